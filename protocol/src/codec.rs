@@ -1,0 +1,76 @@
+//! The one place that knows bincode: fixed-width little-endian integers, so that every value has exactly
+//! one encoding; a limit before any allocation; no trailing bytes.
+//!
+//! Encoding can't fail. Decoding works on slices and never returns an I/O error.
+
+use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+use bincode::{Decode, Encode};
+
+/// Most memory that decoding one value may claim. A block's transactions in memory are at most about four
+/// times their bytes, and a block body is at most [`crate::election::BLOCK_BYTES_MAX`].
+const DECODE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+const CONFIGURATION: Configuration<LittleEndian, Fixint, Limit<DECODE_BYTES_MAX>> =
+    bincode::config::legacy().with_limit::<DECODE_BYTES_MAX>();
+
+/// Why bytes are not the encoding of a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("the bytes do not decode: {reason}")]
+    Malformed { reason: String },
+    #[error("{trailing} bytes follow the value")]
+    Trailing { trailing: usize },
+}
+
+/// The one encoding of a value.
+#[must_use]
+pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
+    bincode::encode_to_vec(value, CONFIGURATION).expect("encoding into memory cannot fail")
+}
+
+/// Appends the encoding of a value to `bytes`.
+pub fn encode_into<T: Encode>(value: &T, bytes: &mut Vec<u8>) {
+    bincode::encode_into_std_write(value, bytes, CONFIGURATION)
+        .expect("encoding into memory cannot fail");
+}
+
+/// Number of bytes that [`encode`] gives.
+#[must_use]
+pub fn encoded_size<T: Encode>(value: &T) -> usize {
+    let mut counter = bincode::enc::write::SizeWriter::default();
+    bincode::encode_into_writer(value, &mut counter, CONFIGURATION)
+        .expect("counting bytes cannot fail");
+    counter.bytes_written
+}
+
+/// The value that all of `bytes` encode.
+///
+/// # Errors
+/// When the bytes are no value of the type, claim more memory than the limit, or go on after it.
+pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let (value, read) = bincode::decode_from_slice(bytes, CONFIGURATION)
+        .map_err(|error| DecodeError::Malformed { reason: error.to_string() })?;
+    match bytes.len() - read {
+        0 => Ok(value),
+        trailing => Err(DecodeError::Trailing { trailing }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_fixed_width_and_little_endian() {
+        assert_eq!(encode(&258u32), [2, 1, 0, 0]);
+        assert_eq!(encode(&vec![7u8]), [1, 0, 0, 0, 0, 0, 0, 0, 7]);
+        assert_eq!(encoded_size(&vec![7u16; 3]), 14);
+    }
+
+    #[test]
+    fn trailing_bytes_and_forged_lengths_are_refused() {
+        assert_eq!(decode::<u8>(&[1, 2]), Err(DecodeError::Trailing { trailing: 1 }));
+        let forged = encode(&u64::MAX);
+        assert!(matches!(decode::<Vec<u8>>(&forged), Err(DecodeError::Malformed { .. })));
+    }
+}

@@ -1,0 +1,404 @@
+//! Every datagram that crosses the network, and the envelope around it.
+//!
+//! `version 1 │ first 8 bytes of the ElectionId │ receiver's token 8 │ sender's token 8 │ bincode of Datagram`
+//!
+//! Whether a token is valid and an election the right one is the node's matter; here is only whether the
+//! bytes are a datagram at all.
+
+use std::net::SocketAddr;
+
+use bincode::{Decode, Encode};
+
+use crate::block::Header;
+use crate::codec;
+use crate::keys::Signature;
+use crate::token::Token;
+use crate::transaction::Transaction;
+use crate::units::{BlockHash, ElectionId, Height, UnixMillis, Work};
+
+/// Largest UDP payload, always: fits every path's MTU without fragments (IPv6 guarantees 1,280 bytes).
+pub const DATAGRAM_BYTES_MAX: usize = 1_200;
+/// Bytes of the envelope before the encoded [`Datagram`].
+pub const ENVELOPE_BYTES: usize = 25;
+/// Most addresses in one list of peers: 50 IPv6 addresses of 22 bytes each fit.
+pub const PEERS_MAX: usize = 50;
+/// Most addresses of peers that left in one UPDATE_PEERS; the live ones shrink by as many.
+pub const LEFT_MAX: usize = 10;
+/// Bytes of the ballot in one BALLOT_OPTIONS.
+pub const BALLOT_PIECE_BYTES: usize = 1_024;
+/// Bytes of a block body in one CHAIN_BLOCK.
+pub const BLOCK_PIECE_BYTES: usize = 1_024;
+/// Headers in one CHAIN_HEADERS: 11 × 96 bytes.
+pub const HEADERS_PER_PIECE: usize = 11;
+/// Most hashes of a locator: enough for any chain, as the steps double.
+pub const LOCATOR_MAX: usize = 32;
+/// Most transactions asked for at once, by their places in a block.
+pub const PLACES_MAX: usize = 256;
+/// Most short ids in a NEW_BLOCK; a larger block is announced by its header alone.
+pub const SHORT_IDS_MAX: usize = 128;
+
+const VERSION: u8 = 1;
+
+/// The first 8 bytes of an ElectionId; zeros for "not known yet".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ElectionPrefix(pub [u8; 8]);
+
+impl ElectionPrefix {
+    /// "Not known yet": allowed in REGISTER_PEER and REQUEST_BALLOT alone.
+    pub const UNKNOWN: Self = Self([0; 8]);
+}
+
+impl From<&ElectionId> for ElectionPrefix {
+    fn from(id: &ElectionId) -> Self {
+        let (prefix, _) = id.0.split_first_chunk().expect("an id has 32 bytes");
+        Self(*prefix)
+    }
+}
+
+/// First 8 bytes of a transaction's leaf hash.
+pub type ShortId = [u8; 8];
+
+/// One message. The order of the variants is their number on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Datagram {
+    RegisterPeer,
+    RegisterAck(RegisterAck),
+    UpdatePeers { live: Vec<SocketAddr>, left: Vec<SocketAddr> },
+    RequestBallot { offset: u32 },
+    BallotOptions { offset: u32, bytes: Vec<u8> },
+    Poke { nonce: u64, status: Option<PeerStatus> },
+    PokeAck { nonce: u64, status: Option<PeerStatus> },
+    NewTransactions(Vec<Transaction>),
+    NewBlock { header: Header, body: AnnouncedBody },
+    RequestChain { request: u32, wanted: Wanted },
+    ChainHeaders { request: u32, piece: u32, pieces: u32, headers: Vec<Header> },
+    ChainBlock { request: u32, piece: u32, pieces: u32, bytes: Vec<u8> },
+    ChainTransactions { request: u32, piece: u32, pieces: u32, transactions: Vec<Transaction> },
+    ChainCertificates { request: u32, piece: u32, pieces: u32, certificates: Vec<Certificate> },
+    Prepare(Prepare),
+    Commit(Commit),
+    LeavePeer,
+    LeaveAck,
+    Retry,
+}
+
+/// What a tracker tells a peer that registered.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RegisterAck {
+    /// The peer's address as the tracker sees it.
+    pub seen_as: SocketAddr,
+    pub election: ElectionId,
+    /// Length of the election's canonical bytes.
+    pub ballot_bytes: u32,
+    /// How often the tracker pokes.
+    pub heartbeat_ms: u32,
+    /// All live peers, or a random sample in a large network.
+    pub peers: Vec<SocketAddr>,
+}
+
+/// What peers tell each other with every heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct PeerStatus {
+    pub height: Height,
+    pub tip: BlockHash,
+    pub work: Work,
+    /// The sender's clock.
+    pub clock: UnixMillis,
+}
+
+/// As much of a new block's body as fits into its announcement.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum AnnouncedBody {
+    Transactions(Vec<Transaction>),
+    ShortIds(Vec<ShortId>),
+    /// Neither fits: ask for the block.
+    Omitted,
+}
+
+/// What a REQUEST_CHAIN asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Wanted {
+    /// Headers of the best chain after the first locator hash on it: `count` pieces from piece `first`.
+    Headers { locator: Vec<BlockHash>, first: u32, count: u32 },
+    /// `count` pieces of a block's body from piece `first`.
+    Block { hash: BlockHash, first: u32, count: u32 },
+    /// Transactions of a block, by their places in it.
+    Transactions { block: BlockHash, places: Vec<u16> },
+    /// Certificates of final blocks from a height upwards.
+    Certificates { from: Height },
+}
+
+/// A block by height and hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct BlockReference {
+    pub height: Height,
+    pub hash: BlockHash,
+}
+
+/// A validator's first-phase vote.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Prepare {
+    /// Place in the ballot's roster.
+    pub validator: u16,
+    pub target: BlockReference,
+    pub source: BlockReference,
+    pub signature: Signature,
+}
+
+/// A validator's second-phase vote.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Commit {
+    /// Place in the ballot's roster.
+    pub validator: u16,
+    pub block: BlockReference,
+    pub signature: Signature,
+}
+
+/// A quorum of COMMITs for one block.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Certificate {
+    pub block: BlockReference,
+    /// Validators, by their places in the roster, with their COMMIT signatures.
+    pub signatures: Vec<(u16, Signature)>,
+}
+
+/// A datagram with what surrounds it on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    pub election: ElectionPrefix,
+    /// The token that the receiver issued to the sender; none if it has none yet.
+    pub receiver_token: Token,
+    /// The token that the sender issues to the receiver.
+    pub sender_token: Token,
+    pub datagram: Datagram,
+}
+
+/// Why bytes are no datagram.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    #[error("a datagram of {found} bytes is over {DATAGRAM_BYTES_MAX}")]
+    TooLong { found: usize },
+    #[error("a datagram of {found} bytes has no whole envelope")]
+    TooShort { found: usize },
+    #[error("the datagram's version is {found}, not {VERSION}")]
+    UnknownVersion { found: u8 },
+    #[error(transparent)]
+    Undecodable(#[from] codec::DecodeError),
+    #[error("a list of {found} entries is over its limit of {limit}")]
+    ListTooLong { found: usize, limit: usize },
+    #[error("the datagram bears no election, which its kind needs")]
+    ElectionMissing,
+}
+
+impl Envelope {
+    /// The bytes to send.
+    ///
+    /// # Panics
+    /// In debug builds, when the datagram is over [`DATAGRAM_BYTES_MAX`]: whoever fills a list keeps to
+    /// the limits of this module.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(DATAGRAM_BYTES_MAX);
+        bytes.push(VERSION);
+        bytes.extend(self.election.0);
+        bytes.extend(self.receiver_token.0);
+        bytes.extend(self.sender_token.0);
+        codec::encode_into(&self.datagram, &mut bytes);
+        debug_assert!(bytes.len() <= DATAGRAM_BYTES_MAX, "{} is too long", self.datagram.name());
+        bytes
+    }
+
+    /// # Errors
+    /// When the bytes are no datagram, to the last byte.
+    pub fn decode(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        if bytes.len() > DATAGRAM_BYTES_MAX {
+            return Err(EnvelopeError::TooLong { found: bytes.len() });
+        }
+        let Some((head, payload)) = bytes.split_first_chunk::<ENVELOPE_BYTES>() else {
+            return Err(EnvelopeError::TooShort { found: bytes.len() });
+        };
+        if head[0] != VERSION {
+            return Err(EnvelopeError::UnknownVersion { found: head[0] });
+        }
+        let field = |at: usize| head[at..at + 8].try_into().expect("eight bytes are in range");
+        let datagram: Datagram = codec::decode(payload)?;
+        datagram.check_lists()?;
+        let envelope = Self {
+            election: ElectionPrefix(field(1)),
+            receiver_token: Token(field(9)),
+            sender_token: Token(field(17)),
+            datagram,
+        };
+        envelope.check_election()?;
+        Ok(envelope)
+    }
+
+    fn check_election(&self) -> Result<(), EnvelopeError> {
+        let may_be_unknown =
+            matches!(self.datagram, Datagram::RegisterPeer | Datagram::RequestBallot { .. });
+        if self.election == ElectionPrefix::UNKNOWN && !may_be_unknown {
+            return Err(EnvelopeError::ElectionMissing);
+        }
+        Ok(())
+    }
+}
+
+impl Datagram {
+    /// The name in the documents, for logs and counters.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RegisterPeer => "REGISTER_PEER",
+            Self::RegisterAck(_) => "REGISTER_ACK",
+            Self::UpdatePeers { .. } => "UPDATE_PEERS",
+            Self::RequestBallot { .. } => "REQUEST_BALLOT",
+            Self::BallotOptions { .. } => "BALLOT_OPTIONS",
+            Self::Poke { .. } => "POKE",
+            Self::PokeAck { .. } => "POKE_ACK",
+            Self::NewTransactions(_) => "NEW_TRANSACTIONS",
+            Self::NewBlock { .. } => "NEW_BLOCK",
+            Self::RequestChain { .. } => "REQUEST_CHAIN",
+            Self::ChainHeaders { .. } => "CHAIN_HEADERS",
+            Self::ChainBlock { .. } => "CHAIN_BLOCK",
+            Self::ChainTransactions { .. } => "CHAIN_TRANSACTIONS",
+            Self::ChainCertificates { .. } => "CHAIN_CERTIFICATES",
+            Self::Prepare(_) => "PREPARE",
+            Self::Commit(_) => "COMMIT",
+            Self::LeavePeer => "LEAVE_PEER",
+            Self::LeaveAck => "LEAVE_ACK",
+            Self::Retry => "RETRY",
+        }
+    }
+
+    /// Lists that a sender could fill beyond what the documents allow, though they fit the datagram.
+    fn check_lists(&self) -> Result<(), EnvelopeError> {
+        let (found, limit) = match self {
+            Self::RegisterAck(ack) => (ack.peers.len(), PEERS_MAX),
+            Self::UpdatePeers { live, left } => (live.len() + left.len(), PEERS_MAX),
+            Self::RequestChain { wanted: Wanted::Headers { locator, .. }, .. } => {
+                (locator.len(), LOCATOR_MAX)
+            }
+            Self::RequestChain { wanted: Wanted::Transactions { places, .. }, .. } => {
+                (places.len(), PLACES_MAX)
+            }
+            Self::NewBlock { body: AnnouncedBody::ShortIds(ids), .. } => (ids.len(), SHORT_IDS_MAX),
+            Self::RequestChain {
+                wanted: Wanted::Block { .. } | Wanted::Certificates { .. },
+                ..
+            }
+            | Self::NewBlock {
+                body: AnnouncedBody::Transactions(_) | AnnouncedBody::Omitted,
+                ..
+            }
+            | Self::RegisterPeer
+            | Self::RequestBallot { .. }
+            | Self::BallotOptions { .. }
+            | Self::Poke { .. }
+            | Self::PokeAck { .. }
+            | Self::NewTransactions(_)
+            | Self::ChainHeaders { .. }
+            | Self::ChainBlock { .. }
+            | Self::ChainTransactions { .. }
+            | Self::ChainCertificates { .. }
+            | Self::Prepare(_)
+            | Self::Commit(_)
+            | Self::LeavePeer
+            | Self::LeaveAck
+            | Self::Retry => return Ok(()),
+        };
+        if found > limit { Err(EnvelopeError::ListTooLong { found, limit }) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(datagram: Datagram) -> Envelope {
+        Envelope {
+            election: ElectionPrefix([1; 8]),
+            receiver_token: Token([2; 8]),
+            sender_token: Token([3; 8]),
+            datagram,
+        }
+    }
+
+    #[test]
+    fn a_retry_is_the_smallest_datagram() {
+        let retry = envelope(Datagram::Retry).encode();
+        assert_eq!(retry.len(), ENVELOPE_BYTES + 4);
+        assert_eq!(Envelope::decode(&retry), Ok(envelope(Datagram::Retry)));
+    }
+
+    #[test]
+    fn a_probe_stays_within_64_bytes() {
+        let probe = envelope(Datagram::Poke { nonce: 1, status: None }).encode();
+        assert!(probe.len() <= 64, "{}", probe.len());
+    }
+
+    #[test]
+    fn the_longest_lists_fit() {
+        let address: SocketAddr = "[2001:db8::1]:65535".parse().expect("an address");
+        let ack = RegisterAck {
+            seen_as: address,
+            election: ElectionId([1; 32]),
+            ballot_bytes: 1,
+            heartbeat_ms: 1_000,
+            peers: vec![address; PEERS_MAX],
+        };
+        for datagram in [
+            Datagram::RegisterAck(ack),
+            Datagram::UpdatePeers {
+                live: vec![address; PEERS_MAX - LEFT_MAX],
+                left: vec![address; LEFT_MAX],
+            },
+            Datagram::BallotOptions { offset: 0, bytes: vec![0; BALLOT_PIECE_BYTES] },
+            Datagram::RequestChain {
+                request: 1,
+                wanted: Wanted::Headers {
+                    locator: vec![BlockHash([0; 32]); LOCATOR_MAX],
+                    first: 0,
+                    count: 1,
+                },
+            },
+            Datagram::ChainBlock {
+                request: 1,
+                piece: 0,
+                pieces: 1,
+                bytes: vec![0; BLOCK_PIECE_BYTES],
+            },
+            Datagram::RequestChain {
+                request: 1,
+                wanted: Wanted::Transactions {
+                    block: BlockHash([0; 32]),
+                    places: vec![0; PLACES_MAX],
+                },
+            },
+        ] {
+            let name = datagram.name();
+            assert!(envelope(datagram).encode().len() <= DATAGRAM_BYTES_MAX, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_datagram_is_refused() {
+        let good = envelope(Datagram::LeavePeer).encode();
+        assert!(matches!(
+            Envelope::decode(&good[..20]),
+            Err(EnvelopeError::TooShort { found: 20 })
+        ));
+        let mut wrong = good.clone();
+        wrong[0] = 2;
+        assert_eq!(Envelope::decode(&wrong), Err(EnvelopeError::UnknownVersion { found: 2 }));
+        let mut longer = good.clone();
+        longer.push(0);
+        assert!(matches!(Envelope::decode(&longer), Err(EnvelopeError::Undecodable(_))));
+        assert!(matches!(
+            Envelope::decode(&[1; DATAGRAM_BYTES_MAX + 1]),
+            Err(EnvelopeError::TooLong { .. })
+        ));
+        let unknown =
+            Envelope { election: ElectionPrefix::UNKNOWN, ..envelope(Datagram::LeavePeer) };
+        assert_eq!(Envelope::decode(&unknown.encode()), Err(EnvelopeError::ElectionMissing));
+    }
+}

@@ -1,0 +1,357 @@
+//! What everybody has to agree on: the election, its ballot and its limits.
+
+use std::collections::BTreeSet;
+
+use bincode::{Decode, Encode};
+
+use crate::codec::{self, DecodeError};
+use crate::transaction::{Choices, TRANSACTION_BYTES_MAX, Transaction, Vote};
+use crate::units::{Difficulty, ElectionId, UnixMillis, VoterId, sha256};
+
+/// Longest canonical encoding: 64 pieces of a datagram each, so that joining stays quick.
+pub const ELECTION_BYTES_MAX: usize = 64 * 1024;
+/// Most questions of an election: with more, a vote would not fit into one datagram.
+pub const QUESTIONS_MAX: usize = 32;
+/// Most options of one question.
+pub const OPTIONS_MAX: usize = 512;
+/// Longest title or option name, in bytes of UTF-8: one line on a screen.
+pub const TEXT_BYTES_MAX: usize = 200;
+/// Highest `difficulty_bits`: about a month of one core per block; anything above is a slip of the pen.
+pub const DIFFICULTY_BITS_MAX: u8 = 48;
+/// Highest `registration_bits`: minutes of one core per voter.
+pub const REGISTRATION_BITS_MAX: u8 = 32;
+/// Smallest block size limit: one transaction of any kind has to fit.
+pub const BLOCK_BYTES_MIN: u32 = 2 * 1024;
+/// Largest block size limit: about 5,000 votes, a second of signature checks on one core.
+pub const BLOCK_BYTES_MAX: u32 = 1024 * 1024;
+
+/// Version of the canonical encoding; later kinds of election count up.
+const FORMAT: u16 = 1;
+
+/// An election as `ballot.toml` defines it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Election {
+    /// Random, so that two elections with the same text differ.
+    pub id: [u8; 16],
+    pub title: String,
+    /// The genesis block's time.
+    pub created: UnixMillis,
+    /// Base-2 logarithm of the expected attempts per block.
+    pub difficulty_bits: u8,
+    /// Base-2 logarithm of the expected attempts per open registration.
+    pub registration_bits: u8,
+    /// Limit on a block body's encoding.
+    pub block_bytes_max: u32,
+    pub questions: Vec<Question>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Question {
+    pub title: String,
+    pub options: Vec<String>,
+    /// Fewest options to choose; 0 allows a blank answer.
+    pub choices_min: u16,
+    /// Most options to choose.
+    pub choices_max: u16,
+}
+
+/// Why an election can't be held as written. Each names the key of `ballot.toml` and the mend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ElectionError {
+    #[error("`{key}` is empty: write at least one character")]
+    TextEmpty { key: String },
+    #[error("`{key}` has {bytes} bytes: shorten it to at most {TEXT_BYTES_MAX}")]
+    TextTooLong { key: String, bytes: usize },
+    #[error("`{key}` holds control characters or leading or trailing spaces: remove them")]
+    TextUnclean { key: String },
+    #[error("`{key}` is {found}: choose {min} to {max}")]
+    OutOfRange { key: String, found: u64, min: u64, max: u64 },
+    #[error("`question` stands {found} times: write 1 to {QUESTIONS_MAX} [[question]] tables")]
+    QuestionCount { found: usize },
+    #[error("`question[{question}].options` has {found}: list 1 to {OPTIONS_MAX}")]
+    OptionCount { question: usize, found: usize },
+    #[error("`question[{question}].options` lists {option:?} twice: remove one")]
+    OptionTwice { question: usize, option: String },
+    #[error("`question` has the title {title:?} twice: rename one")]
+    QuestionTwice { title: String },
+    #[error("`question[{question}].min` is {min}, above `max` {max}: lower it")]
+    MinAboveMax { question: usize, min: u16, max: u16 },
+    #[error(
+        "`question[].max` allows votes of {bytes} bytes, over {TRANSACTION_BYTES_MAX}: lower `max` or ask fewer questions"
+    )]
+    VoteTooLarge { bytes: usize },
+    #[error("the election takes {bytes} bytes, over {ELECTION_BYTES_MAX}: shorten its texts")]
+    TooLarge { bytes: usize },
+}
+
+/// Why canonical bytes are not an election.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CanonicalError {
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error("the election's format is {found}; this program knows {FORMAT}: update it")]
+    UnknownFormat { found: u16 },
+    #[error(transparent)]
+    Invalid(#[from] ElectionError),
+}
+
+/// Why choices do not fit the ballot.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChoiceError {
+    #[error("the vote answers {found} questions; the ballot asks {expected}")]
+    QuestionCount { found: usize, expected: usize },
+    #[error("question {question} has {found} choices; the ballot allows {min} to {max}")]
+    Count { question: usize, found: usize, min: u16, max: u16 },
+    #[error("question {question} has no option {option}; it has {options}")]
+    NoSuchOption { question: usize, option: usize, options: usize },
+    #[error("question {question} lists its choices twice or out of order")]
+    NotRising { question: usize },
+}
+
+impl Election {
+    /// SHA-256 of the canonical bytes.
+    #[must_use]
+    pub fn election_id(&self) -> ElectionId {
+        ElectionId(sha256(&[&self.canonical_bytes()]))
+    }
+
+    /// The one encoding of this election, which a tracker serves.
+    #[must_use]
+    pub fn canonical_bytes(&self) -> Vec<u8> {
+        codec::encode(&(FORMAT, self))
+    }
+
+    /// # Errors
+    /// When the bytes are no election that [`check`](Self::check) accepts.
+    pub fn from_canonical_bytes(bytes: &[u8]) -> Result<Self, CanonicalError> {
+        if let Some(&format) = bytes.first_chunk().map(|head| u16::from_le_bytes(*head)).as_ref()
+            && format != FORMAT
+        {
+            return Err(CanonicalError::UnknownFormat { found: format });
+        }
+        let (_, election): (u16, Self) = codec::decode(bytes)?;
+        election.check()?;
+        Ok(election)
+    }
+
+    /// Whether the election can be held.
+    ///
+    /// # Errors
+    /// The first limit that it breaks.
+    pub fn check(&self) -> Result<(), ElectionError> {
+        check_text("title", &self.title)?;
+        check_range("difficulty_bits", self.difficulty_bits, 0, DIFFICULTY_BITS_MAX)?;
+        check_range("registration_bits", self.registration_bits, 0, REGISTRATION_BITS_MAX)?;
+        check_range("block_bytes_max", self.block_bytes_max, BLOCK_BYTES_MIN, BLOCK_BYTES_MAX)?;
+        if !(1..=QUESTIONS_MAX).contains(&self.questions.len()) {
+            return Err(ElectionError::QuestionCount { found: self.questions.len() });
+        }
+        let mut titles = BTreeSet::new();
+        for (index, question) in self.questions.iter().enumerate() {
+            question.check(index)?;
+            if !titles.insert(&question.title) {
+                return Err(ElectionError::QuestionTwice { title: question.title.clone() });
+            }
+        }
+        let vote_bytes = self.vote_bytes_max();
+        if vote_bytes > TRANSACTION_BYTES_MAX {
+            return Err(ElectionError::VoteTooLarge { bytes: vote_bytes });
+        }
+        match self.canonical_bytes().len() {
+            bytes if bytes > ELECTION_BYTES_MAX => Err(ElectionError::TooLarge { bytes }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a vote may choose so.
+    ///
+    /// # Errors
+    /// The first question whose answer the ballot does not allow; questions and options count from 1 here,
+    /// as people see them.
+    pub fn check_choices(&self, choices: &Choices) -> Result<(), ChoiceError> {
+        if choices.len() != self.questions.len() {
+            let (found, expected) = (choices.len(), self.questions.len());
+            return Err(ChoiceError::QuestionCount { found, expected });
+        }
+        for (index, (question, chosen)) in self.questions.iter().zip(choices).enumerate() {
+            question.check_choices(index + 1, chosen)?;
+        }
+        Ok(())
+    }
+
+    /// Expected attempts per block.
+    #[must_use]
+    pub fn difficulty(&self) -> Difficulty {
+        Difficulty::from_bits(self.difficulty_bits)
+    }
+
+    /// Expected attempts per open registration.
+    #[must_use]
+    pub fn registration_difficulty(&self) -> Difficulty {
+        Difficulty::from_bits(self.registration_bits)
+    }
+
+    fn vote_bytes_max(&self) -> usize {
+        let choices = self.questions.iter().map(|question| vec![0; question.choices_max.into()]);
+        let vote = Vote {
+            voter: VoterId([0; 32]),
+            choices: choices.collect(),
+            nonce: [0; 8],
+            cast_at: UnixMillis(0),
+        };
+        let signature = crate::keys::Signature([0; 65]);
+        codec::encoded_size(&Transaction::Vote { vote, signature })
+    }
+}
+
+impl Question {
+    fn check(&self, index: usize) -> Result<(), ElectionError> {
+        check_text(&format!("question[{index}].title"), &self.title)?;
+        if !(1..=OPTIONS_MAX).contains(&self.options.len()) {
+            return Err(ElectionError::OptionCount { question: index, found: self.options.len() });
+        }
+        let mut seen = BTreeSet::new();
+        for (number, option) in self.options.iter().enumerate() {
+            check_text(&format!("question[{index}].options[{number}]"), option)?;
+            if !seen.insert(option) {
+                let option = option.clone();
+                return Err(ElectionError::OptionTwice { question: index, option });
+            }
+        }
+        let most = u16::try_from(self.options.len()).expect("bounded by OPTIONS_MAX");
+        check_range(&format!("question[{index}].max"), self.choices_max, 1, most)?;
+        if self.choices_min > self.choices_max {
+            let (min, max) = (self.choices_min, self.choices_max);
+            return Err(ElectionError::MinAboveMax { question: index, min, max });
+        }
+        Ok(())
+    }
+
+    fn check_choices(&self, number: usize, chosen: &[u16]) -> Result<(), ChoiceError> {
+        let (min, max) = (self.choices_min, self.choices_max);
+        if chosen.len() < min.into() || chosen.len() > max.into() {
+            return Err(ChoiceError::Count { question: number, found: chosen.len(), min, max });
+        }
+        let options = self.options.len();
+        if let Some(&option) = chosen.iter().find(|&&option| usize::from(option) >= options) {
+            let option = usize::from(option) + 1;
+            return Err(ChoiceError::NoSuchOption { question: number, option, options });
+        }
+        if !chosen.is_sorted_by(|left, right| left < right) {
+            return Err(ChoiceError::NotRising { question: number });
+        }
+        Ok(())
+    }
+}
+
+fn check_text(key: &str, text: &str) -> Result<(), ElectionError> {
+    let key = || key.to_owned();
+    if text.is_empty() {
+        return Err(ElectionError::TextEmpty { key: key() });
+    }
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(ElectionError::TextTooLong { key: key(), bytes: text.len() });
+    }
+    if text.chars().any(char::is_control) || text.trim() != text {
+        return Err(ElectionError::TextUnclean { key: key() });
+    }
+    Ok(())
+}
+
+fn check_range<N: Into<u64> + Copy>(
+    key: &str,
+    found: N,
+    min: N,
+    max: N,
+) -> Result<(), ElectionError> {
+    let (found, min, max) = (found.into(), min.into(), max.into());
+    if (min..=max).contains(&found) {
+        return Ok(());
+    }
+    Err(ElectionError::OutOfRange { key: key.to_owned(), found, min, max })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(crate) fn election() -> Election {
+        Election {
+            id: [1; 16],
+            title: "Board".into(),
+            created: UnixMillis(1_700_000_000_000),
+            difficulty_bits: 8,
+            registration_bits: 4,
+            block_bytes_max: 64 * 1024,
+            questions: vec![Question {
+                title: "Chair".into(),
+                options: vec!["Ada".into(), "Grace".into(), "Hedy".into()],
+                choices_min: 0,
+                choices_max: 2,
+            }],
+        }
+    }
+
+    #[test]
+    fn canonical_bytes_read_back_and_change_with_every_field() {
+        let sample = election();
+        assert_eq!(Election::from_canonical_bytes(&sample.canonical_bytes()), Ok(sample.clone()));
+        let renamed = Election { id: [2; 16], ..sample.clone() };
+        assert_ne!(renamed.election_id(), sample.election_id());
+        let mut newer = sample.canonical_bytes();
+        newer[0] = 2;
+        assert_eq!(
+            Election::from_canonical_bytes(&newer),
+            Err(CanonicalError::UnknownFormat { found: 2 })
+        );
+    }
+
+    #[test]
+    fn impossible_limits_are_named() {
+        let broken = |change: fn(&mut Election)| {
+            let mut sample = election();
+            change(&mut sample);
+            sample.check().expect_err("the election is broken").to_string()
+        };
+        assert!(broken(|e| e.title.clear()).contains("`title`"));
+        assert!(broken(|e| e.difficulty_bits = 60).contains("`difficulty_bits` is 60"));
+        assert!(broken(|e| e.questions.clear()).contains("`question`"));
+        assert!(broken(|e| e.questions[0].choices_min = 3).contains("`question[0].min`"));
+        assert!(broken(|e| e.questions[0].choices_max = 4).contains("`question[0].max`"));
+        assert!(broken(|e| e.questions[0].options[1] = "Ada".into()).contains("twice"));
+        assert!(broken(|e| e.questions[0].options[1] = " Ada".into()).contains("spaces"));
+        assert!(broken(|e| e.questions.push(e.questions[0].clone())).contains("rename"));
+        assert!(
+            broken(|e| {
+                e.questions[0].options = (0..500).map(|number| number.to_string()).collect();
+                e.questions[0].choices_max = 500;
+            })
+            .contains("lower `max`")
+        );
+    }
+
+    #[test]
+    fn choices_have_to_fit_the_ballot() {
+        let sample = election();
+        assert_eq!(sample.check_choices(&vec![vec![]]), Ok(()));
+        assert_eq!(sample.check_choices(&vec![vec![0, 2]]), Ok(()));
+        assert!(matches!(
+            sample.check_choices(&vec![]),
+            Err(ChoiceError::QuestionCount { found: 0, expected: 1 })
+        ));
+        assert!(matches!(
+            sample.check_choices(&vec![vec![0, 1, 2]]),
+            Err(ChoiceError::Count { found: 3, .. })
+        ));
+        assert!(matches!(
+            sample.check_choices(&vec![vec![3]]),
+            Err(ChoiceError::NoSuchOption { option: 4, .. })
+        ));
+        for twisted in [vec![1, 0], vec![1, 1]] {
+            assert!(matches!(
+                sample.check_choices(&vec![twisted]),
+                Err(ChoiceError::NotRising { question: 1 })
+            ));
+        }
+    }
+}

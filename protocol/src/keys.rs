@@ -1,0 +1,219 @@
+//! Voter keys and signatures: ECDSA on secp256k1, low-S, with the recovery bit.
+//!
+//! A signature is valid only if k256 accepts it *and* its recovery bit leads back to the signer's key, so
+//! that every check, single or batched, accepts the same set.
+
+use std::fmt;
+
+use bincode::{Decode, Encode};
+use k256::ecdsa::signature::hazmat::PrehashVerifier;
+use k256::ecdsa::{RecoveryId, Signature as EcdsaSignature, SigningKey, VerifyingKey};
+use zeroize::Zeroizing;
+
+use crate::units::{VoterId, sha256};
+
+/// A compressed public key on secp256k1, as it stands in a registration. Not yet known to be a point.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+pub struct PublicKey(pub [u8; 33]);
+
+impl PublicKey {
+    /// The voter that this key makes.
+    #[must_use]
+    pub fn voter(&self) -> VoterId {
+        VoterId(sha256(&[&self.0]))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "PublicKey({})", hex::encode(self.0))
+    }
+}
+
+/// r and s, 32 bytes each, big-endian, then the recovery bit (0 or 1).
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Signature(pub [u8; 65]);
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Signature({}…)", hex::encode(&self.0[..8]))
+    }
+}
+
+/// Why a signature does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    #[error("the voter key is not a compressed point of secp256k1")]
+    BadKey,
+    #[error("the signature's numbers are out of range")]
+    OutOfRange,
+    #[error("the signature's s is in the upper half: only the lower one is allowed")]
+    HighS,
+    #[error("the recovery bit is {bit}: it must be 0 or 1")]
+    BadRecoveryBit { bit: u8 },
+    #[error("the recovery bit does not lead back to the signer's key")]
+    WrongRecoveryBit,
+    #[error("the signature is not by voter {expected}")]
+    WrongSigner { expected: VoterId },
+}
+
+/// A voter's secret key. Its `Debug` shows the voter only; the secret is wiped from memory on drop.
+#[derive(Clone)]
+pub struct VoterKey(SigningKey);
+
+/// The secret bytes are 0, or not below the order of the curve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("these 32 bytes are not a secret key of secp256k1")]
+pub struct SecretKeyError;
+
+impl VoterKey {
+    /// # Errors
+    /// When the bytes are no secret key; about one in 2^128 random ones.
+    pub fn from_secret_bytes(secret: &[u8; 32]) -> Result<Self, SecretKeyError> {
+        SigningKey::from_slice(secret).map(Self).map_err(|_| SecretKeyError)
+    }
+
+    /// The secret itself, for the key file.
+    #[must_use]
+    pub fn secret_bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes().into())
+    }
+
+    #[must_use]
+    pub fn public(&self) -> PublicKey {
+        public_key(self.0.verifying_key())
+    }
+
+    /// Signs a SHA-256 digest; deterministic (RFC 6979), low-S.
+    #[must_use]
+    pub fn sign(&self, digest: &[u8; 32]) -> Signature {
+        let (signature, recovery) = self.0.sign_prehash_recoverable(digest);
+        let mut bytes = [0; 65];
+        bytes[..64].copy_from_slice(&signature.to_bytes());
+        bytes[64] = recovery.to_byte();
+        Signature(bytes)
+    }
+}
+
+impl fmt::Debug for VoterKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "VoterKey({:?})", self.public().voter())
+    }
+}
+
+/// Whether `signature` over `digest` is by the key that `voter` is the hash of.
+///
+/// # Errors
+/// One per cause; see [`SignatureError`].
+pub fn check(
+    digest: &[u8; 32],
+    signature: &Signature,
+    voter: &VoterId,
+) -> Result<(), SignatureError> {
+    let (numbers, recovery) = split(signature)?;
+    let signer = |recovery| VerifyingKey::recover_from_prehash(digest, &numbers, recovery);
+    let is_voter = |key: &VerifyingKey| public_key(key).voter() == *voter;
+    let key = signer(recovery).ok().filter(is_voter).ok_or_else(|| {
+        let flipped = RecoveryId::new(!recovery.is_y_odd(), false);
+        if signer(flipped).is_ok_and(|key| is_voter(&key)) {
+            SignatureError::WrongRecoveryBit
+        } else {
+            SignatureError::WrongSigner { expected: *voter }
+        }
+    })?;
+    key.verify_prehash(digest, &numbers)
+        .map_err(|_| SignatureError::WrongSigner { expected: *voter })
+}
+
+/// Whether 33 bytes are the compressed form of a point.
+///
+/// # Errors
+/// [`SignatureError::BadKey`] when they are not.
+pub fn check_public_key(key: &PublicKey) -> Result<(), SignatureError> {
+    let is_compressed = matches!(key.0[0], 2 | 3);
+    let parsed = VerifyingKey::from_sec1_bytes(&key.0);
+    if is_compressed && parsed.is_ok() { Ok(()) } else { Err(SignatureError::BadKey) }
+}
+
+fn split(signature: &Signature) -> Result<(EcdsaSignature, RecoveryId), SignatureError> {
+    let numbers =
+        EcdsaSignature::from_slice(&signature.0[..64]).map_err(|_| SignatureError::OutOfRange)?;
+    if numbers.normalize_s() != numbers {
+        return Err(SignatureError::HighS);
+    }
+    // A recovery value of 2 or 3 says that r was reduced by the order: one signature in 2^127, refused.
+    match signature.0[64] {
+        bit @ (0 | 1) => Ok((numbers, RecoveryId::new(bit == 1, false))),
+        bit => Err(SignatureError::BadRecoveryBit { bit }),
+    }
+}
+
+fn public_key(key: &VerifyingKey) -> PublicKey {
+    let point = key.to_sec1_point(true);
+    PublicKey(point.as_bytes().try_into().expect("a compressed point has 33 bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: [u8; 32] = [5; 32];
+
+    fn key(number: u8) -> VoterKey {
+        VoterKey::from_secret_bytes(&[number; 32]).expect("a secret key")
+    }
+
+    /// n − s with the other recovery bit: the twin that ECDSA alone would accept.
+    fn with_high_s(signature: &Signature) -> Signature {
+        let numbers = EcdsaSignature::from_slice(&signature.0[..64]).expect("a signature");
+        let high = EcdsaSignature::from_scalars(numbers.r().to_bytes(), (-numbers.s()).to_bytes())
+            .expect("a signature");
+        let mut bytes = [0; 65];
+        bytes[..64].copy_from_slice(&high.to_bytes());
+        bytes[64] = signature.0[64] ^ 1;
+        Signature(bytes)
+    }
+
+    #[test]
+    fn a_signature_holds_for_its_signer_and_digest_alone() {
+        let signature = key(1).sign(&DIGEST);
+        let (one, two) = (key(1).public().voter(), key(2).public().voter());
+        assert_eq!(check(&DIGEST, &signature, &one), Ok(()));
+        let wrong = SignatureError::WrongSigner { expected: two };
+        assert_eq!(check(&DIGEST, &signature, &two), Err(wrong));
+        let wrong = SignatureError::WrongSigner { expected: one };
+        assert_eq!(check(&[6; 32], &signature, &one), Err(wrong));
+    }
+
+    #[test]
+    fn the_malleable_twins_are_refused() {
+        let voter = key(1).public().voter();
+        let signature = key(1).sign(&DIGEST);
+        let high = with_high_s(&signature);
+        assert_eq!(check(&DIGEST, &high, &voter), Err(SignatureError::HighS));
+        let mut flipped = signature;
+        flipped.0[64] ^= 1;
+        assert_eq!(check(&DIGEST, &flipped, &voter), Err(SignatureError::WrongRecoveryBit));
+        flipped.0[64] = 27;
+        assert_eq!(
+            check(&DIGEST, &flipped, &voter),
+            Err(SignatureError::BadRecoveryBit { bit: 27 })
+        );
+        assert_eq!(check(&DIGEST, &Signature([0; 65]), &voter), Err(SignatureError::OutOfRange));
+    }
+
+    #[test]
+    fn only_compressed_points_are_keys() {
+        assert_eq!(check_public_key(&key(3).public()), Ok(()));
+        assert_eq!(check_public_key(&PublicKey([0; 33])), Err(SignatureError::BadKey));
+        let mut off_curve = key(3).public();
+        off_curve.0[0] = 5;
+        assert_eq!(check_public_key(&off_curve), Err(SignatureError::BadKey));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!("{:?}", key(9));
+        assert!(!shown.contains(&hex::encode([9; 32])), "{shown}");
+    }
+}

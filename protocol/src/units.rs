@@ -1,0 +1,193 @@
+//! The small types that keep one kind of number or hash from being taken for another.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use bincode::{Decode, Encode};
+use sha2::{Digest, Sha256};
+
+/// Why a text is not the hexadecimal form of a 32-byte hash.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected 64 hexadecimal digits, found {found:?}")]
+pub struct ParseHashError {
+    pub found: String,
+}
+
+macro_rules! hash_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+        pub struct $name(pub [u8; 32]);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, concat!(stringify!($name), "({})"), hex::encode(&self.0[..8]))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseHashError;
+
+            fn from_str(text: &str) -> Result<Self, ParseHashError> {
+                let mut bytes = [0; 32];
+                hex::decode_to_slice(text, &mut bytes)
+                    .map_err(|_| ParseHashError { found: text.to_owned() })?;
+                Ok(Self(bytes))
+            }
+        }
+    };
+}
+
+hash_type!(
+    /// SHA-256 of an election's canonical bytes: what everybody must agree on.
+    ElectionId
+);
+hash_type!(
+    /// SHA-256 of a voter's compressed public key.
+    VoterId
+);
+hash_type!(
+    /// SHA-256 of what a transaction's signatures sign: equal for copies that differ in signatures alone.
+    TransactionId
+);
+hash_type!(
+    /// Merkle leaf of a whole transaction, signatures included: what caches of verdicts key on.
+    LeafHash
+);
+hash_type!(
+    /// Root of the merkle tree over a block's transactions.
+    MerkleRoot
+);
+hash_type!(
+    /// SHA-256 of a block header.
+    BlockHash
+);
+
+/// SHA-256 of several byte strings, one after the other.
+#[must_use]
+pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+/// Number of blocks between a block and its genesis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+pub struct Height(pub u64);
+
+impl Height {
+    /// The height of a child block; saturates, which no chain can reach.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Height {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Expected number of attempts to find a block; never 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Difficulty(std::num::NonZeroU64);
+
+impl Difficulty {
+    /// `None` for 0, which no header may bear.
+    #[must_use]
+    pub fn new(attempts: u64) -> Option<Self> {
+        std::num::NonZeroU64::new(attempts).map(Self)
+    }
+
+    /// 2^bits; `bits` above 63 saturate.
+    #[must_use]
+    pub fn from_bits(bits: u8) -> Self {
+        let attempts = 1u64.checked_shl(u32::from(bits)).unwrap_or(1 << 63);
+        Self(std::num::NonZeroU64::new(attempts).expect("a power of two is not zero"))
+    }
+
+    #[must_use]
+    pub fn attempts(self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for Difficulty {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Sum of the difficulties of a chain's blocks after its genesis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Encode, Decode)]
+pub struct Work(pub u128);
+
+impl Work {
+    /// The work of a chain that is one block longer.
+    #[must_use]
+    pub fn plus(self, difficulty: Difficulty) -> Self {
+        Self(self.0.saturating_add(u128::from(difficulty.attempts())))
+    }
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// A moment as milliseconds since 1970-01-01 00:00 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Encode, Decode)]
+pub struct UnixMillis(pub u64);
+
+impl UnixMillis {
+    /// The later moment; saturates.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The distance between two moments, whichever is later.
+    #[must_use]
+    pub fn distance(self, other: Self) -> Duration {
+        Duration::from_millis(self.0.abs_diff(other.0))
+    }
+}
+
+/// The time as a shell reads it once and hands to a core: a monotonic clock for timers, Unix time for
+/// what goes onto the chain.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    pub instant: Instant,
+    pub unix: UnixMillis,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_reads_back_from_its_text() {
+        let hash = BlockHash(sha256(&[b"ostrakon"]));
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        assert!("12".parse::<BlockHash>().is_err());
+        assert!("zz".repeat(32).parse::<BlockHash>().is_err());
+    }
+
+    #[test]
+    fn difficulty_is_never_zero() {
+        assert_eq!(Difficulty::new(0), None);
+        assert_eq!(Difficulty::from_bits(0).attempts(), 1);
+        assert_eq!(Difficulty::from_bits(200).attempts(), 1 << 63);
+    }
+}
