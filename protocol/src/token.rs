@@ -104,6 +104,7 @@ fn mac(key: &SipHasher24, address: SocketAddr) -> Token {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
 mod tests {
     use super::*;
 
