@@ -1,0 +1,242 @@
+//! What a user, program or page may ask of a node, and the answers.
+//!
+//! The node never sees a secret key: votes arrive here signed.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use protocol::block::Header;
+use protocol::election::Question;
+use protocol::transaction::{Choices, Transaction};
+use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Work};
+
+use crate::chain::TransactionError;
+
+/// Most block summaries in one [`Answer::Chain`]: a screenful many times over.
+pub const CHAIN_LIMIT_MAX: u32 = 1_000;
+
+/// One question or order to the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// → [`Answer::Status`]
+    Status,
+    /// → [`Answer::Results`]
+    Results,
+    /// Up to `limit` blocks of the best chain downwards from `from` (the tip if `None`). → [`Answer::Chain`]
+    Chain { from: Option<Height>, limit: u32 },
+    /// → [`Answer::Block`]
+    Block(BlockSelector),
+    /// What is known of a voter. → [`Answer::Voter`]
+    Voter(VoterId),
+    /// → [`Answer::Peers`]
+    Peers,
+    /// A signed transaction by this peer's own user. → [`Answer::Submitting`], and later
+    /// [`super::Output::Submitted`] with the same ticket.
+    Submit(Box<Transaction>),
+    /// Mine one block now, even an empty one. → [`Answer::Mining`]
+    Mine,
+    /// Ask all neighbours for what this peer lacks, now. → [`Answer::Syncing`]
+    Sync,
+    /// Exchange datagrams with this address, if it answers. → [`Answer::Probing`]
+    AddNeighbour(SocketAddr),
+    /// Take leave of tracker and neighbours. → [`Answer::Leaving`], and later [`super::Output::Left`].
+    Leave,
+}
+
+/// A block by its place on the best chain, or by its hash on any branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockSelector {
+    Height(Height),
+    Hash(BlockHash),
+}
+
+/// The answer to a [`Command`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    Status(Status),
+    Results(Results),
+    Chain(Vec<BlockSummary>),
+    Block(BlockView),
+    Voter(VoterView),
+    Peers(Vec<NeighbourView>),
+    Submitting(Ticket),
+    /// The height that the block will have.
+    Mining(Height),
+    Syncing {
+        neighbours: usize,
+    },
+    Probing(SocketAddr),
+    Leaving,
+}
+
+/// Names one submission until its outcome is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// Why a command is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    #[error("there is no block {selector} here; the tip is at height {tip}")]
+    NoSuchBlock { selector: String, tip: Height },
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    #[error("the pool is full with {transactions} transactions: try again when a block was mined")]
+    PoolFull { transactions: usize },
+    #[error("this peer does not mine: start it without --no-mining")]
+    MiningOff,
+    #[error("there is no neighbour to ask yet")]
+    NoNeighbours,
+    /// The vote may have spread and may yet be counted, but it is not safe on this peer's disk.
+    #[error("the disk does not take it ({reason}): make room, then ask `myvote`")]
+    NotDurable { reason: String },
+    #[error("this peer is leaving")]
+    Leaving,
+}
+
+impl CommandError {
+    /// A stable word for programs.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoSuchBlock { .. } => "no_such_block",
+            Self::Transaction(error) => error.kind(),
+            Self::PoolFull { .. } => "pool_full",
+            Self::MiningOff => "mining_off",
+            Self::NoNeighbours => "no_neighbours",
+            Self::NotDurable { .. } => "not_durable",
+            Self::Leaving => "leaving",
+        }
+    }
+}
+
+/// A tip or other block, by height and hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tip {
+    pub height: Height,
+    pub hash: BlockHash,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    pub tip: Tip,
+    pub work: Work,
+    /// Transactions that are valid and not on the best chain yet.
+    pub pool: usize,
+    /// Transactions that wait for others, such as votes before their registration.
+    pub held: usize,
+    pub neighbours: usize,
+    pub registered_voters: u64,
+    pub votes: u64,
+    /// Whether the tracker listed this peer and has been heard of lately; `None` without a tracker.
+    pub tracker: Option<TrackerView>,
+    /// Whether this peer mines at the moment.
+    pub mining: bool,
+    /// Height of the best header, above the tip's while blocks are fetched.
+    pub sync_target: Height,
+    /// Datagrams counted by why they were dropped.
+    pub dropped: Vec<(&'static str, u64)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrackerView {
+    pub address: SocketAddr,
+    pub registered: bool,
+    /// This peer's address as the tracker sees it.
+    pub seen_as: Option<SocketAddr>,
+}
+
+/// The count over the best chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Results {
+    pub tip: Tip,
+    /// Votes counted, blank ones included.
+    pub votes: u64,
+    pub registered_voters: u64,
+    /// Blocks from the newest block that holds a vote up to the tip, both included; 0 without votes.
+    pub blocks_deep: u64,
+    /// Question by question, the votes per option in the ballot's order.
+    pub tally: Vec<QuestionTally>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuestionTally {
+    pub question: Question,
+    pub votes: Vec<u64>,
+    /// Voters who chose nothing here.
+    pub blank: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockSummary {
+    pub hash: BlockHash,
+    pub header: Header,
+    pub registrations: usize,
+    pub votes: usize,
+}
+
+/// A block with all it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockView {
+    pub hash: BlockHash,
+    pub header: Header,
+    pub on_best_chain: bool,
+    /// Length of the body's encoding.
+    pub body_bytes: usize,
+    pub transactions: Vec<TransactionView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionView {
+    pub id: TransactionId,
+    pub voter: VoterId,
+    pub kind: TransactionKind,
+    /// A vote's choices.
+    pub choices: Option<Choices>,
+    /// When a vote was cast, by its voter's clock.
+    pub cast_at: Option<UnixMillis>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionKind {
+    Registration,
+    Vote,
+    Withdrawal,
+}
+
+/// Where one of a voter's transactions stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Known to this peer, in no block of the best chain yet.
+    Pool,
+    /// On the best chain; `blocks_deep` is 1 in the tip itself.
+    Block { height: Height, hash: BlockHash, blocks_deep: u64 },
+}
+
+/// What the best chain and the pool say of a voter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VoterView {
+    pub voter: VoterId,
+    pub registration: Option<Standing>,
+    pub vote: Option<VoteView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VoteView {
+    pub transaction: TransactionId,
+    pub choices: Choices,
+    pub cast_at: UnixMillis,
+    pub standing: Standing,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeighbourView {
+    pub address: SocketAddr,
+    /// What it said last of its tip.
+    pub tip: Option<Tip>,
+    /// Smoothed round trip, once measured.
+    pub round_trip: Option<Duration>,
+    /// Heartbeats in a row that it missed.
+    pub missed: u8,
+    /// By how much its clock is ahead of (positive) or behind (negative) ours, in milliseconds.
+    pub clock_offset_ms: Option<i64>,
+}

@@ -1,0 +1,165 @@
+//! The effects that a node asks its shell for.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::block::{Block, Header};
+use protocol::transaction::HashedTransaction;
+use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId};
+
+use super::command::{CommandError, Ticket, Tip, TransactionKind};
+
+/// One effect. Drain them with [`super::Node::poll_output`] after every `handle_*`.
+#[derive(Debug)]
+pub enum Output {
+    /// Send one datagram.
+    Transmit { to: SocketAddr, bytes: Vec<u8> },
+    /// Write records durably, then call [`super::Node::handle_persisted`] with the batch's number.
+    /// Batches are numbered upwards; one call may confirm all up to a number.
+    Persist(PersistBatch),
+    /// Check signatures, then call [`super::Node::handle_verified`].
+    Verify(VerifyJob),
+    /// Search a nonce, in place of any earlier search; then call [`super::Node::handle_mined`].
+    Mine(MineJob),
+    /// Give up the search for a nonce.
+    StopMining,
+    /// The outcome of a [`super::Command::Submit`]: the transaction is durable and on its way, or refused.
+    Submitted { ticket: Ticket, outcome: Result<TransactionId, CommandError> },
+    /// Something a user may want to see.
+    Event(Event),
+    /// Everybody was told of the leave, or a second went by: the shell may end.
+    Left,
+}
+
+/// Records to be written together.
+#[derive(Debug)]
+pub struct PersistBatch {
+    pub number: u64,
+    pub records: Vec<Record>,
+}
+
+/// One thing to remember across restarts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// A block of any branch, checked.
+    Block(Arc<Block>),
+    /// A transaction that entered the pool, checked.
+    Transaction(Arc<HashedTransaction>),
+    /// All good neighbours: replaces the earlier list.
+    Neighbours(Vec<SocketAddr>),
+}
+
+/// What a node remembers at its start: what was persisted, in any order.
+#[derive(Debug, Default)]
+pub struct Restored {
+    pub blocks: Vec<Block>,
+    pub transactions: Vec<HashedTransaction>,
+    pub neighbours: Vec<SocketAddr>,
+}
+
+/// Transactions whose signatures are to be checked by [`HashedTransaction::check_signature`], each on its own.
+#[derive(Debug)]
+pub struct VerifyJob {
+    pub number: u64,
+    pub transactions: Vec<Arc<HashedTransaction>>,
+}
+
+/// A header without its nonce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MineJob {
+    pub number: u64,
+    pub header: Header,
+    pub transactions: usize,
+}
+
+/// News for a user; the peer goes on the same whether anybody listens or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A block joined the best chain.
+    Block {
+        tip: Tip,
+        transactions: usize,
+        mined_here: bool,
+    },
+    /// The best chain changed to another branch: `returned` transactions went back to the pool.
+    Reorganisation {
+        from: Tip,
+        to: Tip,
+        disconnected: usize,
+        connected: usize,
+        returned: usize,
+    },
+    /// A valid transaction entered the pool.
+    Transaction {
+        id: TransactionId,
+        voter: VoterId,
+        kind: TransactionKind,
+    },
+    /// A transaction in the pool can't be counted any more, since the chain holds another of the same voter.
+    Superseded {
+        id: TransactionId,
+        voter: VoterId,
+        kind: TransactionKind,
+        by: TransactionId,
+    },
+    NeighbourJoined {
+        address: SocketAddr,
+    },
+    NeighbourLeft {
+        address: SocketAddr,
+        reason: LeaveReason,
+    },
+    /// The tracker lists this peer.
+    Registered {
+        tracker: SocketAddr,
+        seen_as: SocketAddr,
+        peers: usize,
+    },
+    /// The tracker does not answer; said once until it does.
+    TrackerSilent {
+        tracker: SocketAddr,
+    },
+    /// The tracker serves another election: it is not used.
+    TrackerRefused {
+        tracker: SocketAddr,
+        expected: ElectionId,
+        found_prefix: [u8; 8],
+    },
+    /// A neighbour's clock differs from ours by more than 30 s: one of the two is wrong.
+    ClockDiffers {
+        address: SocketAddr,
+        offset_ms: i64,
+    },
+    /// Blocks are fetched up to this height.
+    Syncing {
+        from: Height,
+        to: Height,
+    },
+    /// All blocks that are known of are here.
+    Synced {
+        tip: Tip,
+    },
+    /// A neighbour sent what breaks a rule.
+    Misbehaviour {
+        address: SocketAddr,
+        reason: String,
+    },
+    /// A block whose header had work breaks a rule of the chain.
+    InvalidBlock {
+        hash: BlockHash,
+        height: Height,
+        reason: String,
+    },
+}
+
+/// Why a neighbour is one no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaveReason {
+    /// It said so.
+    Left,
+    /// It missed this many heartbeats in a row.
+    Missed(u8),
+    /// It broke rules; it is ignored for this long.
+    Banned(Duration),
+}
