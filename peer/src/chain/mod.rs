@@ -1,5 +1,430 @@
 //! The chain of votes: the tree of blocks, the rules, the choice between branches and the count.
+//!
+//! A block comes in three steps: its header ([`Chain::insert_header`]), its body ([`Chain::insert_body`]),
+//! and word that the body's signatures hold ([`Chain::accept_signatures`]). [`Chain::advance`] then moves to
+//! the best branch. Nothing here talks to a network, a disk or a clock.
 
+mod branch;
+mod check;
 mod error;
+mod fork_choice;
+mod tree;
 
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use protocol::block::{Block, Header};
+use protocol::datagram::LOCATOR_MAX;
+use protocol::election::Election;
+use protocol::transaction::{HashedTransaction, Transaction};
+use protocol::units::{BlockHash, ElectionId, Height, UnixMillis, VoterId, Work};
+
+use crate::rules::{Rule, Rules};
+use branch::Branch;
+pub use branch::{Place, Tally, VoterRecord};
+pub use check::{CAST_AT_DISTANCE_MAX, TIME_AHEAD_MAX, cast_about_now};
 pub use error::{BlockError, BodyError, HeaderError, TransactionError};
+pub use fork_choice::{Candidate, compare};
+use tree::{Body, Entry, Tree};
+
+/// Most headers that wait for their bodies: about 20 MB. Headers of low difficulty are cheap to make, so
+/// their number is bounded; a longer chain is fetched as its bodies arrive.
+pub const HEADERS_WITHOUT_BODY_MAX: usize = 100_000;
+
+/// Blocks of all branches, and the state at the end of the best one.
+#[derive(Debug)]
+pub struct Chain {
+    election: Arc<Election>,
+    election_id: ElectionId,
+    rules: Rules,
+    tree: Tree,
+    /// Hashes of the best chain, by height.
+    best: Vec<BlockHash>,
+    branch: Branch,
+    /// Ends of complete branches that fork choice prefers to the tip.
+    candidates: BTreeSet<(Work, Reverse<BlockHash>)>,
+    best_header: Candidate,
+    headers_since_pruning: usize,
+}
+
+/// What [`Chain::advance`] did.
+#[derive(Debug, Default)]
+pub struct Advance {
+    pub change: Option<Change>,
+    /// Blocks that turned out to break a rule; all that followed them is invalid too.
+    pub invalid: Vec<InvalidBlock>,
+}
+
+/// A move of the tip.
+#[derive(Debug)]
+pub struct Change {
+    pub from: BlockHash,
+    /// Blocks that left the best chain, from the old tip downwards.
+    pub disconnected: Vec<Arc<Block>>,
+    /// Blocks that joined it, upwards to the new tip; never empty.
+    pub connected: Vec<Arc<Block>>,
+}
+
+#[derive(Debug)]
+pub struct InvalidBlock {
+    pub hash: BlockHash,
+    pub height: Height,
+    pub error: BlockError,
+}
+
+impl Chain {
+    #[must_use]
+    pub fn new(election: Arc<Election>, rules: Rules) -> Self {
+        let genesis = Header::genesis(&election);
+        let hash = genesis.hash();
+        Self {
+            election_id: election.election_id(),
+            rules,
+            tree: Tree::new(genesis),
+            best: vec![hash],
+            branch: Branch::new(&election, rules),
+            candidates: BTreeSet::new(),
+            best_header: Candidate { work: Work(0), hash },
+            headers_since_pruning: 0,
+            election,
+        }
+    }
+
+    #[must_use]
+    pub fn election(&self) -> &Arc<Election> {
+        &self.election
+    }
+
+    #[must_use]
+    pub fn election_id(&self) -> &ElectionId {
+        &self.election_id
+    }
+
+    #[must_use]
+    pub fn tip(&self) -> Candidate {
+        let hash = *self.best.last().expect("the genesis is always there");
+        Candidate { work: self.entry(&hash).work, hash }
+    }
+
+    #[must_use]
+    pub fn tip_header(&self) -> &Header {
+        &self.entry(&self.tip().hash).header
+    }
+
+    /// The preferred end of a branch of headers, with or without bodies.
+    #[must_use]
+    pub fn best_header(&self) -> Candidate {
+        self.best_header
+    }
+
+    #[must_use]
+    pub fn header(&self, hash: &BlockHash) -> Option<&Header> {
+        self.tree.get(hash).map(|entry| &entry.header)
+    }
+
+    /// Work of the chain up to a known block.
+    #[must_use]
+    pub fn work(&self, hash: &BlockHash) -> Option<Work> {
+        self.tree.get(hash).map(|entry| entry.work)
+    }
+
+    /// A block of any branch whose body was checked.
+    #[must_use]
+    pub fn block(&self, hash: &BlockHash) -> Option<&Arc<Block>> {
+        match &self.tree.get(hash)?.body {
+            Body::Checked(block) => Some(block),
+            Body::Missing | Body::Unchecked(_) | Body::Invalid => None,
+        }
+    }
+
+    /// Whether the body of a known header has not arrived yet.
+    #[must_use]
+    pub fn lacks_body(&self, hash: &BlockHash) -> bool {
+        self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Missing))
+    }
+
+    /// Whether this block or one before it is known to break a rule.
+    #[must_use]
+    pub fn is_invalid(&self, hash: &BlockHash) -> bool {
+        self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Invalid))
+    }
+
+    /// The best chain's block at a height.
+    #[must_use]
+    pub fn best_hash(&self, height: Height) -> Option<BlockHash> {
+        self.best.get(usize::try_from(height.0).ok()?).copied()
+    }
+
+    #[must_use]
+    pub fn is_on_best_chain(&self, hash: &BlockHash) -> bool {
+        self.header(hash).is_some_and(|header| self.best_hash(header.height) == Some(*hash))
+    }
+
+    /// What the best chain says of a voter.
+    #[must_use]
+    pub fn voter(&self, voter: &VoterId) -> Option<&VoterRecord> {
+        self.branch.voter(voter)
+    }
+
+    #[must_use]
+    pub fn registered_voters(&self) -> usize {
+        self.branch.registered_voters()
+    }
+
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        self.branch.tally()
+    }
+
+    /// The best chain's transaction at a place.
+    #[must_use]
+    pub fn transaction(&self, place: Place) -> Option<&Arc<HashedTransaction>> {
+        let block = self.block(&self.best_hash(place.height)?)?;
+        block.transactions.get(usize::try_from(place.index).ok()?)
+    }
+
+    /// Blocks from the newest one that holds a vote up to the tip, both included; 0 without votes.
+    #[must_use]
+    pub fn blocks_since_newest_vote(&self) -> u64 {
+        let holds_vote = |hash: &&BlockHash| {
+            self.block(hash).is_some_and(|block| {
+                let mut transactions = block.transactions.iter();
+                transactions.any(|each| matches!(each.transaction(), Transaction::Vote { .. }))
+            })
+        };
+        match self.best.iter().rev().enumerate().find(|(_, hash)| holds_vote(hash)) {
+            Some((above, _)) => above as u64 + 1,
+            None => 0,
+        }
+    }
+
+    /// The rules of a transaction that need neither signatures nor the branch.
+    ///
+    /// # Errors
+    /// The first rule that it breaks; such a transaction is bad on every branch.
+    pub fn check_structure(&self, transaction: &HashedTransaction) -> Result<(), TransactionError> {
+        check::transaction(transaction, &self.election, &self.election_id)
+    }
+
+    /// Whether the next block may hold the transaction, as far as the best chain decides it.
+    ///
+    /// # Errors
+    /// The rule that it breaks now; another branch may decide otherwise.
+    pub fn check_context(&self, transaction: &HashedTransaction) -> Result<(), TransactionError> {
+        self.branch.check(transaction)
+    }
+
+    /// Adds a header to the tree. A header that is here already is no error.
+    ///
+    /// # Errors
+    /// The first rule that it breaks, or that its parent is not here.
+    pub fn insert_header(
+        &mut self,
+        header: Header,
+        now: UnixMillis,
+    ) -> Result<BlockHash, HeaderError> {
+        let hash = header.hash();
+        if self.tree.get(&hash).is_some() {
+            return Ok(hash);
+        }
+        let previous = header.previous;
+        let parent = self.tree.get(&previous).ok_or(HeaderError::UnknownParent { previous })?;
+        if matches!(parent.body, Body::Invalid) {
+            return Err(HeaderError::InvalidParent { previous });
+        }
+        check::header(&header, &parent.header, now, self.rules)?;
+        self.make_room()?;
+        self.tree.insert(hash, header);
+        let candidate = Candidate { work: self.entry(&hash).work, hash };
+        if compare(candidate, self.best_header, self.rules) == Ordering::Greater {
+            self.best_header = candidate;
+        }
+        Ok(hash)
+    }
+
+    /// Adds the body of a known header; its signatures are still to be checked.
+    ///
+    /// # Errors
+    /// See [`BodyError`]: [`BodyError::Invalid`] makes the block invalid, any other leaves the tree as it was.
+    pub fn insert_body(
+        &mut self,
+        hash: &BlockHash,
+        transactions: Vec<Arc<HashedTransaction>>,
+    ) -> Result<Arc<Block>, BodyError> {
+        let entry = self.tree.get(hash).ok_or(BodyError::UnknownHeader { hash: *hash })?;
+        if !matches!(entry.body, Body::Missing) {
+            return Err(BodyError::Known { hash: *hash });
+        }
+        let block = Arc::new(Block { header: entry.header, transactions });
+        if self.rules.hold(Rule::MerkleRoot) {
+            check::merkle_root(&block)?;
+        }
+        if let Err(error) = check::body(&block, &self.election, &self.election_id) {
+            self.invalidate(hash);
+            return Err(error.into());
+        }
+        self.tree.set_body(hash, Body::Unchecked(Arc::clone(&block)));
+        Ok(block)
+    }
+
+    /// Word that all signatures of a block's body hold.
+    pub fn accept_signatures(&mut self, hash: &BlockHash) {
+        let Some(Entry { body: Body::Unchecked(block), .. }) = self.tree.get(hash) else { return };
+        let block = Arc::clone(block);
+        self.tree.set_body(hash, Body::Checked(block));
+        for completed in self.tree.complete_from(*hash) {
+            self.candidates.insert((self.entry(&completed).work, Reverse(completed)));
+        }
+    }
+
+    /// Word that a block breaks a rule: it and all that follows it are invalid from now on.
+    pub fn invalidate(&mut self, hash: &BlockHash) {
+        self.tree.invalidate(hash);
+        let tree = &self.tree;
+        self.candidates.retain(|(_, Reverse(hash))| tree.get(hash).is_some_and(|e| e.complete));
+        if self.is_invalid(&self.best_header.hash) {
+            self.find_best_header();
+        }
+    }
+
+    /// Moves to the best complete branch. Blocks that break a rule on the way are reported, and the next
+    /// best branch is taken.
+    pub fn advance(&mut self) -> Advance {
+        let mut advance = Advance::default();
+        let from = self.tip();
+        while let Some(&(work, Reverse(hash))) = self.candidates.last() {
+            let candidate = Candidate { work, hash };
+            if compare(candidate, from, self.rules) != Ordering::Greater {
+                break;
+            }
+            match self.switch_to(hash) {
+                Ok(change) => {
+                    advance.change = Some(change);
+                    break;
+                }
+                Err(invalid) => {
+                    self.invalidate(&invalid.hash);
+                    advance.invalid.push(invalid);
+                }
+            }
+        }
+        self.candidates.clear();
+        advance
+    }
+
+    /// Hashes that tell another peer where this one's best branch of headers runs: the newest ten, then at
+    /// doubling distances, the genesis last (as in Bitcoin's `getheaders`).
+    #[must_use]
+    pub fn locator(&self) -> Vec<BlockHash> {
+        let (above, fork) = self.path_from_best_chain(self.best_header.hash);
+        let hash_at = |height: u64| match height.checked_sub(fork.0 + 1) {
+            Some(index) => above[usize::try_from(index).expect("it indexes memory")],
+            None => self.best_hash(Height(height)).expect("at or below the fork"),
+        };
+        let mut height = fork.0 + above.len() as u64;
+        let (mut locator, mut step) = (Vec::new(), 1);
+        while height > 0 && locator.len() < LOCATOR_MAX - 1 {
+            locator.push(hash_at(height));
+            if locator.len() >= 10 {
+                step *= 2;
+            }
+            height = height.saturating_sub(step);
+        }
+        locator.push(self.best[0]);
+        locator
+    }
+
+    /// Height of the first hash of a locator that the best chain holds.
+    #[must_use]
+    pub fn find_fork(&self, locator: &[BlockHash]) -> Option<Height> {
+        let known = locator.iter().find(|hash| self.is_on_best_chain(hash))?;
+        self.header(known).map(|header| header.height)
+    }
+
+    /// Blocks on the way to the best header whose bodies are not here, upwards.
+    #[must_use]
+    pub fn missing_bodies(&self) -> Vec<BlockHash> {
+        let mut missing = Vec::new();
+        let mut hash = self.best_header.hash;
+        while let Some(entry) = self.tree.get(&hash).filter(|entry| !entry.complete) {
+            if matches!(entry.body, Body::Missing) {
+                missing.push(hash);
+            }
+            hash = entry.header.previous;
+        }
+        missing.reverse();
+        missing
+    }
+
+    fn entry(&self, hash: &BlockHash) -> &Entry {
+        self.tree
+            .get(hash)
+            .expect("entries that are on the best chain or complete are never pruned")
+    }
+
+    /// The blocks above the best chain down from `hash`, upwards, and the height where they leave it.
+    fn path_from_best_chain(&self, hash: BlockHash) -> (Vec<BlockHash>, Height) {
+        let mut above = Vec::new();
+        let mut hash = hash;
+        while !self.is_on_best_chain(&hash) {
+            above.push(hash);
+            hash = self.entry(&hash).header.previous;
+        }
+        above.reverse();
+        (above, self.entry(&hash).header.height)
+    }
+
+    fn switch_to(&mut self, hash: BlockHash) -> Result<Change, InvalidBlock> {
+        let (above, fork) = self.path_from_best_chain(hash);
+        let kept = usize::try_from(fork.0).expect("it indexes memory") + 1;
+        let from = self.tip().hash;
+        let checked = |hash: &BlockHash| Arc::clone(self.block(hash).expect("complete"));
+        let disconnected: Vec<_> = self.best[kept..].iter().rev().map(checked).collect();
+        let connected: Vec<_> = above.iter().map(checked).collect();
+        for block in &disconnected {
+            self.branch.undo(block);
+        }
+        for (index, block) in connected.iter().enumerate() {
+            if let Err(error) = self.branch.apply(block) {
+                connected[..index].iter().rev().for_each(|block| self.branch.undo(block));
+                for block in disconnected.iter().rev() {
+                    self.branch.apply(block).expect("it was on the best chain before");
+                }
+                let height = block.header.height;
+                return Err(InvalidBlock { hash: above[index], height, error });
+            }
+        }
+        self.best.truncate(kept);
+        self.best.extend(above);
+        Ok(Change { from, disconnected, connected })
+    }
+
+    fn find_best_header(&mut self) {
+        let valid = self.tree.iter().filter(|(_, entry)| !matches!(entry.body, Body::Invalid));
+        let candidates = valid.map(|(hash, entry)| Candidate { work: entry.work, hash: *hash });
+        let rules = self.rules;
+        self.best_header = candidates
+            .max_by(|left, right| compare(*left, *right, rules))
+            .expect("the genesis is always valid");
+    }
+
+    /// Keeps the number of headers without bodies below its limit.
+    fn make_room(&mut self) -> Result<(), HeaderError> {
+        self.headers_since_pruning += 1;
+        let headers = self.tree.without_body();
+        if headers < HEADERS_WITHOUT_BODY_MAX {
+            return Ok(());
+        }
+        // Pruning walks the whole tree, so it has to pay: only after many new headers.
+        if self.headers_since_pruning > HEADERS_WITHOUT_BODY_MAX / 10 {
+            self.headers_since_pruning = 0;
+            let (above, _) = self.path_from_best_chain(self.best_header.hash);
+            self.tree.prune_headers(&above.into_iter().collect());
+        }
+        match self.tree.without_body() {
+            headers if headers < HEADERS_WITHOUT_BODY_MAX => Ok(()),
+            headers => Err(HeaderError::TooManyHeaders { headers }),
+        }
+    }
+}

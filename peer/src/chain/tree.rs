@@ -1,0 +1,145 @@
+//! The tree of headers and, where they are here, bodies: every branch that this peer knows of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use protocol::block::{Block, Header};
+use protocol::units::{BlockHash, Work};
+
+/// How far a block has been checked.
+#[derive(Debug, Clone)]
+pub(super) enum Body {
+    /// Only the header is here.
+    Missing,
+    /// Here, and what its header commits to; its signatures are being checked.
+    Unchecked(Arc<Block>),
+    /// All that can be checked without the branch holds.
+    Checked(Arc<Block>),
+    /// Breaks a rule, or follows a block that does.
+    Invalid,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) header: Header,
+    /// Of the chain that ends here.
+    pub(super) work: Work,
+    pub(super) body: Body,
+    /// Whether this body and all before it are checked.
+    pub(super) complete: bool,
+    pub(super) children: Vec<BlockHash>,
+}
+
+/// Entries by hash, rooted in the genesis.
+#[derive(Debug)]
+pub(super) struct Tree {
+    entries: BTreeMap<BlockHash, Entry>,
+    /// Entries whose body is missing: what strangers could grow at the price of the work alone.
+    without_body: usize,
+}
+
+impl Tree {
+    pub(super) fn new(genesis: Header) -> Self {
+        let block = Arc::new(Block { header: genesis, transactions: Vec::new() });
+        let entry = Entry {
+            header: genesis,
+            work: Work(0),
+            body: Body::Checked(block),
+            complete: true,
+            children: Vec::new(),
+        };
+        Self { entries: BTreeMap::from([(genesis.hash(), entry)]), without_body: 0 }
+    }
+
+    pub(super) fn get(&self, hash: &BlockHash) -> Option<&Entry> {
+        self.entries.get(hash)
+    }
+
+    pub(super) fn without_body(&self) -> usize {
+        self.without_body
+    }
+
+    /// Adds a header below its parent, which must be here.
+    pub(super) fn insert(&mut self, hash: BlockHash, header: Header) {
+        let parent = self.entries.get_mut(&header.previous).expect("the caller found the parent");
+        parent.children.push(hash);
+        let work = parent.work.plus(header.difficulty);
+        let entry =
+            Entry { header, work, body: Body::Missing, complete: false, children: Vec::new() };
+        self.entries.insert(hash, entry);
+        self.without_body += 1;
+    }
+
+    /// Replaces what is known of a body.
+    pub(super) fn set_body(&mut self, hash: &BlockHash, body: Body) {
+        let entry = self.entries.get_mut(hash).expect("the caller found the entry");
+        let was_missing = matches!(entry.body, Body::Missing);
+        let is_missing = matches!(body, Body::Missing);
+        entry.body = body;
+        match (was_missing, is_missing) {
+            (true, false) => self.without_body -= 1,
+            (false, true) => self.without_body += 1,
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    /// Marks `hash` and its descendants complete as far as bodies are checked without a gap; returns them.
+    pub(super) fn complete_from(&mut self, hash: BlockHash) -> Vec<BlockHash> {
+        let mut completed = Vec::new();
+        let mut open = vec![hash];
+        while let Some(hash) = open.pop() {
+            let Some(entry) = self.entries.get(&hash) else { continue };
+            let parent_complete =
+                self.entries.get(&entry.header.previous).is_some_and(|parent| parent.complete);
+            if entry.complete || !parent_complete || !matches!(entry.body, Body::Checked(_)) {
+                continue;
+            }
+            let entry = self.entries.get_mut(&hash).expect("found above");
+            entry.complete = true;
+            open.extend(&entry.children);
+            completed.push(hash);
+        }
+        completed
+    }
+
+    /// Marks a block and all that follows it invalid; their bodies are dropped.
+    pub(super) fn invalidate(&mut self, hash: &BlockHash) {
+        let mut open = vec![*hash];
+        while let Some(hash) = open.pop() {
+            let Some(entry) = self.entries.get_mut(&hash) else { continue };
+            entry.complete = false;
+            open.extend(&entry.children);
+            self.set_body(&hash, Body::Invalid);
+        }
+    }
+
+    /// Removes headers without a body that nothing with a body follows, unless `keep` says otherwise:
+    /// makes room when strangers filled the tree with headers alone.
+    pub(super) fn prune_headers(&mut self, keep: &BTreeSet<BlockHash>) {
+        let mut leaves: Vec<BlockHash> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.children.is_empty())
+            .map(|(hash, _)| *hash)
+            .collect();
+        while let Some(hash) = leaves.pop() {
+            let Some(entry) = self.entries.get(&hash) else { continue };
+            let prunable = matches!(entry.body, Body::Missing) && entry.children.is_empty();
+            if !prunable || keep.contains(&hash) {
+                continue;
+            }
+            let previous = entry.header.previous;
+            self.entries.remove(&hash);
+            self.without_body -= 1;
+            if let Some(parent) = self.entries.get_mut(&previous) {
+                parent.children.retain(|child| *child != hash);
+                leaves.push(previous);
+            }
+        }
+    }
+
+    /// All entries, in the order of their hashes.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&BlockHash, &Entry)> {
+        self.entries.iter()
+    }
+}
