@@ -6,4 +6,5 @@
 
 pub mod chain;
 pub mod node;
+pub mod pool;
 pub mod rules;

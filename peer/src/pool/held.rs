@@ -1,0 +1,48 @@
+//! Votes that came before their voter's registration: datagrams overtake each other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::transaction::HashedTransaction;
+use protocol::units::VoterId;
+
+/// Most votes that wait. Anybody can sign votes by keys that nobody registers, so the oldest goes first; a
+/// vote that is still wanted is announced again by whoever has its registration.
+const HELD_MAX: usize = 4_096;
+
+/// One vote per voter, the newest, forgotten in the order of arrival.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    by_voter: BTreeMap<VoterId, (u64, Arc<HashedTransaction>)>,
+    by_arrival: BTreeMap<u64, VoterId>,
+    arrivals: u64,
+}
+
+impl Held {
+    pub(super) fn len(&self) -> usize {
+        self.by_voter.len()
+    }
+
+    pub(super) fn contains(&self, vote: &HashedTransaction) -> bool {
+        self.by_voter.get(&vote.voter()).is_some_and(|(_, held)| held.leaf() == vote.leaf())
+    }
+
+    pub(super) fn insert(&mut self, vote: Arc<HashedTransaction>) {
+        let voter = vote.voter();
+        self.release(&voter);
+        self.by_arrival.insert(self.arrivals, voter);
+        self.by_voter.insert(voter, (self.arrivals, vote));
+        self.arrivals += 1;
+        if self.by_voter.len() > HELD_MAX
+            && let Some((_, oldest)) = self.by_arrival.pop_first()
+        {
+            self.by_voter.remove(&oldest);
+        }
+    }
+
+    pub(super) fn release(&mut self, voter: &VoterId) -> Option<Arc<HashedTransaction>> {
+        let (arrival, vote) = self.by_voter.remove(voter)?;
+        self.by_arrival.remove(&arrival);
+        Some(vote)
+    }
+}
