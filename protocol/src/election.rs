@@ -25,6 +25,9 @@ pub const BLOCK_BYTES_MIN: u32 = 2 * 1024;
 /// Largest block size limit: about 5,000 votes, a second of signature checks on one core.
 pub const BLOCK_BYTES_MAX: u32 = 1024 * 1024;
 
+/// Latest `created`: the last millisecond that RFC 3339 can write, in the year 9999.
+pub const CREATED_MAX: UnixMillis = UnixMillis(253_402_300_799_999);
+
 /// Version of the canonical encoding; later kinds of election count up.
 const FORMAT: u16 = 1;
 
@@ -140,6 +143,7 @@ impl Election {
     /// The first limit that it breaks.
     pub fn check(&self) -> Result<(), ElectionError> {
         check_text("title", &self.title)?;
+        check_range("created", self.created.0, 0, CREATED_MAX.0)?;
         check_range("difficulty_bits", self.difficulty_bits, 0, DIFFICULTY_BITS_MAX)?;
         check_range("registration_bits", self.registration_bits, 0, REGISTRATION_BITS_MAX)?;
         check_range("block_bytes_max", self.block_bytes_max, BLOCK_BYTES_MIN, BLOCK_BYTES_MAX)?;
@@ -314,6 +318,7 @@ mod tests {
             sample.check().expect_err("the election is broken").to_string()
         };
         assert!(broken(|e| e.title.clear()).contains("`title`"));
+        assert!(broken(|e| e.created.0 = CREATED_MAX.0 + 1).contains("`created`"));
         assert!(broken(|e| e.difficulty_bits = 60).contains("`difficulty_bits` is 60"));
         assert!(broken(|e| e.questions.clear()).contains("`question`"));
         assert!(broken(|e| e.questions[0].choices_min = 3).contains("`question[0].min`"));
