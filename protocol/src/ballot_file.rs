@@ -1,1 +1,58 @@
-//! ballot.toml
+//! `ballot.toml`: the election as people write it.
+//!
+//! [`parse`] and [`write`] work on text alone; reading and writing the file is a shell's matter. The file
+//! is only a spelling: what everybody has to agree on is the [`Election`] that it gives, whose limits
+//! [`Election::check`] knows. Every slip gives one line that names the key and the mend.
+
+mod read;
+mod write;
+
+pub use read::parse;
+pub use write::write;
+
+use crate::election::ElectionError;
+
+/// Keys above the first [[question]], in the order in which they are written.
+const ELECTION_KEYS: [&str; 7] = [
+    "id",
+    "title",
+    "created",
+    "difficulty_bits",
+    "registration_bits",
+    "block_bytes_max",
+    "question",
+];
+
+/// Keys of a [[question]].
+const QUESTION_KEYS: [&str; 4] = ["title", "options", "min", "max"];
+
+/// What `min` and `max` are where a question leaves them out: exactly one choice.
+const CHOICES_DEFAULT: u16 = 1;
+
+/// Why a text is not a `ballot.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BallotFileError {
+    #[error("line {line} is not TOML: {reason}")]
+    Syntax { line: usize, reason: String },
+    #[error("line {line}: `{key}` stands twice: remove one")]
+    Duplicate { line: usize, key: String },
+    #[error("line {line}: `question` stands twice: write [[question]] above each")]
+    QuestionTable { line: usize },
+    #[error("line {line}: `{key}` is not a key of ballot.toml: {mend}")]
+    UnknownKey { line: usize, key: String, mend: String },
+    #[error("line {line}: `{key}` is not supported by this version yet: remove it")]
+    NotSupported { line: usize, key: String },
+    #[error("`{key}` is missing: add a line such as `{example}`")]
+    Missing { key: String, example: &'static str },
+    #[error("line {line}: `{key}` is {found}: write {expected}")]
+    WrongType { line: usize, key: String, found: &'static str, expected: &'static str },
+    #[error("line {line}: `{key}` is {found:?}: write {expected}")]
+    BadText { line: usize, key: String, found: String, expected: &'static str },
+    #[error("line {line}: `{key}` is {found}: choose {min} to {max}")]
+    OutOfRange { line: usize, key: String, found: String, min: u64, max: u64 },
+    #[error(transparent)]
+    Election(#[from] ElectionError),
+}
+
+#[cfg(test)]
+mod tests;

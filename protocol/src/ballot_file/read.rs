@@ -1,0 +1,297 @@
+//! From the text of a `ballot.toml` to an election.
+
+use std::ops::Range;
+use std::time::UNIX_EPOCH;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{BallotFileError, CHOICES_DEFAULT, ELECTION_KEYS, QUESTION_KEYS};
+use crate::election::{
+    BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, Election, Question,
+    REGISTRATION_BITS_MAX,
+};
+use crate::units::UnixMillis;
+
+/// Keys that the design names and this version does not know: whoever writes one must not believe that it
+/// is heeded.
+pub(super) const NOT_SUPPORTED_KEYS: [&str; 14] = [
+    "opens",
+    "closes",
+    "block_interval",
+    "confirmations",
+    "admission",
+    "registrar",
+    "registrars",
+    "registrars_needed",
+    "max_voters",
+    "validator",
+    "validators",
+    "quorum",
+    "threshold",
+    "crash_faults_only",
+];
+
+/// Most edits between a key and the known one that it is taken for.
+const TYPING_SLIPS_MAX: usize = 2;
+
+const ID_EXPECTED: &str = "32 hexadecimal digits, such as `openssl rand -hex 16` gives";
+const CREATED_EXPECTED: &str =
+    "a time in UTC from 1970 on, to the millisecond at most, such as \"2026-11-01T09:00:00Z\"";
+
+/// The election that a `ballot.toml` defines, which has passed [`Election::check`].
+///
+/// # Errors
+/// The first slip in the text: one line that names the key and the mend.
+pub fn parse(text: &str) -> Result<Election, BallotFileError> {
+    let document = DeTable::parse(text).map_err(|error| syntax_error(text, &error))?;
+    let file = Section { text, prefix: String::new(), table: document.get_ref() };
+    let questions = file.question_sections()?;
+    file.check_keys(&ELECTION_KEYS)?;
+    for question in &questions {
+        question.check_keys(&QUESTION_KEYS)?;
+    }
+    let election = Election {
+        id: file.id()?,
+        title: file.string("title", "title = \"Board 2026\"")?,
+        created: file.created()?,
+        difficulty_bits: file.number(
+            "difficulty_bits",
+            "difficulty_bits = 24",
+            (0, DIFFICULTY_BITS_MAX),
+        )?,
+        registration_bits: file.number(
+            "registration_bits",
+            "registration_bits = 16",
+            (0, REGISTRATION_BITS_MAX),
+        )?,
+        block_bytes_max: file.number(
+            "block_bytes_max",
+            "block_bytes_max = 262144",
+            (BLOCK_BYTES_MIN, BLOCK_BYTES_MAX),
+        )?,
+        questions: questions.iter().map(Section::question).collect::<Result<_, _>>()?,
+    };
+    election.check()?;
+    Ok(election)
+}
+
+/// One table of the file: the top level or a question.
+struct Section<'a> {
+    text: &'a str,
+    /// What stands before the keys of this table in messages.
+    prefix: String,
+    table: &'a DeTable<'a>,
+}
+
+type Value<'a> = Spanned<DeValue<'a>>;
+
+impl<'a> Section<'a> {
+    fn question_sections(&self) -> Result<Vec<Section<'a>>, BallotFileError> {
+        const EXPECTED: &str = "each question as a table of its own under [[question]]";
+        let Some(value) = self.table.get("question") else { return Ok(Vec::new()) };
+        let DeValue::Array(tables) = value.get_ref() else {
+            return Err(self.wrong_type("question", value, EXPECTED));
+        };
+        let sections = tables.iter().enumerate().map(|(index, value)| {
+            let DeValue::Table(table) = value.get_ref() else {
+                return Err(self.wrong_type(&format!("question[{index}]"), value, EXPECTED));
+            };
+            Ok(Section { text: self.text, prefix: format!("question[{index}]."), table })
+        });
+        sections.collect()
+    }
+
+    /// Whether all keys are known; else the error for the first in the file that is not.
+    fn check_keys(&self, known: &[&str]) -> Result<(), BallotFileError> {
+        let unknown = self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
+        let Some(key) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
+        let (line, name) = (self.line(key.span()), key.get_ref().as_ref());
+        let full_name = self.key(name);
+        if NOT_SUPPORTED_KEYS.contains(&name) {
+            return Err(BallotFileError::NotSupported { line, key: full_name });
+        }
+        let mend = if ELECTION_KEYS.contains(&name) {
+            "move it above the first [[question]]".to_owned()
+        } else if QUESTION_KEYS.contains(&name) {
+            "move it below a [[question]]".to_owned()
+        } else if let Some(nearest) = nearest(name, known) {
+            format!("did you mean `{nearest}`?")
+        } else {
+            format!("remove it, or use one of `{}`", known.join("`, `"))
+        };
+        Err(BallotFileError::UnknownKey { line, key: full_name, mend })
+    }
+
+    fn id(&self) -> Result<[u8; 16], BallotFileError> {
+        let example = "id = \"9f2c41d07ab85e36c1d4f8027be953a6\"";
+        let found = self.string("id", example)?;
+        let mut id = [0; 16];
+        match hex::decode_to_slice(&found, &mut id) {
+            Ok(()) => Ok(id),
+            Err(_) => Err(self.bad_text("id", found, ID_EXPECTED)),
+        }
+    }
+
+    fn created(&self) -> Result<UnixMillis, BallotFileError> {
+        let value = self.value("created", "created = \"2026-11-01T09:00:00Z\"")?;
+        let found = if let DeValue::String(text) = value.get_ref() {
+            text.to_string()
+        } else if let DeValue::Datetime(time) = value.get_ref() {
+            time.to_string()
+        } else {
+            return Err(self.wrong_type("created", value, CREATED_EXPECTED));
+        };
+        let since_epoch = humantime::parse_rfc3339(&found)
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+            .filter(|span| span.subsec_nanos().is_multiple_of(1_000_000));
+        match since_epoch.and_then(|span| u64::try_from(span.as_millis()).ok()) {
+            Some(millis) => Ok(UnixMillis(millis)),
+            None => Err(self.bad_text("created", found, CREATED_EXPECTED)),
+        }
+    }
+
+    fn question(&self) -> Result<Question, BallotFileError> {
+        let title = self.string("title", "title = \"Who takes the chair?\"")?;
+        let options = self.options()?;
+        // Without options the check of the election has the better words.
+        let most = u16::try_from(options.len()).unwrap_or(u16::MAX).max(1);
+        let choices_max = self.number_or_default("max", (1, most))?;
+        let choices_min = self.number_or_default("min", (0, choices_max))?;
+        Ok(Question { title, options, choices_min, choices_max })
+    }
+
+    fn options(&self) -> Result<Vec<String>, BallotFileError> {
+        const EXPECTED: &str = "a list of names in quotes, such as [\"Yes\", \"No\"]";
+        let value = self.value("options", "options = [\"Yes\", \"No\"]")?;
+        let DeValue::Array(values) = value.get_ref() else {
+            return Err(self.wrong_type("options", value, EXPECTED));
+        };
+        let options = values.iter().enumerate().map(|(number, value)| {
+            self.text_of(&format!("options[{number}]"), value, "a name in quotes")
+        });
+        options.collect()
+    }
+
+    fn string(&self, key: &str, example: &'static str) -> Result<String, BallotFileError> {
+        self.text_of(key, self.value(key, example)?, "a text in quotes")
+    }
+
+    fn text_of(
+        &self,
+        key: &str,
+        value: &Value<'_>,
+        expected: &'static str,
+    ) -> Result<String, BallotFileError> {
+        let DeValue::String(text) = value.get_ref() else {
+            return Err(self.wrong_type(key, value, expected));
+        };
+        Ok(text.to_string())
+    }
+
+    fn number_or_default(&self, key: &str, range: (u16, u16)) -> Result<u16, BallotFileError> {
+        if self.table.contains_key(key) { self.number(key, "", range) } else { Ok(CHOICES_DEFAULT) }
+    }
+
+    /// A number of the type. Whether it is within `range`, which only words the error, the check of the
+    /// election says.
+    fn number<N: TryFrom<u64> + Into<u64>>(
+        &self,
+        key: &str,
+        example: &'static str,
+        range: (N, N),
+    ) -> Result<N, BallotFileError> {
+        let value = self.value(key, example)?;
+        let DeValue::Integer(integer) = value.get_ref() else {
+            return Err(self.wrong_type(key, value, "a whole number without quotes"));
+        };
+        let number = u64::from_str_radix(integer.as_str(), integer.radix());
+        number.ok().and_then(|number| N::try_from(number).ok()).ok_or_else(|| {
+            BallotFileError::OutOfRange {
+                line: self.line(value.span()),
+                key: self.key(key),
+                found: integer.to_string(),
+                min: range.0.into(),
+                max: range.1.into(),
+            }
+        })
+    }
+
+    fn value(&self, key: &str, example: &'static str) -> Result<&'a Value<'a>, BallotFileError> {
+        let missing = || BallotFileError::Missing { key: self.key(key), example };
+        self.table.get(key).ok_or_else(missing)
+    }
+
+    fn wrong_type(&self, key: &str, value: &Value<'_>, expected: &'static str) -> BallotFileError {
+        let found = match value.get_ref() {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number with a point",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        BallotFileError::WrongType {
+            line: self.line(value.span()),
+            key: self.key(key),
+            found,
+            expected,
+        }
+    }
+
+    fn bad_text(&self, key: &str, found: String, expected: &'static str) -> BallotFileError {
+        let line = self.table.get(key).map_or(1, |value| self.line(value.span()));
+        BallotFileError::BadText { line, key: self.key(key), found, expected }
+    }
+
+    fn key(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    fn line(&self, span: Range<usize>) -> usize {
+        line(self.text, span.start)
+    }
+}
+
+fn syntax_error(text: &str, error: &toml::de::Error) -> BallotFileError {
+    let span = error.span().unwrap_or(0..0);
+    let line = line(text, span.start);
+    if error.message() == "duplicate key" {
+        return match text.get(span).unwrap_or_default().trim() {
+            "question" => BallotFileError::QuestionTable { line },
+            key => BallotFileError::Duplicate { line, key: key.to_owned() },
+        };
+    }
+    let reason = error.message().trim_end_matches(", expected nothing").replace('\n', " ");
+    BallotFileError::Syntax { line, reason }
+}
+
+fn line(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// The known key that the writer may have meant.
+fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let begins = |key: &&str| name.len() > 2 && (key.starts_with(name) || name.starts_with(key));
+    let by_edits = known.iter().map(|key| (edits(name, key), *key)).min();
+    match by_edits {
+        Some((edits, key)) if edits <= TYPING_SLIPS_MAX && edits < key.len() => Some(key),
+        _ => known.iter().copied().find(|key| begins(key)),
+    }
+}
+
+/// Levenshtein's distance, by its last row alone.
+fn edits(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, left) in from.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
+        for (column, right) in to.bytes().enumerate() {
+            let replaced = diagonal + usize::from(left != right);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}

@@ -1,0 +1,242 @@
+use super::*;
+use crate::election::{CREATED_MAX, Election, Question};
+use crate::units::UnixMillis;
+
+const GOOD: &str = r#"id = "000102030405060708090a0b0c0d0e0f"
+title = "Board"
+created = "2026-11-01T09:00:00Z"
+difficulty_bits = 8
+registration_bits = 4
+block_bytes_max = 65_536
+
+[[question]]
+title = "Chair"
+options = ["Ada", "Grace", "Hedy"]
+
+[[question]]
+title = "Committee"
+options = ["Ada", "Grace", "Hedy"]
+min = 0
+max = 2
+"#;
+
+/// The line for a slip, made by replacing a part of the good file that stands in it.
+fn slip(good: &str, bad: &str) -> String {
+    assert!(GOOD.contains(good), "{good:?} does not stand in the good file");
+    let line = parse(&GOOD.replacen(good, bad, 1)).expect_err("a slip").to_string();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    line
+}
+
+fn parsed() -> Election {
+    parse(GOOD).expect("the file is good")
+}
+
+#[test]
+fn a_good_file_gives_its_election_with_defaults() {
+    let election = parsed();
+    assert_eq!(election.id[15], 15);
+    assert_eq!(election.title, "Board");
+    assert_eq!(election.created, UnixMillis(1_793_523_600_000));
+    assert_eq!((election.difficulty_bits, election.registration_bits), (8, 4));
+    assert_eq!(election.block_bytes_max, 65_536);
+    let limits = |question: &Question| (question.choices_min, question.choices_max);
+    assert_eq!(election.questions.iter().map(limits).collect::<Vec<_>>(), [(1, 1), (0, 2)]);
+    assert_eq!(election.questions[0].options, ["Ada", "Grace", "Hedy"]);
+}
+
+#[test]
+fn a_time_may_stand_without_quotes() {
+    let text = GOOD.replace("\"2026-11-01T09:00:00Z\"", "2026-11-01T09:00:00Z");
+    assert_eq!(parse(&text), Ok(parsed()));
+}
+
+#[test]
+fn what_is_written_reads_back_as_the_equal_election() {
+    let mut election = parsed();
+    assert_eq!(parse(&write(&election)), Ok(election.clone()));
+    election.title = "\"Quoted\" 'and' \\u0041 # käse 🏺 = [x]".into();
+    election.questions[1].options[2] = "'''".into();
+    for created in [0, 1, 999, 1_000, 1_793_523_600_001, CREATED_MAX.0] {
+        election.created = UnixMillis(created);
+        assert_eq!(parse(&write(&election)), Ok(election.clone()));
+    }
+}
+
+#[test]
+fn every_key_is_written_below_a_comment() {
+    let text = write(&parsed());
+    let lines: Vec<_> = text.lines().collect();
+    let keys = lines.windows(2).filter(|pair| pair[1].contains(" = ") && !pair[1].starts_with('#'));
+    let commented: Vec<_> = keys.map(|pair| (pair[0].starts_with('#'), pair[1])).collect();
+    assert_eq!(commented.len(), 6 + 2 * 4);
+    assert!(commented.iter().all(|(is_commented, _)| *is_commented), "{commented:?}");
+}
+
+#[test]
+fn control_characters_are_written_so_that_the_check_names_them() {
+    let mut election = parsed();
+    election.title = "two\nlines".into();
+    let line = parse(&write(&election)).expect_err("unclean").to_string();
+    assert!(line.starts_with("`title` holds control characters"), "{line}");
+}
+
+#[test]
+fn syntax_errors_name_their_line() {
+    let line = slip("\"Board\"", "\"Board");
+    assert!(line.starts_with("line 2 is not TOML: "), "{line}");
+    let line = slip("difficulty_bits = 8", "difficulty_bits 8");
+    assert!(line.starts_with("line 4 is not TOML: "), "{line}");
+    let line = slip("[[question]]", "[[question]");
+    assert!(line.starts_with("line 8 is not TOML: "), "{line}");
+}
+
+#[test]
+fn keys_that_stand_twice_are_named() {
+    let line = slip("created", "title");
+    assert_eq!(line, "line 3: `title` stands twice: remove one");
+    let line = slip("max = 2", "min = 2");
+    assert_eq!(line, "line 16: `min` stands twice: remove one");
+    let line = parse(&GOOD.replace("[[question]]", "[question]")).expect_err("twice").to_string();
+    assert_eq!(line, "line 12: `question` stands twice: write [[question]] above each");
+}
+
+#[test]
+fn unknown_keys_come_with_the_nearest_known_one() {
+    let line = slip("title =", "titel =");
+    assert_eq!(line, "line 2: `titel` is not a key of ballot.toml: did you mean `title`?");
+    let line = slip("min =", "minimum =");
+    assert!(
+        line.ends_with("`question[1].minimum` is not a key of ballot.toml: did you mean `min`?")
+    );
+    let line = slip("difficulty_bits", "difficulty");
+    assert!(line.ends_with("did you mean `difficulty_bits`?"), "{line}");
+    let line = slip("[[question]]", "[[questions]]");
+    assert!(line.contains("`questions`") && line.ends_with("did you mean `question`?"), "{line}");
+    let line = slip("min = 0", "colour = 0");
+    assert!(line.ends_with("remove it, or use one of `title`, `options`, `min`, `max`"), "{line}");
+}
+
+#[test]
+fn keys_in_the_wrong_place_are_sent_to_the_right_one() {
+    let line = slip("max = 2", "block_bytes_max = 4096");
+    assert!(line.ends_with("move it above the first [[question]]"), "{line}");
+    let line = slip("title = \"Board\"", "options = [\"Ada\"]");
+    assert!(line.ends_with("`options` is not a key of ballot.toml: move it below a [[question]]"));
+}
+
+#[test]
+fn keys_of_what_is_not_built_yet_are_refused() {
+    for key in read::NOT_SUPPORTED_KEYS {
+        let line = slip("title = \"Board\"", &format!("{key} = 1\ntitle = \"Board\""));
+        let expected = format!("line 2: `{key}` is not supported by this version yet: remove it");
+        assert_eq!(line, expected);
+    }
+    let line = slip("[[question]]", "[[validator]]\nkey = 1\n[[question]]");
+    assert_eq!(line, "line 8: `validator` is not supported by this version yet: remove it");
+    let line = slip("max = 2", "max = 2\ncloses = 2026-11-02T09:00:00Z");
+    assert!(line.contains("`question[1].closes` is not supported"), "{line}");
+}
+
+#[test]
+fn missing_keys_are_named_with_an_example() {
+    let missing = |good: &str| slip(good, "");
+    let line = missing("title = \"Board\"\n");
+    assert_eq!(line, "`title` is missing: add a line such as `title = \"Board 2026\"`");
+    let examples = [
+        "id = \"000102030405060708090a0b0c0d0e0f\"\n",
+        "created = \"2026-11-01T09:00:00Z\"\n",
+        "difficulty_bits = 8\n",
+        "registration_bits = 4\n",
+        "block_bytes_max = 65_536\n",
+    ];
+    for good in examples {
+        let key = good.split(' ').next().expect("a key");
+        assert!(
+            missing(good).starts_with(&format!("`{key}` is missing: add a line such as `{key}"))
+        );
+    }
+    assert!(missing("title = \"Chair\"\n").starts_with("`question[0].title` is missing"));
+    let line = missing("options = [\"Ada\", \"Grace\", \"Hedy\"]\n");
+    assert!(line.starts_with("`question[0].options` is missing"), "{line}");
+}
+
+#[test]
+fn every_example_of_a_missing_key_is_itself_good() {
+    for key in ELECTION_KEYS.iter().filter(|key| **key != "question") {
+        let without: String = GOOD
+            .lines()
+            .filter(|line| !line.starts_with(key))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let without =
+            if *key == "title" { GOOD.replacen("title = \"Board\"\n", "", 1) } else { without };
+        let Err(BallotFileError::Missing { example, .. }) = parse(&without) else {
+            panic!("`{key}` is missing")
+        };
+        assert!(parse(&format!("{example}\n{without}")).is_ok(), "{example}");
+    }
+}
+
+#[test]
+fn wrong_types_are_named_with_what_to_write() {
+    let line = slip("\"Board\"", "7");
+    assert_eq!(line, "line 2: `title` is a whole number: write a text in quotes");
+    let line = slip("= 8", "= \"8\"");
+    assert_eq!(line, "line 4: `difficulty_bits` is a text: write a whole number without quotes");
+    let line = slip("= 8", "= 8.0");
+    assert!(line.contains("`difficulty_bits` is a number with a point"), "{line}");
+    let line = slip("\"2026-11-01T09:00:00Z\"", "true");
+    assert!(line.starts_with("line 3: `created` is true or false: write a time"), "{line}");
+    let line = slip("[\"Ada\", \"Grace\", \"Hedy\"]", "\"Ada\"");
+    assert!(line.starts_with("line 10: `question[0].options` is a text: write a list"), "{line}");
+    let line = slip("\"Grace\"", "1");
+    assert!(line.contains("`question[0].options[1]` is a whole number: write a name"), "{line}");
+    let single = GOOD.split("[[question]]").take(2).collect::<Vec<_>>().join("[question]");
+    let line = parse(&single).expect_err("one table").to_string();
+    assert!(line.starts_with("line 8: `question` is a table: write each question"), "{line}");
+    let numbers =
+        GOOD.split("[[question]]").next().expect("the first part").to_owned() + "question = [1]";
+    let line = parse(&numbers).expect_err("a number").to_string();
+    assert!(line.starts_with("line 8: `question[0]` is a whole number: write each"), "{line}");
+}
+
+#[test]
+fn ids_and_times_that_do_not_read_are_named() {
+    let line = slip("0e0f", "0e");
+    assert!(line.starts_with("line 1: `id` is \"000102"), "{line}");
+    assert!(line.ends_with("write 32 hexadecimal digits, such as `openssl rand -hex 16` gives"));
+    assert!(slip("0e0f", "0eXY").contains("32 hexadecimal digits"));
+    for bad in ["tomorrow", "2026-11-01", "2026-13-01T09:00:00Z", "1969-11-01T09:00:00Z"] {
+        let line = slip("2026-11-01T09:00:00Z", bad);
+        assert!(line.starts_with(&format!("line 3: `created` is {bad:?}: write a time")), "{line}");
+    }
+    for bad in ["2026-11-01T09:00:00+01:00", "2026-11-01T09:00:00.0001Z"] {
+        assert!(slip("2026-11-01T09:00:00Z", bad).contains("`created`"));
+    }
+}
+
+#[test]
+fn impossible_limits_keep_the_words_of_the_election() {
+    assert_eq!(slip("= 8", "= 60"), "`difficulty_bits` is 60: choose 0 to 48");
+    assert_eq!(slip("= 8", "= 600"), "line 4: `difficulty_bits` is 600: choose 0 to 48");
+    assert_eq!(slip("= 4", "= -1"), "line 5: `registration_bits` is -1: choose 0 to 32");
+    assert!(slip("= 65_536", "= 1").starts_with("`block_bytes_max` is 1: choose 2048 to"));
+    assert_eq!(slip("max = 2", "max = 4"), "`question[1].max` is 4: choose 1 to 3");
+    assert_eq!(
+        slip("max = 2", "max = 70000"),
+        "line 16: `question[1].max` is 70000: choose 1 to 3"
+    );
+    assert_eq!(slip("min = 0", "min = 3"), "`question[1].min` is 3, above `max` 2: lower it");
+    assert!(slip("min = 0", "min = 99999999999999999999").contains("choose 0 to 2"));
+    assert_eq!(
+        slip("[\"Ada\", \"Grace\", \"Hedy\"]", "[]"),
+        "`question[0].options` has 0: list 1 to 512"
+    );
+    assert!(slip("\"Grace\"", "\"Ada\"").contains("lists \"Ada\" twice"));
+    assert!(slip("\"Committee\"", "\"Chair\"").contains("rename one"));
+    assert!(slip("\"Chair\"", "\"\"").starts_with("`question[0].title` is empty"));
+    let without_questions = GOOD.split("[[question]]").next().expect("the first part");
+    let line = parse(without_questions).expect_err("no questions").to_string();
+    assert!(line.starts_with("`question` stands 0 times"), "{line}");
+}

@@ -1,0 +1,104 @@
+//! An election's `ballot.toml`, with a comment on every key.
+
+use std::fmt::Write as _;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::CHOICES_DEFAULT;
+use crate::election::{
+    BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, CREATED_MAX, DIFFICULTY_BITS_MAX, Election, OPTIONS_MAX,
+    Question, REGISTRATION_BITS_MAX,
+};
+use crate::units::UnixMillis;
+
+/// The file for an election, which [`parse`](super::parse) reads back as the equal election if it passes
+/// [`Election::check`].
+#[must_use]
+pub fn write(election: &Election) -> String {
+    let mut text = format!(
+        "\
+# An election: what everybody has to agree on. Any change but to comments and spacing makes another
+# election, with a chain of its own.
+
+# 32 hexadecimal digits at random, new for every election (`openssl rand -hex 16`), so that two elections
+# with the same text differ.
+id = {id}
+
+# What the election is called.
+title = {title}
+
+# When it was set up, in UTC: the time of the chain's first block. Not in the future.
+created = {created}
+
+# How hard it is to find a block: 2^difficulty_bits attempts on average, 0 to {DIFFICULTY_BITS_MAX}. 24 takes one core a second
+# or two. Each step doubles the work, for honest peers and for attackers.
+difficulty_bits = {difficulty_bits}
+
+# How hard it is to register a voter: 2^registration_bits attempts on average, 0 to {REGISTRATION_BITS_MAX}. 16 takes some
+# hundredths of a second. It slows mass registrations down; it does not stop them.
+registration_bits = {registration_bits}
+
+# Most bytes of one block's transactions, {BLOCK_BYTES_MIN} to {BLOCK_BYTES_MAX}. A vote takes about 150.
+block_bytes_max = {block_bytes_max}
+",
+        id = quoted(&hex::encode(election.id)),
+        title = quoted(&election.title),
+        created = quoted(&rfc_3339(election.created)),
+        difficulty_bits = election.difficulty_bits,
+        registration_bits = election.registration_bits,
+        block_bytes_max = election.block_bytes_max,
+    );
+    for (index, question) in election.questions.iter().enumerate() {
+        write_question(&mut text, index + 1, question);
+    }
+    text
+}
+
+fn write_question(text: &mut String, number: usize, question: &Question) {
+    let options: Vec<_> = question.options.iter().map(|option| quoted(option)).collect();
+    write!(
+        text,
+        "
+# Question {number}. Voters see the questions in the order of this file.
+[[question]]
+# What is asked.
+title = {title}
+# What can be chosen, 1 to {OPTIONS_MAX} different names. Option 1 is the first.
+options = [{options}]
+# Fewest options to choose; 0 allows a blank answer. {CHOICES_DEFAULT} if left out.
+min = {min}
+# Most options to choose. {CHOICES_DEFAULT} if left out.
+max = {max}
+",
+        title = quoted(&question.title),
+        options = options.join(", "),
+        min = question.choices_min,
+        max = question.choices_max,
+    )
+    .expect("writing into a string cannot fail");
+}
+
+fn rfc_3339(time: UnixMillis) -> String {
+    let since_epoch = Duration::from_millis(time.0.min(CREATED_MAX.0));
+    if time.0.is_multiple_of(1_000) {
+        humantime::format_rfc3339_seconds(UNIX_EPOCH + since_epoch).to_string()
+    } else {
+        humantime::format_rfc3339_millis(UNIX_EPOCH + since_epoch).to_string()
+    }
+}
+
+/// A TOML basic string.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            control if control.is_control() => {
+                write!(quoted, "\\u{:04X}", u32::from(control))
+                    .expect("writing into a string cannot fail");
+            }
+            plain => quoted.push(plain),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
