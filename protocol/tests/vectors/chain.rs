@@ -330,7 +330,7 @@ fn merkle_vector(name: &'static str, count: u8) -> Vector {
     vector
 }
 
-/// A difficulty that a header of another election could bear, for datagrams that need one.
+/// An empty block's header on top of [`block`].
 pub(crate) fn next_header() -> Header {
     let block = block();
     let mut header = Header {

@@ -48,9 +48,6 @@ fn example(vector: &Vector) -> String {
             value => format!("{} = {value}", field.name),
         };
         let mut label = Some(label);
-        if field.bytes.is_empty() {
-            lines.push((String::new(), label.take()));
-        }
         for chunk in field.bytes.chunks(LINE_BYTES) {
             lines.push((hex::encode(chunk), label.take()));
         }

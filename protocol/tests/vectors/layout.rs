@@ -72,7 +72,8 @@ impl Layout {
     }
 
     pub(crate) fn byte_list(self, name: &str, bytes: &[u8]) -> Self {
-        self.length(name, bytes.len()).bytes(name, bytes)
+        let layout = self.length(name, bytes.len());
+        if bytes.is_empty() { layout } else { layout.bytes(name, bytes) }
     }
 
     pub(crate) fn address(self, name: &str, address: SocketAddr) -> Self {
