@@ -7,6 +7,7 @@ mod chain;
 mod datagrams;
 mod document;
 mod layout;
+mod limits;
 
 use std::collections::BTreeSet;
 

@@ -1,0 +1,284 @@
+//! Any value of each type that has an encoding.
+
+use std::net::{IpAddr, SocketAddr};
+
+use proptest::array::{uniform8, uniform16, uniform32};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use protocol::block::Header;
+use protocol::datagram::{
+    AnnouncedBody, BlockReference, Certificate, Commit, Datagram, ElectionPrefix, Envelope,
+    PeerStatus, Prepare, RegisterAck, Wanted,
+};
+use protocol::election::{CREATED_MAX, Election, Question};
+use protocol::keys::{PublicKey, Signature};
+use protocol::token::Token;
+use protocol::transaction::{Admission, Transaction, Vote};
+use protocol::units::{
+    BlockHash, Difficulty, ElectionId, Height, MerkleRoot, UnixMillis, VoterId, Work,
+};
+
+fn bytes_32() -> impl Strategy<Value = [u8; 32]> {
+    uniform32(any::<u8>())
+}
+
+fn signature() -> impl Strategy<Value = Signature> {
+    (bytes_32(), bytes_32(), any::<u8>()).prop_map(|(r, s, recovery)| {
+        let mut bytes = [0; 65];
+        bytes[..32].copy_from_slice(&r);
+        bytes[32..64].copy_from_slice(&s);
+        bytes[64] = recovery;
+        Signature(bytes)
+    })
+}
+
+fn public_key() -> impl Strategy<Value = PublicKey> {
+    (any::<u8>(), bytes_32()).prop_map(|(sign, x)| {
+        let mut bytes = [sign; 33];
+        bytes[1..].copy_from_slice(&x);
+        PublicKey(bytes)
+    })
+}
+
+fn block_hash() -> impl Strategy<Value = BlockHash> {
+    bytes_32().prop_map(BlockHash)
+}
+
+fn address() -> impl Strategy<Value = SocketAddr> {
+    let ip = prop_oneof![
+        any::<[u8; 4]>().prop_map(IpAddr::from),
+        uniform16(any::<u8>()).prop_map(IpAddr::from)
+    ];
+    (ip, any::<u16>()).prop_map(SocketAddr::from)
+}
+
+pub(crate) fn transaction() -> BoxedStrategy<Transaction> {
+    let admission = prop_oneof![
+        any::<u64>().prop_map(|stamp| Admission::Open { stamp }),
+        vec(signature(), 0..4).prop_map(|signatures| Admission::Signed { signatures }),
+    ];
+    let choices = vec(vec(any::<u16>(), 0..4), 0..4);
+    let vote = (bytes_32(), choices, uniform8(any::<u8>()), any::<u64>()).prop_map(
+        |(voter, choices, nonce, cast_at)| Vote {
+            voter: VoterId(voter),
+            choices,
+            nonce,
+            cast_at: UnixMillis(cast_at),
+        },
+    );
+    prop_oneof![
+        (public_key(), admission, signature()).prop_map(|(voter_key, admission, signature)| {
+            Transaction::Registration { voter_key, admission, signature }
+        }),
+        (vote, signature()).prop_map(|(vote, signature)| Transaction::Vote { vote, signature }),
+        (bytes_32(), vec(signature(), 0..4)).prop_map(|(voter, signatures)| {
+            Transaction::Withdrawal { voter: VoterId(voter), signatures }
+        }),
+    ]
+    .boxed()
+}
+
+pub(crate) fn header() -> impl Strategy<Value = Header> {
+    (bytes_32(), bytes_32(), any::<(u64, u64, u64)>(), 1..=u64::MAX).prop_map(
+        |(previous, root, (height, time, nonce), attempts)| Header {
+            previous: BlockHash(previous),
+            merkle_root: MerkleRoot(root),
+            height: Height(height),
+            time: UnixMillis(time),
+            difficulty: Difficulty::new(attempts).expect("the range starts at 1"),
+            nonce,
+        },
+    )
+}
+
+fn block_reference() -> impl Strategy<Value = BlockReference> {
+    (any::<u64>(), block_hash())
+        .prop_map(|(height, hash)| BlockReference { height: Height(height), hash })
+}
+
+fn status() -> impl Strategy<Value = Option<PeerStatus>> {
+    let status = (any::<u64>(), block_hash(), any::<u128>(), any::<u64>()).prop_map(
+        |(height, tip, work, clock)| PeerStatus {
+            height: Height(height),
+            tip,
+            work: Work(work),
+            clock: UnixMillis(clock),
+        },
+    );
+    option::of(status)
+}
+
+/// Any datagram; most fit into an envelope, and all have an encoding.
+pub(crate) fn datagram() -> impl Strategy<Value = Datagram> {
+    prop_oneof![joining(), gossip(), requests(), pieces(), finality()]
+}
+
+fn joining() -> BoxedStrategy<Datagram> {
+    let addresses = || vec(address(), 0..20);
+    let ack = (address(), bytes_32(), any::<u32>(), any::<u32>(), addresses()).prop_map(
+        |(seen_as, election, ballot_bytes, heartbeat_ms, peers)| RegisterAck {
+            seen_as,
+            election: ElectionId(election),
+            ballot_bytes,
+            heartbeat_ms,
+            peers,
+        },
+    );
+    prop_oneof![
+        Just(Datagram::RegisterPeer),
+        ack.prop_map(Datagram::RegisterAck),
+        (addresses(), addresses()).prop_map(|(live, left)| Datagram::UpdatePeers { live, left }),
+        any::<u32>().prop_map(|offset| Datagram::RequestBallot { offset }),
+        (any::<u32>(), vec(any::<u8>(), 0..64))
+            .prop_map(|(offset, bytes)| Datagram::BallotOptions { offset, bytes }),
+        Just(Datagram::LeavePeer),
+        Just(Datagram::LeaveAck),
+        Just(Datagram::Retry),
+    ]
+    .boxed()
+}
+
+fn gossip() -> BoxedStrategy<Datagram> {
+    let body = prop_oneof![
+        vec(transaction(), 0..4).prop_map(AnnouncedBody::Transactions),
+        vec(uniform8(any::<u8>()), 0..8).prop_map(AnnouncedBody::ShortIds),
+        Just(AnnouncedBody::Omitted),
+    ];
+    prop_oneof![
+        (any::<u64>(), status()).prop_map(|(nonce, status)| Datagram::Poke { nonce, status }),
+        (any::<u64>(), status()).prop_map(|(nonce, status)| Datagram::PokeAck { nonce, status }),
+        vec(transaction(), 0..4).prop_map(Datagram::NewTransactions),
+        (header(), body).prop_map(|(header, body)| Datagram::NewBlock { header, body }),
+    ]
+    .boxed()
+}
+
+fn requests() -> BoxedStrategy<Datagram> {
+    let wanted =
+        prop_oneof![
+            (vec(block_hash(), 0..4), any::<u32>(), any::<u32>())
+                .prop_map(|(locator, first, count)| Wanted::Headers { locator, first, count }),
+            (block_hash(), any::<u32>(), any::<u32>())
+                .prop_map(|(hash, first, count)| Wanted::Block { hash, first, count }),
+            (block_hash(), vec(any::<u16>(), 0..9))
+                .prop_map(|(block, places)| Wanted::Transactions { block, places }),
+            any::<u64>().prop_map(|from| Wanted::Certificates { from: Height(from) }),
+        ];
+    (any::<u32>(), wanted)
+        .prop_map(|(request, wanted)| Datagram::RequestChain { request, wanted })
+        .boxed()
+}
+
+fn pieces() -> BoxedStrategy<Datagram> {
+    let numbers = any::<(u32, u32, u32)>;
+    let signatures = vec((any::<u16>(), signature()), 0..4);
+    let certificate = (block_reference(), signatures)
+        .prop_map(|(block, signatures)| Certificate { block, signatures });
+    prop_oneof![
+        (numbers(), vec(header(), 0..4)).prop_map(|((request, piece, pieces), headers)| {
+            Datagram::ChainHeaders { request, piece, pieces, headers }
+        }),
+        (numbers(), vec(any::<u8>(), 0..64)).prop_map(|((request, piece, pieces), bytes)| {
+            Datagram::ChainBlock { request, piece, pieces, bytes }
+        }),
+        (numbers(), vec(transaction(), 0..4)).prop_map(
+            |((request, piece, pieces), transactions)| {
+                Datagram::ChainTransactions { request, piece, pieces, transactions }
+            }
+        ),
+        (numbers(), vec(certificate, 0..4)).prop_map(|((request, piece, pieces), certificates)| {
+            Datagram::ChainCertificates { request, piece, pieces, certificates }
+        }),
+    ]
+    .boxed()
+}
+
+fn finality() -> BoxedStrategy<Datagram> {
+    prop_oneof![
+        (any::<u16>(), block_reference(), block_reference(), signature()).prop_map(
+            |(validator, target, source, signature)| {
+                Datagram::Prepare(Prepare { validator, target, source, signature })
+            }
+        ),
+        (any::<u16>(), block_reference(), signature()).prop_map(|(validator, block, signature)| {
+            Datagram::Commit(Commit { validator, block, signature })
+        }),
+    ]
+    .boxed()
+}
+
+pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
+    let tokens = (uniform8(any::<u8>()), uniform8(any::<u8>()), uniform8(any::<u8>()));
+    (tokens, datagram()).prop_map(|((election, receiver, sender), datagram)| Envelope {
+        election: ElectionPrefix(election),
+        receiver_token: Token(receiver),
+        sender_token: Token(sender),
+        datagram,
+    })
+}
+
+/// Texts of the characters that are most likely to go wrong in a file.
+fn text() -> impl Strategy<Value = String> {
+    let character = prop::sample::select(vec!['a', 'Z', '"', '\'', '\\', '#', '=', ']', 'ß', '🏺']);
+    vec(character, 1..12).prop_map(String::from_iter)
+}
+
+/// Any election that passes its check.
+pub(crate) fn election() -> impl Strategy<Value = Election> {
+    let question = (text(), vec(text(), 1..6), any::<u16>(), any::<u16>());
+    let limits = (0..=48u8, 0..=32u8, 2_048..=1_048_576u32);
+    let head = (uniform16(any::<u8>()), text(), 0..=CREATED_MAX.0);
+    (head, limits, vec(question, 1..5)).prop_map(|((id, title, created), limits, questions)| {
+        let numbered = |number: usize, text: &str| format!("{text}{number}");
+        let questions = questions.into_iter().enumerate().map(|(index, question)| {
+            let (title, options, min, max) = question;
+            let most = u16::try_from(options.len()).expect("a few options");
+            let choices_max = 1 + max % most;
+            Question {
+                title: numbered(index, &title),
+                options: options.iter().enumerate().map(|(at, name)| numbered(at, name)).collect(),
+                choices_min: min % (choices_max + 1),
+                choices_max,
+            }
+        });
+        Election {
+            id,
+            title,
+            created: UnixMillis(created),
+            difficulty_bits: limits.0,
+            registration_bits: limits.1,
+            block_bytes_max: limits.2,
+            questions: questions.collect(),
+        }
+    })
+}
+
+/// What a network or an attacker makes of bytes: cut, flipped, longer, spliced.
+pub(crate) fn damaged(bytes: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+    let flips = vec((any::<prop::sample::Index>(), 0..8u8), 0..4);
+    let numbers = option::of((
+        any::<prop::sample::Index>(),
+        prop_oneof![Just([0xff; 8]), Just([0; 8]), uniform8(any::<u8>())],
+    ));
+    let cut = option::of(any::<prop::sample::Index>());
+    let tail = prop_oneof![3 => Just(Vec::new()), 1 => vec(any::<u8>(), 0..40)];
+    (flips, numbers, cut, tail).prop_map(move |(flips, numbers, cut, tail)| {
+        let mut bytes = bytes.clone();
+        for (at, bit) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+        }
+        if let Some((at, number)) = numbers {
+            let at = at.index(bytes.len());
+            for (byte, new) in bytes[at..].iter_mut().zip(number) {
+                *byte = new;
+            }
+        }
+        if let Some(at) = cut {
+            bytes.truncate(at.index(bytes.len()));
+        }
+        bytes.extend(tail);
+        bytes
+    })
+}

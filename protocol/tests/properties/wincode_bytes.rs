@@ -1,0 +1,164 @@
+//! `wincode` reads and writes the same bytes as the codec: the way out, should bincode ever have to go.
+//!
+//! The types here mirror those of the crate. What the codec wrote is read into the mirror, to the last
+//! byte, and written again.
+
+#![allow(dead_code, reason = "the fields are read and written by derived code alone")]
+
+use std::net::SocketAddr;
+
+use proptest::prelude::*;
+use protocol::codec;
+use wincode::{SchemaRead, SchemaWrite};
+
+use crate::strategies::{datagram, election, transaction};
+
+type Hash = [u8; 32];
+type SignatureBytes = [u8; 65];
+type HeaderBytes = [u8; 96];
+
+#[derive(SchemaRead, SchemaWrite)]
+enum Transaction {
+    Registration { voter_key: [u8; 33], admission: Admission, signature: SignatureBytes },
+    Vote { vote: Vote, signature: SignatureBytes },
+    Withdrawal { voter: Hash, signatures: Vec<SignatureBytes> },
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+enum Admission {
+    Open { stamp: u64 },
+    Signed { signatures: Vec<SignatureBytes> },
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct Vote {
+    voter: Hash,
+    choices: Vec<Vec<u16>>,
+    nonce: [u8; 8],
+    cast_at: u64,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+enum Datagram {
+    RegisterPeer,
+    RegisterAck(RegisterAck),
+    UpdatePeers { live: Vec<SocketAddr>, left: Vec<SocketAddr> },
+    RequestBallot { offset: u32 },
+    BallotOptions { offset: u32, bytes: Vec<u8> },
+    Poke { nonce: u64, status: Option<PeerStatus> },
+    PokeAck { nonce: u64, status: Option<PeerStatus> },
+    NewTransactions(Vec<Transaction>),
+    NewBlock { header: HeaderBytes, body: AnnouncedBody },
+    RequestChain { request: u32, wanted: Wanted },
+    ChainHeaders { request: u32, piece: u32, pieces: u32, headers: Vec<HeaderBytes> },
+    ChainBlock { request: u32, piece: u32, pieces: u32, bytes: Vec<u8> },
+    ChainTransactions { request: u32, piece: u32, pieces: u32, transactions: Vec<Transaction> },
+    ChainCertificates { request: u32, piece: u32, pieces: u32, certificates: Vec<Certificate> },
+    Prepare(Prepare),
+    Commit(Commit),
+    LeavePeer,
+    LeaveAck,
+    Retry,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct RegisterAck {
+    seen_as: SocketAddr,
+    election: Hash,
+    ballot_bytes: u32,
+    heartbeat_ms: u32,
+    peers: Vec<SocketAddr>,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct PeerStatus {
+    height: u64,
+    tip: Hash,
+    work: u128,
+    clock: u64,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+enum AnnouncedBody {
+    Transactions(Vec<Transaction>),
+    ShortIds(Vec<[u8; 8]>),
+    Omitted,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+enum Wanted {
+    Headers { locator: Vec<Hash>, first: u32, count: u32 },
+    Block { hash: Hash, first: u32, count: u32 },
+    Transactions { block: Hash, places: Vec<u16> },
+    Certificates { from: u64 },
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct BlockReference {
+    height: u64,
+    hash: Hash,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct Prepare {
+    validator: u16,
+    target: BlockReference,
+    source: BlockReference,
+    signature: SignatureBytes,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct Commit {
+    validator: u16,
+    block: BlockReference,
+    signature: SignatureBytes,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct Certificate {
+    block: BlockReference,
+    signatures: Vec<(u16, SignatureBytes)>,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct CanonicalElection {
+    format: u16,
+    id: [u8; 16],
+    title: String,
+    created: u64,
+    difficulty_bits: u8,
+    registration_bits: u8,
+    block_bytes_max: u32,
+    questions: Vec<Question>,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct Question {
+    title: String,
+    options: Vec<String>,
+    choices_min: u16,
+    choices_max: u16,
+}
+
+proptest! {
+    #[test]
+    fn wincode_gives_the_same_bytes_for_datagrams(value in datagram()) {
+        let bytes = codec::encode(&value);
+        let mirror: Datagram = wincode::deserialize_exact(&bytes).expect("wincode reads it");
+        prop_assert_eq!(wincode::serialize(&mirror).expect("wincode writes it"), bytes);
+    }
+
+    #[test]
+    fn wincode_gives_the_same_bytes_for_transactions(value in transaction()) {
+        let bytes = codec::encode(&value);
+        let mirror: Transaction = wincode::deserialize_exact(&bytes).expect("wincode reads it");
+        prop_assert_eq!(wincode::serialize(&mirror).expect("wincode writes it"), bytes);
+    }
+
+    #[test]
+    fn wincode_gives_the_same_bytes_for_elections(value in election()) {
+        let bytes = value.canonical_bytes();
+        let mirror: CanonicalElection = wincode::deserialize_exact(&bytes).expect("wincode reads it");
+        prop_assert_eq!(wincode::serialize(&mirror).expect("wincode writes it"), bytes);
+    }
+}
