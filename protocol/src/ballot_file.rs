@@ -1,8 +1,8 @@
 //! `ballot.toml`: the election as people write it.
 //!
-//! [`parse`] and [`write`] work on text alone; reading and writing the file is a shell's matter. The file
-//! is only a spelling: what everybody has to agree on is the [`Election`] that it gives, whose limits
-//! [`Election::check`] knows. Every slip gives one line that names the key and the mend.
+//! [`parse`] and [`write()`] work on text alone; reading and writing the file is a shell's matter. The file
+//! is only a spelling: what everybody has to agree on is the [`Election`](crate::election::Election) that
+//! it gives, whose check knows the limits. Every slip gives one line that names the key and the mend.
 
 mod read;
 mod write;
