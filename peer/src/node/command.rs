@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use protocol::block::Header;
 use protocol::election::Question;
-use protocol::transaction::{Choices, Transaction};
+use protocol::transaction::{Choices, HashedTransaction, Transaction};
 use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Work};
 
 use crate::chain::TransactionError;
@@ -201,6 +201,17 @@ pub enum TransactionKind {
     Registration,
     Vote,
     Withdrawal,
+}
+
+impl TransactionKind {
+    #[must_use]
+    pub fn of(transaction: &HashedTransaction) -> Self {
+        match transaction.transaction() {
+            Transaction::Registration { .. } => Self::Registration,
+            Transaction::Vote { .. } => Self::Vote,
+            Transaction::Withdrawal { .. } => Self::Withdrawal,
+        }
+    }
 }
 
 /// Where one of a voter's transactions stands.

@@ -1,13 +1,247 @@
 //! The node: what a peer knows and does, without a socket, clock, file or thread.
+//!
+//! A shell calls a `handle_*` method for whatever happens, then drains [`Node::poll_output`] and arms one
+//! timer for [`Node::poll_timeout`]. Effects are queued, so several calls in a row are fine.
 
+mod announce;
+mod blocks;
 mod command;
+mod commands;
 mod config;
+mod dispatch;
+mod durability;
+mod gossip;
+mod heartbeat;
+mod join;
+mod leave;
+mod meet;
+mod mining;
+mod neighbours;
 mod output;
+mod probes;
+mod submit;
+mod sync;
+mod timers;
+mod tracker_link;
+mod verification;
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use protocol::datagram::{Datagram, ElectionPrefix, Envelope};
+use protocol::election::Election;
+use protocol::keys::SignatureError;
+use protocol::token::{Token, TokenIssuer};
+use protocol::units::Now;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::chain::Chain;
+use crate::pool::Pool;
+use crate::rules::Rules;
+use announce::Announcements;
+use blocks::EarlyHeaders;
 pub use command::{
     Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command, CommandError,
     NeighbourView, QuestionTally, Results, Standing, Status, Ticket, Tip, TrackerView,
     TransactionKind, TransactionView, VoteView, VoterView,
 };
 pub use config::NodeConfig;
+use dispatch::Dropped;
+use durability::Durability;
+use gossip::Gossip;
+pub use join::{JoinError, JoinOutput, Joining};
+use leave::Leaving;
+use mining::Mining;
+use neighbours::Neighbours;
 pub use output::{Event, LeaveReason, MineJob, Output, PersistBatch, Record, Restored, VerifyJob};
+use probes::Probes;
+use submit::Submissions;
+use sync::Sync;
+use timers::{Timer, Timers};
+use tracker_link::TrackerLink;
+use verification::Verification;
+
+/// One peer's state, with one owner.
+#[derive(Debug)]
+pub struct Node {
+    rules: Rules,
+    prefix: ElectionPrefix,
+    /// The election's canonical bytes, for peers that ask for the ballot.
+    ballot: Arc<[u8]>,
+    chain: Chain,
+    pool: Pool,
+    tokens: TokenIssuer,
+    random: ChaCha8Rng,
+    timers: Timers,
+    neighbours: Neighbours,
+    probes: Probes,
+    tracker: Option<TrackerLink>,
+    gossip: Gossip,
+    announcements: Announcements,
+    early_headers: EarlyHeaders,
+    verification: Verification,
+    sync: Sync,
+    mining: Mining,
+    submissions: Submissions,
+    durability: Durability,
+    leaving: Option<Leaving>,
+    dropped: Dropped,
+    outputs: VecDeque<Output>,
+}
+
+impl Node {
+    /// A node that goes on from what it remembers. `seed` must be secret and new at every start; all
+    /// randomness comes from it.
+    #[must_use]
+    pub fn new(
+        config: NodeConfig,
+        election: Arc<Election>,
+        restored: Restored,
+        seed: [u8; 32],
+        now: Now,
+    ) -> Self {
+        let chain = Chain::new(Arc::clone(&election), config.rules);
+        let mut node = Self {
+            rules: config.rules,
+            prefix: ElectionPrefix::from(chain.election_id()),
+            ballot: election.canonical_bytes().into(),
+            chain,
+            pool: Pool::default(),
+            tokens: TokenIssuer::new(seed, now.instant),
+            random: ChaCha8Rng::from_seed(seed),
+            timers: Timers::default(),
+            neighbours: Neighbours::default(),
+            probes: Probes::default(),
+            tracker: config.tracker.map(|address| TrackerLink::new(address, now.instant)),
+            gossip: Gossip::default(),
+            announcements: Announcements::default(),
+            early_headers: EarlyHeaders::default(),
+            verification: Verification::new(),
+            sync: Sync::default(),
+            mining: Mining::new(config.mining),
+            submissions: Submissions::default(),
+            durability: Durability::default(),
+            leaving: None,
+            dropped: Dropped::default(),
+            outputs: VecDeque::new(),
+        };
+        for address in config.neighbours.iter().chain(&restored.neighbours) {
+            node.probes.remember(*address, now.instant);
+        }
+        node.restore(restored, now);
+        node.arm_probe_timer();
+        if node.tracker.is_some() {
+            node.timers.set(Timer::Tracker, Some(now.instant));
+        }
+        node.pool_grew(now);
+        node
+    }
+
+    /// Takes in one datagram. Never fails: what is no good is counted and dropped.
+    pub fn handle_datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
+        self.tokens.rotate(now.instant);
+        self.dispatch(from, bytes, now);
+    }
+
+    /// Does what is due. To be called when the moment of [`poll_timeout`](Self::poll_timeout) has come;
+    /// harmless at any other.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.tokens.rotate(now.instant);
+        while let Some(timer) = self.timers.take_expired(now.instant) {
+            match timer {
+                Timer::Heartbeat => self.on_heartbeat_timer(now),
+                Timer::Probe => self.on_probe_timer(now),
+                Timer::Tracker => self.on_tracker_timer(now),
+                Timer::Gossip => self.on_gossip_timer(now),
+                Timer::Reannounce => self.on_reannounce_timer(now),
+                Timer::Sync => self.on_sync_timer(now),
+                Timer::Mine => self.on_mine_timer(now),
+                Timer::EarlyHeaders => self.on_early_headers_timer(now),
+                Timer::Announcements => self.on_announcements_timer(now),
+                Timer::Leave => self.on_leave_timer(now),
+                Timer::RememberNeighbours => self.on_remember_neighbours_timer(),
+            }
+        }
+    }
+
+    /// The nonce that a [`MineJob`] asked for.
+    pub fn handle_mined(&mut self, job: u64, nonce: u64, now: Now) {
+        self.on_mined(job, nonce, now);
+    }
+
+    /// The verdicts that a [`VerifyJob`] asked for, in its order.
+    pub fn handle_verified(
+        &mut self,
+        job: u64,
+        verdicts: Vec<Result<(), SignatureError>>,
+        now: Now,
+    ) {
+        self.on_verified(job, &verdicts, now);
+    }
+
+    /// All batches up to this number are durable.
+    pub fn handle_persisted(&mut self, batch: u64, now: Now) {
+        self.on_persisted(batch, now);
+    }
+
+    /// The disk refuses the batches up to this number that were not confirmed. They may still be confirmed
+    /// later.
+    pub fn handle_persist_failed(&mut self, batch: u64, reason: &str, now: Now) {
+        self.on_persist_failed(batch, reason, now);
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout). To be asked again after every `handle_*`.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// The next effect. To be drained after every `handle_*`.
+    #[must_use]
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front().or_else(|| self.durability.take_batch().map(Output::Persist))
+    }
+
+    /// The end of the best chain.
+    #[must_use]
+    pub fn tip(&self) -> Tip {
+        Tip { height: self.chain.tip_header().height, hash: self.chain.tip().hash }
+    }
+
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// Sends a datagram, with the token that its receiver issued to us, as far as we have one.
+    fn send(&mut self, to: SocketAddr, datagram: Datagram) {
+        let known = self.neighbours.get(&to).map(|neighbour| neighbour.token);
+        let known = known.or_else(|| self.tracker.as_ref()?.token_for(&to));
+        let token = known.or_else(|| self.probes.token(&to)).unwrap_or(Token::NONE);
+        self.send_with(to, token, self.prefix, datagram);
+    }
+
+    fn send_with(
+        &mut self,
+        to: SocketAddr,
+        receiver_token: Token,
+        election: ElectionPrefix,
+        datagram: Datagram,
+    ) {
+        let sender_token = self.tokens.issue(to);
+        let envelope = Envelope { election, receiver_token, sender_token, datagram };
+        self.output(Output::Transmit { to, bytes: envelope.encode() });
+    }
+}

@@ -1,0 +1,250 @@
+//! Blocks on their way into the chain: header, body, signatures, then the move to the best branch and all
+//! that follows from it.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::block::{Block, Header};
+use protocol::keys::SignatureError;
+use protocol::transaction::HashedTransaction;
+use protocol::units::{BlockHash, Now};
+
+use super::Node;
+use super::command::{Tip, TransactionKind};
+use super::output::{Event, Output, Record, Restored};
+use super::timers::Timer;
+use super::verification::Purpose;
+use crate::chain::{BlockError, BodyError, Change, HeaderError, InvalidBlock};
+
+/// Headers that are held because their time is too far ahead. Each cost its maker the work of a block.
+const EARLY_HEADERS_MAX: usize = 64;
+/// Between two attempts at them.
+const EARLY_HEADERS_PERIOD: Duration = Duration::from_secs(5);
+
+/// Headers ahead of the local clock: tried again, never remembered as invalid.
+#[derive(Debug, Default)]
+pub(super) struct EarlyHeaders(VecDeque<(Header, SocketAddr)>);
+
+impl Node {
+    /// Takes in what the disk remembers. It was checked before it was written, so signatures are not checked
+    /// again.
+    pub(super) fn restore(&mut self, restored: Restored, now: Now) {
+        let mut blocks = restored.blocks;
+        blocks.sort_by_key(|block| block.header.height);
+        for block in blocks {
+            // A clock that was set back must not lose blocks: their time was checked when they came.
+            let clock = now.unix.max(block.header.time);
+            let Ok(hash) = self.chain.insert_header(block.header, clock) else { continue };
+            if self.chain.insert_body(&hash, block.transactions).is_ok() {
+                self.chain.accept_signatures(&hash);
+            }
+        }
+        self.chain.advance();
+        let mut later = Vec::new();
+        for transaction in restored.transactions {
+            self.verification.trust(&transaction);
+            let transaction = Arc::new(transaction);
+            // Votes may stand before their registration in the log: those are tried again at the end.
+            if self.pool.insert(Arc::clone(&transaction), &self.chain).is_err() {
+                later.push(transaction);
+            } else {
+                self.spread(transaction, None, now);
+            }
+        }
+        for transaction in later {
+            self.take_gossiped(transaction, None, now);
+        }
+    }
+
+    /// Adds a header, and deals with what is wrong with it. `None` when it is not in the tree.
+    pub(super) fn take_header(
+        &mut self,
+        header: Header,
+        from: SocketAddr,
+        now: Now,
+    ) -> Option<BlockHash> {
+        match self.chain.insert_header(header, now.unix) {
+            Ok(hash) => return Some(hash),
+            // Its branch is known by its tip now: header sync fetches it.
+            Err(HeaderError::UnknownParent { .. } | HeaderError::TooManyHeaders { .. }) => {}
+            Err(HeaderError::TooEarly { .. }) => self.hold_early_header(header, from, now),
+            Err(
+                error @ (HeaderError::InvalidParent { .. }
+                | HeaderError::NoWork { .. }
+                | HeaderError::Height { .. }
+                | HeaderError::Difficulty { .. }
+                | HeaderError::NotAfterParent { .. }),
+            ) => self.fault(from, format!("sent a header that is refused: {error}"), now),
+        }
+        None
+    }
+
+    pub(super) fn hold_early_header(&mut self, header: Header, from: SocketAddr, now: Now) {
+        let held = &mut self.early_headers.0;
+        if !header.has_work() || held.iter().any(|(known, _)| *known == header) {
+            return;
+        }
+        if held.len() >= EARLY_HEADERS_MAX {
+            held.pop_front();
+        }
+        held.push_back((header, from));
+        self.timers.set_by(Timer::EarlyHeaders, now.instant + EARLY_HEADERS_PERIOD);
+    }
+
+    pub(super) fn on_early_headers_timer(&mut self, now: Now) {
+        for (header, from) in std::mem::take(&mut self.early_headers.0) {
+            self.take_header(header, from, now);
+        }
+        self.continue_sync(now);
+    }
+
+    /// Takes in a body and has its signatures checked.
+    ///
+    /// # Errors
+    /// See [`BodyError`]; an invalid block has been dealt with.
+    pub(super) fn take_body(
+        &mut self,
+        hash: BlockHash,
+        transactions: Vec<Arc<HashedTransaction>>,
+        from: Option<SocketAddr>,
+        now: Now,
+    ) -> Result<(), BodyError> {
+        match self.chain.insert_body(&hash, transactions) {
+            Ok(block) => {
+                self.body_arrived(block.header.height, hash);
+                self.announcements.forget(&hash);
+                let transactions = block.transactions.clone();
+                self.verify(transactions, Purpose::Block { hash, from }, now);
+                Ok(())
+            }
+            Err(BodyError::Invalid(error)) => {
+                self.refuse_block(hash, from, error.clone(), now);
+                Err(BodyError::Invalid(error))
+            }
+            Err(
+                error @ (BodyError::UnknownHeader { .. }
+                | BodyError::Known { .. }
+                | BodyError::MerkleRoot { .. }),
+            ) => Err(error),
+        }
+    }
+
+    /// Takes in a body that came in pieces.
+    pub(super) fn take_fetched_body(
+        &mut self,
+        hash: BlockHash,
+        transactions: Vec<Arc<HashedTransaction>>,
+        from: SocketAddr,
+        now: Now,
+    ) {
+        match self.take_body(hash, transactions, Some(from), now) {
+            Err(error @ BodyError::MerkleRoot { .. }) => {
+                self.fault(from, format!("sent a wrong body of {hash}: {error}"), now);
+                self.fetch_elsewhere(hash, from);
+            }
+            Ok(())
+            | Err(
+                BodyError::UnknownHeader { .. } | BodyError::Known { .. } | BodyError::Invalid(_),
+            ) => {}
+        }
+    }
+
+    pub(super) fn on_block_verified(
+        &mut self,
+        hash: BlockHash,
+        from: Option<SocketAddr>,
+        failed: Option<(usize, SignatureError)>,
+        now: Now,
+    ) {
+        if let Some((place, error)) = failed {
+            let error = BlockError::Transaction { place, error: error.into() };
+            self.chain.invalidate(&hash);
+            return self.refuse_block(hash, from, error, now);
+        }
+        self.chain.accept_signatures(&hash);
+        if let Some(block) = self.chain.block(&hash).map(Arc::clone) {
+            self.body_settled(block.header.height, hash);
+            self.note_sync_progress(now.instant);
+            self.persist(Record::Block(block));
+        }
+        self.advance_chain(from, now);
+        self.continue_sync(now);
+    }
+
+    /// Moves to the best branch, and lets pool, gossip, mining and user follow.
+    pub(super) fn advance_chain(&mut self, from: Option<SocketAddr>, now: Now) {
+        let old = self.tip();
+        let advance = self.chain.advance();
+        for InvalidBlock { hash, error, .. } in advance.invalid {
+            self.refuse_block(hash, from, error, now);
+        }
+        let Some(change) = advance.change else { return };
+        let moved = self.pool.follow(&self.chain, &change, self.rules);
+        for block in &change.connected {
+            block.transactions.iter().for_each(|each| self.gossip.forget(&each.id()));
+        }
+        for superseded in &moved.superseded {
+            self.gossip.forget(&superseded.transaction.id());
+        }
+        self.tell_change(old, &change, &moved);
+        for transaction in moved.returned {
+            self.spread(transaction, None, now);
+        }
+        for transaction in moved.released {
+            self.take_gossiped(transaction, None, now);
+        }
+        self.tip_changed(now);
+        // While blocks are caught up with, others have them already.
+        if !self.prefers(self.chain.best_header(), self.chain.tip()) {
+            self.announce_tip(from, now);
+        }
+    }
+
+    fn refuse_block(
+        &mut self,
+        hash: BlockHash,
+        from: Option<SocketAddr>,
+        error: BlockError,
+        now: Now,
+    ) {
+        let Some(height) = self.chain.header(&hash).map(|header| header.height) else { return };
+        self.body_settled(height, hash);
+        self.forget_plan();
+        let reason = error.to_string();
+        if let Some(from) = from {
+            self.fault(from, format!("sent block {hash} that is refused: {reason}"), now);
+        }
+        self.output(Output::Event(Event::InvalidBlock { hash, height, reason }));
+    }
+
+    fn tell_change(&mut self, old: Tip, change: &Change, moved: &crate::pool::PoolChange) {
+        let to = self.tip();
+        if !change.disconnected.is_empty() {
+            let (disconnected, connected) = (change.disconnected.len(), change.connected.len());
+            let returned = moved.returned.len();
+            let event = Event::Reorganisation { from: old, to, disconnected, connected, returned };
+            self.output(Output::Event(event));
+        }
+        for superseded in &moved.superseded {
+            let transaction = &superseded.transaction;
+            let kind = TransactionKind::of(transaction);
+            // A registration in place of another one of the same key changes nothing for its voter.
+            if kind != TransactionKind::Registration {
+                let (id, voter, by) = (transaction.id(), transaction.voter(), superseded.by);
+                self.output(Output::Event(Event::Superseded { id, voter, kind, by }));
+            }
+        }
+        if !self.is_syncing() {
+            change.connected.iter().for_each(|block| self.tell_block(block));
+        }
+    }
+
+    fn tell_block(&mut self, block: &Block) {
+        let hash = block.header.hash();
+        let tip = Tip { height: block.header.height, hash };
+        let (transactions, mined_here) = (block.transactions.len(), self.mining.mined(&hash));
+        self.output(Output::Event(Event::Block { tip, transactions, mined_here }));
+    }
+}

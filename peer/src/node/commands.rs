@@ -1,0 +1,198 @@
+//! Answers to a user's questions and orders.
+
+use protocol::election::Election;
+use protocol::transaction::{HashedTransaction, Transaction};
+use protocol::units::{BlockHash, Height, Now, VoterId};
+
+use super::Node;
+use super::command::{
+    Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command, CommandError,
+    NeighbourView, QuestionTally, Results, Standing, Status, Tip, TransactionKind, TransactionView,
+    VoteView, VoterView,
+};
+use crate::chain::Place;
+
+impl Node {
+    /// Answers a question or carries out an order.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub fn handle_command(&mut self, command: Command, now: Now) -> Result<Answer, CommandError> {
+        match command {
+            Command::Status => Ok(Answer::Status(self.status())),
+            Command::Results => Ok(Answer::Results(self.results())),
+            Command::Chain { from, limit } => Ok(Answer::Chain(self.summaries(from, limit))),
+            Command::Block(selector) => self.block_view(selector).map(Answer::Block),
+            Command::Voter(voter) => Ok(Answer::Voter(self.voter_view(voter))),
+            Command::Peers => Ok(Answer::Peers(self.neighbour_views())),
+            Command::Leave => {
+                self.start_leaving(now);
+                Ok(Answer::Leaving)
+            }
+            Command::Submit(_) | Command::Mine | Command::Sync | Command::AddNeighbour(_)
+                if self.leaving.is_some() =>
+            {
+                Err(CommandError::Leaving)
+            }
+            Command::Submit(transaction) => self.submit(*transaction, now).map(Answer::Submitting),
+            Command::Mine if !self.mining.is_enabled() => Err(CommandError::MiningOff),
+            Command::Mine => Ok(Answer::Mining(self.order_block(now))),
+            Command::Sync => self.ask_everybody(now),
+            Command::AddNeighbour(address) => {
+                self.probes.remember(address, now.instant);
+                self.arm_probe_timer();
+                Ok(Answer::Probing(address))
+            }
+        }
+    }
+
+    fn ask_everybody(&mut self, now: Now) -> Result<Answer, CommandError> {
+        let addresses = self.neighbours.addresses();
+        if addresses.is_empty() {
+            return Err(CommandError::NoNeighbours);
+        }
+        for address in &addresses {
+            if let Some(neighbour) = self.neighbours.get_mut(address) {
+                neighbour.headers_not_before = now.instant;
+            }
+            self.poke_now(*address, now);
+        }
+        self.continue_sync(now);
+        Ok(Answer::Syncing { neighbours: addresses.len() })
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            tip: self.tip(),
+            work: self.chain.tip().work,
+            pool: self.pool.len(),
+            held: self.pool.held(),
+            neighbours: self.neighbours.len(),
+            registered_voters: self.chain.registered_voters() as u64,
+            votes: self.chain.tally().votes,
+            tracker: self.tracker.as_ref().map(|tracker| tracker.view()),
+            mining: self.mining.is_searching(),
+            sync_target: self.sync_target(),
+            dropped: self.dropped.counts(),
+        }
+    }
+
+    fn results(&self) -> Results {
+        let tally = self.chain.tally();
+        let election: &Election = self.chain.election();
+        let questions = election.questions.iter().zip(&tally.options).zip(&tally.blank);
+        Results {
+            tip: self.tip(),
+            votes: tally.votes,
+            registered_voters: self.chain.registered_voters() as u64,
+            blocks_deep: self.chain.blocks_since_newest_vote(),
+            tally: questions
+                .map(|((question, votes), blank)| QuestionTally {
+                    question: question.clone(),
+                    votes: votes.clone(),
+                    blank: *blank,
+                })
+                .collect(),
+        }
+    }
+
+    fn summaries(&self, from: Option<Height>, limit: u32) -> Vec<BlockSummary> {
+        let tip = self.tip().height;
+        let top = from.map_or(tip, |from| from.min(tip));
+        let heights = (0..=top.0).rev().take(limit.min(CHAIN_LIMIT_MAX) as usize);
+        let hashes = heights.filter_map(|height| self.chain.best_hash(Height(height)));
+        hashes.filter_map(|hash| self.summary(hash)).collect()
+    }
+
+    fn summary(&self, hash: BlockHash) -> Option<BlockSummary> {
+        let block = self.chain.block(&hash)?;
+        let count = |kind| {
+            let kinds = block.transactions.iter().map(|each| TransactionKind::of(each));
+            kinds.filter(|each| *each == kind).count()
+        };
+        Some(BlockSummary {
+            hash,
+            header: block.header,
+            registrations: count(TransactionKind::Registration),
+            votes: count(TransactionKind::Vote),
+        })
+    }
+
+    fn block_view(&self, selector: BlockSelector) -> Result<BlockView, CommandError> {
+        let (hash, text) = match selector {
+            BlockSelector::Height(height) => (self.chain.best_hash(height), height.to_string()),
+            BlockSelector::Hash(hash) => (Some(hash), hash.to_string()),
+        };
+        let missing = || CommandError::NoSuchBlock { selector: text, tip: self.tip().height };
+        let (hash, block) =
+            hash.and_then(|hash| Some((hash, self.chain.block(&hash)?))).ok_or_else(missing)?;
+        Ok(BlockView {
+            hash,
+            header: block.header,
+            on_best_chain: self.chain.is_on_best_chain(&hash),
+            body_bytes: block.body_bytes().len(),
+            transactions: block.transactions.iter().map(|each| transaction_view(each)).collect(),
+        })
+    }
+
+    fn voter_view(&self, voter: VoterId) -> VoterView {
+        let record = self.chain.voter(&voter);
+        let pooled = |known: bool| known.then_some(Standing::Pool);
+        let registration = match record {
+            Some(record) => Some(self.standing(record.registration)),
+            None => pooled(self.pool.registration(&voter).is_some()),
+        };
+        let mined = record.and_then(|record| record.vote);
+        let vote = match mined {
+            Some(place) => self.chain.transaction(place).map(|vote| (vote, self.standing(place))),
+            None => self.pool.vote(&voter).map(|vote| (vote, Standing::Pool)),
+        };
+        let vote = vote.and_then(|(transaction, standing)| vote_view(transaction, standing));
+        VoterView { voter, registration, vote }
+    }
+
+    fn standing(&self, place: Place) -> Standing {
+        let hash = self.chain.best_hash(place.height).expect("places are on the best chain");
+        let blocks_deep = self.tip().height.0 - place.height.0 + 1;
+        Standing::Block { height: place.height, hash, blocks_deep }
+    }
+
+    fn neighbour_views(&self) -> Vec<NeighbourView> {
+        let view =
+            |(address, neighbour): (&std::net::SocketAddr, &super::neighbours::Neighbour)| {
+                let status = neighbour.status;
+                NeighbourView {
+                    address: *address,
+                    tip: status.map(|status| Tip { height: status.height, hash: status.tip }),
+                    round_trip: neighbour.window.round_trip(),
+                    missed: neighbour.missed,
+                    clock_offset_ms: neighbour.clock_offset_ms,
+                }
+            };
+        self.neighbours.iter().map(view).collect()
+    }
+}
+
+fn transaction_view(transaction: &HashedTransaction) -> TransactionView {
+    let vote = match transaction.transaction() {
+        Transaction::Vote { vote, .. } => Some(vote),
+        Transaction::Registration { .. } | Transaction::Withdrawal { .. } => None,
+    };
+    TransactionView {
+        id: transaction.id(),
+        voter: transaction.voter(),
+        kind: TransactionKind::of(transaction),
+        choices: vote.map(|vote| vote.choices.clone()),
+        cast_at: vote.map(|vote| vote.cast_at),
+    }
+}
+
+fn vote_view(transaction: &HashedTransaction, standing: Standing) -> Option<VoteView> {
+    let Transaction::Vote { vote, .. } = transaction.transaction() else { return None };
+    Some(VoteView {
+        transaction: transaction.id(),
+        choices: vote.choices.clone(),
+        cast_at: vote.cast_at,
+        standing,
+    })
+}

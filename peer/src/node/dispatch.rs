@@ -1,0 +1,199 @@
+//! From bytes to handlers: decoding, the election, tokens, and who may say what.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use protocol::datagram::{BALLOT_PIECE_BYTES, Datagram, ENVELOPE_BYTES, ElectionPrefix, Envelope};
+use protocol::token::Token;
+use protocol::units::Now;
+
+use super::Node;
+use super::output::{Event, Output};
+use crate::rules::Rule;
+
+/// Bytes of a RETRY: what it answers must not be shorter.
+const RETRY_BYTES: usize = ENVELOPE_BYTES + 4;
+
+/// Datagrams counted by why they were dropped. The reasons are named in the code, so their number is fixed.
+#[derive(Debug, Default)]
+pub(super) struct Dropped(BTreeMap<&'static str, u64>);
+
+impl Dropped {
+    pub(super) fn count(&mut self, reason: &'static str) {
+        *self.0.entry(reason).or_default() += 1;
+    }
+
+    pub(super) fn counts(&self) -> Vec<(&'static str, u64)> {
+        self.0.iter().map(|(reason, count)| (*reason, *count)).collect()
+    }
+}
+
+impl Node {
+    pub(super) fn dispatch(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
+        let Ok(envelope) = Envelope::decode(bytes) else {
+            return self.dropped.count("malformed");
+        };
+        if envelope.election != self.prefix && !self.is_allowed_elsewhere(from, &envelope) {
+            return self.dropped.count("another election");
+        }
+        let has_token = !self.rules.hold(Rule::AddressTokens)
+            || self.tokens.is_valid(from, envelope.receiver_token);
+        match (&envelope.datagram, has_token) {
+            (Datagram::Retry, true) => self.on_retry(from, envelope.sender_token, now),
+            (Datagram::Retry, false) => self.dropped.count("a RETRY without our token"),
+            (_, true) => self.take_datagram(from, envelope, now),
+            (_, false) => {
+                self.dropped.count("without a valid token");
+                if bytes.len() >= RETRY_BYTES {
+                    self.send_with(from, envelope.sender_token, self.prefix, Datagram::Retry);
+                }
+            }
+        }
+    }
+
+    /// Whether a datagram of another election, or of none, concerns us all the same.
+    fn is_allowed_elsewhere(&mut self, from: SocketAddr, envelope: &Envelope) -> bool {
+        let asks_for_ballot = matches!(envelope.datagram, Datagram::RequestBallot { .. });
+        if asks_for_ballot && envelope.election == ElectionPrefix::UNKNOWN {
+            return true;
+        }
+        let is_answer = matches!(envelope.datagram, Datagram::Retry | Datagram::RegisterAck(_));
+        if is_answer && self.tokens.is_valid(from, envelope.receiver_token) {
+            self.tracker_refused(from, envelope.election);
+        }
+        false
+    }
+
+    fn on_retry(&mut self, from: SocketAddr, token: Token, now: Now) {
+        if self.leaving.is_some() {
+            self.on_retry_while_leaving(from, token);
+        } else if self.is_tracker(&from) {
+            self.on_tracker_retry(token, now);
+        } else if self.neighbours.contains(&from) {
+            self.on_neighbour_retry(from, token, now);
+        } else if let Some(poke) = self.probes.retry(from, token) {
+            self.send_probe(poke);
+        }
+    }
+
+    fn take_datagram(&mut self, from: SocketAddr, envelope: Envelope, now: Now) {
+        if self.leaving.is_some() {
+            return self.take_datagram_while_leaving(from, &envelope, now);
+        }
+        if self.is_tracker(&from) {
+            self.note_tracker_token(envelope.sender_token);
+            return self.take_tracker_datagram(from, envelope.datagram, now);
+        }
+        if self.probes.is_banned(&from, now.instant) {
+            return self.dropped.count("from a banned address");
+        }
+        if let Some(neighbour) = self.neighbours.get_mut(&from) {
+            neighbour.token = envelope.sender_token;
+            neighbour.heard = true;
+            return self.take_neighbour_datagram(from, envelope.datagram, now);
+        }
+        self.take_stranger_datagram(from, envelope, now);
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all that such a sender has no business to say"
+    )]
+    fn take_tracker_datagram(&mut self, from: SocketAddr, datagram: Datagram, now: Now) {
+        match datagram {
+            Datagram::RegisterAck(ack) => self.on_registered(&ack, now),
+            Datagram::Poke { nonce, .. } => self.on_tracker_poke(from, nonce, now),
+            Datagram::UpdatePeers { live, left } => self.take_hints(from, &live, &left, now),
+            other => self.count_unexpected(&other),
+        }
+    }
+
+    /// From an address that is no neighbour, but shows that it receives what is sent there.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all that such a sender has no business to say"
+    )]
+    fn take_stranger_datagram(&mut self, from: SocketAddr, envelope: Envelope, now: Now) {
+        let token = envelope.sender_token;
+        match envelope.datagram {
+            Datagram::Poke { nonce, .. } if self.probes.matches(&from, nonce) => {
+                // Our own POKE: the address is ours.
+                self.probes.note_own(from);
+            }
+            Datagram::Poke { nonce, status } => {
+                if self.meet(from, token, now) {
+                    self.on_poke(from, nonce, status, now);
+                }
+            }
+            Datagram::PokeAck { nonce, status } if self.probes.matches(&from, nonce) => {
+                if self.meet(from, token, now) {
+                    self.on_poke_ack(from, nonce, status, now);
+                    self.poke_now(from, now);
+                }
+            }
+            Datagram::RequestBallot { offset } => self.serve_ballot(from, token, offset),
+            Datagram::LeavePeer => {
+                self.probes.forget(&from);
+                self.send_with(from, token, self.prefix, Datagram::LeaveAck);
+            }
+            other => self.count_unexpected(&other),
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all that such a sender has no business to say"
+    )]
+    fn take_neighbour_datagram(&mut self, from: SocketAddr, datagram: Datagram, now: Now) {
+        match datagram {
+            Datagram::Poke { nonce, status } => self.on_poke(from, nonce, status, now),
+            Datagram::PokeAck { nonce, status } => self.on_poke_ack(from, nonce, status, now),
+            Datagram::UpdatePeers { live, left } => self.take_hints(from, &live, &left, now),
+            Datagram::RequestBallot { offset } => {
+                let token = self.neighbours.get(&from).map_or(Token::NONE, |known| known.token);
+                self.serve_ballot(from, token, offset);
+            }
+            Datagram::NewTransactions(transactions) => {
+                self.on_new_transactions(from, transactions, now);
+            }
+            Datagram::NewBlock { header, body } => self.on_new_block(from, header, body, now),
+            Datagram::RequestChain { request, wanted } => self.serve_chain(from, request, wanted),
+            Datagram::ChainHeaders { request, piece, pieces, headers } => {
+                self.on_chain_headers(from, (request, piece, pieces), headers, now);
+            }
+            Datagram::ChainBlock { request, piece, pieces, bytes } => {
+                self.on_chain_block(from, (request, piece, pieces), bytes, now);
+            }
+            Datagram::ChainTransactions { request, transactions, .. } => {
+                self.on_chain_transactions(from, request, transactions, now);
+            }
+            Datagram::LeavePeer => self.on_leave_peer(from, now),
+            other => self.count_unexpected(&other),
+        }
+    }
+
+    /// Finality votes and certificates among them: no election has validators yet.
+    fn count_unexpected(&mut self, datagram: &Datagram) {
+        tracing::trace!(kind = datagram.name(), "unexpected datagram");
+        self.dropped.count("unexpected");
+    }
+
+    fn serve_ballot(&mut self, to: SocketAddr, token: Token, offset: u32) {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let Some(rest) = self.ballot.get(start..).filter(|rest| !rest.is_empty()) else {
+            return self.dropped.count("a piece of the ballot beyond its end");
+        };
+        let bytes = rest[..rest.len().min(BALLOT_PIECE_BYTES)].to_vec();
+        self.send_with(to, token, self.prefix, Datagram::BallotOptions { offset, bytes });
+    }
+
+    /// A neighbour broke a rule: said once in a while, and banned when it goes on.
+    pub(super) fn fault(&mut self, from: SocketAddr, reason: String, now: Now) {
+        let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
+        let is_too_much = neighbour.fault(now.instant);
+        self.output(Output::Event(Event::Misbehaviour { address: from, reason }));
+        if is_too_much {
+            self.ban(from, now);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Joining without a ballot: registers with the tracker, learns which election it serves, and fetches that
+//! election's canonical bytes in pieces. A [`super::Node`] goes on from there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use protocol::datagram::{BALLOT_PIECE_BYTES, Datagram, ElectionPrefix, Envelope, RegisterAck};
+use protocol::election::{CanonicalError, ELECTION_BYTES_MAX, Election};
+use protocol::token::{Token, TokenIssuer};
+use protocol::units::{ElectionId, Now, sha256};
+
+/// Before the second attempt; doubles up to the longest.
+const WAIT_FIRST: Duration = Duration::from_millis(250);
+/// Longest wait between attempts.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+/// Unanswered attempts after which the user is told, once.
+const ATTEMPTS_BEFORE_NEWS: u32 = 4;
+/// Pieces of the ballot asked for at a time: the whole of most.
+const PIECES_AT_ONCE: usize = 16;
+/// Before lost pieces are asked for again.
+const PIECES_WAIT: Duration = Duration::from_millis(200);
+
+/// Why a tracker's election can't be joined.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    #[error(
+        "the tracker {tracker} serves election {found}, not {expected}: ask for the right tracker or election"
+    )]
+    OtherElection { tracker: SocketAddr, found: ElectionId, expected: ElectionId },
+    #[error("the tracker {tracker} announces a ballot of {bytes} bytes, over {ELECTION_BYTES_MAX}")]
+    TooLarge { tracker: SocketAddr, bytes: u32 },
+    #[error(
+        "the ballot of the tracker {tracker} does not hash to the election {expected} that it announced"
+    )]
+    WrongHash { tracker: SocketAddr, expected: ElectionId },
+    #[error("the ballot of the tracker {tracker} is no good: {error}")]
+    Ballot { tracker: SocketAddr, error: CanonicalError },
+}
+
+/// An effect of joining.
+#[derive(Debug)]
+pub enum JoinOutput {
+    Transmit {
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    /// The tracker does not answer; said once, and tried again with back-off.
+    TrackerSilent {
+        tracker: SocketAddr,
+    },
+    /// Final: the shell reports it and ends.
+    Refused {
+        error: JoinError,
+    },
+    /// Final: the election that the tracker serves.
+    Joined {
+        election: Box<Election>,
+    },
+}
+
+/// The pieces of the ballot.
+#[derive(Debug)]
+struct Download {
+    election: ElectionId,
+    bytes: usize,
+    pieces: BTreeMap<u32, Vec<u8>>,
+}
+
+/// A peer that knows its tracker's address and nothing else.
+#[derive(Debug)]
+pub struct Joining {
+    tracker: SocketAddr,
+    expected: Option<ElectionId>,
+    tokens: TokenIssuer,
+    token: Token,
+    download: Option<Download>,
+    attempts: u32,
+    silence_told: bool,
+    /// Whether a RETRY may make us send at once; one per attempt.
+    may_retry: bool,
+    next_at: Option<Instant>,
+    outputs: VecDeque<JoinOutput>,
+}
+
+impl Joining {
+    /// `expected` is the election that the user asked for, if any. `seed` must be secret and new.
+    #[must_use]
+    pub fn new(
+        tracker: SocketAddr,
+        expected: Option<ElectionId>,
+        seed: [u8; 32],
+        now: Now,
+    ) -> Self {
+        Self {
+            tracker,
+            expected,
+            tokens: TokenIssuer::new(seed, now.instant),
+            token: Token::NONE,
+            download: None,
+            attempts: 0,
+            silence_told: false,
+            may_retry: false,
+            next_at: Some(now.instant),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all that does not concern one who joins")]
+    pub fn handle_datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
+        self.tokens.rotate(now.instant);
+        let Ok(envelope) = Envelope::decode(bytes) else { return };
+        let is_ours = from == self.tracker && self.tokens.is_valid(from, envelope.receiver_token);
+        if !is_ours || self.next_at.is_none() {
+            return;
+        }
+        self.token = envelope.sender_token;
+        match envelope.datagram {
+            Datagram::Retry => self.on_retry(),
+            Datagram::RegisterAck(ack) => self.on_registered(&ack, now),
+            Datagram::BallotOptions { offset, bytes } => self.on_piece(offset, bytes),
+            // Its POKEs, too, are answered by the node that comes after this.
+            other => tracing::trace!(kind = other.name(), "not for one who joins"),
+        }
+    }
+
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.tokens.rotate(now.instant);
+        if self.next_at.is_none_or(|at| now.instant < at) {
+            return;
+        }
+        if self.download.is_some() {
+            self.request_pieces();
+            self.next_at = Some(now.instant + PIECES_WAIT);
+            return;
+        }
+        if self.attempts >= ATTEMPTS_BEFORE_NEWS && !self.silence_told {
+            self.silence_told = true;
+            self.outputs.push_back(JoinOutput::TrackerSilent { tracker: self.tracker });
+        }
+        let wait = WAIT_FIRST.saturating_mul(1 << self.attempts.min(8)).min(WAIT_MAX);
+        self.attempts += 1;
+        self.may_retry = true;
+        self.send(Datagram::RegisterPeer);
+        self.next_at = Some(now.instant + wait);
+    }
+
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.next_at
+    }
+
+    #[must_use]
+    pub fn poll_output(&mut self) -> Option<JoinOutput> {
+        self.outputs.pop_front()
+    }
+    fn on_retry(&mut self) {
+        if !std::mem::take(&mut self.may_retry) {
+            return;
+        }
+        match self.download {
+            Some(_) => self.request_pieces(),
+            None => self.send(Datagram::RegisterPeer),
+        }
+    }
+
+    fn on_registered(&mut self, ack: &RegisterAck, now: Now) {
+        if self.download.is_some() {
+            return;
+        }
+        let (tracker, found) = (self.tracker, ack.election);
+        if let Some(expected) = self.expected.filter(|expected| *expected != found) {
+            return self.finish(JoinOutput::Refused {
+                error: JoinError::OtherElection { tracker, found, expected },
+            });
+        }
+        let bytes = ack.ballot_bytes;
+        let length = usize::try_from(bytes).unwrap_or(usize::MAX);
+        if length > ELECTION_BYTES_MAX {
+            let error = JoinError::TooLarge { tracker, bytes };
+            return self.finish(JoinOutput::Refused { error });
+        }
+        let pieces = BTreeMap::new();
+        self.download = Some(Download { election: found, bytes: length, pieces });
+        self.request_pieces();
+        self.next_at = Some(now.instant + PIECES_WAIT);
+    }
+
+    fn on_piece(&mut self, offset: u32, bytes: Vec<u8>) {
+        let Some(download) = &mut self.download else { return };
+        let is_wanted =
+            missing(download).any(|(wanted, length)| wanted == offset && length == bytes.len());
+        if !is_wanted {
+            return;
+        }
+        download.pieces.insert(offset, bytes);
+        if missing(download).next().is_none() {
+            let whole: Vec<u8> = download.pieces.values().flatten().copied().collect();
+            let expected = download.election;
+            let outcome = self.read(expected, &whole);
+            self.finish(outcome);
+        }
+    }
+
+    fn read(&self, expected: ElectionId, bytes: &[u8]) -> JoinOutput {
+        let tracker = self.tracker;
+        if sha256(&[bytes]) != expected.0 {
+            return JoinOutput::Refused { error: JoinError::WrongHash { tracker, expected } };
+        }
+        match Election::from_canonical_bytes(bytes) {
+            Ok(election) => JoinOutput::Joined { election: Box::new(election) },
+            Err(error) => JoinOutput::Refused { error: JoinError::Ballot { tracker, error } },
+        }
+    }
+
+    fn request_pieces(&mut self) {
+        let Some(download) = &self.download else { return };
+        let offsets: Vec<u32> =
+            missing(download).map(|(offset, _)| offset).take(PIECES_AT_ONCE).collect();
+        self.may_retry = true;
+        for offset in offsets {
+            self.send(Datagram::RequestBallot { offset });
+        }
+    }
+
+    fn finish(&mut self, outcome: JoinOutput) {
+        self.next_at = None;
+        self.outputs.push_back(outcome);
+    }
+
+    fn send(&mut self, datagram: Datagram) {
+        let to = self.tracker;
+        let (receiver_token, sender_token) = (self.token, self.tokens.issue(to));
+        let election = ElectionPrefix::UNKNOWN;
+        let envelope = Envelope { election, receiver_token, sender_token, datagram };
+        self.outputs.push_back(JoinOutput::Transmit { to, bytes: envelope.encode() });
+    }
+}
+
+/// Offsets and lengths of the pieces that are not here.
+fn missing(download: &Download) -> impl Iterator<Item = (u32, usize)> {
+    let offsets = (0..download.bytes).step_by(BALLOT_PIECE_BYTES);
+    offsets.filter_map(|offset| {
+        let length = (download.bytes - offset).min(BALLOT_PIECE_BYTES);
+        let offset = u32::try_from(offset).expect("bounded by ELECTION_BYTES_MAX");
+        (!download.pieces.contains_key(&offset)).then_some((offset, length))
+    })
+}

@@ -1,0 +1,218 @@
+//! Addresses that are no neighbours yet, and when to POKE them.
+//!
+//! What anyone says about addresses is a hint: POKEd a few times with at most 64 bytes, charged to whoever
+//! gave it, and forgotten unless it answers. Addresses that answered once, or were given by hand, are tried
+//! again for good, ever more rarely.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use protocol::token::Token;
+
+/// POKEs per hinted address: what one hint can make us send is at most five times 64 bytes.
+const HINT_ATTEMPTS_MAX: u8 = 5;
+/// Most hints under way per giver: a tracker's list of 50 fits.
+const HINTS_PER_GIVER_MAX: usize = 64;
+/// Most hints under way altogether.
+const HINTS_MAX: usize = 512;
+/// Most good addresses remembered.
+pub(super) const GOOD_MAX: usize = 256;
+/// Most addresses banned at one time; the ban that ends first gives way.
+const BANS_MAX: usize = 256;
+/// Most addresses known to be our own: one per interface, generously.
+const OWN_MAX: usize = 16;
+/// Before the second POKE; doubles from then on.
+const WAIT_FIRST: Duration = Duration::from_millis(500);
+/// Longest wait between POKEs to a good address: a network that healed is whole again within it.
+const WAIT_MAX: Duration = Duration::from_secs(8);
+
+#[derive(Debug)]
+struct Probe {
+    /// The token that the address issued to us, once it sent a RETRY.
+    token: Token,
+    nonce: u64,
+    attempts: u8,
+    next_at: Instant,
+    wait: Duration,
+    /// Whether a RETRY may make us POKE at once; one per attempt.
+    may_retry: bool,
+    origin: Origin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Hint {
+        giver: SocketAddr,
+    },
+    /// Answered before, or was given by hand.
+    Good,
+}
+
+/// One POKE to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProbePoke {
+    pub(super) to: SocketAddr,
+    pub(super) token: Token,
+    pub(super) nonce: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Probes {
+    by_address: BTreeMap<SocketAddr, Probe>,
+    own: Vec<SocketAddr>,
+    bans: BTreeMap<SocketAddr, Instant>,
+}
+
+impl Probes {
+    /// Follows somebody's word that a peer is there; false when it was not new, or one too many.
+    pub(super) fn hint(&mut self, address: SocketAddr, giver: SocketAddr, now: Instant) -> bool {
+        let is_hint = |probe: &&Probe| matches!(probe.origin, Origin::Hint { .. });
+        let by_giver = |probe: &&Probe| probe.origin == Origin::Hint { giver };
+        if self.by_address.contains_key(&address)
+            || self.own.contains(&address)
+            || self.is_banned(&address, now)
+            || self.by_address.values().filter(is_hint).count() >= HINTS_MAX
+            || self.by_address.values().filter(by_giver).count() >= HINTS_PER_GIVER_MAX
+        {
+            return false;
+        }
+        self.add(address, Origin::Hint { giver }, now);
+        true
+    }
+
+    /// Remembers an address that answered, or that was given by hand; it is tried from `next_at` on.
+    pub(super) fn remember(&mut self, address: SocketAddr, next_at: Instant) {
+        if self.own.contains(&address) {
+            return;
+        }
+        if let Some(probe) = self.by_address.get_mut(&address) {
+            probe.origin = Origin::Good;
+            probe.attempts = 0;
+            probe.wait = WAIT_FIRST;
+            probe.next_at = probe.next_at.min(next_at);
+        } else {
+            self.add(address, Origin::Good, next_at);
+        }
+        while self.good().count() > GOOD_MAX {
+            // The one that was tried most often without an answer.
+            let mut good = self.by_address.iter().filter(|(_, probe)| probe.origin == Origin::Good);
+            let Some(first) = good.next() else { return };
+            let worst =
+                good.fold(
+                    first,
+                    |worst, next| {
+                        if next.1.attempts > worst.1.attempts { next } else { worst }
+                    },
+                );
+            let worst = *worst.0;
+            self.by_address.remove(&worst);
+        }
+    }
+
+    /// Addresses that answered, or were given by hand.
+    pub(super) fn good(&self) -> impl Iterator<Item = SocketAddr> {
+        let good = self.by_address.iter().filter(|(_, probe)| probe.origin == Origin::Good);
+        good.map(|(address, _)| *address)
+    }
+
+    pub(super) fn forget(&mut self, address: &SocketAddr) {
+        self.by_address.remove(address);
+    }
+
+    /// Ends the hint, if it was one, whose address has become a neighbour.
+    pub(super) fn became_neighbour(&mut self, address: SocketAddr, now: Instant) {
+        self.remember(address, now + WAIT_MAX);
+    }
+
+    /// Notes that an address is our own: nothing is sent there.
+    pub(super) fn note_own(&mut self, address: SocketAddr) {
+        self.by_address.remove(&address);
+        if !self.own.contains(&address) && self.own.len() < OWN_MAX {
+            self.own.push(address);
+        }
+    }
+
+    pub(super) fn ban(&mut self, address: SocketAddr, until: Instant) {
+        self.by_address.remove(&address);
+        self.bans.insert(address, until);
+        if self.bans.len() > BANS_MAX
+            && let Some(first) = self.bans.iter().min_by_key(|(_, until)| **until)
+        {
+            let first = *first.0;
+            self.bans.remove(&first);
+        }
+    }
+
+    pub(super) fn is_banned(&self, address: &SocketAddr, now: Instant) -> bool {
+        self.bans.get(address).is_some_and(|until| *until > now)
+    }
+
+    /// Whether a POKE with this nonce was sent to this address.
+    pub(super) fn matches(&self, address: &SocketAddr, nonce: u64) -> bool {
+        self.by_address.get(address).is_some_and(|probe| probe.nonce == nonce && probe.attempts > 0)
+    }
+
+    /// The token that an address issued to us, if it is being tried.
+    pub(super) fn token(&self, address: &SocketAddr) -> Option<Token> {
+        self.by_address.get(address).map(|probe| probe.token)
+    }
+
+    /// A RETRY came: POKE again at once with the token, unless that was done for this attempt already.
+    pub(super) fn retry(&mut self, address: SocketAddr, token: Token) -> Option<ProbePoke> {
+        let probe = self.by_address.get_mut(&address)?;
+        probe.token = token;
+        if probe.attempts == 0 || !std::mem::take(&mut probe.may_retry) {
+            return None;
+        }
+        Some(ProbePoke { to: address, token, nonce: probe.nonce })
+    }
+
+    /// The POKEs that are due; `is_neighbour` names addresses that need none now.
+    pub(super) fn due(
+        &mut self,
+        now: Instant,
+        is_neighbour: impl Fn(&SocketAddr) -> bool,
+        mut nonce: impl FnMut() -> u64,
+    ) -> Vec<ProbePoke> {
+        let mut pokes = Vec::new();
+        self.by_address.retain(|address, probe| {
+            let is_hint = probe.origin != Origin::Good;
+            if is_neighbour(address) {
+                probe.next_at = now + WAIT_MAX;
+                return !is_hint;
+            }
+            if probe.next_at > now {
+                return true;
+            }
+            if is_hint && probe.attempts >= HINT_ATTEMPTS_MAX {
+                return false;
+            }
+            probe.attempts = probe.attempts.saturating_add(1);
+            probe.nonce = nonce();
+            probe.may_retry = true;
+            probe.next_at = now + probe.wait;
+            probe.wait = (probe.wait * 2).min(WAIT_MAX);
+            pokes.push(ProbePoke { to: *address, token: probe.token, nonce: probe.nonce });
+            true
+        });
+        pokes
+    }
+
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        self.by_address.values().map(|probe| probe.next_at).min()
+    }
+
+    fn add(&mut self, address: SocketAddr, origin: Origin, next_at: Instant) {
+        let probe = Probe {
+            token: Token::NONE,
+            nonce: 0,
+            attempts: 0,
+            next_at,
+            wait: WAIT_FIRST,
+            may_retry: false,
+            origin,
+        };
+        self.by_address.insert(address, probe);
+    }
+}

@@ -1,0 +1,129 @@
+//! Transactions by this peer's own user: checked like any other, and acknowledged once they are durable.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use protocol::keys::SignatureError;
+use protocol::transaction::{HashedTransaction, Transaction};
+use protocol::units::{Now, TransactionId};
+
+use super::Node;
+use super::command::{CommandError, Ticket, TransactionKind};
+use super::output::{Event, Output, Record};
+use super::verification::Purpose;
+use crate::chain::{TransactionError, cast_about_now};
+use crate::pool::PoolError;
+use crate::rules::Rule;
+
+#[derive(Debug, Default)]
+pub(super) struct Submissions {
+    last_ticket: u64,
+    /// Waiting for a batch of records to be durable.
+    awaiting: BTreeMap<u64, Vec<(Ticket, TransactionId)>>,
+}
+
+impl Node {
+    /// Begins a submission; its outcome comes as [`Output::Submitted`].
+    ///
+    /// # Errors
+    /// What can be told at once.
+    pub(super) fn submit(
+        &mut self,
+        transaction: Transaction,
+        now: Now,
+    ) -> Result<Ticket, CommandError> {
+        let transaction = HashedTransaction::new(transaction, self.chain.election_id());
+        self.chain.check_structure(&transaction)?;
+        cast_about_now(transaction.transaction(), now.unix)?;
+        let checked = self.pool.check(&transaction, &self.chain);
+        checked.map_err(|error| command_error(error, &transaction))?;
+        self.submissions.last_ticket += 1;
+        let ticket = Ticket(self.submissions.last_ticket);
+        self.verify(vec![Arc::new(transaction)], Purpose::Submission { ticket }, now);
+        Ok(ticket)
+    }
+
+    pub(super) fn on_submission_verified(
+        &mut self,
+        ticket: Ticket,
+        transaction: Arc<HashedTransaction>,
+        verdict: Result<(), SignatureError>,
+        now: Now,
+    ) {
+        let id = transaction.id();
+        let added = match verdict {
+            Ok(()) => self
+                .add_to_pool(Arc::clone(&transaction), None, now)
+                .map_err(|error| command_error(error, &transaction)),
+            Err(error) => Err(TransactionError::from(error).into()),
+        };
+        match added {
+            Err(error) => self.output(Output::Submitted { ticket, outcome: Err(error) }),
+            Ok(()) if self.rules.hold(Rule::DurableAcknowledgement) => {
+                let batch = self.durability.batch_being_filled();
+                self.submissions.awaiting.entry(batch).or_default().push((ticket, id));
+            }
+            Ok(()) => self.output(Output::Submitted { ticket, outcome: Ok(id) }),
+        }
+    }
+
+    /// Adds a transaction whose signatures hold to the pool, the disk and the gossip, and those that waited
+    /// for it.
+    ///
+    /// # Errors
+    /// See [`crate::pool::Pool::insert`].
+    pub(super) fn add_to_pool(
+        &mut self,
+        transaction: Arc<HashedTransaction>,
+        source: Option<SocketAddr>,
+        now: Now,
+    ) -> Result<(), PoolError> {
+        let released = self.pool.insert(Arc::clone(&transaction), &self.chain)?;
+        self.persist(Record::Transaction(Arc::clone(&transaction)));
+        let (id, voter) = (transaction.id(), transaction.voter());
+        let kind = TransactionKind::of(&transaction);
+        self.output(Output::Event(Event::Transaction { id, voter, kind }));
+        self.spread(transaction, source, now);
+        self.pool_grew(now);
+        for waiting in released {
+            self.take_gossiped(waiting, None, now);
+        }
+        Ok(())
+    }
+
+    pub(super) fn acknowledge(&mut self, batch: u64) {
+        let later = self.submissions.awaiting.split_off(&(batch + 1));
+        let durable = std::mem::replace(&mut self.submissions.awaiting, later);
+        for (ticket, id) in durable.into_values().flatten() {
+            self.output(Output::Submitted { ticket, outcome: Ok(id) });
+        }
+    }
+
+    pub(super) fn refuse_for_disk(&mut self, batch: u64, reason: &str) {
+        let later = self.submissions.awaiting.split_off(&(batch + 1));
+        let failed = std::mem::replace(&mut self.submissions.awaiting, later);
+        for (ticket, _) in failed.into_values().flatten() {
+            let outcome = Err(CommandError::NotDurable { reason: reason.to_owned() });
+            self.output(Output::Submitted { ticket, outcome });
+        }
+    }
+}
+
+fn command_error(error: PoolError, transaction: &HashedTransaction) -> CommandError {
+    let voter = transaction.voter();
+    let error = match (error, TransactionKind::of(transaction)) {
+        (PoolError::Full { transactions }, _) => return CommandError::PoolFull { transactions },
+        (PoolError::Context(error), _) => error,
+        (PoolError::Known { .. }, TransactionKind::Registration) => {
+            TransactionError::AlreadyRegistered { voter }
+        }
+        (PoolError::Known { .. }, TransactionKind::Vote) => {
+            TransactionError::AlreadyVoted { voter }
+        }
+        (PoolError::Known { .. }, TransactionKind::Withdrawal) => {
+            TransactionError::WithdrawalWithoutRegistrars
+        }
+    };
+    error.into()
+}

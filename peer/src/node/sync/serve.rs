@@ -1,0 +1,148 @@
+//! Answers to REQUEST_CHAIN: pieces of headers, bodies and transactions.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use protocol::datagram::{
+    BLOCK_PIECE_BYTES, DATAGRAM_BYTES_MAX, Datagram, ENVELOPE_BYTES, HEADERS_PER_PIECE, Wanted,
+};
+use protocol::transaction::Transaction;
+use protocol::units::{BlockHash, Height};
+
+use crate::node::Node;
+
+/// Pieces that one request brings at most: what one datagram can make us send is bounded.
+const PIECES_PER_REQUEST_MAX: u32 = 64;
+/// Encoded bodies kept for the next request: a body is asked for in several.
+const BODIES_CACHED: usize = 16;
+/// Bytes of CHAIN_TRANSACTIONS before its transactions: variant, three numbers, length.
+const TRANSACTIONS_OVERHEAD: usize = ENVELOPE_BYTES + 4 + 12 + 8;
+
+/// The bodies that were served last, encoded.
+#[derive(Debug, Default)]
+pub(in crate::node) struct BodyCache {
+    bodies: VecDeque<(BlockHash, Arc<[u8]>)>,
+}
+
+impl Node {
+    pub(in crate::node) fn serve_chain(&mut self, to: SocketAddr, request: u32, wanted: Wanted) {
+        match wanted {
+            Wanted::Headers { locator, first, count } => {
+                self.serve_headers(to, request, &locator, first, count);
+            }
+            Wanted::Block { hash, first, count } => {
+                self.serve_body(to, request, &hash, first, count);
+            }
+            Wanted::Transactions { block, places } => {
+                self.serve_transactions(to, request, &block, &places);
+            }
+            // No election has validators yet, so no block has a certificate.
+            Wanted::Certificates { .. } => {
+                let certificates = Vec::new();
+                let (piece, pieces) = (0, 0);
+                let answer = Datagram::ChainCertificates { request, piece, pieces, certificates };
+                self.send(to, answer);
+            }
+        }
+    }
+
+    fn serve_headers(
+        &mut self,
+        to: SocketAddr,
+        request: u32,
+        locator: &[BlockHash],
+        first: u32,
+        count: u32,
+    ) {
+        let Some(fork) = self.chain.find_fork(locator) else {
+            self.dropped.count("a locator without our genesis");
+            return;
+        };
+        let per_piece = HEADERS_PER_PIECE as u64;
+        let behind = self.chain.tip_header().height.0 - fork.0;
+        let pieces = u32::try_from(behind.div_ceil(per_piece)).unwrap_or(u32::MAX);
+        for piece in served(first, count, pieces) {
+            let start = fork.0 + 1 + u64::from(piece) * per_piece;
+            let headers = (start..start + per_piece)
+                .map_while(|height| self.chain.best_hash(Height(height)))
+                .filter_map(|hash| self.chain.header(&hash).copied())
+                .collect();
+            self.send(to, Datagram::ChainHeaders { request, piece, pieces, headers });
+        }
+        if pieces == 0 {
+            let headers = Vec::new();
+            self.send(to, Datagram::ChainHeaders { request, piece: 0, pieces, headers });
+        }
+    }
+
+    fn serve_body(
+        &mut self,
+        to: SocketAddr,
+        request: u32,
+        hash: &BlockHash,
+        first: u32,
+        count: u32,
+    ) {
+        let Some(body) = self.encoded_body(hash) else {
+            let (piece, pieces, bytes) = (0, 0, Vec::new());
+            return self.send(to, Datagram::ChainBlock { request, piece, pieces, bytes });
+        };
+        let pieces = u32::try_from(body.len().div_ceil(BLOCK_PIECE_BYTES)).unwrap_or(u32::MAX);
+        for piece in served(first, count, pieces) {
+            let chunk = body.chunks(BLOCK_PIECE_BYTES).nth(piece as usize);
+            let bytes = chunk.unwrap_or_default().to_vec();
+            self.send(to, Datagram::ChainBlock { request, piece, pieces, bytes });
+        }
+    }
+
+    fn serve_transactions(
+        &mut self,
+        to: SocketAddr,
+        request: u32,
+        block: &BlockHash,
+        places: &[u16],
+    ) {
+        let Some(block) = self.chain.block(block).map(Arc::clone) else {
+            let (piece, pieces, transactions) = (0, 0, Vec::new());
+            let answer = Datagram::ChainTransactions { request, piece, pieces, transactions };
+            return self.send(to, answer);
+        };
+        let wanted = places.iter().filter_map(|place| block.transactions.get(usize::from(*place)));
+        let mut groups: Vec<Vec<Transaction>> = Vec::new();
+        let mut room = 0;
+        for transaction in wanted {
+            if groups.is_empty() || transaction.bytes() > room {
+                groups.push(Vec::new());
+                room = DATAGRAM_BYTES_MAX - TRANSACTIONS_OVERHEAD;
+            }
+            room -= transaction.bytes();
+            let group = groups.last_mut().expect("pushed above when there was none");
+            group.push(transaction.transaction().clone());
+        }
+        groups.truncate(PIECES_PER_REQUEST_MAX as usize);
+        let pieces = groups.len() as u32;
+        for (piece, transactions) in (0..).zip(groups) {
+            let answer = Datagram::ChainTransactions { request, piece, pieces, transactions };
+            self.send(to, answer);
+        }
+    }
+
+    fn encoded_body(&mut self, hash: &BlockHash) -> Option<Arc<[u8]>> {
+        let cache = &mut self.sync.body_cache.bodies;
+        if let Some((_, body)) = cache.iter().find(|(cached, _)| cached == hash) {
+            return Some(Arc::clone(body));
+        }
+        let body: Arc<[u8]> = self.chain.block(hash)?.body_bytes().into();
+        if cache.len() >= BODIES_CACHED {
+            cache.pop_front();
+        }
+        cache.push_back((*hash, Arc::clone(&body)));
+        Some(body)
+    }
+}
+
+fn served(first: u32, count: u32, pieces: u32) -> std::ops::Range<u32> {
+    let end = first.saturating_add(count.min(PIECES_PER_REQUEST_MAX)).min(pieces);
+    first.min(end)..end
+}
