@@ -2,3 +2,4 @@
 //! sees the chain, and nobody has to trust it: what it says of addresses is a hint.
 
 pub mod registry;
+pub mod shell;

@@ -16,8 +16,8 @@ use super::scope::Scope;
 
 /// Least time between two UPDATE_PEERS to one receiver.
 pub const UPDATE_PERIOD: Duration = Duration::from_secs(1);
-/// How long a change waits for others to share its UPDATE_PEERS: far below a round trip of humans, far above
-/// the time between registrations of a network that starts.
+/// How long a change waits for others to share its UPDATE_PEERS: too short to notice, long enough for peers
+/// that were started together.
 pub const UPDATE_DELAY: Duration = Duration::from_millis(20);
 /// Without any change the list is repeated so often, since datagrams get lost.
 pub const UPDATE_REPEAT: Duration = Duration::from_secs(10);
