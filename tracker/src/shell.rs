@@ -39,13 +39,13 @@ const RECEIVE_ERRORS_MAX: u32 = 1_000;
 /// Why the tracker can't listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    #[error("can't find the address of {address}: {source}")]
+    #[error("can't find the address of {address}")]
     Unresolved { address: AddressText, source: io::Error },
     #[error("{address} has no address to listen on: write another host")]
     NoAddress { address: AddressText },
     #[error("{address} is in use: stop the program that has it, or choose another port")]
     InUse { address: SocketAddr },
-    #[error("can't listen on {address}: {source}")]
+    #[error("can't listen on {address}")]
     Unavailable { address: SocketAddr, source: io::Error },
 }
 

@@ -137,13 +137,47 @@ fn who_leaves_is_gone_at_once_and_acknowledged_as_often_as_it_says_so() {
 }
 
 #[test]
+fn the_list_holds_exactly_who_is_there_whoever_leaves() {
+    let mut world = World::new();
+    for number in 0..90 {
+        world.join(address(number));
+    }
+    for number in (0..30).chain((31..90).step_by(2)) {
+        world.send(address(number), Datagram::LeavePeer);
+    }
+    world.join(address(100));
+    let mut listed = world.last_ack(address(100)).peers;
+    listed.sort();
+    let expected: Vec<_> = (30..90).step_by(2).map(address).collect();
+    assert_eq!(listed, expected);
+}
+
+#[test]
+fn a_caller_that_is_late_sends_one_poke_and_leaves_time_for_its_answer() {
+    for late_ms in [700, 60_000] {
+        let mut world = World::new();
+        world.join(address(1));
+        world.run_ms(3_000);
+        world.forget_received();
+        let due = world.registry.poll_timeout().expect("a poke is due");
+        world.now.instant = due + Duration::from_millis(late_ms);
+        world.registry.handle_timeout(world.now);
+        world.deliver();
+        assert_eq!(world.count(address(1), "POKE"), 1);
+        let next = world.registry.poll_timeout().expect("another poke follows");
+        assert!(next >= world.now.instant + POKE_PERIOD / 2);
+        assert!(next <= world.now.instant + POKE_PERIOD);
+    }
+}
+
+#[test]
 fn a_peer_that_came_back_with_other_tokens_is_heard() {
     let mut world = World::new();
     world.join(address(1));
     let tracker_token = world.peers[&address(1)].tracker_token;
     let renewed = Token([9; 8]);
     let retry = Envelope {
-        election: ElectionPrefix::from(&world.election.election_id()),
+        election: world.prefix,
         receiver_token: tracker_token,
         sender_token: renewed,
         datagram: Datagram::Retry,

@@ -18,6 +18,7 @@ use super::*;
 struct World {
     registry: Registry,
     election: Election,
+    prefix: ElectionPrefix,
     now: Now,
     started: Instant,
     peers: BTreeMap<SocketAddr, Peer>,
@@ -42,6 +43,7 @@ impl World {
         let now = Now { instant: Instant::now(), unix: UnixMillis(1_700_000_000_000) };
         Self {
             registry: Registry::new(&election, [7; 32], now),
+            prefix: ElectionPrefix::from(&election.election_id()),
             election,
             now,
             started: now.instant,
@@ -63,19 +65,23 @@ impl World {
         self.peers.get_mut(&address).expect("just sent").answers = false;
     }
 
-    /// Sends as a peer that keeps tokens and answers a RETRY.
+    /// Sends as a peer that keeps tokens and answers a RETRY, and delivers all that follows from it.
     fn send(&mut self, from: SocketAddr, datagram: Datagram) {
-        self.send_in(ElectionPrefix::from(&self.election.election_id()), from, datagram);
+        self.send_in(self.prefix, from, datagram);
     }
 
     fn send_in(&mut self, election: ElectionPrefix, from: SocketAddr, datagram: Datagram) {
+        self.put(election, from, datagram);
+        self.deliver();
+    }
+
+    fn put(&mut self, election: ElectionPrefix, from: SocketAddr, datagram: Datagram) {
         let peer = self.peers.entry(from).or_default();
         peer.unanswered = Some((election, datagram.clone()));
         let receiver_token = peer.tracker_token;
         let envelope =
             Envelope { election, receiver_token, sender_token: peer_token(from), datagram };
         self.registry.handle_datagram(from, &envelope.encode(), self.now);
-        self.deliver();
     }
 
     /// Sends bytes in the name of an address that nobody answers from; gives what goes there.
@@ -105,7 +111,7 @@ impl World {
     fn receive(&mut self, to: SocketAddr, bytes: &[u8]) {
         self.sent_count += 1;
         let envelope = Envelope::decode(bytes).expect("the registry sends good datagrams");
-        assert_eq!(envelope.election, ElectionPrefix::from(&self.election.election_id()));
+        assert_eq!(envelope.election, self.prefix);
         assert_eq!(envelope.receiver_token, peer_token(to), "it bears the receiver's token");
         let peer = self.peers.get_mut(&to).expect("it goes to somebody");
         peer.tracker_token = envelope.sender_token;
@@ -113,11 +119,11 @@ impl World {
         match envelope.datagram {
             Datagram::Retry => {
                 if let Some((election, datagram)) = peer.unanswered.take() {
-                    self.send_in(election, to, datagram);
+                    self.put(election, to, datagram);
                 }
             }
             Datagram::Poke { nonce, status: None } if peer.answers => {
-                self.send(to, Datagram::PokeAck { nonce, status: None });
+                self.put(self.prefix, to, Datagram::PokeAck { nonce, status: None });
             }
             _ => {}
         }

@@ -3,9 +3,8 @@
 use super::*;
 
 fn stranger_bytes(world: &World, datagram: Datagram, token: Token) -> Vec<u8> {
-    let election = ElectionPrefix::from(&world.election.election_id());
     let sender_token = Token([5; 8]);
-    Envelope { election, receiver_token: token, sender_token, datagram }.encode()
+    Envelope { election: world.prefix, receiver_token: token, sender_token, datagram }.encode()
 }
 
 #[test]

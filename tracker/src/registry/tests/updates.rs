@@ -43,6 +43,47 @@ fn peers_that_register_in_the_same_moment_learn_of_each_other() {
 }
 
 #[test]
+fn peers_that_start_together_share_the_first_update() {
+    let mut world = World::new();
+    world.join(address(1));
+    world.join(address(2));
+    world.run_ms(3_000);
+    world.forget_received();
+    world.join(address(3));
+    world.run_ms(10);
+    world.join(address(4));
+    world.run_ms(50);
+    let updates = world.updates(address(1));
+    let [(_, live, _)] = updates.as_slice() else {
+        panic!("one update, not {}", updates.len());
+    };
+    assert_eq!(live[..2], [address(4), address(3)]);
+}
+
+#[test]
+fn a_newcomer_comes_first_once() {
+    const PEERS: usize = 200;
+    let mut world = World::new();
+    for number in 0..PEERS {
+        world.join(address(number));
+    }
+    world.run_ms(3_000);
+    world.join(address(1_001));
+    world.run_ms(3_000);
+    world.forget_received();
+    world.join(address(1_002));
+    world.run_ms(100);
+    let mut told_again = 0;
+    for number in 0..PEERS {
+        let (_, live, _) = world.updates(address(number)).remove(0);
+        assert_eq!(live[0], address(1_002));
+        told_again += usize::from(live.contains(&address(1_001)));
+    }
+    // It is one of 200 for samples of 49.
+    assert!(told_again < PEERS / 2, "{told_again} samples hold the newcomer of before");
+}
+
+#[test]
 fn changes_share_an_update_and_a_receiver_gets_at_most_one_a_second() {
     let mut world = World::new();
     let honest: Vec<_> = (0..20).map(address).collect();
