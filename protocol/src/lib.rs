@@ -4,6 +4,7 @@
 //! that needs state (those live in `peer::chain`) and must never touch a clock, socket, thread, file
 //! or random source: a page in a browser has to be able to follow it byte for byte.
 
+pub mod address;
 pub mod ballot_file;
 pub mod block;
 pub mod codec;

@@ -1,0 +1,108 @@
+//! The tracker's program: reads the ballot, listens, and says so in one line on stdout.
+
+mod cli;
+
+use std::future::Future;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use protocol::ballot_file;
+use protocol::election::Election;
+use rand::TryRng;
+use rand::rngs::SysRng;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use cli::{Arguments, LogFormat};
+
+/// Something in the arguments or the ballot has to be mended; the same as for arguments that do not parse.
+const EXIT_CONFIGURATION: u8 = 2;
+/// The arguments are right, but the machine refuses.
+const EXIT_FAILURE: u8 = 1;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log(arguments.log_format);
+    let election = match read_ballot(&arguments.ballot) {
+        Ok(election) => election,
+        Err(error) => return fail(&error, EXIT_CONFIGURATION),
+    };
+    match run(&arguments, &election) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, EXIT_FAILURE),
+    }
+}
+
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    // The last words, in one line; there is nobody left to tell if stderr is closed.
+    let _ = writeln!(io::stderr(), "tracker: {error:#}");
+    ExitCode::from(code)
+}
+
+fn read_ballot(path: &Path) -> anyhow::Result<Election> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("can't read the ballot {name} (--ballot FILE names another)"))?;
+    ballot_file::parse(&text).with_context(|| name.to_string())
+}
+
+fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("can't start the runtime")?;
+    runtime.block_on(async {
+        let address = tracker::shell::resolve(&arguments.listen).await?;
+        let socket = tracker::shell::bind(address)?;
+        let mut seed = [0; 32];
+        SysRng.try_fill_bytes(&mut seed).context("the system gives no randomness")?;
+        let shutdown = shutdown_signal().context("can't wait for signals")?;
+        let listening = socket.local_addr().context("the socket has no address")?;
+        announce(&format!("tracker listening on {listening}, election {}", election.election_id()))
+            .context("can't write to stdout")?;
+        tracker::shell::run(socket, election, seed, shutdown).await.context("the socket broke")
+    })
+}
+
+/// Who started this program may wait for the line, so it must not stay in a buffer.
+fn announce(line: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
+}
+
+fn start_log(format: LogFormat) {
+    let filter =
+        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// Completes when the program is asked to end. The handlers stand when this returns, so that no signal after
+/// the first line on stdout is missed.
+#[cfg(unix)]
+fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(windows)]
+fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
+}

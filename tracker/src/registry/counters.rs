@@ -1,0 +1,62 @@
+//! Counts of what was dropped, by reason: a hostile datagram is a number, never a log line of its own.
+
+/// Why a datagram had no effect, or a peer no place.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Drop {
+    /// The bytes are no datagram.
+    Undecodable,
+    /// The datagram bears another election.
+    OtherElection,
+    /// It bears no valid token of ours; every first datagram of a peer is one of these.
+    NoToken,
+    /// A kind that no tracker is sent.
+    Unexpected,
+    /// A POKE_ACK that answers no poke of the last period.
+    StaleAck,
+    /// A REQUEST_BALLOT beyond the ballot's end.
+    OffsetBeyondBallot,
+    /// An unconfirmed peer gave way to a newer one.
+    UnconfirmedEvicted,
+    /// A peer that answered found the list full.
+    ListFull,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters([u64; Drop::ALL.len()]);
+
+impl Counters {
+    pub(super) fn add(&mut self, reason: Drop) {
+        let counter = &mut self.0[reason as usize];
+        *counter = counter.saturating_add(1);
+    }
+
+    pub(super) fn by_reason(&self) -> Vec<(&'static str, u64)> {
+        Drop::ALL.iter().map(|reason| (reason.name(), self.0[*reason as usize])).collect()
+    }
+}
+
+impl Drop {
+    const ALL: [Self; 8] = [
+        Self::Undecodable,
+        Self::OtherElection,
+        Self::NoToken,
+        Self::Unexpected,
+        Self::StaleAck,
+        Self::OffsetBeyondBallot,
+        Self::UnconfirmedEvicted,
+        Self::ListFull,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Undecodable => "undecodable",
+            Self::OtherElection => "other_election",
+            Self::NoToken => "no_token",
+            Self::Unexpected => "unexpected",
+            Self::StaleAck => "stale_ack",
+            Self::OffsetBeyondBallot => "offset_beyond_ballot",
+            Self::UnconfirmedEvicted => "unconfirmed_evicted",
+            Self::ListFull => "list_full",
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The tracker's core: what a datagram or the passing of time does to the list of peers, and what is sent
+//! for it. It must never touch a socket, a clock or a random source: its caller brings all of them.
+//!
+//! After every `handle_*` the caller drains [`Registry::poll_output`] and arms its timer anew from
+//! [`Registry::poll_timeout`].
+
+mod counters;
+mod peers;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod updates;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use protocol::datagram::{
+    BALLOT_PIECE_BYTES, Datagram, ENVELOPE_BYTES, ElectionPrefix, Envelope, PEERS_MAX, RegisterAck,
+};
+use protocol::election::Election;
+use protocol::token::{Token, TokenIssuer};
+use protocol::units::{ElectionId, Now, sha256};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use counters::{Counters, Drop};
+use peers::{Ack, DuePoke, Peers};
+pub use peers::{PEERS_TOTAL_MAX, POKE_PERIOD, POKES_UNANSWERED_MAX, UNCONFIRMED_MAX};
+pub use updates::{
+    SMALL_NETWORK_MAX, UPDATE_DELAY, UPDATE_PERIOD, UPDATE_REPEAT, UPDATES_PER_STEP,
+};
+use updates::{Update, Updates};
+
+/// A RETRY is the smallest datagram, so it never is larger than what it answers.
+const RETRY_BYTES: usize = ENVELOPE_BYTES + 4;
+
+/// What the caller has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send a datagram.
+    Transmit { to: SocketAddr, bytes: Vec<u8> },
+    /// Tell the operator.
+    Event(Event),
+}
+
+/// What an operator may want to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A peer registered and answered its poke.
+    Listed { address: SocketAddr },
+    /// A listed peer said that it leaves.
+    Left { address: SocketAddr },
+    /// A listed peer stopped answering.
+    Lost { address: SocketAddr },
+}
+
+/// The list of live peers of one election.
+#[derive(Debug)]
+pub struct Registry {
+    election: ElectionId,
+    ballot: Vec<u8>,
+    tokens: TokenIssuer,
+    rng: ChaCha8Rng,
+    peers: Peers,
+    updates: Updates,
+    counters: Counters,
+    outputs: VecDeque<Output>,
+}
+
+impl Registry {
+    /// `seed` must be secret and new at every start.
+    #[must_use]
+    pub fn new(election: &Election, seed: [u8; 32], now: Now) -> Self {
+        let derived = |purpose: &[u8]| sha256(&[b"ostrakon/tracker", purpose, &seed]);
+        Self {
+            election: election.election_id(),
+            ballot: election.canonical_bytes(),
+            tokens: TokenIssuer::new(derived(b"tokens"), now.instant),
+            rng: ChaCha8Rng::from_seed(derived(b"rng")),
+            peers: Peers::new(),
+            updates: Updates::new(),
+            counters: Counters::default(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes one datagram. Poll outputs and the time-out afterwards.
+    pub fn handle_datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
+        self.tokens.rotate(now.instant);
+        let Ok(envelope) = Envelope::decode(bytes) else {
+            return self.counters.add(Drop::Undecodable);
+        };
+        // Decoding refuses the unknown election in every kind that has to bear one.
+        if ![self.prefix(), ElectionPrefix::UNKNOWN].contains(&envelope.election) {
+            return self.counters.add(Drop::OtherElection);
+        }
+        let sender_token = envelope.sender_token;
+        if !self.tokens.is_valid(from, envelope.receiver_token) {
+            self.counters.add(Drop::NoToken);
+            if envelope.datagram != Datagram::Retry && bytes.len() >= RETRY_BYTES {
+                self.transmit(from, sender_token, Datagram::Retry);
+            }
+            return;
+        }
+        self.peers.remember_token(from, sender_token);
+        self.dispatch(from, sender_token, envelope.datagram, now.instant);
+    }
+
+    /// Sends the pokes and updates whose time has come, and drops peers that are silent. Poll outputs and
+    /// the time-out afterwards.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.tokens.rotate(now.instant);
+        let now = now.instant;
+        while let Some(address) = self.peers.due(now) {
+            self.poke(address, now);
+        }
+        for address in self.updates.take_due(now) {
+            let update = self.updates.compose(address, &self.peers, &mut self.rng, now);
+            if let Some(Update { live, left }) = update {
+                let token = self.peers.token(address);
+                self.transmit(address, token, Datagram::UpdatePeers { live, left });
+            }
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout); never, as long as nobody is there.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.peers.next_poke_at(), self.updates.next_at()].into_iter().flatten().min()
+    }
+
+    /// The next thing to do. Poll until there is none after every `handle_*`.
+    #[must_use]
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Number of listed peers.
+    #[must_use]
+    pub fn listed_count(&self) -> usize {
+        self.peers.listed_count()
+    }
+
+    /// Number of peers that registered and have not answered yet.
+    #[must_use]
+    pub fn unconfirmed_count(&self) -> usize {
+        self.peers.unconfirmed_count()
+    }
+
+    /// Whether a peer is listed, that is, registered and answered.
+    #[must_use]
+    pub fn is_listed(&self, address: SocketAddr) -> bool {
+        self.peers.is_listed(address)
+    }
+
+    /// What was dropped since the start, by reason.
+    #[must_use]
+    pub fn dropped(&self) -> Vec<(&'static str, u64)> {
+        self.counters.by_reason()
+    }
+
+    fn dispatch(&mut self, from: SocketAddr, token: Token, datagram: Datagram, now: Instant) {
+        match datagram {
+            Datagram::RegisterPeer => self.register(from, token, now),
+            Datagram::RequestBallot { offset } => self.serve_ballot(from, token, offset),
+            Datagram::PokeAck { nonce, status: _ } => self.acknowledge(from, nonce, now),
+            Datagram::LeavePeer => self.leave(from, token, now),
+            // It said all that it has to say: its tokens.
+            Datagram::Retry => {}
+            Datagram::RegisterAck(_)
+            | Datagram::UpdatePeers { .. }
+            | Datagram::BallotOptions { .. }
+            | Datagram::Poke { .. }
+            | Datagram::NewTransactions(_)
+            | Datagram::NewBlock { .. }
+            | Datagram::RequestChain { .. }
+            | Datagram::ChainHeaders { .. }
+            | Datagram::ChainBlock { .. }
+            | Datagram::ChainTransactions { .. }
+            | Datagram::ChainCertificates { .. }
+            | Datagram::Prepare(_)
+            | Datagram::Commit(_)
+            | Datagram::LeaveAck => self.counters.add(Drop::Unexpected),
+        }
+    }
+
+    fn register(&mut self, from: SocketAddr, token: Token, now: Instant) {
+        let ack = RegisterAck {
+            seen_as: from,
+            election: self.election,
+            ballot_bytes: u32::try_from(self.ballot.len()).expect("an election is at most 64 KiB"),
+            heartbeat_ms: u32::try_from(POKE_PERIOD.as_millis()).expect("a second is short"),
+            peers: self.peers.sample(from, &[], PEERS_MAX, &mut self.rng),
+        };
+        self.transmit(from, token, Datagram::RegisterAck(ack));
+        if self.peers.is_known(from) {
+            return;
+        }
+        if self.peers.add(from, token, self.updates.cursor(), now) {
+            self.counters.add(Drop::UnconfirmedEvicted);
+        }
+        self.poke(from, now);
+    }
+
+    fn acknowledge(&mut self, from: SocketAddr, nonce: u64, now: Instant) {
+        match self.peers.acknowledge(from, nonce) {
+            Ack::Listed { cursor } => {
+                self.updates.joined(from, cursor, now);
+                self.outputs.push_back(Output::Event(Event::Listed { address: from }));
+            }
+            Ack::Alive => {}
+            Ack::ListFull => self.counters.add(Drop::ListFull),
+            Ack::Stale => self.counters.add(Drop::StaleAck),
+        }
+    }
+
+    /// A peer says that it leaves until it is acknowledged, so one that is gone already is answered too.
+    fn leave(&mut self, from: SocketAddr, token: Token, now: Instant) {
+        self.transmit(from, token, Datagram::LeaveAck);
+        if self.peers.remove(from) == Some(true) {
+            self.updates.left(from, &self.peers, &mut self.rng, now);
+            self.outputs.push_back(Output::Event(Event::Left { address: from }));
+        }
+    }
+
+    fn serve_ballot(&mut self, from: SocketAddr, token: Token, offset: u32) {
+        let rest = usize::try_from(offset).ok().and_then(|start| self.ballot.get(start..));
+        let Some(rest) = rest.filter(|rest| !rest.is_empty()) else {
+            return self.counters.add(Drop::OffsetBeyondBallot);
+        };
+        let bytes = rest[..rest.len().min(BALLOT_PIECE_BYTES)].to_vec();
+        self.transmit(from, token, Datagram::BallotOptions { offset, bytes });
+    }
+
+    fn poke(&mut self, address: SocketAddr, now: Instant) {
+        match self.peers.poke(address, now, &mut self.rng) {
+            DuePoke::Send { nonce, token } => {
+                self.transmit(address, token, Datagram::Poke { nonce, status: None });
+            }
+            DuePoke::Lost { was_listed: true } => {
+                self.updates.left(address, &self.peers, &mut self.rng, now);
+                self.outputs.push_back(Output::Event(Event::Lost { address }));
+            }
+            DuePoke::Lost { was_listed: false } => {}
+        }
+    }
+
+    /// `receiver_token` is the one that the receiver issued to us.
+    fn transmit(&mut self, to: SocketAddr, receiver_token: Token, datagram: Datagram) {
+        let sender_token = self.tokens.issue(to);
+        let envelope = Envelope { election: self.prefix(), receiver_token, sender_token, datagram };
+        self.outputs.push_back(Output::Transmit { to, bytes: envelope.encode() });
+    }
+
+    fn prefix(&self) -> ElectionPrefix {
+        ElectionPrefix::from(&self.election)
+    }
+}

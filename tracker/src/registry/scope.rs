@@ -1,0 +1,78 @@
+//! How far an address reaches, and so who may be told of it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// From the narrowest to the widest; the order is the rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Scope {
+    /// This host alone.
+    Loopback,
+    /// Private, shared (carrier-grade NAT) and link-local addresses.
+    Private,
+    Global,
+}
+
+impl Scope {
+    pub(super) const ALL: [Self; 3] = [Self::Loopback, Self::Private, Self::Global];
+
+    pub(super) fn of(address: SocketAddr) -> Self {
+        match address.ip().to_canonical() {
+            ip if ip.is_loopback() => Self::Loopback,
+            IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() || is_shared(ip) => {
+                Self::Private
+            }
+            IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Self::Private,
+            IpAddr::V4(_) | IpAddr::V6(_) => Self::Global,
+        }
+    }
+
+    /// Whether a peer of this scope may be told of an address of the other: a narrow address means nothing,
+    /// or another host, to those who are outside.
+    pub(super) fn may_be_told(self, other: Self) -> bool {
+        other >= self
+    }
+}
+
+/// 100.64.0.0/10 (RFC 6598): private to a provider's customers.
+fn is_shared(ip: Ipv4Addr) -> bool {
+    let [first, second, ..] = ip.octets();
+    first == 100 && (64..128).contains(&second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_their_scopes() {
+        for (text, scope) in [
+            ("127.0.0.1:1", Scope::Loopback),
+            ("127.9.0.1:1", Scope::Loopback),
+            ("[::1]:1", Scope::Loopback),
+            ("[::ffff:127.0.0.1]:1", Scope::Loopback),
+            ("10.0.0.1:1", Scope::Private),
+            ("172.16.0.1:1", Scope::Private),
+            ("192.168.1.1:1", Scope::Private),
+            ("169.254.1.1:1", Scope::Private),
+            ("100.64.0.1:1", Scope::Private),
+            ("[fe80::1]:1", Scope::Private),
+            ("[fd00::1]:1", Scope::Private),
+            ("[::ffff:10.0.0.1]:1", Scope::Private),
+            ("100.128.0.1:1", Scope::Global),
+            ("203.0.113.1:1", Scope::Global),
+            ("[2001:db8::1]:1", Scope::Global),
+        ] {
+            assert_eq!(Scope::of(text.parse().expect("an address")), scope, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_wider_addresses_are_told() {
+        for told in Scope::ALL {
+            for other in Scope::ALL {
+                let widths = (told as u8, other as u8);
+                assert_eq!(told.may_be_told(other), widths.1 >= widths.0);
+            }
+        }
+    }
+}
