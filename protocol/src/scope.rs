@@ -1,29 +1,45 @@
-//! Who may be told of which address: loopback and private addresses mean another machine elsewhere, so they
-//! are given only to those who are themselves there.
+//! How far an address reaches, and so who may be told of it: loopback and private addresses are given only to
+//! peers that are themselves there.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// How far an address reaches; a wider scope compares greater.
+/// From the narrowest to the widest; the order is the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Scope {
+pub enum Scope {
+    /// This host alone.
     Loopback,
+    /// Private, shared (carrier-grade NAT) and link-local addresses.
     Private,
     Global,
 }
 
-/// Whether `receiver` may be told of the peer at `address`.
-#[must_use]
-pub fn may_be_told(receiver: SocketAddr, address: SocketAddr) -> bool {
-    scope(receiver.ip()) <= scope(address.ip())
+impl Scope {
+    pub const ALL: [Self; 3] = [Self::Loopback, Self::Private, Self::Global];
+
+    #[must_use]
+    pub fn of(address: SocketAddr) -> Self {
+        match address.ip().to_canonical() {
+            ip if ip.is_loopback() => Self::Loopback,
+            IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() || is_shared(ip) => {
+                Self::Private
+            }
+            IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Self::Private,
+            IpAddr::V4(_) | IpAddr::V6(_) => Self::Global,
+        }
+    }
+
+    /// Whether a peer of this scope may be told of an address of the other: a narrow address means nothing,
+    /// or another host, to those who are outside.
+    #[must_use]
+    pub fn may_be_told(self, other: Self) -> bool {
+        other >= self
+    }
 }
 
-fn scope(ip: IpAddr) -> Scope {
-    match ip.to_canonical() {
-        ip if ip.is_loopback() => Scope::Loopback,
-        IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() => Scope::Private,
-        IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Scope::Private,
-        IpAddr::V4(_) | IpAddr::V6(_) => Scope::Global,
-    }
+/// 100.64.0.0/10 (RFC 6598): private to a provider's customers.
+fn is_shared(ip: Ipv4Addr) -> bool {
+    let [first, second, ..] = ip.octets();
+    first == 100 && (64..128).contains(&second)
 }
 
 #[cfg(test)]
@@ -31,19 +47,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn narrow_addresses_stay_where_they_mean_something() {
-        let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
-        let (here, home, world) =
-            (address("127.0.0.1:1"), address("192.168.1.9:1"), address("[2001:db8::1]:1"));
-        for (receiver, told, expected) in [
-            (here, here, true),
-            (here, world, true),
-            (home, home, true),
-            (home, here, false),
-            (world, home, false),
-            (world, world, true),
+    fn addresses_have_their_scopes() {
+        for (text, scope) in [
+            ("127.0.0.1:1", Scope::Loopback),
+            ("127.9.0.1:1", Scope::Loopback),
+            ("[::1]:1", Scope::Loopback),
+            ("[::ffff:127.0.0.1]:1", Scope::Loopback),
+            ("10.0.0.1:1", Scope::Private),
+            ("172.16.0.1:1", Scope::Private),
+            ("192.168.1.1:1", Scope::Private),
+            ("169.254.1.1:1", Scope::Private),
+            ("100.64.0.1:1", Scope::Private),
+            ("[fe80::1]:1", Scope::Private),
+            ("[fd00::1]:1", Scope::Private),
+            ("[::ffff:10.0.0.1]:1", Scope::Private),
+            ("100.128.0.1:1", Scope::Global),
+            ("203.0.113.1:1", Scope::Global),
+            ("[2001:db8::1]:1", Scope::Global),
         ] {
-            assert_eq!(may_be_told(receiver, told), expected, "{receiver} of {told}");
+            assert_eq!(Scope::of(text.parse().expect("an address")), scope, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_wider_addresses_are_told() {
+        for told in Scope::ALL {
+            for other in Scope::ALL {
+                let widths = (told as u8, other as u8);
+                assert_eq!(told.may_be_told(other), widths.1 >= widths.0);
+            }
         }
     }
 }

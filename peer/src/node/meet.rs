@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use protocol::datagram::{Datagram, PEERS_MAX};
-use protocol::scope;
+use protocol::scope::Scope;
 use protocol::token::Token;
 use protocol::units::Now;
 use rand::Rng;
@@ -138,11 +138,12 @@ impl Node {
             return;
         }
         neighbour.peers_at = now.instant + SHARE_PEERS_PERIOD;
+        let scope = Scope::of(to);
         let known: Vec<SocketAddr> = self
             .neighbours
             .iter()
             .map(|(address, _)| *address)
-            .filter(|address| *address != to && scope::may_be_told(to, *address))
+            .filter(|address| *address != to && scope.may_be_told(Scope::of(*address)))
             .collect();
         let live: Vec<SocketAddr> = known.sample(&mut self.random, PEERS_MAX).copied().collect();
         if !live.is_empty() {

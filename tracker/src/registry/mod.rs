@@ -6,7 +6,6 @@
 
 mod counters;
 mod peers;
-mod scope;
 #[cfg(test)]
 mod tests;
 mod updates;

@@ -7,12 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use protocol::scope::Scope;
 use protocol::token::Token;
 use rand::RngExt;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
-
-use super::scope::Scope;
 
 /// Most peers that registered and have not answered yet. Each is gone after [`POKES_UNANSWERED_MAX`] seconds,
 /// so this takes 1,000 newcomers a second; beyond it the oldest gives way, which an honest peer, who answers

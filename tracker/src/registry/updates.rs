@@ -9,10 +9,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocol::datagram::{LEFT_MAX, PEERS_MAX};
+use protocol::scope::Scope;
 use rand_chacha::ChaCha8Rng;
 
 use super::peers::Peers;
-use super::scope::Scope;
 
 /// Least time between two UPDATE_PEERS to one receiver.
 pub const UPDATE_PERIOD: Duration = Duration::from_secs(1);
