@@ -82,6 +82,8 @@ impl Node {
             return false;
         }
         self.probes.became_neighbour(address, now.instant);
+        // The others hear of it with their next heartbeat, so at most once a second.
+        self.neighbours.iter_mut().for_each(|(_, other)| other.peers_at = now.instant);
         self.arm_heartbeat_timer();
         self.output(Output::Event(Event::NeighbourJoined { address }));
         self.timers.set_by(Timer::Gossip, now.instant);

@@ -21,6 +21,8 @@ mod output;
 mod probes;
 mod submit;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod tracker_link;
 mod verification;

@@ -1,0 +1,220 @@
+//! Nodes that talk to each other in virtual time over a network without faults. Worlds with faults are in
+//! the `tests` package; here stands what needs the inside of a node.
+
+mod meeting;
+mod voting;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::block::Header;
+use protocol::election::{Election, Question};
+use protocol::keys::VoterKey;
+use protocol::proof_of_work;
+use protocol::transaction::{Transaction, Vote};
+use protocol::units::{Now, TransactionId, UnixMillis};
+
+use super::{Command, CommandError, Event, Node, NodeConfig, Output, Restored, Ticket};
+use crate::rules::Rules;
+
+const DELAY: Duration = Duration::from_millis(5);
+
+/// What happens at a moment.
+#[derive(Debug)]
+enum Incident {
+    Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    Mined { at: SocketAddr, job: u64, nonce: u64 },
+}
+
+struct Network {
+    election: Arc<Election>,
+    start: Instant,
+    now: Instant,
+    nodes: BTreeMap<SocketAddr, Node>,
+    queue: BTreeMap<(Instant, u64), Incident>,
+    sequence: u64,
+    events: Vec<(SocketAddr, Event)>,
+    outcomes: BTreeMap<(SocketAddr, Ticket), Result<TransactionId, CommandError>>,
+    left: Vec<SocketAddr>,
+}
+
+fn election() -> Election {
+    Election {
+        id: [1; 16],
+        title: "Board".into(),
+        created: UnixMillis(1_700_000_000_000),
+        difficulty_bits: 4,
+        registration_bits: 4,
+        block_bytes_max: 64 * 1024,
+        questions: vec![Question {
+            title: "Chair".into(),
+            options: vec!["Ada".into(), "Grace".into()],
+            choices_min: 0,
+            choices_max: 1,
+        }],
+    }
+}
+
+fn address(number: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 6_000 + number))
+}
+
+fn key(number: u8) -> VoterKey {
+    VoterKey::from_secret_bytes(&[number; 32]).expect("a secret key")
+}
+
+impl Network {
+    fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
+        let start = Instant::now();
+        Self {
+            election: Arc::new(election()),
+            start,
+            now: start,
+            nodes: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            sequence: 0,
+            events: Vec::new(),
+            outcomes: BTreeMap::new(),
+            left: Vec::new(),
+        }
+    }
+
+    /// Nodes 1 to `count`, each given the address of the first.
+    fn with_nodes(count: u16) -> Self {
+        let mut network = Self::new();
+        (1..=count).for_each(|number| network.add(number, Restored::default()));
+        network.run(Duration::from_secs(2));
+        network
+    }
+
+    fn add(&mut self, number: u16, restored: Restored) {
+        let neighbours = if number == 1 { vec![] } else { vec![address(1)] };
+        let config = NodeConfig { tracker: None, neighbours, mining: true, rules: Rules::ALL };
+        let seed = [u8::try_from(number).expect("a small number"); 32];
+        let election = Arc::clone(&self.election);
+        let node = Node::new(config, election, restored, seed, self.time());
+        self.nodes.insert(address(number), node);
+        self.drain(address(number));
+    }
+
+    fn node(&self, number: u16) -> &Node {
+        &self.nodes[&address(number)]
+    }
+
+    fn time(&self) -> Now {
+        let created = self.election.created;
+        Now { instant: self.now, unix: created.plus(self.now - self.start) }
+    }
+
+    fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        loop {
+            let timer =
+                self.nodes.iter().filter_map(|(at, node)| Some((node.poll_timeout()?, *at)));
+            let timer = timer.min();
+            let incident = self.queue.first_key_value().map(|((at, _), _)| *at);
+            let Some(next) = timer.map(|(at, _)| at).into_iter().chain(incident).min() else {
+                break;
+            };
+            if next > end {
+                break;
+            }
+            self.now = self.now.max(next);
+            if incident.is_some_and(|at| at <= next) {
+                self.happen();
+            } else if let Some((_, at)) = timer {
+                let now = self.time();
+                self.nodes.get_mut(&at).expect("a node").handle_timeout(now);
+                self.drain(at);
+            }
+        }
+        self.now = end;
+    }
+
+    fn happen(&mut self) {
+        let Some((_, incident)) = self.queue.pop_first() else { return };
+        let now = self.time();
+        let at = match &incident {
+            Incident::Datagram { to, .. } => *to,
+            Incident::Mined { at, .. } => *at,
+        };
+        let Some(node) = self.nodes.get_mut(&at) else { return };
+        match incident {
+            Incident::Datagram { from, bytes, .. } => node.handle_datagram(from, &bytes, now),
+            Incident::Mined { job, nonce, .. } => node.handle_mined(job, nonce, now),
+        }
+        self.drain(at);
+    }
+
+    fn command(&mut self, number: u16, command: Command) -> Result<super::Answer, CommandError> {
+        let now = self.time();
+        let node = self.nodes.get_mut(&address(number)).expect("a node");
+        let answer = node.handle_command(command, now);
+        self.drain(address(number));
+        answer
+    }
+
+    fn submit(
+        &mut self,
+        number: u16,
+        transaction: Transaction,
+    ) -> Result<TransactionId, CommandError> {
+        let answer = self.command(number, Command::Submit(Box::new(transaction)))?;
+        let super::Answer::Submitting(ticket) = answer else { panic!("{answer:?}") };
+        self.outcomes.remove(&(address(number), ticket)).expect("effects are immediate here")
+    }
+
+    fn registration(&self, voter: u8) -> Transaction {
+        let id = self.election.election_id();
+        let difficulty = self.election.registration_difficulty();
+        let stamp = proof_of_work::find_stamp(&id, &key(voter).public().0, difficulty, 0);
+        Transaction::open_registration(&id, &key(voter), stamp)
+    }
+
+    fn vote(&self, voter: u8, option: u16) -> Transaction {
+        let vote = Vote {
+            voter: key(voter).public().voter(),
+            choices: vec![vec![option]],
+            nonce: [voter; 8],
+            cast_at: self.time().unix,
+        };
+        Transaction::vote(&self.election.election_id(), &key(voter), vote)
+    }
+
+    fn drain(&mut self, at: SocketAddr) {
+        loop {
+            let now = self.time();
+            let node = self.nodes.get_mut(&at).expect("a node");
+            let Some(output) = node.poll_output() else { return };
+            match output {
+                Output::Transmit { to, bytes } => {
+                    self.schedule(DELAY, Incident::Datagram { from: at, to, bytes });
+                }
+                Output::Persist(batch) => node.handle_persisted(batch.number, now),
+                Output::Verify(job) => {
+                    let verdicts = job.transactions.iter().map(|each| each.check_signature());
+                    node.handle_verified(job.number, verdicts.collect(), now);
+                }
+                Output::Mine(job) => {
+                    let solves = |nonce: &u64| Header { nonce: *nonce, ..job.header }.has_work();
+                    let nonce = (0..).find(solves).expect("the difficulty is low");
+                    self.schedule(DELAY * 20, Incident::Mined { at, job: job.number, nonce });
+                }
+                Output::StopMining => {}
+                Output::Submitted { ticket, outcome } => {
+                    self.outcomes.insert((at, ticket), outcome);
+                }
+                Output::Event(event) => self.events.push((at, event)),
+                Output::Left => self.left.push(at),
+            }
+        }
+    }
+
+    fn schedule(&mut self, after: Duration, incident: Incident) {
+        self.sequence += 1;
+        self.queue.insert((self.now + after, self.sequence), incident);
+    }
+}

@@ -1,0 +1,68 @@
+use super::*;
+use crate::chain::TransactionError;
+use crate::node::{Answer, Standing};
+
+fn tips_are_equal(network: &Network) -> bool {
+    let mut tips = network.nodes.values().map(|node| node.tip());
+    let first = tips.next();
+    tips.all(|tip| Some(tip) == first)
+}
+
+#[test]
+fn votes_cast_at_the_same_moment_are_all_counted_everywhere() {
+    let mut network = Network::with_nodes(5);
+    for number in 1..=5 {
+        let registration = network.registration(number as u8);
+        network.submit(number, registration).expect("a registration");
+        let vote = network.vote(number as u8, 1);
+        network.submit(number, vote).expect("a vote");
+    }
+    network.run(Duration::from_secs(10));
+    assert!(tips_are_equal(&network));
+    for node in network.nodes.values() {
+        assert_eq!(node.chain().tally().options, [[0, 5]]);
+        assert!(node.pool().is_empty());
+    }
+}
+
+#[test]
+fn a_second_vote_and_one_without_registration_are_refused() {
+    let mut network = Network::with_nodes(2);
+    let voter = key(1).public().voter();
+    let early = network.submit(1, network.vote(1, 0));
+    assert_eq!(early, Err(TransactionError::NotRegistered { voter }.into()));
+    network.submit(1, network.registration(1)).expect("a registration");
+    network.submit(1, network.vote(1, 0)).expect("a vote");
+    let refused = Err(TransactionError::AlreadyVoted { voter }.into());
+    assert_eq!(network.submit(1, network.vote(1, 1)), refused);
+    network.run(Duration::from_secs(5));
+    assert_eq!(network.submit(2, network.vote(1, 1)), refused);
+    let Ok(Answer::Voter(view)) = network.command(2, Command::Voter(voter)) else { panic!() };
+    let vote = view.vote.expect("the vote is known");
+    assert!(matches!(vote.standing, Standing::Block { .. }), "{vote:?}");
+}
+
+#[test]
+fn a_newcomer_fetches_the_whole_chain() {
+    let mut network = Network::with_nodes(2);
+    for _ in 0..300 {
+        network.command(1, Command::Mine).expect("an order");
+        network.run(Duration::from_millis(200));
+    }
+    assert!(network.node(1).tip().height.0 >= 300);
+    network.add(3, Restored::default());
+    network.run(Duration::from_secs(5));
+    assert!(tips_are_equal(&network));
+    let of_newcomer: Vec<_> = network.events.iter().filter(|(at, _)| *at == address(3)).collect();
+    assert!(of_newcomer.iter().any(|(_, event)| matches!(event, Event::Synced { .. })));
+}
+
+#[test]
+fn an_ordered_block_may_be_empty_and_nothing_is_mined_without_need() {
+    let mut network = Network::with_nodes(2);
+    network.run(Duration::from_secs(30));
+    assert_eq!(network.node(2).tip().height.0, 0);
+    network.command(1, Command::Mine).expect("an order");
+    network.run(Duration::from_secs(30));
+    assert_eq!(network.node(2).tip().height.0, 1);
+}
