@@ -274,7 +274,11 @@ impl Datagram {
     fn check_lists(&self) -> Result<(), EnvelopeError> {
         let (found, limit) = match self {
             Self::RegisterAck(ack) => (ack.peers.len(), PEERS_MAX),
+            Self::UpdatePeers { left, .. } if left.len() > LEFT_MAX => (left.len(), LEFT_MAX),
             Self::UpdatePeers { live, left } => (live.len() + left.len(), PEERS_MAX),
+            Self::BallotOptions { bytes, .. } => (bytes.len(), BALLOT_PIECE_BYTES),
+            Self::ChainHeaders { headers, .. } => (headers.len(), HEADERS_PER_PIECE),
+            Self::ChainBlock { bytes, .. } => (bytes.len(), BLOCK_PIECE_BYTES),
             Self::RequestChain { wanted: Wanted::Headers { locator, .. }, .. } => {
                 (locator.len(), LOCATOR_MAX)
             }
@@ -292,12 +296,9 @@ impl Datagram {
             }
             | Self::RegisterPeer
             | Self::RequestBallot { .. }
-            | Self::BallotOptions { .. }
             | Self::Poke { .. }
             | Self::PokeAck { .. }
             | Self::NewTransactions(_)
-            | Self::ChainHeaders { .. }
-            | Self::ChainBlock { .. }
             | Self::ChainTransactions { .. }
             | Self::ChainCertificates { .. }
             | Self::Prepare(_)

@@ -8,6 +8,8 @@ mod branch;
 mod check;
 mod error;
 mod fork_choice;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::cmp::{Ordering, Reverse};

@@ -49,7 +49,7 @@ impl Announcements {
 
 impl Node {
     /// Tells the tip to all neighbours but the one that it came from.
-    pub(super) fn announce_tip(&mut self, from: Option<SocketAddr>, now: Now) {
+    pub(super) fn announce_tip(&mut self, from: Option<SocketAddr>) {
         let tip = self.chain.tip().hash;
         let Some(block) = self.chain.block(&tip).map(Arc::clone) else { return };
         let body = announced_body(&block);
@@ -59,10 +59,6 @@ impl Node {
                 continue;
             }
             self.send(address, Datagram::NewBlock { header: block.header, body: body.clone() });
-        }
-        // Whoever it came from learns by a heartbeat that we follow.
-        if let Some(from) = from {
-            self.poke_now(from, now);
         }
     }
 

@@ -164,8 +164,10 @@ impl Node {
             return self.refuse_block(hash, from, error, now);
         }
         self.chain.accept_signatures(&hash);
+        if let Some(header) = self.chain.header(&hash) {
+            self.body_settled(header.height, hash);
+        }
         if let Some(block) = self.chain.block(&hash).map(Arc::clone) {
-            self.body_settled(block.header.height, hash);
             self.note_sync_progress(now.instant);
             self.persist(Record::Block(block));
         }
@@ -198,7 +200,7 @@ impl Node {
         self.tip_changed(now);
         // While blocks are caught up with, others have them already.
         if !self.prefers(self.chain.best_header(), self.chain.tip()) {
-            self.announce_tip(from, now);
+            self.announce_tip(from);
         }
     }
 

@@ -120,6 +120,9 @@ impl Node {
     pub(super) fn on_reannounce_timer(&mut self, now: Now) {
         if self.rules.hold(Rule::Reannouncement) {
             let due = self.gossip.take_due(now.instant);
+            let (due, gone): (Vec<_>, Vec<_>) =
+                due.into_iter().partition(|id| self.pool.get(id).is_some());
+            gone.iter().for_each(|id| self.gossip.forget(id));
             let due: Vec<_> = due.iter().filter_map(|id| self.pool.get(id)).cloned().collect();
             for address in self.neighbours.addresses() {
                 self.announce_transactions(address, &due);

@@ -36,6 +36,9 @@ impl Node {
             self.part(address, LeaveReason::Missed(MISSED_MAX), now);
         }
         for address in due {
+            if self.neighbours.get(&address).is_some_and(|neighbour| neighbour.renew_wanted) {
+                self.renew(address, now);
+            }
             self.poke_now(address, now);
             self.share_peers_if_due(address, now);
         }
@@ -65,7 +68,7 @@ impl Node {
         match status {
             Some(status) => self.on_status(from, status, now),
             // It does not know us as a neighbour: it started again.
-            None => self.welcome(from, now),
+            None => self.renew(from, now),
         }
     }
 
@@ -92,6 +95,7 @@ impl Node {
         let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
         neighbour.token = token;
         if std::mem::take(&mut neighbour.may_retry) {
+            self.renew(from, now);
             self.poke_now(from, now);
             if let Some(neighbour) = self.neighbours.get_mut(&from) {
                 neighbour.may_retry = false;

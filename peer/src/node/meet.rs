@@ -18,8 +18,8 @@ use super::timers::Timer;
 
 /// Between two lists of peers to one neighbour.
 const SHARE_PEERS_PERIOD: Duration = Duration::from_secs(30);
-/// Least time between two welcomes to one neighbour, which cost a list of peers and the whole pool.
-const WELCOME_PERIOD: Duration = Duration::from_secs(5);
+/// Least time between two renewals of one neighbour, which cost a list of peers and the whole pool.
+const RENEW_PERIOD: Duration = Duration::from_secs(5);
 /// How long a ban lasts.
 const BAN: Duration = Duration::from_secs(300);
 /// A neighbour that fell silent is tried again after this long.
@@ -92,20 +92,19 @@ impl Node {
         true
     }
 
-    /// A neighbour that started again gets what a new one gets.
-    pub(super) fn welcome(&mut self, address: SocketAddr, now: Now) {
+    /// A neighbour that started again may have lost what it knew: it gets what a new one gets.
+    pub(super) fn renew(&mut self, address: SocketAddr, now: Now) {
         let Some(neighbour) = self.neighbours.get_mut(&address) else { return };
-        if neighbour.welcome_not_before > now.instant {
+        neighbour.renew_wanted = neighbour.renew_not_before > now.instant;
+        if neighbour.renew_wanted {
             return;
         }
-        neighbour.welcome_not_before = now.instant + WELCOME_PERIOD;
+        neighbour.renew_not_before = now.instant + RENEW_PERIOD;
         neighbour.pool_cursor = Some(0);
         neighbour.peers_at = now.instant;
         let bit = neighbour.bit();
         self.gossip.forget_knowledge(bit);
         self.timers.set_by(Timer::Gossip, now.instant);
-        self.share_peers_if_due(address, now);
-        self.poke_now(address, now);
     }
 
     pub(super) fn part(&mut self, address: SocketAddr, reason: LeaveReason, now: Now) {

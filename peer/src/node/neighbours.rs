@@ -52,7 +52,9 @@ pub(super) struct Neighbour {
     pub(super) pool_cursor: Option<Arrival>,
     pub(super) peers_at: Instant,
     /// A neighbour that started again gets pool and peers once more, but not before then.
-    pub(super) welcome_not_before: Instant,
+    pub(super) renew_not_before: Instant,
+    /// Whether that is to be done as soon as it may.
+    pub(super) renew_wanted: bool,
     /// After a header sync that brought nothing: not before then again.
     pub(super) headers_not_before: Instant,
     pub(super) headers_wait: Duration,
@@ -77,7 +79,8 @@ impl Neighbour {
             window: Window::default(),
             pool_cursor: Some(0),
             peers_at: now,
-            welcome_not_before: now + HEARTBEAT,
+            renew_not_before: now + HEARTBEAT,
+            renew_wanted: false,
             headers_not_before: now,
             headers_wait: Duration::ZERO,
             faults: 0,

@@ -8,7 +8,7 @@ use protocol::units::VoterId;
 
 /// Most votes that wait. Anybody can sign votes by keys that nobody registers, so the oldest goes first; a
 /// vote that is still wanted is announced again by whoever has its registration.
-const HELD_MAX: usize = 4_096;
+pub(super) const HELD_MAX: usize = 4_096;
 
 /// One vote per voter, the newest, forgotten in the order of arrival.
 #[derive(Debug, Default)]

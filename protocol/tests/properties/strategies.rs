@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use protocol::block::Header;
 use protocol::datagram::{
     AnnouncedBody, BlockReference, Certificate, Commit, Datagram, ElectionPrefix, Envelope,
-    PeerStatus, Prepare, RegisterAck, Wanted,
+    LEFT_MAX, PeerStatus, Prepare, RegisterAck, Wanted,
 };
 use protocol::election::{CREATED_MAX, Election, Question};
 use protocol::keys::{PublicKey, Signature};
@@ -128,7 +128,8 @@ fn joining() -> BoxedStrategy<Datagram> {
     prop_oneof![
         Just(Datagram::RegisterPeer),
         ack.prop_map(Datagram::RegisterAck),
-        (addresses(), addresses()).prop_map(|(live, left)| Datagram::UpdatePeers { live, left }),
+        (addresses(), vec(address(), 0..=LEFT_MAX))
+            .prop_map(|(live, left)| Datagram::UpdatePeers { live, left }),
         any::<u32>().prop_map(|offset| Datagram::RequestBallot { offset }),
         (any::<u32>(), vec(any::<u8>(), 0..64))
             .prop_map(|(offset, bytes)| Datagram::BallotOptions { offset, bytes }),
