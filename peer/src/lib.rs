@@ -5,6 +5,8 @@
 //! effects back, so that the simulated world runs the very code that peers run. `shell` performs effects.
 
 pub mod chain;
+#[cfg(test)]
+mod fixtures;
 pub mod node;
 pub mod pool;
 pub mod rules;

@@ -12,6 +12,7 @@ use protocol::units::{Now, TransactionId};
 
 use super::Node;
 use super::neighbours::NEIGHBOURS_MAX;
+use super::packing::pack;
 use super::timers::Timer;
 use super::verification::Purpose;
 use crate::chain::TransactionError;
@@ -183,7 +184,7 @@ impl Node {
             .filter(|transaction| !self.gossip.is_known_by(&transaction.id(), bit))
             .cloned()
             .collect();
-        for batch in batches(&unknown) {
+        for batch in pack(&unknown, DATAGRAM_BYTES_MAX - OVERHEAD) {
             self.send(to, Datagram::NewTransactions(batch));
         }
     }
@@ -204,7 +205,7 @@ impl Node {
                 sending.push(Arc::clone(transaction));
             }
         }
-        for batch in batches(&sending) {
+        for batch in pack(&sending, DATAGRAM_BYTES_MAX - OVERHEAD) {
             self.send(to, Datagram::NewTransactions(batch));
         }
         if let Some(neighbour) = self.neighbours.get_mut(&to) {
@@ -219,22 +220,6 @@ impl Node {
         let next = self.gossip.due.first().map(|(at, _)| *at);
         self.timers.set(Timer::Reannounce, next);
     }
-}
-
-/// As many transactions per datagram as fit.
-fn batches(transactions: &[Arc<HashedTransaction>]) -> Vec<Vec<Transaction>> {
-    let mut batches: Vec<Vec<Transaction>> = Vec::new();
-    let mut room = 0;
-    for transaction in transactions {
-        if batches.is_empty() || transaction.bytes() > room {
-            batches.push(Vec::new());
-            room = DATAGRAM_BYTES_MAX - OVERHEAD;
-        }
-        room -= transaction.bytes();
-        let batch = batches.last_mut().expect("pushed above when there was none");
-        batch.push(transaction.transaction().clone());
-    }
-    batches
 }
 
 const _: () = assert!(NEIGHBOURS_MAX <= u64::BITS as usize, "masks of neighbours are one word");

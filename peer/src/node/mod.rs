@@ -18,6 +18,7 @@ mod meet;
 mod mining;
 mod neighbours;
 mod output;
+mod packing;
 mod probes;
 mod submit;
 mod sync;

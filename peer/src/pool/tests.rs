@@ -1,58 +1,16 @@
 use protocol::block::Header;
-use protocol::election::{Election, Question};
-use protocol::keys::VoterKey;
-use protocol::proof_of_work;
 use protocol::transaction::Vote;
-use protocol::units::{ElectionId, UnixMillis};
 
 use super::*;
+use crate::fixtures::{NOW, election, hashed, key, registration};
 
-const NOW: UnixMillis = UnixMillis(1_700_000_100_000);
-
-fn election() -> Election {
-    Election {
-        id: [1; 16],
-        title: "Board".into(),
-        created: UnixMillis(1_700_000_000_000),
-        difficulty_bits: 0,
-        registration_bits: 0,
-        block_bytes_max: 2 * 1024,
-        questions: vec![Question {
-            title: "Chair".into(),
-            options: vec!["Ada".into(), "Grace".into()],
-            choices_min: 0,
-            choices_max: 1,
-        }],
-    }
-}
-
-fn id() -> ElectionId {
-    election().election_id()
+/// A vote for one option.
+fn vote(voter: u8, option: u16) -> Arc<HashedTransaction> {
+    crate::fixtures::vote(voter, vec![vec![option]])
 }
 
 fn chain() -> Chain {
     Chain::new(Arc::new(election()), Rules::ALL)
-}
-
-fn key(voter: u8) -> VoterKey {
-    VoterKey::from_secret_bytes(&[voter + 1; 32]).expect("a secret key")
-}
-
-fn hashed(transaction: Transaction) -> Arc<HashedTransaction> {
-    Arc::new(HashedTransaction::new(transaction, &id()))
-}
-
-fn registration(voter: u8) -> Arc<HashedTransaction> {
-    let difficulty = election().registration_difficulty();
-    let stamp = proof_of_work::find_stamp(&id(), &key(voter).public().0, difficulty, 0);
-    hashed(Transaction::open_registration(&id(), &key(voter), stamp))
-}
-
-fn vote(voter: u8, option: u16) -> Arc<HashedTransaction> {
-    let voter_id = key(voter).public().voter();
-    let vote =
-        Vote { voter: voter_id, choices: vec![vec![option]], nonce: [voter; 8], cast_at: NOW };
-    hashed(Transaction::vote(&id(), &key(voter), vote))
 }
 
 /// Mines a block on `parent` and moves chain and pool to the best branch.
@@ -68,9 +26,11 @@ fn mine(
         height: parent.height.next(),
         time: parent.time.plus(std::time::Duration::from_millis(1)),
         difficulty: parent.difficulty,
-        nonce: pool.arrivals,
+        nonce: 0,
     };
-    let hash = chain.insert_header(header, NOW).expect("difficulty 1 needs no work");
+    let headers = (pool.arrivals << 32..).map(|nonce| Header { nonce, ..header });
+    let header = headers.into_iter().find(Header::has_work).expect("the difficulty is low");
+    let hash = chain.insert_header(header, NOW).expect("the header keeps the rules");
     chain.insert_body(&hash, transactions.to_vec()).expect("a matching body");
     chain.accept_signatures(&hash);
     let change = chain.advance().change;

@@ -1,4 +1,4 @@
-//! A chain to play with: an election of lowest difficulty, voters, and blocks on any parent.
+//! A chain to play with, and blocks on any parent.
 
 mod order;
 mod rules;
@@ -7,56 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::block::{self, Header};
-use protocol::election::{Election, Question};
-use protocol::keys::VoterKey;
 use protocol::proof_of_work;
-use protocol::transaction::{HashedTransaction, Transaction, Vote};
-use protocol::units::{BlockHash, ElectionId, UnixMillis};
+use protocol::transaction::{HashedTransaction, Transaction};
+use protocol::units::BlockHash;
 
 use super::*;
-
-const NOW: UnixMillis = UnixMillis(1_700_000_100_000);
-
-fn election() -> Election {
-    Election {
-        id: [1; 16],
-        title: "Board".into(),
-        created: UnixMillis(1_700_000_000_000),
-        difficulty_bits: 1,
-        registration_bits: 2,
-        block_bytes_max: 2 * 1024,
-        questions: vec![Question {
-            title: "Chair".into(),
-            options: vec!["Ada".into(), "Grace".into()],
-            choices_min: 0,
-            choices_max: 1,
-        }],
-    }
-}
+use crate::fixtures::{NOW, election, hashed, id, key, registration, vote};
 
 fn chain() -> Chain {
     Chain::new(Arc::new(election()), Rules::ALL)
-}
-
-fn id() -> ElectionId {
-    election().election_id()
-}
-
-fn key(voter: u8) -> VoterKey {
-    VoterKey::from_secret_bytes(&[voter + 1; 32]).expect("a secret key")
-}
-
-fn registration(voter: u8) -> Arc<HashedTransaction> {
-    let difficulty = election().registration_difficulty();
-    let stamp = proof_of_work::find_stamp(&id(), &key(voter).public().0, difficulty, 0);
-    let transaction = Transaction::open_registration(&id(), &key(voter), stamp);
-    Arc::new(HashedTransaction::new(transaction, &id()))
-}
-
-fn vote(voter: u8, choices: Vec<Vec<u16>>) -> Arc<HashedTransaction> {
-    let vote =
-        Vote { voter: key(voter).public().voter(), choices, nonce: [voter; 8], cast_at: NOW };
-    Arc::new(HashedTransaction::new(Transaction::vote(&id(), &key(voter), vote), &id()))
 }
 
 /// A header on `parent` over `transactions`, before any work.

@@ -129,7 +129,6 @@ fn transactions_keep_the_rules_that_need_no_history() {
         refused_in_block(vote(0, vec![vec![2]])),
         ChoiceError::NoSuchOption { question: 1, option: 3, options: 2 }.into()
     );
-    let hashed = |transaction| Arc::new(HashedTransaction::new(transaction, &id()));
     let difficulty = election().registration_difficulty();
     let worthless = |stamp: &u64| {
         let hash = proof_of_work::stamp_hash(&id(), &key(1).public().0, *stamp);

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use protocol::datagram::{
     BLOCK_PIECE_BYTES, DATAGRAM_BYTES_MAX, Datagram, ENVELOPE_BYTES, HEADERS_PER_PIECE, Wanted,
 };
-use protocol::transaction::Transaction;
 use protocol::units::{BlockHash, Height};
 
 use crate::node::Node;
+use crate::node::packing::pack;
 
 /// Pieces that one request brings at most: what one datagram can make us send is bounded.
 const PIECES_PER_REQUEST_MAX: u32 = 64;
@@ -104,17 +104,7 @@ impl Node {
             return self.send(to, answer);
         };
         let wanted = places.iter().filter_map(|place| block.transactions.get(usize::from(*place)));
-        let mut groups: Vec<Vec<Transaction>> = Vec::new();
-        let mut room = 0;
-        for transaction in wanted {
-            if groups.is_empty() || transaction.bytes() > room {
-                groups.push(Vec::new());
-                room = DATAGRAM_BYTES_MAX - TRANSACTIONS_OVERHEAD;
-            }
-            room -= transaction.bytes();
-            let group = groups.last_mut().expect("pushed above when there was none");
-            group.push(transaction.transaction().clone());
-        }
+        let mut groups = pack(wanted, DATAGRAM_BYTES_MAX - TRANSACTIONS_OVERHEAD);
         groups.truncate(PIECES_PER_REQUEST_MAX as usize);
         let pieces = groups.len() as u32;
         for (piece, transactions) in (0..).zip(groups) {

@@ -10,13 +10,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::block::Header;
-use protocol::election::{Election, Question};
-use protocol::keys::VoterKey;
-use protocol::proof_of_work;
+use protocol::election::Election;
 use protocol::transaction::{Transaction, Vote};
-use protocol::units::{Now, TransactionId, UnixMillis};
+use protocol::units::{Now, TransactionId};
 
 use super::{Command, CommandError, Event, Node, NodeConfig, Output, Restored, Ticket};
+use crate::fixtures::{election, key, registration};
 use crate::rules::Rules;
 
 const DELAY: Duration = Duration::from_millis(5);
@@ -40,29 +39,8 @@ struct Network {
     left: Vec<SocketAddr>,
 }
 
-fn election() -> Election {
-    Election {
-        id: [1; 16],
-        title: "Board".into(),
-        created: UnixMillis(1_700_000_000_000),
-        difficulty_bits: 4,
-        registration_bits: 4,
-        block_bytes_max: 64 * 1024,
-        questions: vec![Question {
-            title: "Chair".into(),
-            options: vec!["Ada".into(), "Grace".into()],
-            choices_min: 0,
-            choices_max: 1,
-        }],
-    }
-}
-
 fn address(number: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 6_000 + number))
-}
-
-fn key(number: u8) -> VoterKey {
-    VoterKey::from_secret_bytes(&[number; 32]).expect("a secret key")
 }
 
 impl Network {
@@ -168,10 +146,7 @@ impl Network {
     }
 
     fn registration(&self, voter: u8) -> Transaction {
-        let id = self.election.election_id();
-        let difficulty = self.election.registration_difficulty();
-        let stamp = proof_of_work::find_stamp(&id, &key(voter).public().0, difficulty, 0);
-        Transaction::open_registration(&id, &key(voter), stamp)
+        registration(voter).transaction().clone()
     }
 
     fn vote(&self, voter: u8, option: u16) -> Transaction {

@@ -1,0 +1,54 @@
+//! What tests of chain, pool and node begin with: an election of low difficulty, and its voters.
+
+use std::sync::Arc;
+
+use protocol::election::{Election, Question};
+use protocol::keys::VoterKey;
+use protocol::proof_of_work;
+use protocol::transaction::{Choices, HashedTransaction, Transaction, Vote};
+use protocol::units::{ElectionId, UnixMillis};
+
+/// 100 seconds after the election's creation.
+pub(crate) const NOW: UnixMillis = UnixMillis(1_700_000_100_000);
+
+pub(crate) fn election() -> Election {
+    Election {
+        id: [1; 16],
+        title: "Board".into(),
+        created: UnixMillis(1_700_000_000_000),
+        difficulty_bits: 1,
+        registration_bits: 2,
+        block_bytes_max: 2 * 1024,
+        questions: vec![Question {
+            title: "Chair".into(),
+            options: vec!["Ada".into(), "Grace".into()],
+            choices_min: 0,
+            choices_max: 1,
+        }],
+    }
+}
+
+pub(crate) fn id() -> ElectionId {
+    election().election_id()
+}
+
+pub(crate) fn key(voter: u8) -> VoterKey {
+    VoterKey::from_secret_bytes(&[voter + 1; 32]).expect("a secret key")
+}
+
+pub(crate) fn hashed(transaction: Transaction) -> Arc<HashedTransaction> {
+    Arc::new(HashedTransaction::new(transaction, &id()))
+}
+
+pub(crate) fn registration(voter: u8) -> Arc<HashedTransaction> {
+    let difficulty = election().registration_difficulty();
+    let stamp = proof_of_work::find_stamp(&id(), &key(voter).public().0, difficulty, 0);
+    hashed(Transaction::open_registration(&id(), &key(voter), stamp))
+}
+
+/// A vote cast at [`NOW`].
+pub(crate) fn vote(voter: u8, choices: Choices) -> Arc<HashedTransaction> {
+    let voter_id = key(voter).public().voter();
+    let vote = Vote { voter: voter_id, choices, nonce: [voter; 8], cast_at: NOW };
+    hashed(Transaction::vote(&id(), &key(voter), vote))
+}

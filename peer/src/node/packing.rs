@@ -1,0 +1,24 @@
+//! Transactions into datagrams.
+
+use std::sync::Arc;
+
+use protocol::transaction::{HashedTransaction, Transaction};
+
+/// Groups transactions in their order, as many per group as fit into `bytes_max`.
+pub(super) fn pack<'a>(
+    transactions: impl IntoIterator<Item = &'a Arc<HashedTransaction>>,
+    bytes_max: usize,
+) -> Vec<Vec<Transaction>> {
+    let mut groups: Vec<Vec<Transaction>> = Vec::new();
+    let mut room = 0;
+    for transaction in transactions {
+        if groups.is_empty() || transaction.bytes() > room {
+            groups.push(Vec::new());
+            room = bytes_max;
+        }
+        room = room.saturating_sub(transaction.bytes());
+        let group = groups.last_mut().expect("pushed above when there was none");
+        group.push(transaction.transaction().clone());
+    }
+    groups
+}
