@@ -4,6 +4,7 @@
 //! and word that the body's signatures hold ([`Chain::accept_signatures`]). [`Chain::advance`] then moves to
 //! the best branch. Nothing here talks to a network, a disk or a clock.
 
+mod advance;
 mod branch;
 mod check;
 mod error;
@@ -23,6 +24,7 @@ use protocol::transaction::{HashedTransaction, Transaction};
 use protocol::units::{BlockHash, ElectionId, Height, UnixMillis, VoterId, Work};
 
 use crate::rules::{Rule, Rules};
+pub use advance::{Advance, Change, InvalidBlock};
 use branch::Branch;
 pub use branch::{Place, Tally, VoterRecord};
 pub use check::{CAST_AT_DISTANCE_MAX, TIME_AHEAD_MAX, cast_about_now};
@@ -48,31 +50,6 @@ pub struct Chain {
     candidates: BTreeSet<(Work, Reverse<BlockHash>)>,
     best_header: Candidate,
     headers_since_pruning: usize,
-}
-
-/// What [`Chain::advance`] did.
-#[derive(Debug, Default)]
-pub struct Advance {
-    pub change: Option<Change>,
-    /// Blocks that turned out to break a rule; all that followed them is invalid too.
-    pub invalid: Vec<InvalidBlock>,
-}
-
-/// A move of the tip.
-#[derive(Debug)]
-pub struct Change {
-    pub from: BlockHash,
-    /// Blocks that left the best chain, from the old tip downwards.
-    pub disconnected: Vec<Arc<Block>>,
-    /// Blocks that joined it, upwards to the new tip; never empty.
-    pub connected: Vec<Arc<Block>>,
-}
-
-#[derive(Debug)]
-pub struct InvalidBlock {
-    pub hash: BlockHash,
-    pub height: Height,
-    pub error: BlockError,
 }
 
 impl Chain {
@@ -270,51 +247,6 @@ impl Chain {
         Ok(block)
     }
 
-    /// Word that all signatures of a block's body hold.
-    pub fn accept_signatures(&mut self, hash: &BlockHash) {
-        let Some(Entry { body: Body::Unchecked(block), .. }) = self.tree.get(hash) else { return };
-        let block = Arc::clone(block);
-        self.tree.set_body(hash, Body::Checked(block));
-        for completed in self.tree.complete_from(*hash) {
-            self.candidates.insert((self.entry(&completed).work, Reverse(completed)));
-        }
-    }
-
-    /// Word that a block breaks a rule: it and all that follows it are invalid from now on.
-    pub fn invalidate(&mut self, hash: &BlockHash) {
-        self.tree.invalidate(hash);
-        let tree = &self.tree;
-        self.candidates.retain(|(_, Reverse(hash))| tree.get(hash).is_some_and(|e| e.complete));
-        if self.is_invalid(&self.best_header.hash) {
-            self.find_best_header();
-        }
-    }
-
-    /// Moves to the best complete branch. Blocks that break a rule on the way are reported, and the next
-    /// best branch is taken.
-    pub fn advance(&mut self) -> Advance {
-        let mut advance = Advance::default();
-        let from = self.tip();
-        while let Some(&(work, Reverse(hash))) = self.candidates.last() {
-            let candidate = Candidate { work, hash };
-            if compare(candidate, from, self.rules) != Ordering::Greater {
-                break;
-            }
-            match self.switch_to(hash) {
-                Ok(change) => {
-                    advance.change = Some(change);
-                    break;
-                }
-                Err(invalid) => {
-                    self.invalidate(&invalid.hash);
-                    advance.invalid.push(invalid);
-                }
-            }
-        }
-        self.candidates.clear();
-        advance
-    }
-
     /// Hashes that tell another peer where this one's best branch of headers runs: the newest ten, then at
     /// doubling distances, the genesis last (as in Bitcoin's `getheaders`).
     #[must_use]
@@ -375,40 +307,6 @@ impl Chain {
         }
         above.reverse();
         (above, self.entry(&hash).header.height)
-    }
-
-    fn switch_to(&mut self, hash: BlockHash) -> Result<Change, InvalidBlock> {
-        let (above, fork) = self.path_from_best_chain(hash);
-        let kept = usize::try_from(fork.0).expect("it indexes memory") + 1;
-        let from = self.tip().hash;
-        let checked = |hash: &BlockHash| Arc::clone(self.block(hash).expect("complete"));
-        let disconnected: Vec<_> = self.best[kept..].iter().rev().map(checked).collect();
-        let connected: Vec<_> = above.iter().map(checked).collect();
-        for block in &disconnected {
-            self.branch.undo(block);
-        }
-        for (index, block) in connected.iter().enumerate() {
-            if let Err(error) = self.branch.apply(block) {
-                connected[..index].iter().rev().for_each(|block| self.branch.undo(block));
-                for block in disconnected.iter().rev() {
-                    self.branch.apply(block).expect("it was on the best chain before");
-                }
-                let height = block.header.height;
-                return Err(InvalidBlock { hash: above[index], height, error });
-            }
-        }
-        self.best.truncate(kept);
-        self.best.extend(above);
-        Ok(Change { from, disconnected, connected })
-    }
-
-    fn find_best_header(&mut self) {
-        let valid = self.tree.iter().filter(|(_, entry)| !matches!(entry.body, Body::Invalid));
-        let candidates = valid.map(|(hash, entry)| Candidate { work: entry.work, hash: *hash });
-        let rules = self.rules;
-        self.best_header = candidates
-            .max_by(|left, right| compare(*left, *right, rules))
-            .expect("the genesis is always valid");
     }
 
     /// Keeps the number of headers without bodies below its limit.
