@@ -276,11 +276,11 @@ impl Chain {
         self.header(known).map(|header| header.height)
     }
 
-    /// Blocks on the way to the best header whose bodies are not here, upwards.
+    /// Blocks on the way to a header whose bodies are not here, upwards.
     #[must_use]
-    pub fn missing_bodies(&self) -> Vec<BlockHash> {
+    pub fn missing_bodies(&self, end: BlockHash) -> Vec<BlockHash> {
         let mut missing = Vec::new();
-        let mut hash = self.best_header.hash;
+        let mut hash = end;
         while let Some(entry) = self.tree.get(&hash).filter(|entry| !entry.complete) {
             if matches!(entry.body, Body::Missing) {
                 missing.push(hash);

@@ -168,7 +168,6 @@ impl Node {
             self.body_settled(header.height, hash);
         }
         if let Some(block) = self.chain.block(&hash).map(Arc::clone) {
-            self.note_sync_progress(now.instant);
             self.persist(Record::Block(block));
         }
         self.advance_chain(from, now);
@@ -199,7 +198,7 @@ impl Node {
         }
         self.tip_changed(now);
         // While blocks are caught up with, others have them already.
-        if !self.prefers(self.chain.best_header(), self.chain.tip()) {
+        if !self.is_catching_up(now.instant) {
             self.announce_tip(from);
         }
     }

@@ -51,6 +51,7 @@ impl Node {
         if addresses.is_empty() {
             return Err(CommandError::NoNeighbours);
         }
+        self.forget_withheld();
         for address in &addresses {
             if let Some(neighbour) = self.neighbours.get_mut(address) {
                 neighbour.headers_not_before = now.instant;

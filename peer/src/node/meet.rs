@@ -82,6 +82,7 @@ impl Node {
             return false;
         }
         self.probes.became_neighbour(address, now.instant);
+        self.forget_withheld();
         // The others hear of it with their next heartbeat, so at most once a second.
         self.neighbours.iter_mut().for_each(|(_, other)| other.peers_at = now.instant);
         self.arm_heartbeat_timer();

@@ -38,7 +38,9 @@ struct Fetch {
 pub(super) struct Bodies {
     /// Blocks to fetch, upwards.
     plan: VecDeque<BlockHash>,
-    /// The best header that the plan leads to.
+    /// All that the plan held from its beginning: a block of an earlier plan is not fetched again.
+    planned: BTreeSet<BlockHash>,
+    /// The header that the plan leads to.
     plan_end: Option<BlockHash>,
     fetches: BTreeMap<BlockHash, Fetch>,
     /// Blocks that are fetched or being checked, by height: the lowest one ties down how far ahead to fetch.
@@ -56,6 +58,7 @@ impl Bodies {
     pub(super) fn extend_plan(&mut self, hash: BlockHash, previous: BlockHash) {
         if self.plan_end == Some(previous) {
             self.plan.push_back(hash);
+            self.planned.insert(hash);
             self.plan_end = Some(hash);
         }
     }
@@ -106,7 +109,9 @@ impl Bodies {
     fn plan_again(&mut self, hash: &BlockHash) {
         self.fetches.remove(hash);
         self.under_way.retain(|(_, other)| other != hash);
-        self.plan.push_front(*hash);
+        if self.planned.contains(hash) {
+            self.plan.push_front(*hash);
+        }
     }
 
     fn note_lacking(&mut self, hash: BlockHash, neighbour: SocketAddr) {
@@ -118,15 +123,16 @@ impl Bodies {
 }
 
 impl Node {
-    /// Makes the plan lead to the best header.
+    /// Makes the plan lead to the goal.
     pub(super) fn plan_bodies(&mut self) {
-        let best = self.chain.best_header().hash;
-        if self.sync.bodies.plan_end == Some(best) {
+        let goal = self.sync_goal().hash;
+        if self.sync.bodies.plan_end == Some(goal) {
             return;
         }
         let bodies = &mut self.sync.bodies;
-        bodies.plan_end = Some(best);
-        bodies.plan = self.chain.missing_bodies().into();
+        bodies.plan_end = Some(goal);
+        bodies.plan = self.chain.missing_bodies(goal).into();
+        bodies.planned = bodies.plan.iter().copied().collect();
         bodies.plan.retain(|hash| !bodies.fetches.contains_key(hash));
         bodies.lacking.clear();
     }

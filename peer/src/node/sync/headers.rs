@@ -40,7 +40,7 @@ pub(super) struct HeaderSync {
 impl Node {
     /// Starts with the neighbour that claims the best tip that is not known here, if any.
     pub(super) fn start_header_sync(&mut self, now: Now) {
-        let best = self.chain.best_header();
+        let best = self.sync_goal();
         let mut chosen: Option<(SocketAddr, crate::chain::Candidate)> = None;
         for (address, neighbour) in self.neighbours.iter() {
             let Some(tip) = neighbour.tip() else { continue };

@@ -5,6 +5,7 @@
 //! trips are measured without doubt and late answers to old requests still fit.
 
 mod bodies;
+mod goal;
 mod headers;
 mod requests;
 mod serve;
@@ -21,6 +22,7 @@ use super::{Node, Tip};
 use crate::chain::{Candidate, compare};
 use crate::rules::Rule;
 use bodies::Bodies;
+use goal::Goal;
 use headers::HeaderSync;
 use requests::Requests;
 pub(super) use requests::Subject;
@@ -39,6 +41,7 @@ pub(super) struct Sync {
     requests: Requests,
     headers: Option<HeaderSync>,
     bodies: Bodies,
+    goal: Goal,
     pub(super) body_cache: BodyCache,
     /// Whether a sync was announced to the user and is to be ended.
     announced: bool,
@@ -102,12 +105,8 @@ impl Node {
 
     /// Whether blocks are missing and on their way, so that mining would be on an old tip.
     pub(super) fn is_catching_up(&self, now: Instant) -> bool {
-        self.prefers(self.chain.best_header(), self.chain.tip())
+        self.prefers(self.sync_goal(), self.chain.tip())
             && self.sync.progress_at.is_some_and(|at| now < at + STALL)
-    }
-
-    pub(super) fn note_sync_progress(&mut self, now: Instant) {
-        self.sync.progress_at = Some(now);
     }
 
     /// Whether a sync was announced to the user and has not ended.
@@ -129,6 +128,7 @@ impl Node {
         for (hash, neighbour) in stalled {
             self.settle_block_requests(&hash, neighbour);
         }
+        self.watch_goal(now);
     }
 
     fn tell_sync_state(&mut self) {
@@ -138,17 +138,11 @@ impl Node {
             self.output(Output::Event(Event::Syncing { from: tip, to: target }));
         } else if self.sync.announced
             && self.sync.headers.is_none()
-            && !self.prefers(self.chain.best_header(), self.chain.tip())
+            && !self.prefers(self.sync_goal(), self.chain.tip())
         {
             self.sync.announced = false;
             let tip: Tip = self.tip();
             self.output(Output::Event(Event::Synced { tip }));
         }
-    }
-
-    /// Height of the best header, above the tip's while blocks are fetched.
-    pub(super) fn sync_target(&self) -> protocol::units::Height {
-        let header = self.chain.header(&self.chain.best_header().hash);
-        header.expect("the best header is in the tree").height
     }
 }
