@@ -3,6 +3,7 @@
 
 mod meeting;
 mod voting;
+mod withheld;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
