@@ -10,3 +10,4 @@ mod fixtures;
 pub mod node;
 pub mod pool;
 pub mod rules;
+pub mod shell;

@@ -1,0 +1,177 @@
+//! The directory that keeps what one peer knows of one election.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use protocol::election::{CanonicalError, Election};
+use protocol::units::ElectionId;
+
+use super::files::{self, FileError};
+
+const ELECTION_FILE: &str = "election";
+const LOCK_FILE: &str = "lock";
+
+/// A data directory that no other process uses.
+#[derive(Debug)]
+pub(crate) struct DataDirectory {
+    path: PathBuf,
+    /// Held for as long as this lives.
+    _lock: File,
+}
+
+/// Why a data directory can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DataDirectoryError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("this system names no directory for data: name one by --data-dir")]
+    NoDefault,
+    #[error("another peer uses {path}: give this one its own --data-dir", path = path.display())]
+    InUse { path: PathBuf },
+    #[error("{path} holds no election ({reason}): remove it, and the election is fetched again", path = path.display())]
+    BadElection { path: PathBuf, reason: CanonicalError },
+    #[error("{path} belongs to election {found}, not {expected}: give each election its own --data-dir", path = path.display())]
+    OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
+}
+
+/// Where a peer keeps its data unless it is told: by election and port, so that several peers on one
+/// machine do not meet.
+///
+/// # Errors
+/// When the system names no place for data.
+pub(crate) fn default_path(
+    election: &ElectionId,
+    port: u16,
+) -> Result<PathBuf, DataDirectoryError> {
+    let project = directories::ProjectDirs::from("", "", "ostrakon");
+    let base = project.ok_or(DataDirectoryError::NoDefault)?.data_dir().to_owned();
+    Ok(base.join(&election.to_string()[..16]).join(port.to_string()))
+}
+
+/// The election that a data directory keeps, if it has one.
+///
+/// # Errors
+/// When the copy can't be read or is damaged.
+pub(crate) fn read_election(directory: &Path) -> Result<Option<Election>, DataDirectoryError> {
+    let path = directory.join(ELECTION_FILE);
+    match fs::read(&path) {
+        Ok(bytes) => Election::from_canonical_bytes(&bytes)
+            .map(Some)
+            .map_err(|reason| DataDirectoryError::BadElection { path, reason }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::new("read", &path, error).into()),
+    }
+}
+
+impl DataDirectory {
+    /// Makes the directory if it is not there, readable by its owner alone, and locks it.
+    ///
+    /// # Errors
+    /// See [`DataDirectoryError`].
+    pub(crate) fn open(path: PathBuf) -> Result<Self, DataDirectoryError> {
+        let failed = |error| FileError::new("make the directory", &path, error);
+        make_private(&path).map_err(failed)?;
+        let lock_path = path.join(LOCK_FILE);
+        let failed = |error| FileError::new("open", &lock_path, error);
+        let lock = File::options().create(true).append(true).open(&lock_path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(DataDirectoryError::InUse { path }),
+            Err(TryLockError::Error(error)) => {
+                Err(FileError::new("lock", &lock_path, error).into())
+            }
+        }
+    }
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Keeps a copy of the election, so that the peer restarts without its tracker.
+    ///
+    /// # Errors
+    /// When the directory belongs to another election, or the disk refuses.
+    pub(crate) fn keep_election(&self, election: &Election) -> Result<(), DataDirectoryError> {
+        match read_election(&self.path)? {
+            None => {
+                let path = self.path.join(ELECTION_FILE);
+                Ok(files::write_whole(&path, &election.canonical_bytes())?)
+            }
+            Some(kept) if kept == *election => Ok(()),
+            Some(kept) => Err(DataDirectoryError::OtherElection {
+                path: self.path.clone(),
+                found: kept.election_id(),
+                expected: election.election_id(),
+            }),
+        }
+    }
+}
+
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::election::Question;
+    use protocol::units::UnixMillis;
+
+    use super::*;
+
+    fn election(id: u8) -> Election {
+        Election {
+            id: [id; 16],
+            title: "Board".into(),
+            created: UnixMillis(1_700_000_000_000),
+            difficulty_bits: 8,
+            registration_bits: 4,
+            block_bytes_max: 64 * 1024,
+            questions: vec![Question {
+                title: "Chair".into(),
+                options: vec!["Ada".into(), "Grace".into()],
+                choices_min: 0,
+                choices_max: 1,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_second_process_is_refused() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let path = parent.path().join("a/b");
+        let first = DataDirectory::open(path.clone()).expect("a new directory");
+        let refused = DataDirectory::open(path.clone()).expect_err("in use");
+        assert!(matches!(refused, DataDirectoryError::InUse { .. }), "{refused}");
+        drop(first);
+        DataDirectory::open(path).expect("free again");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_directory_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().expect("a directory");
+        let directory = DataDirectory::open(parent.path().join("a")).expect("a new directory");
+        let mode = fs::metadata(directory.path()).expect("metadata").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn the_election_is_kept_and_guarded() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let directory = DataDirectory::open(parent.path().to_owned()).expect("a directory");
+        assert_eq!(read_election(directory.path()).expect("no election"), None);
+        directory.keep_election(&election(1)).expect("kept");
+        directory.keep_election(&election(1)).expect("the same again");
+        assert_eq!(read_election(directory.path()).expect("an election"), Some(election(1)));
+        let refused = directory.keep_election(&election(2)).expect_err("another election");
+        assert!(matches!(refused, DataDirectoryError::OtherElection { .. }), "{refused}");
+        fs::write(directory.path().join(ELECTION_FILE), [1, 0, 9]).expect("written");
+        let refused = read_election(directory.path()).expect_err("damaged");
+        assert!(refused.to_string().contains("remove it"), "{refused}");
+    }
+}

@@ -1,0 +1,54 @@
+//! Small helpers for files that must survive power loss.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A file that can't be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("can't {action} {path}: {source}", path = path.display())]
+pub(crate) struct FileError {
+    pub(crate) action: &'static str,
+    pub(crate) path: PathBuf,
+    pub(crate) source: io::Error,
+}
+
+impl FileError {
+    pub(crate) fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { action, path: path.to_owned(), source }
+    }
+}
+
+/// Makes names in a directory durable.
+///
+/// # Errors
+/// When the directory can't be opened or the disk refuses.
+#[cfg(unix)]
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Other systems do not open directories as files; their names become durable with the file system's journal.
+///
+/// # Errors
+/// Never.
+#[cfg(not(unix))]
+pub(crate) fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Writes a file that appears whole or not at all, in place of any earlier one.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let unfinished = path.with_added_extension("new");
+    let write = || {
+        let mut file = File::create(&unfinished)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        path.parent().map_or(Ok(()), sync_directory)
+    };
+    write().map_err(|error| FileError::new("write", path, error))
+}

@@ -1,0 +1,257 @@
+//! The bytes of the log: a head, then records of length, checksum and content.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bincode::{Decode, Encode};
+use protocol::block::{Block, Header};
+use protocol::codec;
+use protocol::transaction::{HashedTransaction, Transaction};
+use protocol::units::{ElectionId, sha256};
+
+use super::Damage;
+use crate::node::{Record, Restored};
+
+const MAGIC: [u8; 8] = *b"ostrakon";
+/// Version of the log; a program refuses a newer one than its own.
+const FORMAT: u32 = 1;
+const HEAD_BYTES: usize = 8 + 4 + 32 + 8;
+/// Length and checksum before each record's content.
+const PREFIX_BYTES: usize = 4 + 8;
+/// Longest record: a block of the largest size with room to spare. A longer length is damage, and is not
+/// believed before memory is taken for it.
+const RECORD_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Most neighbours of one record; more than a node ever keeps.
+const NEIGHBOURS_MAX: usize = 4_096;
+
+/// Begins the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) election: ElectionId,
+}
+
+/// Why a file is not this peer's log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HeadError {
+    #[error("this is no log of Ostrakon: move it away")]
+    NotALog,
+    #[error("the log has format {found}; this program knows {FORMAT}: update it")]
+    NewerFormat { found: u32 },
+    #[error("the log's head is damaged: move the file away, and the chain is fetched again")]
+    Damaged,
+    #[error(
+        "the log belongs to election {found}, not {expected}: give each election its own --data-dir"
+    )]
+    OtherElection { found: ElectionId, expected: ElectionId },
+}
+
+/// What stands on disk. Blocks and transactions keep their signatures; hashes are computed again.
+#[derive(Debug, Encode, Decode)]
+enum StoredRecord {
+    Block { header: Header, transactions: Vec<Transaction> },
+    Transaction(Transaction),
+    Neighbours(Vec<SocketAddr>),
+}
+
+/// All that could be read of a log.
+#[derive(Debug)]
+pub(super) struct Scan {
+    pub(super) restored: Restored,
+    /// Length up to the first damage; 0 if not even the head is whole.
+    pub(super) good_bytes: u64,
+    pub(super) damage: Option<Damage>,
+}
+
+impl Head {
+    pub(super) fn to_bytes(self) -> [u8; HEAD_BYTES] {
+        let mut bytes = [0; HEAD_BYTES];
+        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+        bytes[12..44].copy_from_slice(&self.election.0);
+        let checksum = checksum(&bytes[..44]);
+        bytes[44..].copy_from_slice(&checksum);
+        bytes
+    }
+
+    fn check(self, found: &[u8; HEAD_BYTES]) -> Result<(), HeadError> {
+        if *found == self.to_bytes() {
+            return Ok(());
+        }
+        if found[..8] != MAGIC {
+            return Err(HeadError::NotALog);
+        }
+        // Before the checksum, since a newer format may place it elsewhere.
+        let format = u32::from_le_bytes(found[8..12].try_into().expect("four bytes"));
+        if format > FORMAT {
+            return Err(HeadError::NewerFormat { found: format });
+        }
+        if found[44..] != checksum(&found[..44]) || format != FORMAT {
+            return Err(HeadError::Damaged);
+        }
+        let found = ElectionId(found[12..44].try_into().expect("32 bytes"));
+        Err(HeadError::OtherElection { found, expected: self.election })
+    }
+}
+
+/// Appends a record with its length and checksum.
+pub(super) fn append(record: &Record, bytes: &mut Vec<u8>) {
+    let start = bytes.len();
+    bytes.extend([0; PREFIX_BYTES]);
+    match record {
+        // A variant's number, then its fields, is what the codec writes for an enum; a block's body is
+        // encoded as its transactions are. So nothing has to be cloned; a test compares the bytes.
+        Record::Block(block) => {
+            codec::encode_into(&(0u32, block.header), bytes);
+            bytes.extend(block.body_bytes());
+        }
+        Record::Transaction(transaction) => {
+            codec::encode_into(&(1u32, transaction.transaction()), bytes);
+        }
+        Record::Neighbours(neighbours) => codec::encode_into(&(2u32, neighbours), bytes),
+    }
+    let content = start + PREFIX_BYTES;
+    let length = u32::try_from(bytes.len() - content).expect("records are far smaller than 4 GiB");
+    let checksum = checksum(&bytes[content..]);
+    bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    bytes[start + 4..content].copy_from_slice(&checksum);
+}
+
+/// Reads a log from its start up to the first damage.
+pub(super) fn scan(file: &File, head: Head) -> io::Result<Result<Scan, HeadError>> {
+    let length = file.metadata()?.len();
+    let mut reader = BufReader::new(file);
+    let mut found = [0; HEAD_BYTES];
+    let read = read_up_to(&mut reader, &mut found)?;
+    let mut scan = Scan { restored: Restored::default(), good_bytes: 0, damage: None };
+    let damage = |at: u64, reason: &str| {
+        Some(Damage { at, bytes: length.saturating_sub(at), reason: reason.to_owned() })
+    };
+    if read < HEAD_BYTES {
+        if !head.to_bytes().starts_with(&found[..read]) {
+            return Ok(Err(HeadError::NotALog));
+        }
+        scan.damage = damage(0, "the head is torn");
+        return Ok(Ok(scan));
+    }
+    if let Err(error) = head.check(&found) {
+        return Ok(Err(error));
+    }
+    scan.good_bytes = HEAD_BYTES as u64;
+    let mut content = Vec::new();
+    loop {
+        match read_record(&mut reader, &mut content)? {
+            Ok(false) => break,
+            Ok(true) => match codec::decode(&content) {
+                Ok(record) => keep(record, &head.election, &mut scan.restored),
+                Err(error) => {
+                    scan.damage = damage(scan.good_bytes, &error.to_string());
+                    break;
+                }
+            },
+            Err(reason) => {
+                scan.damage = damage(scan.good_bytes, reason);
+                break;
+            }
+        }
+        scan.good_bytes += (PREFIX_BYTES + content.len()) as u64;
+    }
+    Ok(Ok(scan))
+}
+
+/// Reads the next record's content; false at the end of the file, or else what is wrong with it.
+fn read_record(
+    reader: &mut impl Read,
+    content: &mut Vec<u8>,
+) -> io::Result<Result<bool, &'static str>> {
+    let mut prefix = [0; PREFIX_BYTES];
+    match read_up_to(reader, &mut prefix)? {
+        0 => return Ok(Ok(false)),
+        PREFIX_BYTES => {}
+        _ => return Ok(Err("a record is torn")),
+    }
+    let (length, checksum_bytes) = prefix.split_first_chunk().expect("a prefix is longer");
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > RECORD_BYTES_MAX {
+        return Ok(Err("a record's length is impossible"));
+    }
+    content.resize(length, 0);
+    if read_up_to(reader, content)? < length {
+        return Ok(Err("a record is torn"));
+    }
+    if checksum(content) != checksum_bytes {
+        return Ok(Err("a record's checksum does not match"));
+    }
+    Ok(Ok(true))
+}
+
+fn keep(record: StoredRecord, election: &ElectionId, restored: &mut Restored) {
+    match record {
+        StoredRecord::Block { header, transactions } => {
+            let hashed = |each| Arc::new(HashedTransaction::new(each, election));
+            let transactions = transactions.into_iter().map(hashed).collect();
+            restored.blocks.push(Block { header, transactions });
+        }
+        StoredRecord::Transaction(transaction) => {
+            restored.transactions.push(HashedTransaction::new(transaction, election));
+        }
+        StoredRecord::Neighbours(mut neighbours) => {
+            neighbours.truncate(NEIGHBOURS_MAX);
+            restored.neighbours = neighbours;
+        }
+    }
+}
+
+/// Fills the buffer as far as the file reaches.
+fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+fn checksum(bytes: &[u8]) -> [u8; 8] {
+    *sha256(&[bytes]).first_chunk().expect("a hash has 32 bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::units::{BlockHash, Difficulty, Height, MerkleRoot, UnixMillis};
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_the_encoding_of_the_stored_record() {
+        let election = ElectionId([1; 32]);
+        let key = protocol::keys::VoterKey::from_secret_bytes(&[3; 32]).expect("a secret key");
+        let transaction = Transaction::open_registration(&election, &key, 5);
+        let hashed = Arc::new(HashedTransaction::new(transaction.clone(), &election));
+        let header = Header {
+            previous: BlockHash([1; 32]),
+            merkle_root: MerkleRoot([2; 32]),
+            height: Height(3),
+            time: UnixMillis(4),
+            difficulty: Difficulty::from_bits(0),
+            nonce: 6,
+        };
+        let block = Arc::new(Block { header, transactions: vec![Arc::clone(&hashed)] });
+        let neighbours: Vec<SocketAddr> = vec!["127.0.0.1:1".parse().expect("an address")];
+        let transactions = vec![transaction.clone()];
+        for (record, stored) in [
+            (Record::Block(block), StoredRecord::Block { header, transactions }),
+            (Record::Transaction(hashed), StoredRecord::Transaction(transaction)),
+            (Record::Neighbours(neighbours.clone()), StoredRecord::Neighbours(neighbours)),
+        ] {
+            let mut bytes = Vec::new();
+            append(&record, &mut bytes);
+            assert_eq!(bytes[PREFIX_BYTES..], codec::encode(&stored));
+        }
+    }
+}

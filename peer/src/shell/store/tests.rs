@@ -1,0 +1,240 @@
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use protocol::block::{Block, Header};
+use protocol::keys::VoterKey;
+use protocol::transaction::{HashedTransaction, Transaction};
+use protocol::units::{BlockHash, Difficulty, Height, LeafHash, MerkleRoot, UnixMillis};
+
+use super::*;
+use crate::node::Record;
+
+const ELECTION: ElectionId = ElectionId([7; 32]);
+
+fn transaction(number: u8) -> Arc<HashedTransaction> {
+    let key = VoterKey::from_secret_bytes(&[number; 32]).expect("a secret key");
+    let transaction = Transaction::open_registration(&ELECTION, &key, u64::from(number));
+    Arc::new(HashedTransaction::new(transaction, &ELECTION))
+}
+
+fn block(number: u8) -> Arc<Block> {
+    let header = Header {
+        previous: BlockHash([number; 32]),
+        merkle_root: MerkleRoot([2; 32]),
+        height: Height(number.into()),
+        time: UnixMillis(4),
+        difficulty: Difficulty::from_bits(0),
+        nonce: 6,
+    };
+    Arc::new(Block { header, transactions: vec![transaction(number), transaction(number + 1)] })
+}
+
+fn neighbours(port: u16) -> Vec<SocketAddr> {
+    vec![SocketAddr::from(([127, 0, 0, 1], port)), "[::1]:9".parse().expect("an address")]
+}
+
+fn batches() -> Vec<PersistBatch> {
+    vec![
+        PersistBatch { number: 1, records: vec![Record::Transaction(transaction(1))] },
+        PersistBatch { number: 2, records: vec![Record::Neighbours(neighbours(1))] },
+        PersistBatch {
+            number: 3,
+            records: vec![Record::Block(block(1)), Record::Neighbours(neighbours(2))],
+        },
+        PersistBatch { number: 4, records: vec![Record::Transaction(transaction(9))] },
+    ]
+}
+
+/// What was restored, in comparable form.
+fn contents(restored: &Restored) -> (Vec<Block>, Vec<LeafHash>, Vec<SocketAddr>) {
+    let leaves = restored.transactions.iter().map(HashedTransaction::leaf).collect();
+    (restored.blocks.clone(), leaves, restored.neighbours.clone())
+}
+
+fn write_log(directory: &Path) -> Vec<u8> {
+    let (log, restored, damage) = open(directory, &ELECTION).expect("a new log");
+    assert!(restored.blocks.is_empty() && damage.is_none());
+    let (sender, receiver) = mpsc::channel();
+    let store = Store::start(log, move |report| sender.send(report).expect("received"));
+    for batch in batches() {
+        store.persist(batch);
+    }
+    store.close();
+    let last = receiver.iter().last().expect("a report");
+    assert_eq!(last, StoreReport::Persisted { batch: 4 });
+    fs::read(directory.join(LOG_FILE)).expect("the log")
+}
+
+#[test]
+fn a_reopened_log_holds_what_was_written() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_log(directory.path());
+    let (_, restored, damage) = open(directory.path(), &ELECTION).expect("the log");
+    assert_eq!(damage, None);
+    let (blocks, transactions, restored_neighbours) = contents(&restored);
+    assert_eq!(blocks, [(*block(1)).clone()]);
+    assert_eq!(transactions, [transaction(1).leaf(), transaction(9).leaf()]);
+    assert_eq!(restored_neighbours, neighbours(2), "the newest list counts");
+}
+
+#[test]
+fn a_log_of_another_election_or_a_newer_program_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut bytes = write_log(directory.path());
+    let error = open(directory.path(), &ElectionId([8; 32])).expect_err("another election");
+    assert!(error.to_string().contains("belongs to election 0707"), "{error}");
+    bytes[8] = 2;
+    fs::write(directory.path().join(LOG_FILE), &bytes).expect("written");
+    let error = open(directory.path(), &ELECTION).expect_err("newer");
+    assert!(error.to_string().contains("format 2"), "{error}");
+    fs::write(directory.path().join(LOG_FILE), [b'x'; 100]).expect("written");
+    let error = open(directory.path(), &ELECTION).expect_err("no log");
+    assert!(error.to_string().contains("no log of Ostrakon"), "{error}");
+}
+
+/// Opens changed bytes: what is restored must be a prefix of what was written, and the log must go on
+/// working. True if anything was lost.
+fn check_damaged(bytes: &[u8]) -> bool {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::write(directory.path().join(LOG_FILE), bytes).expect("written");
+    let Ok((log, restored, damage)) = open(directory.path(), &ELECTION) else { return true };
+    let (blocks, transactions, restored_neighbours) = contents(&restored);
+    assert!([(*block(1)).clone()].starts_with(&blocks));
+    assert!([transaction(1).leaf(), transaction(9).leaf()].starts_with(&transactions));
+    let lists = [Vec::new(), neighbours(1), neighbours(2)];
+    let newest = lists.iter().position(|list| *list == restored_neighbours).expect("a list");
+    // Records stand in the order: transaction, neighbours, block, neighbours, transaction.
+    assert!(blocks.is_empty() || newest > 0, "a later record without an earlier one");
+    assert!(transactions.len() < 2 || (blocks.len() == 1 && newest == 2));
+    let whole = transactions.len() == 2;
+    if let Some(damage) = &damage {
+        assert!(damage.at + damage.bytes == bytes.len() as u64, "{damage:?}");
+    }
+
+    let mut writer = Writer::new(log.file, log.length);
+    writer.take(&PersistBatch { number: 1, records: vec![Record::Block(block(20))] });
+    assert_eq!(writer.write(), StoreReport::Persisted { batch: 1 });
+    let (_, reopened, damage) = open(directory.path(), &ELECTION).expect("the mended log");
+    assert_eq!(damage, None);
+    assert_eq!(reopened.blocks.last(), Some(&*block(20)));
+    assert_eq!(reopened.blocks.len(), blocks.len() + 1);
+    !whole
+}
+
+#[test]
+fn every_truncation_restores_a_prefix() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let bytes = write_log(directory.path());
+    for length in 0..bytes.len() {
+        assert!(check_damaged(&bytes[..length]), "cut at {length}");
+    }
+    assert!(!check_damaged(&bytes));
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut bytes = write_log(directory.path());
+    for bit in 0..bytes.len() * 8 {
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(check_damaged(&bytes), "bit {bit}");
+        bytes[bit / 8] ^= 1 << (bit % 8);
+    }
+}
+
+/// A file on a disk with room for so many bytes.
+#[derive(Debug, Default)]
+struct SmallDisk {
+    bytes: Vec<u8>,
+    room: usize,
+    sync_fails: bool,
+}
+
+impl LogFile for SmallDisk {
+    fn write_at(&mut self, place: u64, bytes: &[u8]) -> io::Result<()> {
+        let place = usize::try_from(place).expect("small");
+        self.bytes.resize(place, 0);
+        self.bytes.extend(bytes);
+        if self.bytes.len() > self.room {
+            // A part may well have reached the disk.
+            self.bytes.truncate(self.room);
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if self.sync_fails { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.bytes.truncate(usize::try_from(length).expect("small"));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk_confirms_nothing_and_everything_once_there_is_room() {
+    let mut all = Vec::new();
+    batches()
+        .iter()
+        .flat_map(|batch| &batch.records)
+        .for_each(|each| format::append(each, &mut all));
+    let mut writer = Writer::new(SmallDisk::default(), 0);
+    let [first, second, third, fourth] = <[_; 4]>::try_from(batches()).expect("four batches");
+    writer.take(&first);
+    assert!(matches!(writer.write(), StoreReport::Failed { batch: 1, .. }));
+    writer.take(&second);
+    assert!(matches!(writer.write(), StoreReport::Failed { batch: 2, .. }));
+    assert!(writer.file().bytes.is_empty(), "a failed write is cut off");
+    writer.file().room = usize::MAX;
+    assert_eq!(writer.write(), StoreReport::Persisted { batch: 2 });
+    writer.file().sync_fails = true;
+    writer.take(&third);
+    assert!(matches!(writer.write(), StoreReport::Failed { batch: 3, .. }));
+    writer.file().sync_fails = false;
+    writer.take(&fourth);
+    assert_eq!(writer.write(), StoreReport::Persisted { batch: 4 });
+    assert_eq!(writer.file().bytes, all);
+}
+
+#[test]
+fn the_thread_tries_again_by_itself() {
+    #[derive(Debug)]
+    struct FailsOnce(bool);
+    impl LogFile for FailsOnce {
+        fn write_at(&mut self, _: u64, _: &[u8]) -> io::Result<()> {
+            if std::mem::replace(&mut self.0, true) {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+        }
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+        fn truncate(&mut self, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (batches, receiver) = mpsc::channel();
+    let (report, reports) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        Writer::new(FailsOnce(false), 0)
+            .run(&receiver, &|each| report.send(each).expect("received"));
+    });
+    batches.send(PersistBatch { number: 5, records: vec![] }).expect("received");
+    let wait = Duration::from_secs(60);
+    let first = PersistBatch { number: 6, records: vec![Record::Transaction(transaction(1))] };
+    batches.send(first).expect("received");
+    let mut seen = Vec::new();
+    while seen.last() != Some(&StoreReport::Persisted { batch: 6 }) {
+        seen.push(reports.recv_timeout(wait).expect("a report"));
+    }
+    assert!(matches!(seen[0], StoreReport::Failed { .. }), "{seen:?}");
+    drop(batches);
+    thread.join().expect("the thread ends");
+}
