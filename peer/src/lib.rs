@@ -5,6 +5,8 @@
 //! effects back, so that the simulated world runs the very code that peers run. `shell` performs effects.
 
 pub mod chain;
+pub mod cli;
+pub mod config;
 #[cfg(test)]
 mod fixtures;
 pub mod node;

@@ -15,7 +15,7 @@ pub(crate) struct Addresses {
 
 /// Why addresses can't be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum AddressError {
+pub enum AddressError {
     #[error("can't find the host of {text}: {source}")]
     Unresolved { text: AddressText, source: io::Error },
     #[error("the host of {text} has no address")]

@@ -22,7 +22,7 @@ pub(crate) struct DataDirectory {
 
 /// Why a data directory can't be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DataDirectoryError {
+pub enum DataDirectoryError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error("this system names no directory for data: name one by --data-dir")]

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 /// A file that can't be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("can't {action} {path}: {source}", path = path.display())]
-pub(crate) struct FileError {
-    pub(crate) action: &'static str,
-    pub(crate) path: PathBuf,
-    pub(crate) source: io::Error,
+pub struct FileError {
+    pub action: &'static str,
+    pub path: PathBuf,
+    pub source: io::Error,
 }
 
 impl FileError {

@@ -19,7 +19,7 @@ const SECRET_DIGITS: usize = 64;
 
 /// Why there is no voter key.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum KeyFileError {
+pub enum KeyFileError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error("{path} can be read by others (mode {mode:o}): run `chmod 600 {path}`", path = path.display())]

@@ -9,13 +9,36 @@
     reason = "clocks, threads, files and sockets belong to shells"
 )]
 
+mod actions;
 mod addresses;
+mod ballot;
 mod clock;
 mod data_directory;
 mod entropy;
 mod files;
+mod front;
+mod handle;
+mod join;
 mod key_file;
+mod logs;
 mod miner;
+mod notice;
+mod render;
+mod run;
+mod screen;
 mod store;
+mod task;
 mod udp;
 mod verifier;
+mod voter;
+mod wait;
+
+pub use addresses::AddressError;
+pub use ballot::{BallotCommandError, check_ballot, new_ballot, show};
+pub use data_directory::DataDirectoryError;
+pub use files::FileError;
+pub use key_file::KeyFileError;
+pub use logs::start_log;
+pub use run::{PeerError, run};
+pub use store::{HeadError, StoreError};
+pub use udp::BindError;

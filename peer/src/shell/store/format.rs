@@ -34,7 +34,7 @@ pub(super) struct Head {
 
 /// Why a file is not this peer's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HeadError {
+pub enum HeadError {
     #[error("this is no log of Ostrakon: move it away")]
     NotALog,
     #[error("the log has format {found}; this program knows {FORMAT}: update it")]

@@ -16,14 +16,15 @@ use protocol::units::ElectionId;
 
 use super::files::{self, FileError};
 use crate::node::{PersistBatch, Restored};
-use format::{Head, HeadError};
+use format::Head;
+pub use format::HeadError;
 use writer::{LogFile, Writer};
 
 const LOG_FILE: &str = "log";
 
 /// Why the log of a data directory can't be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
+pub enum StoreError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error("{path}: {reason}", path = path.display())]

@@ -1,0 +1,308 @@
+//! What was typed: arguments and `OSTRAKON_*` variables, and what they mean.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use protocol::address::AddressText;
+use protocol::election::{
+    BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, REGISTRATION_BITS_MAX,
+};
+use protocol::units::ElectionId;
+
+use crate::config::{Mining, Settings};
+
+const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
+       peer ballot new [OPTIONS]
+       peer ballot check FILE";
+
+const AFTER_HELP: &str = "\
+An address is a port (6001, of 127.0.0.1) or host:port (example.org:5000, 0.0.0.0:6001, [::1]:6001).
+With one address the peer listens there without a tracker, on the election of ./ballot.toml.
+Once it runs, `help` shows its commands. RUST_LOG says which log lines appear on stderr (warn).";
+
+/// Ostrakon's peer: keeps the chain of votes, checks it, mines, and counts.
+#[derive(Debug, Parser)]
+#[command(name = "peer", version, override_usage = USAGE, after_help = AFTER_HELP)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Option<Task>,
+
+    /// The tracker to register with, and where to listen; LISTEN 0 lets the system choose a port
+    #[arg(value_name = "ADDRESS", num_args = 0..=2, hide_possible_values = true)]
+    addresses: Vec<AddressText>,
+
+    /// The tracker, if it is not the first of two addresses
+    #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_TRACKER")]
+    tracker: Option<AddressText>,
+
+    /// Where to listen, if it is not the last address
+    #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_LISTEN")]
+    listen: Option<AddressText>,
+
+    /// The election, as a file; a tracker that serves another one is refused
+    #[arg(long, value_name = "FILE", env = "OSTRAKON_BALLOT")]
+    ballot: Option<PathBuf>,
+
+    /// The election, as its 64 digits; a tracker that serves another one is refused
+    #[arg(long, value_name = "ID", env = "OSTRAKON_ELECTION")]
+    election: Option<ElectionId>,
+
+    /// Where the key, the chain and the pool are kept, instead of a directory by election and port
+    #[arg(long, value_name = "DIR", env = "OSTRAKON_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Another peer to exchange datagrams with; may stand several times
+    #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_NEIGHBOUR", value_delimiter = ',')]
+    neighbour: Vec<AddressText>,
+
+    /// Answers and events as one JSON object a line
+    #[arg(long, env = "OSTRAKON_JSON")]
+    json: bool,
+
+    /// How log lines on stderr look
+    #[arg(long, value_name = "FORMAT", env = "OSTRAKON_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+
+    /// Never search for blocks
+    #[arg(long, env = "OSTRAKON_NO_MINING")]
+    no_mining: bool,
+
+    /// Threads that search for blocks; all cores but one, and at most 4, unless told
+    #[arg(long, value_name = "N", env = "OSTRAKON_MINING_THREADS")]
+    mining_threads: Option<NonZeroUsize>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Make or check the file that defines an election
+    #[command(subcommand)]
+    Ballot(BallotTask),
+}
+
+#[derive(Debug, Subcommand)]
+enum BallotTask {
+    /// Write a fresh ballot.toml; on a terminal it asks for what the flags do not say
+    New(NewBallot),
+    /// Say whether a ballot file is good, and show its election
+    Check(CheckBallot),
+}
+
+/// What a new ballot is to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct NewBallot {
+    /// What the election is called
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+
+    /// A question and its options: 'Who takes the chair? | Ada | Grace'; how many to choose stands before
+    /// it, as in '[0-2] Which evenings? | Tuesday | Thursday' (1 unless told); may stand several times
+    #[arg(long, value_name = "TEXT")]
+    pub question: Vec<String>,
+
+    /// Base-2 logarithm of the attempts that finding a block takes
+    #[arg(long, value_name = "BITS", default_value_t = 24)]
+    #[arg(value_parser = clap::value_parser!(u8).range(..=i64::from(DIFFICULTY_BITS_MAX)))]
+    pub difficulty_bits: u8,
+
+    /// Base-2 logarithm of the attempts that registering a voter takes
+    #[arg(long, value_name = "BITS", default_value_t = 16)]
+    #[arg(value_parser = clap::value_parser!(u8).range(..=i64::from(REGISTRATION_BITS_MAX)))]
+    pub registration_bits: u8,
+
+    /// Most bytes of a block's transactions
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
+    #[arg(value_parser = clap::value_parser!(u32).range(i64::from(BLOCK_BYTES_MIN)..=i64::from(BLOCK_BYTES_MAX)))]
+    pub block_bytes_max: u32,
+
+    /// The file to write
+    #[arg(long, value_name = "FILE", default_value = "ballot.toml")]
+    pub output: PathBuf,
+
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Which ballot to check.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct CheckBallot {
+    /// The ballot file
+    pub file: PathBuf,
+
+    /// The answer as one JSON object
+    #[arg(long, env = "OSTRAKON_JSON")]
+    pub json: bool,
+}
+
+/// What the user wants.
+#[derive(Debug)]
+pub enum Invocation {
+    Run {
+        settings: Box<Settings>,
+        log_format: LogFormat,
+    },
+    NewBallot(NewBallot),
+    CheckBallot(CheckBallot),
+    /// `--help` or `--version`: a text for stdout.
+    Show(String),
+}
+
+/// What was typed makes no sense; the message is one line.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct UsageError {
+    pub message: String,
+}
+
+/// Reads arguments and variables. `cores` is how many the machine has.
+///
+/// # Errors
+/// One line that says what is wrong.
+pub fn parse(
+    arguments: impl IntoIterator<Item = std::ffi::OsString>,
+    cores: usize,
+) -> Result<Invocation, UsageError> {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) if is_text(error.kind()) => {
+            return Ok(Invocation::Show(error.render().to_string()));
+        }
+        Err(error) => return Err(UsageError { message: one_line(&error.render().to_string()) }),
+    };
+    match arguments.task {
+        Some(Task::Ballot(BallotTask::New(new))) => Ok(Invocation::NewBallot(new)),
+        Some(Task::Ballot(BallotTask::Check(check))) => Ok(Invocation::CheckBallot(check)),
+        None => {
+            let log_format = arguments.log_format;
+            let settings = Box::new(arguments.settings(cores)?);
+            Ok(Invocation::Run { settings, log_format })
+        }
+    }
+}
+
+impl Arguments {
+    fn settings(self, cores: usize) -> Result<Settings, UsageError> {
+        let mut addresses = self.addresses.into_iter();
+        let (tracker, listen) = match (addresses.next(), addresses.next()) {
+            (Some(tracker), Some(listen)) => (Some(tracker), Some(listen)),
+            (Some(listen), None) => (self.tracker, Some(listen)),
+            (None, _) => (self.tracker, self.listen),
+        };
+        let listen = listen.ok_or_else(|| UsageError {
+            message: "where to listen is missing: write `peer 5000 6001` (TRACKER and LISTEN), or see --help"
+                .to_owned(),
+        })?;
+        let mining = match self.mining_threads {
+            _ if self.no_mining => Mining::Off,
+            Some(threads) => Mining::Threads(threads.get()),
+            None => Mining::on_cores(cores),
+        };
+        Ok(Settings {
+            listen,
+            tracker,
+            neighbours: self.neighbour,
+            ballot: self.ballot,
+            election: self.election,
+            data_dir: self.data_dir,
+            json: self.json,
+            mining,
+        })
+    }
+}
+
+fn is_text(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    )
+}
+
+/// What is wrong and the tip, without the usage that follows them.
+fn one_line(text: &str) -> String {
+    let end =
+        ["\n\nUsage:", "\n\nFor more information"].iter().filter_map(|end| text.find(end)).min();
+    let text = &text[..end.unwrap_or(text.len())];
+    let words: Vec<_> = text.trim_start_matches("error: ").split_whitespace().collect();
+    words.join(" ").replace(" tip:", "; tip:")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn read(line: &str) -> Result<Invocation, String> {
+        let words = std::iter::once("peer").chain(line.split_whitespace());
+        parse(words.map(Into::into), 8).map_err(|error| error.message)
+    }
+
+    fn settings(line: &str) -> Settings {
+        match read(line) {
+            Ok(Invocation::Run { settings, .. }) => *settings,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn one_address_listens_and_two_join() {
+        let alone = settings("6001");
+        assert_eq!((alone.listen, alone.tracker), (AddressText::Port(6001), None));
+        let joined = settings("example.org:5000 6001 --neighbour 6002 --neighbour 6003,6004");
+        assert_eq!(joined.listen, AddressText::Port(6001));
+        assert_eq!(joined.tracker, Some("example.org:5000".parse().expect("an address")));
+        assert_eq!(joined.neighbours, [6002, 6003, 6004].map(AddressText::Port));
+        assert_eq!(joined.mining, Mining::Threads(4));
+        assert_eq!(settings("6001 --tracker 5000").tracker, Some(AddressText::Port(5000)));
+        assert_eq!(settings("6001 --no-mining --mining-threads 2").mining, Mining::Off);
+        assert_eq!(settings("6001 --mining-threads 2").mining, Mining::Threads(2));
+    }
+
+    #[test]
+    fn mistakes_are_told_in_one_line() {
+        for (line, part) in [
+            ("", "where to listen is missing"),
+            ("localhost", "write host:port"),
+            ("5000 6001 6002", "'6002'"),
+            ("6001 --ballto x", "tip: a similar argument exists: '--ballot'"),
+            ("6001 --mining-threads 0", "--mining-threads"),
+            ("6001 --election 12", "64 hexadecimal digits"),
+            ("ballot new --difficulty-bits 60", "60 is not in 0..=48"),
+            ("ballot chekc x", "tip: a similar subcommand exists: 'check'"),
+        ] {
+            let message = read(line).expect_err(line);
+            assert!(message.contains(part), "{line}: {message}");
+            assert!(!message.contains('\n'), "{message}");
+            assert!(!message.contains("Usage"), "{message}");
+        }
+    }
+
+    #[test]
+    fn help_and_ballots_are_understood() {
+        assert!(
+            matches!(read("--help"), Ok(Invocation::Show(text)) if text.contains("[TRACKER] LISTEN"))
+        );
+        assert!(matches!(read("ballot check a.toml"), Ok(Invocation::CheckBallot(_))));
+        let Ok(Invocation::NewBallot(new)) = read("ballot new --title Board --force") else {
+            panic!("a new ballot")
+        };
+        assert_eq!((new.title.as_deref(), new.force), (Some("Board"), true));
+    }
+}

@@ -1,0 +1,196 @@
+//! From a typed line to a prompt command.
+
+use protocol::units::{BlockHash, Height};
+
+use super::{ActionError, suggest};
+use crate::node::{BlockSelector, CHAIN_LIMIT_MAX};
+
+/// Blocks that `chain` shows unless told: what fits on a screen.
+const CHAIN_LIMIT_DEFAULT: u32 = 20;
+
+/// Longest line that is read; a transaction in hexadecimal digits takes far less.
+pub(crate) const LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// One command of the prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CommandHelp {
+    pub(crate) name: &'static str,
+    pub(crate) usage: &'static str,
+    pub(crate) about: &'static str,
+}
+
+const fn help(name: &'static str, usage: &'static str, about: &'static str) -> CommandHelp {
+    CommandHelp { name, usage, about }
+}
+
+/// All commands, in the order in which `help` shows them.
+pub(crate) const COMMANDS: [CommandHelp; 13] = [
+    help("ballot", "ballot", "show the questions and their options"),
+    help(
+        "vote",
+        "vote [CHOICES]",
+        "vote by numbers or names: `vote 2`, `vote Ada`, `vote Ada; Red, Blue`; alone it asks",
+    ),
+    help("results", "results", "show the count on the best chain"),
+    help("chain", "chain [N]", "show the newest N blocks, 20 unless told"),
+    help("block", "block HEIGHT|HASH", "show a block and its transactions"),
+    help("myvote", "myvote", "show where your own vote stands"),
+    help("peers", "peers", "show the neighbours"),
+    help("status", "status", "show this peer's tip, pool, neighbours and tracker"),
+    help("mine", "mine", "mine one block now, even an empty one"),
+    help("sync", "sync", "ask all neighbours for what this peer lacks"),
+    help("submit", "submit HEX", "submit a transaction that was signed elsewhere"),
+    help("help", "help [COMMAND]", "show the commands, or one of them"),
+    help("leave", "leave", "take leave of the others and end"),
+];
+
+/// What was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PromptCommand {
+    Ballot,
+    /// The text after `vote`; `None` asks question by question.
+    Vote(Option<String>),
+    Results,
+    Chain {
+        limit: u32,
+    },
+    Block(BlockSelector),
+    MyVote,
+    Peers,
+    Status,
+    Mine,
+    Sync,
+    /// A transaction's encoding.
+    Submit(Vec<u8>),
+    Help(Option<CommandHelp>),
+    Leave,
+}
+
+/// The first word of a line, as the answer's name.
+pub(crate) fn first_word(line: &str) -> String {
+    line.split_whitespace().next().unwrap_or_default().to_lowercase()
+}
+
+/// Reads a line; `None` for an empty one.
+///
+/// # Errors
+/// When it is no command, or the command takes no such argument.
+pub(crate) fn parse(line: &str) -> Result<Option<PromptCommand>, ActionError> {
+    let line = line.trim();
+    let word = first_word(line);
+    if word.is_empty() {
+        return Ok(None);
+    }
+    let Some(command) = COMMANDS.iter().find(|command| command.name == word) else {
+        return Err(unknown(word));
+    };
+    let argument = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
+    let wrong = |expected: &'static str| ActionError::Argument {
+        usage: command.usage,
+        found: argument.to_owned(),
+        expected,
+    };
+    let alone = |parsed: PromptCommand| match argument {
+        "" => Ok(parsed),
+        _ => Err(wrong("nothing after it")),
+    };
+    let parsed = match command.name {
+        "ballot" => alone(PromptCommand::Ballot)?,
+        "vote" => PromptCommand::Vote(Some(argument.to_owned()).filter(|text| !text.is_empty())),
+        "results" => alone(PromptCommand::Results)?,
+        "chain" => PromptCommand::Chain {
+            limit: limit(argument).ok_or_else(|| wrong("a number from 1 to 1000"))?,
+        },
+        "block" => PromptCommand::Block(
+            selector(argument).ok_or_else(|| wrong("a height or a hash of 64 digits"))?,
+        ),
+        "myvote" => alone(PromptCommand::MyVote)?,
+        "peers" => alone(PromptCommand::Peers)?,
+        "status" => alone(PromptCommand::Status)?,
+        "mine" => alone(PromptCommand::Mine)?,
+        "sync" => alone(PromptCommand::Sync)?,
+        "submit" => match hex::decode(argument) {
+            Ok(bytes) if !bytes.is_empty() => PromptCommand::Submit(bytes),
+            _ => return Err(wrong("a transaction in hexadecimal digits")),
+        },
+        "help" if argument.is_empty() => PromptCommand::Help(None),
+        "help" => {
+            let wanted = argument.to_lowercase();
+            let found = COMMANDS.iter().find(|command| command.name == wanted);
+            PromptCommand::Help(Some(*found.ok_or_else(|| unknown(wanted))?))
+        }
+        _ => alone(PromptCommand::Leave)?,
+    };
+    Ok(Some(parsed))
+}
+
+fn unknown(word: String) -> ActionError {
+    let suggestion = match word.as_str() {
+        "quit" | "exit" | "bye" => Some("leave"),
+        word => suggest(word, COMMANDS.iter().map(|command| command.name)),
+    };
+    ActionError::UnknownCommand { word, suggestion }
+}
+
+fn limit(argument: &str) -> Option<u32> {
+    match argument {
+        "" => Some(CHAIN_LIMIT_DEFAULT),
+        text => text.parse().ok().filter(|limit| (1..=CHAIN_LIMIT_MAX).contains(limit)),
+    }
+}
+
+fn selector(argument: &str) -> Option<BlockSelector> {
+    if let Ok(hash) = argument.parse::<BlockHash>() {
+        return Some(BlockSelector::Hash(hash));
+    }
+    let height = argument.parse().ok()?;
+    Some(BlockSelector::Height(Height(height)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_the_list_is_read() {
+        for command in COMMANDS {
+            let line = match command.name {
+                "block" => "block 3".to_owned(),
+                "submit" => "submit 00ff".to_owned(),
+                name => format!("  {name} "),
+            };
+            assert!(matches!(parse(&line), Ok(Some(_))), "{line}");
+            let help = parse(&format!("help {}", command.name)).expect("help");
+            assert_eq!(help, Some(PromptCommand::Help(Some(command))));
+        }
+        assert_eq!(parse("   "), Ok(None));
+        let vote = PromptCommand::Vote(Some("Ada; Red,  Blue".into()));
+        assert_eq!(parse("VOTE   Ada; Red,  Blue "), Ok(Some(vote)));
+        assert_eq!(parse("chain 1000"), Ok(Some(PromptCommand::Chain { limit: 1_000 })));
+        let hash = "ab".repeat(32);
+        let block = PromptCommand::Block(BlockSelector::Hash(BlockHash([0xab; 32])));
+        assert_eq!(parse(&format!("block {hash}")), Ok(Some(block)));
+    }
+
+    #[test]
+    fn slips_are_answered_in_one_line_with_the_mend() {
+        for (line, message) in [
+            ("resluts", "there is no command \"resluts\": did you mean `results`?"),
+            ("quit", "there is no command \"quit\": did you mean `leave`?"),
+            ("frobnicate", "there is no command \"frobnicate\": see `help`"),
+            ("help frobnicate", "there is no command \"frobnicate\": see `help`"),
+            ("status 5", "`status` takes nothing after it, and here is \"5\""),
+            (
+                "block",
+                "`block HEIGHT|HASH` takes a height or a hash of 64 digits, and here is \"\"",
+            ),
+            ("chain 0", "`chain [N]` takes a number from 1 to 1000, and here is \"0\""),
+            (
+                "submit xyz",
+                "`submit HEX` takes a transaction in hexadecimal digits, and here is \"xyz\"",
+            ),
+        ] {
+            assert_eq!(parse(line).expect_err(line).to_string(), message);
+        }
+    }
+}

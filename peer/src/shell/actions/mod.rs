@@ -1,0 +1,269 @@
+//! What a user can ask of a peer, whether at the prompt, by a program or over a network: typed questions
+//! and typed answers. How either looks is the matter of `render`.
+
+mod choices;
+mod line;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use protocol::codec::{self, DecodeError};
+use protocol::election::Election;
+use protocol::transaction::{Choices, Transaction};
+use protocol::units::{ElectionId, Height, TransactionId, VoterId};
+
+pub(crate) use choices::{
+    BLANK, ChoicesError, QUESTION_SEPARATOR, allowed, parse as parse_choices, parse_answer,
+};
+pub(crate) use line::{COMMANDS, CommandHelp, LINE_BYTES_MAX, PromptCommand, first_word, parse};
+
+use super::handle::PeerHandle;
+use super::miner::{MinerView, MiningProgress};
+use super::voter::OwnVoter;
+use crate::node::{
+    Answer, BlockSummary, BlockView, Command, CommandError, NeighbourView, Results, Standing,
+    Status, VoterView,
+};
+
+/// Most edits between a typed word and the one that it is taken for.
+const TYPING_SLIPS_MAX: usize = 2;
+
+/// Carries out what a user asks for.
+#[derive(Debug)]
+pub(crate) struct Actions {
+    pub(crate) handle: PeerHandle,
+    pub(crate) voter: OwnVoter,
+    pub(crate) election: Arc<Election>,
+    pub(crate) election_id: ElectionId,
+    pub(crate) address: SocketAddr,
+    pub(crate) data_directory: PathBuf,
+    pub(crate) miner: Option<MinerView>,
+}
+
+/// The answer to a prompt command.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Ballot { election_id: ElectionId },
+    Voted { transaction: TransactionId, choices: Choices },
+    Results(Results),
+    Chain(Vec<BlockSummary>),
+    Block(BlockView),
+    MyVote(VoterView),
+    Peers(Vec<NeighbourView>),
+    Status(Box<PeerStatus>),
+    Mining { height: Height },
+    Syncing { neighbours: usize },
+    Submitted { transaction: TransactionId },
+    Help(Vec<CommandHelp>),
+    Left(OwnVoteStanding),
+}
+
+impl Reply {
+    /// The command that this answers.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Ballot { .. } => "ballot",
+            Self::Voted { .. } => "vote",
+            Self::Results(_) => "results",
+            Self::Chain(_) => "chain",
+            Self::Block(_) => "block",
+            Self::MyVote(_) => "myvote",
+            Self::Peers(_) => "peers",
+            Self::Status(_) => "status",
+            Self::Mining { .. } => "mine",
+            Self::Syncing { .. } => "sync",
+            Self::Submitted { .. } => "submit",
+            Self::Help(_) => "help",
+            Self::Left(_) => "leave",
+        }
+    }
+}
+
+/// The node's status, and what only the shell knows.
+#[derive(Debug)]
+pub(crate) struct PeerStatus {
+    pub(crate) voter: VoterId,
+    pub(crate) election_id: ElectionId,
+    pub(crate) address: SocketAddr,
+    pub(crate) data_directory: PathBuf,
+    pub(crate) node: Status,
+    pub(crate) progress: Option<MiningProgress>,
+}
+
+/// What becomes of this peer's own vote when it leaves now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnVoteStanding {
+    NotCast,
+    /// In no block yet: it is counted only if another peer has it, or when this one comes back.
+    Pool,
+    Block,
+}
+
+/// Why a prompt command is refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ActionError {
+    #[error("there is no command {word:?}: {}", did_you_mean(*suggestion))]
+    UnknownCommand { word: String, suggestion: Option<&'static str> },
+    #[error("`{usage}` takes {expected}, and here is {found:?}")]
+    Argument { usage: &'static str, found: String, expected: &'static str },
+    #[error("the line has over {LINE_BYTES_MAX} bytes or is not UTF-8")]
+    Line,
+    #[error("write the choices after `vote`, such as `vote 1`: only a terminal is asked")]
+    NoChoices,
+    #[error("nothing was cast")]
+    Cancelled,
+    #[error("these bytes are no transaction: {0}")]
+    NotATransaction(DecodeError),
+    #[error(transparent)]
+    Choices(#[from] ChoicesError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+}
+
+impl ActionError {
+    /// A stable word for programs.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::UnknownCommand { .. } => "unknown_command",
+            Self::Argument { .. } => "bad_argument",
+            Self::Line => "bad_line",
+            Self::NoChoices => "no_choices",
+            Self::Cancelled => "cancelled",
+            Self::NotATransaction(_) => "not_a_transaction",
+            Self::Choices(error) => error.kind(),
+            Self::Command(error) => error.kind(),
+        }
+    }
+}
+
+impl Actions {
+    /// Carries out a command. `vote` alone and `leave` are the front's: they ask, or end it.
+    ///
+    /// # Errors
+    /// As the ballot or the node refuses it.
+    pub(crate) async fn perform(&self, command: PromptCommand) -> Result<Reply, ActionError> {
+        match command {
+            PromptCommand::Ballot => Ok(Reply::Ballot { election_id: self.election_id }),
+            PromptCommand::Vote(None) => Err(ActionError::NoChoices),
+            PromptCommand::Vote(Some(text)) => {
+                self.vote(parse_choices(&text, &self.election)?).await
+            }
+            PromptCommand::Results => self.ask(Command::Results).await,
+            PromptCommand::Chain { limit } => self.ask(Command::Chain { from: None, limit }).await,
+            PromptCommand::Block(selector) => self.ask(Command::Block(selector)).await,
+            PromptCommand::MyVote => Ok(Reply::MyVote(self.voter.view(&self.handle).await?)),
+            PromptCommand::Peers => self.ask(Command::Peers).await,
+            PromptCommand::Status => self.ask(Command::Status).await,
+            PromptCommand::Mine => self.ask(Command::Mine).await,
+            PromptCommand::Sync => self.ask(Command::Sync).await,
+            PromptCommand::Submit(bytes) => {
+                let transaction: Transaction =
+                    codec::decode(&bytes).map_err(ActionError::NotATransaction)?;
+                let transaction = self.handle.submit(transaction).await?;
+                Ok(Reply::Submitted { transaction })
+            }
+            PromptCommand::Help(None) => Ok(Reply::Help(COMMANDS.to_vec())),
+            PromptCommand::Help(Some(command)) => Ok(Reply::Help(vec![command])),
+            PromptCommand::Leave => {
+                let standing = self.own_vote().await;
+                self.handle.command(Command::Leave).await?;
+                Ok(Reply::Left(standing))
+            }
+        }
+    }
+
+    /// Casts this peer's own vote.
+    ///
+    /// # Errors
+    /// As the node refuses it.
+    pub(crate) async fn vote(&self, choices: Choices) -> Result<Reply, ActionError> {
+        let transaction = self.voter.vote(&self.handle, choices.clone()).await?;
+        Ok(Reply::Voted { transaction, choices })
+    }
+
+    pub(crate) async fn own_vote(&self) -> OwnVoteStanding {
+        let vote = self.voter.view(&self.handle).await.ok().and_then(|view| view.vote);
+        match vote.map(|vote| vote.standing) {
+            None => OwnVoteStanding::NotCast,
+            Some(Standing::Pool) => OwnVoteStanding::Pool,
+            Some(Standing::Block { .. }) => OwnVoteStanding::Block,
+        }
+    }
+
+    async fn ask(&self, command: Command) -> Result<Reply, ActionError> {
+        Ok(match self.handle.command(command).await? {
+            Answer::Status(node) => Reply::Status(Box::new(PeerStatus {
+                voter: self.voter.id(),
+                election_id: self.election_id,
+                address: self.address,
+                data_directory: self.data_directory.clone(),
+                node,
+                progress: self.miner.as_ref().and_then(MinerView::progress),
+            })),
+            Answer::Results(results) => Reply::Results(results),
+            Answer::Chain(blocks) => Reply::Chain(blocks),
+            Answer::Block(block) => Reply::Block(block),
+            Answer::Voter(view) => Reply::MyVote(view),
+            Answer::Peers(peers) => Reply::Peers(peers),
+            Answer::Mining(height) => Reply::Mining { height },
+            Answer::Syncing { neighbours } => Reply::Syncing { neighbours },
+            answer @ (Answer::Submitting(_) | Answer::Probing(_) | Answer::Leaving) => {
+                unreachable!("{answer:?} answers nothing that is asked here")
+            }
+        })
+    }
+}
+
+/// Longest word that a suggestion is sought for: nobody mistypes more.
+const SUGGESTION_CHARACTERS_MAX: usize = 64;
+
+/// The word that was probably meant.
+pub(crate) fn suggest<'w>(typed: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    if typed.chars().count() > SUGGESTION_CHARACTERS_MAX {
+        return None;
+    }
+    let distances = words.map(|word| (edits(&typed.to_lowercase(), &word.to_lowercase()), word));
+    let (distance, word) = distances.min_by_key(|(distance, _)| *distance)?;
+    // A short word is near to every other one.
+    let near = distance <= TYPING_SLIPS_MAX && distance < typed.chars().count();
+    near.then_some(word)
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours between two words.
+fn edits(from: &str, to: &str) -> usize {
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
+    let mut rows = vec![(0..=to.len()).collect::<Vec<_>>()];
+    for (i, left) in from.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, right) in to.iter().enumerate() {
+            let replaced = rows[i][j] + usize::from(left != right);
+            let mut least = replaced.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *left == to[j - 1] && from[i - 1] == *right {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[from.len()][to.len()]
+}
+
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map_or_else(|| "see `help`".to_owned(), |word| format!("did you mean `{word}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_of_the_finger_are_understood() {
+        let words = ["vote", "status", "sync"];
+        let suggested = |typed| suggest(typed, words.into_iter());
+        assert_eq!(suggested("stauts"), Some("status"));
+        assert_eq!(suggested("Vot"), Some("vote"));
+        assert_eq!(suggested("xy"), None);
+        assert_eq!(suggested("frobnicate"), None);
+    }
+}

@@ -1,0 +1,218 @@
+//! `peer ballot new` and `peer ballot check`.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use inquire::{Confirm, InquireError, Text};
+use protocol::ballot_file;
+use protocol::election::{Election, ElectionError, Question};
+use protocol::units::UnixMillis;
+
+use super::files::{self, FileError};
+use super::render::Style;
+use super::run::read_ballot;
+use super::{PeerError, clock, entropy};
+use crate::cli::{CheckBallot, NewBallot};
+
+/// Between a question and its options.
+const OPTION_SEPARATOR: char = '|';
+
+/// Why there is no new ballot. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum BallotCommandError {
+    #[error("{path} is there already: name another --output, or replace it by --force", path = .0.display())]
+    Exists(PathBuf),
+    #[error("`{flag}` is missing: write {example}")]
+    Missing { flag: &'static str, example: &'static str },
+    #[error("`--question {text}`: {mend}")]
+    Question { text: String, mend: &'static str },
+    #[error("nothing was written: {0}")]
+    NotAnswered(InquireError),
+    #[error(transparent)]
+    Election(#[from] ElectionError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("can't write to stdout: {0}")]
+    Stdout(#[from] io::Error),
+}
+
+/// Prints a text on stdout.
+///
+/// # Errors
+/// When stdout takes nothing.
+pub fn show(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Says whether a ballot file is good, and shows its election.
+///
+/// # Errors
+/// The first slip in the file.
+pub fn check_ballot(check: &CheckBallot) -> Result<(), PeerError> {
+    let election = read_ballot(&check.file)?;
+    let color = io::stdout().is_terminal();
+    let style = if check.json { Style::Json } else { Style::Human { color } };
+    Ok(show(&style.ballot(&election))?)
+}
+
+/// Writes a ballot file with a new random id.
+///
+/// # Errors
+/// When an answer is missing, an election can't be held so, or the file is there already.
+pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
+    if !new.force && new.output.try_exists().unwrap_or(false) {
+        return Err(BallotCommandError::Exists(new.output.clone()));
+    }
+    let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let election = Election {
+        id: entropy::random(),
+        title: match &new.title {
+            Some(title) => title.clone(),
+            None if is_terminal => ask("What is the election called?")?,
+            None => {
+                let example = "--title 'Board 2026'";
+                return Err(BallotCommandError::Missing { flag: "--title", example });
+            }
+        },
+        created: whole_second(clock::unix_now()),
+        difficulty_bits: new.difficulty_bits,
+        registration_bits: new.registration_bits,
+        block_bytes_max: new.block_bytes_max,
+        questions: match new.question.as_slice() {
+            [] if is_terminal => ask_questions()?,
+            [] => {
+                let example = "--question 'Who takes the chair? | Ada | Grace'";
+                return Err(BallotCommandError::Missing { flag: "--question", example });
+            }
+            texts => texts.iter().map(|text| question(text)).collect::<Result<_, _>>()?,
+        },
+    };
+    election.check()?;
+    write_file(&new.output, &ballot_file::write(&election), new.force)?;
+    show(&format!("wrote {}, election {}\n", new.output.display(), election.election_id()))?;
+    Ok(())
+}
+
+/// Seconds are enough for people to read.
+fn whole_second(moment: UnixMillis) -> UnixMillis {
+    UnixMillis(moment.0 - moment.0 % 1_000)
+}
+
+/// Reads `[0-2] Which evenings? | Tuesday | Thursday`.
+fn question(text: &str) -> Result<Question, BallotCommandError> {
+    let wrong = |mend| BallotCommandError::Question { text: text.to_owned(), mend };
+    let (counts, rest) = match text.trim().strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        None => (Some((1, 1)), text),
+        Some((counts, rest)) => (parse_counts(counts), rest),
+    };
+    let (choices_min, choices_max) =
+        counts.ok_or_else(|| wrong("write how many to choose as [1], [2] or [0-2]"))?;
+    let mut parts = rest.split(OPTION_SEPARATOR).map(|part| part.trim().to_owned());
+    let title = parts.next().unwrap_or_default();
+    let options: Vec<_> = parts.collect();
+    if options.is_empty() {
+        return Err(wrong("put its options after it, each after a |"));
+    }
+    Ok(Question { title, options, choices_min, choices_max })
+}
+
+/// `2` or `0-2`.
+fn parse_counts(text: &str) -> Option<(u16, u16)> {
+    let (min, max) = text.split_once('-').unwrap_or((text, text));
+    Some((min.trim().parse().ok()?, max.trim().parse().ok()?))
+}
+
+fn ask(question: &str) -> Result<String, BallotCommandError> {
+    let answer = Text::new(question).prompt().map_err(BallotCommandError::NotAnswered)?;
+    Ok(answer.trim().to_owned())
+}
+
+fn ask_questions() -> Result<Vec<Question>, BallotCommandError> {
+    let mut questions = Vec::new();
+    loop {
+        let title = ask("What is asked?")?;
+        let options = ask("Which options are there, separated by | ?")?;
+        let counts = Text::new("How many can be chosen?")
+            .with_help_message("1, 2, or a range as 0-2; 0 allows a blank answer")
+            .with_default("1")
+            .prompt()
+            .map_err(BallotCommandError::NotAnswered)?;
+        questions.push(question(&format!("[{counts}] {title} | {options}"))?);
+        let more = Confirm::new("Another question?").with_default(false).prompt();
+        if !more.map_err(BallotCommandError::NotAnswered)? {
+            return Ok(questions);
+        }
+    }
+}
+
+fn write_file(path: &Path, text: &str, force: bool) -> Result<(), BallotCommandError> {
+    if force {
+        return Ok(files::write_whole(path, text.as_bytes())?);
+    }
+    // Whoever made the file meanwhile keeps it.
+    let written = fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => BallotCommandError::Exists(path.to_owned()),
+        _ => FileError::new("write", path, error).into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(output: PathBuf) -> NewBallot {
+        NewBallot {
+            title: Some("Board".into()),
+            question: vec![
+                "Who takes the chair? | Ada | Grace".into(),
+                "[0-2] Which evenings? | Tuesday | Thursday".into(),
+            ],
+            difficulty_bits: 10,
+            registration_bits: 4,
+            block_bytes_max: 4_096,
+            output,
+            force: false,
+        }
+    }
+
+    #[test]
+    fn a_new_ballot_reads_back_and_is_not_overwritten() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let new = flags(directory.path().join("b.toml"));
+        new_ballot(&new).expect("written");
+        let election = read_ballot(&new.output).expect("a ballot");
+        assert_eq!(election.title, "Board");
+        let counts = |index: usize| {
+            (election.questions[index].choices_min, election.questions[index].choices_max)
+        };
+        assert_eq!((counts(0), counts(1)), ((1, 1), (0, 2)));
+        assert_eq!(election.questions[1].options, ["Tuesday", "Thursday"]);
+        let refused = new_ballot(&new).expect_err("it is there").to_string();
+        assert!(refused.contains("--force"), "{refused}");
+        new_ballot(&NewBallot { force: true, ..new.clone() }).expect("replaced");
+        let replaced = read_ballot(&new.output).expect("a ballot");
+        assert_ne!(replaced.id, election.id, "every ballot is another election");
+    }
+
+    #[test]
+    fn questions_that_make_no_sense_are_told() {
+        for (text, part) in [
+            ("Who?", "put its options after it"),
+            ("[x] Who? | Ada", "how many to choose"),
+            ("[1-] Who? | Ada", "how many to choose"),
+        ] {
+            let error = question(text).expect_err(text).to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut new = flags(directory.path().join("b.toml"));
+        new.question = vec!["[3] Who? | Ada".into()];
+        let error = new_ballot(&new).expect_err("impossible").to_string();
+        assert!(error.contains("`question[0].max`"), "{error}");
+        assert!(!new.output.exists());
+    }
+}

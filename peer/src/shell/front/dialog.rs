@@ -1,0 +1,66 @@
+//! What is asked on a terminal: the vote question by question, and whether to leave.
+
+use super::complete::Completion;
+use super::terminal::{Terminal, Typed};
+use super::{Front, Input};
+use crate::shell::actions::{ActionError, Actions, OwnVoteStanding, Reply, parse_answer};
+use crate::shell::render::{PRIVACY, choice_line};
+
+impl Front {
+    /// Asks question by question, shows the choices, and casts the vote if that is confirmed.
+    pub(super) async fn vote(&self, actions: &Actions) -> Result<Reply, ActionError> {
+        let Input::Terminal(terminal) = &self.input else { return Err(ActionError::NoChoices) };
+        let mut choices = Vec::with_capacity(actions.election.questions.len());
+        for index in 0..actions.election.questions.len() {
+            choices.push(self.ask_question(terminal, actions, index).await?);
+        }
+        let chosen = choice_line(&choices, &actions.election);
+        self.screen.print(format!("You choose: {chosen}\n{PRIVACY}\n")).await;
+        if self.confirms(terminal, "Cast this vote? It can't be changed. [y/N] ").await {
+            actions.vote(choices).await
+        } else {
+            Err(ActionError::Cancelled)
+        }
+    }
+
+    /// Whether the peer is to leave; asked only where the own vote could be left behind.
+    pub(super) async fn confirms_leave(&self, actions: &Actions) -> bool {
+        let Input::Terminal(terminal) = &self.input else { return true };
+        if actions.own_vote().await != OwnVoteStanding::Pool {
+            return true;
+        }
+        let warning = "Your vote is in no block yet. If no other peer has it, it is not counted until you come back.\n";
+        self.screen.print(warning.to_owned()).await;
+        self.confirms(terminal, "Leave all the same? [y/N] ").await
+    }
+
+    async fn ask_question(
+        &self,
+        terminal: &Terminal,
+        actions: &Actions,
+        index: usize,
+    ) -> Result<Vec<u16>, ActionError> {
+        let (election, number) = (&actions.election, index + 1);
+        let question = &election.questions[index];
+        self.screen.print(self.style.question(number, question)).await;
+        loop {
+            self.screen.flush().await;
+            let completion = Completion::Answer(election.clone(), index);
+            match terminal.read("Your choice (numbers or names): ", completion).await {
+                Typed::Line(line) => match parse_answer(&line, number, question) {
+                    Ok(chosen) => return Ok(chosen),
+                    Err(error) => self.screen.print(format!("{error}\n")).await,
+                },
+                Typed::Interrupted | Typed::End => return Err(ActionError::Cancelled),
+            }
+        }
+    }
+
+    async fn confirms(&self, terminal: &Terminal, question: &str) -> bool {
+        self.screen.flush().await;
+        match terminal.read(question, Completion::Nothing).await {
+            Typed::Line(line) => matches!(line.trim().to_lowercase().as_str(), "y" | "yes"),
+            Typed::Interrupted | Typed::End => false,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Log lines: on stderr, and on a terminal without tearing the line that is being typed.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::screen::Screen;
+use crate::cli::LogFormat;
+
+/// Where log lines go while a line is typed on the terminal that stderr is, too.
+static TERMINAL: OnceLock<Screen> = OnceLock::new();
+
+/// Starts writing log lines; `RUST_LOG` says which, warnings and errors unless told.
+pub fn start_log(format: LogFormat) {
+    let filter =
+        EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(LogWriter);
+    match format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// From now on log lines for the terminal go through its screen.
+pub(crate) fn share_terminal(screen: Screen) {
+    if io::stderr().is_terminal() {
+        // A process has one terminal; the first screen stays.
+        let _ = TERMINAL.set(screen);
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LogWriter;
+
+impl Write for LogWriter {
+    /// Gets whole lines: the subscriber formats each before it writes.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let shown = TERMINAL
+            .get()
+            .is_some_and(|screen| screen.try_print(String::from_utf8_lossy(bytes).into_owned()));
+        if shown { Ok(bytes.len()) } else { io::stderr().write(bytes) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+impl MakeWriter<'_> for LogWriter {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        *self
+    }
+}

@@ -1,0 +1,36 @@
+//! What happens without having been asked for: the node's events, and the shell's own.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use protocol::units::{ElectionId, VoterId};
+
+use super::miner::MiningProgress;
+use crate::node::Event;
+
+/// One piece of news for people and programs.
+#[derive(Debug, Clone)]
+pub(crate) enum Notice {
+    /// The peer runs: the first notice once the election is known.
+    Listening {
+        address: SocketAddr,
+        election: ElectionId,
+        title: String,
+        voter: VoterId,
+        data_directory: PathBuf,
+    },
+    Node(Event),
+    /// Mining goes on for a while.
+    Mining(MiningProgress),
+    /// The voter's registration stamp is searched for: 2^`registration_bits` attempts on average.
+    Registering {
+        voter: VoterId,
+        registration_bits: u8,
+    },
+    /// Notices came faster than they could be shown.
+    Missed {
+        notices: u64,
+    },
+    /// The last notice: everything is written, and the peer ends.
+    Left,
+}

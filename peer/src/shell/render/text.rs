@@ -1,0 +1,183 @@
+//! Pieces of text that answers and notices share, and the notices themselves.
+
+use std::fmt::Display;
+use std::time::{Duration, UNIX_EPOCH};
+
+use protocol::units::UnixMillis;
+
+use crate::node::{Event, LeaveReason, TransactionKind};
+use crate::shell::miner::MiningProgress;
+use crate::shell::notice::Notice;
+
+/// The last moment of the year 9999. Strangers choose the times of their votes, and nothing later can be
+/// written as a date.
+const WRITABLE_MS_MAX: u64 = 253_402_300_799_999;
+
+/// A date, or else the number itself.
+pub(super) fn time(moment: UnixMillis) -> String {
+    if moment.0 > WRITABLE_MS_MAX {
+        return format!("{} ms after 1970", moment.0);
+    }
+    let time = UNIX_EPOCH + Duration::from_millis(moment.0);
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+/// `1 block`, `2 blocks`.
+pub(super) fn count(number: impl Display, thing: &str) -> String {
+    match number.to_string().as_str() {
+        "1" => format!("1 {thing}"),
+        many => format!("{many} {thing}s"),
+    }
+}
+
+pub(super) fn kind(kind: TransactionKind) -> &'static str {
+    match kind {
+        TransactionKind::Registration => "registration",
+        TransactionKind::Vote => "vote",
+        TransactionKind::Withdrawal => "withdrawal",
+    }
+}
+
+/// `block 3 (2 transactions): 24.1 MH/s, about 1s expected, mining for 4s`
+pub(super) fn mining(progress: &MiningProgress) -> String {
+    let expected = progress.expected().map_or_else(|| "ages".to_owned(), super::human::span);
+    format!(
+        "block {} ({}): {}, about {expected} expected, mining for {}",
+        progress.height,
+        count(progress.transactions, "transaction"),
+        rate(progress.hashes_per_second),
+        super::human::span(progress.running),
+    )
+}
+
+/// One line.
+pub(super) fn notice(notice: &Notice) -> String {
+    match notice {
+        Notice::Listening { address, election, title, voter, data_directory } => format!(
+            "peer listening on {address}, election {election} ({title}), voter {voter}, data in {}",
+            data_directory.display()
+        ),
+        Notice::Node(event) => self::event(event),
+        Notice::Mining(progress) => format!("mining {}", mining(progress)),
+        Notice::Registering { registration_bits, .. } => format!(
+            "registering your voter key first: a proof of work of about 2^{registration_bits} attempts"
+        ),
+        Notice::Missed { notices } => format!("{notices} events came too fast to be shown"),
+        Notice::Left => "peer ended".to_owned(),
+    }
+}
+
+fn event(event: &Event) -> String {
+    match event {
+        Event::Block { tip, transactions, mined_here } => {
+            let by = if *mined_here { ", mined here" } else { "" };
+            format!(
+                "block {} ({}{by}) {}",
+                tip.height,
+                count(transactions, "transaction"),
+                tip.hash
+            )
+        }
+        Event::Reorganisation { from, to, disconnected, connected, returned } => format!(
+            "the best chain changed from block {} {} to block {} {}: {} left, {} joined, {} returned to the pool",
+            from.height,
+            from.hash,
+            to.height,
+            to.hash,
+            count(disconnected, "block"),
+            count(connected, "block"),
+            count(returned, "transaction"),
+        ),
+        Event::Transaction { id, voter, kind } => {
+            format!("{} {id} of voter {voter} waits for a block", self::kind(*kind))
+        }
+        Event::Superseded { id, voter, kind, by } => format!(
+            "{} {id} of voter {voter} will not be counted: the chain holds {by}",
+            self::kind(*kind)
+        ),
+        Event::NeighbourJoined { address } => format!("neighbour {address} joined"),
+        Event::NeighbourLeft { address, reason } => match reason {
+            LeaveReason::Left => format!("neighbour {address} left"),
+            LeaveReason::Missed(missed) => {
+                format!("neighbour {address} dropped: {} missed", count(missed, "heartbeat"))
+            }
+            LeaveReason::Banned(time) => {
+                format!(
+                    "neighbour {address} broke rules: ignored for {}",
+                    super::human::span(*time)
+                )
+            }
+        },
+        Event::Registered { tracker, seen_as, peers } => {
+            format!(
+                "tracker {tracker} lists this peer as {seen_as}, and {}",
+                count(peers, "other peer")
+            )
+        }
+        Event::TrackerSilent { tracker } => {
+            format!("tracker {tracker} does not answer: it is tried again and again")
+        }
+        Event::TrackerRefused { tracker, expected, found_prefix } => format!(
+            "tracker {tracker} serves another election ({}…), not {expected}",
+            hex::encode(found_prefix)
+        ),
+        Event::ClockDiffers { address, offset_ms } => {
+            let seconds = offset_ms.unsigned_abs() / 1_000;
+            let direction = if *offset_ms < 0 { "behind" } else { "ahead of" };
+            format!(
+                "the clock of neighbour {address} is {seconds} s {direction} this one: check this machine's clock"
+            )
+        }
+        Event::Syncing { from, to } => format!("fetching blocks {from} to {to}"),
+        Event::Synced { tip } => {
+            format!("all blocks are here, up to block {} {}", tip.height, tip.hash)
+        }
+        Event::Misbehaviour { address, reason } => {
+            format!("neighbour {address} broke a rule: {reason}")
+        }
+        Event::InvalidBlock { hash, height, reason } => {
+            format!("block {height} {hash} is invalid: {reason}")
+        }
+    }
+}
+
+fn rate(hashes_per_second: f64) -> String {
+    match hashes_per_second {
+        rate if rate >= 1e6 => format!("{:.1} MH/s", rate / 1e6),
+        rate if rate >= 1e3 => format!("{:.1} kH/s", rate / 1e3),
+        rate => format!("{rate:.0} H/s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::units::{Difficulty, Height};
+
+    use super::*;
+
+    #[test]
+    fn any_time_can_be_shown() {
+        assert_eq!(time(UnixMillis(0)), "1970-01-01T00:00:00Z");
+        assert_eq!(time(UnixMillis(WRITABLE_MS_MAX)), "9999-12-31T23:59:59Z");
+        for absurd in [WRITABLE_MS_MAX + 1, u64::MAX] {
+            assert!(time(UnixMillis(absurd)).starts_with(&absurd.to_string()));
+        }
+    }
+
+    #[test]
+    fn mining_shows_rate_and_expectation() {
+        let progress = MiningProgress {
+            height: Height(3),
+            transactions: 1,
+            difficulty: Difficulty::from_bits(24),
+            hashes_per_second: 8_000_000.0,
+            running: Duration::from_millis(4_200),
+        };
+        assert_eq!(
+            mining(&progress),
+            "block 3 (1 transaction): 8.0 MH/s, about 2s expected, mining for 4s"
+        );
+        let idle = MiningProgress { hashes_per_second: 0.0, ..progress };
+        assert!(mining(&idle).contains("ages expected"));
+    }
+}

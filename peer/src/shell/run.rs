@@ -1,0 +1,274 @@
+//! From settings to a running peer, and to its end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use protocol::ballot_file::{self, BallotFileError};
+use protocol::election::Election;
+use protocol::keys::VoterKey;
+use protocol::units::ElectionId;
+use tokio::sync::oneshot;
+
+use super::actions::{Actions, Reply};
+use super::addresses::{self, AddressError};
+use super::data_directory::{self, DataDirectory, DataDirectoryError};
+use super::files::FileError;
+use super::front::{self, Ending, Front};
+use super::handle::PeerHandle;
+use super::join::join;
+use super::key_file::{self, KeyFileError};
+use super::notice::Notice;
+use super::render::Style;
+use super::screen::Screen;
+use super::store::{self, Log, StoreError};
+use super::task::NodeTask;
+use super::udp::{BindError, Udp};
+use super::voter::OwnVoter;
+use super::wait::end_signal;
+use crate::config::{Mining, Settings};
+use crate::node::{JoinError, NodeConfig, Restored};
+use crate::rules::Rules;
+
+/// The election of a peer without a tracker.
+const BALLOT_DEFAULT: &str = "ballot.toml";
+
+/// Why a peer does not run, or ended before it was asked to. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{path}: {reason}", path = path.display())]
+    Ballot { path: PathBuf, reason: BallotFileError },
+    #[error(
+        "{what} is election {found}, and --election asks for {expected}: leave one of them out"
+    )]
+    OtherElection { what: String, found: ElectionId, expected: ElectionId },
+    #[error("election {election} is not in {path}: name its tracker, or its --ballot", path = path.display())]
+    UnknownElection { election: ElectionId, path: PathBuf },
+    #[error(transparent)]
+    DataDirectory(#[from] DataDirectoryError),
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    #[error("{message}")]
+    TrackerRefused { message: String },
+    #[error("the system does not let a peer run: {source}")]
+    System {
+        #[from]
+        source: io::Error,
+    },
+}
+
+impl PeerError {
+    /// Whether others refused this peer, rather than that something here has to be mended.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Join(_) | Self::TrackerRefused { .. })
+    }
+}
+
+/// Runs a peer until it has left.
+///
+/// # Errors
+/// See [`PeerError`].
+pub fn run(settings: &Settings) -> Result<(), PeerError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(run_peer(settings));
+    // A stamp that is still searched for must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// All that is known before the node starts.
+#[derive(Debug)]
+struct Start {
+    udp: Udp,
+    address: SocketAddr,
+    tracker: Option<SocketAddr>,
+    neighbours: Vec<SocketAddr>,
+    election: Arc<Election>,
+    directory: DataDirectory,
+    key: VoterKey,
+    log: Log,
+    restored: Restored,
+}
+
+async fn run_peer(settings: &Settings) -> Result<(), PeerError> {
+    let end = end_signal()?;
+    tokio::pin!(end);
+    let mut front = Front::start(settings.json);
+    // The front is asked only whether anybody is there, which keeps what it reads meanwhile.
+    let (screen, style) = (front.screen.clone(), front.style);
+    let start = tokio::select! {
+        start = prepare(settings, &screen, style) => start,
+        () = &mut end => return Ok(()),
+        () = front.abandoned() => return Ok(()),
+    };
+    let outcome = match start {
+        Ok(start) => run_node(settings, start, &mut front, end).await,
+        Err(error) => Err(error),
+    };
+    front.end().await;
+    outcome
+}
+
+async fn prepare(settings: &Settings, screen: &Screen, style: Style) -> Result<Start, PeerError> {
+    let addresses =
+        addresses::resolve(&settings.listen, settings.tracker.as_ref(), &settings.neighbours)
+            .await?;
+    let mut udp = Udp::bind(addresses.listen)?;
+    let address = udp.local_address()?;
+    // Locked before anything is asked of the network.
+    let locked = settings.data_dir.clone().map(DataDirectory::open).transpose()?;
+    let election = match local_election(settings, addresses.tracker.is_some(), address.port())? {
+        Some(election) => election,
+        None => {
+            let tracker = addresses.tracker.expect("without a tracker the election is local");
+            join(&mut udp, tracker, settings.election, screen, style).await?
+        }
+    };
+    let election_id = election.election_id();
+    let directory = match locked {
+        Some(directory) => directory,
+        None => DataDirectory::open(data_directory::default_path(&election_id, address.port())?)?,
+    };
+    directory.keep_election(&election)?;
+    let key = key_file::read_or_make(directory.path())?;
+    let (log, restored, damage) = store::open(directory.path(), &election_id)?;
+    if let Some(damage) = damage {
+        tracing::warn!(
+            bytes = damage.bytes,
+            at = damage.at,
+            reason = damage.reason,
+            "the end of the log was damaged and is cut off; the network still has what it held"
+        );
+    }
+    Ok(Start {
+        udp,
+        address,
+        tracker: addresses.tracker,
+        neighbours: addresses.neighbours,
+        election: Arc::new(election),
+        directory,
+        key,
+        log,
+        restored,
+    })
+}
+
+/// The election as far as this machine knows it.
+fn local_election(
+    settings: &Settings,
+    has_tracker: bool,
+    port: u16,
+) -> Result<Option<Election>, PeerError> {
+    let expect = |what: &Path, election: Election| match settings.election {
+        Some(expected) if expected != election.election_id() => {
+            let (what, found) = (what.display().to_string(), election.election_id());
+            Err(PeerError::OtherElection { what, found, expected })
+        }
+        _ => Ok(Some(election)),
+    };
+    if let Some(path) = &settings.ballot {
+        return expect(path, read_ballot(path)?);
+    }
+    let kept_in = match (&settings.data_dir, settings.election) {
+        (Some(path), _) => Some(path.clone()),
+        (None, Some(election)) => Some(data_directory::default_path(&election, port)?),
+        (None, None) => None,
+    };
+    if let Some(path) = kept_in {
+        if let Some(election) = data_directory::read_election(&path)? {
+            return expect(&path, election);
+        }
+        if let (Some(election), false) = (settings.election, has_tracker) {
+            return Err(PeerError::UnknownElection { election, path });
+        }
+    }
+    if has_tracker { Ok(None) } else { read_ballot(Path::new(BALLOT_DEFAULT)).map(Some) }
+}
+
+/// Reads a ballot file.
+///
+/// # Errors
+/// When it can't be read, or with the first slip in it.
+pub(crate) fn read_ballot(path: &Path) -> Result<Election, PeerError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| FileError::new("read", path, error))?;
+    ballot_file::parse(&text).map_err(|reason| PeerError::Ballot { path: path.to_owned(), reason })
+}
+
+async fn run_node(
+    settings: &Settings,
+    start: Start,
+    front: &mut Front,
+    end: impl Future<Output = ()>,
+) -> Result<(), PeerError> {
+    let Start { udp, address, tracker, neighbours, election, directory, key, log, restored } =
+        start;
+    let (handle, requests) = PeerHandle::new();
+    let notices = handle.notices().expect("the node's end is still here");
+    let mining = settings.mining != Mining::Off;
+    let config = NodeConfig { tracker, neighbours, mining, rules: Rules::ALL };
+    let task = NodeTask::new(
+        config,
+        Arc::clone(&election),
+        (log, restored),
+        udp,
+        settings.mining,
+        requests,
+    );
+    let actions = Actions {
+        handle,
+        election_id: election.election_id(),
+        voter: OwnVoter::new(key, Arc::clone(&election)),
+        election,
+        address,
+        data_directory: directory.path().to_owned(),
+        miner: task.miner_view(),
+    };
+    front.greet(&listening(&actions), &actions).await;
+    let (ending, ended) = oneshot::channel();
+    let telling =
+        front::tell(notices, front.screen.clone(), front.style, task.miner_view(), ending);
+    let telling = tokio::spawn(telling);
+    let mut node = tokio::spawn(task.run());
+    let mut refused = None;
+    let is_command = tokio::select! {
+        is_command = front.serve(&actions) => is_command,
+        () = end => false,
+        Ok(Ending { message }) = ended => {
+            refused = Some(PeerError::TrackerRefused { message });
+            false
+        }
+    };
+    let standing = front::leave(&actions, &mut node).await;
+    // All that happened is told before the last words.
+    if let Err(error) = telling.await {
+        tracing::error!(%error, "notices ended by a panic");
+    }
+    if is_command {
+        front.answer("leave", &Ok(Reply::Left(standing)), &actions).await;
+    }
+    front.screen.print(front.style.notice(&Notice::Left)).await;
+    refused.map_or(Ok(()), Err)
+}
+
+fn listening(actions: &Actions) -> Notice {
+    Notice::Listening {
+        address: actions.address,
+        election: actions.election_id,
+        title: actions.election.title.clone(),
+        voter: actions.voter.id(),
+        data_directory: actions.data_directory.clone(),
+    }
+}

@@ -1,0 +1,92 @@
+//! What is printed on stdout, by one thread, so that lines never mix and a slow reader holds up nobody else.
+
+use std::io::{self, Write};
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot};
+
+/// Most texts that wait for a slow reader; then whoever prints waits.
+const TEXTS_MAX: usize = 256;
+
+/// Prints whole texts, in the order in which they come.
+#[derive(Debug, Clone)]
+pub(crate) struct Screen {
+    texts: mpsc::Sender<Message>,
+}
+
+/// Where texts go.
+pub(crate) enum Sink {
+    Stdout,
+    /// Above the line that is being typed.
+    Terminal(Box<dyn rustyline::ExternalPrinter + Send>),
+}
+
+#[derive(Debug)]
+enum Message {
+    Text(String),
+    /// Answered when all before it is printed.
+    Flush(oneshot::Sender<()>),
+}
+
+impl Screen {
+    /// Starts the thread.
+    ///
+    /// # Panics
+    /// When the system starts no thread.
+    pub(crate) fn start(sink: Sink) -> Self {
+        let (texts, receiver) = mpsc::channel(TEXTS_MAX);
+        thread::Builder::new()
+            .name("screen".into())
+            .spawn(move || print_all(receiver, sink))
+            .expect("the system starts a thread");
+        Self { texts }
+    }
+
+    /// Prints a text that ends with a line feed.
+    pub(crate) async fn print(&self, text: String) {
+        // The thread ends only by a panic.
+        let _ = self.texts.send(Message::Text(text)).await;
+    }
+
+    /// The same, unless too much is waiting already.
+    pub(crate) fn try_print(&self, text: String) -> bool {
+        self.texts.try_send(Message::Text(text)).is_ok()
+    }
+
+    /// Waits until all is printed.
+    pub(crate) async fn flush(&self) {
+        let (done, printed) = oneshot::channel();
+        if self.texts.send(Message::Flush(done)).await.is_ok() {
+            let _ = printed.await;
+        }
+    }
+}
+
+fn print_all(mut texts: mpsc::Receiver<Message>, mut sink: Sink) {
+    while let Some(message) = texts.blocking_recv() {
+        match message {
+            Message::Text(text) => {
+                // Nobody may be reading any more; the peer goes on mining and counting for the others.
+                if let Err(error) = sink.print(text) {
+                    tracing::debug!(%error, "stdout takes nothing");
+                }
+            }
+            Message::Flush(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+impl Sink {
+    fn print(&mut self, text: String) -> io::Result<()> {
+        match self {
+            Self::Stdout => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(text.as_bytes())?;
+                stdout.flush()
+            }
+            Self::Terminal(printer) => printer.print(text).map_err(io::Error::other),
+        }
+    }
+}

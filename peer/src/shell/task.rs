@@ -1,0 +1,197 @@
+//! The one task that owns the node: hands it what happens, and performs the effects that it asks for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::election::Election;
+use protocol::units::TransactionId;
+use tokio::sync::{mpsc, oneshot};
+
+use super::clock::now;
+use super::entropy;
+use super::handle::{Request, Requests};
+use super::miner::{Miner, MinerView};
+use super::notice::Notice;
+use super::store::{Log, Store, StoreReport};
+use super::udp::{BURST_MAX, Udp, receive_buffer};
+use super::verifier::{Verified, Verifier};
+use super::wait::until;
+use crate::config::Mining;
+use crate::node::{Answer, CommandError, Node, NodeConfig, Output, Restored, Ticket};
+
+/// The end of an effect that a thread performed. The node bounds how many it asks for at once, so their
+/// queue needs no bound of its own.
+#[derive(Debug)]
+enum Completion {
+    Mined { job: u64, nonce: u64 },
+    Verified(Verified),
+    Stored(StoreReport),
+}
+
+/// A node and everything that performs its effects.
+#[derive(Debug)]
+pub(crate) struct NodeTask {
+    node: Node,
+    udp: Udp,
+    store: Store,
+    verifier: Verifier,
+    miner: Option<Miner>,
+    requests: Requests,
+    completions: mpsc::UnboundedReceiver<Completion>,
+    completed: mpsc::UnboundedSender<Completion>,
+    /// Who waits for the outcome of a submission.
+    submitters: BTreeMap<Ticket, oneshot::Sender<Result<TransactionId, CommandError>>>,
+    has_left: bool,
+}
+
+impl NodeTask {
+    /// Starts all threads, and the node from what is remembered.
+    pub(crate) fn new(
+        config: NodeConfig,
+        election: Arc<Election>,
+        (log, restored): (Log, Restored),
+        udp: Udp,
+        mining: Mining,
+        requests: Requests,
+    ) -> Self {
+        let (completed, completions) = mpsc::unbounded_channel();
+        let report = completed.clone();
+        let store = Store::start(log, move |outcome| {
+            // After the node's end nobody needs to know.
+            let _ = report.send(Completion::Stored(outcome));
+        });
+        let found = completed.clone();
+        let miner = match mining {
+            Mining::Off => None,
+            Mining::Threads(threads) => Some(Miner::start(threads, move |job, nonce| {
+                let _ = found.send(Completion::Mined { job, nonce });
+            })),
+        };
+        Self {
+            node: Node::new(config, election, restored, entropy::random(), now()),
+            udp,
+            store,
+            verifier: Verifier::start(),
+            miner,
+            requests,
+            completions,
+            completed,
+            submitters: BTreeMap::new(),
+            has_left: false,
+        }
+    }
+
+    pub(crate) fn miner_view(&self) -> Option<MinerView> {
+        self.miner.as_ref().map(Miner::view)
+    }
+
+    /// Runs until the node has taken leave; everything is on disk then.
+    pub(crate) async fn run(mut self) {
+        let mut buffer = receive_buffer();
+        loop {
+            self.perform_effects().await;
+            if self.has_left {
+                break;
+            }
+            tokio::select! {
+                () = self.udp.readable() => self.receive(&mut buffer),
+                () = until(self.node.poll_timeout()) => self.node.handle_timeout(now()),
+                Some(completion) = self.completions.recv() => {
+                    self.complete(completion);
+                    // What else is done already costs no further round.
+                    while let Ok(completion) = self.completions.try_recv() {
+                        self.complete(completion);
+                    }
+                }
+                Some(request) = self.requests.requests.recv() => self.answer(request),
+            }
+        }
+        let (miner, store) = (self.miner.take(), self.store);
+        let flushed = tokio::task::spawn_blocking(move || {
+            drop(miner);
+            store.close();
+        });
+        if let Err(error) = flushed.await {
+            tracing::error!(%error, "the last records may not be on disk");
+        }
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) {
+        for _ in 0..BURST_MAX {
+            let Some((from, bytes)) = self.udp.try_receive(buffer) else { break };
+            self.node.handle_datagram(from, bytes, now());
+        }
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::Mined { job, nonce } => self.node.handle_mined(job, nonce, now()),
+            Completion::Verified(Verified { job, verdicts }) => {
+                self.node.handle_verified(job, verdicts, now());
+            }
+            Completion::Stored(StoreReport::Persisted { batch }) => {
+                self.node.handle_persisted(batch, now());
+            }
+            Completion::Stored(StoreReport::Failed { batch, reason }) => {
+                tracing::warn!(batch, reason, "not written to disk");
+                self.node.handle_persist_failed(batch, &reason, now());
+            }
+        }
+    }
+
+    /// Whoever asked may have gone away meanwhile; then nobody gets the answer.
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::Command { command, reply } => {
+                let _ = reply.send(self.node.handle_command(command, now()));
+            }
+            Request::Submit { transaction, reply } => {
+                let command = crate::node::Command::Submit(transaction);
+                match self.node.handle_command(command, now()) {
+                    Ok(Answer::Submitting(ticket)) => {
+                        self.submitters.insert(ticket, reply);
+                    }
+                    Ok(other) => unreachable!("a submission gets a ticket, not {other:?}"),
+                    Err(error) => {
+                        let _ = reply.send(Err(error));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn perform_effects(&mut self) {
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                Output::Transmit { to, bytes } => self.udp.send(to, &bytes).await,
+                Output::Persist(batch) => self.store.persist(batch),
+                Output::Verify(job) => {
+                    let completed = self.completed.clone();
+                    self.verifier.verify(job, move |verified| {
+                        let _ = completed.send(Completion::Verified(verified));
+                    });
+                }
+                Output::Mine(job) => {
+                    if let Some(miner) = &self.miner {
+                        miner.mine(job);
+                    }
+                }
+                Output::StopMining => {
+                    if let Some(miner) = &self.miner {
+                        miner.stop();
+                    }
+                }
+                Output::Submitted { ticket, outcome } => {
+                    if let Some(submitter) = self.submitters.remove(&ticket) {
+                        let _ = submitter.send(outcome);
+                    }
+                }
+                Output::Event(event) => {
+                    // Nobody has to listen.
+                    let _ = self.requests.notices.send(Notice::Node(event));
+                }
+                Output::Left => self.has_left = true,
+            }
+        }
+    }
+}
