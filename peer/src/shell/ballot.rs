@@ -154,9 +154,11 @@ fn write_file(path: &Path, text: &str, force: bool) -> Result<(), BallotCommandE
     }
     // Whoever made the file meanwhile keeps it.
     let written = fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => BallotCommandError::Exists(path.to_owned()),
-        _ => FileError::new("write", path, error).into(),
+    written.map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return BallotCommandError::Exists(path.to_owned());
+        }
+        FileError::new("write", path, error).into()
     })
 }
 

@@ -40,13 +40,14 @@ impl Udp {
     /// # Errors
     /// See [`BindError`].
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        open(address).map(|socket| Self { socket, send_errors: 0 }).map_err(|source| {
-            match source.kind() {
-                ErrorKind::AddrInUse => BindError::InUse(address),
-                ErrorKind::AddrNotAvailable => BindError::NotHere(address),
-                _ => BindError::Other { address, source },
+        match open(address) {
+            Ok(socket) => Ok(Self { socket, send_errors: 0 }),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => Err(BindError::InUse(address)),
+            Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {
+                Err(BindError::NotHere(address))
             }
-        })
+            Err(source) => Err(BindError::Other { address, source }),
+        }
     }
 
     /// # Errors

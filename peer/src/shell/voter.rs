@@ -37,10 +37,11 @@ impl OwnVoter {
     /// # Errors
     /// When the node has ended.
     pub(crate) async fn view(&self, handle: &PeerHandle) -> Result<VoterView, CommandError> {
-        match handle.command(Command::Voter(self.id())).await? {
-            Answer::Voter(view) => Ok(view),
-            other => unreachable!("the node answers Voter with a voter, not {other:?}"),
-        }
+        let answer = handle.command(Command::Voter(self.id())).await?;
+        let Answer::Voter(view) = answer else {
+            unreachable!("the node answers Voter with a voter, not {answer:?}")
+        };
+        Ok(view)
     }
 
     /// Registers the voter if need be, then submits its vote.

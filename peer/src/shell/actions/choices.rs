@@ -87,12 +87,14 @@ pub(crate) fn parse_answer(
 ) -> Result<Vec<u16>, ChoicesError> {
     let text = text.trim();
     let title = || question.title.clone();
-    let exact = |text: &str| question.options.iter().position(|option| option == text);
+    let exact = question.options.iter().position(|option| option == text);
+    let is_blank = |text: &str| text.eq_ignore_ascii_case(BLANK);
+    let is_option = question.options.iter().any(|option| is_blank(option));
     let mut chosen = Vec::new();
-    if let Some(index) = exact(text) {
+    if let Some(index) = exact.filter(|_| text.contains(CHOICE_SEPARATOR)) {
         // A name may hold the separator.
         chosen.push(index);
-    } else if !text.is_empty() && !text.eq_ignore_ascii_case(BLANK) {
+    } else if !text.is_empty() && (is_option || !is_blank(text)) {
         for part in text.split(CHOICE_SEPARATOR).map(str::trim).filter(|part| !part.is_empty()) {
             chosen.push(find(part, number, question)?);
         }
@@ -240,7 +242,7 @@ mod tests {
 
     #[test]
     fn names_that_look_like_something_else_are_never_guessed() {
-        let odd = election(vec![question("Odd", &["2", "1", "a, b; c", "blank"], 0, 1)]);
+        let odd = election(vec![question("Odd", &["2", "1", "a, b; c", "Blank"], 0, 1)]);
         assert!(matches!(parse("1", &odd), Err(ChoicesError::Ambiguous { .. })));
         assert_eq!(parse("#1", &odd), Ok(vec![vec![0]]));
         assert_eq!(parse("3", &odd), Ok(vec![vec![2]]));

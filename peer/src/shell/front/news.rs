@@ -51,16 +51,16 @@ pub(crate) async fn tell(
             }
         };
         let text = style.notice(&notice);
-        match &notice {
+        if matches!(notice, Notice::Node(Event::Registered { .. })) {
             // Once listed, a wrong tracker at the same address is no reason to leave the others.
-            Notice::Node(Event::Registered { .. }) => ending = None,
-            Notice::Node(Event::TrackerRefused { .. }) => {
-                if let Some(ending) = ending.take() {
-                    let message = Style::Human { color: false }.notice(&notice).trim().to_owned();
-                    let _ = ending.send(Ending { message });
-                }
-            }
-            _ => {}
+            ending = None;
+        }
+        if matches!(notice, Notice::Node(Event::TrackerRefused { .. }))
+            && let Some(ending) = ending.take()
+        {
+            let message = Style::Human { color: false }.notice(&notice).trim().to_owned();
+            // The peer may be ending anyway.
+            let _ = ending.send(Ending { message });
         }
         screen.print(text).await;
     }

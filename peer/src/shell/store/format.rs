@@ -1,6 +1,5 @@
 //! The bytes of the log: a head, then records of length, checksum and content.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -118,10 +117,13 @@ pub(super) fn append(record: &Record, bytes: &mut Vec<u8>) {
     bytes[start + 4..content].copy_from_slice(&checksum);
 }
 
-/// Reads a log from its start up to the first damage.
-pub(super) fn scan(file: &File, head: Head) -> io::Result<Result<Scan, HeadError>> {
-    let length = file.metadata()?.len();
-    let mut reader = BufReader::new(file);
+/// Reads a log of `length` bytes from its start up to the first damage.
+pub(super) fn scan(
+    reader: impl Read,
+    length: u64,
+    head: Head,
+) -> io::Result<Result<Scan, HeadError>> {
+    let mut reader = BufReader::new(reader);
     let mut found = [0; HEAD_BYTES];
     let read = read_up_to(&mut reader, &mut found)?;
     let mut scan = Scan { restored: Restored::default(), good_bytes: 0, damage: None };

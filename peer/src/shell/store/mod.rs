@@ -78,7 +78,10 @@ pub(crate) fn open(
         files::write_whole(&path, &head.to_bytes())?;
     }
     let mut file = File::options().read(true).write(true).open(&path).map_err(failed("open"))?;
-    let scan = format::scan(&file, head).map_err(failed("read"))?;
+    let scan = file
+        .metadata()
+        .and_then(|metadata| format::scan(&file, metadata.len(), head))
+        .map_err(failed("read"))?;
     let scan = scan.map_err(|reason| StoreError::Head { path: path.clone(), reason })?;
     let mut length = scan.good_bytes;
     if scan.damage.is_some() {

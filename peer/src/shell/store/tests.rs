@@ -95,13 +95,12 @@ fn a_log_of_another_election_or_a_newer_program_is_refused() {
     assert!(error.to_string().contains("no log of Ostrakon"), "{error}");
 }
 
-/// Opens changed bytes: what is restored must be a prefix of what was written, and the log must go on
-/// working. True if anything was lost.
-fn check_damaged(bytes: &[u8]) -> bool {
-    let directory = tempfile::tempdir().expect("a directory");
-    fs::write(directory.path().join(LOG_FILE), bytes).expect("written");
-    let Ok((log, restored, damage)) = open(directory.path(), &ELECTION) else { return true };
-    let (blocks, transactions, restored_neighbours) = contents(&restored);
+/// Reads changed bytes: what is restored must be a prefix of what was written. True if anything was lost.
+fn loses_something(bytes: &[u8]) -> bool {
+    let head = Head { election: ELECTION };
+    let scan = format::scan(bytes, bytes.len() as u64, head).expect("memory can be read");
+    let Ok(scan) = scan else { return true };
+    let (blocks, transactions, restored_neighbours) = contents(&scan.restored);
     assert!([(*block(1)).clone()].starts_with(&blocks));
     assert!([transaction(1).leaf(), transaction(9).leaf()].starts_with(&transactions));
     let lists = [Vec::new(), neighbours(1), neighbours(2)];
@@ -109,19 +108,10 @@ fn check_damaged(bytes: &[u8]) -> bool {
     // Records stand in the order: transaction, neighbours, block, neighbours, transaction.
     assert!(blocks.is_empty() || newest > 0, "a later record without an earlier one");
     assert!(transactions.len() < 2 || (blocks.len() == 1 && newest == 2));
-    let whole = transactions.len() == 2;
-    if let Some(damage) = &damage {
-        assert!(damage.at + damage.bytes == bytes.len() as u64, "{damage:?}");
+    if let Some(damage) = &scan.damage {
+        assert_eq!((damage.at, damage.at + damage.bytes), (scan.good_bytes, bytes.len() as u64));
     }
-
-    let mut writer = Writer::new(log.file, log.length);
-    writer.take(&PersistBatch { number: 1, records: vec![Record::Block(block(20))] });
-    assert_eq!(writer.write(), StoreReport::Persisted { batch: 1 });
-    let (_, reopened, damage) = open(directory.path(), &ELECTION).expect("the mended log");
-    assert_eq!(damage, None);
-    assert_eq!(reopened.blocks.last(), Some(&*block(20)));
-    assert_eq!(reopened.blocks.len(), blocks.len() + 1);
-    !whole
+    transactions.len() < 2
 }
 
 #[test]
@@ -129,9 +119,9 @@ fn every_truncation_restores_a_prefix() {
     let directory = tempfile::tempdir().expect("a directory");
     let bytes = write_log(directory.path());
     for length in 0..bytes.len() {
-        assert!(check_damaged(&bytes[..length]), "cut at {length}");
+        assert!(loses_something(&bytes[..length]), "cut at {length}");
     }
-    assert!(!check_damaged(&bytes));
+    assert!(!loses_something(&bytes));
 }
 
 #[test]
@@ -140,8 +130,25 @@ fn every_flipped_bit_is_noticed() {
     let mut bytes = write_log(directory.path());
     for bit in 0..bytes.len() * 8 {
         bytes[bit / 8] ^= 1 << (bit % 8);
-        assert!(check_damaged(&bytes), "bit {bit}");
+        assert!(loses_something(&bytes), "bit {bit}");
         bytes[bit / 8] ^= 1 << (bit % 8);
+    }
+}
+
+#[test]
+fn a_damaged_log_is_mended_and_goes_on() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let bytes = write_log(directory.path());
+    for length in (0..bytes.len()).step_by(101) {
+        fs::write(directory.path().join(LOG_FILE), &bytes[..length]).expect("written");
+        let (log, restored, _) = open(directory.path(), &ELECTION).expect("the torn log");
+        let mut writer = Writer::new(log.file, log.length);
+        writer.take(&PersistBatch { number: 1, records: vec![Record::Block(block(20))] });
+        assert_eq!(writer.write(), StoreReport::Persisted { batch: 1 });
+        let (_, reopened, damage) = open(directory.path(), &ELECTION).expect("the mended log");
+        assert_eq!(damage, None, "cut at {length}");
+        assert_eq!(reopened.blocks.last(), Some(&*block(20)));
+        assert_eq!(reopened.blocks.len(), restored.blocks.len() + 1);
     }
 }
 
