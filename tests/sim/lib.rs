@@ -1,0 +1,14 @@
+//! The simulated world: the real tracker and peer cores, in virtual time, on a network that loses, delays,
+//! doubles and damages datagrams, with disks that forget what was not synced and with hosts that lie.
+//!
+//! One world is one thread and one queue of events, ordered by their virtual instant and then by when they
+//! were queued; all chance comes from one seed. So a seed names a run for ever: a failure prints it. Nothing
+//! here may read a clock (but for the one base instant in [`clock`]), a socket or a hash map.
+
+pub mod clock;
+pub mod disk;
+pub mod faults;
+pub mod meter;
+pub mod network;
+pub mod random;
+pub mod trace;
