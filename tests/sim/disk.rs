@@ -115,6 +115,11 @@ impl Disk {
         self.busy_until = at;
     }
 
+    /// Waits for all that was written, as a program does that ends by itself.
+    pub fn flush(&mut self) {
+        self.durable.extend(self.pending.drain(..).flat_map(|pending| pending.batch.records));
+    }
+
     /// What a node finds at its start: all records, in any order, but the newest list of neighbours alone.
     pub fn restored(&mut self) -> Restored {
         let mut restored = Restored::default();

@@ -5,10 +5,22 @@
 //! were queued; all chance comes from one seed. So a seed names a run for ever: a failure prints it. Nothing
 //! here may read a clock (but for the one base instant in [`clock`]), a socket or a hash map.
 
+pub mod adversary;
 pub mod clock;
 pub mod disk;
+mod effects;
 pub mod faults;
+pub mod forge;
+pub mod host;
+mod invariants;
 pub mod meter;
 pub mod network;
+pub mod queue;
 pub mod random;
+pub mod reference;
+pub mod report;
+pub mod scenario;
 pub mod trace;
+pub mod verdicts;
+pub mod voters;
+pub mod world;

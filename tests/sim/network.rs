@@ -84,12 +84,7 @@ impl Network {
         [Some(self.carry(parcel, &quality, at)), copy]
     }
 
-    fn carry(
-        &mut self,
-        mut parcel: Parcel,
-        quality: &Quality,
-        at: Duration,
-    ) -> (Duration, Parcel) {
+    fn carry(&mut self, mut parcel: Parcel, quality: &Quality, at: Duration) -> (Duration, Parcel) {
         if self.chance(quality.corruption) {
             self.traffic.corrupted += 1;
             parcel.is_genuine = false;

@@ -1,0 +1,37 @@
+//! Hosts that wish no good: strangers, who only ever speak in others' names, and liars, who take part.
+
+mod liar;
+mod stranger;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use protocol::block::Header;
+use protocol::election::Election;
+use protocol::units::UnixMillis;
+
+pub use liar::{Liar, LiarPlan, Trick};
+pub use stranger::{Stranger, StrangerPlan, forgeries};
+
+use crate::network::Parcel;
+
+/// What adversaries see: more than any real one could.
+#[derive(Debug)]
+pub struct View<'a> {
+    pub election: &'a Election,
+    /// Honest peers that are up.
+    pub peers: &'a [SocketAddr],
+    pub tracker: SocketAddr,
+    /// Some of the newest real datagrams.
+    pub captured: &'a VecDeque<Parcel>,
+    /// The tip of some honest peer.
+    pub tip: Header,
+    pub at: Duration,
+    pub unix: UnixMillis,
+}
+
+/// A datagram by an adversary, whatever source it bears.
+fn forged(from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) -> Parcel {
+    Parcel { from, to, bytes, is_genuine: false }
+}

@@ -1,0 +1,265 @@
+//! Does what cores ask for: sends, writes, checks, mines; and what the scenario and the voters do.
+
+use std::time::Duration;
+
+use peer::node::{Command, JoinOutput, Output};
+use protocol::election::Election;
+use tracker::registry::Output as TrackerOutput;
+
+use crate::disk::Written;
+use crate::host::{Program, Submitter};
+use crate::network::Parcel;
+use crate::queue::{Event, HostIndex};
+use crate::random;
+use crate::scenario::Action;
+use crate::voters::{Character, Paper};
+use crate::world::World;
+
+/// What checking one signature takes on one core.
+const CHECK: Duration = Duration::from_micros(60);
+/// How long a voter who goes to several peers waits for its registration to spread.
+const SPREADING: Duration = Duration::from_secs(3);
+
+impl World {
+    pub(crate) fn drain_tracker(&mut self) {
+        let address = self.tracker.address;
+        loop {
+            let Some(registry) = &mut self.tracker.registry else { return };
+            match registry.poll_output() {
+                None => break,
+                Some(TrackerOutput::Transmit { to, bytes }) => {
+                    self.transmit(address, to, bytes, false);
+                }
+                Some(TrackerOutput::Event(_)) => {}
+            }
+        }
+        let due = self.tracker.registry.as_ref().and_then(|registry| registry.poll_timeout());
+        if let Some(at) = Self::arm(due, &mut self.tracker.timer_at, self.clock, self.at) {
+            self.queue.push(at, Event::TrackerTimer { life: self.tracker.life });
+        }
+    }
+
+    pub(crate) fn drain_node(&mut self, host: HostIndex) {
+        while let Some(node) = self.peers[host].node_mut() {
+            let Some(output) = node.poll_output() else { break };
+            self.perform(host, output);
+        }
+        self.check_tip(host);
+        let peer = &mut self.peers[host];
+        let due = peer.node().and_then(|node| node.poll_timeout());
+        if let Some(at) = Self::arm(due, &mut peer.timer_at, self.clock, self.at) {
+            self.queue.push(at, Event::PeerTimer { host, life: peer.life });
+        }
+    }
+
+    pub(crate) fn drain_joining(&mut self, host: HostIndex) {
+        let address = self.peers[host].address;
+        while let Program::Joining(joining) = &mut self.peers[host].program {
+            match joining.poll_output() {
+                None => break,
+                Some(JoinOutput::Transmit { to, bytes }) => {
+                    self.transmit(address, to, bytes, true);
+                }
+                Some(JoinOutput::TrackerSilent { .. }) => {}
+                Some(JoinOutput::Refused { error }) => {
+                    return self.violate(format!("peer {host} could not join: {error}"));
+                }
+                Some(JoinOutput::Joined { election }) => return self.joined(host, &election),
+            }
+        }
+        let peer = &mut self.peers[host];
+        let Program::Joining(joining) = &peer.program else { return };
+        let due = joining.poll_timeout();
+        if let Some(at) = Self::arm(due, &mut peer.timer_at, self.clock, self.at) {
+            self.queue.push(at, Event::PeerTimer { host, life: peer.life });
+        }
+    }
+
+    fn joined(&mut self, host: HostIndex, election: &Election) {
+        if *election != *self.scenario.election {
+            return self.violate(format!("peer {host} joined another election"));
+        }
+        self.note(host, "joined".to_owned());
+        self.peers[host].timer_at = None;
+        self.peers[host].life += 1;
+        self.start_node(host);
+    }
+
+    fn transmit(
+        &mut self,
+        from: std::net::SocketAddr,
+        to: std::net::SocketAddr,
+        bytes: Vec<u8>,
+        is_named: bool,
+    ) {
+        if bytes.len() > protocol::datagram::DATAGRAM_BYTES_MAX {
+            return self.violate(format!("{from} sends a datagram of {} bytes", bytes.len()));
+        }
+        if !is_named && let Err(fault) = self.meter.sent(from, to, &bytes, self.at) {
+            return self.violate(fault);
+        }
+        self.send(from, Parcel { from, to, bytes, is_genuine: true });
+    }
+
+    fn perform(&mut self, host: HostIndex, output: Output) {
+        let life = self.peers[host].life;
+        match output {
+            Output::Transmit { to, bytes } => {
+                let peer = &self.peers[host];
+                let is_named = peer.named_addresses(&self.scenario).contains(&to);
+                self.transmit(peer.address, to, bytes, is_named);
+            }
+            Output::Persist(batch) => {
+                let number = batch.number;
+                match self.peers[host].disk.write(batch, self.at) {
+                    Written::DurableAt(at) => {
+                        self.queue.push(at, Event::DiskSynced { host, life });
+                    }
+                    Written::FullAt(at) => {
+                        self.queue.push(at, Event::DiskFull { host, life, batch: number });
+                    }
+                }
+            }
+            Output::Verify(job) => {
+                let verdicts: Vec<_> =
+                    job.transactions.iter().map(|each| self.verdicts.of(each)).collect();
+                let least = CHECK * u32::try_from(verdicts.len()).expect("a job is small");
+                let at = self.at + random::between(&mut self.rng, least, least * 4 + CHECK);
+                self.queue.push(at, Event::Verified { host, life, job: job.number, verdicts });
+            }
+            Output::Mine(job) => {
+                let Some(mean) = self.peers[host].plan.block_time else {
+                    return self.violate(format!("peer {host} does not mine, yet asks for it"));
+                };
+                self.peers[host].mining = Some(job.number);
+                let at = self.at + random::exponential(&mut self.rng, mean);
+                self.queue.push(at, Event::Found { host, life, job });
+            }
+            Output::StopMining => self.peers[host].mining = None,
+            Output::Submitted { ticket, outcome } => {
+                self.note(host, format!("submitted {ticket:?}: {outcome:?}"));
+                match self.peers[host].tickets.remove(&ticket) {
+                    Some(Submitter::Voter { voter, paper }) => {
+                        self.answered(voter, paper, host, &outcome);
+                    }
+                    Some(Submitter::Test(number)) => {
+                        self.outcomes.insert(number, outcome);
+                    }
+                    None => self.violate(format!("peer {host} answers an unknown {ticket:?}")),
+                }
+            }
+            Output::Event(event) => {
+                self.check_event(host, &event);
+                if self.keeps_news {
+                    self.news.push((self.at, host, event));
+                }
+            }
+            Output::Left => {
+                self.note(host, "left".to_owned());
+                let peer = &mut self.peers[host];
+                peer.disk.flush();
+                peer.power_off(self.at);
+            }
+        }
+    }
+
+    pub(crate) fn act(&mut self, action: &Action) {
+        match *action {
+            Action::Start(host) => {
+                self.note(host, "starts".to_owned());
+                self.start_peer(host);
+            }
+            Action::Crash(host) => self.crash(host),
+            Action::Leave(host) => {
+                self.note(host, "leaves".to_owned());
+                self.peers[host].left_at = Some(self.at);
+                self.with_node(host, |node, now| node.handle_command(Command::Leave, now));
+            }
+            Action::CrashAfterAcknowledging(host, pause) => {
+                self.peers[host].crash_after_acknowledging = Some(pause);
+            }
+            Action::Mine(host) => {
+                self.note(host, "mines".to_owned());
+                self.with_node(host, |node, now| node.handle_command(Command::Mine, now));
+            }
+            Action::FillDisk(host) => self.peers[host].disk.fill(),
+            Action::FreeDisk(host) => {
+                let at = self.peers[host].disk.free(self.at);
+                let life = self.peers[host].life;
+                self.queue.push(at, Event::DiskSynced { host, life });
+            }
+            Action::StopTracker => {
+                self.tracker.registry = None;
+                self.tracker.life += 1;
+                self.tracker.timer_at = None;
+            }
+            Action::StartTracker if self.tracker.registry.is_none() => self.start_tracker(),
+            Action::StartTracker => {}
+        }
+    }
+
+    pub(crate) fn crash(&mut self, host: HostIndex) {
+        if !self.peers[host].is_up() {
+            return;
+        }
+        self.note(host, "crashes".to_owned());
+        self.statistics.crashes += 1;
+        let peer = &mut self.peers[host];
+        peer.disk.crash(self.at);
+        peer.power_off(self.at);
+    }
+
+    pub(crate) fn voter_step(&mut self, voter: usize, turn: u32) {
+        if self.voters[voter].turn != turn {
+            return;
+        }
+        let now = self.clock.now(self.at, 0).unix;
+        let election = std::sync::Arc::clone(&self.scenario.election);
+        let step = self.voters[voter].step(&election, now);
+        if let Some(pause) = step.again_after {
+            self.voter_acts_after(voter, pause);
+        }
+        for (host, paper, transaction) in step.submissions {
+            let submitter = Submitter::Voter { voter, paper };
+            if let Some(Err(error)) = self.submit(host, transaction, submitter) {
+                self.answered(voter, paper, host, &Err(error));
+            }
+        }
+    }
+
+    fn voter_acts_after(&mut self, voter: usize, pause: Duration) {
+        self.voters[voter].turn += 1;
+        let turn = self.voters[voter].turn;
+        self.queue.push(self.at + pause, Event::VoterStep { voter, turn });
+    }
+
+    fn answered(
+        &mut self,
+        voter: usize,
+        paper: Paper,
+        host: HostIndex,
+        outcome: &Result<protocol::units::TransactionId, peer::node::CommandError>,
+    ) {
+        match self.voters[voter].hear(paper, outcome, host, self.at) {
+            Err(fault) => return self.violate(fault),
+            Ok(true) => {
+                let pause = match self.voters[voter].plan.character {
+                    Character::Everywhere | Character::Double | Character::TwoStamps => SPREADING,
+                    Character::Single | Character::Bad(_) => {
+                        let most = Duration::from_millis(500);
+                        random::between(&mut self.rng, Duration::from_millis(5), most)
+                    }
+                };
+                self.voter_acts_after(voter, pause);
+            }
+            Ok(false) => {}
+        }
+        if matches!((paper, outcome), (Paper::Vote(_), Ok(_))) {
+            self.statistics.acknowledged += 1;
+            if let Some(pause) = self.peers[host].crash_after_acknowledging.take() {
+                self.queue.push(self.at, Event::Action(Action::Crash(host)));
+                self.queue.push(self.at + pause, Event::Action(Action::Start(host)));
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Machines that peers and the tracker run on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use peer::chain::Candidate;
+use peer::node::{Joining, Node, NodeConfig, Ticket};
+use peer::rules::Rules;
+use tracker::registry::Registry;
+
+use crate::disk::Disk;
+use crate::queue::HostIndex;
+use crate::random;
+use crate::scenario::{PeerPlan, Scenario};
+use crate::voters::Paper;
+
+/// What runs on a peer's machine.
+#[derive(Debug)]
+pub enum Program {
+    Down,
+    /// Learns the election from the tracker.
+    Joining(Box<Joining>),
+    Node(Box<Node>),
+}
+
+/// Who handed in what a ticket stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submitter {
+    Voter {
+        voter: usize,
+        paper: Paper,
+    },
+    /// The test itself, under a number of its own.
+    Test(u64),
+}
+
+#[derive(Debug)]
+pub struct PeerHost {
+    pub address: SocketAddr,
+    pub plan: PeerPlan,
+    pub program: Program,
+    /// Counts starts: what belongs to an earlier one is out of date.
+    pub life: u32,
+    pub disk: Disk,
+    pub timer_at: Option<Duration>,
+    pub mining: Option<u64>,
+    pub tickets: BTreeMap<Ticket, Submitter>,
+    /// The tip as it was looked at last.
+    pub tip: Option<Candidate>,
+    pub up_since: Duration,
+    pub down_since: Duration,
+    pub left_at: Option<Duration>,
+    pub crash_after_acknowledging: Option<Duration>,
+    /// Time-outs handled at one instant: a node that asks for the same instant over and over hangs.
+    pub timeouts_now: (Duration, u32),
+}
+
+#[derive(Debug)]
+pub struct TrackerHost {
+    pub address: SocketAddr,
+    pub registry: Option<Registry>,
+    pub life: u32,
+    pub timer_at: Option<Duration>,
+    pub up_since: Duration,
+}
+
+/// Who is at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party {
+    Tracker,
+    Peer(HostIndex),
+    Liar(usize),
+    Stranger(usize),
+}
+
+impl PeerHost {
+    #[must_use]
+    pub fn new(scenario: &Scenario, index: HostIndex, seed: u64) -> Self {
+        let plan = scenario.peers[index].clone();
+        let rng = random::stream(seed, &format!("disk {index}"));
+        Self {
+            address: scenario.peer_address(index),
+            disk: Disk::with(plan.records.clone(), rng),
+            plan,
+            program: Program::Down,
+            life: 0,
+            timer_at: None,
+            mining: None,
+            tickets: BTreeMap::new(),
+            tip: None,
+            up_since: Duration::ZERO,
+            down_since: Duration::ZERO,
+            left_at: None,
+            crash_after_acknowledging: None,
+            timeouts_now: (Duration::ZERO, 0),
+        }
+    }
+
+    #[must_use]
+    pub fn config(&self, scenario: &Scenario, rules: Rules) -> NodeConfig {
+        let neighbours = self.plan.neighbours.iter().map(|&host| scenario.peer_address(host));
+        NodeConfig {
+            tracker: self.plan.uses_tracker.then(|| scenario.tracker_address()),
+            neighbours: neighbours.collect(),
+            mining: self.plan.block_time.is_some(),
+            rules,
+        }
+    }
+
+    #[must_use]
+    pub fn node(&self) -> Option<&Node> {
+        match &self.program {
+            Program::Node(node) => Some(node),
+            Program::Down | Program::Joining(_) => None,
+        }
+    }
+
+    pub fn node_mut(&mut self) -> Option<&mut Node> {
+        match &mut self.program {
+            Program::Node(node) => Some(node),
+            Program::Down | Program::Joining(_) => None,
+        }
+    }
+
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        !matches!(self.program, Program::Down)
+    }
+
+    /// Forgets what a running program had; the disk stays.
+    pub fn power_off(&mut self, at: Duration) {
+        self.program = Program::Down;
+        self.life += 1;
+        self.timer_at = None;
+        self.mining = None;
+        self.tickets.clear();
+        self.tip = None;
+        self.down_since = at;
+    }
+
+    /// Addresses that it may write to unasked, since its user named them.
+    #[must_use]
+    pub fn named_addresses(&self, scenario: &Scenario) -> BTreeSet<SocketAddr> {
+        let neighbours = self.plan.neighbours.iter().map(|&host| scenario.peer_address(host));
+        neighbours.chain([scenario.tracker_address()]).collect()
+    }
+}

@@ -1,0 +1,309 @@
+//! What must hold, looked at whenever it may have changed and once a second besides.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use peer::node::{Answer, Command, Event, LeaveReason, Status};
+use peer::pool::POOL_BYTES_MAX;
+use protocol::units::TransactionId;
+
+use crate::host::{Party, Program};
+use crate::queue::HostIndex;
+use crate::report::{Report, Verdict};
+use crate::scenario::{Demands, Scenario};
+use crate::world::World;
+
+/// Most neighbours of a peer.
+const NEIGHBOURS_MAX: usize = 64;
+/// Least bytes of a transaction in the pool.
+const TRANSACTION_BYTES_MIN: usize = 100;
+/// A host that is gone for so long is nobody's neighbour any more, and one that is up for so long is
+/// everybody's: three heartbeats, a registration and an update of the tracker's list, with room.
+const SETTLING: Duration = Duration::from_secs(12);
+/// In larger worlds nobody has to know everybody.
+const MESH_MAX: usize = 40;
+
+impl World {
+    /// Runs a scenario to its end and looks at what came of it.
+    #[must_use]
+    pub fn run(scenario: Scenario, seed: u64) -> Report {
+        let ends_at = scenario.ends_at;
+        let mut world = Self::new(scenario, seed);
+        world.run_until(ends_at);
+        world.finish()
+    }
+
+    /// Looks at what has to hold at the end.
+    #[must_use]
+    pub fn finish(mut self) -> Report {
+        if self.violation.is_none() {
+            self.check_end();
+        }
+        let partitions = self.scenario.faults.partitions.iter();
+        self.statistics.partitions =
+            partitions.filter(|partition| partition.window.from < self.at).count() as u64;
+        let (found, expected) = (self.found(), self.scenario.demands);
+        let verdict = match self.violation.take() {
+            Some(violation) => Verdict::Violation(violation),
+            None if !meets(found, expected) => Verdict::Idle { found, expected },
+            None => Verdict::Pass,
+        };
+        let excerpt = match &verdict {
+            Verdict::Violation(_) => self.trace.excerpt(),
+            Verdict::Pass | Verdict::Idle { .. } => String::new(),
+        };
+        Report {
+            name: self.scenario.name,
+            seed: self.seed,
+            verdict,
+            trace_hash: self.trace.hash(),
+            events: self.trace.events(),
+            statistics: self.statistics,
+            traffic: self.network.traffic(),
+            excerpt,
+        }
+    }
+
+    fn found(&self) -> Demands {
+        Demands {
+            partitions: self.statistics.partitions,
+            crashes: self.statistics.crashes,
+            reorganisations: self.statistics.reorganisations,
+            votes: self.statistics.votes,
+        }
+    }
+
+    /// A peer's tip may have moved: its chain has to be one that the reference accepts and counts the same.
+    pub(crate) fn check_tip(&mut self, host: HostIndex) {
+        let Some(node) = self.peers[host].node() else { return };
+        let chain = node.chain();
+        let tip = chain.tip();
+        let earlier = self.peers[host].tip;
+        if earlier == Some(tip) {
+            return;
+        }
+        let fault = match self.reference.count(chain, tip.hash, &mut self.verdicts) {
+            Err(fault) => Some(fault),
+            Ok(count) if count.work != tip.work.0 => {
+                Some(format!("it says that its work is {}, not {}", tip.work, count.work))
+            }
+            Ok(count) if !count.agrees_with(chain.tally()) => {
+                Some(format!("its tally is {:?}, the chain's is {count:?}", chain.tally()))
+            }
+            Ok(count) if count.registrations.len() != chain.registered_voters() => {
+                let found = chain.registered_voters();
+                Some(format!("it counts {found} voters, not {}", count.registrations.len()))
+            }
+            Ok(_) if earlier.is_some_and(|earlier| earlier.work > tip.work) => {
+                Some(format!("its work fell from {earlier:?} to {tip:?}"))
+            }
+            Ok(_) => None,
+        };
+        let is_reorganisation =
+            earlier.is_some_and(|earlier| !chain.is_on_best_chain(&earlier.hash));
+        let (height, hash) = (chain.tip_header().height, tip.hash);
+        self.statistics.reorganisations += u64::from(is_reorganisation);
+        self.statistics.blocks = self.statistics.blocks.max(height.0);
+        self.peers[host].tip = Some(tip);
+        self.note(host, format!("tip {height} {hash}"));
+        if let Some(fault) = fault {
+            self.violate(format!("peer {host} at height {height}: {fault}"));
+        }
+    }
+
+    pub(crate) fn check_event(&mut self, host: HostIndex, event: &Event) {
+        self.note(host, format!("{event:?}"));
+        match event {
+            Event::NeighbourLeft { address, reason } => {
+                self.check_leave(host, *address, *reason);
+            }
+            Event::InvalidBlock { reason, .. } if self.liars.is_empty() => {
+                self.violate(format!("peer {host} found an honest block invalid: {reason}"));
+            }
+            Event::TrackerRefused { .. } => {
+                self.violate(format!("peer {host} refused the tracker of its election"));
+            }
+            _ => {}
+        }
+    }
+
+    fn check_leave(&mut self, host: HostIndex, address: SocketAddr, reason: LeaveReason) {
+        let Some(Party::Peer(other)) = self.parties.get(&address).copied() else { return };
+        let peer = &self.peers[other];
+        let calm_from = self.scenario.faults.calm_from;
+        let is_there = peer.is_up() && self.at > peer.up_since + SETTLING;
+        let fault = match reason {
+            LeaveReason::Left if peer.left_at.is_none() && is_there => "which never left",
+            LeaveReason::Banned(_) => "which is honest",
+            LeaveReason::Missed(3) if is_there && self.at > calm_from.saturating_add(SETTLING) => {
+                "which is there"
+            }
+            LeaveReason::Missed(3) | LeaveReason::Left => return,
+            LeaveReason::Missed(_) => "too early or too late",
+        };
+        self.violate(format!("peer {host} dropped peer {other}, {fault}: {reason:?}"));
+    }
+
+    /// What a peer acknowledged it still knows, on its best chain or in its pool.
+    pub(crate) fn check_acknowledged_at(&mut self, host: HostIndex) {
+        let expected: Vec<_> = self
+            .voters
+            .iter()
+            .filter(|voter| voter.signed_one_vote())
+            .filter_map(|voter| {
+                let here = voter.acknowledgements.iter().find(|known| known.host == host)?;
+                Some((voter.id, here.vote))
+            })
+            .collect();
+        for (voter, vote) in expected {
+            let Some(Ok(Answer::Voter(view))) = self.ask(host, Command::Voter(voter)) else {
+                continue;
+            };
+            let known = view.vote.map(|vote| vote.transaction);
+            if known != Some(vote) {
+                return self.violate(format!(
+                    "peer {host} acknowledged vote {vote} of {voter} and now knows {known:?}"
+                ));
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        host: HostIndex,
+        command: Command,
+    ) -> Option<Result<Answer, peer::node::CommandError>> {
+        let now = self.peer_now(host);
+        self.peers[host].node_mut().map(|node| node.handle_command(command, now))
+    }
+
+    /// A peer's status, if it is up.
+    pub fn status(&mut self, host: HostIndex) -> Option<Status> {
+        match self.ask(host, Command::Status)? {
+            Ok(Answer::Status(status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Addresses of a peer's neighbours.
+    pub fn neighbours(&mut self, host: HostIndex) -> BTreeSet<SocketAddr> {
+        match self.ask(host, Command::Peers) {
+            Some(Ok(Answer::Peers(views))) => views.iter().map(|view| view.address).collect(),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn sweep(&mut self) {
+        for host in 0..self.peers.len() {
+            self.check_acknowledged_at(host);
+            let Some(status) = self.status(host) else { continue };
+            if status.neighbours > NEIGHBOURS_MAX {
+                self.violate(format!("peer {host} has {} neighbours", status.neighbours));
+            }
+            if status.pool + status.held > POOL_BYTES_MAX / TRANSACTION_BYTES_MIN {
+                self.violate(format!("peer {host} holds {} in its pool", status.pool));
+            }
+        }
+        if self.disagreement().is_some() {
+            self.statistics.agreed_at = self.at;
+        }
+    }
+
+    /// Two peers that are up and do not agree, or one whose pool waits, in words.
+    pub fn disagreement(&mut self) -> Option<String> {
+        let mut first: Option<(HostIndex, peer::node::Tip)> = None;
+        for host in 0..self.peers.len() {
+            if let Program::Joining(_) = &self.peers[host].program {
+                return Some(format!("peer {host} still joins"));
+            }
+            let Some(status) = self.status(host) else { continue };
+            if status.pool > 0 {
+                return Some(format!("the pool of peer {host} holds {}", status.pool));
+            }
+            match first {
+                Some((other, tip)) if tip != status.tip => {
+                    let found = status.tip;
+                    return Some(format!("peer {other} is at {tip:?}, peer {host} at {found:?}"));
+                }
+                _ => first = Some((host, status.tip)),
+            }
+        }
+        None
+    }
+
+    fn check_end(&mut self) {
+        if let Some(fault) = self.disagreement() {
+            return self.violate(format!("at the end {fault}"));
+        }
+        let mut acknowledged: Vec<(protocol::units::VoterId, TransactionId)> = Vec::new();
+        for voter in self.voters.iter().filter(|voter| voter.signed_one_vote()) {
+            acknowledged.extend(voter.acknowledgements.iter().map(|known| (voter.id, known.vote)));
+        }
+        if let Some(node) = self.peers.iter().find_map(|peer| peer.node()) {
+            let chain = node.chain();
+            let count = self.reference.count(chain, chain.tip().hash, &mut self.verdicts);
+            let Ok(count) = count else { return };
+            self.statistics.votes = count.votes.len() as u64;
+            let lost = acknowledged.iter().find(|(voter, vote)| count.votes.get(voter) != Some(vote));
+            if let Some((voter, vote)) = lost {
+                return self.violate(format!(
+                    "the acknowledged vote {vote} of {voter} is not on the best chain at the end"
+                ));
+            }
+        }
+        self.check_neighbours_at_end();
+        self.check_tracker_at_end();
+    }
+
+    fn check_neighbours_at_end(&mut self) {
+        let up: Vec<HostIndex> =
+            (0..self.peers.len()).filter(|&host| self.settled(host) == Some(true)).collect();
+        let gone: Vec<HostIndex> =
+            (0..self.peers.len()).filter(|&host| self.settled(host) == Some(false)).collect();
+        for &host in &up {
+            let neighbours = self.neighbours(host);
+            for &other in &gone {
+                if neighbours.contains(&self.peers[other].address) {
+                    self.violate(format!("peer {host} still has peer {other}, which is gone"));
+                }
+            }
+            let lacks = |other: &&HostIndex| {
+                **other != host && !neighbours.contains(&self.peers[**other].address)
+            };
+            if up.len() <= MESH_MAX && let Some(other) = up.iter().find(lacks) {
+                self.violate(format!("peer {host} does not have peer {other} as neighbour"));
+            }
+        }
+    }
+
+    fn check_tracker_at_end(&mut self) {
+        let Some(registry) = &self.tracker.registry else { return };
+        if self.at < self.tracker.up_since + SETTLING {
+            return;
+        }
+        let wrong = (0..self.peers.len())
+            .filter(|&host| self.peers[host].plan.uses_tracker)
+            .find(|&host| {
+                let listed = registry.is_listed(self.peers[host].address);
+                self.settled(host).is_some_and(|is_up| is_up != listed)
+            });
+        if let Some(host) = wrong {
+            self.violate(format!("the tracker is wrong about whether peer {host} is there"));
+        }
+    }
+
+    /// Whether a host is up, if it has been so or not for long enough for all to know.
+    fn settled(&self, host: HostIndex) -> Option<bool> {
+        let peer = &self.peers[host];
+        let since = if peer.is_up() { peer.up_since } else { peer.down_since };
+        (self.at >= since + SETTLING).then(|| peer.is_up())
+    }
+}
+
+fn meets(found: Demands, expected: Demands) -> bool {
+    found.partitions >= expected.partitions
+        && found.crashes >= expected.crashes
+        && found.reorganisations >= expected.reorganisations
+        && found.votes >= expected.votes
+}

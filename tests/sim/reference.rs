@@ -1,0 +1,204 @@
+//! A second, naive count of a chain, that shares no rule with the peer's: what every peer's tally and every
+//! peer's best chain are compared with.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use peer::chain::{Chain, Tally};
+use protocol::block::{Block, Header};
+use protocol::election::Election;
+use protocol::proof_of_work;
+use protocol::transaction::{Admission, HashedTransaction, Transaction};
+use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId, sha256};
+
+use crate::verdicts::Verdicts;
+
+/// What a chain says, from its genesis to one block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    pub height: u64,
+    pub work: u128,
+    pub registrations: BTreeMap<VoterId, TransactionId>,
+    pub votes: BTreeMap<VoterId, TransactionId>,
+    /// Question by question, the votes per option, and the blank ones.
+    pub options: Vec<Vec<u64>>,
+    pub blank: Vec<u64>,
+}
+
+/// Counts by the block that they reach to: each block is looked at once per world.
+#[derive(Debug)]
+pub struct Reference {
+    election: Arc<Election>,
+    id: ElectionId,
+    counts: BTreeMap<BlockHash, Rc<Count>>,
+}
+
+impl Reference {
+    #[must_use]
+    pub fn new(election: Arc<Election>) -> Self {
+        let options = election.questions.iter().map(|question| vec![0; question.options.len()]);
+        let empty = Count {
+            height: 0,
+            work: 0,
+            registrations: BTreeMap::new(),
+            votes: BTreeMap::new(),
+            options: options.collect(),
+            blank: vec![0; election.questions.len()],
+        };
+        let genesis = Header::genesis(&election).hash();
+        let counts = BTreeMap::from([(genesis, Rc::new(empty))]);
+        Self { id: election.election_id(), election, counts }
+    }
+
+    /// The count of the chain that ends in `tip`, whose blocks are read from a peer.
+    ///
+    /// # Errors
+    /// The first rule that a block on the way breaks.
+    pub fn count(
+        &mut self,
+        chain: &Chain,
+        tip: BlockHash,
+        verdicts: &mut Verdicts,
+    ) -> Result<Rc<Count>, String> {
+        let mut above = Vec::new();
+        let mut hash = tip;
+        while !self.counts.contains_key(&hash) {
+            let block = chain.block(&hash).ok_or(format!("the best chain lacks block {hash}"))?;
+            above.push(Arc::clone(block));
+            hash = block.header.previous;
+        }
+        let mut count = Rc::clone(&self.counts[&hash]);
+        let mut parent = hash;
+        for block in above.iter().rev() {
+            let parent_time = self.time(chain, parent);
+            let mut next = (*count).clone();
+            self.add(&mut next, block, parent_time, verdicts)
+                .map_err(|fault| format!("block {} breaks a rule: {fault}", block.header.hash()))?;
+            count = Rc::new(next);
+            parent = block.header.hash();
+            self.counts.insert(parent, Rc::clone(&count));
+        }
+        Ok(count)
+    }
+
+    fn time(&self, chain: &Chain, hash: BlockHash) -> u64 {
+        chain.header(&hash).map_or(self.election.created.0, |header| header.time.0)
+    }
+
+    fn add(
+        &self,
+        count: &mut Count,
+        block: &Block,
+        parent_time: u64,
+        verdicts: &mut Verdicts,
+    ) -> Result<(), String> {
+        let header = &block.header;
+        count.height += 1;
+        count.work += 1 << self.election.difficulty_bits;
+        let head =
+            header.hash().0[..8].iter().fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
+        let checks = [
+            (header.height.0 == count.height, "its height is not one above its parent's"),
+            (header.difficulty.attempts() == 1 << self.election.difficulty_bits, "its difficulty"),
+            (head <= u64::MAX >> self.election.difficulty_bits, "no proof of work"),
+            (header.time.0 > parent_time, "its time is not above its parent's"),
+            (naive_root(&block.transactions) == header.merkle_root.0, "another merkle root"),
+            (
+                block.body_bytes().len() <= self.election.block_bytes_max as usize,
+                "its body is too large",
+            ),
+        ];
+        if let Some((_, fault)) = checks.iter().find(|(holds, _)| !holds) {
+            return Err((*fault).to_owned());
+        }
+        block.transactions.iter().try_for_each(|each| self.add_transaction(count, each, verdicts))
+    }
+
+    fn add_transaction(
+        &self,
+        count: &mut Count,
+        transaction: &HashedTransaction,
+        verdicts: &mut Verdicts,
+    ) -> Result<(), String> {
+        let voter = transaction.voter();
+        verdicts.of(transaction).map_err(|error| format!("a signature: {error}"))?;
+        match transaction.transaction() {
+            Transaction::Registration {
+                voter_key, admission: Admission::Open { stamp }, ..
+            } => {
+                let hash = proof_of_work::stamp_hash(&self.id, &voter_key.0, *stamp);
+                if !proof_of_work::is_met(&hash, self.election.registration_difficulty()) {
+                    return Err("a stamp without work".to_owned());
+                }
+                match count.registrations.insert(voter, transaction.id()) {
+                    None => Ok(()),
+                    Some(_) => Err("a voter is registered twice".to_owned()),
+                }
+            }
+            Transaction::Vote { vote, .. } => {
+                if !count.registrations.contains_key(&voter) {
+                    return Err("a vote without registration".to_owned());
+                }
+                if count.votes.insert(voter, transaction.id()).is_some() {
+                    return Err("a voter voted twice".to_owned());
+                }
+                self.election.check_choices(&vote.choices).map_err(|error| error.to_string())?;
+                for (question, chosen) in vote.choices.iter().enumerate() {
+                    count.blank[question] += u64::from(chosen.is_empty());
+                    for option in chosen {
+                        count.options[question][usize::from(*option)] += 1;
+                    }
+                }
+                Ok(())
+            }
+            Transaction::Registration { admission: Admission::Signed { .. }, .. }
+            | Transaction::Withdrawal { .. } => Err("an admission by nobody".to_owned()),
+        }
+    }
+}
+
+impl Count {
+    /// Whether a peer counts the same.
+    #[must_use]
+    pub fn agrees_with(&self, tally: &Tally) -> bool {
+        tally.votes == self.votes.len() as u64
+            && tally.options == self.options
+            && tally.blank == self.blank
+    }
+}
+
+/// The merkle root by its definition: split at the largest power of two below the number of leaves.
+fn naive_root(transactions: &[Arc<HashedTransaction>]) -> [u8; 32] {
+    match transactions {
+        [] => [0; 32],
+        [one] => {
+            let bytes = protocol::codec::encode(one.transaction());
+            sha256(&[&[0], &bytes])
+        }
+        many => {
+            let (left, right) = many.split_at(many.len().next_power_of_two() / 2);
+            sha256(&[&[1], &naive_root(left), &naive_root(right)])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forge;
+
+    #[test]
+    fn the_naive_root_is_the_root() {
+        let election = forge::election(1, 2);
+        let id = election.election_id();
+        let transactions: Vec<_> = (0..9u8)
+            .map(|number| forge::registration(&election, &forge::key(1, "test", number.into())))
+            .map(|transaction| Arc::new(HashedTransaction::new(transaction, &id)))
+            .collect();
+        for count in 0..transactions.len() {
+            let some = &transactions[..count];
+            assert_eq!(naive_root(some), protocol::block::merkle_root(some).0, "{count}");
+        }
+    }
+}

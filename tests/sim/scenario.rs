@@ -1,0 +1,152 @@
+//! What a world is made of and what is done to it, written down before it starts.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use peer::node::Record;
+use peer::rules::Rules;
+use protocol::election::Election;
+
+use crate::adversary::{LiarPlan, StrangerPlan};
+use crate::faults::{FaultPlan, Quality};
+use crate::forge;
+use crate::queue::HostIndex;
+use crate::voters::VoterPlan;
+
+/// Something that happens to hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// The host starts, with what its disk holds.
+    Start(HostIndex),
+    /// It stops at once; what was not durable is lost.
+    Crash(HostIndex),
+    /// It takes leave of the others.
+    Leave(HostIndex),
+    /// It crashes right after it acknowledges a vote, and starts again that much later.
+    CrashAfterAcknowledging(HostIndex, Duration),
+    /// Its user asks for a block.
+    Mine(HostIndex),
+    FillDisk(HostIndex),
+    FreeDisk(HostIndex),
+    StopTracker,
+    /// It starts, knowing nobody.
+    StartTracker,
+}
+
+/// One honest peer.
+#[derive(Debug, Clone)]
+pub struct PeerPlan {
+    pub starts_at: Duration,
+    /// Whether it learns the election from the tracker instead of a file.
+    pub joins: bool,
+    pub uses_tracker: bool,
+    pub neighbours: Vec<HostIndex>,
+    /// How long it takes to find a block, on average; `None` does not mine.
+    pub block_time: Option<Duration>,
+    /// By how much its clock is wrong.
+    pub skew_ms: i64,
+    /// What its disk holds at the start.
+    pub records: Vec<Record>,
+}
+
+impl PeerPlan {
+    #[must_use]
+    pub fn new(starts_at: Duration) -> Self {
+        Self {
+            starts_at,
+            joins: false,
+            uses_tracker: true,
+            neighbours: Vec::new(),
+            block_time: Some(Duration::from_secs(10)),
+            skew_ms: 0,
+            records: Vec::new(),
+        }
+    }
+}
+
+/// What has to have happened in a world, lest it proves nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Demands {
+    pub partitions: u64,
+    pub crashes: u64,
+    pub reorganisations: u64,
+    pub votes: u64,
+}
+
+/// A world before it starts.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub name: &'static str,
+    pub election: Arc<Election>,
+    pub rules: Rules,
+    /// Whether addresses are IPv6.
+    pub is_ipv6: bool,
+    pub peers: Vec<PeerPlan>,
+    pub faults: FaultPlan,
+    pub actions: Vec<(Duration, Action)>,
+    pub voters: Vec<VoterPlan>,
+    pub strangers: Vec<StrangerPlan>,
+    pub liars: Vec<LiarPlan>,
+    /// Nothing new is done from [`FaultPlan::calm_from`] on; by then all have to agree.
+    pub ends_at: Duration,
+    pub demands: Demands,
+}
+
+impl Scenario {
+    /// So many honest peers that start together on a perfect network.
+    #[must_use]
+    pub fn quiet(name: &'static str, seed: u64, peers: usize, ends_at: Duration) -> Self {
+        let start = |number| PeerPlan::new(Duration::from_millis(10 * number as u64));
+        Self {
+            name,
+            election: Arc::new(forge::election(seed, 6)),
+            rules: Rules::ALL,
+            is_ipv6: false,
+            peers: (0..peers).map(start).collect(),
+            faults: FaultPlan::of(Quality::PERFECT),
+            actions: Vec::new(),
+            voters: Vec::new(),
+            strangers: Vec::new(),
+            liars: Vec::new(),
+            ends_at,
+            demands: Demands::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn peer_address(&self, host: HostIndex) -> SocketAddr {
+        address(self.is_ipv6, 0, host)
+    }
+
+    #[must_use]
+    pub fn tracker_address(&self) -> SocketAddr {
+        address(self.is_ipv6, 1, 0)
+    }
+
+    #[must_use]
+    pub fn liar_address(&self, liar: usize) -> SocketAddr {
+        address(self.is_ipv6, 2, liar)
+    }
+
+    #[must_use]
+    pub fn stranger_address(&self, stranger: usize) -> SocketAddr {
+        address(self.is_ipv6, 3, stranger)
+    }
+
+    /// An address where nobody is.
+    #[must_use]
+    pub fn victim_address(&self, victim: usize) -> SocketAddr {
+        address(self.is_ipv6, 4, victim)
+    }
+}
+
+/// The one public address of a host, which it has for ever.
+fn address(is_ipv6: bool, net: u8, number: usize) -> SocketAddr {
+    let [high, low] = u16::try_from(number).expect("a world is small").to_be_bytes();
+    if is_ipv6 {
+        let groups = [0x2001, 0xdb8, net.into(), 0, 0, 0, 0, 1 + u16::from_be_bytes([high, low])];
+        return SocketAddr::from((groups, 6_000));
+    }
+    SocketAddr::from(([10, net, high, low], 6_000))
+}
