@@ -43,7 +43,7 @@ impl World {
         let partitions = self.scenario.faults.partitions.iter();
         self.statistics.partitions =
             partitions.filter(|partition| partition.window.from < self.at).count() as u64;
-        let (found, expected) = (self.found(), self.scenario.demands);
+        let (found, expected) = (self.happened(), self.scenario.demands);
         let verdict = match self.violation.take() {
             Some(violation) => Verdict::Violation(violation),
             None if !meets(found, expected) => Verdict::Idle { found, expected },
@@ -65,7 +65,7 @@ impl World {
         }
     }
 
-    fn found(&self) -> Demands {
+    fn happened(&self) -> Demands {
         Demands {
             partitions: self.statistics.partitions,
             crashes: self.statistics.crashes,
@@ -245,7 +245,8 @@ impl World {
             let count = self.reference.count(chain, chain.tip().hash, &mut self.verdicts);
             let Ok(count) = count else { return };
             self.statistics.votes = count.votes.len() as u64;
-            let lost = acknowledged.iter().find(|(voter, vote)| count.votes.get(voter) != Some(vote));
+            let lost =
+                acknowledged.iter().find(|(voter, vote)| count.votes.get(voter) != Some(vote));
             if let Some((voter, vote)) = lost {
                 return self.violate(format!(
                     "the acknowledged vote {vote} of {voter} is not on the best chain at the end"
@@ -271,7 +272,9 @@ impl World {
             let lacks = |other: &&HostIndex| {
                 **other != host && !neighbours.contains(&self.peers[**other].address)
             };
-            if up.len() <= MESH_MAX && let Some(other) = up.iter().find(lacks) {
+            if up.len() <= MESH_MAX
+                && let Some(other) = up.iter().find(lacks)
+            {
                 self.violate(format!("peer {host} does not have peer {other} as neighbour"));
             }
         }
@@ -282,12 +285,12 @@ impl World {
         if self.at < self.tracker.up_since + SETTLING {
             return;
         }
-        let wrong = (0..self.peers.len())
-            .filter(|&host| self.peers[host].plan.uses_tracker)
-            .find(|&host| {
+        let wrong = (0..self.peers.len()).filter(|&host| self.peers[host].plan.uses_tracker).find(
+            |&host| {
                 let listed = registry.is_listed(self.peers[host].address);
                 self.settled(host).is_some_and(|is_up| is_up != listed)
-            });
+            },
+        );
         if let Some(host) = wrong {
             self.violate(format!("the tracker is wrong about whether peer {host} is there"));
         }

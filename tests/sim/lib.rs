@@ -6,6 +6,7 @@
 //! here may read a clock (but for the one base instant in [`clock`]), a socket or a hash map.
 
 pub mod adversary;
+pub mod chaos;
 pub mod clock;
 pub mod disk;
 mod effects;
@@ -19,6 +20,7 @@ pub mod queue;
 pub mod random;
 pub mod reference;
 pub mod report;
+pub mod runner;
 pub mod scenario;
 pub mod trace;
 pub mod verdicts;

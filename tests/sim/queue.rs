@@ -94,7 +94,9 @@ mod tests {
         assert!(queue.pop_before(second).is_none());
         for expected in 0..100 {
             let popped = queue.pop_before(second * 2);
-            assert!(matches!(popped, Some((_, Event::VoterStep { voter, turn: 0 })) if voter == expected));
+            assert!(
+                matches!(popped, Some((_, Event::VoterStep { voter, turn: 0 })) if voter == expected)
+            );
         }
     }
 }

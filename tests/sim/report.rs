@@ -18,7 +18,10 @@ pub enum Verdict {
     Pass,
     Violation(Violation),
     /// Everything held, but too little happened for that to mean anything.
-    Idle { found: Demands, expected: Demands },
+    Idle {
+        found: Demands,
+        expected: Demands,
+    },
 }
 
 /// Counts of what happened.

@@ -236,10 +236,7 @@ impl Voter {
         Step { submissions: papers, again_after: Some(PATIENCE) }
     }
 
-    fn registration_papers(
-        &mut self,
-        election: &Election,
-    ) -> Vec<(HostIndex, Paper, Transaction)> {
+    fn registration_papers(&mut self, election: &Election) -> Vec<(HostIndex, Paper, Transaction)> {
         if self.registrations.is_empty() {
             let first = forge::registration(election, &self.key);
             let start = 1_000_000;

@@ -69,8 +69,7 @@ impl World {
     pub fn new(scenario: Scenario, seed: u64) -> Self {
         let scenario = Arc::new(scenario);
         let hosts = 0..scenario.peers.len();
-        let peers: Vec<_> =
-            hosts.map(|index| PeerHost::new(&scenario, index, seed)).collect();
+        let peers: Vec<_> = hosts.map(|index| PeerHost::new(&scenario, index, seed)).collect();
         let stranger = |(number, plan): (usize, &crate::adversary::StrangerPlan)| {
             let rng = random::stream(seed, &format!("stranger {number}"));
             Stranger::new(plan.clone(), scenario.stranger_address(number), rng)
@@ -405,8 +404,7 @@ impl World {
         if !self.strangers[stranger].plan.active.contains(self.at) {
             return;
         }
-        let (parcel, gap) =
-            self.with_view(|world, view| world.strangers[stranger].step(view));
+        let (parcel, gap) = self.with_view(|world, view| world.strangers[stranger].step(view));
         if let Some(parcel) = parcel {
             self.send(self.strangers[stranger].address, parcel);
         }

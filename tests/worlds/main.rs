@@ -1,1 +1,3 @@
 //! Tests on the simulated world.
+
+mod chaos;

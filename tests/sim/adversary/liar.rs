@@ -203,8 +203,11 @@ impl Liar {
                 body.chunks(BLOCK_PIECE_BYTES)
                     .zip(0..)
                     .filter(|(_, piece)| (*first..first.saturating_add(*count)).contains(piece))
-                    .map(|(bytes, piece)| {
-                        Datagram::ChainBlock { request, piece, pieces, bytes: bytes.to_vec() }
+                    .map(|(bytes, piece)| Datagram::ChainBlock {
+                        request,
+                        piece,
+                        pieces,
+                        bytes: bytes.to_vec(),
                     })
                     .collect()
             }
@@ -226,9 +229,10 @@ impl Liar {
             | Trick::Unregistered
             | Trick::NoSuchOption => Block { header: forge::mined(plain), transactions },
             Trick::NoWork => Block { header: forge::without_work(plain), transactions },
-            Trick::OtherBody => {
-                Block { header: forge::mined(forge::header(&view.tip, &[], view.unix)), transactions }
-            }
+            Trick::OtherBody => Block {
+                header: forge::mined(forge::header(&view.tip, &[], view.unix)),
+                transactions,
+            },
             Trick::FarAhead => {
                 let time = view.unix.plus(Duration::from_secs(3_600));
                 Block { header: forge::mined(Header { time, ..plain }), transactions }
@@ -237,7 +241,9 @@ impl Liar {
                 let time = UnixMillis(view.tip.time.0.saturating_sub(1));
                 Block { header: forge::mined(Header { time, ..plain }), transactions }
             }
-            Trick::LowDifficulty => return self.fake_chain(view.tip, Difficulty::from_bits(0), view),
+            Trick::LowDifficulty => {
+                return self.fake_chain(view.tip, Difficulty::from_bits(0), view);
+            }
             Trick::ForeignGenesis => {
                 let foreign = forge::election(self.seed, view.election.difficulty_bits);
                 return self.fake_chain(Header::genesis(&foreign), foreign.difficulty(), view);
@@ -261,10 +267,7 @@ impl Liar {
         let height = block.header.height;
         self.claim = Some(PeerStatus { height, tip: hash, work, clock: view.unix });
         let body = block.transactions.iter().map(|each| each.transaction().clone()).collect();
-        vec![Datagram::NewBlock {
-            header: block.header,
-            body: AnnouncedBody::Transactions(body),
-        }]
+        vec![Datagram::NewBlock { header: block.header, body: AnnouncedBody::Transactions(body) }]
     }
 
     fn papers(&mut self, trick: Trick, view: &View<'_>) -> Vec<Arc<HashedTransaction>> {
@@ -289,7 +292,12 @@ impl Liar {
         papers.into_iter().map(|each| Arc::new(HashedTransaction::new(each, &id))).collect()
     }
 
-    fn fake_chain(&mut self, from: Header, difficulty: Difficulty, view: &View<'_>) -> Vec<Datagram> {
+    fn fake_chain(
+        &mut self,
+        from: Header,
+        difficulty: Difficulty,
+        view: &View<'_>,
+    ) -> Vec<Datagram> {
         let mut parent = Header { difficulty, ..from };
         let start = from.hash();
         for number in 0..30 {
@@ -299,7 +307,10 @@ impl Liar {
             }
             parent = forge::mined(next);
             self.headers.push(parent);
-            self.bodies.insert(parent.hash(), Block { header: parent, transactions: Vec::new() }.body_bytes());
+            self.bodies.insert(
+                parent.hash(),
+                Block { header: parent, transactions: Vec::new() }.body_bytes(),
+            );
         }
         let work = Work(u128::MAX / 4);
         let claim =
@@ -318,7 +329,12 @@ impl Liar {
         Vec::new()
     }
 
-    fn parcel(&mut self, election: &protocol::election::Election, to: SocketAddr, datagram: Datagram) -> Parcel {
+    fn parcel(
+        &mut self,
+        election: &protocol::election::Election,
+        to: SocketAddr,
+        datagram: Datagram,
+    ) -> Parcel {
         let envelope = Envelope {
             election: ElectionPrefix::from(&election.election_id()),
             receiver_token: self.tokens.get(&to).copied().unwrap_or(Token::NONE),

@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use protocol::block::Header;
-use protocol::datagram::{
-    AnnouncedBody, Datagram, ElectionPrefix, Envelope, PeerStatus, Wanted,
-};
+use protocol::datagram::{AnnouncedBody, Datagram, ElectionPrefix, Envelope, PeerStatus, Wanted};
 use protocol::token::Token;
 use protocol::units::{Height, MerkleRoot, Work};
 use rand::{Rng, RngExt};
@@ -130,7 +128,8 @@ pub fn forgeries(view: &View<'_>, chance: u64) -> Vec<Datagram> {
         work: Work(u128::MAX / 2),
         clock: view.unix,
     };
-    let header = Header { merkle_root: MerkleRoot(invented), ..forge::header(&view.tip, &[], view.unix) };
+    let header =
+        Header { merkle_root: MerkleRoot(invented), ..forge::header(&view.tip, &[], view.unix) };
     vec![
         Datagram::LeavePeer,
         Datagram::LeaveAck,

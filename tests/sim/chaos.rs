@@ -1,0 +1,216 @@
+//! Scenarios made up from a seed: a bit of everything that may go wrong, in every world.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use peer::rules::Rules;
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::adversary::{LiarPlan, StrangerPlan, Trick};
+use crate::faults::{FaultPlan, Partition, Quality, Window};
+use crate::queue::HostIndex;
+use crate::scenario::{Action, Demands, PeerPlan, Scenario};
+use crate::voters::{Badness, Character, VoterPlan};
+use crate::{forge, random};
+
+/// From the end of all faults to the moment when all have to agree: ten block intervals of the slowest world,
+/// and the time in which peers find each other again.
+const CALM: Duration = Duration::from_secs(70);
+/// Between two rounds of faults.
+const ROUND: Duration = Duration::from_secs(55);
+/// No voter comes later than that before the calm, so that the last one is done by then.
+const LAST_VOTER: Duration = Duration::from_secs(15);
+
+/// Makes up a world of so many virtual minutes (two at least).
+#[must_use]
+pub fn scenario(seed: u64, minutes: u64) -> Scenario {
+    let rng = random::stream(seed, "chaos");
+    Chaos::new(seed, rng, Duration::from_secs(60 * minutes.max(2))).scenario()
+}
+
+struct Chaos {
+    rng: ChaCha8Rng,
+    scenario: Scenario,
+    calm_from: Duration,
+}
+
+impl Chaos {
+    fn new(seed: u64, mut rng: ChaCha8Rng, ends_at: Duration) -> Self {
+        let count = rng.random_range(5..=20);
+        let difficulty_bits = rng.random_range(6..=8);
+        let is_ipv6 = rng.random_bool(0.3);
+        let mut scenario = Scenario::quiet("chaos", seed, count, ends_at);
+        scenario.election = Arc::new(forge::election(seed, difficulty_bits));
+        scenario.is_ipv6 = is_ipv6;
+        scenario.rules = Rules::ALL;
+        scenario.demands = Demands { partitions: 1, crashes: 1, reorganisations: 1, votes: 20 };
+        Self { rng, scenario, calm_from: ends_at - CALM }
+    }
+
+    fn scenario(mut self) -> Scenario {
+        self.make_network();
+        self.make_peers();
+        let mut start = Duration::from_secs(12);
+        while start + ROUND <= self.calm_from {
+            self.make_round(start);
+            start += ROUND;
+        }
+        self.make_voters();
+        self.make_adversaries();
+        self.scenario
+    }
+
+    fn seconds(&mut self, least: f64, most: f64) -> Duration {
+        Duration::from_secs_f64(self.rng.random_range(least..most))
+    }
+
+    fn make_network(&mut self) {
+        let usual = Quality {
+            loss: self.rng.random_range(0.0..0.3),
+            duplication: self.rng.random_range(0.0..0.05),
+            corruption: if self.rng.random_bool(0.5) { 0.002 } else { 0.0 },
+            delay: self.seconds(0.005, 0.08),
+            jitter: self.seconds(0.0, 0.2),
+        };
+        self.scenario.faults = FaultPlan { calm_from: self.calm_from, ..FaultPlan::of(usual) };
+    }
+
+    fn make_peers(&mut self) {
+        let count = self.scenario.peers.len();
+        let interval = self.seconds(1.0, 5.0);
+        let miners = self.rng.random_range(count.div_ceil(2)..=count);
+        for host in 0..count {
+            let is_late = host > 3 && self.rng.random_bool(0.2);
+            let starts_at = match is_late {
+                true => self.seconds(15.0, 60.0),
+                false => self.seconds(0.0, 3.0),
+            };
+            let share = self.rng.random_range(0.6..1.6);
+            let block_time = interval.mul_f64(miners as f64 * share);
+            self.scenario.peers[host] = PeerPlan {
+                joins: self.rng.random_bool(0.3),
+                uses_tracker: true,
+                neighbours: if self.rng.random_bool(0.2) {
+                    vec![(host + 1) % count]
+                } else {
+                    vec![]
+                },
+                // The first two mine in any case, so that both sides of a partition can.
+                block_time: (host < miners).then_some(block_time),
+                skew_ms: self.rng.random_range(-8_000..8_000),
+                ..PeerPlan::new(starts_at)
+            };
+        }
+    }
+
+    /// A partition with votes on both sides, a crash, and one more mishap.
+    fn make_round(&mut self, start: Duration) {
+        let from = start + self.seconds(0.0, 10.0);
+        let window = Window { from, until: from + self.seconds(14.0, 30.0) };
+        let (here, there) = self.partition(window);
+        for side in [here, there] {
+            for _ in 0..2 {
+                let starts_at = window.from + self.seconds(0.5, 4.0);
+                let hosts = self.some_of(&side, 2);
+                let character = Character::Single;
+                self.scenario.voters.push(VoterPlan { starts_at, hosts, character });
+            }
+        }
+        let count = self.scenario.peers.len();
+        let host = self.rng.random_range(0..count);
+        let at = start + self.seconds(5.0, 40.0);
+        let pause = self.seconds(1.0, 12.0);
+        self.scenario.actions.push((at, Action::Crash(host)));
+        self.scenario.actions.push((at + pause, Action::Start(host)));
+        self.make_mishap(start);
+        let (from, lasts) = (start + self.seconds(0.0, 30.0), self.seconds(3.0, 20.0));
+        let usual = self.scenario.faults.usual;
+        let quality = Quality {
+            loss: self.rng.random_range(0.0..0.3),
+            delay: self.seconds(0.005, 0.4),
+            jitter: self.seconds(0.0, 0.5),
+            ..usual
+        };
+        self.scenario.faults.spells.push((Window { from, until: from + lasts }, quality));
+    }
+
+    fn make_mishap(&mut self, start: Duration) {
+        let host = self.rng.random_range(0..self.scenario.peers.len());
+        let (at, pause) = (start + self.seconds(0.0, 30.0), self.seconds(2.0, 10.0));
+        let pair = match self.rng.random_range(0..5) {
+            0 => [Action::StopTracker, Action::StartTracker],
+            1 => [Action::Leave(host), Action::Start(host)],
+            2 => [Action::FillDisk(host), Action::FreeDisk(host)],
+            3 => {
+                let crash = Action::CrashAfterAcknowledging(host, pause);
+                return self.scenario.actions.push((at, crash));
+            }
+            _ => [Action::Mine(host), Action::Mine(host)],
+        };
+        let [first, second] = pair;
+        self.scenario.actions.push((at, first));
+        self.scenario.actions.push((at + pause, second));
+    }
+
+    /// Splits the hosts, a miner on each side.
+    fn partition(&mut self, window: Window) -> (Vec<HostIndex>, Vec<HostIndex>) {
+        let mut others: Vec<_> = (2..self.scenario.peers.len()).collect();
+        others.shuffle(&mut self.rng);
+        let cut = self.rng.random_range(0..=others.len());
+        let (mut here, mut there) = (vec![0], vec![1]);
+        here.extend(&others[..cut]);
+        there.extend(&others[cut..]);
+        let mut islands: BTreeMap<_, _> =
+            there.iter().map(|&host| (self.scenario.peer_address(host), 1)).collect();
+        if self.rng.random_bool(0.5) {
+            islands.insert(self.scenario.tracker_address(), 1);
+        }
+        self.scenario.faults.partitions.push(Partition { window, islands });
+        (here, there)
+    }
+
+    fn some_of(&mut self, hosts: &[HostIndex], most: usize) -> Vec<HostIndex> {
+        let mut chosen = hosts.to_vec();
+        chosen.shuffle(&mut self.rng);
+        chosen.truncate(most);
+        chosen
+    }
+
+    fn make_voters(&mut self) {
+        let all: Vec<_> = (0..self.scenario.peers.len()).collect();
+        let last = self.calm_from - LAST_VOTER;
+        let count = 20 + last.as_secs() / 6;
+        for _ in 0..count {
+            let starts_at = random::between(&mut self.rng, Duration::from_secs(5), last);
+            let character = match self.rng.random_range(0..20) {
+                0..=10 => Character::Single,
+                11..=13 => Character::Everywhere,
+                14..=16 => Character::Double,
+                17 => Character::TwoStamps,
+                _ => {
+                    let badness = random::pick(&mut self.rng, &Badness::ALL).copied();
+                    Character::Bad(badness.unwrap_or(Badness::HighS))
+                }
+            };
+            let hosts = self.some_of(&all, 4);
+            self.scenario.voters.push(VoterPlan { starts_at, hosts, character });
+        }
+    }
+
+    fn make_adversaries(&mut self) {
+        let active = Window { from: Duration::from_secs(4), until: self.calm_from };
+        let gap = self.seconds(0.1, 0.5);
+        let victims = (0..2).map(|victim| self.scenario.victim_address(victim)).collect();
+        self.scenario.strangers.push(StrangerPlan { active, gap, victims });
+        for _ in 0..self.rng.random_range(0..=2) {
+            let mut tricks = Trick::ALL.to_vec();
+            tricks.shuffle(&mut self.rng);
+            tricks.truncate(self.rng.random_range(2..=5));
+            let gap = self.seconds(5.0, 15.0);
+            self.scenario.liars.push(LiarPlan { active, tricks, gap });
+        }
+    }
+}
