@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use peer::node::Record;
 use peer::rules::Rules;
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -213,4 +214,15 @@ impl Chaos {
             self.scenario.liars.push(LiarPlan { active, tricks, gap });
         }
     }
+}
+
+/// A peer that joins a chain of large blocks over a lossy network.
+#[must_use]
+pub fn long_sync(seed: u64) -> Scenario {
+    let mut scenario = Scenario::quiet("long sync", seed, 2, Duration::from_secs(60));
+    let blocks = forge::chain(&scenario.election, 20, 20, 55);
+    let records = blocks.into_iter().map(|block| Record::Block(Arc::new(block)));
+    scenario.peers[0].records = records.collect();
+    scenario.faults = FaultPlan::of(Quality::PERFECT.with_loss(0.3));
+    scenario
 }

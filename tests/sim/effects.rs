@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peer::node::{Command, JoinOutput, Output};
+use peer::node::{Command, JoinError, JoinOutput, Output};
 use protocol::election::Election;
 use tracker::registry::Output as TrackerOutput;
 
@@ -61,9 +61,7 @@ impl World {
                     self.transmit(address, to, bytes, true);
                 }
                 Some(JoinOutput::TrackerSilent { .. }) => {}
-                Some(JoinOutput::Refused { error }) => {
-                    return self.violate(format!("peer {host} could not join: {error}"));
-                }
+                Some(JoinOutput::Refused { error }) => return self.refused(host, &error),
                 Some(JoinOutput::Joined { election }) => return self.joined(host, &election),
             }
         }
@@ -75,13 +73,25 @@ impl World {
         }
     }
 
+    /// Joining ends for good. Where the network damages datagrams its user tries again.
+    fn refused(&mut self, host: HostIndex, error: &JoinError) {
+        if self.network.traffic().corrupted == 0 {
+            return self.violate(format!("peer {host} could not join: {error}"));
+        }
+        self.note(host, format!("could not join: {error}"));
+        self.peers[host].power_off(self.at);
+        self.queue.push(self.at + Duration::from_secs(1), Event::Action(Action::Start(host)));
+    }
+
     fn joined(&mut self, host: HostIndex, election: &Election) {
         if *election != *self.scenario.election {
             return self.violate(format!("peer {host} joined another election"));
         }
         self.note(host, "joined".to_owned());
-        self.peers[host].timer_at = None;
-        self.peers[host].life += 1;
+        let peer = &mut self.peers[host];
+        peer.plan.joins = false;
+        peer.timer_at = None;
+        peer.life += 1;
         self.start_node(host);
     }
 

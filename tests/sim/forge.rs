@@ -160,23 +160,24 @@ pub fn block(
     Block { header: mined(header(parent, &transactions, time)), transactions }
 }
 
-/// A chain of empty blocks on top of the genesis, a second apart, with some registrations in it.
+/// A chain on top of the genesis, a second apart: the first blocks hold the registration and the vote of so
+/// many voters each, the others are empty.
 #[must_use]
-pub fn chain(election: &Election, length: u64, voters: u64) -> Vec<Block> {
+pub fn chain(election: &Election, length: u64, full: u64, voters_per_block: u64) -> Vec<Block> {
     let id = election.election_id();
     let mut blocks: Vec<Block> = Vec::new();
     let mut parent = Header::genesis(election);
     for number in 0..length {
-        let transactions = if number < voters {
-            let key = key(0, "chain", number);
-            let cast_at = UnixMillis(parent.time.0 + 1_000);
-            [registration(election, &key), vote(&id, &key, number, cast_at)]
-                .map(|each| Arc::new(HashedTransaction::new(each, &id)))
-                .to_vec()
-        } else {
-            Vec::new()
+        let time = UnixMillis(parent.time.0 + 1_000);
+        let voters = if number < full { voters_per_block } else { 0 };
+        let papers = |voter| {
+            let key = key(0, "chain", number * voters_per_block + voter);
+            [registration(election, &key), vote(&id, &key, voter, time)]
         };
-        let next = block(&parent, transactions, UnixMillis(parent.time.0 + 1_000));
+        let transactions = (0..voters).flat_map(papers);
+        let transactions =
+            transactions.map(|each| Arc::new(HashedTransaction::new(each, &id))).collect();
+        let next = block(&parent, transactions, time);
         parent = next.header;
         blocks.push(next);
     }
@@ -213,7 +214,7 @@ mod tests {
     #[test]
     fn a_chain_is_linked_and_mined() {
         let election = election(1, 1);
-        let blocks = chain(&election, 20, 3);
+        let blocks = chain(&election, 20, 3, 2);
         let mut previous = Header::genesis(&election).hash();
         for block in &blocks {
             assert!(block.header.has_work());

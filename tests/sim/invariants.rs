@@ -121,7 +121,7 @@ impl World {
             Event::InvalidBlock { reason, .. } if self.liars.is_empty() => {
                 self.violate(format!("peer {host} found an honest block invalid: {reason}"));
             }
-            Event::TrackerRefused { .. } => {
+            Event::TrackerRefused { .. } if self.network.traffic().corrupted == 0 => {
                 self.violate(format!("peer {host} refused the tracker of its election"));
             }
             _ => {}
@@ -253,8 +253,19 @@ impl World {
                 ));
             }
         }
+        self.check_voters_at_end();
         self.check_neighbours_at_end();
         self.check_tracker_at_end();
+    }
+
+    /// Everybody who wanted to vote could.
+    fn check_voters_at_end(&mut self) {
+        let late = self.voters.iter().position(|voter| {
+            voter.signed_one_vote() && voter.plan.starts_at < self.at && !voter.is_done()
+        });
+        if let Some(voter) = late {
+            self.violate(format!("voter {voter} could not vote: {:?}", self.voters[voter].plan));
+        }
     }
 
     fn check_neighbours_at_end(&mut self) {

@@ -16,7 +16,7 @@ pub struct Parcel {
     pub from: SocketAddr,
     pub to: SocketAddr,
     pub bytes: Vec<u8>,
-    /// Whether the host at `from` sent exactly this.
+    /// Whether the host at `from` sent this, whatever damage it took on the way.
     pub is_genuine: bool,
 }
 
@@ -87,7 +87,6 @@ impl Network {
     fn carry(&mut self, mut parcel: Parcel, quality: &Quality, at: Duration) -> (Duration, Parcel) {
         if self.chance(quality.corruption) {
             self.traffic.corrupted += 1;
-            parcel.is_genuine = false;
             damage(&mut parcel.bytes, &mut self.rng);
         }
         let jitter = random::between(&mut self.rng, Duration::ZERO, quality.jitter);

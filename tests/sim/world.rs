@@ -472,8 +472,9 @@ impl World {
         }
         peer.up_since = self.at;
         peer.left_at = None;
-        if peer.plan.joins && peer.life == 0 {
-            let seed = random::secret(self.seed, "joining", host as u64);
+        if peer.plan.joins {
+            let number = (host as u64) << 32 | u64::from(peer.life);
+            let seed = random::secret(self.seed, "joining", number);
             let joining = Joining::new(scenario.tracker_address(), None, seed, now);
             peer.program = Program::Joining(Box::new(joining));
             return self.drain_joining(host);

@@ -1,3 +1,4 @@
 //! Tests on the simulated world.
 
 mod chaos;
+mod sabotage;
