@@ -110,7 +110,7 @@ impl Chaos {
     /// A partition with votes on both sides, a crash, and one more mishap.
     fn make_round(&mut self, start: Duration) {
         let from = start + self.seconds(0.0, 10.0);
-        let window = Window { from, until: from + self.seconds(14.0, 30.0) };
+        let window = Window { from, until: from + self.seconds(16.0, 32.0) };
         let (here, there) = self.partition(window);
         for side in [here, there] {
             for _ in 0..2 {
@@ -160,7 +160,8 @@ impl Chaos {
     fn partition(&mut self, window: Window) -> (Vec<HostIndex>, Vec<HostIndex>) {
         let mut others: Vec<_> = (2..self.scenario.peers.len()).collect();
         others.shuffle(&mut self.rng);
-        let cut = self.rng.random_range(0..=others.len());
+        let quarter = others.len() / 4;
+        let cut = self.rng.random_range(quarter..=others.len() - quarter);
         let (mut here, mut there) = (vec![0], vec![1]);
         here.extend(&others[..cut]);
         there.extend(&others[cut..]);

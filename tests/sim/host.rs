@@ -72,6 +72,8 @@ pub enum Party {
     Peer(HostIndex),
     Liar(usize),
     Stranger(usize),
+    /// Led by a test.
+    Puppet,
 }
 
 impl PeerHost {

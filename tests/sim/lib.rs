@@ -16,6 +16,7 @@ pub mod host;
 mod invariants;
 pub mod meter;
 pub mod network;
+pub mod puppet;
 pub mod queue;
 pub mod random;
 pub mod reference;

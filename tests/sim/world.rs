@@ -8,7 +8,7 @@ use std::time::Duration;
 use peer::node::{Answer, Command, CommandError, Joining, Node};
 use protocol::block::Header;
 use protocol::transaction::Transaction;
-use protocol::units::{Now, TransactionId};
+use protocol::units::{Now, TransactionId, UnixMillis};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tracker::registry::Registry;
@@ -56,6 +56,8 @@ pub struct World {
     pub(crate) liars: Vec<Liar>,
     pub(crate) captured: VecDeque<Parcel>,
     pub(crate) outcomes: BTreeMap<u64, Result<TransactionId, CommandError>>,
+    /// What puppets were sent.
+    pub(crate) heard: BTreeMap<SocketAddr, Vec<Parcel>>,
     /// Events of nodes, for tests that ask.
     pub(crate) news: Vec<(Duration, HostIndex, peer::node::Event)>,
     pub(crate) keeps_news: bool,
@@ -104,6 +106,7 @@ impl World {
             peers,
             captured: VecDeque::new(),
             outcomes: BTreeMap::new(),
+            heard: BTreeMap::new(),
             news: Vec::new(),
             keeps_news: false,
             statistics: Statistics::default(),
@@ -143,6 +146,69 @@ impl World {
             self.queue.push(plan.active.from, Event::LiarStep { liar });
         }
         self.queue.push(SWEEP_PERIOD, Event::Sweep);
+    }
+
+    /// Virtual time since the start.
+    #[must_use]
+    pub fn at(&self) -> Duration {
+        self.at
+    }
+
+    #[must_use]
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// What must not be and was seen so far.
+    #[must_use]
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// A peer's node, if it runs.
+    #[must_use]
+    pub fn node(&self, host: HostIndex) -> Option<&Node> {
+        self.peers[host].node()
+    }
+
+    /// The tracker's list, if it runs.
+    #[must_use]
+    pub fn registry(&self) -> Option<&Registry> {
+        self.tracker.registry.as_ref()
+    }
+
+    /// Unix time, as hosts with right clocks see it.
+    #[must_use]
+    pub fn unix(&self) -> UnixMillis {
+        self.clock.now(self.at, 0).unix
+    }
+
+    /// From now on events of nodes are kept; gives those kept so far.
+    pub fn take_news(&mut self) -> Vec<(Duration, HostIndex, peer::node::Event)> {
+        self.keeps_news = true;
+        std::mem::take(&mut self.news)
+    }
+
+    /// Does something now.
+    pub fn do_now(&mut self, action: &Action) {
+        self.act(action);
+    }
+
+    /// Lets one transaction be handed in at a peer, and waits for the outcome.
+    ///
+    /// # Panics
+    /// When the peer is down, or does not answer within seconds.
+    pub fn submit_and_wait(
+        &mut self,
+        host: HostIndex,
+        transaction: Transaction,
+    ) -> Result<TransactionId, CommandError> {
+        let number = self.outcomes.len() as u64;
+        self.submit(host, transaction, Submitter::Test(number)).expect("the peer is up")?;
+        let deadline = self.at + Duration::from_secs(5);
+        self.run_until_holds(deadline, |world| world.outcomes.contains_key(&number))
+            .unwrap_or_else(|| panic!("no outcome in time: {:?}", self.violation));
+        self.outcomes[&number].clone()
     }
 
     /// Lets time pass; stops early at a violation.
@@ -270,6 +336,10 @@ impl World {
                     world.liars[liar].hear(view, from, bytes)
                 });
                 self.send_all(to, answers);
+            }
+            Party::Puppet => {
+                let heard = self.heard.entry(to).or_default();
+                heard.push(Parcel { from, to, bytes: bytes.clone(), is_genuine });
             }
             Party::Tracker | Party::Peer(_) | Party::Stranger(_) => return,
         }

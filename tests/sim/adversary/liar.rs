@@ -31,6 +31,8 @@ const HEARTBEAT: Duration = Duration::from_millis(900);
 pub enum Trick {
     /// A valid empty block: the honest twin of the others.
     Honest,
+    /// Many valid empty blocks, served on request: the honest twin of the chains below.
+    HonestChain,
     /// A block without work.
     NoWork,
     /// A mined header with the body of another.
@@ -60,8 +62,9 @@ pub enum Trick {
 }
 
 impl Trick {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Honest,
+        Self::HonestChain,
         Self::NoWork,
         Self::OtherBody,
         Self::BadSignature,
@@ -240,6 +243,9 @@ impl Liar {
             Trick::BeforeParent => {
                 let time = UnixMillis(view.tip.time.0.saturating_sub(1));
                 Block { header: forge::mined(Header { time, ..plain }), transactions }
+            }
+            Trick::HonestChain => {
+                return self.fake_chain(view.tip, view.election.difficulty(), view);
             }
             Trick::LowDifficulty => {
                 return self.fake_chain(view.tip, Difficulty::from_bits(0), view);

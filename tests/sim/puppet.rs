@@ -1,0 +1,107 @@
+//! A host that a test leads by hand: it says exactly what it is told to, and keeps what it hears.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use protocol::datagram::{Datagram, ElectionPrefix, Envelope};
+use protocol::token::Token;
+
+use crate::host::Party;
+use crate::network::Parcel;
+use crate::queue::HostIndex;
+use crate::world::World;
+
+/// Enough for a round trip on a perfect network.
+const ROUND_TRIP: Duration = Duration::from_millis(50);
+
+/// A puppet's address, and the token that it issues.
+#[derive(Debug, Clone, Copy)]
+pub struct Puppet {
+    pub address: SocketAddr,
+}
+
+impl Puppet {
+    /// Puts a puppet at an address where nobody is.
+    pub fn new(world: &mut World, address: SocketAddr) -> Self {
+        world.parties.insert(address, Party::Puppet);
+        Self { address }
+    }
+
+    /// All that it was sent, oldest first.
+    #[must_use]
+    pub fn inbox(self, world: &World) -> Vec<Datagram> {
+        let heard = world.heard.get(&self.address).into_iter().flatten();
+        heard
+            .filter_map(|parcel| Envelope::decode(&parcel.bytes).ok())
+            .map(|envelope| envelope.datagram)
+            .collect()
+    }
+
+    /// Bytes that it was sent.
+    #[must_use]
+    pub fn bytes_heard(self, world: &World) -> usize {
+        world.heard.get(&self.address).into_iter().flatten().map(|parcel| parcel.bytes.len()).sum()
+    }
+
+    /// The newest token that somebody issued to it.
+    #[must_use]
+    pub fn token_from(self, world: &World, issuer: SocketAddr) -> Token {
+        let heard = world.heard.get(&self.address).into_iter().flatten().rev();
+        heard
+            .filter(|parcel| parcel.from == issuer)
+            .find_map(|parcel| Envelope::decode(&parcel.bytes).ok())
+            .map_or(Token::NONE, |envelope| envelope.sender_token)
+    }
+
+    /// Says something in its own name, with the token that it has.
+    pub fn say(self, world: &mut World, to: SocketAddr, datagram: Datagram) {
+        let token = self.token_from(world, to);
+        self.say_as(world, self.address, to, token, datagram);
+    }
+
+    /// Says something in another's name.
+    pub fn forge(self, world: &mut World, name: SocketAddr, to: SocketAddr, datagram: Datagram) {
+        self.say_as(world, name, to, Token([0x5a; 8]), datagram);
+    }
+
+    /// Sends bytes that need not be a datagram.
+    pub fn send_bytes(self, world: &mut World, to: SocketAddr, bytes: Vec<u8>) {
+        let parcel = Parcel { from: self.address, to, bytes, is_genuine: true };
+        world.send(self.address, parcel);
+    }
+
+    /// Becomes the neighbour of a peer, as a peer would. Gives whether it did.
+    pub fn meet(self, world: &mut World, host: HostIndex) -> bool {
+        let peer = world.peers[host].address;
+        for nonce in 0..2 {
+            self.say(world, peer, Datagram::Poke { nonce, status: None });
+            world.run_until(world.at + ROUND_TRIP);
+        }
+        world.neighbours(host).contains(&self.address)
+    }
+
+    /// Registers with the tracker, as a peer would that then falls silent.
+    pub fn register(self, world: &mut World) {
+        let tracker = world.tracker.address;
+        for _ in 0..2 {
+            self.say(world, tracker, Datagram::RegisterPeer);
+            world.run_until(world.at + ROUND_TRIP);
+        }
+    }
+
+    fn say_as(
+        self,
+        world: &mut World,
+        name: SocketAddr,
+        to: SocketAddr,
+        receiver_token: Token,
+        datagram: Datagram,
+    ) {
+        let election = ElectionPrefix::from(&world.scenario.election.election_id());
+        let sender_token = Token([0x77; 8]);
+        let envelope = Envelope { election, receiver_token, sender_token, datagram };
+        let is_genuine = name == self.address;
+        let parcel = Parcel { from: name, to, bytes: envelope.encode(), is_genuine };
+        world.send(self.address, parcel);
+    }
+}
