@@ -189,6 +189,11 @@ impl World {
         std::mem::take(&mut self.news)
     }
 
+    /// From now on nothing goes wrong on the network any more.
+    pub fn calm_down(&mut self) {
+        self.network.plan_mut().calm_from = self.at;
+    }
+
     /// Does something now.
     pub fn do_now(&mut self, action: &Action) {
         self.act(action);

@@ -1,4 +1,27 @@
 //! Tests on the simulated world.
 
+mod bad_votes;
 mod chaos;
+mod forgery;
+mod partition;
 mod sabotage;
+mod sync;
+mod tracker;
+
+use std::time::Duration;
+
+use sim::report::Report;
+use sim::voters::{Character, VoterPlan};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A voter who goes to one peer.
+fn voter(starts_at: Duration, host: usize) -> VoterPlan {
+    VoterPlan { starts_at, hosts: vec![host], character: Character::Single }
+}
+
+fn assert_passes(report: &Report) {
+    assert!(report.passes(), "{}{report}", report.excerpt);
+}

@@ -9,15 +9,12 @@ use sim::adversary::{LiarPlan, StrangerPlan, Trick};
 use sim::faults::{FaultPlan, Partition, Quality, Window};
 use sim::report::Verdict;
 use sim::scenario::{Action, Scenario};
-use sim::voters::{Character, VoterPlan};
 use sim::world::World;
+
+use crate::{seconds, voter};
 
 /// Seeds tried until one fails.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=4;
-
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
 
 /// The world notices that the rule is gone, by a violation that says so, and has nothing to say otherwise.
 fn assert_noticed(rule: Rule, expected: &str, make: impl Fn(u64) -> Scenario) {
@@ -32,10 +29,6 @@ fn assert_noticed(rule: Rule, expected: &str, make: impl Fn(u64) -> Scenario) {
         }
     }
     panic!("without {rule:?} no world fails with {expected:?}: {seen:?}");
-}
-
-fn voter(starts_at: Duration, host: usize) -> VoterPlan {
-    VoterPlan { starts_at, hosts: vec![host], character: Character::Single }
 }
 
 /// Three peers, and a liar with one trick.

@@ -26,6 +26,9 @@ use crate::{forge, random};
 /// How often a liar says that it is alive.
 const HEARTBEAT: Duration = Duration::from_millis(900);
 
+/// Sets the seeds of foreign elections apart.
+const FOREIGN: u64 = 0xf0e1 << 40;
+
 /// One way to lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trick {
@@ -251,7 +254,7 @@ impl Liar {
                 return self.fake_chain(view.tip, Difficulty::from_bits(0), view);
             }
             Trick::ForeignGenesis => {
-                let foreign = forge::election(self.seed, view.election.difficulty_bits);
+                let foreign = forge::election(self.seed ^ FOREIGN, view.election.difficulty_bits);
                 return self.fake_chain(Header::genesis(&foreign), foreign.difficulty(), view);
             }
             Trick::HeavyTip => return self.claim_heavy_tip(view),
