@@ -19,8 +19,9 @@ use crate::verdicts::Verdicts;
 pub struct Count {
     pub height: u64,
     pub work: u128,
-    pub registrations: BTreeMap<VoterId, TransactionId>,
-    pub votes: BTreeMap<VoterId, TransactionId>,
+    /// Shared with the count of the block before, where nothing changed.
+    pub registrations: Rc<BTreeMap<VoterId, TransactionId>>,
+    pub votes: Rc<BTreeMap<VoterId, TransactionId>>,
     /// Question by question, the votes per option, and the blank ones.
     pub options: Vec<Vec<u64>>,
     pub blank: Vec<u64>,
@@ -41,8 +42,8 @@ impl Reference {
         let empty = Count {
             height: 0,
             work: 0,
-            registrations: BTreeMap::new(),
-            votes: BTreeMap::new(),
+            registrations: Rc::default(),
+            votes: Rc::default(),
             options: options.collect(),
             blank: vec![0; election.questions.len()],
         };
@@ -131,7 +132,7 @@ impl Reference {
                 if !proof_of_work::is_met(&hash, self.election.registration_difficulty()) {
                     return Err("a stamp without work".to_owned());
                 }
-                match count.registrations.insert(voter, transaction.id()) {
+                match Rc::make_mut(&mut count.registrations).insert(voter, transaction.id()) {
                     None => Ok(()),
                     Some(_) => Err("a voter is registered twice".to_owned()),
                 }
@@ -140,7 +141,7 @@ impl Reference {
                 if !count.registrations.contains_key(&voter) {
                     return Err("a vote without registration".to_owned());
                 }
-                if count.votes.insert(voter, transaction.id()).is_some() {
+                if Rc::make_mut(&mut count.votes).insert(voter, transaction.id()).is_some() {
                     return Err("a voter voted twice".to_owned());
                 }
                 self.election.check_choices(&vote.choices).map_err(|error| error.to_string())?;
