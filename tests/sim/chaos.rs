@@ -160,7 +160,7 @@ impl Chaos {
     fn partition(&mut self, window: Window) -> (Vec<HostIndex>, Vec<HostIndex>) {
         let mut others: Vec<_> = (2..self.scenario.peers.len()).collect();
         others.shuffle(&mut self.rng);
-        let quarter = others.len() / 4;
+        let quarter = others.len().div_ceil(4);
         let cut = self.rng.random_range(quarter..=others.len() - quarter);
         let (mut here, mut there) = (vec![0], vec![1]);
         here.extend(&others[..cut]);

@@ -28,8 +28,15 @@ impl World {
     /// Runs a scenario to its end and looks at what came of it.
     #[must_use]
     pub fn run(scenario: Scenario, seed: u64) -> Report {
+        Self::run_keeping(scenario, seed, None)
+    }
+
+    /// The same; a failure shows so many of the newest events.
+    #[must_use]
+    pub fn run_keeping(scenario: Scenario, seed: u64, events: Option<usize>) -> Report {
         let ends_at = scenario.ends_at;
         let mut world = Self::new(scenario, seed);
+        events.into_iter().for_each(|events| world.trace.keep(events));
         world.run_until(ends_at);
         world.finish()
     }

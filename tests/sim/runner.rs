@@ -8,10 +8,12 @@ use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::world::World;
 
-/// Runs one world per seed; the reports are in the order of the seeds. `seen` hears of each as it ends.
+/// Runs one world per seed; the reports are in the order of the seeds. `seen` hears of each as it ends. A
+/// failure shows the newest `events`, or the usual number of them.
 #[must_use]
 pub fn run_all(
     seeds: &[u64],
+    events: Option<usize>,
     make: impl Fn(u64) -> Scenario + Sync,
     mut seen: impl FnMut(&Report),
 ) -> Vec<Report> {
@@ -24,7 +26,7 @@ pub fn run_all(
             let (sender, next, make) = (sender.clone(), &next, &make);
             scope.spawn(move || {
                 while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if sender.send((seed, World::run(make(seed), seed))).is_err() {
+                    if sender.send((seed, World::run_keeping(make(seed), seed, events))).is_err() {
                         return;
                     }
                 }

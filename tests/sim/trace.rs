@@ -8,8 +8,8 @@ use std::time::Duration;
 use protocol::datagram::Envelope;
 use sha2::{Digest, Sha256};
 
-/// Newest events that a failure shows.
-const EXCERPT_MAX: usize = 400;
+/// Newest events that a failure shows, unless more are asked for.
+const EXCERPT_MAX: usize = 200;
 
 /// One event, as it was delivered.
 #[derive(Debug, Clone)]
@@ -19,11 +19,19 @@ pub enum Entry {
     Note { host: SocketAddr, note: String },
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Trace {
     hasher: Sha256,
     events: u64,
     excerpt: VecDeque<(Duration, Entry)>,
+    excerpt_max: usize,
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        let (hasher, excerpt) = (Sha256::default(), VecDeque::new());
+        Self { hasher, events: 0, excerpt, excerpt_max: EXCERPT_MAX }
+    }
 }
 
 impl Trace {
@@ -45,10 +53,15 @@ impl Trace {
                 self.hasher.update(note);
             }
         }
-        if self.excerpt.len() == EXCERPT_MAX {
+        if self.excerpt.len() >= self.excerpt_max {
             self.excerpt.pop_front();
         }
         self.excerpt.push_back((at, entry));
+    }
+
+    /// Keeps more of the newest events, or fewer.
+    pub fn keep(&mut self, events: usize) {
+        self.excerpt_max = events.max(1);
     }
 
     /// Number of events so far.

@@ -15,6 +15,7 @@ use tracker::registry::Registry;
 
 use crate::adversary::{Liar, Stranger, View};
 use crate::clock::Clock;
+use crate::faults::{Quality, Window};
 use crate::host::{Party, PeerHost, Program, Submitter, TrackerHost};
 use crate::meter::Meter;
 use crate::network::{Network, Parcel};
@@ -192,6 +193,11 @@ impl World {
     /// From now on nothing goes wrong on the network any more.
     pub fn calm_down(&mut self) {
         self.network.plan_mut().calm_from = self.at;
+    }
+
+    /// For a while the network is of another quality.
+    pub fn add_spell(&mut self, window: Window, quality: Quality) {
+        self.network.plan_mut().spells.push((window, quality));
     }
 
     /// Does something now.

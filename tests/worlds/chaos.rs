@@ -1,7 +1,7 @@
 //! Many made-up worlds, in each of which everything that must hold has to hold.
 //!
 //! `OSTRAKON_SIM_WORLDS` says how many (200), `OSTRAKON_SIM_MINUTES` how many virtual minutes each takes (5),
-//! and `OSTRAKON_SIM_SEED` runs one alone and prints its end.
+//! and `OSTRAKON_SIM_SEED` runs one alone. `OSTRAKON_SIM_EVENTS` is how many of the last events a failure shows.
 
 use sim::chaos::scenario;
 use sim::report::Report;
@@ -22,6 +22,7 @@ fn every_world_keeps_what_must_hold() {
     };
     let reports = run_all(
         &seeds,
+        setting("OSTRAKON_SIM_EVENTS").map(|events| events as usize),
         |seed| scenario(seed, minutes),
         |report| {
             if !report.passes() || seeds.len() == 1 {

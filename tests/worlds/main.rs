@@ -7,6 +7,7 @@ mod partition;
 mod sabotage;
 mod sync;
 mod tracker;
+mod withholding;
 
 use std::time::Duration;
 
