@@ -55,6 +55,7 @@ impl Node {
         if self.leaving.is_some() {
             return;
         }
+        self.try_withheld_again(now);
         if self.sync.headers.is_none() {
             self.start_header_sync(now);
         }
