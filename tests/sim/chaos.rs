@@ -127,6 +127,7 @@ impl Chaos {
         self.scenario.actions.push((at, Action::Crash(host)));
         self.scenario.actions.push((at + pause, Action::Start(host)));
         self.make_mishap(start);
+        self.make_deaf(start);
         let (from, lasts) = (start + self.seconds(0.0, 30.0), self.seconds(3.0, 20.0));
         let usual = self.scenario.faults.usual;
         let quality = Quality {
@@ -156,6 +157,19 @@ impl Chaos {
         self.scenario.actions.push((at + pause, second));
     }
 
+    /// One host hears nobody for a while, or nobody hears it.
+    fn make_deaf(&mut self, start: Duration) {
+        let host = self.rng.random_range(0..self.scenario.peers.len());
+        let from = start + self.seconds(0.0, 40.0);
+        let window = Window { from, until: from + self.seconds(1.0, 12.0) };
+        let host_is_heard = self.rng.random_bool(0.5);
+        let hosts = 0..self.scenario.peers.len();
+        let others = hosts.filter(|other| (*other == host) != host_is_heard);
+        let islands = others.map(|other| (self.scenario.peer_address(other), 1)).collect();
+        let partition = Partition { window, islands, is_one_way: true };
+        self.scenario.faults.partitions.push(partition);
+    }
+
     /// Splits the hosts, a miner on each side.
     fn partition(&mut self, window: Window) -> (Vec<HostIndex>, Vec<HostIndex>) {
         let mut others: Vec<_> = (2..self.scenario.peers.len()).collect();
@@ -170,7 +184,8 @@ impl Chaos {
         if self.rng.random_bool(0.5) {
             islands.insert(self.scenario.tracker_address(), 1);
         }
-        self.scenario.faults.partitions.push(Partition { window, islands });
+        let partition = Partition { window, islands, is_one_way: false };
+        self.scenario.faults.partitions.push(partition);
         (here, there)
     }
 
@@ -185,8 +200,13 @@ impl Chaos {
         let all: Vec<_> = (0..self.scenario.peers.len()).collect();
         let last = self.calm_from - LAST_VOTER;
         let count = 20 + last.as_secs() / 6;
-        for _ in 0..count {
-            let starts_at = random::between(&mut self.rng, Duration::from_secs(5), last);
+        let rush = random::between(&mut self.rng, Duration::from_secs(5), last / 2);
+        let rushing = self.rng.random_range(0..60);
+        for number in 0..count + rushing {
+            let starts_at = match number < count {
+                true => random::between(&mut self.rng, Duration::from_secs(5), last),
+                false => rush + self.seconds(0.0, 2.0),
+            };
             let character = match self.rng.random_range(0..20) {
                 0..=10 => Character::Single,
                 11..=13 => Character::Everywhere,

@@ -64,11 +64,15 @@ impl Window {
 pub struct Partition {
     pub window: Window,
     pub islands: BTreeMap<SocketAddr, u8>,
+    /// Whether datagrams still reach higher islands from lower ones, though nothing comes back.
+    pub is_one_way: bool,
 }
 
 impl Partition {
-    fn island(&self, address: &SocketAddr) -> u8 {
-        self.islands.get(address).copied().unwrap_or(0)
+    fn lets_pass(&self, from: &SocketAddr, to: &SocketAddr) -> bool {
+        let island = |address| self.islands.get(address).copied().unwrap_or(0);
+        let (from, to) = (island(from), island(to));
+        from == to || self.is_one_way && from < to
     }
 }
 
@@ -105,15 +109,15 @@ impl FaultPlan {
         spell.map_or(self.usual, |(_, quality)| *quality)
     }
 
-    /// Whether no partition keeps the two apart.
+    /// Whether no partition keeps datagrams of the one from the other.
     #[must_use]
-    pub fn connects(&self, one: &SocketAddr, other: &SocketAddr, at: Duration) -> bool {
+    pub fn connects(&self, from: &SocketAddr, to: &SocketAddr, at: Duration) -> bool {
         at >= self.calm_from
             || self
                 .partitions
                 .iter()
                 .filter(|partition| partition.window.contains(at))
-                .all(|partition| partition.island(one) == partition.island(other))
+                .all(|partition| partition.lets_pass(from, to))
     }
 }
 
@@ -134,6 +138,7 @@ mod tests {
             partitions: vec![Partition {
                 window: Window::seconds(5, 30),
                 islands: BTreeMap::from([(address(2), 1)]),
+                is_one_way: false,
             }],
             calm_from: Duration::from_secs(25),
         };
@@ -145,5 +150,17 @@ mod tests {
         assert!(!plan.connects(&address(1), &address(2), at(5)));
         assert!(plan.connects(&address(1), &address(3), at(5)));
         assert!(plan.connects(&address(1), &address(2), at(25)));
+    }
+
+    #[test]
+    fn a_one_way_partition_lets_one_side_be_heard() {
+        let partition = Partition {
+            window: Window::seconds(0, 10),
+            islands: BTreeMap::from([(address(2), 1)]),
+            is_one_way: true,
+        };
+        let plan = FaultPlan { partitions: vec![partition], ..FaultPlan::none() };
+        assert!(plan.connects(&address(1), &address(2), Duration::ZERO));
+        assert!(!plan.connects(&address(2), &address(1), Duration::ZERO));
     }
 }

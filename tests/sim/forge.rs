@@ -69,7 +69,7 @@ pub fn registration_from(election: &Election, key: &VoterKey, start: u64) -> Tra
 #[must_use]
 pub fn vote(id: &ElectionId, key: &VoterKey, number: u64, cast_at: UnixMillis) -> Transaction {
     let choice = u16::try_from(number % 3).expect("below 3");
-    let board = if number % 4 == 0 { Vec::new() } else { vec![choice, 3] };
+    let board = if number.is_multiple_of(4) { Vec::new() } else { vec![choice, 3] };
     vote_for(id, key, vec![vec![choice], board], number, cast_at)
 }
 

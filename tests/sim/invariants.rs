@@ -48,8 +48,8 @@ impl World {
             self.check_end();
         }
         let partitions = self.scenario.faults.partitions.iter();
-        self.statistics.partitions =
-            partitions.filter(|partition| partition.window.from < self.at).count() as u64;
+        let happened = partitions.filter(|one| !one.is_one_way && one.window.from < self.at);
+        self.statistics.partitions = happened.count() as u64;
         let (found, expected) = (self.happened(), self.scenario.demands);
         let verdict = match self.violation.take() {
             Some(violation) => Verdict::Violation(violation),

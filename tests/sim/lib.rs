@@ -5,6 +5,11 @@
 //! were queued; all chance comes from one seed. So a seed names a run for ever: a failure prints it. Nothing
 //! here may read a clock (but for the one base instant in [`clock`]), a socket or a hash map.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the world looks at a few kinds of what passes by, and lets the others pass"
+)]
+
 pub mod adversary;
 pub mod chaos;
 pub mod clock;
@@ -23,6 +28,7 @@ pub mod reference;
 pub mod report;
 pub mod runner;
 pub mod scenario;
+mod steps;
 pub mod trace;
 pub mod verdicts;
 pub mod voters;

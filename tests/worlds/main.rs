@@ -1,5 +1,10 @@
 //! Tests on the simulated world.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks at the few kinds of news that it is about"
+)]
+
 mod bad_votes;
 mod chaos;
 mod forgery;

@@ -13,7 +13,7 @@ use crate::{assert_passes, seconds, voter};
 fn two_and_three(seed: u64) -> Scenario {
     let mut scenario = Scenario::quiet("two and three", seed, 5, seconds(90));
     let islands = BTreeMap::from([0, 1].map(|host| (scenario.peer_address(host), 1)));
-    let partition = Partition { window: Window::seconds(5, 45), islands };
+    let partition = Partition { window: Window::seconds(5, 45), islands, is_one_way: false };
     scenario.faults =
         FaultPlan { partitions: vec![partition], calm_from: seconds(45), ..FaultPlan::none() };
     scenario

@@ -50,7 +50,7 @@ fn divided(seed: u64) -> Scenario {
     let islands = [0, 1].map(|host| (scenario.peer_address(host), 1));
     let window = Window::seconds(5, 35);
     scenario.faults = FaultPlan {
-        partitions: vec![Partition { window, islands: BTreeMap::from(islands) }],
+        partitions: vec![Partition { window, islands: BTreeMap::from(islands), is_one_way: false }],
         calm_from: seconds(35),
         ..FaultPlan::none()
     };
