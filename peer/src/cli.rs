@@ -177,6 +177,10 @@ pub fn parse(
         Err(error) if is_text(error.kind()) => {
             return Ok(Invocation::Show(error.render().to_string()));
         }
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let message = "write `peer ballot new` or `peer ballot check FILE`".to_owned();
+            return Err(UsageError { message });
+        }
         Err(error) => return Err(UsageError { message: one_line(&error.render().to_string()) }),
     };
     match arguments.task {
@@ -221,12 +225,7 @@ impl Arguments {
 }
 
 fn is_text(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    )
+    matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
 }
 
 /// What is wrong and the tip, without the usage that follows them.
@@ -285,6 +284,7 @@ mod tests {
             ("6001 --mining-threads 0", "--mining-threads"),
             ("6001 --election 12", "64 hexadecimal digits"),
             ("ballot new --difficulty-bits 60", "60 is not in 0..=48"),
+            ("ballot", "write `peer ballot new` or"),
             ("ballot chekc x", "tip: a similar subcommand exists: 'check'"),
         ] {
             let message = read(line).expect_err(line);

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let done = cli::parse(std::env::args_os(), cores).map_err(anyhow::Error::from).and_then(start);
     let Err(error) = done else { return ExitCode::SUCCESS };
     // The last words, in one line; there is nobody left to tell if stderr is closed.
-    let _ = writeln!(io::stderr(), "peer: {error:#}");
+    let _ = writeln!(io::stderr(), "peer: {error}");
     let is_refusal =
         error.downcast_ref::<shell::PeerError>().is_some_and(shell::PeerError::is_refusal);
     ExitCode::from(if is_refusal { EXIT_REFUSED } else { EXIT_USAGE })
