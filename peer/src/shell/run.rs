@@ -20,8 +20,6 @@ use super::handle::PeerHandle;
 use super::join::join;
 use super::key_file::{self, KeyFileError};
 use super::notice::Notice;
-use super::render::Style;
-use super::screen::Screen;
 use super::store::{self, Log, StoreError};
 use super::task::NodeTask;
 use super::udp::{BindError, Udp};
@@ -106,22 +104,21 @@ async fn run_peer(settings: &Settings) -> Result<(), PeerError> {
     let end = end_signal()?;
     tokio::pin!(end);
     let mut front = Front::start(settings.json);
-    // The front is asked only whether anybody is there, which keeps what it reads meanwhile.
-    let (screen, style) = (front.screen.clone(), front.style);
     let start = tokio::select! {
-        start = prepare(settings, &screen, style) => start,
-        () = &mut end => return Ok(()),
-        () = front.abandoned() => return Ok(()),
+        start = prepare(settings, &mut front) => start,
+        () = &mut end => Ok(None),
     };
     let outcome = match start {
-        Ok(start) => run_node(settings, start, &mut front, end).await,
+        Ok(Some(start)) => run_node(settings, start, &mut front, end).await,
+        Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
     front.end().await;
     outcome
 }
 
-async fn prepare(settings: &Settings, screen: &Screen, style: Style) -> Result<Start, PeerError> {
+/// `None` if everybody went away before the tracker answered.
+async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>, PeerError> {
     let addresses =
         addresses::resolve(&settings.listen, settings.tracker.as_ref(), &settings.neighbours)
             .await?;
@@ -133,7 +130,12 @@ async fn prepare(settings: &Settings, screen: &Screen, style: Style) -> Result<S
         Some(election) => election,
         None => {
             let tracker = addresses.tracker.expect("without a tracker the election is local");
-            join(&mut udp, tracker, settings.election, screen, style).await?
+            // The front is asked only whether anybody is there; it keeps what it reads meanwhile.
+            let (screen, style) = (front.screen.clone(), front.style);
+            tokio::select! {
+                joined = join(&mut udp, tracker, settings.election, &screen, style) => joined?,
+                () = front.abandoned() => return Ok(None),
+            }
         }
     };
     let election_id = election.election_id();
@@ -152,7 +154,7 @@ async fn prepare(settings: &Settings, screen: &Screen, style: Style) -> Result<S
             "the end of the log was damaged and is cut off; the network still has what it held"
         );
     }
-    Ok(Start {
+    Ok(Some(Start {
         udp,
         address,
         tracker: addresses.tracker,
@@ -162,7 +164,7 @@ async fn prepare(settings: &Settings, screen: &Screen, style: Style) -> Result<S
         key,
         log,
         restored,
-    })
+    }))
 }
 
 /// The election as far as this machine knows it.

@@ -3,6 +3,8 @@
 use super::complete::Completion;
 use super::terminal::{Terminal, Typed};
 use super::{Front, Input};
+use crate::chain::TransactionError;
+use crate::node::CommandError;
 use crate::shell::actions::{ActionError, Actions, OwnVoteStanding, Reply, parse_answer};
 use crate::shell::render::{PRIVACY, choice_line};
 
@@ -10,6 +12,12 @@ impl Front {
     /// Asks question by question, shows the choices, and casts the vote if that is confirmed.
     pub(super) async fn vote(&self, actions: &Actions) -> Result<Reply, ActionError> {
         let Input::Terminal(terminal) = &self.input else { return Err(ActionError::NoChoices) };
+        if actions.own_vote().await != OwnVoteStanding::NotCast {
+            // Nobody should have to fill in a ballot that is refused in any case.
+            let voter = actions.voter.id();
+            let refusal = TransactionError::AlreadyVoted { voter };
+            return Err(CommandError::Transaction(refusal).into());
+        }
         let mut choices = Vec::with_capacity(actions.election.questions.len());
         for index in 0..actions.election.questions.len() {
             choices.push(self.ask_question(terminal, actions, index).await?);
