@@ -1,0 +1,117 @@
+//! The processes behind the prompt: started, stopped and reaped.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+
+/// A peer takes a second at most to leave, and a little to end.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where the programs were built.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    pub(crate) tracker: PathBuf,
+    pub(crate) peer: PathBuf,
+}
+
+/// A process without a terminal; it ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Background {
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) log: PathBuf,
+    child: Child,
+    /// Open for as long as the process is to run; trackers read nothing.
+    stdin: Option<ChildStdin>,
+    /// Closes when the process has closed its stdout, as it does by ending.
+    ended: mpsc::Receiver<()>,
+}
+
+impl Background {
+    pub(crate) fn tracker(
+        programs: &Programs,
+        ballot: &Path,
+        directory: &Path,
+    ) -> anyhow::Result<(Self, SocketAddr)> {
+        let mut command = Command::new(&programs.tracker);
+        command.args(["0", "--ballot"]).arg(ballot).stdin(Stdio::null());
+        // `tracker listening on 127.0.0.1:5000, election …`
+        let read =
+            |line: &str| line.split_once(" listening on ")?.1.split_once(',')?.0.parse().ok();
+        let started = Self::start(command, "tracker", directory, read)?;
+        let address = started.address;
+        Ok((started, address))
+    }
+
+    pub(crate) fn peer(
+        programs: &Programs,
+        tracker_port: &str,
+        number: usize,
+        directory: &Path,
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new(&programs.peer);
+        command.args([tracker_port, "0", "--json", "--data-dir"]);
+        command.arg(directory.join(format!("peer-{number}"))).stdin(Stdio::piped());
+        let read = |line: &str| {
+            let event: serde_json::Value = serde_json::from_str(line).ok()?;
+            event["address"].as_str().filter(|_| event["event"] == "listening")?.parse().ok()
+        };
+        Self::start(command, &format!("peer {number}"), directory, read)
+    }
+
+    /// Starts a process, and waits until it says where it listens.
+    fn start(
+        mut command: Command,
+        name: &str,
+        directory: &Path,
+        address_of: impl Fn(&str) -> Option<SocketAddr>,
+    ) -> anyhow::Result<Self> {
+        let log = directory.join(format!("{}.log", name.replace(' ', "-")));
+        let mut log_file = File::create(&log)?;
+        command.stdout(Stdio::piped()).stderr(log_file.try_clone()?);
+        let mut child = command.spawn().with_context(|| format!("can't start the {name}"))?;
+        let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let mut line = String::new();
+        let address = loop {
+            line.clear();
+            if stdout.read_line(&mut line)? == 0 {
+                // It has said why on its way out; the log goes with the directory.
+                let status = child.wait()?;
+                let reason = std::fs::read_to_string(&log).unwrap_or_default();
+                anyhow::bail!("the {name} ended at once ({status}): {}", reason.trim());
+            }
+            log_file.write_all(line.as_bytes())?;
+            if let Some(address) = address_of(&line) {
+                break address;
+            }
+        };
+        let (alive, ended) = mpsc::channel();
+        thread::spawn(move || {
+            // A full disk loses log lines and nothing else.
+            let _ = io::copy(&mut stdout, &mut log_file);
+            drop(alive);
+        });
+        let stdin = child.stdin.take();
+        Ok(Self { name: name.to_owned(), address, log, child, stdin, ended })
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // The end of its input is a peer's order to leave.
+        let has_left = self.stdin.take().is_some()
+            && self.ended.recv_timeout(LEAVE_PATIENCE) == Err(mpsc::RecvTimeoutError::Disconnected);
+        if !has_left {
+            // It may have ended just now.
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,208 @@
+//! `cargo demo`: a tracker, some peers and the prompt of the first, in a directory that goes when it ends.
+//!
+//! Every demo is an election of its own: the sample ballot with a new id. Nothing is left behind.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the demo starts processes, reads the clock and keeps files"
+)]
+
+mod children;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{env, fs, process};
+
+use anyhow::{Context, bail, ensure};
+use protocol::ballot_file;
+use protocol::units::UnixMillis;
+use rand::TryRng;
+use rand::rngs::SysRng;
+use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
+
+use children::{Background, Programs};
+
+const PEERS_DEFAULT: usize = 3;
+/// Two cores run so many; a demo is to be watched, not to be a load.
+const PEERS_MAX: usize = 50;
+
+const USAGE: &str = "usage: cargo demo [--peers N] [--plain]
+
+  --peers N   how many peers there are, 1 to 50; 3 unless told
+  --plain     no line editor and no colours";
+
+#[derive(Debug, PartialEq, Eq)]
+struct Arguments {
+    peers: usize,
+    plain: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = match read_arguments(env::args().skip(1)) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("demo: {error}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `None` asks for help.
+fn read_arguments(words: impl Iterator<Item = String>) -> anyhow::Result<Option<Arguments>> {
+    let mut arguments = Arguments { peers: PEERS_DEFAULT, plain: false };
+    let mut words = words;
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            // `cargo demo -- --peers 5`, out of habit: the alias has its own `--`.
+            "--" => {}
+            "--help" | "-h" => return Ok(None),
+            "--plain" => arguments.plain = true,
+            "--peers" => {
+                let number = words.next().and_then(|number| number.parse().ok());
+                let number = number.filter(|number| (1..=PEERS_MAX).contains(number));
+                arguments.peers = number.context("`--peers` takes a number from 1 to 50")?;
+            }
+            other => bail!("there is no option {other:?}"),
+        }
+    }
+    Ok(Some(arguments))
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // From here on a signal ends the demo in good order, so that no process is left behind.
+    let _guard = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+
+    let programs = build()?;
+    let directory = TempDir::with_prefix("ostrakon-demo-")?;
+    let ballot = directory.path().join("ballot.toml");
+    fs::write(&ballot, fresh_ballot()?)?;
+    let (tracker, tracker_address) = Background::tracker(&programs, &ballot, directory.path())?;
+    // Dropped in reverse order: the peers take leave of a tracker that is still there.
+    let _tracker = tracker;
+    let port = tracker_address.port().to_string();
+    let mut others = Vec::new();
+    for number in 2..=arguments.peers {
+        others.push(Background::peer(&programs, &port, number, directory.path())?);
+    }
+    print_guide(&programs, &port, &others, directory.path());
+
+    let mut command = Command::new(&programs.peer);
+    command.args([port.as_str(), "0", "--data-dir"]).arg(directory.path().join("peer-1"));
+    if arguments.plain {
+        command.env("TERM", "dumb").env("NO_COLOR", "1");
+    }
+    let mut first = command.spawn().context("can't start the first peer")?;
+    let process = rustix::process::Pid::from_child(&first);
+    let status = runtime.block_on(async {
+        let mut ended = tokio::task::spawn_blocking(move || first.wait());
+        loop {
+            tokio::select! {
+                status = &mut ended => return status,
+                // A terminal sends its signals to the first peer as well; others send them here alone.
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            // It may have ended just now.
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
+        }
+    })??;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Builds the programs as `cargo demo` itself was built: by the same cargo, optimised.
+fn build() -> anyhow::Result<Programs> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    eprintln!("building tracker and peer …");
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--release", "--package", "tracker", "--package", "peer"])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(root())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("can't run cargo")?;
+    ensure!(built.status.success(), "the programs do not build");
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let executable = |name: &str| -> anyhow::Result<PathBuf> {
+        let found = messages.lines().find_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            let is_it = message["target"]["name"] == name;
+            message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
+        });
+        found.with_context(|| format!("cargo built no {name}"))
+    };
+    Ok(Programs { tracker: executable("tracker")?, peer: executable("peer")? })
+}
+
+/// The sample ballot as a new election.
+fn fresh_ballot() -> anyhow::Result<String> {
+    let path = root().join("ballot.toml");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let mut election = ballot_file::parse(&text).with_context(|| path.display().to_string())?;
+    SysRng.try_fill_bytes(&mut election.id).context("the system gives no randomness")?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    election.created = UnixMillis(now.as_secs() * 1_000);
+    Ok(ballot_file::write(&election))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package lies in the workspace")
+}
+
+fn print_guide(programs: &Programs, port: &str, others: &[Background], directory: &Path) {
+    println!("An election of its own, which goes when you leave (process {}):", process::id());
+    println!("  tracker  127.0.0.1:{port}");
+    for other in others {
+        println!("  {}   {}, log in {}", other.name, other.address, other.log.display());
+    }
+    println!("One more peer, from another terminal:");
+    let more = directory.join(format!("peer-{}", others.len() + 2));
+    println!("  {} {port} 0 --data-dir {}", programs.peer.display(), more.display());
+    println!(
+        "Here is the prompt of peer 1. Try `ballot`, `vote Ada`, `results`; `leave` ends it all."
+    );
+    println!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Option<Arguments> {
+        read_arguments(line.split_whitespace().map(str::to_owned)).ok().flatten()
+    }
+
+    #[test]
+    fn arguments_are_read() {
+        assert_eq!(read(""), Some(Arguments { peers: 3, plain: false }));
+        assert_eq!(read("-- --peers 5 --plain"), Some(Arguments { peers: 5, plain: true }));
+        assert_eq!(read("--help"), None);
+        for bad in ["--peers", "--peers 0", "--peers 51", "--peers x", "5"] {
+            assert!(read_arguments(bad.split_whitespace().map(str::to_owned)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_demo_is_another_election() {
+        let id = || ballot_file::parse(&fresh_ballot().expect("a ballot")).expect("good").id;
+        assert_ne!(id(), id());
+    }
+}
