@@ -35,43 +35,55 @@ struct Arguments {
     addresses: Vec<AddressText>,
 
     /// The tracker, if it is not the first of two addresses
-    #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_TRACKER")]
+    #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_TRACKER", hide_env_values = true)]
     tracker: Option<AddressText>,
 
     /// Where to listen, if it is not the last address
-    #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_LISTEN")]
+    #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_LISTEN", hide_env_values = true)]
     listen: Option<AddressText>,
 
     /// The election, as a file; a tracker that serves another one is refused
-    #[arg(long, value_name = "FILE", env = "OSTRAKON_BALLOT")]
+    #[arg(long, value_name = "FILE", env = "OSTRAKON_BALLOT", hide_env_values = true)]
     ballot: Option<PathBuf>,
 
     /// The election, as its 64 digits; a tracker that serves another one is refused
-    #[arg(long, value_name = "ID", env = "OSTRAKON_ELECTION")]
+    #[arg(long, value_name = "ID", env = "OSTRAKON_ELECTION", hide_env_values = true)]
     election: Option<ElectionId>,
 
     /// Where the key, the chain and the pool are kept, instead of a directory by election and port
-    #[arg(long, value_name = "DIR", env = "OSTRAKON_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "OSTRAKON_DATA_DIR", hide_env_values = true)]
     data_dir: Option<PathBuf>,
 
     /// Another peer to exchange datagrams with; may stand several times
-    #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_NEIGHBOUR", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "OSTRAKON_NEIGHBOUR",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     neighbour: Vec<AddressText>,
 
     /// Answers and events as one JSON object a line
-    #[arg(long, env = "OSTRAKON_JSON")]
+    #[arg(long, env = "OSTRAKON_JSON", hide_env_values = true)]
     json: bool,
 
     /// How log lines on stderr look
-    #[arg(long, value_name = "FORMAT", env = "OSTRAKON_LOG_FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "OSTRAKON_LOG_FORMAT",
+        hide_env_values = true,
+        default_value = "text"
+    )]
     log_format: LogFormat,
 
     /// Never search for blocks
-    #[arg(long, env = "OSTRAKON_NO_MINING")]
+    #[arg(long, env = "OSTRAKON_NO_MINING", hide_env_values = true)]
     no_mining: bool,
 
     /// Threads that search for blocks; all cores but one, and at most 4, unless told
-    #[arg(long, value_name = "N", env = "OSTRAKON_MINING_THREADS")]
+    #[arg(long, value_name = "N", env = "OSTRAKON_MINING_THREADS", hide_env_values = true)]
     mining_threads: Option<NonZeroUsize>,
 }
 
@@ -140,7 +152,7 @@ pub struct CheckBallot {
     pub file: PathBuf,
 
     /// The answer as one JSON object
-    #[arg(long, env = "OSTRAKON_JSON")]
+    #[arg(long, env = "OSTRAKON_JSON", hide_env_values = true)]
     pub json: bool,
 }
 

@@ -1,5 +1,7 @@
 //! One JSON object per answer and notice. docs/CLI.md describes them; names once given stay.
 
+use std::net::SocketAddr;
+
 use protocol::election::Election;
 use protocol::units::UnixMillis;
 use serde_json::{Value, json};
@@ -288,17 +290,7 @@ fn event(event: &Event) -> (&'static str, Value) {
             ("neighbour_joined", json!({ "address": address.to_string() }))
         }
         Event::NeighbourLeft { address, reason } => {
-            let mut facts = json!({ "address": address.to_string(), "reason": match reason {
-                LeaveReason::Left => "left",
-                LeaveReason::Missed(_) => "missed",
-                LeaveReason::Banned(_) => "banned",
-            }});
-            match reason {
-                LeaveReason::Left => {}
-                LeaveReason::Missed(missed) => facts["missed"] = (*missed).into(),
-                LeaveReason::Banned(time) => facts["seconds"] = time.as_secs().into(),
-            }
-            ("neighbour_left", facts)
+            ("neighbour_left", neighbour_left(*address, *reason))
         }
         Event::Registered { tracker, seen_as, peers } => (
             "registered",
@@ -331,6 +323,19 @@ fn event(event: &Event) -> (&'static str, Value) {
             "invalid_block",
             json!({ "height": height.0, "hash": hash.to_string(), "reason": reason }),
         ),
+    }
+}
+
+fn neighbour_left(address: SocketAddr, reason: LeaveReason) -> Value {
+    let address = address.to_string();
+    match reason {
+        LeaveReason::Left => json!({ "address": address, "reason": "left" }),
+        LeaveReason::Missed(missed) => {
+            json!({ "address": address, "reason": "missed", "missed": missed })
+        }
+        LeaveReason::Banned(time) => {
+            json!({ "address": address, "reason": "banned", "seconds": time.as_secs() })
+        }
     }
 }
 

@@ -5,6 +5,9 @@ mod human;
 mod json;
 mod text;
 
+#[cfg(test)]
+mod documented;
+
 use protocol::election::{Election, Question};
 use protocol::transaction::Choices;
 

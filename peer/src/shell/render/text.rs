@@ -1,6 +1,7 @@
 //! Pieces of text that answers and notices share, and the notices themselves.
 
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use protocol::units::UnixMillis;
@@ -96,18 +97,7 @@ fn event(event: &Event) -> String {
             self::kind(*kind)
         ),
         Event::NeighbourJoined { address } => format!("neighbour {address} joined"),
-        Event::NeighbourLeft { address, reason } => match reason {
-            LeaveReason::Left => format!("neighbour {address} left"),
-            LeaveReason::Missed(missed) => {
-                format!("neighbour {address} dropped: {} missed", count(missed, "heartbeat"))
-            }
-            LeaveReason::Banned(time) => {
-                format!(
-                    "neighbour {address} broke rules: ignored for {}",
-                    super::human::span(*time)
-                )
-            }
-        },
+        Event::NeighbourLeft { address, reason } => neighbour_left(*address, *reason),
         Event::Registered { tracker, seen_as, peers } => {
             format!(
                 "tracker {tracker} lists this peer as {seen_as}, and {}",
@@ -121,13 +111,7 @@ fn event(event: &Event) -> String {
             "tracker {tracker} serves another election ({}…), not {expected}",
             hex::encode(found_prefix)
         ),
-        Event::ClockDiffers { address, offset_ms } => {
-            let seconds = offset_ms.unsigned_abs() / 1_000;
-            let direction = if *offset_ms < 0 { "behind" } else { "ahead of" };
-            format!(
-                "the clock of neighbour {address} is {seconds} s {direction} this one: check this machine's clock"
-            )
-        }
+        Event::ClockDiffers { address, offset_ms } => clock_differs(*address, *offset_ms),
         Event::Syncing { from, to } => format!("fetching blocks {from} to {to}"),
         Event::Synced { tip } => {
             format!("all blocks are here, up to block {} {}", tip.height, tip.hash)
@@ -139,6 +123,27 @@ fn event(event: &Event) -> String {
             format!("block {height} {hash} is invalid: {reason}")
         }
     }
+}
+
+fn neighbour_left(address: SocketAddr, reason: LeaveReason) -> String {
+    match reason {
+        LeaveReason::Left => format!("neighbour {address} left"),
+        LeaveReason::Missed(missed) => {
+            format!("neighbour {address} dropped: {} missed", count(missed, "heartbeat"))
+        }
+        LeaveReason::Banned(time) => {
+            let time = super::human::span(time);
+            format!("neighbour {address} broke rules: ignored for {time}")
+        }
+    }
+}
+
+fn clock_differs(address: SocketAddr, offset_ms: i64) -> String {
+    let seconds = offset_ms.unsigned_abs() / 1_000;
+    let direction = if offset_ms < 0 { "behind" } else { "ahead of" };
+    format!(
+        "the clock of neighbour {address} is {seconds} s {direction} this one: check this machine's clock"
+    )
 }
 
 fn rate(hashes_per_second: f64) -> String {
