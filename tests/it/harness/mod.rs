@@ -1,0 +1,43 @@
+//! What the tests need of the world: built programs, processes that end with their test, an election, voters
+//! who sign elsewhere, and strangers with a socket of their own.
+
+mod build;
+mod gate;
+mod network;
+mod peer;
+mod program;
+mod stranger;
+mod tracker;
+mod voters;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use build::{binary, workspace_directory};
+pub(crate) use gate::{Turn, take_turn};
+pub(crate) use network::{Network, Tip, agree, meet_all, results_of};
+pub(crate) use peer::{Peer, error_kind};
+pub(crate) use program::{Line, Program};
+pub(crate) use stranger::Stranger;
+pub(crate) use tracker::Tracker;
+pub(crate) use voters::{Voter, hex_of, new_election, unix_now};
+
+/// For what has to happen, where no promise says how soon: long enough for a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Between two looks at a condition that tells nobody of its change.
+const LOOK_PERIOD: Duration = Duration::from_millis(20);
+
+/// Looks until there is something to see.
+///
+/// # Panics
+/// When `patience` is over; `what` says what was waited for.
+pub(crate) fn until<T>(what: &str, patience: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "not within {patience:?}: {what}");
+        std::thread::sleep(LOOK_PERIOD);
+    }
+}

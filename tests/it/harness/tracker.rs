@@ -1,0 +1,34 @@
+//! A real tracker.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Line, PATIENCE, Program, binary};
+
+/// A tracker process and where it listens.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    pub(crate) program: Program,
+    pub(crate) address: SocketAddr,
+}
+
+impl Tracker {
+    /// Starts a tracker; `listen` is as its user types it, port 0 for any.
+    ///
+    /// # Panics
+    /// When it does not say where it listens.
+    pub(crate) fn start(listen: &str, ballot: &Path) -> Self {
+        let mut command = Command::new(binary("tracker"));
+        command.arg(listen).arg("--ballot").arg(ballot);
+        let program = Program::start("tracker", command);
+        let Line::Text(line) = program.next_line(PATIENCE) else {
+            panic!("the tracker says nothing: {}", program.stderr());
+        };
+        let address = line
+            .strip_prefix("tracker listening on ")
+            .and_then(|rest| rest.split_once(','))
+            .and_then(|(address, _)| address.parse().ok());
+        Self { program, address: address.expect("the first line says where it listens") }
+    }
+}

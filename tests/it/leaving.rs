@@ -1,0 +1,80 @@
+//! Taking leave: the exit code is 0, and everybody else knows at once.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Network, PATIENCE, Peer, agree, until};
+
+/// Well below the three missed heartbeats that a silent peer is granted.
+const AT_ONCE: Duration = Duration::from_millis(1_500);
+
+fn everybody_drops_a_peer_that_leaves(leave: impl Fn(&mut Peer)) {
+    let mut network = Network::start(3, 12);
+    network.peers[2].vote("Hedy");
+    agree(&mut network.peers, 1, PATIENCE);
+    let mut leaver = network.peers.pop().expect("there are three");
+    let address = leaver.address.to_string();
+    let began = Instant::now();
+    leave(&mut leaver);
+    for peer in &mut network.peers {
+        let left = AT_ONCE.saturating_sub(began.elapsed());
+        let event = peer.wait_event("neighbour_left", left, |event| event["address"] == address);
+        assert_eq!(event["reason"], "left", "{event}");
+    }
+    let status = leaver.wait_end(Duration::from_secs(3));
+    assert_eq!(status.code(), Some(0));
+    assert!(leaver.has_event("left", |_| true), "the last line says so");
+    // The tracker tells nobody of it any more.
+    let joined = network.join(&[]);
+    until("the newcomer meets those who stayed", PATIENCE, || {
+        (network.peers[joined].ask("status")["neighbours"] == 2).then_some(())
+    });
+    assert!(
+        !network.peers[joined]
+            .has_event("neighbour_joined", |event| { event["address"] == address })
+    );
+}
+
+#[test]
+fn by_command() {
+    everybody_drops_a_peer_that_leaves(|peer| peer.tell("leave"));
+}
+
+#[test]
+fn by_the_end_of_input() {
+    everybody_drops_a_peer_that_leaves(|peer| peer.program.close_input());
+}
+
+#[test]
+fn by_interrupt() {
+    everybody_drops_a_peer_that_leaves(|peer| peer.program.signal("INT"));
+}
+
+#[test]
+fn by_termination() {
+    everybody_drops_a_peer_that_leaves(|peer| peer.program.signal("TERM"));
+}
+
+#[test]
+fn a_leave_without_anybody_there_takes_a_second_at_most() {
+    let mut network = Network::start(2, 12);
+    let mut gone = network.peers.pop().expect("there are two");
+    gone.program.kill_hard();
+    network.tracker.take().expect("there is one").program.kill_hard();
+    let peer = &mut network.peers[0];
+    let answer = peer.ask("leave");
+    assert_eq!(answer["own_vote"], "not_cast", "{answer}");
+    assert_eq!(peer.wait_end(Duration::from_secs(3)).code(), Some(0));
+}
+
+#[test]
+fn the_answer_says_what_becomes_of_the_own_vote() {
+    let mut network = Network::start(2, 12);
+    network.peers[0].vote("Ada");
+    agree(&mut network.peers, 1, PATIENCE);
+    assert_eq!(network.peers[0].ask("leave")["own_vote"], "block");
+
+    let mut network = Network::with_tracker(crate::harness::new_election(12));
+    network.join(&["--no-mining"]);
+    network.peers[0].vote("Ada");
+    assert_eq!(network.peers[0].ask("leave")["own_vote"], "pool");
+}

@@ -1,0 +1,27 @@
+//! The real programs on loopback, as their users meet them: processes, sockets, files, signals, a terminal.
+//!
+//! Nothing here sleeps until something has probably happened: every test waits for a condition and has a
+//! deadline for it. What does not need real processes is tested in the simulated world, in virtual time.
+//!
+//! `OSTRAKON_TEST_ROUNDS` lowers how often the test of simultaneous votes is repeated (20 times by default).
+
+#![cfg(unix)]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "real processes need real clocks, threads, sockets and files"
+)]
+
+mod harness;
+
+mod crash;
+mod demo;
+mod documents;
+mod forgeries;
+mod joining;
+mod leaving;
+mod refusals;
+mod starting;
+mod terminal;
+mod tracker_loss;
+mod votes;
