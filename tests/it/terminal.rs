@@ -1,1 +1,177 @@
-//! x
+//! The prompt as a person meets it, in a real pseudo-terminal.
+
+use std::path::Path;
+use std::process::Command;
+
+use rexpect::reader::Options;
+use rexpect::session::{PtySession, spawn_with_options};
+
+use crate::harness::{Network, PATIENCE, agree, binary, new_election};
+
+const PROMPT: &str = "ostrakon> ";
+
+/// What the line editor sends to begin a line anew: to its start, and nothing right of it stays.
+const LINE_CLEARED: &str = "\r\x1b[K";
+
+const KEY_UP: &str = "\x1b[A";
+
+/// A peer at whose terminal somebody sits.
+struct Terminal(PtySession);
+
+impl Terminal {
+    /// Starts a peer; escape sequences are seen by the test only if it is about them.
+    fn start(arguments: &[&str], directory: &Path, with_escapes: bool) -> Self {
+        let mut command = Command::new(binary("peer"));
+        command.env_clear().env("TERM", "xterm").env("NO_COLOR", "1");
+        command.args(arguments).arg("--data-dir").arg(directory);
+        command.current_dir(directory.parent().expect("it is inside the test's directory"));
+        let patience = u64::try_from(PATIENCE.as_millis()).expect("it is short");
+        let options =
+            Options::new().timeout_ms(Some(patience)).strip_ansi_escape_codes(!with_escapes);
+        let mut session = spawn_with_options(command, options).expect("the peer starts");
+        // Whatever the peer does, it is gone when the test is over.
+        session.process_mut().set_kill_timeout(Some(3_000));
+        let mut terminal = Self(session);
+        terminal.sees("peer listening on 127.0.0.1:");
+        terminal.sees("Votes are public");
+        terminal.sees(PROMPT);
+        terminal
+    }
+
+    /// Waits for a text; gives what came before it.
+    fn sees(&mut self, text: &str) -> String {
+        self.0.exp_string(text).unwrap_or_else(|error| panic!("no {text:?}: {error}"))
+    }
+
+    /// Presses keys.
+    fn types(&mut self, keys: &str) {
+        self.0.send(keys).expect("the terminal takes it");
+        self.0.flush().expect("the terminal takes it");
+    }
+
+    /// Types a line, with the key that ends it.
+    fn enters(&mut self, line: &str) {
+        self.types(&format!("{line}\r"));
+    }
+
+    /// The peer ends by itself, with exit code 0.
+    fn ends_well(mut self) {
+        self.sees("peer ended");
+        self.0.exp_eof().expect("it closes the terminal");
+        // The type of the status is not public; it shows as `Exited(Pid(17), 0)`.
+        let status = format!("{:?}", self.0.process().wait().expect("it is our child"));
+        assert!(status.starts_with("Exited(") && status.ends_with(", 0)"), "{status}");
+    }
+}
+
+#[test]
+fn a_vote_is_asked_for_question_by_question_and_confirmed() {
+    let mut network = Network::with_tracker(new_election(12));
+    network.join(&[]);
+    let (tracker, directory) = (network.tracker_address(), network.new_data_directory());
+    let mut terminal = Terminal::start(&[&tracker, "0"], &directory, false);
+
+    terminal.enters("vote");
+    terminal.sees("1. Who takes the chair? (one choice)");
+    terminal.sees("2  Grace");
+    terminal.sees("Your choice");
+    terminal.enters("Nobody");
+    terminal.sees("has no option \"Nobody\"");
+    terminal.sees("Your choice");
+    terminal.enters("2");
+    terminal.sees("You choose: Grace");
+    terminal.sees("Votes are public");
+    terminal.sees("Cast this vote?");
+    terminal.enters("n");
+    terminal.sees("nothing was cast");
+    terminal.sees(PROMPT);
+    assert_eq!(network.peers[0].ask("status")["registered_voters"], 0);
+
+    terminal.enters("vote");
+    terminal.sees("Your choice");
+    terminal.enters("Hedy");
+    terminal.sees("You choose: Hedy");
+    terminal.sees("Cast this vote?");
+    terminal.enters("y");
+    terminal.sees("your vote (Hedy) is accepted");
+    terminal.sees(PROMPT);
+    agree(&mut network.peers, 1, PATIENCE);
+    terminal.enters("vote 1");
+    terminal.sees("has voted already");
+    terminal.sees(PROMPT);
+    terminal.enters("leave");
+    terminal.sees("your vote is in a block");
+    terminal.ends_well();
+}
+
+#[test]
+fn what_happens_meanwhile_does_not_tear_the_line_that_is_typed() {
+    let mut network = Network::with_tracker(new_election(12));
+    let (tracker, directory) = (network.tracker_address(), network.new_data_directory());
+    let mut terminal = Terminal::start(&[&tracker, "0"], &directory, true);
+    terminal.sees("lists this peer");
+    terminal.sees(PROMPT);
+
+    terminal.types("resu");
+    terminal.sees("resu");
+    network.join(&[]);
+    let newcomer = network.peers[0].address;
+    // The half line goes, the news stands in a line of its own, and the half line is there again.
+    let before = terminal.sees(&format!("neighbour {newcomer} joined"));
+    assert!(before.ends_with(LINE_CLEARED), "{before:?}");
+    let between = terminal.sees(&format!("{PROMPT}resu"));
+    assert!(between.starts_with("\r\n"), "{between:?}");
+    terminal.enters("lts");
+    terminal.sees("Who takes the chair?");
+    terminal.sees(PROMPT);
+    terminal.enters("leave");
+    terminal.ends_well();
+}
+
+#[test]
+fn lines_come_back_from_the_history_also_after_a_restart_and_words_are_completed() {
+    let mut network = Network::with_tracker(new_election(12));
+    let (tracker, directory) = (network.tracker_address(), network.new_data_directory());
+    let mut terminal = Terminal::start(&[&tracker, "0"], &directory, false);
+    terminal.enters("ballot");
+    terminal.sees("Who takes the chair?");
+    terminal.sees(PROMPT);
+    terminal.types("sta\t");
+    terminal.sees("status");
+    terminal.enters("");
+    terminal.sees("voter");
+    terminal.sees(PROMPT);
+    terminal.enters("leave");
+    terminal.ends_well();
+
+    let mut terminal = Terminal::start(&[&tracker, "0"], &directory, false);
+    for line in ["leave", "status", "ballot"] {
+        terminal.types(KEY_UP);
+        terminal.sees(line);
+    }
+    terminal.enters("");
+    terminal.sees("Who takes the chair?");
+    terminal.sees(PROMPT);
+    // Control-D on an empty line.
+    terminal.types("\x04");
+    terminal.ends_well();
+}
+
+#[test]
+fn leaving_warns_while_the_own_vote_is_in_no_block() {
+    let mut network = Network::without_tracker(new_election(12));
+    let directory = network.new_data_directory();
+    let mut terminal = Terminal::start(&["0", "--no-mining"], &directory, false);
+    terminal.enters("vote Ada");
+    terminal.sees("your vote (Ada) is accepted");
+    terminal.sees(PROMPT);
+    terminal.enters("leave");
+    terminal.sees("Your vote is in no block yet");
+    terminal.sees("Leave all the same?");
+    terminal.enters("n");
+    terminal.sees(PROMPT);
+    terminal.enters("leave");
+    terminal.sees("Leave all the same?");
+    terminal.enters("y");
+    terminal.ends_well();
+}
