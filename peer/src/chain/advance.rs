@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 use protocol::block::Block;
-use protocol::units::{BlockHash, Height};
+use protocol::units::BlockHash;
 
 use super::Chain;
 use super::error::BlockError;
@@ -22,7 +22,6 @@ pub struct Advance {
 /// A move of the tip.
 #[derive(Debug)]
 pub struct Change {
-    pub from: BlockHash,
     /// Blocks that left the best chain, from the old tip downwards.
     pub disconnected: Vec<Arc<Block>>,
     /// Blocks that joined it, upwards to the new tip; never empty.
@@ -32,7 +31,6 @@ pub struct Change {
 #[derive(Debug)]
 pub struct InvalidBlock {
     pub hash: BlockHash,
-    pub height: Height,
     pub error: BlockError,
 }
 
@@ -85,7 +83,6 @@ impl Chain {
     fn switch_to(&mut self, hash: BlockHash) -> Result<Change, InvalidBlock> {
         let (above, fork) = self.path_from_best_chain(hash);
         let kept = usize::try_from(fork.0).expect("it indexes memory") + 1;
-        let from = self.tip().hash;
         let checked = |hash: &BlockHash| Arc::clone(self.block(hash).expect("complete"));
         let disconnected: Vec<_> = self.best[kept..].iter().rev().map(checked).collect();
         let connected: Vec<_> = above.iter().map(checked).collect();
@@ -98,13 +95,12 @@ impl Chain {
                 for block in disconnected.iter().rev() {
                     self.branch.apply(block).expect("it was on the best chain before");
                 }
-                let height = block.header.height;
-                return Err(InvalidBlock { hash: above[index], height, error });
+                return Err(InvalidBlock { hash: above[index], error });
             }
         }
         self.best.truncate(kept);
         self.best.extend(above);
-        Ok(Change { from, disconnected, connected })
+        Ok(Change { disconnected, connected })
     }
 
     fn find_best_header(&mut self) {

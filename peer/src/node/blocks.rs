@@ -178,8 +178,9 @@ impl Node {
     pub(super) fn advance_chain(&mut self, from: Option<SocketAddr>, now: Now) {
         let old = self.tip();
         let advance = self.chain.advance();
-        for InvalidBlock { hash, error, .. } in advance.invalid {
-            self.refuse_block(hash, from, error, now);
+        for InvalidBlock { hash, error } in advance.invalid {
+            // Whoever completed the branch need not be who sent this block.
+            self.refuse_block(hash, None, error, now);
         }
         let Some(change) = advance.change else { return };
         let moved = self.pool.follow(&self.chain, &change, self.rules);
@@ -191,6 +192,7 @@ impl Node {
         }
         self.tell_change(old, &change, &moved);
         for transaction in moved.returned {
+            self.persist(Record::Transaction(Arc::clone(&transaction)));
             self.spread(transaction, None, now);
         }
         for transaction in moved.released {

@@ -146,7 +146,13 @@ impl Node {
     )]
     fn take_neighbour_datagram(&mut self, from: SocketAddr, datagram: Datagram, now: Now) {
         match datagram {
-            Datagram::Poke { nonce, status } => self.on_poke(from, nonce, status, now),
+            Datagram::Poke { nonce, status } => {
+                // Without a status it does not know us as a neighbour: it started again.
+                if status.is_none() {
+                    self.renew(from, now);
+                }
+                self.on_poke(from, nonce, status, now);
+            }
             Datagram::PokeAck { nonce, status } => self.on_poke_ack(from, nonce, status, now),
             Datagram::UpdatePeers { live, left } => self.take_hints(from, &live, &left, now),
             Datagram::RequestBallot { offset } => {
@@ -187,7 +193,7 @@ impl Node {
         self.send_with(to, token, self.prefix, Datagram::BallotOptions { offset, bytes });
     }
 
-    /// A neighbour broke a rule: said once in a while, and banned when it goes on.
+    /// A neighbour broke a rule: told, and banned when it goes on.
     pub(super) fn fault(&mut self, from: SocketAddr, reason: String, now: Now) {
         let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
         let is_too_much = neighbour.fault(now.instant);

@@ -143,7 +143,9 @@ impl Node {
         for transaction in transactions {
             let transaction = HashedTransaction::new(transaction, self.chain.election_id());
             self.gossip.note_known_by(&transaction.id(), bit);
-            if self.pool.contains(&transaction) || self.verification.is_pending(&transaction) {
+            if self.pool.contains(&transaction)
+                || self.verification.is_pending_or_refused(&transaction)
+            {
                 continue;
             }
             if let Err(error) = self.chain.check_structure(&transaction) {

@@ -65,10 +65,8 @@ impl Node {
     ) {
         let own = Some(self.own_status(now));
         self.send(from, Datagram::PokeAck { nonce, status: own });
-        match status {
-            Some(status) => self.on_status(from, status, now),
-            // It does not know us as a neighbour: it started again.
-            None => self.renew(from, now),
+        if let Some(status) = status {
+            self.on_status(from, status, now);
         }
     }
 

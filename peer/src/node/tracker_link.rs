@@ -127,7 +127,6 @@ impl Node {
         tracker.seen_as = Some(ack.seen_as);
         let address = tracker.address;
         self.timers.set(Timer::Tracker, Some(now.instant + SILENCE_MAX));
-        self.probes.note_own(ack.seen_as);
         self.take_hints(address, &ack.peers, &[], now);
         if is_news {
             let (seen_as, peers) = (ack.seen_as, ack.peers.len());

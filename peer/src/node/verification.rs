@@ -28,12 +28,14 @@ pub(super) enum Purpose {
     Block { hash: BlockHash, from: Option<SocketAddr> },
 }
 
+type Verdict = Result<(), SignatureError>;
+
+/// Transactions with their verdicts, as far as they are known. What was known when the job began stays with
+/// it, whatever the cache forgets meanwhile.
 #[derive(Debug)]
 struct Job {
     purpose: Purpose,
-    transactions: Vec<Arc<HashedTransaction>>,
-    /// Those of them that the shell checks, in its order.
-    asked: Vec<LeafHash>,
+    transactions: Vec<(Arc<HashedTransaction>, Option<Verdict>)>,
 }
 
 #[derive(Debug)]
@@ -42,7 +44,7 @@ pub(super) struct Verification {
     last_job: u64,
     /// Gossiped transactions that are being checked.
     pending: BTreeSet<LeafHash>,
-    verdicts: LruCache<LeafHash, Result<(), SignatureError>>,
+    verdicts: LruCache<LeafHash, Verdict>,
 }
 
 impl Verification {
@@ -55,8 +57,8 @@ impl Verification {
         }
     }
 
-    /// Whether a gossiped transaction is being checked, or was refused.
-    pub(super) fn is_pending(&self, transaction: &HashedTransaction) -> bool {
+    /// Whether a gossiped transaction is being checked already, or was refused.
+    pub(super) fn is_pending_or_refused(&self, transaction: &HashedTransaction) -> bool {
         let leaf = transaction.leaf();
         self.pending.contains(&leaf) || matches!(self.verdicts.peek(&leaf), Some(Err(_)))
     }
@@ -66,7 +68,7 @@ impl Verification {
         self.verdicts.put(transaction.leaf(), Ok(()));
     }
 
-    pub(super) fn verdict(&mut self, leaf: &LeafHash) -> Option<Result<(), SignatureError>> {
+    fn verdict(&mut self, leaf: &LeafHash) -> Option<Verdict> {
         self.verdicts.get(leaf).copied()
     }
 }
@@ -79,64 +81,51 @@ impl Node {
         purpose: Purpose,
         now: Now,
     ) {
-        let is_gossip = matches!(purpose, Purpose::Gossip { .. });
-        if is_gossip {
+        if matches!(purpose, Purpose::Gossip { .. }) {
             let room = PENDING_MAX.saturating_sub(self.verification.pending.len());
             if transactions.is_empty() || transactions.len() > room {
                 return;
             }
         }
         let checks_signatures = self.rules.hold(Rule::Signatures);
-        let unknown: Vec<_> = transactions
-            .iter()
-            .filter(|each| checks_signatures && self.verification.verdict(&each.leaf()).is_none())
-            .cloned()
-            .collect();
-        let asked: Vec<LeafHash> = unknown.iter().map(|each| each.leaf()).collect();
-        if is_gossip {
-            self.verification.pending.extend(&asked);
+        let judged = transactions.into_iter().map(|transaction| {
+            let known = self.verification.verdict(&transaction.leaf());
+            (transaction, if checks_signatures { known } else { Some(Ok(())) })
+        });
+        let job = Job { purpose, transactions: judged.collect() };
+        self.continue_job(job, now);
+    }
+
+    pub(super) fn on_verified(&mut self, number: u64, verdicts: &[Verdict], now: Now) {
+        let Some(mut job) = self.verification.jobs.remove(&number) else { return };
+        let unknown = job.transactions.iter_mut().filter(|(_, known)| known.is_none());
+        for ((transaction, known), verdict) in unknown.zip(verdicts) {
+            *known = Some(*verdict);
+            self.verification.pending.remove(&transaction.leaf());
+            self.verification.verdicts.put(transaction.leaf(), *verdict);
         }
-        let job = Job { purpose, transactions, asked };
-        if unknown.is_empty() {
-            return self.finish_job(job, &BTreeMap::new(), now);
+        self.continue_job(job, now);
+    }
+
+    /// Asks for the verdicts that are not known, and finishes the job once there are none.
+    fn continue_job(&mut self, job: Job, now: Now) {
+        let unknown = job.transactions.iter().filter(|(_, known)| known.is_none());
+        let transactions: Vec<_> = unknown.map(|(each, _)| Arc::clone(each)).collect();
+        if transactions.is_empty() {
+            return self.finish_job(job, now);
+        }
+        if matches!(job.purpose, Purpose::Gossip { .. }) {
+            self.verification.pending.extend(transactions.iter().map(|each| each.leaf()));
         }
         self.verification.last_job += 1;
         let number = self.verification.last_job;
         self.verification.jobs.insert(number, job);
-        self.output(Output::Verify(VerifyJob { number, transactions: unknown }));
+        self.output(Output::Verify(VerifyJob { number, transactions }));
     }
 
-    pub(super) fn on_verified(
-        &mut self,
-        number: u64,
-        verdicts: &[Result<(), SignatureError>],
-        now: Now,
-    ) {
-        let Some(job) = self.verification.jobs.remove(&number) else { return };
-        let fresh: BTreeMap<_, _> =
-            job.asked.iter().copied().zip(verdicts.iter().copied()).collect();
-        for (leaf, verdict) in &fresh {
-            self.verification.pending.remove(leaf);
-            self.verification.verdicts.put(*leaf, *verdict);
-        }
-        self.finish_job(job, &fresh, now);
-    }
-
-    fn finish_job(
-        &mut self,
-        job: Job,
-        fresh: &BTreeMap<LeafHash, Result<(), SignatureError>>,
-        now: Now,
-    ) {
-        let judged: Vec<_> = job
-            .transactions
-            .into_iter()
-            .map(|transaction| {
-                let leaf = transaction.leaf();
-                let known = fresh.get(&leaf).copied().or_else(|| self.verification.verdict(&leaf));
-                (transaction, known.unwrap_or(Ok(())))
-            })
-            .collect();
+    fn finish_job(&mut self, job: Job, now: Now) {
+        let verdicts = job.transactions.into_iter();
+        let judged = verdicts.filter_map(|(each, verdict)| Some((each, verdict?)));
         match job.purpose {
             Purpose::Gossip { from } => {
                 for (transaction, verdict) in judged {
@@ -155,10 +144,9 @@ impl Node {
                 }
             }
             Purpose::Block { hash, from } => {
-                let verdicts = judged.iter().map(|(_, verdict)| *verdict);
-                let failed = verdicts
+                let failed = judged
                     .enumerate()
-                    .find_map(|(place, verdict)| verdict.err().map(|error| (place, error)));
+                    .find_map(|(place, (_, verdict))| verdict.err().map(|error| (place, error)));
                 self.on_block_verified(hash, from, failed, now);
             }
         }

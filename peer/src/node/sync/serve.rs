@@ -103,6 +103,9 @@ impl Node {
             let answer = Datagram::ChainTransactions { request, piece, pieces, transactions };
             return self.send(to, answer);
         };
+        if !places.is_sorted_by(|left, right| left < right) {
+            return self.dropped.count("places out of order");
+        }
         let wanted = places.iter().filter_map(|place| block.transactions.get(usize::from(*place)));
         let mut groups = pack(wanted, DATAGRAM_BYTES_MAX - TRANSACTIONS_OVERHEAD);
         groups.truncate(PIECES_PER_REQUEST_MAX as usize);
