@@ -55,7 +55,8 @@ pub fn check_ballot(check: &CheckBallot) -> Result<(), PeerError> {
     let election = read_ballot(&check.file)?;
     let color = io::stdout().is_terminal();
     let style = if check.json { Style::Json } else { Style::Human { color } };
-    Ok(show(&style.ballot(&election))?)
+    let shown = show(&style.ballot(&election));
+    Ok(shown.map_err(|error| FileError::new("write to", Path::new("stdout"), error))?)
 }
 
 /// Writes a ballot file with a new random id.

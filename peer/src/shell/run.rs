@@ -10,12 +10,13 @@ use protocol::election::Election;
 use protocol::keys::VoterKey;
 use protocol::units::ElectionId;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::actions::{Actions, Reply};
 use super::addresses::{self, AddressError};
 use super::data_directory::{self, DataDirectory, DataDirectoryError};
 use super::files::FileError;
-use super::front::{self, Ending, Front};
+use super::front::{self, Ending, Front, LAST_WORDS_PATIENCE};
 use super::handle::PeerHandle;
 use super::join::join;
 use super::key_file::{self, KeyFileError};
@@ -59,6 +60,8 @@ pub enum PeerError {
     Join(#[from] JoinError),
     #[error("{message}")]
     TrackerRefused { message: String },
+    #[error("the node ended by itself{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    Crashed { reason: Option<String> },
     #[error("the system does not let a peer run: {source}")]
     System {
         #[from]
@@ -67,10 +70,10 @@ pub enum PeerError {
 }
 
 impl PeerError {
-    /// Whether others refused this peer, rather than that something here has to be mended.
+    /// Whether the peer was refused or broke, rather than that something typed has to be mended.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Join(_) | Self::TrackerRefused { .. })
+        matches!(self, Self::Join(_) | Self::TrackerRefused { .. } | Self::Crashed { .. })
     }
 }
 
@@ -244,25 +247,27 @@ async fn run_node(
         front::tell(notices, front.screen.clone(), front.style, task.miner_view(), ending);
     let telling = tokio::spawn(telling);
     let mut node = tokio::spawn(task.run());
-    let mut refused = None;
+    let mut early_end = None;
     let is_command = tokio::select! {
         is_command = front.serve(&actions) => is_command,
         () = end => false,
         Ok(Ending { message }) = ended => {
-            refused = Some(PeerError::TrackerRefused { message });
+            early_end = Some(PeerError::TrackerRefused { message });
             false
+        }
+        crash = &mut node => {
+            // Nobody has told it to leave.
+            return Err(PeerError::Crashed { reason: crash.err().map(|error| error.to_string()) });
         }
     };
     let standing = front::leave(&actions, &mut node).await;
-    // All that happened is told before the last words.
-    if let Err(error) = telling.await {
-        tracing::error!(%error, "notices ended by a panic");
-    }
+    // All that happened is told before the last words, unless stdout takes nothing.
+    let _ = timeout(LAST_WORDS_PATIENCE, telling).await;
     if is_command {
         front.answer("leave", &Ok(Reply::Left(standing)), &actions).await;
     }
     front.screen.print(front.style.notice(&Notice::Left)).await;
-    refused.map_or(Ok(()), Err)
+    early_end.map_or(Ok(()), Err)
 }
 
 fn listening(actions: &Actions) -> Notice {

@@ -1,17 +1,21 @@
 //! What is asked on a terminal: the vote question by question, and whether to leave.
 
+use protocol::transaction::Choices;
+
 use super::complete::Completion;
 use super::terminal::{Terminal, Typed};
 use super::{Front, Input};
 use crate::chain::TransactionError;
 use crate::node::CommandError;
-use crate::shell::actions::{ActionError, Actions, OwnVoteStanding, Reply, parse_answer};
+use crate::shell::actions::{ActionError, Actions, OwnVoteStanding, parse_answer};
 use crate::shell::render::{PRIVACY, choice_line};
 
 impl Front {
-    /// Asks question by question, shows the choices, and casts the vote if that is confirmed.
-    pub(super) async fn vote(&self, actions: &Actions) -> Result<Reply, ActionError> {
-        let Input::Terminal(terminal) = &self.input else { return Err(ActionError::NoChoices) };
+    /// Asks question by question, shows the choices, and asks whether to cast them.
+    pub(super) async fn ask_vote(&self, actions: &Actions) -> Result<Choices, ActionError> {
+        let Input::Terminal { terminal, .. } = &self.input else {
+            return Err(ActionError::NoChoices);
+        };
         if actions.own_vote().await != OwnVoteStanding::NotCast {
             // Nobody should have to fill in a ballot that is refused in any case.
             let voter = actions.voter.id();
@@ -23,23 +27,22 @@ impl Front {
             choices.push(self.ask_question(terminal, actions, index).await?);
         }
         let chosen = choice_line(&choices, &actions.election);
-        self.screen.print(format!("You choose: {chosen}\n{PRIVACY}\n")).await;
-        if self.confirms(terminal, "Cast this vote? It can't be changed. [y/N] ").await {
-            actions.vote(choices).await
-        } else {
-            Err(ActionError::Cancelled)
+        let shown = format!("You choose: {chosen}\n{PRIVACY}\n");
+        let question = "Cast this vote? It can't be changed. [y/N] ";
+        match self.confirms(terminal, shown, question).await {
+            true => Ok(choices),
+            false => Err(ActionError::Cancelled),
         }
     }
 
     /// Whether the peer is to leave; asked only where the own vote could be left behind.
     pub(super) async fn confirms_leave(&self, actions: &Actions) -> bool {
-        let Input::Terminal(terminal) = &self.input else { return true };
+        let Input::Terminal { terminal, .. } = &self.input else { return true };
         if actions.own_vote().await != OwnVoteStanding::Pool {
             return true;
         }
         let warning = "Your vote is in no block yet. If no other peer has it, it is not counted until you come back.\n";
-        self.screen.print(warning.to_owned()).await;
-        self.confirms(terminal, "Leave all the same? [y/N] ").await
+        self.confirms(terminal, warning.to_owned(), "Leave all the same? [y/N] ").await
     }
 
     async fn ask_question(
@@ -50,25 +53,37 @@ impl Front {
     ) -> Result<Vec<u16>, ActionError> {
         let (election, number) = (&actions.election, index + 1);
         let question = &election.questions[index];
-        self.screen.print(self.style.question(number, question)).await;
+        let mut shown = self.style.question(number, question);
         loop {
-            self.screen.flush().await;
             let completion = Completion::Answer(election.clone(), index);
-            match terminal.read("Your choice (numbers or names): ", completion).await {
+            let prompt = "Your choice (numbers or names): ";
+            match self.ask(terminal, shown, prompt, completion).await {
                 Typed::Line(line) => match parse_answer(&line, number, question) {
                     Ok(chosen) => return Ok(chosen),
-                    Err(error) => self.screen.print(format!("{error}\n")).await,
+                    Err(error) => shown = format!("{error}\n"),
                 },
                 Typed::Interrupted | Typed::End => return Err(ActionError::Cancelled),
             }
         }
     }
 
-    async fn confirms(&self, terminal: &Terminal, question: &str) -> bool {
-        self.screen.flush().await;
-        match terminal.read(question, Completion::Nothing).await {
+    async fn confirms(&self, terminal: &Terminal, shown: String, prompt: &str) -> bool {
+        match self.ask(terminal, shown, prompt, Completion::Nothing).await {
             Typed::Line(line) => matches!(line.trim().to_lowercase().as_str(), "y" | "yes"),
             Typed::Interrupted | Typed::End => false,
         }
+    }
+
+    /// Prints a text, and reads the answer below it.
+    async fn ask(
+        &self,
+        terminal: &Terminal,
+        shown: String,
+        prompt: &str,
+        completion: Completion,
+    ) -> Typed {
+        let mut reading = terminal.read(prompt, completion);
+        self.screen.print(shown).await;
+        reading.typed().await
     }
 }

@@ -9,9 +9,11 @@ mod terminal;
 
 use std::io::{self, IsTerminal};
 use std::pin::pin;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::actions::{
     ActionError, Actions, OwnVoteStanding, PromptCommand, Reply, first_word, parse,
@@ -22,11 +24,14 @@ use super::render::{PRIVACY, Style};
 use super::screen::{Screen, Sink};
 use crate::node::Command;
 use complete::Completion;
-use terminal::{Terminal, Typed};
+use terminal::{Reading, Terminal, Typed};
 
 pub(crate) use news::{Ending, tell};
 
 const PROMPT: &str = "ostrakon> ";
+
+/// Longest wait for a stdout that takes nothing, at the end.
+pub(crate) const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where commands come from and answers go.
 #[derive(Debug)]
@@ -38,7 +43,13 @@ pub(crate) struct Front {
 
 #[derive(Debug)]
 enum Input {
-    Terminal(Terminal),
+    Terminal {
+        terminal: Terminal,
+        /// The command that is being typed.
+        reading: Option<Reading>,
+        /// A command that was typed while the one before was carried out.
+        typed: Option<Typed>,
+    },
     Lines {
         lines: mpsc::Receiver<lines::Line>,
         /// Came before the peer could do anything about it.
@@ -58,7 +69,7 @@ impl Front {
             let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             let screen = Screen::start(sink);
             logs::share_terminal(screen.clone());
-            let input = Input::Terminal(terminal);
+            let input = Input::Terminal { terminal, reading: None, typed: None };
             return Self { style: Style::Human { color }, screen, input };
         }
         let style = if json { Style::Json } else { Style::Human { color: false } };
@@ -80,7 +91,7 @@ impl Front {
     /// Says that the peer runs, and on a terminal what to do.
     pub(crate) async fn greet(&self, listening: &Notice, actions: &Actions) {
         self.screen.print(self.style.notice(listening)).await;
-        if let Input::Terminal(terminal) = &self.input {
+        if let Input::Terminal { terminal, .. } = &self.input {
             terminal.remember(&actions.data_directory);
             self.screen.print(format!("`help` shows the commands. {PRIVACY}\n")).await;
         }
@@ -102,14 +113,50 @@ impl Front {
                     }
                     continue;
                 }
-                Ok(Some(PromptCommand::Vote(None))) => self.vote(actions).await,
+                Ok(Some(PromptCommand::Vote(None))) => match self.ask_vote(actions).await {
+                    Ok(choices) => self.perform(actions, actions.vote(choices)).await,
+                    Err(error) => Some(Err(error)),
+                },
                 Ok(Some(command)) => {
-                    self.warn_before(&command).await;
-                    actions.perform(command).await
+                    self.warn_before(&command, actions).await;
+                    self.perform(actions, actions.perform(command)).await
                 }
-                Err(error) => Err(error),
+                Err(error) => Some(Err(error)),
             };
+            let Some(outcome) = outcome else { return false };
             self.answer(&word, &outcome, actions).await;
+        }
+    }
+
+    /// Carries out an action while the next line is typed already; `None` if that says to leave.
+    async fn perform(
+        &mut self,
+        actions: &Actions,
+        action: impl Future<Output = Result<Reply, ActionError>>,
+    ) -> Option<Result<Reply, ActionError>> {
+        self.read_ahead(actions);
+        let Input::Terminal { reading: Some(reading), typed, .. } = &mut self.input else {
+            return Some(action.await);
+        };
+        let mut action = pin!(action);
+        let early = tokio::select! {
+            outcome = &mut action => return Some(outcome),
+            early = reading.typed() => early,
+        };
+        match early {
+            Typed::Interrupted | Typed::End => None,
+            line @ Typed::Line(_) => {
+                *typed = Some(line);
+                Some(action.await)
+            }
+        }
+    }
+
+    /// Begins to read the next command, where that has to be said.
+    fn read_ahead(&mut self, actions: &Actions) {
+        if let Input::Terminal { terminal, reading, typed: None } = &mut self.input {
+            let completion = Completion::Command(actions.election.clone());
+            reading.get_or_insert_with(|| terminal.read(PROMPT, completion));
         }
     }
 
@@ -125,19 +172,25 @@ impl Front {
 
     /// Prints the last words and gives the terminal back.
     pub(crate) async fn end(&self) {
-        self.screen.flush().await;
-        if let Input::Terminal(terminal) = &self.input {
+        // The editor may have ended while something waited for it.
+        let _ = timeout(LAST_WORDS_PATIENCE, self.screen.flush()).await;
+        if let Input::Terminal { terminal, .. } = &self.input {
             terminal.restore();
         }
     }
 
     async fn next(&mut self, actions: &Actions) -> Typed {
+        self.read_ahead(actions);
         match &mut self.input {
-            Input::Terminal(terminal) => {
-                // All answers are on the screen before the next prompt is.
-                self.screen.flush().await;
-                let completion = Completion::Command(actions.election.clone());
-                terminal.read(PROMPT, completion).await
+            Input::Terminal { reading, typed, .. } => {
+                if let Some(typed) = typed.take() {
+                    *reading = None;
+                    return typed;
+                }
+                let Some(read) = reading else { return Typed::End };
+                let typed = read.typed().await;
+                *reading = None;
+                typed
             }
             Input::Lines { lines, early } => loop {
                 let line = match early.take() {
@@ -158,7 +211,8 @@ impl Front {
     }
 
     /// A vote that is not asked for piece by piece is public as well.
-    async fn warn_before(&self, command: &PromptCommand) {
+    async fn warn_before(&mut self, command: &PromptCommand, actions: &Actions) {
+        self.read_ahead(actions);
         if let (PromptCommand::Vote(_), Style::Human { .. }) = (command, self.style) {
             self.screen.print(format!("{PRIVACY}\n")).await;
         }

@@ -32,6 +32,17 @@ pub(super) enum Typed {
     End,
 }
 
+/// A line that is being typed.
+#[derive(Debug)]
+pub(super) struct Reading(oneshot::Receiver<Typed>);
+
+impl Reading {
+    /// The line, when it is there; not to be asked again after.
+    pub(super) async fn typed(&mut self) -> Typed {
+        (&mut self.0).await.unwrap_or(Typed::End)
+    }
+}
+
 /// The line editor's thread.
 #[derive(Debug)]
 pub(super) struct Terminal {
@@ -81,14 +92,16 @@ impl Terminal {
         let _ = self.orders.send(Order::Remember(directory.join(HISTORY_FILE)));
     }
 
-    /// Reads one line; a command if the completion is that of commands.
-    pub(super) async fn read(&self, prompt: &str, completion: Completion) -> Typed {
+    /// Begins to read one line; a command if the completion is that of commands.
+    ///
+    /// What is printed meanwhile waits for the editor to take it. So a read is ordered first, and then its
+    /// question is printed, above it: the other way round, both could wait for each other.
+    pub(super) fn read(&self, prompt: &str, completion: Completion) -> Reading {
         let (reply, typed) = oneshot::channel();
         let order = Order::Read { prompt: prompt.to_owned(), completion, reply };
-        if self.orders.send(order).is_err() {
-            return Typed::End;
-        }
-        typed.await.unwrap_or(Typed::End)
+        // Without the thread the reply is dropped, which reads as the end of input.
+        let _ = self.orders.send(order);
+        Reading(typed)
     }
 
     /// Puts the terminal back as it was, also in the middle of a line.

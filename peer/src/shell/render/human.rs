@@ -5,8 +5,8 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use owo_colors::OwoColorize;
 use protocol::election::{Election, Question};
-use protocol::units::BlockHash;
 
+use super::text::short;
 use super::{choice_line, text};
 use crate::node::{
     BlockSummary, BlockView, NeighbourView, QuestionTally, Results, Standing, TransactionView,
@@ -85,7 +85,7 @@ fn tally(results: &Results, color: bool) -> String {
         text::count(results.votes, "vote"),
         text::count(results.registered_voters, "registered voter"),
         results.tip.height,
-        short(&results.tip.hash),
+        short(results.tip.hash),
     )];
     lines.push(match results.blocks_deep {
         0 => "no block holds a vote yet".to_owned(),
@@ -120,7 +120,7 @@ fn chain(blocks: &[BlockSummary]) -> String {
     let rows = blocks.iter().map(|block| {
         vec![
             block.header.height.to_string(),
-            short(&block.hash),
+            short(block.hash),
             text::time(block.header.time),
             block.registrations.to_string(),
             block.votes.to_string(),
@@ -196,7 +196,7 @@ fn neighbours(peers: &[NeighbourView]) -> String {
         let known = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
         vec![
             peer.address.to_string(),
-            known(peer.tip.map(|tip| format!("{} ({})", tip.height, short(&tip.hash)))),
+            known(peer.tip.map(|tip| format!("{} ({})", tip.height, short(tip.hash)))),
             known(peer.round_trip.map(|time| format!("{:.1} ms", time.as_secs_f64() * 1_000.0))),
             peer.missed.to_string(),
             known(peer.clock_offset_ms.map(|offset| format!("{offset:+} ms"))),
@@ -261,11 +261,6 @@ fn help(commands: &[CommandHelp]) -> String {
 
 fn heading(text: &str, color: bool) -> String {
     if color { text.bold().to_string() } else { text.to_owned() }
-}
-
-/// Enough of a hash to tell blocks apart at a glance; `block` shows the whole.
-fn short(hash: &BlockHash) -> String {
-    hash.to_string()[..16].to_owned()
 }
 
 /// Columns side by side; `right` are those whose text stands at the right.

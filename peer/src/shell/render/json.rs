@@ -170,7 +170,7 @@ fn mining(progress: &MiningProgress) -> Value {
         "height": progress.height.0,
         "transactions": progress.transactions,
         "difficulty": progress.difficulty.attempts(),
-        "hashes_per_second": progress.hashes_per_second.round(),
+        "hashes_per_second": progress.hashes_per_second.round() as u64,
         "expected_seconds": progress.expected().map(|expected| rounded(expected.as_secs_f64())),
         "running_seconds": rounded(progress.running.as_secs_f64()),
     })

@@ -90,11 +90,15 @@ fn event(event: &Event) -> String {
             count(returned, "transaction"),
         ),
         Event::Transaction { id, voter, kind } => {
-            format!("{} {id} of voter {voter} waits for a block", self::kind(*kind))
+            let (kind, id, voter) = (self::kind(*kind), short(id), short(voter));
+            format!("{kind} {id} of voter {voter} waits for a block")
         }
         Event::Superseded { id, voter, kind, by } => format!(
-            "{} {id} of voter {voter} will not be counted: the chain holds {by}",
-            self::kind(*kind)
+            "{} {} of voter {} will not be counted: the chain holds {}",
+            self::kind(*kind),
+            short(id),
+            short(voter),
+            short(by)
         ),
         Event::NeighbourJoined { address } => format!("neighbour {address} joined"),
         Event::NeighbourLeft { address, reason } => neighbour_left(*address, *reason),
@@ -144,6 +148,11 @@ fn clock_differs(address: SocketAddr, offset_ms: i64) -> String {
     format!(
         "the clock of neighbour {address} is {seconds} s {direction} this one: check this machine's clock"
     )
+}
+
+/// Enough of a hash to tell one from another at a glance.
+pub(super) fn short(hash: impl Display) -> String {
+    hash.to_string()[..16].to_owned()
 }
 
 fn rate(hashes_per_second: f64) -> String {
