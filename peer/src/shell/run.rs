@@ -116,7 +116,10 @@ async fn run_peer(settings: &Settings) -> Result<(), PeerError> {
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
-    front.end().await;
+    match &outcome {
+        Ok(()) | Err(PeerError::TrackerRefused { .. }) => front.end(Some(&Notice::Left)).await,
+        Err(_) => front.end(None).await,
+    }
     outcome
 }
 
@@ -266,7 +269,6 @@ async fn run_node(
     if is_command {
         front.answer("leave", &Ok(Reply::Left(standing)), &actions).await;
     }
-    front.screen.print(front.style.notice(&Notice::Left)).await;
     early_end.map_or(Ok(()), Err)
 }
 

@@ -170,12 +170,18 @@ impl Front {
         self.screen.print(self.style.outcome(word, outcome, &actions.election)).await;
     }
 
-    /// Prints the last words and gives the terminal back.
-    pub(crate) async fn end(&self) {
+    /// Prints all that waits, gives the terminal back, and says the last words, if any.
+    pub(crate) async fn end(&self, last_words: Option<&Notice>) {
         // The editor may have ended while something waited for it.
         let _ = timeout(LAST_WORDS_PATIENCE, self.screen.flush()).await;
-        if let Input::Terminal { terminal, .. } = &self.input {
-            terminal.restore();
+        let text = last_words.map(|notice| self.style.notice(notice)).unwrap_or_default();
+        match &self.input {
+            // The editor takes nothing more.
+            Input::Terminal { terminal, .. } => terminal.end(&text),
+            Input::Lines { .. } => {
+                self.screen.print(text).await;
+                let _ = timeout(LAST_WORDS_PATIENCE, self.screen.flush()).await;
+            }
         }
     }
 

@@ -104,16 +104,17 @@ impl Terminal {
         Reading(typed)
     }
 
-    /// Puts the terminal back as it was, also in the middle of a line.
-    pub(super) fn restore(&self) {
+    /// Puts the terminal back as it was, also in the middle of a line, and prints a last text.
+    pub(super) fn end(&self, text: &str) {
+        let mut stdout = io::stdout().lock();
+        // The terminal may have gone away.
         if self.is_reading.load(Ordering::Acquire) {
             self.mode.restore();
-            let mut stdout = io::stdout().lock();
-            // The terminal may have gone away.
             let _ = stdout.write_all(BRACKETED_PASTE_OFF);
             let _ = stdout.write_all(b"\n");
-            let _ = stdout.flush();
         }
+        let _ = stdout.write_all(text.as_bytes());
+        let _ = stdout.flush();
     }
 }
 
