@@ -103,10 +103,12 @@ fn event(event: &Event) -> String {
         Event::NeighbourJoined { address } => format!("neighbour {address} joined"),
         Event::NeighbourLeft { address, reason } => neighbour_left(*address, *reason),
         Event::Registered { tracker, seen_as, peers } => {
-            format!(
-                "tracker {tracker} lists this peer as {seen_as}, and {}",
-                count(peers, "other peer")
-            )
+            // The first answer often names nobody yet; the neighbours are told as they join.
+            let others = match peers {
+                0 => String::new(),
+                peers => format!(", and {}", count(peers, "other peer")),
+            };
+            format!("tracker {tracker} lists this peer as {seen_as}{others}")
         }
         Event::TrackerSilent { tracker } => {
             format!("tracker {tracker} does not answer: it is tried again and again")
