@@ -20,6 +20,8 @@ use crate::units::{BlockHash, ElectionId, Height, UnixMillis, Work};
 pub const DATAGRAM_BYTES_MAX: usize = 1_200;
 /// Bytes of the envelope before the encoded [`Datagram`].
 pub const ENVELOPE_BYTES: usize = 25;
+/// Bytes of a RETRY, the smallest datagram: it answers nothing shorter.
+pub const RETRY_BYTES: usize = ENVELOPE_BYTES + 4;
 /// Most addresses in one list of peers: 50 IPv6 addresses of 22 bytes each fit.
 pub const PEERS_MAX: usize = 50;
 /// Most addresses of peers that left in one UPDATE_PEERS; the live ones shrink by as many.
@@ -190,6 +192,16 @@ pub enum EnvelopeError {
     ElectionMissing,
 }
 
+impl Datagram {
+    /// The piece of the ballot that a REQUEST_BALLOT asks for; `None` beyond its end.
+    #[must_use]
+    pub fn ballot_options(ballot: &[u8], offset: u32) -> Option<Self> {
+        let rest = ballot.get(usize::try_from(offset).ok()?..)?;
+        let bytes = rest[..rest.len().min(BALLOT_PIECE_BYTES)].to_vec();
+        (!bytes.is_empty()).then_some(Self::BallotOptions { offset, bytes })
+    }
+}
+
 impl Envelope {
     /// The bytes to send.
     ///
@@ -327,7 +339,7 @@ mod tests {
     #[test]
     fn a_retry_is_the_smallest_datagram() {
         let retry = envelope(Datagram::Retry).encode();
-        assert_eq!(retry.len(), ENVELOPE_BYTES + 4);
+        assert_eq!(retry.len(), RETRY_BYTES);
         assert_eq!(Envelope::decode(&retry), Ok(envelope(Datagram::Retry)));
     }
 

@@ -55,6 +55,21 @@ impl Chain {
         }
     }
 
+    /// Says whether somebody can be expected to give a block's body. While nobody can, neither it nor what
+    /// follows it is the best header.
+    pub fn set_withheld(&mut self, hash: &BlockHash, withheld: bool) {
+        if self.is_withheld(hash) != withheld {
+            self.tree.set_withheld(hash, withheld);
+            self.find_best_header();
+        }
+    }
+
+    /// Whether nobody gave this body, or one before it.
+    #[must_use]
+    pub fn is_withheld(&self, hash: &BlockHash) -> bool {
+        self.tree.get(hash).is_some_and(|entry| entry.withheld)
+    }
+
     /// Moves to the best complete branch. Blocks that break a rule on the way are reported, and the next
     /// best branch is taken.
     pub fn advance(&mut self) -> Advance {
@@ -104,11 +119,14 @@ impl Chain {
     }
 
     fn find_best_header(&mut self) {
-        let valid = self.tree.iter().filter(|(_, entry)| !matches!(entry.body, Body::Invalid));
-        let candidates = valid.map(|(hash, entry)| Candidate { work: entry.work, hash: *hash });
+        let to_be_had = self
+            .tree
+            .iter()
+            .filter(|(_, entry)| !entry.withheld && !matches!(entry.body, Body::Invalid));
+        let candidates = to_be_had.map(|(hash, entry)| Candidate { work: entry.work, hash: *hash });
         let rules = self.rules;
         self.best_header = candidates
             .max_by(|left, right| compare(*left, *right, rules))
-            .expect("the genesis is always valid");
+            .expect("the genesis is always to be had");
     }
 }

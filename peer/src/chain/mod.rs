@@ -13,7 +13,7 @@ mod fork_choice;
 mod tests;
 mod tree;
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -197,27 +197,35 @@ impl Chain {
     /// Adds a header to the tree. A header that is here already is no error.
     ///
     /// # Errors
-    /// The first rule that it breaks, or that its parent is not here.
+    /// The first rule that it breaks, or that its parent is not here, or that too many wait for their bodies.
     pub fn insert_header(
         &mut self,
         header: Header,
         now: UnixMillis,
     ) -> Result<BlockHash, HeaderError> {
         let hash = header.hash();
-        if self.tree.get(&hash).is_some() {
-            return Ok(hash);
+        if self.tree.get(&hash).is_none() {
+            self.check_header(&header, now)?;
+            self.make_room(header.previous)?;
+            self.add_header(hash, header);
         }
-        let previous = header.previous;
-        let parent = self.tree.get(&previous).ok_or(HeaderError::UnknownParent { previous })?;
-        if matches!(parent.body, Body::Invalid) {
-            return Err(HeaderError::InvalidParent { previous });
-        }
-        check::header(&header, &parent.header, now, self.rules)?;
-        self.make_room()?;
-        self.tree.insert(hash, header);
-        let candidate = Candidate { work: self.entry(&hash).work, hash };
-        if compare(candidate, self.best_header, self.rules) == Ordering::Greater {
-            self.best_header = candidate;
+        Ok(hash)
+    }
+
+    /// The same for a header whose body is at hand: it takes no place among those that wait, so that nobody
+    /// can keep out blocks by headers alone.
+    ///
+    /// # Errors
+    /// The first rule that it breaks, or that its parent is not here.
+    pub fn insert_header_with_body(
+        &mut self,
+        header: Header,
+        now: UnixMillis,
+    ) -> Result<BlockHash, HeaderError> {
+        let hash = header.hash();
+        if self.tree.get(&hash).is_none() {
+            self.check_header(&header, now)?;
+            self.add_header(hash, header);
         }
         Ok(hash)
     }
@@ -244,6 +252,9 @@ impl Chain {
             return Err(error.into());
         }
         self.tree.set_body(hash, Body::Unchecked(Arc::clone(&block)));
+        if !self.is_withheld(&block.header.previous) {
+            self.set_withheld(hash, false);
+        }
         Ok(block)
     }
 
@@ -309,8 +320,26 @@ impl Chain {
         (above, self.entry(&hash).header.height)
     }
 
-    /// Keeps the number of headers without bodies below its limit.
-    fn make_room(&mut self) -> Result<(), HeaderError> {
+    fn check_header(&self, header: &Header, now: UnixMillis) -> Result<(), HeaderError> {
+        let previous = header.previous;
+        let parent = self.tree.get(&previous).ok_or(HeaderError::UnknownParent { previous })?;
+        if matches!(parent.body, Body::Invalid) {
+            return Err(HeaderError::InvalidParent { previous });
+        }
+        check::header(header, &parent.header, now, self.rules)
+    }
+
+    fn add_header(&mut self, hash: BlockHash, header: Header) {
+        self.tree.insert(hash, header);
+        let entry = self.entry(&hash);
+        let candidate = Candidate { work: entry.work, hash };
+        if !entry.withheld && compare(candidate, self.best_header, self.rules).is_gt() {
+            self.best_header = candidate;
+        }
+    }
+
+    /// Keeps the number of headers without bodies below its limit; `parent` stays.
+    fn make_room(&mut self, parent: BlockHash) -> Result<(), HeaderError> {
         self.headers_since_pruning += 1;
         let headers = self.tree.without_body();
         if headers < HEADERS_WITHOUT_BODY_MAX {
@@ -320,7 +349,7 @@ impl Chain {
         if self.headers_since_pruning > HEADERS_WITHOUT_BODY_MAX / 10 {
             self.headers_since_pruning = 0;
             let (above, _) = self.path_from_best_chain(self.best_header.hash);
-            self.tree.prune_headers(&above.into_iter().collect());
+            self.tree.prune_headers(&above.into_iter().chain([parent]).collect());
         }
         match self.tree.without_body() {
             headers if headers < HEADERS_WITHOUT_BODY_MAX => Ok(()),

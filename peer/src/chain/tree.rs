@@ -27,6 +27,8 @@ pub(super) struct Entry {
     pub(super) body: Body,
     /// Whether this body and all before it are checked.
     pub(super) complete: bool,
+    /// Whether nobody gave this body, or one before it.
+    pub(super) withheld: bool,
     pub(super) children: Vec<BlockHash>,
 }
 
@@ -46,6 +48,7 @@ impl Tree {
             work: Work(0),
             body: Body::Checked(block),
             complete: true,
+            withheld: false,
             children: Vec::new(),
         };
         Self { entries: BTreeMap::from([(genesis.hash(), entry)]), without_body: 0 }
@@ -64,8 +67,14 @@ impl Tree {
         let parent = self.entries.get_mut(&header.previous).expect("the caller found the parent");
         parent.children.push(hash);
         let work = parent.work.plus(header.difficulty);
-        let entry =
-            Entry { header, work, body: Body::Missing, complete: false, children: Vec::new() };
+        let entry = Entry {
+            header,
+            work,
+            body: Body::Missing,
+            complete: false,
+            withheld: parent.withheld,
+            children: Vec::new(),
+        };
         self.entries.insert(hash, entry);
         self.without_body += 1;
     }
@@ -110,6 +119,16 @@ impl Tree {
             entry.complete = false;
             open.extend(&entry.children);
             self.set_body(&hash, Body::Invalid);
+        }
+    }
+
+    /// Notes for a block and all that follows it whether somebody can be expected to give its body.
+    pub(super) fn set_withheld(&mut self, hash: &BlockHash, withheld: bool) {
+        let mut open = vec![*hash];
+        while let Some(hash) = open.pop() {
+            let Some(entry) = self.entries.get_mut(&hash) else { continue };
+            entry.withheld = withheld;
+            open.extend(&entry.children);
         }
     }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::block::{Block, Header};
+use protocol::block::{self, Block, Header};
 use protocol::datagram::{
     AnnouncedBody, DATAGRAM_BYTES_MAX, Datagram, ENVELOPE_BYTES, SHORT_IDS_MAX, ShortId, Wanted,
 };
@@ -15,8 +15,8 @@ use protocol::units::{BlockHash, Now};
 
 use super::Node;
 use super::timers::Timer;
-use crate::chain::BodyError;
 use crate::pool::short_id;
+use crate::rules::Rule;
 
 /// Announced blocks that wait for transactions. Each cost its maker the work of a block.
 const PARTIALS_MAX: usize = 32;
@@ -69,17 +69,25 @@ impl Node {
         body: AnnouncedBody,
         now: Now,
     ) {
-        let Some(hash) = self.take_header(header, from, now) else {
+        let whole = match &body {
+            AnnouncedBody::Transactions(transactions) => self.hashed_body(&header, transactions),
+            AnnouncedBody::ShortIds(_) | AnnouncedBody::Omitted => None,
+        };
+        let has_body = whole.is_some();
+        let Some(hash) = self.take_header(header, has_body, from, now) else {
             return self.look_for_parent(from, &header, now);
         };
         self.note_tip_of(from, hash);
         if self.chain.lacks_body(&hash) {
-            match body {
-                AnnouncedBody::Transactions(transactions) => {
-                    self.take_announced(from, hash, transactions, now);
+            match (body, whole) {
+                (_, Some(transactions)) => {
+                    self.take_fetched_body(hash, transactions, from, now);
                 }
-                AnnouncedBody::ShortIds(ids) => self.start_partial(from, hash, ids, now),
-                AnnouncedBody::Omitted => {}
+                (AnnouncedBody::Transactions(_), None) => {
+                    self.fault(from, format!("announced {hash} with another block's body"), now);
+                }
+                (AnnouncedBody::ShortIds(ids), None) => self.start_partial(from, hash, ids, now),
+                (AnnouncedBody::Omitted, None) => {}
             }
         }
         self.continue_sync(now);
@@ -142,21 +150,18 @@ impl Node {
         }
     }
 
-    fn take_announced(
-        &mut self,
-        from: SocketAddr,
-        hash: BlockHash,
-        transactions: Vec<Transaction>,
-        now: Now,
-    ) {
-        let election = *self.chain.election_id();
-        let hashed = |transaction| Arc::new(HashedTransaction::new(transaction, &election));
-        let transactions = transactions.into_iter().map(hashed).collect();
-        if let Err(error @ BodyError::MerkleRoot { .. }) =
-            self.take_body(hash, transactions, Some(from), now)
-        {
-            self.fault(from, format!("announced {hash} with a wrong body: {error}"), now);
-        }
+    /// The body that was announced with a header, if it is the header's.
+    fn hashed_body(
+        &self,
+        header: &Header,
+        transactions: &[Transaction],
+    ) -> Option<Vec<Arc<HashedTransaction>>> {
+        let election = self.chain.election_id();
+        let hashed = |each: &Transaction| Arc::new(HashedTransaction::new(each.clone(), election));
+        let transactions: Vec<_> = transactions.iter().map(hashed).collect();
+        let is_its = block::merkle_root(&transactions) == header.merkle_root
+            || !self.rules.hold(Rule::MerkleRoot);
+        is_its.then_some(transactions)
     }
 
     fn start_partial(

@@ -36,7 +36,8 @@ impl Node {
         for block in blocks {
             // A clock that was set back must not lose blocks: their time was checked when they came.
             let clock = now.unix.max(block.header.time);
-            let Ok(hash) = self.chain.insert_header(block.header, clock) else { continue };
+            let header = block.header;
+            let Ok(hash) = self.chain.insert_header_with_body(header, clock) else { continue };
             if self.chain.insert_body(&hash, block.transactions).is_ok() {
                 self.chain.accept_signatures(&hash);
             }
@@ -62,10 +63,15 @@ impl Node {
     pub(super) fn take_header(
         &mut self,
         header: Header,
+        has_body: bool,
         from: SocketAddr,
         now: Now,
     ) -> Option<BlockHash> {
-        match self.chain.insert_header(header, now.unix) {
+        let inserted = match has_body {
+            true => self.chain.insert_header_with_body(header, now.unix),
+            false => self.chain.insert_header(header, now.unix),
+        };
+        match inserted {
             Ok(hash) => return Some(hash),
             // Its branch is known by its tip now: header sync fetches it.
             Err(HeaderError::UnknownParent { .. } | HeaderError::TooManyHeaders { .. }) => {}
@@ -95,7 +101,7 @@ impl Node {
 
     pub(super) fn on_early_headers_timer(&mut self, now: Now) {
         for (header, from) in std::mem::take(&mut self.early_headers.0) {
-            self.take_header(header, from, now);
+            self.take_header(header, false, from, now);
         }
         self.continue_sync(now);
     }
@@ -141,8 +147,8 @@ impl Node {
     ) {
         match self.take_body(hash, transactions, Some(from), now) {
             Err(error @ BodyError::MerkleRoot { .. }) => {
-                self.fault(from, format!("sent a wrong body of {hash}: {error}"), now);
-                self.fetch_elsewhere(hash, from);
+                let reason = format!("sent a wrong body of {hash}: {error}");
+                self.refuse_copy(hash, from, reason, now);
             }
             Ok(())
             | Err(

@@ -89,6 +89,12 @@ pub enum CommandError {
     /// The vote may have spread and may yet be counted, but it is not safe on this peer's disk.
     #[error("the disk does not take it ({reason}): make room, then ask `myvote`")]
     NotDurable { reason: String },
+    #[error(
+        "the newest block's time is {seconds} s ahead of this peer's clock: set the clock right, or wait"
+    )]
+    ClockBehind { seconds: u64 },
+    #[error("too many neighbours were given by hand: the tracker and the others tell of more")]
+    TooManyNeighbours,
     #[error("this peer is leaving")]
     Leaving,
 }
@@ -104,6 +110,8 @@ impl CommandError {
             Self::MiningOff => "mining_off",
             Self::NoNeighbours => "no_neighbours",
             Self::NotDurable { .. } => "not_durable",
+            Self::ClockBehind { .. } => "clock_behind",
+            Self::TooManyNeighbours => "too_many_neighbours",
             Self::Leaving => "leaving",
         }
     }

@@ -36,10 +36,12 @@ impl Node {
             }
             Command::Submit(transaction) => self.submit(*transaction, now).map(Answer::Submitting),
             Command::Mine if !self.mining.is_enabled() => Err(CommandError::MiningOff),
-            Command::Mine => Ok(Answer::Mining(self.order_block(now))),
+            Command::Mine => self.order_block(now).map(Answer::Mining),
             Command::Sync => self.ask_everybody(now),
             Command::AddNeighbour(address) => {
-                self.probes.remember(address, now.instant);
+                if !self.probes.add_by_hand(address, now.instant) {
+                    return Err(CommandError::TooManyNeighbours);
+                }
                 self.arm_probe_timer();
                 Ok(Answer::Probing(address))
             }

@@ -3,16 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use protocol::datagram::{BALLOT_PIECE_BYTES, Datagram, ENVELOPE_BYTES, ElectionPrefix, Envelope};
+use protocol::datagram::{Datagram, ElectionPrefix, Envelope, RETRY_BYTES};
 use protocol::token::Token;
 use protocol::units::Now;
 
 use super::Node;
 use super::output::{Event, Output};
 use crate::rules::Rule;
-
-/// Bytes of a RETRY: what it answers must not be shorter.
-const RETRY_BYTES: usize = ENVELOPE_BYTES + 4;
 
 /// Datagrams counted by why they were dropped. The reasons are named in the code, so their number is fixed.
 #[derive(Debug, Default)]
@@ -133,7 +130,7 @@ impl Node {
             }
             Datagram::RequestBallot { offset } => self.serve_ballot(from, token, offset),
             Datagram::LeavePeer => {
-                self.probes.forget(&from);
+                self.probes.forget(&from, now.instant);
                 self.send_with(from, token, self.prefix, Datagram::LeaveAck);
             }
             other => self.count_unexpected(&other),
@@ -185,12 +182,10 @@ impl Node {
     }
 
     fn serve_ballot(&mut self, to: SocketAddr, token: Token, offset: u32) {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let Some(rest) = self.ballot.get(start..).filter(|rest| !rest.is_empty()) else {
-            return self.dropped.count("a piece of the ballot beyond its end");
-        };
-        let bytes = rest[..rest.len().min(BALLOT_PIECE_BYTES)].to_vec();
-        self.send_with(to, token, self.prefix, Datagram::BallotOptions { offset, bytes });
+        match Datagram::ballot_options(&self.ballot, offset) {
+            Some(piece) => self.send_with(to, token, self.prefix, piece),
+            None => self.dropped.count("a piece of the ballot beyond its end"),
+        }
     }
 
     /// A neighbour broke a rule: told, and banned when it goes on.

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use protocol::datagram::{DATAGRAM_BYTES_MAX, Datagram, ENVELOPE_BYTES};
 use protocol::transaction::{HashedTransaction, Transaction};
 use protocol::units::{Now, TransactionId};
+use rand::RngExt;
 
 use super::Node;
-use super::neighbours::NEIGHBOURS_MAX;
 use super::packing::pack;
 use super::timers::Timer;
 use super::verification::Purpose;
@@ -25,16 +25,21 @@ const BATCH_PERIOD: Duration = Duration::from_millis(10);
 const REANNOUNCE_FIRST: Duration = Duration::from_secs(1);
 /// Longest time between announcements: the pool of a peer that was cut off is known again within it.
 const REANNOUNCE_MAX: Duration = Duration::from_secs(60);
-/// Datagrams of one batch to one new neighbour: 3 MB/s.
-const POOL_DATAGRAMS_PER_BATCH: usize = 24;
+/// Datagrams of one batch that tell of the pool, to all new neighbours together: 6 MB/s. The same bounds what
+/// is announced again at a time.
+const POOL_DATAGRAMS_PER_BATCH: usize = 48;
+/// Transactions in one datagram, about.
+const TRANSACTIONS_PER_DATAGRAM: usize = 7;
+/// Own transactions that are announced once more with every LEAVE_PEER: one voter has two.
+const OWN_AT_LEAVE_MAX: usize = 64;
 /// Bytes of NEW_TRANSACTIONS before its transactions: envelope, variant, length.
 const OVERHEAD: usize = ENVELOPE_BYTES + 4 + 8;
 
 /// What is under way of one transaction.
 #[derive(Debug)]
 struct Spread {
-    /// Neighbours that sent it to us, by their bits.
-    known_by: u64,
+    /// Whether no neighbour sent it to us.
+    is_own: bool,
     /// When it is announced again.
     next_at: Instant,
     wait: Duration,
@@ -49,11 +54,6 @@ pub(super) struct Gossip {
 }
 
 impl Gossip {
-    /// A neighbour's slot has a new owner, or its owner forgot everything.
-    pub(super) fn forget_knowledge(&mut self, bit: u64) {
-        self.spreads.values_mut().for_each(|spread| spread.known_by &= !bit);
-    }
-
     /// A transaction left the pool.
     pub(super) fn forget(&mut self, id: &TransactionId) {
         if let Some(spread) = self.spreads.remove(id) {
@@ -61,33 +61,26 @@ impl Gossip {
         }
     }
 
-    fn note_known_by(&mut self, id: &TransactionId, bit: u64) {
-        if let Some(spread) = self.spreads.get_mut(id) {
-            spread.known_by |= bit;
-        }
-    }
-
-    fn is_known_by(&self, id: &TransactionId, bit: u64) -> bool {
-        self.spreads.get(id).is_some_and(|spread| spread.known_by & bit != 0)
-    }
-
-    fn start(&mut self, transaction: Arc<HashedTransaction>, known_by: u64, now: Instant) {
+    fn start(&mut self, transaction: Arc<HashedTransaction>, is_own: bool, now: Instant) {
         let id = transaction.id();
         self.forget(&id);
         let next_at = now + REANNOUNCE_FIRST;
-        self.spreads.insert(id, Spread { known_by, next_at, wait: REANNOUNCE_FIRST });
+        self.spreads.insert(id, Spread { is_own, next_at, wait: REANNOUNCE_FIRST });
         self.due.insert((next_at, id));
         self.fresh.push(transaction);
     }
 
-    /// Transactions whose time has come to be announced again.
-    fn take_due(&mut self, now: Instant) -> Vec<TransactionId> {
+    /// At most `most` transactions whose time has come to be announced again. `jitter` is between 0 and 1.
+    fn take_due(&mut self, most: usize, jitter: f32, now: Instant) -> Vec<TransactionId> {
         let mut due = Vec::new();
         while let Some(&(at, id)) = self.due.first().filter(|(at, _)| *at <= now) {
+            if due.len() >= most {
+                break;
+            }
             self.due.remove(&(at, id));
             let Some(spread) = self.spreads.get_mut(&id) else { continue };
             spread.wait = (spread.wait * 2).min(REANNOUNCE_MAX);
-            spread.next_at = now + spread.wait;
+            spread.next_at = now + spread.wait.mul_f32(1.0 + jitter / 4.0);
             self.due.insert((spread.next_at, id));
             due.push(id);
         }
@@ -103,32 +96,47 @@ impl Node {
         source: Option<SocketAddr>,
         now: Now,
     ) {
-        let known_by =
-            source.and_then(|source| self.neighbours.get(&source)).map_or(0, |n| n.bit());
-        self.gossip.start(transaction, known_by, now.instant);
+        self.gossip.start(transaction, source.is_none(), now.instant);
         self.timers.set_by(Timer::Gossip, now.instant + BATCH_PERIOD);
         self.arm_reannounce_timer();
     }
 
     pub(super) fn on_gossip_timer(&mut self, now: Now) {
         let fresh = std::mem::take(&mut self.gossip.fresh);
+        let new = self.neighbours.iter().filter(|(_, known)| known.pool_cursor.is_some()).count();
+        let share = (POOL_DATAGRAMS_PER_BATCH / new.max(1)).max(1);
         for address in self.neighbours.addresses() {
             self.announce_transactions(address, &fresh);
-            self.send_pool_to_new_neighbour(address, now);
+            self.send_pool_to_new_neighbour(address, share, now);
         }
     }
 
     pub(super) fn on_reannounce_timer(&mut self, now: Now) {
-        if self.rules.hold(Rule::Reannouncement) {
-            let due = self.gossip.take_due(now.instant);
-            let (due, gone): (Vec<_>, Vec<_>) =
-                due.into_iter().partition(|id| self.pool.get(id).is_some());
-            gone.iter().for_each(|id| self.gossip.forget(id));
-            let due: Vec<_> = due.iter().filter_map(|id| self.pool.get(id)).cloned().collect();
-            for address in self.neighbours.addresses() {
-                self.announce_transactions(address, &due);
-            }
-            self.arm_reannounce_timer();
+        if !self.rules.hold(Rule::Reannouncement) {
+            return;
+        }
+        let neighbours = self.neighbours.len().max(1);
+        let datagrams = (POOL_DATAGRAMS_PER_BATCH / neighbours).max(1);
+        let (most, jitter) = (datagrams * TRANSACTIONS_PER_DATAGRAM, self.random.random());
+        let due = self.gossip.take_due(most, jitter, now.instant);
+        let (due, gone): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|id| self.pool.get(id).is_some());
+        gone.iter().for_each(|id| self.gossip.forget(id));
+        let due: Vec<_> = due.iter().filter_map(|id| self.pool.get(id)).cloned().collect();
+        for address in self.neighbours.addresses() {
+            self.announce_transactions(address, &due);
+        }
+        let next = self.gossip.due.first().map(|(at, _)| (*at).max(now.instant + BATCH_PERIOD));
+        self.timers.set(Timer::Reannounce, next);
+    }
+
+    /// Announces once more what no neighbour is known to have, before this peer leaves.
+    pub(super) fn announce_own_again(&mut self, to: &[SocketAddr]) {
+        let own = self.gossip.spreads.iter().filter(|(_, spread)| spread.is_own);
+        let own: Vec<_> =
+            own.filter_map(|(id, _)| self.pool.get(id)).take(OWN_AT_LEAVE_MAX).cloned().collect();
+        for address in to {
+            self.announce_transactions(*address, &own);
         }
     }
 
@@ -138,11 +146,12 @@ impl Node {
         transactions: Vec<Transaction>,
         now: Now,
     ) {
-        let Some(bit) = self.neighbours.get(&from).map(|neighbour| neighbour.bit()) else { return };
         let mut to_verify = Vec::new();
         for transaction in transactions {
             let transaction = HashedTransaction::new(transaction, self.chain.election_id());
-            self.gossip.note_known_by(&transaction.id(), bit);
+            if let Some(neighbour) = self.neighbours.get_mut(&from) {
+                neighbour.known.insert(transaction.id());
+            }
             if self.pool.contains(&transaction)
                 || self.verification.is_pending_or_refused(&transaction)
             {
@@ -180,21 +189,18 @@ impl Node {
     }
 
     fn announce_transactions(&mut self, to: SocketAddr, transactions: &[Arc<HashedTransaction>]) {
-        let Some(bit) = self.neighbours.get(&to).map(|neighbour| neighbour.bit()) else { return };
-        let unknown: Vec<_> = transactions
-            .iter()
-            .filter(|transaction| !self.gossip.is_known_by(&transaction.id(), bit))
-            .cloned()
-            .collect();
+        let Some(neighbour) = self.neighbours.get(&to) else { return };
+        let unknown = transactions.iter().filter(|each| !neighbour.known.contains(&each.id()));
+        let unknown: Vec<_> = unknown.cloned().collect();
         for batch in pack(&unknown, DATAGRAM_BYTES_MAX - OVERHEAD) {
             self.send(to, Datagram::NewTransactions(batch));
         }
     }
 
-    fn send_pool_to_new_neighbour(&mut self, to: SocketAddr, now: Now) {
+    fn send_pool_to_new_neighbour(&mut self, to: SocketAddr, datagrams: usize, now: Now) {
         let Some(neighbour) = self.neighbours.get(&to) else { return };
-        let (Some(first), bit) = (neighbour.pool_cursor, neighbour.bit()) else { return };
-        let mut room = POOL_DATAGRAMS_PER_BATCH * DATAGRAM_BYTES_MAX;
+        let Some(first) = neighbour.pool_cursor else { return };
+        let mut room = datagrams * DATAGRAM_BYTES_MAX;
         let mut sending = Vec::new();
         let mut next: Option<Arrival> = None;
         for (arrival, transaction) in self.pool.from_arrival(first) {
@@ -202,7 +208,7 @@ impl Node {
                 next = Some(arrival);
                 break;
             };
-            if !self.gossip.is_known_by(&transaction.id(), bit) {
+            if !neighbour.known.contains(&transaction.id()) {
                 room = left;
                 sending.push(Arc::clone(transaction));
             }
@@ -223,5 +229,3 @@ impl Node {
         self.timers.set(Timer::Reannounce, next);
     }
 }
-
-const _: () = assert!(NEIGHBOURS_MAX <= u64::BITS as usize, "masks of neighbours are one word");

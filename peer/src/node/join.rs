@@ -20,6 +20,8 @@ const ATTEMPTS_BEFORE_NEWS: u32 = 4;
 const PIECES_AT_ONCE: usize = 16;
 /// Before lost pieces are asked for again.
 const PIECES_WAIT: Duration = Duration::from_millis(200);
+/// Rounds without a piece after which the tracker counts as gone, and joining begins anew.
+const FRUITLESS_ROUNDS_MAX: u32 = 10;
 
 /// Why a tracker's election can't be joined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,8 +30,10 @@ pub enum JoinError {
         "the tracker {tracker} serves election {found}, not {expected}: ask for the right tracker or election"
     )]
     OtherElection { tracker: SocketAddr, found: ElectionId, expected: ElectionId },
-    #[error("the tracker {tracker} announces a ballot of {bytes} bytes, over {ELECTION_BYTES_MAX}")]
-    TooLarge { tracker: SocketAddr, bytes: u32 },
+    #[error(
+        "the tracker {tracker} announces a ballot of {bytes} bytes: it has 1 to {ELECTION_BYTES_MAX}"
+    )]
+    BallotSize { tracker: SocketAddr, bytes: u32 },
     #[error(
         "the ballot of the tracker {tracker} does not hash to the election {expected} that it announced"
     )]
@@ -65,6 +69,8 @@ struct Download {
     election: ElectionId,
     bytes: usize,
     pieces: BTreeMap<u32, Vec<u8>>,
+    /// Times that pieces were asked for since one came.
+    fruitless_rounds: u32,
 }
 
 /// A peer that knows its tracker's address and nothing else.
@@ -75,6 +81,8 @@ pub struct Joining {
     tokens: TokenIssuer,
     token: Token,
     download: Option<Download>,
+    /// What was said once and is to be said again before it is final: datagrams get damaged.
+    doubted: Option<JoinError>,
     attempts: u32,
     silence_told: bool,
     /// Whether a RETRY may make us send at once; one per attempt.
@@ -98,6 +106,7 @@ impl Joining {
             tokens: TokenIssuer::new(seed, now.instant),
             token: Token::NONE,
             download: None,
+            doubted: None,
             attempts: 0,
             silence_told: false,
             may_retry: false,
@@ -118,7 +127,7 @@ impl Joining {
         match envelope.datagram {
             Datagram::Retry => self.on_retry(),
             Datagram::RegisterAck(ack) => self.on_registered(&ack, now),
-            Datagram::BallotOptions { offset, bytes } => self.on_piece(offset, bytes),
+            Datagram::BallotOptions { offset, bytes } => self.on_piece(offset, bytes, now),
             // Its POKEs, too, are answered by the node that comes after this.
             other => tracing::trace!(kind = other.name(), "not for one who joins"),
         }
@@ -129,10 +138,15 @@ impl Joining {
         if self.next_at.is_none_or(|at| now.instant < at) {
             return;
         }
-        if self.download.is_some() {
-            self.request_pieces();
-            self.next_at = Some(now.instant + PIECES_WAIT);
-            return;
+        if let Some(download) = &mut self.download {
+            download.fruitless_rounds += 1;
+            if download.fruitless_rounds <= FRUITLESS_ROUNDS_MAX {
+                self.request_pieces();
+                self.next_at = Some(now.instant + PIECES_WAIT);
+                return;
+            }
+            self.download = None;
+            self.attempts = 0;
         }
         if self.attempts >= ATTEMPTS_BEFORE_NEWS && !self.silence_told {
             self.silence_told = true;
@@ -170,23 +184,21 @@ impl Joining {
         }
         let (tracker, found) = (self.tracker, ack.election);
         if let Some(expected) = self.expected.filter(|expected| *expected != found) {
-            return self.finish(JoinOutput::Refused {
-                error: JoinError::OtherElection { tracker, found, expected },
-            });
+            return self.doubt(JoinError::OtherElection { tracker, found, expected }, now);
         }
         let bytes = ack.ballot_bytes;
         let length = usize::try_from(bytes).unwrap_or(usize::MAX);
-        if length > ELECTION_BYTES_MAX {
-            let error = JoinError::TooLarge { tracker, bytes };
-            return self.finish(JoinOutput::Refused { error });
+        if !(1..=ELECTION_BYTES_MAX).contains(&length) {
+            return self.doubt(JoinError::BallotSize { tracker, bytes }, now);
         }
         let pieces = BTreeMap::new();
-        self.download = Some(Download { election: found, bytes: length, pieces });
+        let fruitless_rounds = 0;
+        self.download = Some(Download { election: found, bytes: length, pieces, fruitless_rounds });
         self.request_pieces();
         self.next_at = Some(now.instant + PIECES_WAIT);
     }
 
-    fn on_piece(&mut self, offset: u32, bytes: Vec<u8>) {
+    fn on_piece(&mut self, offset: u32, bytes: Vec<u8>, now: Now) {
         let Some(download) = &mut self.download else { return };
         let is_wanted =
             missing(download).any(|(wanted, length)| wanted == offset && length == bytes.len());
@@ -194,23 +206,38 @@ impl Joining {
             return;
         }
         download.pieces.insert(offset, bytes);
+        download.fruitless_rounds = 0;
         if missing(download).next().is_none() {
             let whole: Vec<u8> = download.pieces.values().flatten().copied().collect();
             let expected = download.election;
-            let outcome = self.read(expected, &whole);
-            self.finish(outcome);
+            match self.read(expected, &whole) {
+                Ok(election) => {
+                    let election = Box::new(election);
+                    self.finish(JoinOutput::Joined { election });
+                }
+                Err(error) => self.doubt(error, now),
+            }
         }
     }
 
-    fn read(&self, expected: ElectionId, bytes: &[u8]) -> JoinOutput {
+    fn read(&self, expected: ElectionId, bytes: &[u8]) -> Result<Election, JoinError> {
         let tracker = self.tracker;
         if sha256(&[bytes]) != expected.0 {
-            return JoinOutput::Refused { error: JoinError::WrongHash { tracker, expected } };
+            return Err(JoinError::WrongHash { tracker, expected });
         }
-        match Election::from_canonical_bytes(bytes) {
-            Ok(election) => JoinOutput::Joined { election: Box::new(election) },
-            Err(error) => JoinOutput::Refused { error: JoinError::Ballot { tracker, error } },
+        let election = Election::from_canonical_bytes(bytes);
+        election.map_err(|error| JoinError::Ballot { tracker, error })
+    }
+
+    /// Begins anew; gives up when the same is wrong again.
+    fn doubt(&mut self, error: JoinError, now: Now) {
+        if self.doubted.as_ref() == Some(&error) {
+            return self.finish(JoinOutput::Refused { error });
         }
+        self.doubted = Some(error);
+        self.download = None;
+        self.attempts = 0;
+        self.next_at = Some(now.instant + WAIT_FIRST);
     }
 
     fn request_pieces(&mut self) {

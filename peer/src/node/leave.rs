@@ -31,6 +31,8 @@ impl Node {
             return;
         }
         self.stop_mining();
+        // What was accepted a moment ago is still to be told.
+        self.on_gossip_timer(now);
         let neighbours = self.neighbours.iter();
         let mut unacknowledged: BTreeMap<_, _> =
             neighbours.map(|(address, neighbour)| (*address, neighbour.token)).collect();
@@ -48,7 +50,9 @@ impl Node {
     pub(super) fn on_leave_timer(&mut self, now: Now) {
         let Some(leaving) = &self.leaving else { return };
         if now.instant < leaving.deadline {
-            for (address, token) in leaving.unacknowledged.clone() {
+            let unacknowledged = leaving.unacknowledged.clone();
+            self.announce_own_again(&unacknowledged.keys().copied().collect::<Vec<_>>());
+            for (address, token) in unacknowledged {
                 self.send_with(address, token, self.prefix, Datagram::LeavePeer);
             }
             self.timers.set(Timer::Leave, Some(now.instant + REPEAT_PERIOD));

@@ -1,9 +1,9 @@
 //! How addresses become neighbours, and cease to be: probes, hints, meeting, parting, bans.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use protocol::datagram::{Datagram, PEERS_MAX};
+use protocol::datagram::{Datagram, LEFT_MAX, PEERS_MAX};
 use protocol::scope::Scope;
 use protocol::token::Token;
 use protocol::units::Now;
@@ -11,7 +11,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 
 use super::Node;
-use super::neighbours::NEIGHBOURS_WANTED;
+use super::neighbours::{Known, NEIGHBOURS_MAX, NEIGHBOURS_WANTED, Neighbour};
 use super::output::{Event, LeaveReason, Output};
 use super::probes::ProbePoke;
 use super::timers::Timer;
@@ -20,6 +20,11 @@ use super::timers::Timer;
 const SHARE_PEERS_PERIOD: Duration = Duration::from_secs(30);
 /// Least time between two renewals of one neighbour, which cost a list of peers and the whole pool.
 const RENEW_PERIOD: Duration = Duration::from_secs(5);
+/// Least time between two lists of peers that one neighbour is listened to for; a little less than the second
+/// that senders keep, since datagrams bunch up.
+const HINTS_PERIOD: Duration = Duration::from_millis(800);
+/// How long the others are told that somebody left.
+const LEFT_TOLD: Duration = Duration::from_secs(12);
 /// How long a ban lasts.
 const BAN: Duration = Duration::from_secs(300);
 /// A neighbour that fell silent is tried again after this long.
@@ -58,31 +63,40 @@ impl Node {
         left: &[SocketAddr],
         now: Now,
     ) {
+        if let Some(neighbour) = self.neighbours.get_mut(&giver) {
+            if neighbour.hints_not_before > now.instant {
+                return self.dropped.count("UPDATE_PEERS more often than once a second");
+            }
+            neighbour.hints_not_before = now.instant + HINTS_PERIOD;
+        }
         if self.neighbours.len() < NEIGHBOURS_WANTED {
-            for address in live {
-                if !self.neighbours.contains(address) && !self.is_tracker(address) {
-                    self.probes.hint(*address, giver, now.instant);
+            for address in live.iter().filter_map(|address| usable(*address, giver)) {
+                if !self.neighbours.contains(&address) && !self.is_tracker(&address) {
+                    self.probes.hint(address, giver, now.instant);
                 }
             }
             self.arm_probe_timer();
         }
         for address in left {
-            // Only a hint: a neighbour that is still there answers, and one that is gone misses this POKE too.
-            self.poke_now(*address, now);
+            self.probes.forget_hint(address);
+            // Only a hint: a neighbour that is still there answers. One POKE under way is enough.
+            let is_quiet = |neighbour: &Neighbour| neighbour.poked_at.is_none();
+            if self.neighbours.get(address).is_some_and(is_quiet) {
+                self.poke_now(*address, now);
+            }
         }
     }
 
     /// Makes an address that answered a neighbour; false when there is no room.
     pub(super) fn meet(&mut self, address: SocketAddr, token: Token, now: Now) -> bool {
-        if self.neighbours.is_full() {
+        let is_wanted = self.probes.token(&address).is_some();
+        let room = if is_wanted { NEIGHBOURS_MAX } else { NEIGHBOURS_WANTED };
+        if self.neighbours.len() >= room {
             self.dropped.count("no room for another neighbour");
             return false;
         }
-        if !self.neighbours.insert(address, token, now.instant) {
-            return false;
-        }
+        self.neighbours.insert(address, token, now.instant);
         self.probes.became_neighbour(address, now.instant);
-        self.forget_withheld();
         // The others hear of it with their next heartbeat, so at most once a second.
         self.neighbours.iter_mut().for_each(|(_, other)| other.peers_at = now.instant);
         self.arm_heartbeat_timer();
@@ -102,18 +116,18 @@ impl Node {
         }
         neighbour.renew_not_before = now.instant + RENEW_PERIOD;
         neighbour.pool_cursor = Some(0);
+        neighbour.known = Known::default();
         neighbour.peers_at = now.instant;
-        let bit = neighbour.bit();
-        self.gossip.forget_knowledge(bit);
         self.timers.set_by(Timer::Gossip, now.instant);
     }
 
     pub(super) fn part(&mut self, address: SocketAddr, reason: LeaveReason, now: Now) {
-        let Some(neighbour) = self.neighbours.remove(&address) else { return };
-        self.gossip.forget_knowledge(neighbour.bit());
+        if self.neighbours.remove(&address).is_none() {
+            return;
+        }
         self.sync_lost_neighbour(address);
         match reason {
-            LeaveReason::Left => self.probes.forget(&address),
+            LeaveReason::Left => self.probes.forget(&address, now.instant),
             LeaveReason::Missed(_) => self.probes.remember(address, now.instant + RETRY_LOST),
             LeaveReason::Banned(duration) => self.probes.ban(address, now.instant + duration),
         }
@@ -131,6 +145,12 @@ impl Node {
     pub(super) fn on_leave_peer(&mut self, from: SocketAddr, now: Now) {
         self.send(from, Datagram::LeaveAck);
         self.part(from, LeaveReason::Left, now);
+        // The others are told with their next heartbeat.
+        if self.left.len() >= LEFT_MAX {
+            self.left.pop_front();
+        }
+        self.left.push_back((from, now.instant));
+        self.neighbours.iter_mut().for_each(|(_, other)| other.peers_at = now.instant);
     }
 
     /// Tells a neighbour of others, when it is time.
@@ -147,9 +167,53 @@ impl Node {
             .map(|(address, _)| *address)
             .filter(|address| *address != to && scope.may_be_told(Scope::of(*address)))
             .collect();
-        let live: Vec<SocketAddr> = known.sample(&mut self.random, PEERS_MAX).copied().collect();
-        if !live.is_empty() {
-            self.send(to, Datagram::UpdatePeers { live, left: Vec::new() });
+        self.left.retain(|(_, at)| now.instant < *at + LEFT_TOLD);
+        let left = self.left.iter().map(|(address, _)| *address);
+        let left: Vec<_> = left
+            .filter(|address| *address != to && scope.may_be_told(Scope::of(*address)))
+            .filter(|address| !self.neighbours.contains(address))
+            .collect();
+        let room = PEERS_MAX - left.len();
+        let live: Vec<SocketAddr> = known.sample(&mut self.random, room).copied().collect();
+        if !live.is_empty() || !left.is_empty() {
+            self.send(to, Datagram::UpdatePeers { live, left });
+        }
+    }
+}
+
+/// The address to POKE for a hint, if it makes sense: whoever gives it has to be in a place from where it can
+/// be known, and it has to be somebody's.
+fn usable(address: SocketAddr, giver: SocketAddr) -> Option<SocketAddr> {
+    let ip = address.ip().to_canonical();
+    let is_somebody = match ip {
+        IpAddr::V4(ip) => !ip.is_broadcast(),
+        IpAddr::V6(_) => true,
+    };
+    let address = SocketAddr::new(ip, address.port());
+    let is_usable = is_somebody
+        && !ip.is_unspecified()
+        && !ip.is_multicast()
+        && address.port() != 0
+        && Scope::of(giver).may_be_told(Scope::of(address));
+    is_usable.then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_have_to_make_sense() {
+        let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let (here, home, world) =
+            (address("127.0.0.1:1"), address("10.0.0.1:1"), address("203.0.113.1:1"));
+        assert_eq!(usable(home, here), Some(home));
+        assert_eq!(usable(world, home), Some(world));
+        assert_eq!(usable(here, home), None);
+        assert_eq!(usable(home, world), None);
+        assert_eq!(usable(address("[::ffff:10.0.0.1]:1"), home), Some(home));
+        for nobody in ["0.0.0.0:1", "255.255.255.255:1", "224.0.0.1:1", "[::]:1", "10.0.0.1:0"] {
+            assert_eq!(usable(address(nobody), here), None, "{nobody}");
         }
     }
 }

@@ -10,8 +10,10 @@ use protocol::units::{BlockHash, Height, Now};
 use rand::RngExt;
 
 use super::Node;
+use super::command::CommandError;
 use super::output::{MineJob, Output};
 use super::timers::Timer;
+use crate::chain::TIME_AHEAD_MAX;
 
 /// What is cast at the same time should stand in the same block, and two peers that heard of it at the same
 /// time should not begin at the same time: both shortens what is mined twice where difficulty is low.
@@ -19,6 +21,9 @@ const GATHER_MIN: Duration = Duration::from_millis(50);
 const GATHER_MAX: Duration = Duration::from_millis(150);
 /// Between two templates on the same tip. A search has no memory, so a newer template loses nothing.
 const TEMPLATE_PERIOD: Duration = Duration::from_millis(250);
+
+/// How often to look again whether the clock has caught up with the chain.
+const CLOCK_PERIOD: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct Search {
@@ -59,10 +64,24 @@ impl Mining {
 
 impl Node {
     /// The user wants one block now; returns its height.
-    pub(super) fn order_block(&mut self, now: Now) -> Height {
+    ///
+    /// # Errors
+    /// When others would refuse it for now.
+    pub(super) fn order_block(&mut self, now: Now) -> Result<Height, CommandError> {
+        self.check_clock(now)?;
         self.mining.ordered = true;
         self.timers.set(Timer::Mine, Some(now.instant));
-        self.chain.tip_header().height.next()
+        Ok(self.chain.tip_header().height.next())
+    }
+
+    /// Whether the next block's time would be too far ahead for others: so it is before an election that is
+    /// made for the future, and where the local clock is behind.
+    fn check_clock(&self, now: Now) -> Result<(), CommandError> {
+        let earliest = self.chain.tip_header().time;
+        if earliest < now.unix.plus(TIME_AHEAD_MAX) {
+            return Ok(());
+        }
+        Err(CommandError::ClockBehind { seconds: earliest.distance(now.unix).as_secs() })
     }
 
     /// Something entered the pool.
@@ -102,6 +121,10 @@ impl Node {
         if self.is_catching_up(now.instant) && !self.mining.ordered {
             return self.timers.set(Timer::Mine, Some(now.instant + TEMPLATE_PERIOD));
         }
+        if let Err(error) = self.check_clock(now) {
+            tracing::debug!(%error, "not mining");
+            return self.timers.set(Timer::Mine, Some(now.instant + CLOCK_PERIOD));
+        }
         let transactions = self.pool.template(&self.chain);
         if transactions.is_empty() && !self.mining.ordered {
             return self.stop_mining();
@@ -129,15 +152,16 @@ impl Node {
         };
         let header = Header { nonce, ..search.header };
         let hash = header.hash();
-        // The time may be over our own limit only if the chain's is already: then others hold it too.
-        if let Err(error) = self.chain.insert_header(header, now.unix.max(header.time)) {
-            tracing::warn!(%error, "a mined block is refused");
-            return;
-        }
         self.mining.last_mined = Some(hash);
         self.mining.ordered = false;
-        if let Err(error) = self.take_body(hash, search.transactions, None, now) {
-            tracing::warn!(%error, "a mined block is refused");
+        let inserted = self.chain.insert_header_with_body(header, now.unix);
+        let taken = inserted.map_err(|error| error.to_string()).and_then(|hash| {
+            let taken = self.take_body(hash, search.transactions, None, now);
+            taken.map_err(|error| error.to_string())
+        });
+        if let Err(error) = taken {
+            tracing::warn!(error, "a mined block is refused");
+            self.pool_grew(now);
         }
     }
 }

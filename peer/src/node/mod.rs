@@ -81,6 +81,8 @@ pub struct Node {
     timers: Timers,
     neighbours: Neighbours,
     probes: Probes,
+    /// Neighbours that left lately, for the others to be told.
+    left: VecDeque<(SocketAddr, Instant)>,
     tracker: Option<TrackerLink>,
     gossip: Gossip,
     announcements: Announcements,
@@ -118,6 +120,7 @@ impl Node {
             timers: Timers::default(),
             neighbours: Neighbours::default(),
             probes: Probes::default(),
+            left: VecDeque::new(),
             tracker: config.tracker.map(|address| TrackerLink::new(address, now.instant)),
             gossip: Gossip::default(),
             announcements: Announcements::default(),
@@ -131,7 +134,10 @@ impl Node {
             dropped: Dropped::default(),
             outputs: VecDeque::new(),
         };
-        for address in config.neighbours.iter().chain(&restored.neighbours) {
+        for address in &config.neighbours {
+            node.probes.add_by_hand(*address, now.instant);
+        }
+        for address in &restored.neighbours {
             node.probes.remember(*address, now.instant);
         }
         node.restore(restored, now);

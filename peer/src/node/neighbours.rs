@@ -1,22 +1,25 @@
 //! The table of neighbours, and what is known of each. Its size is bounded, and so is each entry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocol::datagram::PeerStatus;
 use protocol::token::Token;
-use protocol::units::UnixMillis;
+use protocol::units::{TransactionId, UnixMillis};
 
 use super::sync::Window;
 use crate::chain::Candidate;
 use crate::pool::Arrival;
 
-/// Most neighbours: a network of this size is fully meshed, a larger one well connected; and the mask of
-/// neighbours that know a transaction is one word.
+/// Most neighbours: a network of this size is fully meshed, a larger one well connected.
 pub(super) const NEIGHBOURS_MAX: usize = 64;
-/// A peer looks for neighbours by itself up to this number only, so that others find room.
+/// A peer looks for neighbours by itself up to this number only, so that others find room; strangers find room
+/// up to this number only, so that they can't take it all from those that it looks for.
 pub(super) const NEIGHBOURS_WANTED: usize = 48;
+/// Transactions remembered as known by a neighbour: those of the last minute under heavy load. What is
+/// forgotten is announced once more than needed.
+const KNOWN_MAX: usize = 8_192;
 /// Between two POKEs to one neighbour.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Heartbeats in a row that a neighbour may miss, less one.
@@ -32,8 +35,6 @@ const FORGIVE_PERIOD: Duration = Duration::from_secs(2);
 /// One neighbour.
 #[derive(Debug)]
 pub(super) struct Neighbour {
-    /// Its place in masks of neighbours, below [`NEIGHBOURS_MAX`].
-    pub(super) slot: u8,
     /// The token that it issued to us.
     pub(super) token: Token,
     pub(super) poke_at: Instant,
@@ -48,9 +49,15 @@ pub(super) struct Neighbour {
     pub(super) clock_offset_ms: Option<i64>,
     pub(super) clock_reported: bool,
     pub(super) window: Window,
+    /// Blocks in a row that it let stall.
+    pub(super) stalls: u8,
+    /// Transactions that it sent to us.
+    pub(super) known: Known,
     /// Where in the pool's order of arrival to go on sending, while it is new.
     pub(super) pool_cursor: Option<Arrival>,
     pub(super) peers_at: Instant,
+    /// Its word on other peers is not listened to before then.
+    pub(super) hints_not_before: Instant,
     /// A neighbour that started again gets pool and peers once more, but not before then.
     pub(super) renew_not_before: Instant,
     /// Whether that is to be done as soon as it may.
@@ -63,9 +70,8 @@ pub(super) struct Neighbour {
 }
 
 impl Neighbour {
-    fn new(slot: u8, token: Token, now: Instant) -> Self {
+    fn new(token: Token, now: Instant) -> Self {
         Self {
-            slot,
             token,
             poke_at: now,
             poke_nonce: 0,
@@ -77,8 +83,11 @@ impl Neighbour {
             clock_offset_ms: None,
             clock_reported: false,
             window: Window::default(),
+            stalls: 0,
+            known: Known::default(),
             pool_cursor: Some(0),
             peers_at: now,
+            hints_not_before: now,
             renew_not_before: now + HEARTBEAT,
             renew_wanted: false,
             headers_not_before: now,
@@ -86,11 +95,6 @@ impl Neighbour {
             faults: 0,
             forgive_at: now + FORGIVE_PERIOD,
         }
-    }
-
-    /// The bit that stands for it in masks.
-    pub(super) fn bit(&self) -> u64 {
-        1 << self.slot
     }
 
     /// The end of its best chain, as it said last.
@@ -128,16 +132,11 @@ impl Neighbour {
 #[derive(Debug, Default)]
 pub(super) struct Neighbours {
     by_address: BTreeMap<SocketAddr, Neighbour>,
-    slots: u64,
 }
 
 impl Neighbours {
     pub(super) fn len(&self) -> usize {
         self.by_address.len()
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.len() >= NEIGHBOURS_MAX
     }
 
     pub(super) fn contains(&self, address: &SocketAddr) -> bool {
@@ -164,18 +163,36 @@ impl Neighbours {
         self.by_address.keys().copied().collect()
     }
 
-    /// Adds a neighbour in a free slot; false when there is none.
-    pub(super) fn insert(&mut self, address: SocketAddr, token: Token, now: Instant) -> bool {
-        let slot = (!self.slots).trailing_zeros();
-        let Some(slot) = u8::try_from(slot).ok().filter(|slot| *slot < 64) else { return false };
-        self.slots |= 1 << slot;
-        self.by_address.insert(address, Neighbour::new(slot, token, now));
-        true
+    pub(super) fn insert(&mut self, address: SocketAddr, token: Token, now: Instant) {
+        self.by_address.insert(address, Neighbour::new(token, now));
     }
 
     pub(super) fn remove(&mut self, address: &SocketAddr) -> Option<Neighbour> {
-        let neighbour = self.by_address.remove(address)?;
-        self.slots &= !neighbour.bit();
-        Some(neighbour)
+        self.by_address.remove(address)
+    }
+}
+
+/// Ids of transactions, the newest of them.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    ids: BTreeSet<TransactionId>,
+    order: VecDeque<TransactionId>,
+}
+
+impl Known {
+    pub(super) fn insert(&mut self, id: TransactionId) {
+        if !self.ids.insert(id) {
+            return;
+        }
+        self.order.push_back(id);
+        if self.order.len() > KNOWN_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+    }
+
+    pub(super) fn contains(&self, id: &TransactionId) -> bool {
+        self.ids.contains(id)
     }
 }

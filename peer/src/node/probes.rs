@@ -24,8 +24,13 @@ const BANS_MAX: usize = 256;
 const OWN_MAX: usize = 16;
 /// Before the second POKE; doubles from then on.
 const WAIT_FIRST: Duration = Duration::from_millis(500);
-/// Longest wait between POKEs to a good address: a network that healed is whole again within it.
+/// Longest wait between POKEs to an address that answered in this run, or was given by hand: a network that
+/// healed is whole again within it.
 const WAIT_MAX: Duration = Duration::from_secs(8);
+/// The same for one that did not answer in this run.
+const WAIT_UNANSWERED_MAX: Duration = Duration::from_secs(60);
+/// Most addresses given by hand: a person gives them, or a file.
+const BY_HAND_MAX: usize = 64;
 
 #[derive(Debug)]
 struct Probe {
@@ -37,6 +42,8 @@ struct Probe {
     wait: Duration,
     /// Whether a RETRY may make us POKE at once; one per attempt.
     may_retry: bool,
+    /// Whether it answered in this run.
+    answered: bool,
     origin: Origin,
 }
 
@@ -45,8 +52,17 @@ enum Origin {
     Hint {
         giver: SocketAddr,
     },
-    /// Answered before, or was given by hand.
+    /// Answered before.
     Good,
+    /// Given by hand: never forgotten.
+    ByHand,
+}
+
+impl Probe {
+    /// Whether it is tried for good.
+    fn is_kept(&self) -> bool {
+        matches!(self.origin, Origin::Good | Origin::ByHand)
+    }
 }
 
 /// One POKE to send.
@@ -81,48 +97,72 @@ impl Probes {
         true
     }
 
-    /// Remembers an address that answered, or that was given by hand; it is tried from `next_at` on.
+    /// Tries an address for as long as the node runs; false when there are too many of them.
+    pub(super) fn add_by_hand(&mut self, address: SocketAddr, now: Instant) -> bool {
+        let by_hand = self.by_address.values().filter(|probe| probe.origin == Origin::ByHand);
+        if by_hand.count() >= BY_HAND_MAX {
+            return false;
+        }
+        self.add(address, Origin::ByHand, now);
+        true
+    }
+
+    /// Remembers an address that answered before; it is tried from `next_at` on.
     pub(super) fn remember(&mut self, address: SocketAddr, next_at: Instant) {
         if self.own.contains(&address) {
             return;
         }
-        if let Some(probe) = self.by_address.get_mut(&address) {
-            probe.origin = Origin::Good;
-            probe.attempts = 0;
-            probe.wait = WAIT_FIRST;
-            probe.next_at = probe.next_at.min(next_at);
-        } else {
-            self.add(address, Origin::Good, next_at);
+        match self.by_address.get_mut(&address) {
+            Some(probe) => {
+                if let Origin::Hint { .. } = probe.origin {
+                    probe.origin = Origin::Good;
+                }
+                probe.attempts = 0;
+                probe.wait = WAIT_FIRST;
+                probe.next_at = probe.next_at.min(next_at);
+            }
+            None => self.add(address, Origin::Good, next_at),
         }
-        while self.good().count() > GOOD_MAX {
+        while self.by_address.values().filter(|probe| probe.origin == Origin::Good).count()
+            > GOOD_MAX
+        {
             // The one that was tried most often without an answer.
-            let mut good = self.by_address.iter().filter(|(_, probe)| probe.origin == Origin::Good);
-            let Some(first) = good.next() else { return };
-            let worst =
-                good.fold(
-                    first,
-                    |worst, next| {
-                        if next.1.attempts > worst.1.attempts { next } else { worst }
-                    },
-                );
-            let worst = *worst.0;
+            let good = self.by_address.iter().filter(|(_, probe)| probe.origin == Origin::Good);
+            let Some((worst, _)) = good.max_by_key(|(_, probe)| probe.attempts) else { return };
+            let worst = *worst;
             self.by_address.remove(&worst);
         }
     }
 
-    /// Addresses that answered, or were given by hand.
+    /// Addresses that answered before, or were given by hand.
     pub(super) fn good(&self) -> impl Iterator<Item = SocketAddr> {
-        let good = self.by_address.iter().filter(|(_, probe)| probe.origin == Origin::Good);
+        let good = self.by_address.iter().filter(|(_, probe)| probe.is_kept());
         good.map(|(address, _)| *address)
     }
 
-    pub(super) fn forget(&mut self, address: &SocketAddr) {
-        self.by_address.remove(address);
+    /// Whoever is there said that it leaves; an address given by hand is tried again all the same.
+    pub(super) fn forget(&mut self, address: &SocketAddr, now: Instant) {
+        match self.by_address.get_mut(address) {
+            Some(probe) if probe.origin == Origin::ByHand => probe.next_at = now + WAIT_MAX,
+            Some(_) | None => {
+                self.by_address.remove(address);
+            }
+        }
+    }
+
+    /// Somebody says that an address is of no use any more.
+    pub(super) fn forget_hint(&mut self, address: &SocketAddr) {
+        if self.by_address.get(address).is_some_and(|probe| !probe.is_kept()) {
+            self.by_address.remove(address);
+        }
     }
 
     /// Ends the hint, if it was one, whose address has become a neighbour.
     pub(super) fn became_neighbour(&mut self, address: SocketAddr, now: Instant) {
         self.remember(address, now + WAIT_MAX);
+        if let Some(probe) = self.by_address.get_mut(&address) {
+            probe.answered = true;
+        }
     }
 
     /// Notes that an address is our own: nothing is sent there.
@@ -134,7 +174,12 @@ impl Probes {
     }
 
     pub(super) fn ban(&mut self, address: SocketAddr, until: Instant) {
-        self.by_address.remove(&address);
+        match self.by_address.get_mut(&address) {
+            Some(probe) if probe.origin == Origin::ByHand => probe.next_at = until,
+            Some(_) | None => {
+                self.by_address.remove(&address);
+            }
+        }
         self.bans.insert(address, until);
         if self.bans.len() > BANS_MAX
             && let Some(first) = self.bans.iter().min_by_key(|(_, until)| **until)
@@ -177,7 +222,7 @@ impl Probes {
     ) -> Vec<ProbePoke> {
         let mut pokes = Vec::new();
         self.by_address.retain(|address, probe| {
-            let is_hint = probe.origin != Origin::Good;
+            let is_hint = !probe.is_kept();
             if is_neighbour(address) {
                 probe.next_at = now + WAIT_MAX;
                 return !is_hint;
@@ -192,7 +237,9 @@ impl Probes {
             probe.nonce = nonce();
             probe.may_retry = true;
             probe.next_at = now + probe.wait;
-            probe.wait = (probe.wait * 2).min(WAIT_MAX);
+            let is_likely = probe.answered || probe.origin == Origin::ByHand;
+            let wait_max = if is_likely { WAIT_MAX } else { WAIT_UNANSWERED_MAX };
+            probe.wait = (probe.wait * 2).min(wait_max);
             pokes.push(ProbePoke { to: *address, token: probe.token, nonce: probe.nonce });
             true
         });
@@ -211,6 +258,7 @@ impl Probes {
             next_at,
             wait: WAIT_FIRST,
             may_retry: false,
+            answered: false,
             origin,
         };
         self.by_address.insert(address, probe);

@@ -276,9 +276,21 @@ impl Pool {
                 Err(PoolError::Context(TransactionError::NotRegistered { .. })) => {
                     self.hold(Arc::clone(transaction));
                 }
+                Err(PoolError::Context(TransactionError::AlreadyVoted { voter })) => {
+                    let by = self.vote_of(&voter, chain).filter(|by| *by != transaction.id());
+                    let transaction = Arc::clone(transaction);
+                    change.superseded.extend(by.map(|by| Superseded { transaction, by }));
+                }
                 Err(PoolError::Known { .. } | PoolError::Full { .. } | PoolError::Context(_)) => {}
             }
         }
+    }
+
+    /// The vote that counts for a voter, or is to.
+    fn vote_of(&self, voter: &VoterId, chain: &Chain) -> Option<TransactionId> {
+        let place = chain.voter(voter).and_then(|record| record.vote);
+        let mined = place.and_then(|place| chain.transaction(place));
+        mined.or_else(|| self.vote(voter)).map(|vote| vote.id())
     }
 
     /// Votes whose registration left with the branch that lost, and did not come back, wait for another.

@@ -2,7 +2,7 @@
 
 /// Why a datagram had no effect, or a peer no place.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Drop {
+pub(super) enum DropReason {
     /// The bytes are no datagram.
     Undecodable,
     /// The datagram bears another election.
@@ -22,20 +22,20 @@ pub(super) enum Drop {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Counters([u64; Drop::ALL.len()]);
+pub(super) struct Counters([u64; DropReason::ALL.len()]);
 
 impl Counters {
-    pub(super) fn add(&mut self, reason: Drop) {
+    pub(super) fn add(&mut self, reason: DropReason) {
         let counter = &mut self.0[reason as usize];
         *counter = counter.saturating_add(1);
     }
 
     pub(super) fn by_reason(&self) -> Vec<(&'static str, u64)> {
-        Drop::ALL.iter().map(|reason| (reason.name(), self.0[*reason as usize])).collect()
+        DropReason::ALL.iter().map(|reason| (reason.name(), self.0[*reason as usize])).collect()
     }
 }
 
-impl Drop {
+impl DropReason {
     const ALL: [Self; 8] = [
         Self::Undecodable,
         Self::OtherElection,

@@ -14,25 +14,20 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use protocol::datagram::{
-    BALLOT_PIECE_BYTES, Datagram, ENVELOPE_BYTES, ElectionPrefix, Envelope, PEERS_MAX, RegisterAck,
-};
+use protocol::datagram::{Datagram, ElectionPrefix, Envelope, PEERS_MAX, RETRY_BYTES, RegisterAck};
 use protocol::election::Election;
 use protocol::token::{Token, TokenIssuer};
 use protocol::units::{ElectionId, Now, sha256};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use counters::{Counters, Drop};
+use counters::{Counters, DropReason};
 use peers::{Ack, DuePoke, Peers};
 pub use peers::{PEERS_TOTAL_MAX, POKE_PERIOD, POKES_UNANSWERED_MAX, UNCONFIRMED_MAX};
 pub use updates::{
     SMALL_NETWORK_MAX, UPDATE_DELAY, UPDATE_PERIOD, UPDATE_REPEAT, UPDATES_PER_STEP,
 };
 use updates::{Update, Updates};
-
-/// A RETRY is the smallest datagram, so it never is larger than what it answers.
-const RETRY_BYTES: usize = ENVELOPE_BYTES + 4;
 
 /// What the caller has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,15 +83,15 @@ impl Registry {
     pub fn handle_datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
         self.tokens.rotate(now.instant);
         let Ok(envelope) = Envelope::decode(bytes) else {
-            return self.counters.add(Drop::Undecodable);
+            return self.counters.add(DropReason::Undecodable);
         };
         // Decoding refuses the unknown election in every kind that has to bear one.
         if ![self.prefix(), ElectionPrefix::UNKNOWN].contains(&envelope.election) {
-            return self.counters.add(Drop::OtherElection);
+            return self.counters.add(DropReason::OtherElection);
         }
         let sender_token = envelope.sender_token;
         if !self.tokens.is_valid(from, envelope.receiver_token) {
-            self.counters.add(Drop::NoToken);
+            self.counters.add(DropReason::NoToken);
             if envelope.datagram != Datagram::Retry && bytes.len() >= RETRY_BYTES {
                 self.transmit(from, sender_token, Datagram::Retry);
             }
@@ -180,7 +175,7 @@ impl Registry {
             | Datagram::ChainCertificates { .. }
             | Datagram::Prepare(_)
             | Datagram::Commit(_)
-            | Datagram::LeaveAck => self.counters.add(Drop::Unexpected),
+            | Datagram::LeaveAck => self.counters.add(DropReason::Unexpected),
         }
     }
 
@@ -197,7 +192,7 @@ impl Registry {
             return;
         }
         if self.peers.add(from, token, self.updates.cursor(), now) {
-            self.counters.add(Drop::UnconfirmedEvicted);
+            self.counters.add(DropReason::UnconfirmedEvicted);
         }
         self.poke(from, now);
     }
@@ -209,8 +204,8 @@ impl Registry {
                 self.outputs.push_back(Output::Event(Event::Listed { address: from }));
             }
             Ack::Alive => {}
-            Ack::ListFull => self.counters.add(Drop::ListFull),
-            Ack::Stale => self.counters.add(Drop::StaleAck),
+            Ack::ListFull => self.counters.add(DropReason::ListFull),
+            Ack::Stale => self.counters.add(DropReason::StaleAck),
         }
     }
 
@@ -224,12 +219,10 @@ impl Registry {
     }
 
     fn serve_ballot(&mut self, from: SocketAddr, token: Token, offset: u32) {
-        let rest = usize::try_from(offset).ok().and_then(|start| self.ballot.get(start..));
-        let Some(rest) = rest.filter(|rest| !rest.is_empty()) else {
-            return self.counters.add(Drop::OffsetBeyondBallot);
-        };
-        let bytes = rest[..rest.len().min(BALLOT_PIECE_BYTES)].to_vec();
-        self.transmit(from, token, Datagram::BallotOptions { offset, bytes });
+        match Datagram::ballot_options(&self.ballot, offset) {
+            Some(piece) => self.transmit(from, token, piece),
+            None => self.counters.add(DropReason::OffsetBeyondBallot),
+        }
     }
 
     fn poke(&mut self, address: SocketAddr, now: Instant) {

@@ -1,6 +1,7 @@
 //! A chain to play with, and blocks on any parent.
 
 mod order;
+mod room;
 mod rules;
 
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use protocol::block::{self, Header};
 use protocol::proof_of_work;
 use protocol::transaction::{HashedTransaction, Transaction};
-use protocol::units::BlockHash;
+use protocol::units::{BlockHash, UnixMillis};
 
 use super::*;
 use crate::fixtures::{NOW, election, hashed, id, key, registration, vote};

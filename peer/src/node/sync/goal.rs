@@ -1,5 +1,5 @@
-//! Which branch to fetch: that of the best header, unless nobody has its bodies. Headers show work, but a
-//! miner may withhold the bodies; then the best branch that a neighbour stands on is fetched instead.
+//! When to give up a branch. Sync leads to the best header; headers show work, but a miner may withhold the
+//! bodies. Then the chain is told so, and the best branch besides is fetched instead.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -7,19 +7,23 @@ use std::time::{Duration, Instant};
 
 use protocol::units::{BlockHash, Height, Now};
 
-use crate::chain::Candidate;
 use crate::node::Node;
 
 /// Without a piece for this long, and every neighbour asked several times, a branch counts as withheld.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Pieces that never make a body whole don't count for longer than this.
+const PATIENCE_WITH_PIECES: Duration = Duration::from_secs(60);
 /// Withheld branches remembered; each cost its maker more work than our chain has.
 const WITHHELD_MAX: usize = 16;
 /// A withheld branch is tried again after this long, for whatever reason it could not be had.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
+/// Or when a new neighbour stands on it, but not before this: one with many addresses could go on for ever.
+const TRY_AGAIN_FOR_CLAIMANT: Duration = Duration::from_secs(15);
 
 /// A branch whose bodies nobody gave.
 #[derive(Debug)]
 struct Withheld {
+    /// Its lowest block without a body.
     hash: BlockHash,
     since: Instant,
     /// Neighbours that claimed to stand on it and gave nothing. Any other one may have been given the bodies
@@ -30,83 +34,89 @@ struct Withheld {
 #[derive(Debug, Default)]
 pub(super) struct Goal {
     withheld: VecDeque<Withheld>,
-    /// The goal as it was looked at last, and since when it is.
-    current: Option<(BlockHash, Instant)>,
+    /// The lowest block that is missing, and since when.
+    awaited: Option<(BlockHash, Instant)>,
 }
 
 impl Node {
-    /// The end of the branch that is fetched.
-    pub(in crate::node) fn sync_goal(&self) -> Candidate {
-        let (best, tip) = (self.chain.best_header(), self.chain.tip());
-        let is_withheld = |hash| self.sync.goal.withheld.iter().any(|known| known.hash == hash);
-        if !is_withheld(best.hash) {
-            return best;
-        }
-        let claimed = self.neighbours.iter().filter_map(|(_, neighbour)| neighbour.tip());
-        claimed
-            .filter(|claimed| !is_withheld(claimed.hash))
-            .filter(|claimed| !self.chain.is_invalid(&claimed.hash))
-            .filter_map(|Candidate { hash, .. }| {
-                Some(Candidate { work: self.chain.work(&hash)?, hash })
-            })
-            .fold(tip, |goal, other| if self.prefers(other, goal) { other } else { goal })
-    }
-
-    /// Height of the goal; the tip's when nothing is missing.
+    /// Height of the best header; the tip's when nothing is missing.
     pub(in crate::node) fn sync_target(&self) -> Height {
-        let goal = self.chain.header(&self.sync_goal().hash);
-        goal.map_or(self.chain.tip_header().height, |header| header.height)
+        let goal = self.chain.header(&self.chain.best_header().hash);
+        goal.expect("the best header is in the tree").height
     }
 
-    /// Gives up a goal towards which nothing moves.
+    /// Whether there is a better branch than the best chain, to be fetched.
+    pub(in crate::node) fn is_behind(&self) -> bool {
+        self.prefers(self.chain.best_header(), self.chain.tip())
+    }
+
+    /// Gives a branch up whose lowest missing block does not come.
     pub(super) fn watch_goal(&mut self, now: Now) {
-        let goal = self.sync_goal();
-        if !self.prefers(goal, self.chain.tip()) {
-            self.sync.goal.current = None;
+        let lowest = self.lowest_missing().filter(|_| self.is_behind());
+        let Some(lowest) = lowest else {
+            self.sync.goal.awaited = None;
             return;
-        }
-        let since = match self.sync.goal.current {
-            Some((hash, since)) if hash == goal.hash => since,
-            Some(_) | None => {
-                self.sync.goal.current = Some((goal.hash, now.instant));
-                now.instant
-            }
         };
-        let progress_at = self.sync.progress_at.map_or(since, |at| at.max(since));
-        if now.instant < progress_at + PATIENCE {
+        let since = match self.sync.goal.awaited {
+            Some((hash, since)) if hash == lowest => since,
+            Some(_) | None => now.instant,
+        };
+        self.sync.goal.awaited = Some((lowest, since));
+        let whole_at = self.sync.whole_at.map_or(since, |at| at.max(since));
+        let piece_at = self.sync.piece_at.map_or(whole_at, |at| at.max(whole_at));
+        if now.instant < piece_at + PATIENCE && now.instant < whole_at + PATIENCE_WITH_PIECES {
             return;
         }
-        if self.sync.goal.withheld.len() >= WITHHELD_MAX {
-            self.sync.goal.withheld.pop_front();
+        self.sync.goal.awaited = None;
+        if self.sync.goal.withheld.len() >= WITHHELD_MAX
+            && let Some(oldest) = self.sync.goal.withheld.pop_front()
+        {
+            self.chain.set_withheld(&oldest.hash, false);
         }
-        let claimants = self.claimants(goal.hash);
-        let withheld = Withheld { hash: goal.hash, since: now.instant, claimants };
+        self.chain.set_withheld(&lowest, true);
+        let claimants = self.claimants();
+        let withheld = Withheld { hash: lowest, since: now.instant, claimants };
         self.sync.goal.withheld.push_back(withheld);
-        self.sync.goal.current = None;
     }
 
     /// Takes up branches again that somebody may have by now.
     pub(super) fn try_withheld_again(&mut self, now: Now) {
-        let mut withheld = std::mem::take(&mut self.sync.goal.withheld);
-        withheld.retain(|known| {
-            let claimants = self.claimants(known.hash);
-            now.instant < known.since + TRY_AGAIN
-                && claimants.iter().all(|claimant| known.claimants.contains(claimant))
-        });
-        self.sync.goal.withheld = withheld;
-    }
-
-    /// Neighbours that say that they stand on a block.
-    fn claimants(&self, hash: BlockHash) -> Vec<SocketAddr> {
-        let claims = self.neighbours.iter();
-        claims
-            .filter(|(_, neighbour)| neighbour.tip().is_some_and(|tip| tip.hash == hash))
-            .map(|(address, _)| *address)
-            .collect()
+        if self.sync.goal.withheld.is_empty() {
+            return;
+        }
+        let claimants = self.claimants();
+        let (again, still) = std::mem::take(&mut self.sync.goal.withheld).into_iter().partition(
+            |known: &Withheld| {
+                let waited = now.instant.saturating_duration_since(known.since);
+                let is_new = |claimant: &SocketAddr| !known.claimants.contains(claimant);
+                waited >= TRY_AGAIN
+                    || waited >= TRY_AGAIN_FOR_CLAIMANT && claimants.iter().any(is_new)
+            },
+        );
+        self.sync.goal.withheld = still;
+        self.release(again);
     }
 
     /// Somebody new may have what nobody had.
     pub(in crate::node) fn forget_withheld(&mut self) {
-        self.sync.goal = Goal::default();
+        let withheld = std::mem::take(&mut self.sync.goal.withheld);
+        self.release(withheld);
+    }
+
+    fn release(&mut self, withheld: VecDeque<Withheld>) {
+        for known in withheld {
+            self.chain.set_withheld(&known.hash, false);
+        }
+    }
+
+    /// Neighbours that say that they stand on a branch that was given up.
+    fn claimants(&self) -> Vec<SocketAddr> {
+        let claims = self.neighbours.iter();
+        claims
+            .filter(|(_, neighbour)| {
+                neighbour.tip().is_some_and(|tip| self.chain.is_withheld(&tip.hash))
+            })
+            .map(|(address, _)| *address)
+            .collect()
     }
 }

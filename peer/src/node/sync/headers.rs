@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocol::block::Header;
-use protocol::datagram::{Datagram, Wanted};
+use protocol::datagram::{Datagram, HEADERS_PER_PIECE, Wanted};
 use protocol::units::{BlockHash, Now};
 
-use super::Subject;
+use super::{STALL, Subject};
 use crate::chain::HeaderError;
 use crate::node::Node;
 
@@ -16,6 +16,10 @@ use crate::node::Node;
 const PIECES_AHEAD_MAX: u32 = 128;
 /// Pieces in one request.
 const PIECES_PER_REQUEST: u32 = 16;
+/// A header sync has to bring this many new headers per period, or another neighbour gets its turn: even at
+/// 30 % loss a hundred times as many come.
+const PACE_MIN: u32 = 100;
+const PACE_PERIOD: Duration = Duration::from_secs(5);
 /// Wait after a header sync that brought nothing; doubles up to the longest.
 const FRUITLESS_WAIT: Duration = Duration::from_secs(1);
 /// Longest wait: a neighbour that claims work it does not show is asked once a minute.
@@ -34,13 +38,19 @@ pub(super) struct HeaderSync {
     next_to_take: u32,
     lost: BTreeSet<u32>,
     early: BTreeMap<u32, Vec<Header>>,
-    fruitful: bool,
+    /// The last header that was taken in; the next one has to follow it.
+    last: Option<BlockHash>,
+    /// Headers that were not known before.
+    fresh: u32,
+    /// When the pace was looked at last, and what `fresh` was then.
+    paced_at: Instant,
+    fresh_then: u32,
 }
 
 impl Node {
     /// Starts with the neighbour that claims the best tip that is not known here, if any.
     pub(super) fn start_header_sync(&mut self, now: Now) {
-        let best = self.sync_goal();
+        let best = self.chain.best_header();
         let mut chosen: Option<(SocketAddr, crate::chain::Candidate)> = None;
         for (address, neighbour) in self.neighbours.iter() {
             let Some(tip) = neighbour.tip() else { continue };
@@ -60,7 +70,10 @@ impl Node {
             next_to_take: 0,
             lost: BTreeSet::new(),
             early: BTreeMap::new(),
-            fruitful: false,
+            last: None,
+            fresh: 0,
+            paced_at: now.instant,
+            fresh_then: 0,
         });
     }
 
@@ -85,6 +98,13 @@ impl Node {
         if subject != Some(Subject::Headers) || sync.neighbour != from {
             return;
         }
+        let is_last = piece + 1 >= pieces;
+        if headers.is_empty() && pieces > 0 || headers.len() < HEADERS_PER_PIECE && !is_last {
+            let reason = format!("sent a piece of {} headers that is not the last", headers.len());
+            self.fault(from, reason, now);
+            self.end_header_sync(now);
+            return self.continue_sync(now);
+        }
         sync.pieces = Some(pieces);
         sync.lost.remove(&piece);
         if piece >= sync.next_to_take && piece < sync.next_to_take + PIECES_AHEAD_MAX {
@@ -106,7 +126,7 @@ impl Node {
         let settled = self.sync.requests.forget_headers();
         let Some(neighbour) = self.neighbours.get_mut(&sync.neighbour) else { return };
         neighbour.window.settled(settled);
-        neighbour.headers_wait = match sync.fruitful {
+        neighbour.headers_wait = match sync.fresh > 0 {
             true => Duration::ZERO,
             false => (neighbour.headers_wait * 2).clamp(FRUITLESS_WAIT, FRUITLESS_WAIT_MAX),
         };
@@ -146,18 +166,53 @@ impl Node {
             sync.next_to_take += 1;
             sync.progress_at = now.instant;
             for header in headers {
-                let known = self.chain.header(&header.hash()).is_some();
-                match self.chain.insert_header(header, now.unix) {
-                    Ok(hash) => {
-                        if !known && let Some(sync) = self.sync.headers.as_mut() {
-                            sync.fruitful = true;
-                            self.sync.bodies.extend_plan(hash, header.previous);
-                            self.sync.progress_at = Some(now.instant);
-                        }
-                    }
-                    Err(error) => return self.refuse_synced_header(from, &header, error, now),
+                if !self.take_synced_header(from, header, now) {
+                    return self.end_header_sync(now);
                 }
             }
+        }
+    }
+
+    /// Adds the next header of a sync; false when the sync is over with it.
+    fn take_synced_header(&mut self, from: SocketAddr, header: Header, now: Now) -> bool {
+        let Some(sync) = self.sync.headers.as_mut() else { return false };
+        let follows = match sync.last {
+            Some(last) => header.previous == last,
+            None => sync.locator.contains(&header.previous),
+        };
+        // Otherwise the neighbour moved to another branch meanwhile: later again, from a new locator.
+        if !follows {
+            return false;
+        }
+        let hash = header.hash();
+        sync.last = Some(hash);
+        if self.chain.header(&hash).is_some() {
+            return true;
+        }
+        if let Err(error) = self.chain.insert_header(header, now.unix) {
+            self.refuse_synced_header(from, &header, error, now);
+            return false;
+        }
+        if !self.chain.is_withheld(&hash)
+            && let Some(sync) = self.sync.headers.as_mut()
+        {
+            sync.fresh += 1;
+            self.sync.bodies.extend_plan(hash, header.previous);
+        }
+        true
+    }
+
+    /// Ends a header sync that stalls or only trickles: there is one at a time, and others wait.
+    pub(super) fn watch_header_sync(&mut self, now: Now) {
+        let Some(sync) = self.sync.headers.as_mut() else { return };
+        let mut is_over = now.instant >= sync.progress_at + STALL;
+        if now.instant >= sync.paced_at + PACE_PERIOD {
+            is_over |= sync.fresh - sync.fresh_then < PACE_MIN;
+            (sync.paced_at, sync.fresh_then) = (now.instant, sync.fresh);
+        }
+        if is_over {
+            sync.fresh = 0;
+            self.end_header_sync(now);
         }
     }
 
@@ -180,7 +235,6 @@ impl Node {
                 self.fault(from, format!("sent a header that is refused: {error}"), now);
             }
         }
-        self.end_header_sync(now);
     }
 
     /// Sends one request for pieces, and notes it.

@@ -5,6 +5,7 @@
 //! trips are measured without doubt and late answers to old requests still fit.
 
 mod bodies;
+mod fetching;
 mod goal;
 mod headers;
 mod requests;
@@ -40,12 +41,22 @@ const NEWS_GAP_MIN: u64 = 8;
 pub(super) struct Sync {
     requests: Requests,
     headers: Option<HeaderSync>,
-    bodies: Bodies,
+    pub(super) bodies: Bodies,
     goal: Goal,
     pub(super) body_cache: BodyCache,
     /// Whether a sync was announced to the user and is to be ended.
     announced: bool,
-    progress_at: Option<Instant>,
+    /// When a piece of a body arrived last.
+    piece_at: Option<Instant>,
+    /// When a body became whole last.
+    whole_at: Option<Instant>,
+}
+
+#[cfg(test)]
+impl Sync {
+    pub(super) fn headers_are_fetched(&self) -> bool {
+        self.headers.is_some()
+    }
 }
 
 impl Node {
@@ -106,8 +117,7 @@ impl Node {
 
     /// Whether blocks are missing and on their way, so that mining would be on an old tip.
     pub(super) fn is_catching_up(&self, now: Instant) -> bool {
-        self.prefers(self.sync_goal(), self.chain.tip())
-            && self.sync.progress_at.is_some_and(|at| now < at + STALL)
+        self.is_behind() && self.sync.whole_at.is_some_and(|at| now < at + STALL)
     }
 
     /// Whether a sync was announced to the user and has not ended.
@@ -120,14 +130,13 @@ impl Node {
     }
 
     fn abandon_stalled(&mut self, now: Now) {
-        let headers_stalled =
-            self.sync.headers.as_ref().is_some_and(|sync| now.instant >= sync.progress_at + STALL);
-        if headers_stalled {
-            self.end_header_sync(now);
-        }
+        self.watch_header_sync(now);
         let stalled = self.sync.bodies.take_stalled(now.instant, STALL);
-        for (hash, neighbour) in stalled {
-            self.settle_block_requests(&hash, neighbour);
+        for (hash, address) in stalled {
+            self.settle_block_requests(&hash, address);
+            if let Some(neighbour) = self.neighbours.get_mut(&address) {
+                neighbour.stalls = neighbour.stalls.saturating_add(1);
+            }
         }
         self.watch_goal(now);
     }
@@ -137,10 +146,7 @@ impl Node {
         if !self.sync.announced && target.0 > tip.0.saturating_add(NEWS_GAP_MIN) {
             self.sync.announced = true;
             self.output(Output::Event(Event::Syncing { from: tip, to: target }));
-        } else if self.sync.announced
-            && self.sync.headers.is_none()
-            && !self.prefers(self.sync_goal(), self.chain.tip())
-        {
+        } else if self.sync.announced && self.sync.headers.is_none() && !self.is_behind() {
             self.sync.announced = false;
             let tip: Tip = self.tip();
             self.output(Output::Event(Event::Synced { tip }));

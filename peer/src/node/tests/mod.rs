@@ -1,6 +1,7 @@
 //! Nodes that talk to each other in virtual time over a network without faults. Worlds with faults are in
 //! the `tests` package; here stands what needs the inside of a node.
 
+mod hostile;
 mod meeting;
 mod voting;
 mod withheld;

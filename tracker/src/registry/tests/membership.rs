@@ -197,7 +197,10 @@ fn pieces_of_the_ballot_make_the_election() {
     let mut world = World::new();
     let mut bytes = Vec::new();
     let whole = world.election.canonical_bytes();
-    assert!(whole.len() > 2 * BALLOT_PIECE_BYTES, "the sample takes several pieces");
+    assert!(
+        whole.len() > 2 * protocol::datagram::BALLOT_PIECE_BYTES,
+        "the sample takes several pieces"
+    );
     while bytes.len() < whole.len() {
         let offset = u32::try_from(bytes.len()).expect("a short ballot");
         let wanted = Datagram::RequestBallot { offset };
