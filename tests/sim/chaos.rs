@@ -90,16 +90,17 @@ impl Chaos {
                 false => self.seconds(0.0, 3.0),
             };
             let share = self.rng.random_range(0.6..1.6);
-            let block_time = interval.mul_f64(miners as f64 * share);
+            // The first two are on different sides of every partition, and quick enough to mine in it.
+            let block_time = match host {
+                0 | 1 => interval.mul_f64(1.5),
+                _ => interval.mul_f64(miners as f64 * share),
+            };
+            let uses_tracker = host < 2 || self.rng.random_bool(0.9);
+            let knows_one = !uses_tracker || self.rng.random_bool(0.2);
             self.scenario.peers[host] = PeerPlan {
-                joins: self.rng.random_bool(0.3),
-                uses_tracker: true,
-                neighbours: if self.rng.random_bool(0.2) {
-                    vec![(host + 1) % count]
-                } else {
-                    vec![]
-                },
-                // The first two mine in any case, so that both sides of a partition can.
+                joins: uses_tracker && self.rng.random_bool(0.3),
+                uses_tracker,
+                neighbours: if knows_one { vec![(host + 1) % count] } else { vec![] },
                 block_time: (host < miners).then_some(block_time),
                 skew_ms: self.rng.random_range(-8_000..8_000),
                 ..PeerPlan::new(starts_at)
@@ -123,7 +124,7 @@ impl Chaos {
         let count = self.scenario.peers.len();
         let host = self.rng.random_range(0..count);
         let at = start + self.seconds(5.0, 40.0);
-        let pause = self.seconds(1.0, 12.0);
+        let pause = self.seconds(0.05, 12.0);
         self.scenario.actions.push((at, Action::Crash(host)));
         self.scenario.actions.push((at + pause, Action::Start(host)));
         self.make_mishap(start);
@@ -142,7 +143,7 @@ impl Chaos {
     fn make_mishap(&mut self, start: Duration) {
         let host = self.rng.random_range(0..self.scenario.peers.len());
         let (at, pause) = (start + self.seconds(0.0, 30.0), self.seconds(2.0, 10.0));
-        let pair = match self.rng.random_range(0..5) {
+        let pair = match self.rng.random_range(0..6) {
             0 => [Action::StopTracker, Action::StartTracker],
             1 => [Action::Leave(host), Action::Start(host)],
             2 => [Action::FillDisk(host), Action::FreeDisk(host)],
@@ -150,11 +151,24 @@ impl Chaos {
                 let crash = Action::CrashAfterAcknowledging(host, pause);
                 return self.scenario.actions.push((at, crash));
             }
+            4 => return self.make_blackout(at),
             _ => [Action::Mine(host), Action::Mine(host)],
         };
         let [first, second] = pair;
         self.scenario.actions.push((at, first));
         self.scenario.actions.push((at + pause, second));
+    }
+
+    /// The power fails everywhere.
+    fn make_blackout(&mut self, at: Duration) {
+        self.scenario.actions.push((at, Action::StopTracker));
+        let pause = self.seconds(0.1, 3.0);
+        self.scenario.actions.push((at + pause, Action::StartTracker));
+        for host in 0..self.scenario.peers.len() {
+            let pause = self.seconds(0.1, 3.0);
+            self.scenario.actions.push((at, Action::Crash(host)));
+            self.scenario.actions.push((at + pause, Action::Start(host)));
+        }
     }
 
     /// One host hears nobody for a while, or nobody hears it.

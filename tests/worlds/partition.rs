@@ -70,3 +70,19 @@ fn equally_long_branches_heal_though_nobody_votes_again() {
 fn height(world: &World, host: usize) -> u64 {
     world.node(host).map_or(0, |node| node.tip().height.0)
 }
+
+#[test]
+fn a_hundred_peers_agree() {
+    let mut scenario = Scenario::quiet("a hundred", 1, 100, seconds(60));
+    for peer in &mut scenario.peers {
+        peer.block_time = Some(seconds(200));
+    }
+    scenario.voters = (0..30)
+        .map(|number| {
+            let host = usize::try_from(3 * number).expect("below 100");
+            voter(Duration::from_millis(5_000 + 300 * number), host)
+        })
+        .collect();
+    scenario.demands.votes = 30;
+    assert_passes(&World::run(scenario, 1));
+}
