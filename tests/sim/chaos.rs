@@ -54,6 +54,9 @@ impl Chaos {
     fn scenario(mut self) -> Scenario {
         self.make_network();
         self.make_peers();
+        if self.rng.random_bool(0.25) {
+            self.make_past();
+        }
         let mut start = Duration::from_secs(12);
         while start + ROUND <= self.calm_from {
             self.make_round(start);
@@ -106,6 +109,18 @@ impl Chaos {
                 ..PeerPlan::new(starts_at)
             };
         }
+    }
+
+    /// Some peers hold a chain already, with blocks of many pieces; the others have to fetch it.
+    fn make_past(&mut self) {
+        let (length, full, voters) = (self.rng.random_range(50..400), 8, 40);
+        let blocks = forge::chain(&self.scenario.election, length, full, voters);
+        let records: Vec<_> =
+            blocks.into_iter().map(|block| Record::Block(Arc::new(block))).collect();
+        for host in 0..self.rng.random_range(1..4) {
+            self.scenario.peers[host].records.clone_from(&records);
+        }
+        self.scenario.demands.votes += full * voters;
     }
 
     /// A partition with votes on both sides, a crash, and one more mishap.
@@ -238,14 +253,18 @@ impl Chaos {
 
     fn make_adversaries(&mut self) {
         let active = Window { from: Duration::from_secs(4), until: self.calm_from };
-        let gap = self.seconds(0.1, 0.5);
+        let is_hostile = self.rng.random_bool(0.2);
+        let gap = if is_hostile { self.seconds(0.02, 0.05) } else { self.seconds(0.1, 0.5) };
         let victims = (0..2).map(|victim| self.scenario.victim_address(victim)).collect();
         self.scenario.strangers.push(StrangerPlan { active, gap, victims });
-        for _ in 0..self.rng.random_range(0..=2) {
+        let liars = if is_hostile { 3 } else { self.rng.random_range(0..=2) };
+        for _ in 0..liars {
             let mut tricks = Trick::ALL.to_vec();
             tricks.shuffle(&mut self.rng);
-            tricks.truncate(self.rng.random_range(2..=5));
-            let gap = self.seconds(5.0, 15.0);
+            let gap = if is_hostile { self.seconds(2.0, 5.0) } else { self.seconds(5.0, 15.0) };
+            if !is_hostile {
+                tricks.truncate(self.rng.random_range(2..=5));
+            }
             self.scenario.liars.push(LiarPlan { active, tricks, gap });
         }
     }
