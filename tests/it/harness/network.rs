@@ -125,8 +125,6 @@ pub(crate) fn agree(peers: &mut [Peer], votes: u64, patience: Duration) -> Tip {
             "not {votes} votes and one tip within {patience:?}: {last:#?}, {tips:#?}"
         );
         last = tips;
-        // They are asked again when something changed, or after a moment.
-        peers[0].forget_events();
         std::thread::sleep(super::LOOK_PERIOD);
     }
 }

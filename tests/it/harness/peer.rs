@@ -154,10 +154,10 @@ impl Peer {
         self.events.iter().any(|event| event["event"] == name && matches(event))
     }
 
-    /// Forgets all events so far.
-    pub(crate) fn forget_events(&mut self) {
+    /// All events that nobody asked for so far, which are then forgotten.
+    pub(crate) fn take_events(&mut self) -> Vec<Value> {
         self.read_all();
-        self.events.clear();
+        std::mem::take(&mut self.events)
     }
 
     /// Waits for the program's end.

@@ -1,0 +1,151 @@
+//! docs/CLI.md. That its examples look as the program prints them is the peer's own test; here the commands
+//! run, and real answers and events are held against the documented ones.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    SHELL, console_blocks, document, run_to_its_end, sample_network, start_as_written, words,
+};
+use crate::harness::{Network, PATIENCE, Peer, Tracker, Voter, agree, meet_all};
+
+/// Stands for 64 hexadecimal digits in the output of a command.
+const DIGITS: &str = "HEX";
+
+/// Values that count by names, so that their keys are not fixed.
+const COUNTERS: &str = "dropped";
+
+#[test]
+fn its_commands_run_as_written() {
+    let page = document("docs/CLI.md");
+    let mut network = sample_network();
+    network.tracker = Some(Tracker::start("localhost:0", &network.ballot()));
+    let tracker_port = network.tracker.as_ref().expect("just started").address.port();
+    let mut commands = 0;
+    for block in console_blocks(&page) {
+        let mut lines = block.into_iter().peekable();
+        while let Some(line) = lines.next() {
+            let line = line.strip_prefix(SHELL).unwrap_or_else(|| panic!("not typed: {line}"));
+            let words = words(line);
+            assert_eq!(words[0], "peer", "{line}");
+            let arguments = &words[1..];
+            commands += 1;
+            if arguments[0] != "ballot" {
+                let directory = network.new_data_directory();
+                let mut peer = start_as_written(arguments, tracker_port, &directory);
+                peer.ask("status");
+                continue;
+            }
+            let mut printed = run_to_its_end(arguments, network.directory.path()).into_iter();
+            while let Some(expected) = lines.next_if(|line| !line.starts_with(SHELL)) {
+                let found = printed.next().unwrap_or_else(|| panic!("{line}: not {expected}"));
+                assert!(is_like(expected, &found), "{line}: not {expected}, but {found}");
+            }
+        }
+    }
+    assert!(commands >= 4, "{commands} commands");
+}
+
+/// Whether a line is as documented.
+fn is_like(documented: &str, found: &str) -> bool {
+    let Some((before, after)) = documented.split_once(DIGITS) else { return documented == found };
+    let digits = found.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    digits.is_some_and(|digits| digits.len() == 64 && hex::decode(digits).is_ok())
+}
+
+#[test]
+fn real_answers_and_events_have_the_documented_shape() {
+    let documented = documented_objects();
+    let mut network = sample_network();
+    network.tracker = Some(Tracker::start("0", &network.ballot()));
+    for _ in 0..2 {
+        network.join(&[]);
+    }
+    meet_all(&mut network.peers, PATIENCE);
+    let real = real_objects(&mut network);
+    for (name, object) in &real {
+        let shapes = documented.get(name).unwrap_or_else(|| panic!("undocumented: {object}"));
+        let fits = shapes.iter().any(|shape| same_shape(shape, object));
+        assert!(fits, "{object}\nis none of {shapes:#?}");
+    }
+    // Whatever can be asked was asked.
+    for name in documented.keys().filter(|name| name.starts_with("answer ")) {
+        assert!(real.iter().any(|(real, _)| real == name), "{name} did not come");
+    }
+}
+
+/// The page's JSON lines, by kind and name.
+fn documented_objects() -> BTreeMap<String, Vec<Value>> {
+    let page = document("docs/CLI.md");
+    let mut objects: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for line in page.lines().filter(|line| line.starts_with("{\"")) {
+        let object: Value = serde_json::from_str(line).expect("the page's JSON is good");
+        objects.entry(name(&object)).or_default().push(object);
+    }
+    objects
+}
+
+/// What a peer really says when it is asked everything.
+fn real_objects(network: &mut Network) -> Vec<(String, Value)> {
+    let voter = Voter::new(&network.election, 1);
+    let peer = &mut network.peers[0];
+    let mut objects = vec![peer.ask("vote Grace; Wednesday")];
+    let lines = ["ballot", "status", "peers", "sync", "help", "help vote", "chain", "mine"];
+    objects.extend(lines.map(|line| peer.ask(line)));
+    objects.push(peer.ask(&format!("submit {}", voter.registration())));
+    agree(&mut network.peers, 1, PATIENCE);
+    let peer = &mut network.peers[0];
+    for line in [
+        "results",
+        "myvote",
+        "block 1",
+        "block 0",
+        "vote Ada",
+        "vote Grece",
+        "vote 1, 2",
+        "block 9999",
+        "chain many",
+        "resluts",
+    ] {
+        objects.push(peer.ask(line));
+    }
+    let mut leaver = network.peers.pop().expect("there are two");
+    objects.push(leaver.ask("leave"));
+    leaver.wait_end(PATIENCE);
+    let gone = |event: &Value| event["address"] == leaver.address.to_string();
+    network.peers[0].wait_event("neighbour_left", PATIENCE, gone);
+    objects.extend([&mut network.peers[0], &mut leaver].into_iter().flat_map(Peer::take_events));
+    objects.into_iter().map(|object| (name(&object), object)).collect()
+}
+
+/// `answer vote`, `event block`.
+fn name(object: &Value) -> String {
+    let kinds = ["answer", "event"].iter();
+    let mut names =
+        kinds.filter_map(|kind| Some(format!("{kind} {}", object.get(kind)?.as_str()?)));
+    names.next().unwrap_or_else(|| panic!("neither an answer nor an event: {object}"))
+}
+
+/// Whether two values have the same keys and kinds of values; `null` stands for any.
+fn same_shape(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Null, _) | (_, Value::Null) => true,
+        (Value::Object(left), Value::Object(right)) => {
+            left.len() == right.len()
+                && left.iter().all(|(key, value)| {
+                    let other = right.get(key);
+                    other.is_some_and(|other| key == COUNTERS || same_shape(value, other))
+                })
+        }
+        (Value::Array(left), Value::Array(right)) => {
+            let mut pairs =
+                left.iter().flat_map(|left| right.iter().map(move |right| (left, right)));
+            pairs.all(|(left, right)| same_shape(left, right))
+        }
+        (Value::String(_), Value::String(_))
+        | (Value::Number(_), Value::Number(_))
+        | (Value::Bool(_), Value::Bool(_)) => true,
+        _ => false,
+    }
+}
