@@ -1,1 +1,105 @@
-//! x
+//! `cargo demo`: everything at once, and nothing of it left behind.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::harness::{Line, PATIENCE, Program, take_turn, target_directory};
+
+/// The demo builds the programs first, if need be.
+const BUILD_PATIENCE: Duration = Duration::from_secs(300);
+
+/// A running demo, with a place of its own for temporary files.
+struct Demo {
+    program: Program,
+    place: TempDir,
+    /// Where its tracker and its peers listen, the one at the prompt included.
+    addresses: Vec<SocketAddr>,
+    printed: String,
+}
+
+impl Demo {
+    fn start() -> Self {
+        let place = tempfile::tempdir().expect("a directory");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
+        command.args(["--", "--peers", "2"]).env("TMPDIR", place.path());
+        command.env("CARGO_TARGET_DIR", target_directory());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("OSTRAKON_") {
+                command.env_remove(name);
+            }
+        }
+        let program = Program::start("demo", command);
+        let mut demo = Self { program, place, addresses: Vec::new(), printed: String::new() };
+        demo.reads("peer listening on", BUILD_PATIENCE);
+        // The tracker, the other peer, and the one at the prompt.
+        assert_eq!(demo.addresses.len(), 3, "{}", demo.printed);
+        demo
+    }
+
+    /// Reads up to a line that holds this text.
+    fn reads(&mut self, text: &str, patience: Duration) {
+        loop {
+            let Line::Text(line) = self.program.next_line(patience) else {
+                panic!("no {text:?} in:\n{}", self.printed);
+            };
+            self.printed += &format!("{line}\n");
+            let words = line.split([' ', ',']).filter_map(|word| word.parse::<SocketAddr>().ok());
+            self.addresses.extend(words);
+            if line.contains(text) {
+                return;
+            }
+        }
+    }
+
+    /// Waits for the end; nobody listens any more, and no file is left.
+    fn leaves_nothing(self) {
+        let Self { mut program, place, addresses, .. } = self;
+        assert_eq!(program.wait_end(PATIENCE).code(), Some(0));
+        for address in addresses {
+            UdpSocket::bind(address).unwrap_or_else(|error| panic!("{address}: {error}"));
+        }
+        let left: Vec<PathBuf> = files(place.path());
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).expect("it is there");
+    entries.map(|entry| entry.expect("it can be read").path()).collect()
+}
+
+#[test]
+fn it_takes_commands_from_a_pipe_and_ends_cleanly() {
+    let _turn = take_turn();
+    let mut demo = Demo::start();
+    for (line, answer) in [
+        ("ballot", "Who takes the chair?"),
+        ("vote Ada", "your vote (Ada; blank) is accepted"),
+        ("results", "registered voter"),
+        ("leave", "left; your vote"),
+    ] {
+        demo.program.send_line(line);
+        demo.reads(answer, PATIENCE);
+    }
+    demo.leaves_nothing();
+}
+
+#[test]
+fn it_ends_cleanly_by_the_end_of_input_and_by_signals() {
+    let _turn = take_turn();
+    let ends: [fn(&mut Program); 3] = [
+        Program::close_input,
+        |program| program.signal("INT"),
+        |program| program.signal("TERM"),
+    ];
+    for end in ends {
+        let mut demo = Demo::start();
+        end(&mut demo.program);
+        demo.reads("peer ended", PATIENCE);
+        demo.leaves_nothing();
+    }
+}

@@ -20,10 +20,15 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     path
 }
 
-fn build() -> PathBuf {
+/// Where this test was built, and so where the programs are.
+pub(crate) fn target_directory() -> &'static Path {
     // Cargo makes it inside its target directory, wherever that is.
     let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let target = temporary.parent().expect("it is inside the target directory");
+    temporary.parent().expect("it is inside the target directory")
+}
+
+fn build() -> PathBuf {
+    let target = target_directory();
     let is_release = !cfg!(debug_assertions);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
