@@ -128,12 +128,22 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Builds the programs as `cargo demo` itself was built: by the same cargo, optimised.
+/// Builds the programs as this one was built: by the same cargo, and optimised, but for a test's demo.
 fn build() -> anyhow::Result<Programs> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     eprintln!("building tracker and peer …");
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "--release", "--package", "tracker", "--package", "peer"])
+        .args([
+            "build",
+            "--quiet",
+            "--profile",
+            profile,
+            "--package",
+            "tracker",
+            "--package",
+            "peer",
+        ])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(root())
         .stderr(Stdio::inherit())

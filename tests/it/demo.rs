@@ -91,11 +91,8 @@ fn it_takes_commands_from_a_pipe_and_ends_cleanly() {
 #[test]
 fn it_ends_cleanly_by_the_end_of_input_and_by_signals() {
     let _turn = take_turn();
-    let ends: [fn(&mut Program); 3] = [
-        Program::close_input,
-        |program| program.signal("INT"),
-        |program| program.signal("TERM"),
-    ];
+    let ends: [fn(&mut Program); 3] =
+        [Program::close_input, |program| program.signal("INT"), |program| program.signal("TERM")];
     for end in ends {
         let mut demo = Demo::start();
         end(&mut demo.program);
