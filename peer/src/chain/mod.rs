@@ -287,18 +287,17 @@ impl Chain {
         self.header(known).map(|header| header.height)
     }
 
-    /// Blocks on the way to a header whose bodies are not here, upwards.
+    /// Blocks on the way to a header whose bodies are not here, downwards.
     #[must_use]
-    pub fn missing_bodies(&self, end: BlockHash) -> Vec<BlockHash> {
+    pub fn missing_bodies(&self, end: BlockHash) -> Vec<(Height, BlockHash)> {
         let mut missing = Vec::new();
         let mut hash = end;
         while let Some(entry) = self.tree.get(&hash).filter(|entry| !entry.complete) {
             if matches!(entry.body, Body::Missing) {
-                missing.push(hash);
+                missing.push((entry.header.height, hash));
             }
             hash = entry.header.previous;
         }
-        missing.reverse();
         missing
     }
 

@@ -78,7 +78,6 @@ impl Node {
             self.arm_probe_timer();
         }
         for address in left {
-            self.probes.forget_hint(address);
             // Only a hint: a neighbour that is still there answers. One POKE under way is enough.
             let is_quiet = |neighbour: &Neighbour| neighbour.poked_at.is_none();
             if self.neighbours.get(address).is_some_and(is_quiet) {

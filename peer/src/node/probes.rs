@@ -150,13 +150,6 @@ impl Probes {
         }
     }
 
-    /// Somebody says that an address is of no use any more.
-    pub(super) fn forget_hint(&mut self, address: &SocketAddr) {
-        if self.by_address.get(address).is_some_and(|probe| !probe.is_kept()) {
-            self.by_address.remove(address);
-        }
-    }
-
     /// Ends the hint, if it was one, whose address has become a neighbour.
     pub(super) fn became_neighbour(&mut self, address: SocketAddr, now: Instant) {
         self.remember(address, now + WAIT_MAX);

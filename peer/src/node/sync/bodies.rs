@@ -1,6 +1,6 @@
 //! What is known of bodies on their way: which blocks to fetch, from whom, and their pieces so far.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -72,10 +72,10 @@ impl Fetch {
 
 #[derive(Debug, Default)]
 pub(in crate::node) struct Bodies {
-    /// Blocks to fetch, upwards.
-    pub(super) plan: VecDeque<BlockHash>,
+    /// Blocks to fetch, the lowest first.
+    pub(super) plan: BTreeSet<(Height, BlockHash)>,
     /// All that the plan held from its beginning: a block of an earlier plan is not fetched again.
-    planned: BTreeSet<BlockHash>,
+    planned: BTreeMap<BlockHash, Height>,
     /// The header that the plan leads to.
     pub(super) plan_end: Option<BlockHash>,
     pub(super) fetches: BTreeMap<BlockHash, Fetch>,
@@ -91,18 +91,18 @@ impl Bodies {
     }
 
     /// Begins a plan; what is fetched already stays out of it.
-    pub(super) fn start_plan(&mut self, missing: Vec<BlockHash>, end: BlockHash) {
+    pub(super) fn start_plan(&mut self, missing: Vec<(Height, BlockHash)>, end: BlockHash) {
         self.plan_end = Some(end);
-        self.planned = missing.iter().copied().collect();
-        self.plan = missing.into();
-        self.plan.retain(|hash| !self.fetches.contains_key(hash));
+        self.planned = missing.iter().map(|(height, hash)| (*hash, *height)).collect();
+        self.plan = missing.into_iter().collect();
+        self.plan.retain(|(_, hash)| !self.fetches.contains_key(hash));
     }
 
     /// Takes in that a header was added: the usual case, at the end of the plan.
-    pub(super) fn extend_plan(&mut self, hash: BlockHash, previous: BlockHash) {
+    pub(super) fn extend_plan(&mut self, height: Height, hash: BlockHash, previous: BlockHash) {
         if self.plan_end == Some(previous) {
-            self.plan.push_back(hash);
-            self.planned.insert(hash);
+            self.plan.insert((height, hash));
+            self.planned.insert(hash, height);
             self.plan_end = Some(hash);
         }
     }
@@ -120,7 +120,7 @@ impl Bodies {
 
     /// The lowest fetch of the plan.
     pub(super) fn lowest_fetch(&self) -> Option<(Height, BlockHash)> {
-        let of_plan = self.fetches.iter().filter(|(hash, _)| self.planned.contains(hash));
+        let of_plan = self.fetches.iter().filter(|(hash, _)| self.planned.contains_key(hash));
         of_plan.map(|(hash, fetch)| (fetch.height, *hash)).min()
     }
 
@@ -180,8 +180,8 @@ impl Bodies {
     /// Fetches a block anew.
     pub(super) fn plan_again(&mut self, hash: &BlockHash) {
         self.end_fetch(hash);
-        if self.planned.contains(hash) {
-            self.plan.push_front(*hash);
+        if let Some(height) = self.planned.get(hash) {
+            self.plan.insert((*height, *hash));
         }
     }
 
@@ -212,5 +212,29 @@ impl Bodies {
             *in_flight.entry(fetch.neighbour).or_default() += 1;
         }
         in_flight
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A branch is given up by its lowest missing block, so that one has to stay the same one while blocks
+    /// above it come and go.
+    #[test]
+    fn what_is_planned_again_goes_back_to_its_place() {
+        let hash = |number: u8| BlockHash([number; 32]);
+        let mut bodies = Bodies::default();
+        let missing = (1..=3).map(|number| (Height(number.into()), hash(number))).collect();
+        bodies.start_plan(missing, hash(3));
+        bodies.extend_plan(Height(4), hash(4), hash(3));
+        bodies.plan.pop_first();
+        bodies.plan.pop_first();
+        for number in [2, 1] {
+            bodies.plan_again(&hash(number));
+        }
+        bodies.plan_again(&hash(9));
+        let order: Vec<u64> = bodies.plan.iter().map(|(height, _)| height.0).collect();
+        assert_eq!(order, [1, 2, 3, 4]);
     }
 }

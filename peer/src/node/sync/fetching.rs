@@ -48,10 +48,9 @@ impl Node {
     /// The lowest block on the way to the best header whose body is missing.
     pub(super) fn lowest_missing(&self) -> Option<BlockHash> {
         let bodies = &self.sync.bodies;
-        let mut planned = bodies.plan.iter().filter(|hash| self.chain.lacks_body(hash));
-        let planned =
-            planned.next().and_then(|hash| Some((self.chain.header(hash)?.height, *hash)));
-        bodies.lowest_fetch().into_iter().chain(planned).min().map(|(_, hash)| hash)
+        let mut planned = bodies.plan.iter().filter(|(_, hash)| self.chain.lacks_body(hash));
+        let lowest = bodies.lowest_fetch().into_iter().chain(planned.next().copied()).min();
+        lowest.map(|(_, hash)| hash)
     }
 
     /// Takes note that a body is here, from wherever, and no longer to be fetched.
@@ -77,20 +76,17 @@ impl Node {
         let fetches_max = (REASSEMBLY_BYTES_MAX / block_bytes_max).max(1);
         let mut passed_over = Vec::new();
         while self.sync.bodies.fetches.len() < fetches_max && passed_over.len() < PASSED_OVER_MAX {
-            let Some(hash) = self.sync.bodies.plan.pop_front() else { break };
-            let Some(height) = self.chain.header(&hash).map(|header| header.height) else {
-                continue;
-            };
+            let Some((height, hash)) = self.sync.bodies.plan.pop_first() else { break };
             if !self.chain.lacks_body(&hash) {
                 continue;
             }
             let lowest = self.sync.bodies.lowest_under_way().unwrap_or(height);
             if height.0 > lowest.0.saturating_add(BLOCKS_AHEAD_MAX) {
-                passed_over.push(hash);
+                passed_over.push((height, hash));
                 break;
             }
             if self.is_being_completed(&hash) {
-                passed_over.push(hash);
+                passed_over.push((height, hash));
                 continue;
             }
             match self.choose_server(hash, now) {
@@ -99,16 +95,14 @@ impl Node {
                     self.sync.bodies.start_fetch(hash, fetch);
                     self.request_body_pieces(&hash, now);
                 }
-                Server::Later => passed_over.push(hash),
+                Server::Later => passed_over.push((height, hash)),
                 Server::Busy => {
-                    passed_over.push(hash);
+                    passed_over.push((height, hash));
                     break;
                 }
             }
         }
-        for hash in passed_over.into_iter().rev() {
-            self.sync.bodies.plan.push_front(hash);
-        }
+        self.sync.bodies.plan.extend(passed_over);
     }
 
     pub(in crate::node) fn on_chain_block(

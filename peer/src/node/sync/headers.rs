@@ -197,7 +197,7 @@ impl Node {
             && let Some(sync) = self.sync.headers.as_mut()
         {
             sync.fresh += 1;
-            self.sync.bodies.extend_plan(hash, header.previous);
+            self.sync.bodies.extend_plan(header.height, hash, header.previous);
         }
         true
     }

@@ -1,4 +1,8 @@
 //! A neighbour that lies, withholds or trickles: each of these once did harm.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "of what a node says, each test looks at one kind"
+)]
 
 use protocol::block::{self, Header};
 use protocol::datagram::{Datagram, Envelope, PeerStatus, Wanted};
