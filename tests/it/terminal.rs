@@ -6,7 +6,7 @@ use std::process::Command;
 use rexpect::reader::Options;
 use rexpect::session::{PtySession, spawn_with_options};
 
-use crate::harness::{Network, PATIENCE, agree, binary, new_election};
+use crate::harness::{Network, PATIENCE, agree, binary, new_election, until};
 
 const PROMPT: &str = "ostrakon> ";
 
@@ -99,7 +99,11 @@ fn a_vote_is_asked_for_question_by_question_and_confirmed() {
     terminal.enters("y");
     terminal.sees("your vote (Hedy) is accepted");
     terminal.sees(PROMPT);
-    agree(&mut network.peers, 1, PATIENCE);
+    let tip = agree(&mut network.peers, 1, PATIENCE);
+    until("the peer at the terminal has the block too", PATIENCE, || {
+        let peers = network.peers[0].ask("peers");
+        (peers["peers"][0]["tip"]["hash"] == tip.hash).then_some(())
+    });
     terminal.enters("vote 1");
     terminal.sees("has voted already");
     terminal.sees(PROMPT);
