@@ -210,8 +210,10 @@ fn status(status: &PeerStatus) -> String {
     let tracker = node.tracker.map_or_else(
         || "none".to_owned(),
         |tracker| {
-            let listed = if tracker.registered { "lists this peer" } else { "does not answer" };
-            let seen = tracker.seen_as.map(|address| format!(" as {address}")).unwrap_or_default();
+            let listed =
+                if tracker.registered { "lists this peer" } else { "has not listed this peer" };
+            let seen_as = tracker.seen_as.filter(|_| tracker.registered);
+            let seen = seen_as.map(|address| format!(" as {address}")).unwrap_or_default();
             format!("{} {listed}{seen}", tracker.address)
         },
     );
