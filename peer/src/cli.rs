@@ -3,8 +3,10 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use protocol::address::AddressText;
 use protocol::election::{
     BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, REGISTRATION_BITS_MAX,
@@ -12,6 +14,7 @@ use protocol::election::{
 use protocol::units::ElectionId;
 
 use crate::config::{Mining, Settings};
+use crate::node::NEIGHBOURS_BY_HAND_MAX;
 
 const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer ballot new [OPTIONS]
@@ -65,7 +68,12 @@ struct Arguments {
     neighbour: Vec<AddressText>,
 
     /// Answers and events as one JSON object a line
-    #[arg(long, env = "OSTRAKON_JSON", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "OSTRAKON_JSON",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
     json: bool,
 
     /// How log lines on stderr look
@@ -79,12 +87,27 @@ struct Arguments {
     log_format: LogFormat,
 
     /// Never search for blocks
-    #[arg(long, env = "OSTRAKON_NO_MINING", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "OSTRAKON_NO_MINING",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
     no_mining: bool,
 
     /// Threads that search for blocks; all cores but one, and at most 4, unless told
     #[arg(long, value_name = "N", env = "OSTRAKON_MINING_THREADS", hide_env_values = true)]
     mining_threads: Option<NonZeroUsize>,
+
+    /// Whether `--tracker` and `--listen` were typed, rather than set by a variable.
+    #[arg(skip)]
+    typed: Typed,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Typed {
+    tracker: bool,
+    listen: bool,
 }
 
 /// How log lines look.
@@ -152,7 +175,12 @@ pub struct CheckBallot {
     pub file: PathBuf,
 
     /// The answer as one JSON object
-    #[arg(long, env = "OSTRAKON_JSON", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "OSTRAKON_JSON",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
     pub json: bool,
 }
 
@@ -184,7 +212,12 @@ pub fn parse(
     arguments: impl IntoIterator<Item = std::ffi::OsString>,
     cores: usize,
 ) -> Result<Invocation, UsageError> {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let read = Arguments::command().try_get_matches_from(arguments).and_then(|matches| {
+        let is_typed = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        let typed = Typed { tracker: is_typed("tracker"), listen: is_typed("listen") };
+        Ok(Arguments { typed, ..Arguments::from_arg_matches(&matches)? })
+    });
+    let arguments = match read {
         Ok(arguments) => arguments,
         Err(error) if is_text(error.kind()) => {
             return Ok(Invocation::Show(error.render().to_string()));
@@ -209,11 +242,27 @@ pub fn parse(
 impl Arguments {
     fn settings(self, cores: usize) -> Result<Settings, UsageError> {
         let mut addresses = self.addresses.into_iter();
+        let twice = |option: &str| UsageError {
+            message: format!("{option} says again what the addresses say: leave one of them out"),
+        };
         let (tracker, listen) = match (addresses.next(), addresses.next()) {
+            (Some(_), Some(_)) if self.typed.tracker => return Err(twice("--tracker")),
+            (Some(_), Some(_)) if self.typed.listen => return Err(twice("--listen")),
             (Some(tracker), Some(listen)) => (Some(tracker), Some(listen)),
+            (Some(_), None) if self.typed.tracker && self.typed.listen => {
+                return Err(twice("--listen"));
+            }
+            (Some(tracker), None) if self.typed.listen => (Some(tracker), self.listen),
             (Some(listen), None) => (self.tracker, Some(listen)),
             (None, _) => (self.tracker, self.listen),
         };
+        if self.neighbour.len() > NEIGHBOURS_BY_HAND_MAX {
+            let found = self.neighbour.len();
+            let message = format!(
+                "--neighbour stands {found} times: name at most {NEIGHBOURS_BY_HAND_MAX}, and they tell of others"
+            );
+            return Err(UsageError { message });
+        }
         let listen = listen.ok_or_else(|| UsageError {
             message: "where to listen is missing: write `peer 5000 6001` (TRACKER and LISTEN), or see --help"
                 .to_owned(),
@@ -251,8 +300,6 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn read(line: &str) -> Result<Invocation, String> {
@@ -282,6 +329,9 @@ mod tests {
         assert_eq!(joined.neighbours, [6002, 6003, 6004].map(AddressText::Port));
         assert_eq!(joined.mining, Mining::Threads(4));
         assert_eq!(settings("6001 --tracker 5000").tracker, Some(AddressText::Port(5000)));
+        let turned = settings("5000 --listen 6001");
+        assert_eq!(turned.listen, AddressText::Port(6001));
+        assert_eq!(turned.tracker, Some(AddressText::Port(5000)));
         assert_eq!(settings("6001 --no-mining --mining-threads 2").mining, Mining::Off);
         assert_eq!(settings("6001 --mining-threads 2").mining, Mining::Threads(2));
     }
@@ -298,6 +348,9 @@ mod tests {
             ("ballot new --difficulty-bits 60", "60 is not in 0..=48"),
             ("ballot", "write `peer ballot new` or"),
             ("ballot chekc x", "tip: a similar subcommand exists: 'check'"),
+            ("5000 6001 --tracker 5001", "--tracker says again"),
+            ("5000 6001 --listen 6002", "--listen says again"),
+            ("6001 --tracker 5000 --listen 6002", "--listen says again"),
         ] {
             let message = read(line).expect_err(line);
             assert!(message.contains(part), "{line}: {message}");

@@ -40,7 +40,7 @@ impl Background {
         ballot: &Path,
         directory: &Path,
     ) -> anyhow::Result<(Self, SocketAddr)> {
-        let mut command = Command::new(&programs.tracker);
+        let mut command = program(&programs.tracker);
         command.args(["0", "--ballot"]).arg(ballot).stdin(Stdio::null());
         // `tracker listening on 127.0.0.1:5000, election …`
         let read =
@@ -56,7 +56,7 @@ impl Background {
         number: usize,
         directory: &Path,
     ) -> anyhow::Result<Self> {
-        let mut command = Command::new(&programs.peer);
+        let mut command = program(&programs.peer);
         command.args([tracker_port, "0", "--json", "--data-dir"]);
         command.arg(directory.join(format!("peer-{number}"))).stdin(Stdio::piped());
         let read = |line: &str| {
@@ -114,4 +114,15 @@ impl Drop for Background {
         }
         let _ = self.child.wait();
     }
+}
+
+/// A program of ours without the user's `OSTRAKON_*` variables: they are about other elections than the demo's.
+pub(crate) fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("OSTRAKON_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }

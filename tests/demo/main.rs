@@ -22,21 +22,19 @@ use rand::rngs::SysRng;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
-use children::{Background, Programs};
+use children::{Background, Programs, program};
 
 const PEERS_DEFAULT: usize = 3;
 /// Two cores run so many; a demo is to be watched, not to be a load.
 const PEERS_MAX: usize = 50;
 
-const USAGE: &str = "usage: cargo demo [--peers N] [--plain]
+const USAGE: &str = "usage: cargo demo [--peers N]
 
-  --peers N   how many peers there are, 1 to 50; 3 unless told
-  --plain     no line editor and no colours";
+  --peers N   how many peers there are, 1 to 50; 3 unless told";
 
 #[derive(Debug, PartialEq, Eq)]
 struct Arguments {
     peers: usize,
-    plain: bool,
 }
 
 fn main() -> ExitCode {
@@ -62,14 +60,13 @@ fn main() -> ExitCode {
 
 /// `None` asks for help.
 fn read_arguments(words: impl Iterator<Item = String>) -> anyhow::Result<Option<Arguments>> {
-    let mut arguments = Arguments { peers: PEERS_DEFAULT, plain: false };
+    let mut arguments = Arguments { peers: PEERS_DEFAULT };
     let mut words = words;
     while let Some(word) = words.next() {
         match word.as_str() {
             // `cargo demo -- --peers 5`, out of habit: the alias has its own `--`.
             "--" => {}
             "--help" | "-h" => return Ok(None),
-            "--plain" => arguments.plain = true,
             "--peers" => {
                 let number = words.next().and_then(|number| number.parse().ok());
                 let number = number.filter(|number| (1..=PEERS_MAX).contains(number));
@@ -103,11 +100,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     print_guide(&programs, &port, &others, directory.path());
 
-    let mut command = Command::new(&programs.peer);
+    let mut command = program(&programs.peer);
     command.args([port.as_str(), "0", "--data-dir"]).arg(directory.path().join("peer-1"));
-    if arguments.plain {
-        command.env("TERM", "dumb").env("NO_COLOR", "1");
-    }
     let mut first = command.spawn().context("can't start the first peer")?;
     let process = rustix::process::Pid::from_child(&first);
     let status = runtime.block_on(async {
@@ -202,8 +196,8 @@ mod tests {
 
     #[test]
     fn arguments_are_read() {
-        assert_eq!(read(""), Some(Arguments { peers: 3, plain: false }));
-        assert_eq!(read("-- --peers 5 --plain"), Some(Arguments { peers: 5, plain: true }));
+        assert_eq!(read(""), Some(Arguments { peers: 3 }));
+        assert_eq!(read("-- --peers 5"), Some(Arguments { peers: 5 }));
         assert_eq!(read("--help"), None);
         for bad in ["--peers", "--peers 0", "--peers 51", "--peers x", "5"] {
             assert!(read_arguments(bad.split_whitespace().map(str::to_owned)).is_err(), "{bad}");

@@ -17,10 +17,11 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use cli::{Arguments, LogFormat};
+use tracker::shell::ListenError;
 
-/// Something in the arguments or the ballot has to be mended; the same as for arguments that do not parse.
+/// The arguments, the ballot or a port in use have to be mended; the same as for arguments that do not parse.
 const EXIT_CONFIGURATION: u8 = 2;
-/// The arguments are right, but the machine refuses.
+/// The tracker ran, and broke.
 const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     };
     match run(&arguments, &election) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<ListenError>() => fail(&error, EXIT_CONFIGURATION),
         Err(error) => fail(&error, EXIT_FAILURE),
     }
 }

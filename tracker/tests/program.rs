@@ -127,7 +127,7 @@ fn a_port_in_use_is_one_clear_line() {
     let place = Place::new();
     let (_running, address) = Running::start(place.command(&["0"]));
     let output = place.run(&[&address.to_string()]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     let expected = format!("tracker: {address} is in use: ");
     assert!(one_line(&output).starts_with(&expected), "{}", one_line(&output));
 }

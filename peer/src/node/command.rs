@@ -37,8 +37,6 @@ pub enum Command {
     Mine,
     /// Ask all neighbours for what this peer lacks, now. → [`Answer::Syncing`]
     Sync,
-    /// Exchange datagrams with this address, if it answers. → [`Answer::Probing`]
-    AddNeighbour(SocketAddr),
     /// Take leave of tracker and neighbours. → [`Answer::Leaving`], and later [`super::Output::Left`].
     Leave,
 }
@@ -65,7 +63,6 @@ pub enum Answer {
     Syncing {
         neighbours: usize,
     },
-    Probing(SocketAddr),
     Leaving,
 }
 
@@ -93,8 +90,6 @@ pub enum CommandError {
         "the newest block's time is {seconds} s ahead of this peer's clock: set the clock right, or wait"
     )]
     ClockBehind { seconds: u64 },
-    #[error("too many neighbours were given by hand: the tracker and the others tell of more")]
-    TooManyNeighbours,
     #[error("this peer is leaving")]
     Leaving,
 }
@@ -111,7 +106,6 @@ impl CommandError {
             Self::NoNeighbours => "no_neighbours",
             Self::NotDurable { .. } => "not_durable",
             Self::ClockBehind { .. } => "clock_behind",
-            Self::TooManyNeighbours => "too_many_neighbours",
             Self::Leaving => "leaving",
         }
     }

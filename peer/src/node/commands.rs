@@ -29,22 +29,13 @@ impl Node {
                 self.start_leaving(now);
                 Ok(Answer::Leaving)
             }
-            Command::Submit(_) | Command::Mine | Command::Sync | Command::AddNeighbour(_)
-                if self.leaving.is_some() =>
-            {
+            Command::Submit(_) | Command::Mine | Command::Sync if self.leaving.is_some() => {
                 Err(CommandError::Leaving)
             }
             Command::Submit(transaction) => self.submit(*transaction, now).map(Answer::Submitting),
             Command::Mine if !self.mining.is_enabled() => Err(CommandError::MiningOff),
             Command::Mine => self.order_block(now).map(Answer::Mining),
             Command::Sync => self.ask_everybody(now),
-            Command::AddNeighbour(address) => {
-                if !self.probes.add_by_hand(address, now.instant) {
-                    return Err(CommandError::TooManyNeighbours);
-                }
-                self.arm_probe_timer();
-                Ok(Answer::Probing(address))
-            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Records for the disk: gathered while one input is handled, written together, confirmed by number.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use protocol::units::Now;
@@ -17,6 +18,8 @@ pub(super) struct Durability {
     /// Number of the last batch that was handed out.
     last_batch: u64,
     confirmed: u64,
+    /// The good neighbours as they were written last.
+    remembered: Vec<SocketAddr>,
 }
 
 impl Durability {
@@ -60,7 +63,10 @@ impl Node {
     }
 
     pub(super) fn on_remember_neighbours_timer(&mut self) {
-        let good = self.probes.good().collect();
-        self.persist(Record::Neighbours(good));
+        let good: Vec<_> = self.probes.good().collect();
+        if good != self.durability.remembered {
+            self.durability.remembered.clone_from(&good);
+            self.persist(Record::Neighbours(good));
+        }
     }
 }

@@ -60,6 +60,7 @@ use leave::Leaving;
 use mining::Mining;
 use neighbours::Neighbours;
 pub use output::{Event, LeaveReason, MineJob, Output, PersistBatch, Record, Restored, VerifyJob};
+pub use probes::NEIGHBOURS_BY_HAND_MAX;
 use probes::Probes;
 use submit::Submissions;
 use sync::Sync;

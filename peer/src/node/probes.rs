@@ -30,7 +30,7 @@ const WAIT_MAX: Duration = Duration::from_secs(8);
 /// The same for one that did not answer in this run.
 const WAIT_UNANSWERED_MAX: Duration = Duration::from_secs(60);
 /// Most addresses given by hand: a person gives them, or a file.
-const BY_HAND_MAX: usize = 64;
+pub const NEIGHBOURS_BY_HAND_MAX: usize = 64;
 
 #[derive(Debug)]
 struct Probe {
@@ -97,14 +97,12 @@ impl Probes {
         true
     }
 
-    /// Tries an address for as long as the node runs; false when there are too many of them.
-    pub(super) fn add_by_hand(&mut self, address: SocketAddr, now: Instant) -> bool {
+    /// Tries an address for as long as the node runs; more than [`NEIGHBOURS_BY_HAND_MAX`] are passed over.
+    pub(super) fn add_by_hand(&mut self, address: SocketAddr, now: Instant) {
         let by_hand = self.by_address.values().filter(|probe| probe.origin == Origin::ByHand);
-        if by_hand.count() >= BY_HAND_MAX {
-            return false;
+        if by_hand.count() < NEIGHBOURS_BY_HAND_MAX {
+            self.add(address, Origin::ByHand, now);
         }
-        self.add(address, Origin::ByHand, now);
-        true
     }
 
     /// Remembers an address that answered before; it is tried from `next_at` on.

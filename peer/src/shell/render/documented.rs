@@ -209,7 +209,7 @@ fn events() -> Vec<Event> {
         Event::NeighbourJoined { address: neighbour },
         left(LeaveReason::Left),
         left(LeaveReason::Missed(3)),
-        left(LeaveReason::Banned(Duration::from_secs(60))),
+        left(LeaveReason::Banned(Duration::from_secs(300))),
         Event::Registered { tracker, seen_as: address(6_001), peers: 2 },
         Event::TrackerSilent { tracker },
         Event::TrackerRefused {
