@@ -1,8 +1,13 @@
 //! Taking leave: the exit code is 0, and everybody else knows at once.
 
+use std::io::Write;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Network, PATIENCE, Peer, agree, until};
+use crate::harness::{Network, PATIENCE, Peer, agree, new_election, until};
 
 /// Well below the three missed heartbeats that a silent peer is granted.
 const AT_ONCE: Duration = Duration::from_millis(1_500);
@@ -73,8 +78,67 @@ fn the_answer_says_what_becomes_of_the_own_vote() {
     agree(&mut network.peers, 1, PATIENCE);
     assert_eq!(network.peers[0].ask("leave")["own_vote"], "block");
 
-    let mut network = Network::with_tracker(crate::harness::new_election(12));
+    let mut network = Network::with_tracker(new_election(12));
     network.join(&["--no-mining"]);
     network.peers[0].vote("Ada");
     assert_eq!(network.peers[0].ask("leave")["own_vote"], "pool");
+}
+
+/// A peer whose stdout nobody reads; killed and reaped when this is dropped.
+struct Unread(Child);
+
+impl Unread {
+    /// Starts one, and gives it commands until it takes no more, because it can't print their answers.
+    fn start(network: &mut Network) -> Self {
+        let (ballot, directory) = (network.ballot(), network.new_data_directory());
+        let ballot = ballot.to_str().expect("UTF-8");
+        let mut command = Peer::command(&["0", "--ballot", ballot, "--no-mining"], &directory);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().expect("it is piped");
+        let unread = Self(child);
+        let written = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&written);
+        // Ends with the peer.
+        thread::spawn(move || {
+            while stdin.write_all(b"help\n").is_ok() {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let mut last = (0, Instant::now());
+        until("the peer takes no more commands", PATIENCE, || {
+            let now = written.load(Ordering::Relaxed);
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+            (now > 0 && last.1.elapsed() > Duration::from_secs(1)).then_some(())
+        });
+        unread
+    }
+
+    fn terminate(&self) {
+        let status = Command::new("kill").args(["-s", "TERM", &self.0.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    fn end(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().expect("it is our child")
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        // Both fail if it has ended, which is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_stdout_that_nobody_reads_holds_up_no_leave() {
+    let mut network = Network::without_tracker(new_election(12));
+    let mut peer = Unread::start(&mut network);
+    peer.terminate();
+    let status = until("its end", Duration::from_secs(5), || peer.end());
+    assert_eq!(status.code(), Some(0));
 }

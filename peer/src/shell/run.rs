@@ -265,10 +265,14 @@ async fn run_node(
     };
     let standing = front::leave(&actions, &mut node).await;
     // All that happened is told before the last words, unless stdout takes nothing.
-    let _ = timeout(LAST_WORDS_PATIENCE, telling).await;
-    if is_command {
-        front.answer("leave", &Ok(Reply::Left(standing)), &actions).await;
-    }
+    let told = async {
+        // It ends with the node.
+        let _ = telling.await;
+        if is_command {
+            front.answer("leave", &Ok(Reply::Left(standing)), &actions).await;
+        }
+    };
+    let _ = timeout(LAST_WORDS_PATIENCE, told).await;
     early_end.map_or(Ok(()), Err)
 }
 

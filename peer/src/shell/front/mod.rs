@@ -172,15 +172,20 @@ impl Front {
 
     /// Prints all that waits, gives the terminal back, and says the last words, if any.
     pub(crate) async fn end(&self, last_words: Option<&Notice>) {
-        // The editor may have ended while something waited for it.
-        let _ = timeout(LAST_WORDS_PATIENCE, self.screen.flush()).await;
         let text = last_words.map(|notice| self.style.notice(notice)).unwrap_or_default();
         match &self.input {
-            // The editor takes nothing more.
-            Input::Terminal { terminal, .. } => terminal.end(&text),
-            Input::Lines { .. } => {
-                self.screen.print(text).await;
+            Input::Terminal { terminal, .. } => {
+                // The editor may have ended while something waited for it; it takes nothing more.
                 let _ = timeout(LAST_WORDS_PATIENCE, self.screen.flush()).await;
+                terminal.end(&text);
+            }
+            Input::Lines { .. } => {
+                // Where nobody reads, even the queue before stdout may have no room.
+                let printed = async {
+                    self.screen.print(text).await;
+                    self.screen.flush().await;
+                };
+                let _ = timeout(LAST_WORDS_PATIENCE, printed).await;
             }
         }
     }
