@@ -144,7 +144,7 @@ fn a_damaged_log_is_mended_and_goes_on() {
         let (log, restored, _) = open(directory.path(), &ELECTION).expect("the torn log");
         let mut writer = Writer::new(log.file, log.length);
         writer.take(&PersistBatch { number: 1, records: vec![Record::Block(block(20))] });
-        assert_eq!(writer.write(), StoreReport::Persisted { batch: 1 });
+        assert_eq!(writer.write(), [StoreReport::Persisted { batch: 1 }]);
         let (_, reopened, damage) = open(directory.path(), &ELECTION).expect("the mended log");
         assert_eq!(damage, None, "cut at {length}");
         assert_eq!(reopened.blocks.last(), Some(&*block(20)));
@@ -193,18 +193,18 @@ fn a_full_disk_confirms_nothing_and_everything_once_there_is_room() {
     let mut writer = Writer::new(SmallDisk::default(), 0);
     let [first, second, third, fourth] = <[_; 4]>::try_from(batches()).expect("four batches");
     writer.take(&first);
-    assert!(matches!(writer.write(), StoreReport::Failed { batch: 1, .. }));
+    assert!(matches!(writer.write()[..], [StoreReport::Failed { batch: 1, .. }]));
     writer.take(&second);
-    assert!(matches!(writer.write(), StoreReport::Failed { batch: 2, .. }));
+    assert!(matches!(writer.write()[..], [StoreReport::Failed { batch: 2, .. }]));
     assert!(writer.file().bytes.is_empty(), "a failed write is cut off");
     writer.file().room = usize::MAX;
-    assert_eq!(writer.write(), StoreReport::Persisted { batch: 2 });
+    assert_eq!(writer.write(), [StoreReport::Persisted { batch: 2 }]);
     writer.file().sync_fails = true;
     writer.take(&third);
-    assert!(matches!(writer.write(), StoreReport::Failed { batch: 3, .. }));
+    assert!(matches!(writer.write()[..], [StoreReport::Failed { batch: 3, .. }]));
     writer.file().sync_fails = false;
     writer.take(&fourth);
-    assert_eq!(writer.write(), StoreReport::Persisted { batch: 4 });
+    assert_eq!(writer.write(), [StoreReport::Persisted { batch: 4 }]);
     assert_eq!(writer.file().bytes, all);
 }
 
@@ -244,4 +244,94 @@ fn the_thread_tries_again_by_itself() {
     assert!(matches!(seen[0], StoreReport::Failed { .. }), "{seen:?}");
     drop(batches);
     thread.join().expect("the thread ends");
+}
+
+/// A batch of about a MiB.
+fn big_batch(number: u64, transaction: &Arc<HashedTransaction>) -> PersistBatch {
+    let header = block(1).header;
+    let transactions = vec![Arc::clone(transaction); 5_000];
+    PersistBatch { number, records: vec![Record::Block(Arc::new(Block { header, transactions }))] }
+}
+
+/// Hands the writer big batches, all of which wait when it begins.
+fn run_with(file: impl LogFile, count: u64) -> Vec<StoreReport> {
+    let (sender, batches) = mpsc::channel();
+    let transaction = transaction(1);
+    for number in 1..=count {
+        sender.send(big_batch(number, &transaction)).expect("received");
+    }
+    drop(sender);
+    let reports = std::cell::RefCell::new(Vec::new());
+    Writer::new(file, 0).run(&batches, &|report| reports.borrow_mut().push(report));
+    reports.into_inner()
+}
+
+/// A disk that keeps only lengths, and takes nothing the first so many times.
+#[derive(Debug, Default)]
+struct BigDisk {
+    failures_left: usize,
+    longest: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl LogFile for BigDisk {
+    fn write_at(&mut self, _: u64, bytes: &[u8]) -> io::Result<()> {
+        self.longest.fetch_max(bytes.len(), std::sync::atomic::Ordering::Relaxed);
+        match self.failures_left.checked_sub(1) {
+            None => Ok(()),
+            Some(left) => {
+                self.failures_left = left;
+                Err(io::ErrorKind::StorageFull.into())
+            }
+        }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn truncate(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_slow_disk_confirms_everything_in_pieces() {
+    let disk = BigDisk::default();
+    let longest = Arc::clone(&disk.longest);
+    let reports = run_with(disk, 100);
+    assert!(reports.len() > 5, "{reports:?}");
+    assert!(reports.iter().all(|each| matches!(each, StoreReport::Persisted { .. })));
+    assert_eq!(reports.last(), Some(&StoreReport::Persisted { batch: 100 }));
+    let longest = longest.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(longest < 11 * 1024 * 1024, "{longest} bytes at once");
+}
+
+#[test]
+fn what_a_failing_disk_could_not_keep_is_refused_and_the_rest_confirmed() {
+    let disk = BigDisk { failures_left: 2, ..BigDisk::default() };
+    let longest = Arc::clone(&disk.longest);
+    let reports = run_with(disk, 100);
+    assert!(matches!(reports[0], StoreReport::Failed { .. }), "{reports:?}");
+    assert!(longest.load(std::sync::atomic::Ordering::Relaxed) < 70 * 1024 * 1024);
+
+    let mut writer = Writer::new(SmallDisk::default(), 0);
+    let transaction = transaction(1);
+    let batch = |number| big_batch(number, &transaction);
+    writer.take(&batch(1));
+    assert!(matches!(writer.write()[..], [StoreReport::Failed { batch: 1, .. }]));
+    let mut number = 1;
+    while !writer.has_lost() {
+        number += 1;
+        writer.take(&batch(number));
+    }
+    writer.file().room = usize::MAX;
+    writer.take(&batch(number + 1));
+    let reports = writer.write();
+    let kept = StoreReport::Persisted { batch: number - 1 };
+    assert!(
+        matches!(&reports[..], [first, StoreReport::Failed { batch, .. }] if *first == kept && *batch == number + 1),
+        "{reports:?}"
+    );
+    writer.take(&batch(number + 2));
+    assert_eq!(writer.write(), [StoreReport::Persisted { batch: number + 2 }]);
 }

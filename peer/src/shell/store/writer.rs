@@ -10,8 +10,10 @@ use crate::node::PersistBatch;
 
 /// After a failed write (a full disk), it is tried again with the next batch, or after this long.
 const RETRY_PERIOD: Duration = Duration::from_secs(1);
-/// Most bytes that wait for a disk that takes nothing: some 60 of the largest blocks. What comes after is
-/// not kept, so nothing is confirmed any more until a restart, which fetches it from neighbours.
+/// Bytes that are written at once: many batches for one sync, and yet a slow disk confirms something soon.
+const WRITE_BYTES: usize = 8 * 1024 * 1024;
+/// Most bytes that wait for a disk that takes nothing: some 60 of the largest blocks. Batches that come
+/// after are not kept and never confirmed; a restart fetches what they held from neighbours.
 const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A file as the writer needs it; tests give one whose disk is full.
@@ -32,13 +34,23 @@ pub(super) struct Writer<F> {
     newest: u64,
     /// Whether some batch still has to be confirmed.
     unconfirmed: bool,
-    /// A batch that could not be kept; it and those after it are never confirmed.
+    /// Whether the disk took nothing the last time.
+    is_failing: bool,
+    /// The first batch that was not kept since the disk failed; those after it were not kept either.
     lost: Option<u64>,
 }
 
 impl<F: LogFile> Writer<F> {
     pub(super) fn new(file: F, length: u64) -> Self {
-        Self { file, length, pending: Vec::new(), newest: 0, unconfirmed: false, lost: None }
+        Self {
+            file,
+            length,
+            pending: Vec::new(),
+            newest: 0,
+            unconfirmed: false,
+            is_failing: false,
+            lost: None,
+        }
     }
 
     /// Works until nobody can send batches any more.
@@ -54,13 +66,20 @@ impl<F: LogFile> Writer<F> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            batches.try_iter().for_each(|batch| self.take(&batch));
-            report(self.write());
+            // A disk that works is given what there is; of one that does not, the queue must not grow.
+            while (self.is_failing || self.pending.len() < WRITE_BYTES)
+                && let Ok(batch) = batches.try_recv()
+            {
+                self.take(&batch);
+            }
+            self.write().into_iter().for_each(report);
         }
-        if self.unconfirmed
-            && let StoreReport::Failed { reason, .. } = self.write()
-        {
-            tracing::error!(bytes = self.pending.len(), reason, "not written to disk");
+        if self.unconfirmed {
+            for outcome in self.write() {
+                if let StoreReport::Failed { reason, .. } = outcome {
+                    tracing::error!(bytes = self.pending.len(), reason, "not written to disk");
+                }
+            }
         }
     }
 
@@ -69,10 +88,15 @@ impl<F: LogFile> Writer<F> {
         &mut self.file
     }
 
+    #[cfg(test)]
+    pub(super) fn has_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
     pub(super) fn take(&mut self, batch: &PersistBatch) {
         self.newest = batch.number;
         self.unconfirmed = true;
-        if self.lost.is_some() || self.pending.len() > PENDING_BYTES_MAX {
+        if self.lost.is_some() || (self.is_failing && self.pending.len() > PENDING_BYTES_MAX) {
             self.lost = self.lost.or(Some(batch.number));
             return;
         }
@@ -82,30 +106,33 @@ impl<F: LogFile> Writer<F> {
     }
 
     /// Makes all that waits durable, or leaves the file as it was.
-    pub(super) fn write(&mut self) -> StoreReport {
+    pub(super) fn write(&mut self) -> Vec<StoreReport> {
         let written = self
             .file
             .write_at(self.length, &self.pending)
             // After a failed sync the system may forget pages: only writing them again is safe.
             .and_then(|()| self.file.sync());
+        self.is_failing = written.is_err();
         if let Err(error) = written {
             // What can't be cut off now is overwritten by the next try, and cut off by the next start.
             if let Err(error) = self.file.truncate(self.length) {
                 tracing::warn!(%error, "can't cut off a failed write");
             }
-            return StoreReport::Failed { batch: self.newest, reason: error.to_string() };
+            return vec![StoreReport::Failed { batch: self.newest, reason: error.to_string() }];
         }
         self.length += self.pending.len() as u64;
         self.pending.clear();
         self.unconfirmed = false;
-        match self.lost {
-            None => StoreReport::Persisted { batch: self.newest },
-            Some(first) => StoreReport::Failed {
+        let Some(first) = self.lost.take() else {
+            return vec![StoreReport::Persisted { batch: self.newest }];
+        };
+        // What was kept is safe now; a later batch says nothing about those that were lost before it.
+        vec![
+            StoreReport::Persisted { batch: first - 1 },
+            StoreReport::Failed {
                 batch: self.newest,
-                reason: format!(
-                    "too much was waiting for the disk from batch {first} on: restart the peer"
-                ),
+                reason: format!("from batch {first} on, too much was waiting for the disk"),
             },
-        }
+        ]
     }
 }
