@@ -156,8 +156,10 @@ async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>
         tracing::warn!(
             bytes = damage.bytes,
             at = damage.at,
+            skipped = damage.skipped,
             reason = damage.reason,
-            "the end of the log was damaged and is cut off; the network still has what it held"
+            kept = %directory.path().join(store::DAMAGED_FILE).display(),
+            "the log was damaged; the file as it was is kept, and what is missing is fetched again from neighbours if they have it"
         );
     }
     Ok(Some(Start {

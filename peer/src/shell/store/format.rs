@@ -2,6 +2,7 @@
 
 use std::io::{self, BufReader, Read};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bincode::{Decode, Encode};
@@ -58,9 +59,20 @@ enum StoredRecord {
 #[derive(Debug)]
 pub(super) struct Scan {
     pub(super) restored: Restored,
-    /// Length up to the first damage; 0 if not even the head is whole.
-    pub(super) good_bytes: u64,
+    /// Where the head and the good records stand, in order; nothing if not even the head is whole.
+    pub(super) good: Vec<Range<u64>>,
     pub(super) damage: Option<Damage>,
+}
+
+/// What stands next in a log; the content is in the reader's buffer.
+#[derive(Debug)]
+enum Next {
+    End,
+    Content,
+    /// Its length is believed, so the next record is found; its content is not.
+    BadContent,
+    /// Where the next record begins is unknown.
+    Unreadable(&'static str),
 }
 
 impl Head {
@@ -117,7 +129,7 @@ pub(super) fn append(record: &Record, bytes: &mut Vec<u8>) {
     bytes[start + 4..content].copy_from_slice(&checksum);
 }
 
-/// Reads a log of `length` bytes from its start up to the first damage.
+/// Reads a log of `length` bytes. A bad record before good ones is skipped; a bad end is left out.
 pub(super) fn scan(
     reader: impl Read,
     length: u64,
@@ -126,66 +138,94 @@ pub(super) fn scan(
     let mut reader = BufReader::new(reader);
     let mut found = [0; HEAD_BYTES];
     let read = read_up_to(&mut reader, &mut found)?;
-    let mut scan = Scan { restored: Restored::default(), good_bytes: 0, damage: None };
-    let damage = |at: u64, reason: &str| {
-        Some(Damage { at, bytes: length.saturating_sub(at), reason: reason.to_owned() })
-    };
+    let mut scan = Scan { restored: Restored::default(), good: Vec::new(), damage: None };
     if read < HEAD_BYTES {
         if !head.to_bytes().starts_with(&found[..read]) {
             return Ok(Err(HeadError::NotALog));
         }
-        scan.damage = damage(0, "the head is torn");
-        return Ok(Ok(scan));
-    }
-    if let Err(error) = head.check(&found) {
+        scan.note(0, "the head is torn");
+    } else if let Err(error) = head.check(&found) {
         return Ok(Err(error));
+    } else {
+        scan.good.push(0..HEAD_BYTES as u64);
+        scan.read_records(&mut reader, &head.election)?;
     }
-    scan.good_bytes = HEAD_BYTES as u64;
-    let mut content = Vec::new();
-    loop {
-        match read_record(&mut reader, &mut content)? {
-            Ok(false) => break,
-            Ok(true) => match codec::decode(&content) {
-                Ok(record) => keep(record, &head.election, &mut scan.restored),
-                Err(error) => {
-                    scan.damage = damage(scan.good_bytes, &error.to_string());
-                    break;
-                }
-            },
-            Err(reason) => {
-                scan.damage = damage(scan.good_bytes, reason);
-                break;
-            }
-        }
-        scan.good_bytes += (PREFIX_BYTES + content.len()) as u64;
+    let good_bytes: u64 = scan.good.iter().map(|range| range.end - range.start).sum();
+    if let Some(damage) = &mut scan.damage {
+        damage.bytes = length.saturating_sub(good_bytes);
     }
     Ok(Ok(scan))
 }
 
-/// Reads the next record's content; false at the end of the file, or else what is wrong with it.
-fn read_record(
-    reader: &mut impl Read,
-    content: &mut Vec<u8>,
-) -> io::Result<Result<bool, &'static str>> {
+impl Scan {
+    fn read_records(&mut self, reader: &mut impl Read, election: &ElectionId) -> io::Result<()> {
+        let mut at = HEAD_BYTES as u64;
+        let mut content = Vec::new();
+        // Bad records that no good one has followed yet.
+        let mut bad = 0;
+        loop {
+            let next = read_record(reader, &mut content)?;
+            let end = at + (PREFIX_BYTES + content.len()) as u64;
+            match next {
+                Next::End => return Ok(()),
+                Next::Unreadable(reason) => {
+                    self.note(at, reason);
+                    return Ok(());
+                }
+                Next::BadContent => {
+                    self.note(at, "a record's checksum does not match");
+                    bad += 1;
+                }
+                Next::Content => match codec::decode(&content) {
+                    Ok(record) => {
+                        keep(record, election, &mut self.restored);
+                        self.count_good(at..end, std::mem::take(&mut bad));
+                    }
+                    Err(error) => {
+                        self.note(at, &error.to_string());
+                        bad += 1;
+                    }
+                },
+            }
+            at = end;
+        }
+    }
+
+    fn count_good(&mut self, record: Range<u64>, skipped_before: u64) {
+        if let Some(damage) = &mut self.damage {
+            damage.skipped += skipped_before;
+        }
+        match self.good.last_mut() {
+            Some(last) if last.end == record.start => last.end = record.end,
+            _ => self.good.push(record),
+        }
+    }
+
+    /// Remembers the first damage.
+    fn note(&mut self, at: u64, reason: &str) {
+        let first = || Damage { at, bytes: 0, skipped: 0, reason: reason.to_owned() };
+        self.damage.get_or_insert_with(first);
+    }
+}
+
+/// Reads the next record's content.
+fn read_record(reader: &mut impl Read, content: &mut Vec<u8>) -> io::Result<Next> {
     let mut prefix = [0; PREFIX_BYTES];
     match read_up_to(reader, &mut prefix)? {
-        0 => return Ok(Ok(false)),
+        0 => return Ok(Next::End),
         PREFIX_BYTES => {}
-        _ => return Ok(Err("a record is torn")),
+        _ => return Ok(Next::Unreadable("a record is torn")),
     }
     let (length, checksum_bytes) = prefix.split_first_chunk().expect("a prefix is longer");
     let length = u32::from_le_bytes(*length) as usize;
     if length > RECORD_BYTES_MAX {
-        return Ok(Err("a record's length is impossible"));
+        return Ok(Next::Unreadable("a record's length is impossible"));
     }
     content.resize(length, 0);
     if read_up_to(reader, content)? < length {
-        return Ok(Err("a record is torn"));
+        return Ok(Next::Unreadable("a record is torn"));
     }
-    if checksum(content) != checksum_bytes {
-        return Ok(Err("a record's checksum does not match"));
-    }
-    Ok(Ok(true))
+    Ok(if checksum(content) == checksum_bytes { Next::Content } else { Next::BadContent })
 }
 
 fn keep(record: StoredRecord, election: &ElectionId, restored: &mut Restored) {

@@ -6,8 +6,9 @@
 mod format;
 mod writer;
 
-use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -22,6 +23,9 @@ use writer::{LogFile, Writer};
 
 const LOG_FILE: &str = "log";
 
+/// The log as it was before the newest damage was mended.
+pub(crate) const DAMAGED_FILE: &str = "log.damaged";
+
 /// Why the log of a data directory can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -31,11 +35,16 @@ pub enum StoreError {
     Head { path: PathBuf, reason: HeadError },
 }
 
-/// A part of the log that could not be read and was cut off; the network still has what it held.
+/// Parts of the log that could not be read and were left out; neighbours may have what they held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Damage {
+    /// Where the first of them begins.
     pub(crate) at: u64,
+    /// Length of all of them.
     pub(crate) bytes: u64,
+    /// Bad records that good ones follow.
+    pub(crate) skipped: u64,
+    /// What is wrong with the first.
     pub(crate) reason: String,
 }
 
@@ -83,21 +92,37 @@ pub(crate) fn open(
         .and_then(|metadata| format::scan(&file, metadata.len(), head))
         .map_err(failed("read"))?;
     let scan = scan.map_err(|reason| StoreError::Head { path: path.clone(), reason })?;
-    let mut length = scan.good_bytes;
     if scan.damage.is_some() {
-        file.set_len(length).map_err(failed("mend"))?;
+        mend(file, &path, head, &scan.good).map_err(failed("mend"))?;
+        file = File::options().read(true).write(true).open(&path).map_err(failed("open"))?;
     }
-    if length == 0 {
-        // Even the head was torn: the log starts anew.
-        let bytes = head.to_bytes();
-        file.seek(SeekFrom::Start(0)).map_err(failed("mend"))?;
-        file.write_all(&bytes).map_err(failed("mend"))?;
-        length = bytes.len() as u64;
-    }
-    if scan.damage.is_some() {
-        file.sync_all().map_err(failed("mend"))?;
-    }
+    let length = file.seek(SeekFrom::End(0)).map_err(failed("read"))?;
     Ok((Log { file, length }, scan.restored, scan.damage))
+}
+
+/// Puts a log of all that is good in the place of a damaged one, which stays beside it.
+fn mend(mut damaged: File, path: &Path, head: Head, good: &[Range<u64>]) -> io::Result<()> {
+    let unfinished = path.with_added_extension("new");
+    let mut file = File::create(&unfinished)?;
+    if good.is_empty() {
+        // Even the head was torn: the log starts anew.
+        file.write_all(&head.to_bytes())?;
+    }
+    for range in good {
+        damaged.seek(SeekFrom::Start(range.start))?;
+        io::copy(&mut (&mut damaged).take(range.end - range.start), &mut file)?;
+    }
+    file.sync_all()?;
+    drop((file, damaged));
+    let kept = path.with_file_name(DAMAGED_FILE);
+    match fs::remove_file(&kept) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) | Ok(()) => {}
+    }
+    // A second name, not a renaming: at every moment there is a log.
+    fs::hard_link(path, &kept)?;
+    fs::rename(&unfinished, path)?;
+    path.parent().map_or(Ok(()), files::sync_directory)
 }
 
 impl Store {

@@ -49,7 +49,7 @@ fn batches() -> Vec<PersistBatch> {
 }
 
 /// What was restored, in comparable form.
-fn contents(restored: &Restored) -> (Vec<Block>, Vec<LeafHash>, Vec<SocketAddr>) {
+fn contents(restored: &Restored) -> Contents {
     let leaves = restored.transactions.iter().map(HashedTransaction::leaf).collect();
     (restored.blocks.clone(), leaves, restored.neighbours.clone())
 }
@@ -95,44 +95,105 @@ fn a_log_of_another_election_or_a_newer_program_is_refused() {
     assert!(error.to_string().contains("no log of Ostrakon"), "{error}");
 }
 
-/// Reads changed bytes: what is restored must be a prefix of what was written. True if anything was lost.
-fn loses_something(bytes: &[u8]) -> bool {
+type Contents = (Vec<Block>, Vec<LeafHash>, Vec<SocketAddr>);
+
+/// What changed bytes restore, if they are still this log.
+fn restored_from(bytes: &[u8]) -> Option<(Contents, Option<Damage>)> {
     let head = Head { election: ELECTION };
     let scan = format::scan(bytes, bytes.len() as u64, head).expect("memory can be read");
-    let Ok(scan) = scan else { return true };
-    let (blocks, transactions, restored_neighbours) = contents(&scan.restored);
-    assert!([(*block(1)).clone()].starts_with(&blocks));
-    assert!([transaction(1).leaf(), transaction(9).leaf()].starts_with(&transactions));
-    let lists = [Vec::new(), neighbours(1), neighbours(2)];
-    let newest = lists.iter().position(|list| *list == restored_neighbours).expect("a list");
-    // Records stand in the order: transaction, neighbours, block, neighbours, transaction.
-    assert!(blocks.is_empty() || newest > 0, "a later record without an earlier one");
-    assert!(transactions.len() < 2 || (blocks.len() == 1 && newest == 2));
-    if let Some(damage) = &scan.damage {
-        assert_eq!((damage.at, damage.at + damage.bytes), (scan.good_bytes, bytes.len() as u64));
+    let scan = scan.ok()?;
+    let good: u64 = scan.good.iter().map(|range| range.end - range.start).sum();
+    let lost = scan.damage.as_ref().map_or(0, |damage| damage.bytes);
+    assert_eq!(good + lost, bytes.len() as u64);
+    Some((contents(&scan.restored), scan.damage))
+}
+
+/// What is restored when only those records are whole for whose places `is_whole`.
+fn contents_of(is_whole: impl Fn(usize) -> bool) -> Contents {
+    let (mut blocks, mut leaves, mut newest) = (Vec::new(), Vec::new(), Vec::new());
+    let records = batches().into_iter().flat_map(|batch| batch.records);
+    for (_, record) in records.enumerate().filter(|(place, _)| is_whole(*place)) {
+        match record {
+            Record::Block(block) => blocks.push((*block).clone()),
+            Record::Transaction(transaction) => leaves.push(transaction.leaf()),
+            Record::Neighbours(neighbours) => newest = neighbours,
+        }
     }
-    transactions.len() < 2
+    (blocks, leaves, newest)
+}
+
+/// Where the records stand.
+fn places(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut places = Vec::new();
+    let mut at = 52;
+    while at < bytes.len() {
+        let length = u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+        places.push(at..at + 12 + length as usize);
+        at += 12 + length as usize;
+    }
+    places
 }
 
 #[test]
 fn every_truncation_restores_a_prefix() {
     let directory = tempfile::tempdir().expect("a directory");
     let bytes = write_log(directory.path());
-    for length in 0..bytes.len() {
-        assert!(loses_something(&bytes[..length]), "cut at {length}");
+    let places = places(&bytes);
+    assert_eq!(places.len(), 5);
+    for length in 0..=bytes.len() {
+        let (restored, damage) = restored_from(&bytes[..length]).expect("it is the same log");
+        assert_eq!(restored, contents_of(|place| places[place].end <= length), "cut at {length}");
+        let between = length == 52 || places.iter().any(|place| place.end == length);
+        assert_eq!(damage.is_none(), between, "cut at {length}");
     }
-    assert!(!loses_something(&bytes));
 }
 
 #[test]
-fn every_flipped_bit_is_noticed() {
+fn every_flipped_bit_costs_its_record_alone_unless_the_length_is_hit() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut bytes = write_log(directory.path());
+    let places = places(&bytes);
+    let subsets: Vec<_> = (0..1 << places.len())
+        .map(|bits: u32| contents_of(|place| bits & 1 << place != 0))
+        .collect();
     for bit in 0..bytes.len() * 8 {
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        assert!(loses_something(&bytes), "bit {bit}");
-        bytes[bit / 8] ^= 1 << (bit % 8);
+        let byte = bit / 8;
+        bytes[byte] ^= 1 << (bit % 8);
+        let restored = restored_from(&bytes);
+        bytes[byte] ^= 1 << (bit % 8);
+        let Some(hit) = places.iter().position(|place| place.contains(&byte)) else {
+            assert!(restored.is_none(), "bit {bit} of the head");
+            continue;
+        };
+        let (restored, damage) = restored.expect("its head is whole");
+        let damage = damage.expect("it is noticed");
+        assert_eq!(damage.at, places[hit].start as u64, "bit {bit}");
+        if byte < places[hit].start + 4 {
+            assert!(subsets.contains(&restored), "bit {bit} of a length");
+        } else {
+            assert_eq!(restored, contents_of(|place| place != hit), "bit {bit}");
+            assert_eq!(damage.bytes, places[hit].len() as u64, "bit {bit}");
+            assert_eq!(damage.skipped, u64::from(hit + 1 < places.len()), "bit {bit}");
+        }
     }
+}
+
+#[test]
+fn a_damaged_log_is_kept_beside_the_mended_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut bytes = write_log(directory.path());
+    let middle = places(&bytes)[1].end - 1;
+    for flipped in [middle, bytes.len() - 1] {
+        bytes[flipped] ^= 1;
+        fs::write(directory.path().join(LOG_FILE), &bytes).expect("written");
+        let (_, restored, damage) = open(directory.path(), &ELECTION).expect("the damaged log");
+        assert!(damage.is_some());
+        assert_eq!(fs::read(directory.path().join(DAMAGED_FILE)).expect("a copy"), bytes);
+        let (_, reopened, damage) = open(directory.path(), &ELECTION).expect("the mended log");
+        assert_eq!(damage, None);
+        assert_eq!(contents(&reopened), contents(&restored));
+    }
+    assert_eq!(fs::read_dir(directory.path()).expect("a listing").count(), 2);
 }
 
 #[test]
@@ -246,19 +307,15 @@ fn the_thread_tries_again_by_itself() {
     thread.join().expect("the thread ends");
 }
 
-/// A batch of about a MiB.
-fn big_batch(number: u64, transaction: &Arc<HashedTransaction>) -> PersistBatch {
-    let header = block(1).header;
-    let transactions = vec![Arc::clone(transaction); 5_000];
-    PersistBatch { number, records: vec![Record::Block(Arc::new(Block { header, transactions }))] }
-}
-
-/// Hands the writer big batches, all of which wait when it begins.
+/// Hands the writer's thread batches of a MiB each, all of which wait when it begins.
 fn run_with(file: impl LogFile, count: u64) -> Vec<StoreReport> {
     let (sender, batches) = mpsc::channel();
-    let transaction = transaction(1);
+    let mut block = (*block(1)).clone();
+    block.transactions = (0..5_000).map(|_| transaction(1)).collect();
+    let block = Arc::new(block);
     for number in 1..=count {
-        sender.send(big_batch(number, &transaction)).expect("received");
+        let records = vec![Record::Block(Arc::clone(&block))];
+        sender.send(PersistBatch { number, records }).expect("received");
     }
     drop(sender);
     let reports = std::cell::RefCell::new(Vec::new());
@@ -315,8 +372,8 @@ fn what_a_failing_disk_could_not_keep_is_refused_and_the_rest_confirmed() {
     assert!(longest.load(std::sync::atomic::Ordering::Relaxed) < 70 * 1024 * 1024);
 
     let mut writer = Writer::new(SmallDisk::default(), 0);
-    let transaction = transaction(1);
-    let batch = |number| big_batch(number, &transaction);
+    let batch =
+        |number| PersistBatch { number, records: vec![Record::Transaction(transaction(1))] };
     writer.take(&batch(1));
     assert!(matches!(writer.write()[..], [StoreReport::Failed { batch: 1, .. }]));
     let mut number = 1;
