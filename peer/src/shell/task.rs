@@ -161,6 +161,7 @@ impl NodeTask {
     }
 
     async fn perform_effects(&mut self) {
+        self.udp.begin_round();
         while let Some(output) = self.node.poll_output() {
             match output {
                 Output::Transmit { to, bytes } => self.udp.send(to, &bytes).await,

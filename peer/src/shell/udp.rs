@@ -13,13 +13,16 @@ const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Most datagrams handled before effects are performed, so that answers do not wait for a flood to end.
 pub(crate) const BURST_MAX: usize = 64;
 
-/// Longest wait for room in the system's send buffer; then the datagram counts as lost.
-const SEND_PATIENCE: Duration = Duration::from_millis(50);
+/// Longest wait for room in the system's send buffer, once in a round of sending; a datagram that finds no
+/// room counts as lost. The same task handles what arrives, so it must not wait for long.
+const SEND_PATIENCE: Duration = Duration::from_millis(5);
 
 /// The peer's socket.
 #[derive(Debug)]
 pub(crate) struct Udp {
     socket: tokio::net::UdpSocket,
+    /// Whether this round of sending has not waited in vain yet.
+    may_wait: bool,
     send_errors: u64,
 }
 
@@ -41,7 +44,7 @@ impl Udp {
     /// See [`BindError`].
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, BindError> {
         match open(address) {
-            Ok(socket) => Ok(Self { socket, send_errors: 0 }),
+            Ok(socket) => Ok(Self { socket, may_wait: true, send_errors: 0 }),
             Err(error) if error.kind() == ErrorKind::AddrInUse => Err(BindError::InUse(address)),
             Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {
                 Err(BindError::NotHere(address))
@@ -78,14 +81,21 @@ impl Udp {
         None
     }
 
+    /// Begins a round of sending: a buffer that stays full is waited for once, not once for each datagram.
+    pub(crate) fn begin_round(&mut self) {
+        self.may_wait = true;
+    }
+
     /// Sends, or loses, one datagram.
     pub(crate) async fn send(&mut self, to: SocketAddr, bytes: &[u8]) {
         let mut sent = self.socket.try_send_to(bytes, to);
-        if sent.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
-            let sending = self.socket.send_to(bytes, to);
-            sent = tokio::time::timeout(SEND_PATIENCE, sending)
-                .await
-                .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
+        let is_full = |error: &io::Error| error.kind() == ErrorKind::WouldBlock;
+        if self.may_wait && sent.as_ref().is_err_and(is_full) {
+            let sending = tokio::time::timeout(SEND_PATIENCE, self.socket.send_to(bytes, to));
+            sent = sending.await.unwrap_or_else(|_| {
+                self.may_wait = false;
+                Err(ErrorKind::TimedOut.into())
+            });
         }
         if let Err(error) = sent {
             self.send_errors += 1;
