@@ -265,7 +265,9 @@ async fn run_node(
             return Err(PeerError::Crashed { reason: crash.err().map(|error| error.to_string()) });
         }
     };
-    let standing = front::leave(&actions, &mut node).await;
+    let standing = front::leave(&actions, &mut node)
+        .await
+        .map_err(|error| PeerError::Crashed { reason: Some(error.to_string()) })?;
     // All that happened is told before the last words, unless stdout takes nothing.
     let told = async {
         // It ends with the node.

@@ -165,7 +165,12 @@ impl NodeTask {
         while let Some(output) = self.node.poll_output() {
             match output {
                 Output::Transmit { to, bytes } => self.udp.send(to, &bytes).await,
-                Output::Persist(batch) => self.store.persist(batch),
+                Output::Persist(batch) => {
+                    if let Err(report) = self.store.persist(batch) {
+                        // The receiver is this task's own.
+                        let _ = self.completed.send(Completion::Stored(report));
+                    }
+                }
                 Output::Verify(job) => {
                     let completed = self.completed.clone();
                     self.verifier.verify(job, move |verified| {

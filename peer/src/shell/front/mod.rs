@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 
 use super::actions::{
@@ -233,12 +233,16 @@ impl Front {
 /// Takes leave, and waits until the node's task has ended.
 ///
 /// What becomes of the own vote is asked before, since nobody answers after.
-pub(crate) async fn leave(actions: &Actions, node: &mut JoinHandle<()>) -> OwnVoteStanding {
+///
+/// # Errors
+/// When the task ended by a panic: what it knew last may not be on disk.
+pub(crate) async fn leave(
+    actions: &Actions,
+    node: &mut JoinHandle<()>,
+) -> Result<OwnVoteStanding, JoinError> {
     let standing = actions.own_vote().await;
     // Refused only where the node has ended already.
     let _ = actions.handle.command(Command::Leave).await;
-    if let Err(error) = pin!(node).await {
-        tracing::error!(%error, "the node's task ended by a panic");
-    }
-    standing
+    node.await?;
+    Ok(standing)
 }

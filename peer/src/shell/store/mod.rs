@@ -141,9 +141,14 @@ impl Store {
     }
 
     /// Hands over a batch; a report follows.
-    pub(crate) fn persist(&self, batch: PersistBatch) {
-        // The thread ends only by a panic, after which nothing is confirmed any more.
-        let _ = self.batches.send(batch);
+    ///
+    /// # Errors
+    /// Gives the report at once where the thread has ended, by a panic: nothing is written any more.
+    pub(crate) fn persist(&self, batch: PersistBatch) -> Result<(), StoreReport> {
+        self.batches.send(batch).map_err(|mpsc::SendError(batch)| StoreReport::Failed {
+            batch: batch.number,
+            reason: "the thread that writes has ended: restart the peer".into(),
+        })
     }
 
     /// Writes what waits, then ends.

@@ -60,7 +60,7 @@ fn write_log(directory: &Path) -> Vec<u8> {
     let (sender, receiver) = mpsc::channel();
     let store = Store::start(log, move |report| sender.send(report).expect("received"));
     for batch in batches() {
-        store.persist(batch);
+        store.persist(batch).expect("the thread runs");
     }
     store.close();
     let last = receiver.iter().last().expect("a report");
@@ -270,6 +270,17 @@ fn a_full_disk_confirms_nothing_and_everything_once_there_is_room() {
 }
 
 #[test]
+fn a_batch_after_the_thread_s_end_is_refused() {
+    let (batches, receiver) = mpsc::channel();
+    let store = Store { batches, thread: thread::spawn(|| {}) };
+    drop(receiver);
+    let refused =
+        store.persist(PersistBatch { number: 7, records: vec![] }).expect_err("no thread");
+    assert!(matches!(refused, StoreReport::Failed { batch: 7, .. }), "{refused:?}");
+    store.close();
+}
+
+#[test]
 fn the_thread_tries_again_by_itself() {
     #[derive(Debug)]
     struct FailsOnce(bool);
@@ -307,15 +318,19 @@ fn the_thread_tries_again_by_itself() {
     thread.join().expect("the thread ends");
 }
 
-/// Hands the writer's thread batches of a MiB each, all of which wait when it begins.
+/// A batch of about a MiB.
+fn big_batch(number: u64, transaction: &Arc<HashedTransaction>) -> PersistBatch {
+    let header = block(1).header;
+    let transactions = vec![Arc::clone(transaction); 5_000];
+    PersistBatch { number, records: vec![Record::Block(Arc::new(Block { header, transactions }))] }
+}
+
+/// Hands the writer big batches, all of which wait when it begins.
 fn run_with(file: impl LogFile, count: u64) -> Vec<StoreReport> {
     let (sender, batches) = mpsc::channel();
-    let mut block = (*block(1)).clone();
-    block.transactions = (0..5_000).map(|_| transaction(1)).collect();
-    let block = Arc::new(block);
+    let transaction = transaction(1);
     for number in 1..=count {
-        let records = vec![Record::Block(Arc::clone(&block))];
-        sender.send(PersistBatch { number, records }).expect("received");
+        sender.send(big_batch(number, &transaction)).expect("received");
     }
     drop(sender);
     let reports = std::cell::RefCell::new(Vec::new());
@@ -372,8 +387,8 @@ fn what_a_failing_disk_could_not_keep_is_refused_and_the_rest_confirmed() {
     assert!(longest.load(std::sync::atomic::Ordering::Relaxed) < 70 * 1024 * 1024);
 
     let mut writer = Writer::new(SmallDisk::default(), 0);
-    let batch =
-        |number| PersistBatch { number, records: vec![Record::Transaction(transaction(1))] };
+    let transaction = transaction(1);
+    let batch = |number| big_batch(number, &transaction);
     writer.take(&batch(1));
     assert!(matches!(writer.write()[..], [StoreReport::Failed { batch: 1, .. }]));
     let mut number = 1;
