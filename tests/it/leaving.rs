@@ -142,3 +142,15 @@ fn a_stdout_that_nobody_reads_holds_up_no_leave() {
     let status = until("its end", Duration::from_secs(5), || peer.end());
     assert_eq!(status.code(), Some(0));
 }
+
+#[test]
+fn a_second_signal_ends_a_peer_that_still_leaves() {
+    let mut network = Network::without_tracker(new_election(12));
+    // Its last words find nobody, so that it takes a second to leave.
+    let mut peer = Unread::start(&mut network);
+    let status = until("its end", Duration::from_secs(5), || {
+        peer.terminate();
+        peer.end()
+    });
+    assert_eq!(status.code(), Some(1));
+}

@@ -25,7 +25,7 @@ use super::store::{self, Log, StoreError};
 use super::task::NodeTask;
 use super::udp::{BindError, Udp};
 use super::voter::OwnVoter;
-use super::wait::end_signal;
+use super::wait::EndSignals;
 use crate::config::{Mining, Settings};
 use crate::node::{JoinError, NodeConfig, Restored};
 use crate::rules::Rules;
@@ -60,6 +60,8 @@ pub enum PeerError {
     Join(#[from] JoinError),
     #[error("{message}")]
     TrackerRefused { message: String },
+    #[error("ended by a second signal, before it had taken leave")]
+    Interrupted,
     #[error("the node ended by itself{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
     Crashed { reason: Option<String> },
     #[error("the system does not let a peer run: {source}")]
@@ -73,7 +75,10 @@ impl PeerError {
     /// Whether the peer was refused or broke, rather than that something typed has to be mended.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Join(_) | Self::TrackerRefused { .. } | Self::Crashed { .. })
+        matches!(
+            self,
+            Self::Join(_) | Self::TrackerRefused { .. } | Self::Interrupted | Self::Crashed { .. }
+        )
     }
 }
 
@@ -104,15 +109,27 @@ struct Start {
 }
 
 async fn run_peer(settings: &Settings) -> Result<(), PeerError> {
-    let end = end_signal()?;
-    tokio::pin!(end);
+    let signals = EndSignals::start()?;
     let mut front = Front::start(settings.json);
+    tokio::select! {
+        outcome = run_and_leave(settings, &mut front, &signals) => return outcome,
+        () = signals.end_at_once() => {}
+    }
+    front.give_back();
+    Err(PeerError::Interrupted)
+}
+
+async fn run_and_leave(
+    settings: &Settings,
+    front: &mut Front,
+    signals: &EndSignals,
+) -> Result<(), PeerError> {
     let start = tokio::select! {
-        start = prepare(settings, &mut front) => start,
-        () = &mut end => Ok(None),
+        start = prepare(settings, front) => start,
+        () = signals.leave() => Ok(None),
     };
     let outcome = match start {
-        Ok(Some(start)) => run_node(settings, start, &mut front, end).await,
+        Ok(Some(start)) => run_node(settings, start, front, signals).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
@@ -221,7 +238,7 @@ async fn run_node(
     settings: &Settings,
     start: Start,
     front: &mut Front,
-    end: impl Future<Output = ()>,
+    signals: &EndSignals,
 ) -> Result<(), PeerError> {
     let Start { udp, address, tracker, neighbours, election, directory, key, log, restored } =
         start;
@@ -255,7 +272,7 @@ async fn run_node(
     let mut early_end = None;
     let is_command = tokio::select! {
         is_command = front.serve(&actions) => is_command,
-        () = end => false,
+        () = signals.leave() => false,
         Ok(Ending { message }) = ended => {
             early_end = Some(PeerError::TrackerRefused { message });
             false

@@ -190,6 +190,13 @@ impl Front {
         }
     }
 
+    /// Gives the terminal back, and waits for nothing.
+    pub(crate) fn give_back(&self) {
+        if let Input::Terminal { terminal, .. } = &self.input {
+            terminal.end("");
+        }
+    }
+
     async fn next(&mut self, actions: &Actions) -> Typed {
         self.read_ahead(actions);
         match &mut self.input {
