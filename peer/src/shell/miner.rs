@@ -4,6 +4,7 @@
 //! thousand attempts. The first 64 bytes of a header are hashed once per job, so that an attempt costs one
 //! compression.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -19,6 +20,9 @@ use crate::node::MineJob;
 /// Attempts between two looks at the generation number: about 0.2 ms, so that a better tip stops the search
 /// at once and looking costs nothing.
 const ATTEMPTS_PER_LOOK: u64 = 4_096;
+
+/// Most threads that search: more than a machine of today has cores, and few enough for any system.
+const THREADS_MAX: usize = 256;
 
 /// SHA-256's state before the first block (FIPS 180-4, 5.3.3).
 const INITIAL_STATE: [u32; 8] = [
@@ -89,26 +93,31 @@ impl Shared {
 }
 
 impl Miner {
-    /// Starts threads that wait for a job; `found` gets the job's number and the nonce.
+    /// Starts so many threads, or [`THREADS_MAX`], that wait for a job; `found` gets the job's number and
+    /// the nonce.
     ///
-    /// # Panics
-    /// When the system starts no threads.
-    pub(crate) fn start(threads: usize, found: impl Fn(u64, u64) + Clone + Send + 'static) -> Self {
+    /// # Errors
+    /// When the system starts no more threads; those that it started end.
+    pub(crate) fn start(
+        threads: usize,
+        found: impl Fn(u64, u64) + Clone + Send + 'static,
+    ) -> io::Result<Self> {
+        let count = threads.min(THREADS_MAX);
         let shared = Arc::new(Shared {
             generation: AtomicU64::new(0),
             hashes: AtomicU64::new(0),
             state: Mutex::new(State::default()),
             changed: Condvar::new(),
         });
-        let start = |number: usize| {
-            let (shared, found) = (Arc::clone(&shared), found.clone());
-            thread::Builder::new()
+        let mut miner = Self { shared, threads: Vec::new() };
+        for number in 0..count {
+            let (shared, found) = (Arc::clone(&miner.shared), found.clone());
+            let thread = thread::Builder::new()
                 .name(format!("miner-{number}"))
-                .spawn(move || work(&shared, number as u64, threads as u64, &found))
-                .expect("the system starts a thread")
-        };
-        let threads = (0..threads).map(start).collect();
-        Self { shared, threads }
+                .spawn(move || work(&shared, number as u64, count as u64, &found))?;
+            miner.threads.push(thread);
+        }
+        Ok(miner)
     }
 
     /// Searches for this job in place of any earlier one.
@@ -286,7 +295,13 @@ mod tests {
         let found = move |job, nonce| {
             let _ = sender.send((job, nonce));
         };
-        (Miner::start(threads, found), receiver)
+        (Miner::start(threads, found).expect("threads"), receiver)
+    }
+
+    #[test]
+    fn more_threads_than_any_system_takes_are_not_asked_for() {
+        let (miner, _) = start(usize::MAX);
+        assert_eq!(miner.threads.len(), THREADS_MAX);
     }
 
     #[test]

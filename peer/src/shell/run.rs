@@ -253,7 +253,7 @@ async fn run_node(
         udp,
         settings.mining,
         requests,
-    );
+    )?;
     let actions = Actions {
         handle,
         election_id: election.election_id(),

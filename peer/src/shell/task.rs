@@ -1,6 +1,7 @@
 //! The one task that owns the node: hands it what happens, and performs the effects that it asks for.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use protocol::election::Election;
@@ -46,6 +47,9 @@ pub(crate) struct NodeTask {
 
 impl NodeTask {
     /// Starts all threads, and the node from what is remembered.
+    ///
+    /// # Errors
+    /// When the system starts no thread.
     pub(crate) fn new(
         config: NodeConfig,
         election: Arc<Election>,
@@ -53,7 +57,7 @@ impl NodeTask {
         udp: Udp,
         mining: Mining,
         requests: Requests,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let (completed, completions) = mpsc::unbounded_channel();
         let report = completed.clone();
         let store = Store::start(log, move |outcome| {
@@ -65,9 +69,9 @@ impl NodeTask {
             Mining::Off => None,
             Mining::Threads(threads) => Some(Miner::start(threads, move |job, nonce| {
                 let _ = found.send(Completion::Mined { job, nonce });
-            })),
+            })?),
         };
-        Self {
+        Ok(Self {
             node: Node::new(config, election, restored, entropy::random(), now()),
             udp,
             store,
@@ -78,7 +82,7 @@ impl NodeTask {
             completed,
             submitters: BTreeMap::new(),
             has_left: false,
-        }
+        })
     }
 
     pub(crate) fn miner_view(&self) -> Option<MinerView> {
