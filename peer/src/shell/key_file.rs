@@ -15,6 +15,9 @@ use super::files::{self, FileError};
 /// Name of the file in the data directory.
 pub(crate) const KEY_FILE: &str = "voter.key";
 
+/// The file's name while it is written.
+const UNFINISHED_FILE: &str = "voter.key.new";
+
 const SECRET_DIGITS: usize = 64;
 
 /// Why there is no voter key.
@@ -35,7 +38,13 @@ pub enum KeyFileError {
 pub(crate) fn read_or_make(directory: &Path) -> Result<VoterKey, KeyFileError> {
     let path = directory.join(KEY_FILE);
     match File::open(&path) {
-        Ok(file) => read(file, path),
+        Ok(file) => {
+            // A run that ended between linking and removing left a second name of the secret.
+            let unfinished = directory.join(UNFINISHED_FILE);
+            remove_left_over(&unfinished)
+                .map_err(|error| FileError::new("remove", &unfinished, error))?;
+            read(file, path)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => make(directory, path),
         Err(error) => Err(FileError::new("read", &path, error).into()),
     }
@@ -43,8 +52,9 @@ pub(crate) fn read_or_make(directory: &Path) -> Result<VoterKey, KeyFileError> {
 
 fn read(file: File, path: PathBuf) -> Result<VoterKey, KeyFileError> {
     check_mode(&file, &path)?;
-    // One byte for the end of the line, and one that shows that the file is too long.
-    let mut text = Zeroizing::new([0; SECRET_DIGITS + 2]);
+    // Two bytes for the end of the line, as some editors write it, and one that shows that the file is too
+    // long.
+    let mut text = Zeroizing::new([0; SECRET_DIGITS + 3]);
     let mut length = 0;
     loop {
         match (&file).read(&mut text[length..]) {
@@ -53,7 +63,8 @@ fn read(file: File, path: PathBuf) -> Result<VoterKey, KeyFileError> {
             Err(error) => return Err(FileError::new("read", &path, error).into()),
         }
     }
-    let line = text[..length].strip_suffix(b"\n").unwrap_or(&text[..length]);
+    let text = &text[..length];
+    let line = text.strip_suffix(b"\r\n").or_else(|| text.strip_suffix(b"\n")).unwrap_or(text);
     let mut secret = Zeroizing::new([0; 32]);
     match hex::decode_to_slice(line, secret.as_mut_slice()) {
         Ok(()) => {
@@ -86,7 +97,7 @@ fn make(directory: &Path, path: PathBuf) -> Result<VoterKey, KeyFileError> {
             break key;
         }
     };
-    let unfinished = directory.join("voter.key.new");
+    let unfinished = directory.join(UNFINISHED_FILE);
     let mut text = Zeroizing::new([b'\n'; SECRET_DIGITS + 1]);
     hex::encode_to_slice(key.secret_bytes().as_slice(), &mut text[..SECRET_DIGITS])
         .expect("32 bytes are 64 digits");
@@ -100,12 +111,16 @@ fn make(directory: &Path, path: PathBuf) -> Result<VoterKey, KeyFileError> {
     Ok(key)
 }
 
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // What an earlier run could not finish was never used.
+/// What an earlier run could not finish was never used.
+fn remove_left_over(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Err(_) | Ok(()) => {}
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(_) | Ok(()) => Ok(()),
     }
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    remove_left_over(path)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -138,7 +153,11 @@ mod tests {
     fn a_left_over_of_an_unfinished_run_is_replaced() {
         let directory = tempfile::tempdir().expect("a directory");
         fs::write(directory.path().join("voter.key.new"), "12").expect("written");
-        assert!(voter(directory.path()).is_ok());
+        let first = voter(directory.path()).expect("a key");
+        let path = directory.path().join(KEY_FILE);
+        fs::hard_link(&path, directory.path().join(UNFINISHED_FILE)).expect("a link");
+        assert_eq!(voter(directory.path()), Ok(first));
+        assert!(!directory.path().join(UNFINISHED_FILE).exists(), "it holds the secret");
     }
 
     #[cfg(unix)]
@@ -166,7 +185,12 @@ mod tests {
         let path = directory.path().join(KEY_FILE);
         let good = "11".repeat(32);
         let bad = [String::new(), "zz".repeat(32), "00".repeat(32), good[1..].to_owned()];
-        for text in bad.into_iter().chain([format!("{good}\n\n"), format!("{good}1")]) {
+        for text in bad.into_iter().chain([
+            format!("{good}\n\n"),
+            format!("{good}1"),
+            format!("{good}\r"),
+            format!("{good}\r\r\n"),
+        ]) {
             fs::write(&path, &text).expect("written");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a new mode");
             let message = voter(directory.path()).expect_err("no key");
@@ -174,7 +198,9 @@ mod tests {
             assert!(text.is_empty() || !message.contains(&text), "the text is told: {message}");
             assert_eq!(fs::read_to_string(&path).expect("the file"), text);
         }
-        fs::write(&path, good).expect("written");
-        assert!(voter(directory.path()).is_ok(), "the end of the line may be missing");
+        for end in ["", "\n", "\r\n"] {
+            fs::write(&path, format!("{good}{end}")).expect("written");
+            assert!(voter(directory.path()).is_ok(), "the line may end by {end:?}");
+        }
     }
 }
