@@ -92,8 +92,19 @@ pub(crate) fn open(
         .and_then(|metadata| format::scan(&file, metadata.len(), head))
         .map_err(failed("read"))?;
     let scan = scan.map_err(|reason| StoreError::Head { path: path.clone(), reason })?;
-    if scan.damage.is_some() {
-        mend(file, &path, head, &scan.good).map_err(failed("mend"))?;
+    if let Some(damage) = &scan.damage {
+        match mend(file, &path, head, &scan.good) {
+            // A torn end is what a crash leaves: a full disk must not keep the peer from starting after it.
+            Err(error)
+                if error.kind() == io::ErrorKind::StorageFull
+                    && damage.skipped == 0
+                    && !scan.good.is_empty() =>
+            {
+                tracing::warn!("there is no room to keep the damaged log: its end is cut off");
+                cut(&path, damage.at).map_err(failed("mend"))?;
+            }
+            mended => mended.map_err(failed("mend"))?,
+        }
         file = File::options().read(true).write(true).open(&path).map_err(failed("open"))?;
     }
     let length = file.seek(SeekFrom::End(0)).map_err(failed("read"))?;
@@ -123,6 +134,15 @@ fn mend(mut damaged: File, path: &Path, head: Head, good: &[Range<u64>]) -> io::
     fs::hard_link(path, &kept)?;
     fs::rename(&unfinished, path)?;
     path.parent().map_or(Ok(()), files::sync_directory)
+}
+
+/// Cuts a log off, in place.
+fn cut(path: &Path, length: u64) -> io::Result<()> {
+    // What was begun in its stead takes up room.
+    let _ = fs::remove_file(path.with_added_extension("new"));
+    let file = File::options().write(true).open(path)?;
+    file.set_len(length)?;
+    file.sync_all()
 }
 
 impl Store {
