@@ -296,4 +296,20 @@ mod tests {
             assert_eq!(bytes[PREFIX_BYTES..], codec::encode(&stored));
         }
     }
+    /// As docs/PROTOCOL.md lays it out; made by hand, not by this code.
+    #[test]
+    fn the_bytes_on_disk_stay_what_they_are() {
+        let head = Head { election: ElectionId([1; 32]) };
+        let golden = concat!(
+            "6f737472616b6f6e010000000101010101010101010101010101010101010101",
+            "010101010101010101010101628633c749b64037",
+        );
+        assert_eq!(hex::encode(head.to_bytes()), golden);
+        let neighbours = vec!["127.0.0.1:6001".parse().expect("an address")];
+        let mut bytes = Vec::new();
+        append(&Record::Neighbours(neighbours), &mut bytes);
+        let golden =
+            concat!("16000000d02a7c1be29a4081020000000100000000000000000000007f000001", "7117",);
+        assert_eq!(hex::encode(bytes), golden);
+    }
 }
