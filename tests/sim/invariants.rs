@@ -21,6 +21,8 @@ const TRANSACTION_BYTES_MIN: usize = 100;
 /// A host that is gone for so long is nobody's neighbour any more, and one that is up for so long is
 /// everybody's: three heartbeats, a registration and an update of the tracker's list, with room.
 const SETTLING: Duration = Duration::from_secs(12);
+/// How long a block may take to everybody: a hop or two, and a heartbeat where its announcement was lost.
+const LAST_BLOCK: Duration = Duration::from_secs(3);
 /// In larger worlds nobody has to know everybody.
 const MESH_MAX: usize = 40;
 
@@ -38,6 +40,8 @@ impl World {
         let mut world = Self::new(scenario, seed);
         events.into_iter().for_each(|events| world.trace.keep(events));
         world.run_until(ends_at);
+        // A block that was found a moment before the end is still on its way.
+        world.run_until_holds(ends_at + LAST_BLOCK, |world| world.disagreement().is_none());
         world.finish()
     }
 
