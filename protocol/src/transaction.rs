@@ -54,6 +54,14 @@ pub struct Vote {
 /// The chosen options, question by question.
 pub type Choices = Vec<Vec<u16>>;
 
+/// What a transaction does, whoever's it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum TransactionKind {
+    Registration,
+    Vote,
+    Withdrawal,
+}
+
 impl Transaction {
     /// A registration by a stamp (see [`crate::proof_of_work::find_stamp`]), signed by the voter.
     #[must_use]
@@ -86,6 +94,15 @@ impl Transaction {
             Self::Withdrawal { voter, .. } => codec::encode(&(2u32, voter)),
         };
         TransactionId(sha256(&[SIGNING_TAG, &election.0, &body]))
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> TransactionKind {
+        match self {
+            Self::Registration { .. } => TransactionKind::Registration,
+            Self::Vote { .. } => TransactionKind::Vote,
+            Self::Withdrawal { .. } => TransactionKind::Withdrawal,
+        }
     }
 
     /// Whose registration, vote or withdrawal this is.
@@ -175,6 +192,11 @@ impl HashedTransaction {
     #[must_use]
     pub fn voter(&self) -> VoterId {
         self.voter
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> TransactionKind {
+        self.transaction.kind()
     }
 
     /// Length of its encoding.

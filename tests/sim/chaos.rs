@@ -106,6 +106,7 @@ impl Chaos {
                 neighbours: if knows_one { vec![(host + 1) % count] } else { vec![] },
                 block_time: (host < miners).then_some(block_time),
                 skew_ms: self.rng.random_range(-8_000..8_000),
+                resident_bytes_max: [0, 2_000, 200_000][host % 3],
                 ..PeerPlan::new(starts_at)
             };
         }
@@ -158,7 +159,7 @@ impl Chaos {
     fn make_mishap(&mut self, start: Duration) {
         let host = self.rng.random_range(0..self.scenario.peers.len());
         let (at, pause) = (start + self.seconds(0.0, 30.0), self.seconds(2.0, 10.0));
-        let pair = match self.rng.random_range(0..6) {
+        let pair = match self.rng.random_range(0..7) {
             0 => [Action::StopTracker, Action::StartTracker],
             1 => [Action::Leave(host), Action::Start(host)],
             2 => [Action::FillDisk(host), Action::FreeDisk(host)],
@@ -167,6 +168,7 @@ impl Chaos {
                 return self.scenario.actions.push((at, crash));
             }
             4 => return self.make_blackout(at),
+            5 => [Action::DamageDisk(host), Action::DamageDisk(host)],
             _ => [Action::Mine(host), Action::Mine(host)],
         };
         let [first, second] = pair;

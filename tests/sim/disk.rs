@@ -1,11 +1,17 @@
 //! A simulated disk: what was written is durable only some time later, and a crash loses the rest.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use peer::chain::{StoredBlock, Summary};
 use peer::node::{PersistBatch, Record, Restored};
+use protocol::block::Block;
+use protocol::transaction::HashedTransaction;
+use protocol::units::BlockHash;
 use rand::RngExt;
-use rand::seq::SliceRandom;
+use rand::seq::{IteratorRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use crate::random;
@@ -21,9 +27,20 @@ struct Pending {
     durable_at: Option<Duration>,
 }
 
+/// What is durable.
+#[derive(Debug, Default)]
+struct Platter {
+    blocks: BTreeMap<BlockHash, Arc<Block>>,
+    tip: Option<BlockHash>,
+    pool: BTreeMap<u64, Arc<HashedTransaction>>,
+    neighbours: Vec<SocketAddr>,
+    /// Blocks that can't be read any more.
+    damaged: BTreeSet<BlockHash>,
+}
+
 #[derive(Debug)]
 pub struct Disk {
-    durable: Vec<Record>,
+    durable: Platter,
     pending: VecDeque<Pending>,
     busy_until: Duration,
     is_full: bool,
@@ -43,7 +60,7 @@ impl Disk {
     #[must_use]
     pub fn new(rng: ChaCha8Rng) -> Self {
         Self {
-            durable: Vec::new(),
+            durable: Platter::default(),
             pending: VecDeque::new(),
             busy_until: Duration::ZERO,
             is_full: false,
@@ -54,7 +71,9 @@ impl Disk {
     /// A disk that holds these already.
     #[must_use]
     pub fn with(records: Vec<Record>, rng: ChaCha8Rng) -> Self {
-        Self { durable: records, ..Self::new(rng) }
+        let mut disk = Self::new(rng);
+        disk.durable.apply(records);
+        disk
     }
 
     pub fn write(&mut self, batch: PersistBatch, at: Duration) -> Written {
@@ -75,7 +94,7 @@ impl Disk {
             }
             let pending = self.pending.pop_front().expect("there is a front");
             newest = Some(pending.batch.number);
-            self.durable.extend(pending.batch.records);
+            self.durable.apply(pending.batch.records);
         }
         newest
     }
@@ -109,7 +128,7 @@ impl Disk {
             && self.rng.random_bool(0.3)
         {
             let pending = self.pending.pop_front().expect("there is a front");
-            self.durable.extend(pending.batch.records);
+            self.durable.apply(pending.batch.records);
         }
         self.pending.clear();
         self.busy_until = at;
@@ -117,33 +136,97 @@ impl Disk {
 
     /// Waits for all that was written, as a program does that ends by itself.
     pub fn flush(&mut self) {
-        self.durable.extend(self.pending.drain(..).flat_map(|pending| pending.batch.records));
+        for pending in self.pending.drain(..) {
+            self.durable.apply(pending.batch.records);
+        }
     }
 
-    /// What a node finds at its start: all records, in any order, but the newest list of neighbours alone.
+    /// A block as it is read later.
+    ///
+    /// # Errors
+    /// When it is damaged. A node that asks for what is not durable is told so, too.
+    pub fn read(&self, hash: &BlockHash) -> Result<Arc<Block>, String> {
+        if self.durable.damaged.contains(hash) {
+            return Err("its checksum does not match".to_owned());
+        }
+        self.block(hash).map(Arc::clone).ok_or_else(|| "it is not there".to_owned())
+    }
+
+    /// A block that was written, damaged or not.
+    #[must_use]
+    pub fn block(&self, hash: &BlockHash) -> Option<&Arc<Block>> {
+        self.durable.blocks.get(hash)
+    }
+
+    /// One more block can't be read from now on.
+    pub fn damage(&mut self) -> Option<BlockHash> {
+        let hash = self.durable.blocks.keys().copied().choose(&mut self.rng)?;
+        self.durable.damaged.insert(hash);
+        Some(hash)
+    }
+
+    /// Whether all blocks can be read.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.durable.damaged.is_empty()
+    }
+
+    /// What a node finds at its start, in any order. Damage to a body shows only when it is read.
     pub fn restored(&mut self) -> Restored {
-        let mut restored = Restored::default();
-        for record in &self.durable {
+        let durable = &self.durable;
+        let stored = |block: &Arc<Block>| StoredBlock {
+            header: block.header,
+            summary: Summary::of(block),
+            has_body: true,
+        };
+        let pool = durable.pool.iter();
+        let mut restored = Restored {
+            blocks: durable.blocks.values().map(stored).collect(),
+            tip: durable.tip,
+            pool: pool.map(|(row, transaction)| (*row, (**transaction).clone())).collect(),
+            neighbours: durable.neighbours.clone(),
+        };
+        restored.blocks.shuffle(&mut self.rng);
+        restored.pool.shuffle(&mut self.rng);
+        restored
+    }
+}
+
+impl Platter {
+    fn apply(&mut self, records: Vec<Record>) {
+        for record in records {
             match record {
-                Record::Block(block) => restored.blocks.push((**block).clone()),
-                Record::Transaction(transaction) => {
-                    restored.transactions.push((**transaction).clone());
+                Record::Block(block) => {
+                    let hash = block.header.hash();
+                    self.damaged.remove(&hash);
+                    self.blocks.insert(hash, block);
                 }
-                Record::Neighbours(neighbours) => restored.neighbours.clone_from(neighbours),
+                Record::Tip { hash, .. } => self.tip = Some(hash),
+                Record::PoolInsert { row, transaction } => {
+                    self.pool.insert(row, transaction);
+                }
+                Record::PoolRemove { row } => {
+                    self.pool.remove(&row);
+                }
+                Record::Neighbours(neighbours) => self.neighbours = neighbours,
             }
         }
-        restored.blocks.shuffle(&mut self.rng);
-        restored.transactions.shuffle(&mut self.rng);
-        restored
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use protocol::units::Height;
+
     use super::*;
 
     fn batch(number: u64) -> PersistBatch {
-        PersistBatch { number, records: vec![Record::Neighbours(Vec::new())] }
+        let height = Height(number);
+        PersistBatch { number, records: vec![Record::Tip { height, hash: hash(number) }] }
+    }
+
+    fn hash(number: u64) -> BlockHash {
+        BlockHash([u8::try_from(number).expect("a small number"); 32])
     }
 
     #[test]
@@ -159,7 +242,7 @@ mod tests {
             assert!(second > first);
             assert_eq!(disk.sync(Duration::ZERO), None);
             disk.crash(first);
-            assert!((1..=2).contains(&disk.durable.len()));
+            assert!([Some(hash(1)), Some(hash(2))].contains(&disk.durable.tip));
             assert_eq!(disk.sync(second), None);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peer::node::{Command, JoinError, JoinOutput, Output};
+use peer::node::{Answer, Command, JoinError, JoinOutput, Output};
 use protocol::election::Election;
 use tracker::registry::Output as TrackerOutput;
 
@@ -15,6 +15,9 @@ use crate::scenario::Action;
 use crate::voters::{Character, Paper};
 use crate::world::World;
 
+/// How long reading a block takes: from memory that the system lends, or from a busy disk.
+const LOAD_LEAST: Duration = Duration::from_micros(50);
+const LOAD_MOST: Duration = Duration::from_millis(20);
 /// What checking one signature takes on one core.
 const CHECK: Duration = Duration::from_micros(60);
 /// How long a voter who goes to several peers waits for its registration to spread.
@@ -130,6 +133,10 @@ impl World {
                     }
                 }
             }
+            Output::Load(job) => {
+                let at = self.at + random::between(&mut self.rng, LOAD_LEAST, LOAD_MOST);
+                self.queue.push(at, Event::Loaded { host, life, job });
+            }
             Output::Verify(job) => {
                 let verdicts: Vec<_> =
                     job.transactions.iter().map(|each| self.verdicts.of(each)).collect();
@@ -146,8 +153,15 @@ impl World {
                 self.queue.push(at, Event::Found { host, life, job });
             }
             Output::StopMining => self.peers[host].mining = None,
-            Output::Submitted { ticket, outcome } => {
-                self.note(host, format!("submitted {ticket:?}: {outcome:?}"));
+            Output::Answered { ticket, outcome } => {
+                self.note(host, format!("answered {ticket:?}: {outcome:?}"));
+                let outcome = match outcome {
+                    Ok(Answer::Accepted(id)) => Ok(id),
+                    Err(error) => Err(error),
+                    Ok(other) => {
+                        return self.violate(format!("a submission is answered by {other:?}"));
+                    }
+                };
                 match self.peers[host].tickets.remove(&ticket) {
                     Some(Submitter::Voter { voter, paper }) => {
                         self.answered(voter, paper, host, &outcome);
@@ -193,6 +207,10 @@ impl World {
                 self.with_node(host, |node, now| node.handle_command(Command::Mine, now));
             }
             Action::FillDisk(host) => self.peers[host].disk.fill(),
+            Action::DamageDisk(host) => {
+                let damaged = self.peers[host].disk.damage();
+                self.note(host, format!("its disk damages {damaged:?}"));
+            }
             Action::FreeDisk(host) => {
                 let at = self.peers[host].disk.free(self.at);
                 let life = self.peers[host].life;

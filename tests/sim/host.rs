@@ -106,6 +106,7 @@ impl PeerHost {
             tracker: self.plan.uses_tracker.then(|| scenario.tracker_address()),
             neighbours: neighbours.collect(),
             mining: self.plan.block_time.is_some(),
+            resident_bytes_max: self.plan.resident_bytes_max,
             rules,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use peer::node::{Answer, Command, Event, LeaveReason, Status};
 use peer::pool::POOL_BYTES_MAX;
-use protocol::units::TransactionId;
+use protocol::units::{TransactionId, VoterId};
 
 use crate::host::{Party, Program};
 use crate::queue::HostIndex;
@@ -94,7 +94,8 @@ impl World {
         if earlier == Some(tip) {
             return;
         }
-        let fault = match self.reference.count(chain, tip.hash, &mut self.verdicts) {
+        let disk = &self.peers[host].disk;
+        let fault = match self.reference.count(chain, disk, tip.hash, &mut self.verdicts) {
             Err(fault) => Some(fault),
             Ok(count) if count.work != tip.work.0 => {
                 Some(format!("it says that its work is {}, not {}", tip.work, count.work))
@@ -168,16 +169,25 @@ impl World {
             })
             .collect();
         for (voter, vote) in expected {
-            let Some(Ok(Answer::Voter(view))) = self.ask(host, Command::Voter(voter)) else {
-                continue;
-            };
-            let known = view.vote.map(|vote| vote.transaction);
+            let Some(node) = self.peers[host].node() else { return };
+            let known = self.vote_on_chain(host, &voter);
+            let known = known.or_else(|| node.pool().vote(&voter).map(|vote| vote.id()));
             if known != Some(vote) {
                 return self.violate(format!(
                     "peer {host} acknowledged vote {vote} of {voter} and now knows {known:?}"
                 ));
             }
         }
+    }
+
+    /// The vote of a voter on a peer's best chain, read from its disk where it is not in memory.
+    fn vote_on_chain(&self, host: HostIndex, voter: &VoterId) -> Option<TransactionId> {
+        let peer = &self.peers[host];
+        let chain = peer.node()?.chain();
+        let place = chain.voter(voter)?.vote?;
+        let hash = chain.best_hash(place.height)?;
+        let block = chain.block(&hash).or_else(|| peer.disk.block(&hash))?;
+        block.transactions.get(place.index as usize).map(|vote| vote.id())
     }
 
     fn ask(
@@ -247,13 +257,15 @@ impl World {
         if let Some(fault) = self.disagreement() {
             return self.violate(format!("at the end {fault}"));
         }
-        let mut acknowledged: Vec<(protocol::units::VoterId, TransactionId)> = Vec::new();
+        let mut acknowledged: Vec<(VoterId, TransactionId)> = Vec::new();
         for voter in self.voters.iter().filter(|voter| voter.signed_one_vote()) {
             acknowledged.extend(voter.acknowledgements.iter().map(|known| (voter.id, known.vote)));
         }
-        if let Some(node) = self.peers.iter().find_map(|peer| peer.node()) {
+        let running = self.peers.iter().find_map(|peer| Some((peer.node()?, &peer.disk)));
+        if let Some((node, disk)) = running {
             let chain = node.chain();
-            let count = self.reference.count(chain, chain.tip().hash, &mut self.verdicts);
+            let tip = chain.tip().hash;
+            let count = self.reference.count(chain, disk, tip, &mut self.verdicts);
             let Ok(count) = count else { return };
             self.statistics.votes = count.votes.len() as u64;
             let lost =

@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use peer::node::MineJob;
+use peer::node::{LoadJob, MineJob};
 use protocol::keys::SignatureError;
 
 use crate::network::Parcel;
@@ -21,6 +21,7 @@ pub enum Event {
     PeerTimer { host: HostIndex, life: u32 },
     DiskSynced { host: HostIndex, life: u32 },
     DiskFull { host: HostIndex, life: u32, batch: u64 },
+    Loaded { host: HostIndex, life: u32, job: LoadJob },
     Verified { host: HostIndex, life: u32, job: u64, verdicts: Vec<Result<(), SignatureError>> },
     Found { host: HostIndex, life: u32, job: MineJob },
     Action(Action),

@@ -12,6 +12,7 @@ use protocol::proof_of_work;
 use protocol::transaction::{Admission, HashedTransaction, Transaction};
 use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId, sha256};
 
+use crate::disk::Disk;
 use crate::verdicts::Verdicts;
 
 /// What a chain says, from its genesis to one block.
@@ -52,20 +53,22 @@ impl Reference {
         Self { id: election.election_id(), election, counts }
     }
 
-    /// The count of the chain that ends in `tip`, whose blocks are read from a peer.
+    /// The count of the chain that ends in `tip`, whose blocks are read from a peer and its disk.
     ///
     /// # Errors
     /// The first rule that a block on the way breaks.
     pub fn count(
         &mut self,
         chain: &Chain,
+        disk: &Disk,
         tip: BlockHash,
         verdicts: &mut Verdicts,
     ) -> Result<Rc<Count>, String> {
         let mut above = Vec::new();
         let mut hash = tip;
         while !self.counts.contains_key(&hash) {
-            let block = chain.block(&hash).ok_or(format!("the best chain lacks block {hash}"))?;
+            let block = chain.block(&hash).or_else(|| disk.block(&hash));
+            let block = block.ok_or(format!("the best chain lacks block {hash}"))?;
             above.push(Arc::clone(block));
             hash = block.header.previous;
         }

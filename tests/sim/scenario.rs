@@ -28,6 +28,8 @@ pub enum Action {
     /// Its user asks for a block.
     Mine(HostIndex),
     FillDisk(HostIndex),
+    /// One block on its disk can't be read any more.
+    DamageDisk(HostIndex),
     FreeDisk(HostIndex),
     StopTracker,
     /// It starts, knowing nobody.
@@ -46,6 +48,8 @@ pub struct PeerPlan {
     pub block_time: Option<Duration>,
     /// By how much its clock is wrong.
     pub skew_ms: i64,
+    /// How many bytes of bodies it keeps in memory beside the disk.
+    pub resident_bytes_max: usize,
     /// What its disk holds at the start.
     pub records: Vec<Record>,
 }
@@ -60,6 +64,7 @@ impl PeerPlan {
             neighbours: Vec::new(),
             block_time: Some(Duration::from_secs(10)),
             skew_ms: 0,
+            resident_bytes_max: peer::node::RESIDENT_BYTES_MAX,
             records: Vec::new(),
         }
     }

@@ -46,6 +46,11 @@ impl World {
                     node.handle_persist_failed(batch, "no space left on device", now);
                 });
             }
+            Event::Loaded { host, life, job } if self.lives(host, life) => {
+                let outcome = self.peers[host].disk.read(&job.hash);
+                self.note(host, format!("loaded {:?}: {:?}", job.hash, outcome.as_ref().err()));
+                self.with_node(host, |node, now| node.handle_loaded(job.number, outcome, now));
+            }
             Event::Verified { host, life, job, verdicts } if self.lives(host, life) => {
                 self.note(host, format!("verified {job}"));
                 self.with_node(host, |node, now| node.handle_verified(job, verdicts, now));
@@ -53,6 +58,7 @@ impl World {
             Event::Found { host, life, job } if self.lives(host, life) => self.found(host, job),
             Event::DiskSynced { .. }
             | Event::DiskFull { .. }
+            | Event::Loaded { .. }
             | Event::Verified { .. }
             | Event::Found { .. } => {}
             Event::Action(action) => self.act(&action),

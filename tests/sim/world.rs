@@ -255,7 +255,7 @@ impl World {
         let answer = self.peers[host].node_mut()?.handle_command(command, now);
         self.note(host, format!("submit {submitter:?}: {answer:?}"));
         let result = match answer {
-            Ok(Answer::Submitting(ticket)) => {
+            Ok(Answer::Pending(ticket)) => {
                 self.peers[host].tickets.insert(ticket, submitter);
                 Ok(())
             }

@@ -9,12 +9,16 @@ use protocol::units::BlockHash;
 use super::Chain;
 use super::error::BlockError;
 use super::fork_choice::{Candidate, compare};
+use super::summary::Summary;
 use super::tree::{Body, Entry};
 
 /// What [`Chain::advance`] did.
 #[derive(Debug, Default)]
 pub struct Advance {
     pub change: Option<Change>,
+    /// Bodies that are on the disk alone and have to be in memory before the best branch can be moved to: see
+    /// [`Chain::put_back`]. Until then the tip stays.
+    pub wanted: Vec<BlockHash>,
     /// Blocks that turned out to break a rule; all that followed them is invalid too.
     pub invalid: Vec<InvalidBlock>,
 }
@@ -80,7 +84,17 @@ impl Chain {
             if compare(candidate, from, self.rules) != Ordering::Greater {
                 break;
             }
-            match self.switch_to(hash) {
+            let (above, fork) = self.path_from_best_chain(hash);
+            let kept = usize::try_from(fork.0).expect("it indexes memory") + 1;
+            let on_the_way = self.best[kept..].iter().chain(&above);
+            let absent: Vec<_> =
+                on_the_way.copied().filter(|hash| self.block(hash).is_none()).collect();
+            if !absent.is_empty() {
+                advance.wanted = absent.into_iter().filter(|hash| self.is_stored(hash)).collect();
+                // The branch is tried again when they are here.
+                return advance;
+            }
+            match self.switch_to(&above, kept) {
                 Ok(change) => {
                     advance.change = Some(change);
                     break;
@@ -95,24 +109,15 @@ impl Chain {
         advance
     }
 
-    fn switch_to(&mut self, hash: BlockHash) -> Result<Change, InvalidBlock> {
-        let (above, fork) = self.path_from_best_chain(hash);
-        let kept = usize::try_from(fork.0).expect("it indexes memory") + 1;
-        let checked = |hash: &BlockHash| Arc::clone(self.block(hash).expect("complete"));
-        let disconnected: Vec<_> = self.best[kept..].iter().rev().map(checked).collect();
-        let connected: Vec<_> = above.iter().map(checked).collect();
-        for block in &disconnected {
-            self.branch.undo(block);
-        }
-        for (index, block) in connected.iter().enumerate() {
-            if let Err(error) = self.branch.apply(block) {
-                connected[..index].iter().rev().for_each(|block| self.branch.undo(block));
-                for block in disconnected.iter().rev() {
-                    self.branch.apply(block).expect("it was on the best chain before");
-                }
-                return Err(InvalidBlock { hash: above[index], error });
-            }
-        }
+    fn switch_to(&mut self, above: &[BlockHash], kept: usize) -> Result<Change, InvalidBlock> {
+        let here = |hash: &BlockHash| Arc::clone(self.block(hash).expect("the caller looked"));
+        let disconnected: Vec<_> = self.best[kept..].iter().rev().map(here).collect();
+        let connected: Vec<_> = above.iter().map(here).collect();
+        let summaries = |blocks: &[Arc<Block>]| -> Vec<_> {
+            blocks.iter().map(|block| (block.header.height, Summary::of(block))).collect()
+        };
+        let moved = self.branch.move_over(&summaries(&disconnected), &summaries(&connected));
+        moved.map_err(|(index, error)| InvalidBlock { hash: above[index], error })?;
         self.best.truncate(kept);
         self.best.extend(above);
         Ok(Change { disconnected, connected })

@@ -1,15 +1,16 @@
 //! What a branch of the chain says of its voters: who is registered, who voted, and the count. Blocks are
 //! applied at its end and taken off again in reverse, so that a change of branch costs as much as the
-//! branches are long.
+//! branches are long. A block's [`Summary`] is all that this takes.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
-use protocol::block::Block;
 use protocol::election::Election;
-use protocol::transaction::{Choices, HashedTransaction, Transaction};
+use protocol::transaction::TransactionKind;
 use protocol::units::{Height, VoterId};
 
 use super::error::{BlockError, TransactionError};
+use super::summary::Summary;
 use crate::rules::{Rule, Rules};
 
 /// Where a transaction stands on the best chain.
@@ -38,40 +39,24 @@ pub struct Tally {
     pub blank: Vec<u64>,
 }
 
-impl Tally {
-    fn new(election: &Election) -> Self {
-        let options = election.questions.iter().map(|question| vec![0; question.options.len()]);
-        Self { votes: 0, options: options.collect(), blank: vec![0; election.questions.len()] }
-    }
-
-    fn change(&mut self, choices: &Choices, step: fn(&mut u64)) {
-        step(&mut self.votes);
-        for (question, chosen) in choices.iter().enumerate() {
-            if chosen.is_empty() {
-                step(&mut self.blank[question]);
-            }
-            for &option in chosen {
-                step(&mut self.options[question][usize::from(option)]);
-            }
-        }
-    }
-}
-
 /// The state at the end of one branch.
 #[derive(Debug)]
 pub(super) struct Branch {
-    voters: BTreeMap<VoterId, VoterRecord>,
+    voters: BTreeMap<VoterId, PackedRecord>,
     tally: Tally,
+    /// Heights of the blocks that hold votes.
+    vote_heights: Vec<Height>,
     rules: Rules,
 }
 
 impl Branch {
     pub(super) fn new(election: &Election, rules: Rules) -> Self {
-        Self { voters: BTreeMap::new(), tally: Tally::new(election), rules }
+        let tally = Tally::new(election);
+        Self { voters: BTreeMap::new(), tally, vote_heights: Vec::new(), rules }
     }
 
-    pub(super) fn voter(&self, voter: &VoterId) -> Option<&VoterRecord> {
-        self.voters.get(voter)
+    pub(super) fn voter(&self, voter: &VoterId) -> Option<VoterRecord> {
+        self.voters.get(voter).map(PackedRecord::unpack)
     }
 
     pub(super) fn registered_voters(&self) -> usize {
@@ -82,80 +67,174 @@ impl Branch {
         &self.tally
     }
 
-    /// Whether the transaction may follow what the branch holds.
-    pub(super) fn check(&self, transaction: &HashedTransaction) -> Result<(), TransactionError> {
-        let voter = transaction.voter();
+    /// Height of the newest block that holds a vote.
+    pub(super) fn newest_vote(&self) -> Option<Height> {
+        self.vote_heights.last().copied()
+    }
+
+    /// Whether a transaction of this kind and voter may follow what the branch holds.
+    pub(super) fn check(
+        &self,
+        kind: TransactionKind,
+        voter: VoterId,
+    ) -> Result<(), TransactionError> {
         let record = self.voters.get(&voter);
-        match (transaction.transaction(), record) {
-            (Transaction::Registration { .. }, None) => Ok(()),
-            (Transaction::Registration { .. }, Some(_)) => {
+        match (kind, record) {
+            (TransactionKind::Registration, None) => Ok(()),
+            (TransactionKind::Registration, Some(_)) => {
                 Err(TransactionError::AlreadyRegistered { voter })
             }
-            (Transaction::Vote { .. }, None) => Err(TransactionError::NotRegistered { voter }),
-            (Transaction::Vote { .. }, Some(VoterRecord { vote: Some(_), .. }))
-                if self.rules.hold(Rule::OneVotePerVoter) =>
+            (TransactionKind::Vote, None) => Err(TransactionError::NotRegistered { voter }),
+            (TransactionKind::Vote, Some(record))
+                if record.vote.is_some() && self.rules.hold(Rule::OneVotePerVoter) =>
             {
                 Err(TransactionError::AlreadyVoted { voter })
             }
-            (Transaction::Vote { .. }, Some(_)) => Ok(()),
-            (Transaction::Withdrawal { .. }, _) => {
-                Err(TransactionError::WithdrawalWithoutRegistrars)
-            }
+            (TransactionKind::Vote, Some(_)) => Ok(()),
+            (TransactionKind::Withdrawal, _) => Err(TransactionError::WithdrawalWithoutRegistrars),
         }
     }
 
     /// Applies a block at the end of the branch; leaves the branch as it was when a transaction breaks a rule.
-    pub(super) fn apply(&mut self, block: &Block) -> Result<(), BlockError> {
-        for (place, transaction) in block.transactions.iter().enumerate() {
-            if let Err(error) = self.check(transaction) {
-                self.undo_first(block, place);
+    pub(super) fn apply(&mut self, height: Height, summary: &Summary) -> Result<(), BlockError> {
+        for (place, &(kind, voter)) in summary.transactions.iter().enumerate() {
+            if let Err(error) = self.check(kind, voter) {
+                self.remove_first(summary, place);
                 return Err(BlockError::Transaction { place, error });
             }
             let index = u32::try_from(place).expect("a body of 1 MiB holds fewer");
-            self.add(transaction, Place { height: block.header.height, index });
+            self.add(kind, voter, Place { height, index });
+        }
+        self.tally.change(summary, |count, votes| *count += votes);
+        if summary.count(TransactionKind::Vote) > 0 {
+            self.vote_heights.push(height);
         }
         Ok(())
     }
 
     /// Takes the last block off.
-    pub(super) fn undo(&mut self, block: &Block) {
-        self.undo_first(block, block.transactions.len());
-    }
-
-    fn undo_first(&mut self, block: &Block, count: usize) {
-        for transaction in block.transactions[..count].iter().rev() {
-            self.remove(transaction);
+    pub(super) fn undo(&mut self, summary: &Summary) {
+        self.remove_first(summary, summary.transactions.len());
+        self.tally.change(summary, |count, votes| *count -= votes);
+        if summary.count(TransactionKind::Vote) > 0 {
+            self.vote_heights.pop();
         }
     }
 
-    fn add(&mut self, transaction: &HashedTransaction, place: Place) {
-        match transaction.transaction() {
-            Transaction::Registration { .. } => {
-                let record = VoterRecord { registration: place, vote: None };
-                self.voters.insert(transaction.voter(), record);
-            }
-            Transaction::Vote { vote, .. } => {
-                if let Some(record) = self.voters.get_mut(&vote.voter) {
-                    record.vote = Some(place);
+    /// Takes blocks off, from the last one downwards, and applies others in their stead. When one of these
+    /// breaks a rule, gives its index and leaves the branch as it was.
+    pub(super) fn move_over(
+        &mut self,
+        off: &[(Height, Summary)],
+        on: &[(Height, Summary)],
+    ) -> Result<(), (usize, BlockError)> {
+        off.iter().for_each(|(_, summary)| self.undo(summary));
+        for (index, (height, summary)) in on.iter().enumerate() {
+            if let Err(error) = self.apply(*height, summary) {
+                on[..index].iter().rev().for_each(|(_, summary)| self.undo(summary));
+                for (height, summary) in off.iter().rev() {
+                    self.apply(*height, summary).expect("it was on the branch before");
                 }
-                self.tally.change(&vote.choices, |count| *count += 1);
+                return Err((index, error));
             }
-            Transaction::Withdrawal { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, kind: TransactionKind, voter: VoterId, place: Place) {
+        match kind {
+            TransactionKind::Registration => {
+                let registration = PackedPlace::new(place);
+                self.voters.insert(voter, PackedRecord { registration, vote: None });
+            }
+            TransactionKind::Vote => {
+                if let Some(record) = self.voters.get_mut(&voter) {
+                    record.vote = Some(PackedPlace::new(place));
+                }
+            }
+            TransactionKind::Withdrawal => {}
         }
     }
 
-    fn remove(&mut self, transaction: &HashedTransaction) {
-        match transaction.transaction() {
-            Transaction::Registration { .. } => {
-                self.voters.remove(&transaction.voter());
-            }
-            Transaction::Vote { vote, .. } => {
-                if let Some(record) = self.voters.get_mut(&vote.voter) {
-                    record.vote = None;
+    fn remove_first(&mut self, summary: &Summary, count: usize) {
+        for (kind, voter) in summary.transactions[..count].iter().rev() {
+            match kind {
+                TransactionKind::Registration => {
+                    self.voters.remove(voter);
                 }
-                self.tally.change(&vote.choices, |count| *count -= 1);
+                TransactionKind::Vote => {
+                    if let Some(record) = self.voters.get_mut(voter) {
+                        record.vote = None;
+                    }
+                }
+                TransactionKind::Withdrawal => {}
             }
-            Transaction::Withdrawal { .. } => {}
+        }
+    }
+}
+
+impl Tally {
+    fn new(election: &Election) -> Self {
+        let options = election.questions.iter().map(|question| vec![0; question.options.len()]);
+        Self { votes: 0, options: options.collect(), blank: vec![0; election.questions.len()] }
+    }
+
+    fn change(&mut self, summary: &Summary, step: fn(&mut u64, u64)) {
+        step(&mut self.votes, summary.count(TransactionKind::Vote).into());
+        for chosen in &summary.chosen {
+            let options = &mut self.options[usize::from(chosen.question)];
+            step(&mut options[usize::from(chosen.option)], chosen.votes.into());
+        }
+        for blank in &summary.blank {
+            step(&mut self.blank[usize::from(blank.question)], blank.votes.into());
+        }
+    }
+}
+
+/// A place in 8 bytes: there may be a million voters. The height is above 0, since the genesis holds nothing,
+/// so that an optional one takes no more.
+#[derive(Debug, Clone, Copy)]
+struct PackedPlace(NonZeroU64);
+
+#[derive(Debug, Clone, Copy)]
+struct PackedRecord {
+    registration: PackedPlace,
+    vote: Option<PackedPlace>,
+}
+
+/// A body of 1 MiB holds fewer than 2^16 transactions, as each takes at least 44 bytes.
+const INDEX_BITS: u32 = 16;
+
+impl PackedPlace {
+    fn new(place: Place) -> Self {
+        let packed = (place.height.0 << INDEX_BITS) | u64::from(place.index);
+        Self(NonZeroU64::new(packed).expect("only the genesis has height 0"))
+    }
+
+    fn unpack(self) -> Place {
+        let height = Height(self.0.get() >> INDEX_BITS);
+        let index = self.0.get() & ((1 << INDEX_BITS) - 1);
+        Place { height, index: u32::try_from(index).expect("it has 16 bits") }
+    }
+}
+
+impl PackedRecord {
+    fn unpack(&self) -> VoterRecord {
+        let vote = self.vote.map(PackedPlace::unpack);
+        VoterRecord { registration: self.registration.unpack(), vote }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_voter_takes_48_bytes_and_places_survive_packing() {
+        assert_eq!(size_of::<(VoterId, PackedRecord)>(), 48);
+        for (height, index) in [(1, 0), (7, 65_535), ((1 << 48) - 1, 3)] {
+            let place = Place { height: Height(height), index };
+            assert_eq!(PackedPlace::new(place).unpack(), place);
         }
     }
 }

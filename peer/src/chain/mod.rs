@@ -9,6 +9,9 @@ mod branch;
 mod check;
 mod error;
 mod fork_choice;
+mod residence;
+mod restore;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -20,7 +23,7 @@ use std::sync::Arc;
 use protocol::block::{Block, Header};
 use protocol::datagram::LOCATOR_MAX;
 use protocol::election::Election;
-use protocol::transaction::{HashedTransaction, Transaction};
+use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, ElectionId, Height, UnixMillis, VoterId, Work};
 
 use crate::rules::{Rule, Rules};
@@ -30,6 +33,9 @@ pub use branch::{Place, Tally, VoterRecord};
 pub use check::{CAST_AT_DISTANCE_MAX, TIME_AHEAD_MAX, cast_about_now};
 pub use error::{BlockError, BodyError, HeaderError, TransactionError};
 pub use fork_choice::{Candidate, compare};
+use residence::Residence;
+pub use restore::StoredBlock;
+pub use summary::{Blank, Chosen, Summary};
 use tree::{Body, Entry, Tree};
 
 /// Most headers that wait for their bodies: about 20 MB. Headers of low difficulty are cheap to make, so
@@ -48,13 +54,16 @@ pub struct Chain {
     branch: Branch,
     /// Ends of complete branches that fork choice prefers to the tip.
     candidates: BTreeSet<(Work, Reverse<BlockHash>)>,
+    residence: Residence,
     best_header: Candidate,
     headers_since_pruning: usize,
 }
 
 impl Chain {
+    /// The chain of an election that nobody has voted in. Bodies that the disk has as well stay in memory up
+    /// to about `resident_bytes_max` bytes of their encoding; they take about twice as much there.
     #[must_use]
-    pub fn new(election: Arc<Election>, rules: Rules) -> Self {
+    pub fn new(election: Arc<Election>, rules: Rules, resident_bytes_max: usize) -> Self {
         let genesis = Header::genesis(&election);
         let hash = genesis.hash();
         Self {
@@ -64,6 +73,7 @@ impl Chain {
             best: vec![hash],
             branch: Branch::new(&election, rules),
             candidates: BTreeSet::new(),
+            residence: Residence::new(resident_bytes_max),
             best_header: Candidate { work: Work(0), hash },
             headers_since_pruning: 0,
             election,
@@ -108,19 +118,43 @@ impl Chain {
         self.tree.get(hash).map(|entry| entry.work)
     }
 
-    /// A block of any branch whose body was checked.
+    /// A block of any branch whose body was checked and is in memory.
     #[must_use]
     pub fn block(&self, hash: &BlockHash) -> Option<&Arc<Block>> {
         match &self.tree.get(hash)?.body {
             Body::Checked(block) => Some(block),
-            Body::Missing | Body::Unchecked(_) | Body::Invalid => None,
+            Body::Missing | Body::Unchecked(_) | Body::Stored | Body::Lost | Body::Invalid => None,
         }
     }
 
-    /// Whether the body of a known header has not arrived yet.
+    /// Whether a block's body was checked and is on the disk alone.
+    #[must_use]
+    pub fn is_stored(&self, hash: &BlockHash) -> bool {
+        self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Stored))
+    }
+
+    /// Whether a block's body was checked, wherever it is now.
+    #[must_use]
+    pub fn has_checked(&self, hash: &BlockHash) -> bool {
+        self.tree.get(hash).is_some_and(|entry| entry.body.is_checked())
+    }
+
+    /// Whether the disk has lost the body of a block that was checked.
+    #[must_use]
+    pub fn is_lost(&self, hash: &BlockHash) -> bool {
+        self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Lost))
+    }
+
+    /// Whether the body of a known header has not arrived yet, or was lost by the disk.
     #[must_use]
     pub fn lacks_body(&self, hash: &BlockHash) -> bool {
-        self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Missing))
+        self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Missing | Body::Lost))
+    }
+
+    /// Registrations and votes of a block whose body was here.
+    #[must_use]
+    pub fn counts(&self, hash: &BlockHash) -> Option<(u32, u32)> {
+        self.tree.get(hash).map(|entry| (entry.registrations, entry.votes))
     }
 
     /// Whether this block or one before it is known to break a rule.
@@ -142,7 +176,7 @@ impl Chain {
 
     /// What the best chain says of a voter.
     #[must_use]
-    pub fn voter(&self, voter: &VoterId) -> Option<&VoterRecord> {
+    pub fn voter(&self, voter: &VoterId) -> Option<VoterRecord> {
         self.branch.voter(voter)
     }
 
@@ -156,7 +190,7 @@ impl Chain {
         self.branch.tally()
     }
 
-    /// The best chain's transaction at a place.
+    /// The best chain's transaction at a place, if its block is in memory.
     #[must_use]
     pub fn transaction(&self, place: Place) -> Option<&Arc<HashedTransaction>> {
         let block = self.block(&self.best_hash(place.height)?)?;
@@ -166,16 +200,8 @@ impl Chain {
     /// Blocks from the newest one that holds a vote up to the tip, both included; 0 without votes.
     #[must_use]
     pub fn blocks_since_newest_vote(&self) -> u64 {
-        let holds_vote = |hash: &&BlockHash| {
-            self.block(hash).is_some_and(|block| {
-                let mut transactions = block.transactions.iter();
-                transactions.any(|each| matches!(each.transaction(), Transaction::Vote { .. }))
-            })
-        };
-        match self.best.iter().rev().enumerate().find(|(_, hash)| holds_vote(hash)) {
-            Some((above, _)) => above as u64 + 1,
-            None => 0,
-        }
+        let above = |newest: Height| self.tip_header().height.0 - newest.0 + 1;
+        self.branch.newest_vote().map_or(0, above)
     }
 
     /// The rules of a transaction that need neither signatures nor the branch.
@@ -191,7 +217,7 @@ impl Chain {
     /// # Errors
     /// The rule that it breaks now; another branch may decide otherwise.
     pub fn check_context(&self, transaction: &HashedTransaction) -> Result<(), TransactionError> {
-        self.branch.check(transaction)
+        self.branch.check(transaction.kind(), transaction.voter())
     }
 
     /// Adds a header to the tree. A header that is here already is no error.
@@ -240,9 +266,13 @@ impl Chain {
         transactions: Vec<Arc<HashedTransaction>>,
     ) -> Result<Arc<Block>, BodyError> {
         let entry = self.tree.get(hash).ok_or(BodyError::UnknownHeader { hash: *hash })?;
-        if !matches!(entry.body, Body::Missing) {
-            return Err(BodyError::Known { hash: *hash });
-        }
+        let was_lost = match entry.body {
+            Body::Missing => false,
+            Body::Lost => true,
+            Body::Unchecked(_) | Body::Checked(_) | Body::Stored | Body::Invalid => {
+                return Err(BodyError::Known { hash: *hash });
+            }
+        };
         let block = Arc::new(Block { header: entry.header, transactions });
         if self.rules.hold(Rule::MerkleRoot) {
             check::merkle_root(&block)?;
@@ -251,7 +281,15 @@ impl Chain {
             self.invalidate(hash);
             return Err(error.into());
         }
+        if was_lost {
+            // One root, one body: this is the one that was checked before.
+            self.find_again(hash, &block);
+            return Ok(block);
+        }
         self.tree.set_body(hash, Body::Unchecked(Arc::clone(&block)));
+        let count = |kind| block.transactions.iter().filter(|each| each.kind() == kind).count();
+        let registrations = count(TransactionKind::Registration) as u32;
+        self.tree.set_counts(hash, registrations, count(TransactionKind::Vote) as u32);
         if !self.is_withheld(&block.header.previous) {
             self.set_withheld(hash, false);
         }

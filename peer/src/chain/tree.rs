@@ -6,7 +6,7 @@ use std::sync::Arc;
 use protocol::block::{Block, Header};
 use protocol::units::{BlockHash, Work};
 
-/// How far a block has been checked.
+/// How far a block has been checked, and where its body is.
 #[derive(Debug, Clone)]
 pub(super) enum Body {
     /// Only the header is here.
@@ -15,8 +15,22 @@ pub(super) enum Body {
     Unchecked(Arc<Block>),
     /// All that can be checked without the branch holds.
     Checked(Arc<Block>),
+    /// The same; the body is on the disk alone.
+    Stored,
+    /// The same, but the disk has lost the body: it is to be fetched again.
+    Lost,
     /// Breaks a rule, or follows a block that does.
     Invalid,
+}
+
+impl Body {
+    /// Whether all that can be checked without the branch holds.
+    pub(super) fn is_checked(&self) -> bool {
+        match self {
+            Self::Checked(_) | Self::Stored | Self::Lost => true,
+            Self::Missing | Self::Unchecked(_) | Self::Invalid => false,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -25,6 +39,9 @@ pub(super) struct Entry {
     /// Of the chain that ends here.
     pub(super) work: Work,
     pub(super) body: Body,
+    /// Registrations and votes in the body, once it was here.
+    pub(super) registrations: u32,
+    pub(super) votes: u32,
     /// Whether this body and all before it are checked.
     pub(super) complete: bool,
     /// Whether nobody gave this body, or one before it.
@@ -47,6 +64,8 @@ impl Tree {
             header: genesis,
             work: Work(0),
             body: Body::Checked(block),
+            registrations: 0,
+            votes: 0,
             complete: true,
             withheld: false,
             children: Vec::new(),
@@ -71,6 +90,8 @@ impl Tree {
             header,
             work,
             body: Body::Missing,
+            registrations: 0,
+            votes: 0,
             complete: false,
             withheld: parent.withheld,
             children: Vec::new(),
@@ -92,6 +113,12 @@ impl Tree {
         }
     }
 
+    /// Remembers what a body holds.
+    pub(super) fn set_counts(&mut self, hash: &BlockHash, registrations: u32, votes: u32) {
+        let entry = self.entries.get_mut(hash).expect("the caller found the entry");
+        (entry.registrations, entry.votes) = (registrations, votes);
+    }
+
     /// Marks `hash` and its descendants complete as far as bodies are checked without a gap; returns them.
     pub(super) fn complete_from(&mut self, hash: BlockHash) -> Vec<BlockHash> {
         let mut completed = Vec::new();
@@ -100,7 +127,7 @@ impl Tree {
             let Some(entry) = self.entries.get(&hash) else { continue };
             let parent_complete =
                 self.entries.get(&entry.header.previous).is_some_and(|parent| parent.complete);
-            if entry.complete || !parent_complete || !matches!(entry.body, Body::Checked(_)) {
+            if entry.complete || !parent_complete || !entry.body.is_checked() {
                 continue;
             }
             let entry = self.entries.get_mut(&hash).expect("found above");

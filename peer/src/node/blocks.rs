@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use protocol::block::{Block, Header};
 use protocol::keys::SignatureError;
-use protocol::transaction::HashedTransaction;
+use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, Now};
 
 use super::Node;
-use super::command::{Tip, TransactionKind};
+use super::command::Tip;
 use super::output::{Event, Output, Record, Restored};
 use super::timers::Timer;
 use super::verification::Purpose;
@@ -31,23 +31,18 @@ impl Node {
     /// Takes in what the disk remembers. It was checked before it was written, so signatures are not checked
     /// again.
     pub(super) fn restore(&mut self, restored: Restored, now: Now) {
-        let mut blocks = restored.blocks;
-        blocks.sort_by_key(|block| block.header.height);
-        for block in blocks {
-            // A clock that was set back must not lose blocks: their time was checked when they came.
-            let clock = now.unix.max(block.header.time);
-            let header = block.header;
-            let Ok(hash) = self.chain.insert_header_with_body(header, clock) else { continue };
-            if self.chain.insert_body(&hash, block.transactions).is_ok() {
-                self.chain.accept_signatures(&hash);
-            }
+        let unusable = self.chain.restore(restored.blocks, restored.tip, now.unix);
+        if unusable > 0 {
+            tracing::warn!(unusable, "blocks on the disk can't be used: they are fetched again");
         }
-        self.chain.advance();
+        let mut pool = restored.pool;
+        pool.sort_by_key(|(row, _)| *row);
         let mut later = Vec::new();
-        for transaction in restored.transactions {
+        for (row, transaction) in pool {
             self.verification.trust(&transaction);
+            self.durability.remember_row(transaction.id(), row);
             let transaction = Arc::new(transaction);
-            // Votes may stand before their registration in the log: those are tried again at the end.
+            // Votes may stand before their registration: those are tried again at the end.
             if self.pool.insert(Arc::clone(&transaction), &self.chain).is_err() {
                 later.push(transaction);
             } else {
@@ -55,8 +50,13 @@ impl Node {
             }
         }
         for transaction in later {
-            self.take_gossiped(transaction, None, now);
+            self.take_gossiped(Arc::clone(&transaction), None, now);
+            let is_kept = self.pool.contains(&transaction);
+            if !is_kept && self.chain.check_context(&transaction).is_err() {
+                self.forget_transaction(&transaction.id());
+            }
         }
+        self.advance_chain(None, now);
     }
 
     /// Adds a header, and deals with what is wrong with it. `None` when it is not in the tree.
@@ -174,7 +174,7 @@ impl Node {
             self.body_settled(header.height, hash);
         }
         if let Some(block) = self.chain.block(&hash).map(Arc::clone) {
-            self.persist(Record::Block(block));
+            self.persist_block(block);
         }
         self.advance_chain(from, now);
         self.continue_sync(now);
@@ -188,18 +188,30 @@ impl Node {
             // Whoever completed the branch need not be who sent this block.
             self.refuse_block(hash, None, error, now);
         }
+        if !advance.wanted.is_empty() {
+            self.load_for_chain(advance.wanted);
+        }
         let Some(change) = advance.change else { return };
+        let Tip { height, hash } = self.tip();
+        self.persist(Record::Tip { height, hash });
         let moved = self.pool.follow(&self.chain, &change, self.rules);
         for block in &change.connected {
-            block.transactions.iter().for_each(|each| self.gossip.forget(&each.id()));
+            for transaction in &block.transactions {
+                self.gossip.forget(&transaction.id());
+                self.forget_transaction(&transaction.id());
+            }
         }
         for superseded in &moved.superseded {
             self.gossip.forget(&superseded.transaction.id());
+            self.forget_transaction(&superseded.transaction.id());
         }
         self.tell_change(old, &change, &moved);
         for transaction in moved.returned {
-            self.persist(Record::Transaction(Arc::clone(&transaction)));
+            self.persist_transaction(Arc::clone(&transaction));
             self.spread(transaction, None, now);
+        }
+        for transaction in moved.held {
+            self.persist_transaction(transaction);
         }
         for transaction in moved.released {
             self.take_gossiped(transaction, None, now);
@@ -238,7 +250,7 @@ impl Node {
         }
         for superseded in &moved.superseded {
             let transaction = &superseded.transaction;
-            let kind = TransactionKind::of(transaction);
+            let kind = transaction.kind();
             // A registration in place of another one of the same key changes nothing for its voter.
             if kind != TransactionKind::Registration {
                 let (id, voter, by) = (transaction.id(), transaction.voter(), superseded.by);

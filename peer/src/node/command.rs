@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use protocol::block::Header;
 use protocol::election::Question;
-use protocol::transaction::{Choices, HashedTransaction, Transaction};
+use protocol::transaction::{Choices, Transaction, TransactionKind};
 use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Work};
 
 use crate::chain::TransactionError;
@@ -30,8 +30,7 @@ pub enum Command {
     Voter(VoterId),
     /// → [`Answer::Peers`]
     Peers,
-    /// A signed transaction by this peer's own user. → [`Answer::Submitting`], and later
-    /// [`super::Output::Submitted`] with the same ticket.
+    /// A signed transaction by this peer's own user. → [`Answer::Accepted`], once it is durable.
     Submit(Box<Transaction>),
     /// Mine one block now, even an empty one. → [`Answer::Mining`]
     Mine,
@@ -57,16 +56,19 @@ pub enum Answer {
     Block(BlockView),
     Voter(VoterView),
     Peers(Vec<NeighbourView>),
-    Submitting(Ticket),
+    /// The transaction is durable and on its way.
+    Accepted(TransactionId),
     /// The height that the block will have.
     Mining(Height),
     Syncing {
         neighbours: usize,
     },
     Leaving,
+    /// The answer comes later, as [`super::Output::Answered`] with this ticket.
+    Pending(Ticket),
 }
 
-/// Names one submission until its outcome is known.
+/// Names one command until its answer is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
@@ -90,8 +92,19 @@ pub enum CommandError {
         "the newest block's time is {seconds} s ahead of this peer's clock: set the clock right, or wait"
     )]
     ClockBehind { seconds: u64 },
+    #[error("the block is damaged on this peer's disk, and being fetched again: ask again soon")]
+    BlockLost,
+    #[error("too many questions wait for the disk: ask again soon")]
+    Busy,
     #[error("this peer is leaving")]
     Leaving,
+}
+
+/// A question whose answer may need a body that is on the disk alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lookup {
+    Block(BlockSelector),
+    Voter(VoterId),
 }
 
 impl CommandError {
@@ -106,6 +119,8 @@ impl CommandError {
             Self::NoNeighbours => "no_neighbours",
             Self::NotDurable { .. } => "not_durable",
             Self::ClockBehind { .. } => "clock_behind",
+            Self::BlockLost => "block_lost",
+            Self::Busy => "busy",
             Self::Leaving => "leaving",
         }
     }
@@ -172,8 +187,8 @@ pub struct QuestionTally {
 pub struct BlockSummary {
     pub hash: BlockHash,
     pub header: Header,
-    pub registrations: usize,
-    pub votes: usize,
+    pub registrations: u32,
+    pub votes: u32,
 }
 
 /// A block with all it holds.
@@ -196,24 +211,6 @@ pub struct TransactionView {
     pub choices: Option<Choices>,
     /// When a vote was cast, by its voter's clock.
     pub cast_at: Option<UnixMillis>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransactionKind {
-    Registration,
-    Vote,
-    Withdrawal,
-}
-
-impl TransactionKind {
-    #[must_use]
-    pub fn of(transaction: &HashedTransaction) -> Self {
-        match transaction.transaction() {
-            Transaction::Registration { .. } => Self::Registration,
-            Transaction::Vote { .. } => Self::Vote,
-            Transaction::Withdrawal { .. } => Self::Withdrawal,
-        }
-    }
 }
 
 /// Where one of a voter's transactions stands.

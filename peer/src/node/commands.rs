@@ -1,15 +1,19 @@
 //! Answers to a user's questions and orders.
 
+use std::sync::Arc;
+
+use protocol::block::Block;
 use protocol::election::Election;
 use protocol::transaction::{HashedTransaction, Transaction};
 use protocol::units::{BlockHash, Height, Now, VoterId};
 
 use super::Node;
 use super::command::{
-    Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command, CommandError,
-    NeighbourView, QuestionTally, Results, Standing, Status, Tip, TransactionKind, TransactionView,
+    Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command, CommandError, Lookup,
+    NeighbourView, QuestionTally, Results, Standing, Status, Ticket, Tip, TransactionView,
     VoteView, VoterView,
 };
+use super::loading::Waiter;
 use crate::chain::Place;
 
 impl Node {
@@ -22,8 +26,8 @@ impl Node {
             Command::Status => Ok(Answer::Status(self.status())),
             Command::Results => Ok(Answer::Results(self.results())),
             Command::Chain { from, limit } => Ok(Answer::Chain(self.summaries(from, limit))),
-            Command::Block(selector) => self.block_view(selector).map(Answer::Block),
-            Command::Voter(voter) => Ok(Answer::Voter(self.voter_view(voter))),
+            Command::Block(selector) => self.ask(Lookup::Block(selector)),
+            Command::Voter(voter) => self.ask(Lookup::Voter(voter)),
             Command::Peers => Ok(Answer::Peers(self.neighbour_views())),
             Command::Leave => {
                 self.start_leaving(now);
@@ -32,7 +36,7 @@ impl Node {
             Command::Submit(_) | Command::Mine | Command::Sync if self.leaving.is_some() => {
                 Err(CommandError::Leaving)
             }
-            Command::Submit(transaction) => self.submit(*transaction, now).map(Answer::Submitting),
+            Command::Submit(transaction) => self.submit(*transaction, now).map(Answer::Pending),
             Command::Mine if !self.mining.is_enabled() => Err(CommandError::MiningOff),
             Command::Mine => self.order_block(now).map(Answer::Mining),
             Command::Sync => self.ask_everybody(now),
@@ -99,46 +103,104 @@ impl Node {
     }
 
     fn summary(&self, hash: BlockHash) -> Option<BlockSummary> {
-        let block = self.chain.block(&hash)?;
-        let count = |kind| {
-            let kinds = block.transactions.iter().map(|each| TransactionKind::of(each));
-            kinds.filter(|each| *each == kind).count()
-        };
-        Some(BlockSummary {
-            hash,
-            header: block.header,
-            registrations: count(TransactionKind::Registration),
-            votes: count(TransactionKind::Vote),
-        })
+        let header = *self.chain.header(&hash)?;
+        let (registrations, votes) = self.chain.counts(&hash)?;
+        Some(BlockSummary { hash, header, registrations, votes })
     }
 
-    fn block_view(&self, selector: BlockSelector) -> Result<BlockView, CommandError> {
+    fn ask(&mut self, lookup: Lookup) -> Result<Answer, CommandError> {
+        let answer = self.answer_lookup(lookup, None, None)?;
+        Ok(answer.expect("without a ticket there always is an answer, if only a ticket"))
+    }
+
+    /// Answers at once if the body that this takes is in memory or in `loaded`. Otherwise it is loaded: the
+    /// answer is a ticket then, or `None` where the asker has one already.
+    pub(super) fn answer_lookup(
+        &mut self,
+        lookup: Lookup,
+        loaded: Option<&Arc<Block>>,
+        ticket: Option<Ticket>,
+    ) -> Result<Option<Answer>, CommandError> {
+        let needed = match lookup {
+            Lookup::Block(selector) => Some(self.select(selector)?),
+            Lookup::Voter(voter) => self.place_of_vote(&voter).map(|(hash, _)| hash),
+        };
+        let known = |hash: &BlockHash| {
+            let loaded = loaded.filter(|block| block.header.hash() == *hash);
+            self.chain.block(hash).or(loaded).map(Arc::clone)
+        };
+        let block = match needed {
+            None => None,
+            Some(hash) => match known(&hash) {
+                Some(block) => Some(block),
+                None => return self.load_for_lookup(hash, lookup, ticket),
+            },
+        };
+        Ok(Some(match (lookup, block) {
+            (Lookup::Block(_), Some(block)) => Answer::Block(self.block_view(&block)),
+            (Lookup::Voter(voter), block) => Answer::Voter(self.voter_view(voter, block)),
+            (Lookup::Block(_), None) => unreachable!("a block's view needs the block"),
+        }))
+    }
+
+    fn load_for_lookup(
+        &mut self,
+        hash: BlockHash,
+        lookup: Lookup,
+        ticket: Option<Ticket>,
+    ) -> Result<Option<Answer>, CommandError> {
+        if !self.chain.is_stored(&hash) {
+            return Err(CommandError::BlockLost);
+        }
+        let is_new = ticket.is_none();
+        let ticket = ticket.unwrap_or_else(|| self.new_ticket());
+        if !self.load(hash, Waiter::User { ticket, lookup }) {
+            return Err(CommandError::Busy);
+        }
+        Ok(is_new.then_some(Answer::Pending(ticket)))
+    }
+
+    /// The hash of a block whose body was here.
+    fn select(&self, selector: BlockSelector) -> Result<BlockHash, CommandError> {
         let (hash, text) = match selector {
             BlockSelector::Height(height) => (self.chain.best_hash(height), height.to_string()),
             BlockSelector::Hash(hash) => (Some(hash), hash.to_string()),
         };
-        let missing = || CommandError::NoSuchBlock { selector: text, tip: self.tip().height };
-        let (hash, block) =
-            hash.and_then(|hash| Some((hash, self.chain.block(&hash)?))).ok_or_else(missing)?;
-        Ok(BlockView {
+        hash.filter(|hash| self.chain.has_checked(hash))
+            .ok_or_else(|| CommandError::NoSuchBlock { selector: text, tip: self.tip().height })
+    }
+
+    /// The block that holds a voter's vote, and its place there.
+    fn place_of_vote(&self, voter: &VoterId) -> Option<(BlockHash, Place)> {
+        let place = self.chain.voter(voter)?.vote?;
+        Some((self.chain.best_hash(place.height)?, place))
+    }
+
+    fn block_view(&self, block: &Block) -> BlockView {
+        let hash = block.header.hash();
+        BlockView {
             hash,
             header: block.header,
             on_best_chain: self.chain.is_on_best_chain(&hash),
             body_bytes: block.body_bytes().len(),
             transactions: block.transactions.iter().map(|each| transaction_view(each)).collect(),
-        })
+        }
     }
 
-    fn voter_view(&self, voter: VoterId) -> VoterView {
+    /// `block` is the one that holds the vote, if one does.
+    fn voter_view(&self, voter: VoterId, block: Option<Arc<Block>>) -> VoterView {
         let record = self.chain.voter(&voter);
         let pooled = |known: bool| known.then_some(Standing::Pool);
         let registration = match record {
             Some(record) => Some(self.standing(record.registration)),
             None => pooled(self.pool.registration(&voter).is_some()),
         };
-        let mined = record.and_then(|record| record.vote);
-        let vote = match mined {
-            Some(place) => self.chain.transaction(place).map(|vote| (vote, self.standing(place))),
+        let mined = block.zip(record.and_then(|record| record.vote));
+        let vote = match &mined {
+            Some((block, place)) => {
+                let vote = block.transactions.get(place.index as usize);
+                vote.map(|vote| (vote, self.standing(*place)))
+            }
             None => self.pool.vote(&voter).map(|vote| (vote, Standing::Pool)),
         };
         let vote = vote.and_then(|(transaction, standing)| vote_view(transaction, standing));
@@ -175,7 +237,7 @@ fn transaction_view(transaction: &HashedTransaction) -> TransactionView {
     TransactionView {
         id: transaction.id(),
         voter: transaction.voter(),
-        kind: TransactionKind::of(transaction),
+        kind: transaction.kind(),
         choices: vote.map(|vote| vote.choices.clone()),
         cast_at: vote.map(|vote| vote.cast_at),
     }

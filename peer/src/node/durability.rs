@@ -1,9 +1,13 @@
 //! Records for the disk: gathered while one input is handled, written together, confirmed by number.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::units::Now;
+use protocol::block::Block;
+use protocol::transaction::HashedTransaction;
+use protocol::units::{BlockHash, Now, TransactionId};
 
 use super::Node;
 use super::output::{PersistBatch, Record};
@@ -12,20 +16,40 @@ use super::timers::Timer;
 /// Good neighbours are remembered this long after their list changed.
 const REMEMBER_NEIGHBOURS_AFTER: Duration = Duration::from_secs(5);
 
+/// Bytes of blocks that may wait for the disk: many batches for a slow one. With more, no further bodies are
+/// fetched, so that a sync does not fill the memory while the disk is full.
+const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A block in a batch that is not confirmed yet.
+#[derive(Debug)]
+struct WaitingBlock {
+    batch: u64,
+    hash: BlockHash,
+    bytes: usize,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Durability {
     records: Vec<Record>,
     /// Number of the last batch that was handed out.
     last_batch: u64,
     confirmed: u64,
+    waiting: VecDeque<WaitingBlock>,
+    waiting_bytes: usize,
+    /// Where the disk keeps what is in the pool, or is going to.
+    pool_rows: BTreeMap<TransactionId, u64>,
+    last_pool_row: u64,
     /// The good neighbours as they were written last.
     remembered: Vec<SocketAddr>,
 }
 
 impl Durability {
-    /// The number of the batch that the next record goes into.
-    pub(super) fn batch_being_filled(&self) -> u64 {
-        self.last_batch + 1
+    /// The batch whose confirmation means that all records up to now are durable; `None` if they are.
+    pub(super) fn batch_to_await(&self) -> Option<u64> {
+        if !self.records.is_empty() {
+            return Some(self.last_batch + 1);
+        }
+        (self.confirmed < self.last_batch).then_some(self.last_batch)
     }
 
     pub(super) fn take_batch(&mut self) -> Option<PersistBatch> {
@@ -38,7 +62,29 @@ impl Durability {
 
     /// Whether everything was written.
     pub(super) fn is_settled(&self) -> bool {
-        self.records.is_empty() && self.confirmed == self.last_batch
+        self.batch_to_await().is_none()
+    }
+
+    /// Whether more bodies may be fetched.
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting_bytes <= WAITING_BYTES_MAX
+    }
+
+    /// Takes note of a row that the disk has from an earlier run.
+    pub(super) fn remember_row(&mut self, id: TransactionId, row: u64) {
+        self.pool_rows.insert(id, row);
+        self.last_pool_row = self.last_pool_row.max(row);
+    }
+
+    fn take_confirmed(&mut self) -> Vec<BlockHash> {
+        let count = self.waiting.partition_point(|block| block.batch <= self.confirmed);
+        let confirmed = self.waiting.drain(..count);
+        let mut hashes = Vec::new();
+        for block in confirmed {
+            self.waiting_bytes -= block.bytes;
+            hashes.push(block.hash);
+        }
+        hashes
     }
 }
 
@@ -47,9 +93,43 @@ impl Node {
         self.durability.records.push(record);
     }
 
+    pub(super) fn persist_block(&mut self, block: Arc<Block>) {
+        let bytes = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
+        let (batch, hash) = (self.durability.last_batch + 1, block.header.hash());
+        self.durability.waiting.push_back(WaitingBlock { batch, hash, bytes });
+        self.durability.waiting_bytes += bytes;
+        self.persist(Record::Block(block));
+    }
+
+    /// Remembers a transaction that is in the pool, or that waits for its registration.
+    pub(super) fn persist_transaction(&mut self, transaction: Arc<HashedTransaction>) {
+        let durability = &mut self.durability;
+        if durability.pool_rows.contains_key(&transaction.id()) {
+            return;
+        }
+        durability.last_pool_row += 1;
+        let row = durability.last_pool_row;
+        durability.pool_rows.insert(transaction.id(), row);
+        self.persist(Record::PoolInsert { row, transaction });
+    }
+
+    /// A block holds the transaction, or it can't be counted any more.
+    pub(super) fn forget_transaction(&mut self, id: &TransactionId) {
+        if let Some(row) = self.durability.pool_rows.remove(id) {
+            self.persist(Record::PoolRemove { row });
+        }
+    }
+
     pub(super) fn on_persisted(&mut self, batch: u64, now: Now) {
+        let had_room = self.durability.has_room();
         self.durability.confirmed = self.durability.confirmed.max(batch);
+        for hash in self.durability.take_confirmed() {
+            self.chain.note_stored(&hash);
+        }
         self.acknowledge(batch);
+        if !had_room {
+            self.continue_sync(now);
+        }
         self.leave_if_done(now);
     }
 

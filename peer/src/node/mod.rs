@@ -14,6 +14,7 @@ mod gossip;
 mod heartbeat;
 mod join;
 mod leave;
+mod loading;
 mod meet;
 mod mining;
 mod neighbours;
@@ -33,6 +34,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use protocol::block::Block;
 use protocol::datagram::{Datagram, ElectionPrefix, Envelope};
 use protocol::election::Election;
 use protocol::keys::SignatureError;
@@ -49,17 +51,20 @@ use blocks::EarlyHeaders;
 pub use command::{
     Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command, CommandError,
     NeighbourView, QuestionTally, Results, Standing, Status, Ticket, Tip, TrackerView,
-    TransactionKind, TransactionView, VoteView, VoterView,
+    TransactionView, VoteView, VoterView,
 };
-pub use config::NodeConfig;
+pub use config::{NodeConfig, RESIDENT_BYTES_MAX};
 use dispatch::Dropped;
 use durability::Durability;
 use gossip::Gossip;
 pub use join::{JoinError, JoinOutput, Joining};
 use leave::Leaving;
+use loading::Loading;
 use mining::Mining;
 use neighbours::Neighbours;
-pub use output::{Event, LeaveReason, MineJob, Output, PersistBatch, Record, Restored, VerifyJob};
+pub use output::{
+    Event, LeaveReason, LoadJob, MineJob, Output, PersistBatch, Record, Restored, VerifyJob,
+};
 pub use probes::NEIGHBOURS_BY_HAND_MAX;
 use probes::Probes;
 use submit::Submissions;
@@ -93,6 +98,8 @@ pub struct Node {
     mining: Mining,
     submissions: Submissions,
     durability: Durability,
+    loading: Loading,
+    last_ticket: u64,
     leaving: Option<Leaving>,
     dropped: Dropped,
     outputs: VecDeque<Output>,
@@ -109,7 +116,7 @@ impl Node {
         seed: [u8; 32],
         now: Now,
     ) -> Self {
-        let chain = Chain::new(Arc::clone(&election), config.rules);
+        let chain = Chain::new(Arc::clone(&election), config.rules, config.resident_bytes_max);
         let mut node = Self {
             rules: config.rules,
             prefix: ElectionPrefix::from(chain.election_id()),
@@ -131,6 +138,8 @@ impl Node {
             mining: Mining::new(config.mining),
             submissions: Submissions::default(),
             durability: Durability::default(),
+            loading: Loading::default(),
+            last_ticket: 0,
             leaving: None,
             dropped: Dropped::default(),
             outputs: VecDeque::new(),
@@ -203,6 +212,12 @@ impl Node {
         self.on_persist_failed(batch, reason, now);
     }
 
+    /// The block that a [`LoadJob`] asked for, or why the disk does not give it. The caller has checked that
+    /// the body is the one that the header commits to.
+    pub fn handle_loaded(&mut self, job: u64, outcome: Result<Arc<Block>, String>, now: Now) {
+        self.on_loaded(job, outcome, now);
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout). To be asked again after every `handle_*`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -229,6 +244,12 @@ impl Node {
     #[must_use]
     pub fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// Names a command whose answer comes later.
+    fn new_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        Ticket(self.last_ticket)
     }
 
     fn output(&mut self, output: Output) {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::block::{Block, Header};
-use protocol::transaction::HashedTransaction;
+use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId};
 
-use super::command::{CommandError, Ticket, Tip, TransactionKind};
+use super::command::{Answer, CommandError, Ticket, Tip};
+use crate::chain::StoredBlock;
 
 /// One effect. Drain them with [`super::Node::poll_output`] after every `handle_*`.
 #[derive(Debug)]
@@ -18,14 +19,17 @@ pub enum Output {
     /// Write records durably, then call [`super::Node::handle_persisted`] with the batch's number.
     /// Batches are numbered upwards; one call may confirm all up to a number.
     Persist(PersistBatch),
+    /// Read a block, then call [`super::Node::handle_loaded`]. It was confirmed by
+    /// [`super::Node::handle_persisted`], or was among what was restored.
+    Load(LoadJob),
     /// Check signatures, then call [`super::Node::handle_verified`].
     Verify(VerifyJob),
     /// Search a nonce, in place of any earlier search; then call [`super::Node::handle_mined`].
     Mine(MineJob),
     /// Give up the search for a nonce.
     StopMining,
-    /// The outcome of a [`super::Command::Submit`]: the transaction is durable and on its way, or refused.
-    Submitted { ticket: Ticket, outcome: Result<TransactionId, CommandError> },
+    /// The answer to a command that got [`super::Answer::Pending`] at first.
+    Answered { ticket: Ticket, outcome: Result<Answer, CommandError> },
     /// Something a user may want to see.
     Event(Event),
     /// Everybody was told of the leave, or a second went by: the shell may end.
@@ -39,23 +43,39 @@ pub struct PersistBatch {
     pub records: Vec<Record>,
 }
 
-/// One thing to remember across restarts.
+/// One thing to remember across restarts. Batches are written in order, each one whole or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
-    /// A block of any branch, checked.
+    /// A block of any branch, checked. It may be one that the disk had before, and lost.
     Block(Arc<Block>),
-    /// A transaction that entered the pool, checked.
-    Transaction(Arc<HashedTransaction>),
+    /// The best chain ends in this block from now on; it is among the records or on the disk already.
+    Tip { height: Height, hash: BlockHash },
+    /// A transaction that is valid and on no block of the best chain yet. Rows rise, and are never used again.
+    PoolInsert { row: u64, transaction: Arc<HashedTransaction> },
+    /// The transaction in this row is on the best chain now, or can't be counted any more.
+    PoolRemove { row: u64 },
     /// All good neighbours: replaces the earlier list.
     Neighbours(Vec<SocketAddr>),
 }
 
-/// What a node remembers at its start: what was persisted, in any order.
-#[derive(Debug, Default)]
+/// What a node remembers at its start: all that was persisted.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Restored {
-    pub blocks: Vec<Block>,
-    pub transactions: Vec<HashedTransaction>,
+    /// Blocks of all branches, in any order, without their bodies.
+    pub blocks: Vec<StoredBlock>,
+    /// The end of the best chain; `None` before the first block.
+    pub tip: Option<BlockHash>,
+    /// The pool by its rows, in any order.
+    pub pool: Vec<(u64, HashedTransaction)>,
     pub neighbours: Vec<SocketAddr>,
+}
+
+/// A block to be read from the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadJob {
+    pub number: u64,
+    pub height: Height,
+    pub hash: BlockHash,
 }
 
 /// Transactions whose signatures are to be checked by [`HashedTransaction::check_signature`], each on its own.
@@ -143,6 +163,12 @@ pub enum Event {
     /// A neighbour sent what breaks a rule.
     Misbehaviour {
         address: SocketAddr,
+        reason: String,
+    },
+    /// The disk does not give a block any more; it is fetched again from neighbours.
+    BlockLost {
+        height: Height,
+        hash: BlockHash,
         reason: String,
     },
     /// A block whose header had work breaks a rule of the chain.

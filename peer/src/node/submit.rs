@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use protocol::keys::SignatureError;
-use protocol::transaction::{HashedTransaction, Transaction};
+use protocol::transaction::{HashedTransaction, Transaction, TransactionKind};
 use protocol::units::{Now, TransactionId};
 
 use super::Node;
-use super::command::{CommandError, Ticket, TransactionKind};
-use super::output::{Event, Output, Record};
+use super::command::{Answer, CommandError, Ticket};
+use super::output::{Event, Output};
 use super::verification::Purpose;
 use crate::chain::{TransactionError, cast_about_now};
 use crate::pool::PoolError;
@@ -18,13 +18,12 @@ use crate::rules::Rule;
 
 #[derive(Debug, Default)]
 pub(super) struct Submissions {
-    last_ticket: u64,
     /// Waiting for a batch of records to be durable.
     awaiting: BTreeMap<u64, Vec<(Ticket, TransactionId)>>,
 }
 
 impl Node {
-    /// Begins a submission; its outcome comes as [`Output::Submitted`].
+    /// Begins a submission; its outcome comes as [`Output::Answered`].
     ///
     /// # Errors
     /// What can be told at once.
@@ -38,8 +37,7 @@ impl Node {
         cast_about_now(transaction.transaction(), now.unix)?;
         let checked = self.pool.check(&transaction, &self.chain);
         checked.map_err(|error| command_error(error, &transaction))?;
-        self.submissions.last_ticket += 1;
-        let ticket = Ticket(self.submissions.last_ticket);
+        let ticket = self.new_ticket();
         self.verify(vec![Arc::new(transaction)], Purpose::Submission { ticket }, now);
         Ok(ticket)
     }
@@ -59,12 +57,13 @@ impl Node {
             Err(error) => Err(TransactionError::from(error).into()),
         };
         match added {
-            Err(error) => self.output(Output::Submitted { ticket, outcome: Err(error) }),
-            Ok(()) if self.rules.hold(Rule::DurableAcknowledgement) => {
-                let batch = self.durability.batch_being_filled();
-                self.submissions.awaiting.entry(batch).or_default().push((ticket, id));
-            }
-            Ok(()) => self.output(Output::Submitted { ticket, outcome: Ok(id) }),
+            Err(error) => self.output(Output::Answered { ticket, outcome: Err(error) }),
+            Ok(()) => match self.durability.batch_to_await() {
+                Some(batch) if self.rules.hold(Rule::DurableAcknowledgement) => {
+                    self.submissions.awaiting.entry(batch).or_default().push((ticket, id));
+                }
+                Some(_) | None => self.accept(ticket, id),
+            },
         }
     }
 
@@ -80,9 +79,9 @@ impl Node {
         now: Now,
     ) -> Result<(), PoolError> {
         let released = self.pool.insert(Arc::clone(&transaction), &self.chain)?;
-        self.persist(Record::Transaction(Arc::clone(&transaction)));
+        self.persist_transaction(Arc::clone(&transaction));
         let (id, voter) = (transaction.id(), transaction.voter());
-        let kind = TransactionKind::of(&transaction);
+        let kind = transaction.kind();
         self.output(Output::Event(Event::Transaction { id, voter, kind }));
         self.spread(transaction, source, now);
         self.pool_grew(now);
@@ -96,7 +95,7 @@ impl Node {
         let later = self.submissions.awaiting.split_off(&(batch + 1));
         let durable = std::mem::replace(&mut self.submissions.awaiting, later);
         for (ticket, id) in durable.into_values().flatten() {
-            self.output(Output::Submitted { ticket, outcome: Ok(id) });
+            self.accept(ticket, id);
         }
     }
 
@@ -105,14 +104,18 @@ impl Node {
         let failed = std::mem::replace(&mut self.submissions.awaiting, later);
         for (ticket, _) in failed.into_values().flatten() {
             let outcome = Err(CommandError::NotDurable { reason: reason.to_owned() });
-            self.output(Output::Submitted { ticket, outcome });
+            self.output(Output::Answered { ticket, outcome });
         }
+    }
+
+    fn accept(&mut self, ticket: Ticket, id: TransactionId) {
+        self.output(Output::Answered { ticket, outcome: Ok(Answer::Accepted(id)) });
     }
 }
 
 fn command_error(error: PoolError, transaction: &HashedTransaction) -> CommandError {
     let voter = transaction.voter();
-    let error = match (error, TransactionKind::of(transaction)) {
+    let error = match (error, transaction.kind()) {
         (PoolError::Full { transactions }, _) => return CommandError::PoolFull { transactions },
         (PoolError::Context(error), _) => error,
         (PoolError::Known { .. }, TransactionKind::Registration) => {

@@ -67,6 +67,8 @@ pub struct Pool {
 pub struct PoolChange {
     /// Transactions of disconnected blocks that are in the pool again.
     pub returned: Vec<Arc<HashedTransaction>>,
+    /// Votes of disconnected blocks that wait for their registration again.
+    pub held: Vec<Arc<HashedTransaction>>,
     /// Votes whose registration arrived with the change: to be inserted like new ones.
     pub released: Vec<Arc<HashedTransaction>>,
     pub superseded: Vec<Superseded>,
@@ -275,6 +277,7 @@ impl Pool {
                 }
                 Err(PoolError::Context(TransactionError::NotRegistered { .. })) => {
                     self.hold(Arc::clone(transaction));
+                    change.held.push(Arc::clone(transaction));
                 }
                 Err(PoolError::Context(TransactionError::AlreadyVoted { voter })) => {
                     let by = self.vote_of(&voter, chain).filter(|by| *by != transaction.id());

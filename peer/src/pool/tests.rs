@@ -10,7 +10,7 @@ fn vote(voter: u8, option: u16) -> Arc<HashedTransaction> {
 }
 
 fn chain() -> Chain {
-    Chain::new(Arc::new(election()), Rules::ALL)
+    Chain::new(Arc::new(election()), Rules::ALL, usize::MAX)
 }
 
 /// Mines a block on `parent` and moves chain and pool to the best branch.

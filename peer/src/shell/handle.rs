@@ -15,16 +15,9 @@ const NOTICES_MAX: usize = 1_024;
 
 /// A question to the node's task, and where its answer goes.
 #[derive(Debug)]
-pub(crate) enum Request {
-    Command {
-        command: Command,
-        reply: oneshot::Sender<Result<Answer, CommandError>>,
-    },
-    /// Answered when the transaction is durable, or refused.
-    Submit {
-        transaction: Box<Transaction>,
-        reply: oneshot::Sender<Result<TransactionId, CommandError>>,
-    },
+pub(crate) struct Request {
+    pub(crate) command: Command,
+    pub(crate) reply: oneshot::Sender<Result<Answer, CommandError>>,
 }
 
 /// Asks the node; there may be any number of these.
@@ -55,7 +48,9 @@ impl PeerHandle {
     /// As the node refuses it; [`CommandError::Leaving`] also after the node's end.
     pub(crate) async fn command(&self, command: Command) -> Result<Answer, CommandError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Request::Command { command, reply }, answer).await
+        let sent = self.requests.send(Request { command, reply }).await;
+        sent.map_err(|_| CommandError::Leaving)?;
+        answer.await.unwrap_or(Err(CommandError::Leaving))
     }
 
     /// Submits a signed transaction, and waits until it is durable.
@@ -66,8 +61,10 @@ impl PeerHandle {
         &self,
         transaction: Transaction,
     ) -> Result<TransactionId, CommandError> {
-        let (reply, answer) = oneshot::channel();
-        self.ask(Request::Submit { transaction: Box::new(transaction), reply }, answer).await
+        match self.command(Command::Submit(Box::new(transaction))).await? {
+            Answer::Accepted(id) => Ok(id),
+            other => unreachable!("a submission is accepted or refused, not answered by {other:?}"),
+        }
     }
 
     /// All notices from now on; `None` after the node's end.
@@ -81,15 +78,5 @@ impl PeerHandle {
             // Nobody has to listen.
             let _ = sender.send(notice);
         }
-    }
-
-    async fn ask<T>(
-        &self,
-        request: Request,
-        answer: oneshot::Receiver<Result<T, CommandError>>,
-    ) -> Result<T, CommandError> {
-        let sent = self.requests.send(request).await;
-        sent.map_err(|_| CommandError::Leaving)?;
-        answer.await.unwrap_or(Err(CommandError::Leaving))
     }
 }

@@ -27,7 +27,7 @@ use super::udp::{BindError, Udp};
 use super::voter::OwnVoter;
 use super::wait::EndSignals;
 use crate::config::{Mining, Settings};
-use crate::node::{JoinError, NodeConfig, Restored};
+use crate::node::{JoinError, NodeConfig, RESIDENT_BYTES_MAX, Restored};
 use crate::rules::Rules;
 
 /// The election of a peer without a tracker.
@@ -245,7 +245,8 @@ async fn run_node(
     let (handle, requests) = PeerHandle::new();
     let notices = handle.notices().expect("the node's end is still here");
     let mining = settings.mining != Mining::Off;
-    let config = NodeConfig { tracker, neighbours, mining, rules: Rules::ALL };
+    let resident_bytes_max = RESIDENT_BYTES_MAX;
+    let config = NodeConfig { tracker, neighbours, mining, resident_bytes_max, rules: Rules::ALL };
     let task = NodeTask::new(
         config,
         Arc::clone(&election),

@@ -5,7 +5,6 @@ use std::io;
 use std::sync::Arc;
 
 use protocol::election::Election;
-use protocol::units::TransactionId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::now;
@@ -40,8 +39,8 @@ pub(crate) struct NodeTask {
     requests: Requests,
     completions: mpsc::UnboundedReceiver<Completion>,
     completed: mpsc::UnboundedSender<Completion>,
-    /// Who waits for the outcome of a submission.
-    submitters: BTreeMap<Ticket, oneshot::Sender<Result<TransactionId, CommandError>>>,
+    /// Who waits for an answer that comes later.
+    waiting: BTreeMap<Ticket, oneshot::Sender<Result<Answer, CommandError>>>,
     has_left: bool,
 }
 
@@ -80,7 +79,7 @@ impl NodeTask {
             requests,
             completions,
             completed,
-            submitters: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             has_left: false,
         })
     }
@@ -140,26 +139,21 @@ impl NodeTask {
                 tracing::warn!(batch, reason, "not written to disk");
                 self.node.handle_persist_failed(batch, &reason, now());
             }
+            Completion::Stored(StoreReport::Loaded { number, outcome }) => {
+                let outcome = outcome.map_err(|error| error.to_string());
+                self.node.handle_loaded(number, outcome, now());
+            }
         }
     }
 
     /// Whoever asked may have gone away meanwhile; then nobody gets the answer.
-    fn answer(&mut self, request: Request) {
-        match request {
-            Request::Command { command, reply } => {
-                let _ = reply.send(self.node.handle_command(command, now()));
+    fn answer(&mut self, Request { command, reply }: Request) {
+        match self.node.handle_command(command, now()) {
+            Ok(Answer::Pending(ticket)) => {
+                self.waiting.insert(ticket, reply);
             }
-            Request::Submit { transaction, reply } => {
-                let command = crate::node::Command::Submit(transaction);
-                match self.node.handle_command(command, now()) {
-                    Ok(Answer::Submitting(ticket)) => {
-                        self.submitters.insert(ticket, reply);
-                    }
-                    Ok(other) => unreachable!("a submission gets a ticket, not {other:?}"),
-                    Err(error) => {
-                        let _ = reply.send(Err(error));
-                    }
-                }
+            answer => {
+                let _ = reply.send(answer);
             }
         }
     }
@@ -172,6 +166,11 @@ impl NodeTask {
                 Output::Persist(batch) => {
                     if let Err(report) = self.store.persist(batch) {
                         // The receiver is this task's own.
+                        let _ = self.completed.send(Completion::Stored(report));
+                    }
+                }
+                Output::Load(job) => {
+                    if let Err(report) = self.store.load(job) {
                         let _ = self.completed.send(Completion::Stored(report));
                     }
                 }
@@ -191,9 +190,9 @@ impl NodeTask {
                         miner.stop();
                     }
                 }
-                Output::Submitted { ticket, outcome } => {
-                    if let Some(submitter) = self.submitters.remove(&ticket) {
-                        let _ = submitter.send(outcome);
+                Output::Answered { ticket, outcome } => {
+                    if let Some(asker) = self.waiting.remove(&ticket) {
+                        let _ = asker.send(outcome);
                     }
                 }
                 Output::Event(event) => {

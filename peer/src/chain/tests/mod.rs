@@ -16,7 +16,7 @@ use super::*;
 use crate::fixtures::{NOW, election, hashed, id, key, registration, vote};
 
 fn chain() -> Chain {
-    Chain::new(Arc::new(election()), Rules::ALL)
+    Chain::new(Arc::new(election()), Rules::ALL, usize::MAX)
 }
 
 /// A header on `parent` over `transactions`, before any work.

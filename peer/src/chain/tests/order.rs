@@ -65,7 +65,9 @@ fn best_by_definition(blocks: &[Block]) -> Candidate {
             branch.insert(0, parent);
         }
         let mut state = Branch::new(&election(), Rules::ALL);
-        let is_valid = branch.iter().all(|block| state.apply(block).is_ok());
+        let is_valid = branch
+            .iter()
+            .all(|block| state.apply(block.header.height, &Summary::of(block)).is_ok());
         let work = branch.iter().fold(Work(0), |work, block| work.plus(block.header.difficulty));
         let candidate = Candidate { work, hash: block.header.hash() };
         if is_valid && compare(candidate, best, Rules::ALL).is_gt() {
@@ -79,7 +81,8 @@ fn replay(chain: &Chain) -> Branch {
     let mut state = Branch::new(&election(), Rules::ALL);
     for height in 1..=chain.tip_header().height.0 {
         let hash = chain.best_hash(Height(height)).expect("below the tip");
-        state.apply(chain.block(&hash).expect("on the best chain")).expect("valid");
+        let block = chain.block(&hash).expect("on the best chain");
+        state.apply(Height(height), &Summary::of(block)).expect("valid");
     }
     state
 }

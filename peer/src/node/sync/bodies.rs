@@ -118,9 +118,13 @@ impl Bodies {
         Some(fetch)
     }
 
-    /// The lowest fetch of the plan.
-    pub(super) fn lowest_fetch(&self) -> Option<(Height, BlockHash)> {
-        let of_plan = self.fetches.iter().filter(|(hash, _)| self.planned.contains_key(hash));
+    /// The lowest fetch of the plan that counts.
+    pub(super) fn lowest_fetch(
+        &self,
+        counts: impl Fn(&BlockHash) -> bool,
+    ) -> Option<(Height, BlockHash)> {
+        let of_plan =
+            self.fetches.iter().filter(|(hash, _)| self.planned.contains_key(hash) && counts(hash));
         of_plan.map(|(hash, fetch)| (fetch.height, *hash)).min()
     }
 

@@ -35,7 +35,8 @@ impl Node {
     pub(super) fn plan_bodies(&mut self) {
         let end = self.chain.best_header().hash;
         if self.sync.bodies.plan_end != Some(end) {
-            let missing = self.chain.missing_bodies(end);
+            let mut missing = self.chain.missing_bodies(end);
+            missing.extend(self.chain.lost_bodies());
             self.sync.bodies.start_plan(missing, end);
         }
     }
@@ -48,9 +49,12 @@ impl Node {
     /// The lowest block on the way to the best header whose body is missing.
     pub(super) fn lowest_missing(&self) -> Option<BlockHash> {
         let bodies = &self.sync.bodies;
-        let mut planned = bodies.plan.iter().filter(|(_, hash)| self.chain.lacks_body(hash));
-        let lowest = bodies.lowest_fetch().into_iter().chain(planned.next().copied()).min();
-        lowest.map(|(_, hash)| hash)
+        // What the disk has lost holds nothing up.
+        let is_on_the_way =
+            |hash: &BlockHash| self.chain.lacks_body(hash) && !self.chain.is_lost(hash);
+        let mut planned = bodies.plan.iter().filter(|(_, hash)| is_on_the_way(hash));
+        let fetched = bodies.lowest_fetch(is_on_the_way);
+        fetched.into_iter().chain(planned.next().copied()).min().map(|(_, hash)| hash)
     }
 
     /// Takes note that a body is here, from wherever, and no longer to be fetched.
@@ -74,6 +78,9 @@ impl Node {
         }
         let block_bytes_max = self.chain.election().block_bytes_max as usize;
         let fetches_max = (REASSEMBLY_BYTES_MAX / block_bytes_max).max(1);
+        if !self.durability.has_room() {
+            return;
+        }
         let mut passed_over = Vec::new();
         while self.sync.bodies.fetches.len() < fetches_max && passed_over.len() < PASSED_OVER_MAX {
             let Some((height, hash)) = self.sync.bodies.plan.pop_first() else { break };

@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use protocol::block::Block;
 use protocol::datagram::{
     BLOCK_PIECE_BYTES, DATAGRAM_BYTES_MAX, Datagram, ENVELOPE_BYTES, HEADERS_PER_PIECE, Wanted,
 };
 use protocol::units::{BlockHash, Height};
 
 use crate::node::Node;
+use crate::node::loading::Waiter;
 use crate::node::packing::pack;
 
 /// Pieces that one request brings at most: what one datagram can make us send is bounded.
@@ -80,6 +82,10 @@ impl Node {
         count: u32,
     ) {
         let Some(body) = self.encoded_body(hash) else {
+            let wanted = Wanted::Block { hash: *hash, first, count };
+            if self.load_to_serve(to, request, hash, wanted) {
+                return;
+            }
             let (piece, pieces, bytes) = (0, 0, Vec::new());
             return self.send(to, Datagram::ChainBlock { request, piece, pieces, bytes });
         };
@@ -98,14 +104,57 @@ impl Node {
         block: &BlockHash,
         places: &[u16],
     ) {
-        let Some(block) = self.chain.block(block).map(Arc::clone) else {
-            let (piece, pieces, transactions) = (0, 0, Vec::new());
-            let answer = Datagram::ChainTransactions { request, piece, pieces, transactions };
-            return self.send(to, answer);
-        };
         if !places.is_sorted_by(|left, right| left < right) {
             return self.dropped.count("places out of order");
         }
+        if let Some(block) = self.chain.block(block).map(Arc::clone) {
+            return self.send_transactions(to, request, &block, places);
+        }
+        let wanted = Wanted::Transactions { block: *block, places: places.to_vec() };
+        if !self.load_to_serve(to, request, block, wanted) {
+            let (piece, pieces, transactions) = (0, 0, Vec::new());
+            let answer = Datagram::ChainTransactions { request, piece, pieces, transactions };
+            self.send(to, answer);
+        }
+    }
+
+    /// Goes on with what [`serve_chain`](Self::serve_chain) had to load a block for.
+    pub(in crate::node) fn serve_loaded(
+        &mut self,
+        to: SocketAddr,
+        request: u32,
+        wanted: &Wanted,
+        block: Option<&Arc<Block>>,
+    ) {
+        match (wanted, block) {
+            (Wanted::Block { hash, first, count }, block) => {
+                if let Some(block) = block {
+                    self.cache_body(*hash, || block.body_bytes());
+                }
+                self.serve_body(to, request, hash, *first, *count);
+            }
+            (Wanted::Transactions { places, .. }, Some(block)) => {
+                self.send_transactions(to, request, block, places);
+            }
+            (Wanted::Transactions { block, places }, None) => {
+                self.serve_transactions(to, request, block, places);
+            }
+            (Wanted::Headers { .. } | Wanted::Certificates { .. }, _) => {}
+        }
+    }
+
+    /// Whether a block is on the disk alone and is being read for a neighbour.
+    fn load_to_serve(
+        &mut self,
+        to: SocketAddr,
+        request: u32,
+        hash: &BlockHash,
+        wanted: Wanted,
+    ) -> bool {
+        self.chain.is_stored(hash) && self.load(*hash, Waiter::Neighbour { to, request, wanted })
+    }
+
+    fn send_transactions(&mut self, to: SocketAddr, request: u32, block: &Block, places: &[u16]) {
         let wanted = places.iter().filter_map(|place| block.transactions.get(usize::from(*place)));
         let mut groups = pack(wanted, DATAGRAM_BYTES_MAX - TRANSACTIONS_OVERHEAD);
         groups.truncate(PIECES_PER_REQUEST_MAX as usize);
@@ -117,16 +166,31 @@ impl Node {
     }
 
     fn encoded_body(&mut self, hash: &BlockHash) -> Option<Arc<[u8]>> {
-        let cache = &mut self.sync.body_cache.bodies;
-        if let Some((_, body)) = cache.iter().find(|(cached, _)| cached == hash) {
-            return Some(Arc::clone(body));
+        if let Some(body) = self.sync.body_cache.get(hash) {
+            return Some(body);
         }
-        let body: Arc<[u8]> = self.chain.block(hash)?.body_bytes().into();
-        if cache.len() >= BODIES_CACHED {
-            cache.pop_front();
+        let block = Arc::clone(self.chain.block(hash)?);
+        Some(self.cache_body(*hash, || block.body_bytes()))
+    }
+
+    fn cache_body(&mut self, hash: BlockHash, encode: impl FnOnce() -> Vec<u8>) -> Arc<[u8]> {
+        let cache = &mut self.sync.body_cache;
+        if let Some(body) = cache.get(&hash) {
+            return body;
         }
-        cache.push_back((*hash, Arc::clone(&body)));
-        Some(body)
+        let body: Arc<[u8]> = encode().into();
+        if cache.bodies.len() >= BODIES_CACHED {
+            cache.bodies.pop_front();
+        }
+        cache.bodies.push_back((hash, Arc::clone(&body)));
+        body
+    }
+}
+
+impl BodyCache {
+    fn get(&self, hash: &BlockHash) -> Option<Arc<[u8]>> {
+        let cached = self.bodies.iter().find(|(cached, _)| cached == hash);
+        cached.map(|(_, body)| Arc::clone(body))
     }
 }
 

@@ -11,12 +11,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::block::Header;
+use protocol::block::{Block, Header};
 use protocol::election::Election;
 use protocol::transaction::{Transaction, Vote};
-use protocol::units::{Now, TransactionId};
+use protocol::units::{BlockHash, Now, TransactionId};
 
-use super::{Command, CommandError, Event, Node, NodeConfig, Output, Restored, Ticket};
+use super::{
+    Answer, Command, CommandError, Event, Node, NodeConfig, Output, Record, Restored, Ticket,
+};
 use crate::fixtures::{election, key, registration};
 use crate::rules::Rules;
 
@@ -37,7 +39,8 @@ struct Network {
     queue: BTreeMap<(Instant, u64), Incident>,
     sequence: u64,
     events: Vec<(SocketAddr, Event)>,
-    outcomes: BTreeMap<(SocketAddr, Ticket), Result<TransactionId, CommandError>>,
+    outcomes: BTreeMap<(SocketAddr, Ticket), Result<Answer, CommandError>>,
+    disks: BTreeMap<SocketAddr, BTreeMap<BlockHash, Arc<Block>>>,
     left: Vec<SocketAddr>,
 }
 
@@ -58,6 +61,7 @@ impl Network {
             sequence: 0,
             events: Vec::new(),
             outcomes: BTreeMap::new(),
+            disks: BTreeMap::new(),
             left: Vec::new(),
         }
     }
@@ -72,7 +76,14 @@ impl Network {
 
     fn add(&mut self, number: u16, restored: Restored) {
         let neighbours = if number == 1 { vec![] } else { vec![address(1)] };
-        let config = NodeConfig { tracker: None, neighbours, mining: true, rules: Rules::ALL };
+        // No body stays in memory once it is on the disk.
+        let config = NodeConfig {
+            tracker: None,
+            neighbours,
+            mining: true,
+            resident_bytes_max: 0,
+            rules: Rules::ALL,
+        };
         let seed = [u8::try_from(number).expect("a small number"); 32];
         let election = Arc::clone(&self.election);
         let node = Node::new(config, election, restored, seed, self.time());
@@ -129,12 +140,17 @@ impl Network {
         self.drain(at);
     }
 
-    fn command(&mut self, number: u16, command: Command) -> Result<super::Answer, CommandError> {
+    fn command(&mut self, number: u16, command: Command) -> Result<Answer, CommandError> {
         let now = self.time();
         let node = self.nodes.get_mut(&address(number)).expect("a node");
         let answer = node.handle_command(command, now);
         self.drain(address(number));
-        answer
+        match answer {
+            Ok(Answer::Pending(ticket)) => {
+                self.outcomes.remove(&(address(number), ticket)).expect("effects are immediate")
+            }
+            answer => answer,
+        }
     }
 
     fn submit(
@@ -142,9 +158,10 @@ impl Network {
         number: u16,
         transaction: Transaction,
     ) -> Result<TransactionId, CommandError> {
-        let answer = self.command(number, Command::Submit(Box::new(transaction)))?;
-        let super::Answer::Submitting(ticket) = answer else { panic!("{answer:?}") };
-        self.outcomes.remove(&(address(number), ticket)).expect("effects are immediate here")
+        match self.command(number, Command::Submit(Box::new(transaction)))? {
+            Answer::Accepted(id) => Ok(id),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn registration(&self, voter: u8) -> Transaction {
@@ -170,7 +187,19 @@ impl Network {
                 Output::Transmit { to, bytes } => {
                     self.schedule(DELAY, Incident::Datagram { from: at, to, bytes });
                 }
-                Output::Persist(batch) => node.handle_persisted(batch.number, now),
+                Output::Persist(batch) => {
+                    let disk = self.disks.entry(at).or_default();
+                    for record in batch.records {
+                        if let Record::Block(block) = record {
+                            disk.insert(block.header.hash(), block);
+                        }
+                    }
+                    node.handle_persisted(batch.number, now);
+                }
+                Output::Load(job) => {
+                    let block = self.disks.get(&at).and_then(|disk| disk.get(&job.hash)).cloned();
+                    node.handle_loaded(job.number, block.ok_or("it is gone".to_owned()), now);
+                }
                 Output::Verify(job) => {
                     let verdicts = job.transactions.iter().map(|each| each.check_signature());
                     node.handle_verified(job.number, verdicts.collect(), now);
@@ -181,7 +210,7 @@ impl Network {
                     self.schedule(DELAY * 20, Incident::Mined { at, job: job.number, nonce });
                 }
                 Output::StopMining => {}
-                Output::Submitted { ticket, outcome } => {
+                Output::Answered { ticket, outcome } => {
                     self.outcomes.insert((at, ticket), outcome);
                 }
                 Output::Event(event) => self.events.push((at, event)),

@@ -208,7 +208,7 @@ impl Actions {
             Answer::Peers(peers) => Reply::Peers(peers),
             Answer::Mining(height) => Reply::Mining { height },
             Answer::Syncing { neighbours } => Reply::Syncing { neighbours },
-            answer @ (Answer::Submitting(_) | Answer::Leaving) => {
+            answer @ (Answer::Accepted(_) | Answer::Pending(_) | Answer::Leaving) => {
                 unreachable!("{answer:?} answers nothing that is asked here")
             }
         })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use protocol::ballot_file;
 use protocol::block::Header;
+use protocol::transaction::TransactionKind;
 use protocol::units::{
     BlockHash, Difficulty, Height, MerkleRoot, TransactionId, UnixMillis, VoterId, Work, sha256,
 };
@@ -15,8 +16,7 @@ use crate::chain::TransactionError;
 use crate::cli::{self, Invocation};
 use crate::node::{
     BlockSummary, BlockView, CommandError, Event, LeaveReason, NeighbourView, QuestionTally,
-    Results, Standing, Status, Tip, TrackerView, TransactionKind, TransactionView, VoteView,
-    VoterView,
+    Results, Standing, Status, Tip, TrackerView, TransactionView, VoteView, VoterView,
 };
 use crate::shell::actions::{COMMANDS, OwnVoteStanding, PeerStatus, parse, parse_choices};
 use crate::shell::miner::MiningProgress;
@@ -221,6 +221,11 @@ fn events() -> Vec<Event> {
         Event::Syncing { from: Height(2), to: Height(120) },
         Event::Synced { tip: tip(3) },
         Event::Misbehaviour { address: neighbour, reason: reason.clone() },
+        Event::BlockLost {
+            height: Height(3),
+            hash: tip(3).hash,
+            reason: "its checksum does not match".into(),
+        },
         Event::InvalidBlock { hash: tip(3).hash, height: Height(3), reason },
     ]
 }

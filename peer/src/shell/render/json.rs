@@ -319,6 +319,10 @@ fn event(event: &Event) -> (&'static str, Value) {
         Event::Misbehaviour { address, reason } => {
             ("misbehaviour", json!({ "address": address.to_string(), "reason": reason }))
         }
+        Event::BlockLost { height, hash, reason } => (
+            "block_lost",
+            json!({ "height": height.0, "hash": hash.to_string(), "reason": reason }),
+        ),
         Event::InvalidBlock { hash, height, reason } => (
             "invalid_block",
             json!({ "height": height.0, "hash": hash.to_string(), "reason": reason }),

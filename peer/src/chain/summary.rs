@@ -1,0 +1,74 @@
+//! What a block does to the count: all that a branch has to know of it. A body can leave the memory once its
+//! summary was applied, and the disk gives the summaries of a million votes far sooner than the votes.
+
+use std::collections::BTreeMap;
+
+use bincode::{Decode, Encode};
+use protocol::block::Block;
+use protocol::transaction::{Transaction, TransactionKind};
+use protocol::units::VoterId;
+
+/// A pure function of a block's body.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Summary {
+    /// The transactions in the block's order: what each does, and for whom.
+    pub transactions: Vec<(TransactionKind, VoterId)>,
+    /// What the block's votes add to the options that they chose, in rising order.
+    pub chosen: Vec<Chosen>,
+    /// The same for questions where some of them chose nothing.
+    pub blank: Vec<Blank>,
+}
+
+/// Votes for one option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Chosen {
+    pub question: u16,
+    pub option: u16,
+    pub votes: u32,
+}
+
+/// Votes that chose nothing at one question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Blank {
+    pub question: u16,
+    pub votes: u32,
+}
+
+impl Summary {
+    #[must_use]
+    pub fn of(block: &Block) -> Self {
+        let mut chosen = BTreeMap::<(u16, u16), u32>::new();
+        let mut blank = BTreeMap::<u16, u32>::new();
+        for transaction in &block.transactions {
+            let Transaction::Vote { vote, .. } = transaction.transaction() else { continue };
+            for (question, options) in (0u16..).zip(&vote.choices) {
+                if options.is_empty() {
+                    *blank.entry(question).or_default() += 1;
+                }
+                for option in options {
+                    *chosen.entry((question, *option)).or_default() += 1;
+                }
+            }
+        }
+        let chosen = chosen.into_iter();
+        let blank = blank.into_iter();
+        Self {
+            transactions: block
+                .transactions
+                .iter()
+                .map(|transaction| (transaction.kind(), transaction.voter()))
+                .collect(),
+            chosen: chosen
+                .map(|((question, option), votes)| Chosen { question, option, votes })
+                .collect(),
+            blank: blank.map(|(question, votes)| Blank { question, votes }).collect(),
+        }
+    }
+
+    /// Number of transactions of a kind.
+    #[must_use]
+    pub fn count(&self, kind: TransactionKind) -> u32 {
+        let count = self.transactions.iter().filter(|(each, _)| *each == kind).count();
+        u32::try_from(count).expect("a body of 1 MiB holds fewer")
+    }
+}
