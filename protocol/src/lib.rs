@@ -13,6 +13,7 @@ pub mod election;
 pub mod keys;
 pub mod merkle;
 pub mod proof_of_work;
+pub mod receipt;
 pub mod scope;
 pub mod token;
 pub mod transaction;

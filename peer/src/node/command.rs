@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use protocol::block::Header;
 use protocol::election::Question;
+use protocol::receipt::Receipt;
 use protocol::transaction::{Choices, Transaction, TransactionKind};
 use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Work};
 
@@ -28,6 +29,8 @@ pub enum Command {
     Block(BlockSelector),
     /// What is known of a voter. → [`Answer::Voter`]
     Voter(VoterId),
+    /// The proof that a block of the best chain holds a voter's vote. → [`Answer::Receipt`]
+    Receipt(VoterId),
     /// → [`Answer::Peers`]
     Peers,
     /// A signed transaction by this peer's own user. → [`Answer::Accepted`], once it is durable.
@@ -55,6 +58,7 @@ pub enum Answer {
     Chain(Vec<BlockSummary>),
     Block(BlockView),
     Voter(VoterView),
+    Receipt(Box<Receipt>),
     Peers(Vec<NeighbourView>),
     /// The transaction is durable and on its way.
     Accepted(TransactionId),
@@ -81,6 +85,8 @@ pub enum CommandError {
     Transaction(#[from] TransactionError),
     #[error("the pool is full with {transactions} transactions: try again when a block was mined")]
     PoolFull { transactions: usize },
+    #[error("no block holds a vote of this voter yet: ask again when one does")]
+    NoReceipt,
     #[error("this peer does not mine: start it without --no-mining")]
     MiningOff,
     #[error("there is no neighbour to ask yet")]
@@ -105,6 +111,7 @@ pub enum CommandError {
 pub(super) enum Lookup {
     Block(BlockSelector),
     Voter(VoterId),
+    Receipt(VoterId),
 }
 
 impl CommandError {
@@ -115,6 +122,7 @@ impl CommandError {
             Self::NoSuchBlock { .. } => "no_such_block",
             Self::Transaction(error) => error.kind(),
             Self::PoolFull { .. } => "pool_full",
+            Self::NoReceipt => "no_receipt",
             Self::MiningOff => "mining_off",
             Self::NoNeighbours => "no_neighbours",
             Self::NotDurable { .. } => "not_durable",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use protocol::block::Block;
 use protocol::election::Election;
+use protocol::receipt::Receipt;
 use protocol::transaction::{HashedTransaction, Transaction};
 use protocol::units::{BlockHash, Height, Now, VoterId};
 
@@ -28,6 +29,7 @@ impl Node {
             Command::Chain { from, limit } => Ok(Answer::Chain(self.summaries(from, limit))),
             Command::Block(selector) => self.ask(Lookup::Block(selector)),
             Command::Voter(voter) => self.ask(Lookup::Voter(voter)),
+            Command::Receipt(voter) => self.ask(Lookup::Receipt(voter)),
             Command::Peers => Ok(Answer::Peers(self.neighbour_views())),
             Command::Leave => {
                 self.start_leaving(now);
@@ -123,7 +125,9 @@ impl Node {
     ) -> Result<Option<Answer>, CommandError> {
         let needed = match lookup {
             Lookup::Block(selector) => Some(self.select(selector)?),
-            Lookup::Voter(voter) => self.place_of_vote(&voter).map(|(hash, _)| hash),
+            Lookup::Voter(voter) | Lookup::Receipt(voter) => {
+                self.place_of_vote(&voter).map(|(hash, _)| hash)
+            }
         };
         let known = |hash: &BlockHash| {
             let loaded = loaded.filter(|block| block.header.hash() == *hash);
@@ -139,6 +143,10 @@ impl Node {
         Ok(Some(match (lookup, block) {
             (Lookup::Block(_), Some(block)) => Answer::Block(self.block_view(&block)),
             (Lookup::Voter(voter), block) => Answer::Voter(self.voter_view(voter, block)),
+            (Lookup::Receipt(voter), block) => {
+                let receipt = block.and_then(|block| self.receipt(&voter, &block));
+                Answer::Receipt(Box::new(receipt.ok_or(CommandError::NoReceipt)?))
+            }
             (Lookup::Block(_), None) => unreachable!("a block's view needs the block"),
         }))
     }
@@ -205,6 +213,11 @@ impl Node {
         };
         let vote = vote.and_then(|(transaction, standing)| vote_view(transaction, standing));
         VoterView { voter, registration, vote }
+    }
+
+    fn receipt(&self, voter: &VoterId, block: &Block) -> Option<Receipt> {
+        let (_, place) = self.place_of_vote(voter)?;
+        Receipt::new(block, usize::try_from(place.index).ok()?, self.chain.election_id())
     }
 
     fn standing(&self, place: Place) -> Standing {

@@ -61,10 +61,11 @@ impl PeerHandle {
         &self,
         transaction: Transaction,
     ) -> Result<TransactionId, CommandError> {
-        match self.command(Command::Submit(Box::new(transaction))).await? {
-            Answer::Accepted(id) => Ok(id),
-            other => unreachable!("a submission is accepted or refused, not answered by {other:?}"),
-        }
+        let answer = self.command(Command::Submit(Box::new(transaction))).await?;
+        let Answer::Accepted(id) = answer else {
+            unreachable!("a submission is accepted or refused, not answered by {answer:?}")
+        };
+        Ok(id)
     }
 
     /// All notices from now on; `None` after the node's end.

@@ -23,6 +23,7 @@ mod key_file;
 mod logs;
 mod miner;
 mod notice;
+mod receipt;
 mod render;
 mod run;
 mod screen;

@@ -158,10 +158,9 @@ impl Network {
         number: u16,
         transaction: Transaction,
     ) -> Result<TransactionId, CommandError> {
-        match self.command(number, Command::Submit(Box::new(transaction)))? {
-            Answer::Accepted(id) => Ok(id),
-            other => panic!("{other:?}"),
-        }
+        let answer = self.command(number, Command::Submit(Box::new(transaction)))?;
+        let Answer::Accepted(id) = answer else { panic!("{answer:?}") };
+        Ok(id)
     }
 
     fn registration(&self, voter: u8) -> Transaction {

@@ -1,5 +1,7 @@
 //! From a typed line to a prompt command.
 
+use std::path::PathBuf;
+
 use protocol::units::{BlockHash, Height};
 
 use super::{ActionError, suggest};
@@ -34,7 +36,11 @@ pub(crate) const COMMANDS: [CommandHelp; 13] = [
     help("results", "results", "show the count on the best chain"),
     help("chain", "chain [N]", "show the newest N blocks, 20 unless told"),
     help("block", "block HEIGHT|HASH", "show a block and its transactions"),
-    help("myvote", "myvote", "show where your own vote stands"),
+    help(
+        "myvote",
+        "myvote [--receipt FILE]",
+        "show where your own vote stands; --receipt writes the proof that a block holds it",
+    ),
     help("peers", "peers", "show the neighbours"),
     help("status", "status", "show this peer's tip, pool, neighbours and tracker"),
     help("mine", "mine", "mine one block now, even an empty one"),
@@ -55,7 +61,8 @@ pub(crate) enum PromptCommand {
         limit: u32,
     },
     Block(BlockSelector),
-    MyVote,
+    /// With the file that a receipt goes into.
+    MyVote(Option<PathBuf>),
     Peers,
     Status,
     Mine,
@@ -104,7 +111,9 @@ pub(crate) fn parse(line: &str) -> Result<Option<PromptCommand>, ActionError> {
         "block" => PromptCommand::Block(
             selector(argument).ok_or_else(|| wrong("a height or a hash of 64 digits"))?,
         ),
-        "myvote" => alone(PromptCommand::MyVote)?,
+        "myvote" => PromptCommand::MyVote(
+            receipt_file(argument).ok_or_else(|| wrong("--receipt FILE, or nothing"))?,
+        ),
         "peers" => alone(PromptCommand::Peers)?,
         "status" => alone(PromptCommand::Status)?,
         "mine" => alone(PromptCommand::Mine)?,
@@ -139,6 +148,15 @@ fn limit(argument: &str) -> Option<u32> {
     }
 }
 
+fn receipt_file(argument: &str) -> Option<Option<PathBuf>> {
+    if argument.is_empty() {
+        return Some(None);
+    }
+    let file = argument.strip_prefix("--receipt")?;
+    let file = file.strip_prefix([' ', '=', '\t'])?.trim();
+    (!file.is_empty()).then(|| Some(PathBuf::from(file)))
+}
+
 fn selector(argument: &str) -> Option<BlockSelector> {
     if let Ok(hash) = argument.parse::<BlockHash>() {
         return Some(BlockSelector::Hash(hash));
@@ -163,13 +181,16 @@ mod tests {
             let help = parse(&format!("help {}", command.name)).expect("help");
             assert_eq!(help, Some(PromptCommand::Help(Some(command))));
         }
-        assert_eq!(parse("   "), Ok(None));
+        let read = |line: &str| parse(line).expect(line);
+        assert_eq!(read("   "), None);
         let vote = PromptCommand::Vote(Some("Ada; Red,  Blue".into()));
-        assert_eq!(parse("VOTE   Ada; Red,  Blue "), Ok(Some(vote)));
-        assert_eq!(parse("chain 1000"), Ok(Some(PromptCommand::Chain { limit: 1_000 })));
+        assert_eq!(read("VOTE   Ada; Red,  Blue "), Some(vote));
+        assert_eq!(read("chain 1000"), Some(PromptCommand::Chain { limit: 1_000 }));
+        let receipt = PromptCommand::MyVote(Some("my receipt.json".into()));
+        assert_eq!(read("myvote --receipt my receipt.json"), Some(receipt));
         let hash = "ab".repeat(32);
         let block = PromptCommand::Block(BlockSelector::Hash(BlockHash([0xab; 32])));
-        assert_eq!(parse(&format!("block {hash}")), Ok(Some(block)));
+        assert_eq!(read(&format!("block {hash}")), Some(block));
     }
 
     #[test]
@@ -183,6 +204,10 @@ mod tests {
             (
                 "block",
                 "`block HEIGHT|HASH` takes a height or a hash of 64 digits, and here is \"\"",
+            ),
+            (
+                "myvote --receipt",
+                "`myvote [--receipt FILE]` takes --receipt FILE, or nothing, and here is \"--receipt\"",
             ),
             ("chain 0", "`chain [N]` takes a number from 1 to 1000, and here is \"0\""),
             (

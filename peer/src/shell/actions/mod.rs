@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use protocol::codec::{self, DecodeError};
 use protocol::election::Election;
+use protocol::receipt::Receipt;
 use protocol::transaction::{Choices, Transaction};
 use protocol::units::{ElectionId, Height, TransactionId, VoterId};
 
@@ -20,6 +21,7 @@ pub(crate) use line::{COMMANDS, CommandHelp, LINE_BYTES_MAX, PromptCommand, firs
 
 use super::handle::PeerHandle;
 use super::miner::{MinerView, MiningProgress};
+use super::receipt::{self, ReceiptFileError};
 use super::voter::OwnVoter;
 use crate::node::{
     Answer, BlockSummary, BlockView, Command, CommandError, NeighbourView, Results, Standing,
@@ -50,6 +52,7 @@ pub(crate) enum Reply {
     Chain(Vec<BlockSummary>),
     Block(BlockView),
     MyVote(VoterView),
+    Receipt { file: PathBuf, receipt: Box<Receipt> },
     Peers(Vec<NeighbourView>),
     Status(Box<PeerStatus>),
     Mining { height: Height },
@@ -68,7 +71,7 @@ impl Reply {
             Self::Results(_) => "results",
             Self::Chain(_) => "chain",
             Self::Block(_) => "block",
-            Self::MyVote(_) => "myvote",
+            Self::MyVote(_) | Self::Receipt { .. } => "myvote",
             Self::Peers(_) => "peers",
             Self::Status(_) => "status",
             Self::Mining { .. } => "mine",
@@ -101,7 +104,7 @@ pub(crate) enum OwnVoteStanding {
 }
 
 /// Why a prompt command is refused.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum ActionError {
     #[error("there is no command {word:?}: {}", did_you_mean(*suggestion))]
     UnknownCommand { word: String, suggestion: Option<&'static str> },
@@ -118,6 +121,8 @@ pub(crate) enum ActionError {
     #[error(transparent)]
     Choices(#[from] ChoicesError),
     #[error(transparent)]
+    Receipt(#[from] ReceiptFileError),
+    #[error(transparent)]
     Command(#[from] CommandError),
 }
 
@@ -132,6 +137,7 @@ impl ActionError {
             Self::Cancelled => "cancelled",
             Self::NotATransaction(_) => "not_a_transaction",
             Self::Choices(error) => error.kind(),
+            Self::Receipt(_) => "receipt_file",
             Self::Command(error) => error.kind(),
         }
     }
@@ -152,7 +158,8 @@ impl Actions {
             PromptCommand::Results => self.ask(Command::Results).await,
             PromptCommand::Chain { limit } => self.ask(Command::Chain { from: None, limit }).await,
             PromptCommand::Block(selector) => self.ask(Command::Block(selector)).await,
-            PromptCommand::MyVote => Ok(Reply::MyVote(self.voter.view(&self.handle).await?)),
+            PromptCommand::MyVote(None) => Ok(Reply::MyVote(self.voter.view(&self.handle).await?)),
+            PromptCommand::MyVote(Some(file)) => self.write_receipt(file).await,
             PromptCommand::Peers => self.ask(Command::Peers).await,
             PromptCommand::Status => self.ask(Command::Status).await,
             PromptCommand::Mine => self.ask(Command::Mine).await,
@@ -191,6 +198,15 @@ impl Actions {
         }
     }
 
+    async fn write_receipt(&self, file: PathBuf) -> Result<Reply, ActionError> {
+        let answer = self.handle.command(Command::Receipt(self.voter.id())).await?;
+        let Answer::Receipt(receipt) = answer else {
+            unreachable!("the node answers Receipt with a receipt, not {answer:?}")
+        };
+        receipt::write(&file, &receipt)?;
+        Ok(Reply::Receipt { file, receipt })
+    }
+
     async fn ask(&self, command: Command) -> Result<Reply, ActionError> {
         Ok(match self.handle.command(command).await? {
             Answer::Status(node) => Reply::Status(Box::new(PeerStatus {
@@ -208,7 +224,10 @@ impl Actions {
             Answer::Peers(peers) => Reply::Peers(peers),
             Answer::Mining(height) => Reply::Mining { height },
             Answer::Syncing { neighbours } => Reply::Syncing { neighbours },
-            answer @ (Answer::Accepted(_) | Answer::Pending(_) | Answer::Leaving) => {
+            answer @ (Answer::Accepted(_)
+            | Answer::Receipt(_)
+            | Answer::Pending(_)
+            | Answer::Leaving) => {
                 unreachable!("{answer:?} answers nothing that is asked here")
             }
         })

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::ballot_file;
-use protocol::block::Header;
-use protocol::transaction::TransactionKind;
+use protocol::block::{Block, Header};
+use protocol::keys::VoterKey;
+use protocol::receipt::Receipt;
+use protocol::transaction::{HashedTransaction, Transaction, TransactionKind, Vote};
 use protocol::units::{
     BlockHash, Difficulty, Height, MerkleRoot, TransactionId, UnixMillis, VoterId, Work, sha256,
 };
@@ -123,6 +126,15 @@ fn block(choices: &Choices) -> Reply {
     })
 }
 
+fn receipt(choices: &Choices, election: &Election) -> Box<Receipt> {
+    let key = VoterKey::from_secret_bytes(&[3; 32]).expect("a secret key");
+    let vote = Vote { voter: voter(), choices: choices.clone(), nonce: [0; 8], cast_at: AT };
+    let id = election.election_id();
+    let vote = Arc::new(HashedTransaction::new(Transaction::vote(&id, &key, vote), &id));
+    let block = Block { header: header(), transactions: vec![vote] };
+    Box::new(Receipt::new(&block, 0, &id).expect("it holds one"))
+}
+
 fn status(election: &Election) -> Reply {
     let tracker =
         TrackerView { address: address(5_000), registered: true, seen_as: Some(address(6_001)) };
@@ -180,6 +192,7 @@ fn replies(election: &Election) -> Vec<Reply> {
             registration: Some(in_block()),
             vote: Some(vote),
         }),
+        Reply::Receipt { file: "vote.json".into(), receipt: receipt(&choices, election) },
         Reply::Peers(vec![neighbour]),
         status(election),
         Reply::Mining { height: Height(3) },
@@ -283,7 +296,8 @@ fn examples() -> Vec<(String, String)> {
         examples.push((name.to_owned(), format!("```text\n{}\n```\n", text.trim_end())));
     }
     for reply in replies(&election) {
-        let name = format!("answer {}", reply.name());
+        let detail = if matches!(reply, Reply::Receipt { .. }) { " --receipt" } else { "" };
+        let name = format!("answer {}{detail}", reply.name());
         let word = reply.name();
         let outcome = Ok(reply);
         let shown = |style: Style| style.outcome(word, &outcome, &election);
@@ -343,7 +357,8 @@ fn the_examples_in_the_page_are_what_a_peer_prints() {
 
 #[test]
 fn every_command_has_an_example() {
-    let names: Vec<_> = replies(&election()).iter().map(Reply::name).collect();
+    let mut names: Vec<_> = replies(&election()).iter().map(Reply::name).collect();
+    names.dedup();
     assert_eq!(names, COMMANDS.map(|command| command.name));
 }
 

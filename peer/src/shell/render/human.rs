@@ -28,6 +28,12 @@ pub(super) fn reply(reply: &Reply, election: &Election, color: bool) -> String {
         Reply::Chain(blocks) => chain(blocks),
         Reply::Block(view) => block(view, election),
         Reply::MyVote(view) => my_vote(view, election),
+        Reply::Receipt { file, receipt } => format!(
+            "wrote {}: it proves that your vote is in block {} ({})\n",
+            file.display(),
+            receipt.header.height,
+            short(receipt.header.hash())
+        ),
         Reply::Peers(peers) => neighbours(peers),
         Reply::Status(facts) => status(facts),
         Reply::Mining { height } => format!("mining block {height}\n"),

@@ -30,6 +30,11 @@ pub(super) fn reply(reply: &Reply, election: &Election) -> Value {
         }
         Reply::Block(view) => block(view, election),
         Reply::MyVote(view) => my_vote(view, election),
+        Reply::Receipt { file, receipt } => json!({
+            "receipt": file.display().to_string(),
+            "height": receipt.header.height.0,
+            "hash": receipt.header.hash().to_string(),
+        }),
         Reply::Peers(peers) => json!({ "peers": peers.iter().map(neighbour).collect::<Vec<_>>() }),
         Reply::Status(facts) => status(facts),
         Reply::Mining { height } => json!({ "height": height.0 }),

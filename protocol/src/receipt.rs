@@ -1,0 +1,91 @@
+//! The proof that a block holds a transaction: what a voter keeps to show later, against anybody's copy of the
+//! chain, that the vote is counted. A receipt proves nothing of the chain itself.
+
+use crate::block::{Block, Header};
+use crate::keys::SignatureError;
+use crate::merkle::Proof;
+use crate::transaction::{HashedTransaction, Transaction};
+use crate::units::{BlockHash, ElectionId, TransactionId};
+
+/// A transaction, the header of its block, and the path from one to the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub election: ElectionId,
+    pub transaction: Transaction,
+    pub header: Header,
+    pub proof: Proof,
+}
+
+/// Why a receipt proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    #[error("the signature of transaction {id} does not hold: {error}")]
+    Signature { id: TransactionId, error: SignatureError },
+    #[error("the path does not lead from transaction {id} to block {block}")]
+    Path { id: TransactionId, block: BlockHash },
+}
+
+impl Receipt {
+    /// The receipt for the transaction at `place`, counted from 0; `None` where there is no such one.
+    #[must_use]
+    pub fn new(block: &Block, place: usize, election: &ElectionId) -> Option<Self> {
+        let leaves: Vec<_> = block.transactions.iter().map(|each| each.leaf()).collect();
+        let proof = Proof::new(&leaves, place)?;
+        let transaction = block.transactions.get(place)?.transaction().clone();
+        Some(Self { election: *election, transaction, header: block.header, proof })
+    }
+
+    /// The transaction that the block with this header holds; whether the block is on a chain is not looked at.
+    ///
+    /// # Errors
+    /// When the signature or the path does not hold.
+    pub fn check(&self) -> Result<HashedTransaction, ReceiptError> {
+        let transaction = HashedTransaction::new(self.transaction.clone(), &self.election);
+        let id = transaction.id();
+        transaction.check_signature().map_err(|error| ReceiptError::Signature { id, error })?;
+        if !self.proof.proves(transaction.leaf(), self.header.merkle_root) {
+            return Err(ReceiptError::Path { id, block: self.header.hash() });
+        }
+        Ok(transaction)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::block;
+    use crate::keys::VoterKey;
+    use crate::units::{Difficulty, Height, UnixMillis};
+
+    #[test]
+    fn a_receipt_holds_for_its_own_transaction_and_block_alone() {
+        let election = ElectionId([1; 32]);
+        let registration = |number: u8| {
+            let key = VoterKey::from_secret_bytes(&[number; 32]).expect("a secret key");
+            let transaction = Transaction::open_registration(&election, &key, 0);
+            Arc::new(HashedTransaction::new(transaction, &election))
+        };
+        let transactions: Vec<_> = (1..=3).map(registration).collect();
+        let header = Header {
+            previous: BlockHash([1; 32]),
+            merkle_root: block::merkle_root(&transactions),
+            height: Height(3),
+            time: UnixMillis(4),
+            difficulty: Difficulty::from_bits(0),
+            nonce: 6,
+        };
+        let block = Block { header, transactions };
+        assert_eq!(Receipt::new(&block, 3, &election), None);
+        let receipt = Receipt::new(&block, 2, &election).expect("there are three");
+        let held = receipt.check().expect("it holds");
+        assert_eq!(held.id(), block.transactions[2].id());
+
+        let of_another = block.transactions[1].transaction().clone();
+        let swapped = Receipt { transaction: of_another, ..receipt.clone() };
+        assert!(matches!(swapped.check(), Err(ReceiptError::Path { .. })));
+        let elsewhere = Receipt { election: ElectionId([2; 32]), ..receipt };
+        assert!(matches!(elsewhere.check(), Err(ReceiptError::Signature { .. })));
+    }
+}
