@@ -100,13 +100,20 @@ impl Chain {
                     break;
                 }
                 Err(invalid) => {
-                    self.invalidate(&invalid.hash);
+                    self.give_up(&invalid.hash);
                     advance.invalid.push(invalid);
                 }
             }
         }
         self.candidates.clear();
         advance
+    }
+
+    /// Invalidates a complete block and all that follows it; what came before it may still be the best branch.
+    pub(super) fn give_up(&mut self, hash: &BlockHash) {
+        let parent = self.entry(hash).header.previous;
+        self.invalidate(hash);
+        self.candidates.insert((self.entry(&parent).work, Reverse(parent)));
     }
 
     fn switch_to(&mut self, above: &[BlockHash], kept: usize) -> Result<Change, InvalidBlock> {

@@ -102,9 +102,7 @@ impl Chain {
                     let hash = above[index];
                     tracing::warn!(%hash, %error, "a block on the disk breaks a rule");
                     invalid += 1;
-                    let parent = self.entry(&hash).header.previous;
-                    self.invalidate(&hash);
-                    self.candidates.insert((self.entry(&parent).work, Reverse(parent)));
+                    self.give_up(&hash);
                     summaries.extend(above.into_iter().zip(path.into_iter().map(|(_, each)| each)));
                 }
             }

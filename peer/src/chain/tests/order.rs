@@ -5,10 +5,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-const VOTERS: u8 = 4;
+pub(super) const VOTERS: u8 = 4;
 
 /// Blocks on random earlier ones; each holds what a random voter might say, valid on its branch or not.
-fn blocks(shape: &[(usize, u8, u8)]) -> Vec<Block> {
+pub(super) fn blocks(shape: &[(usize, u8, u8)]) -> Vec<Block> {
     let genesis = Header::genesis(&election());
     let mut headers = vec![genesis];
     let mut blocks = Vec::new();
@@ -54,7 +54,7 @@ fn add_in_order(blocks: &[Block], order: &[usize]) -> Chain {
 }
 
 /// The best tip by definition: among all blocks whose whole branch keeps the rules.
-fn best_by_definition(blocks: &[Block]) -> Candidate {
+pub(super) fn best_by_definition(blocks: &[Block]) -> Candidate {
     let genesis = Header::genesis(&election());
     let mut best = Candidate { work: Work(0), hash: genesis.hash() };
     for block in blocks {
@@ -77,12 +77,11 @@ fn best_by_definition(blocks: &[Block]) -> Candidate {
     best
 }
 
-fn replay(chain: &Chain) -> Branch {
+pub(super) fn replay(chain: &Chain, block: impl Fn(&BlockHash) -> Arc<Block>) -> Branch {
     let mut state = Branch::new(&election(), Rules::ALL);
     for height in 1..=chain.tip_header().height.0 {
         let hash = chain.best_hash(Height(height)).expect("below the tip");
-        let block = chain.block(&hash).expect("on the best chain");
-        state.apply(Height(height), &Summary::of(block)).expect("valid");
+        state.apply(Height(height), &Summary::of(&block(&hash))).expect("valid");
     }
     state
 }
@@ -102,7 +101,8 @@ proptest! {
             let chain = add_in_order(&blocks, &order);
             prop_assert_eq!(chain.tip(), expected);
             prop_assert_eq!(chain.best_header(), expected);
-            let state = replay(&chain);
+            let in_memory = |hash: &BlockHash| chain.block(hash).map(Arc::clone);
+            let state = replay(&chain, |hash| in_memory(hash).expect("on the best chain"));
             prop_assert_eq!(chain.tally(), state.tally());
             prop_assert_eq!(chain.registered_voters(), state.registered_voters());
             for voter in (0..VOTERS).map(|voter| key(voter).public().voter()) {
