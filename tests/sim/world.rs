@@ -13,6 +13,7 @@ use tracker::registry::Registry;
 
 use crate::adversary::{Liar, Stranger};
 use crate::clock::Clock;
+use crate::disk::Disk;
 use crate::faults::{Quality, Window};
 use crate::host::{Party, PeerHost, Program, Submitter, TrackerHost};
 use crate::meter::Meter;
@@ -159,6 +160,12 @@ impl World {
     #[must_use]
     pub fn node(&self, host: HostIndex) -> Option<&Node> {
         self.peers[host].node()
+    }
+
+    /// A peer's disk.
+    #[must_use]
+    pub fn disk(&self, host: HostIndex) -> &Disk {
+        &self.peers[host].disk
     }
 
     /// The tracker's list, if it runs.

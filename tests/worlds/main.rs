@@ -7,6 +7,7 @@
 
 mod bad_votes;
 mod chaos;
+mod disk;
 mod forgery;
 mod partition;
 mod sabotage;
