@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use protocol::block::Block;
+use protocol::block::{Block, HEADER_BYTES};
 use protocol::units::{BlockHash, Height};
 
 use super::Chain;
@@ -65,7 +65,9 @@ impl Chain {
     }
 
     fn let_leave(&mut self, hash: BlockHash, block: &Block) {
-        let bytes = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
+        // Blocks without transactions take room, too.
+        let body: usize = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
+        let bytes = HEADER_BYTES + body;
         self.residence.order.push_back((hash, bytes));
         self.residence.bytes += bytes;
     }

@@ -1,6 +1,7 @@
 //! Nodes that talk to each other in virtual time over a network without faults. Worlds with faults are in
 //! the `tests` package; here stands what needs the inside of a node.
 
+mod disk;
 mod hostile;
 mod meeting;
 mod voting;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use protocol::block::{Block, Header};
 use protocol::election::Election;
-use protocol::transaction::{Transaction, Vote};
+use protocol::transaction::{HashedTransaction, Transaction, Vote};
 use protocol::units::{BlockHash, Now, TransactionId};
 
 use super::{

@@ -1,0 +1,100 @@
+//! What is on the disk alone: read for whoever needs it, fetched again when it is lost, and a start that goes
+//! on exactly where the disk says that the chain was.
+
+use std::time::Duration;
+
+use protocol::block;
+use protocol::units::Height;
+
+use super::*;
+use crate::chain::{StoredBlock, Summary};
+use crate::fixtures::vote;
+use crate::node::{BlockSelector, Standing};
+
+fn mined(parent: &Header, transactions: Vec<Arc<HashedTransaction>>, salt: u64) -> Arc<Block> {
+    let unworked = Header {
+        previous: parent.hash(),
+        merkle_root: block::merkle_root(&transactions),
+        height: parent.height.next(),
+        time: parent.time.plus(Duration::from_millis(1)),
+        difficulty: parent.difficulty,
+        nonce: 0,
+    };
+    let mut headers = (salt << 32..).map(|nonce| Header { nonce, ..unworked });
+    let header = headers.find(Header::has_work).expect("the difficulty is low");
+    Arc::new(Block { header, transactions })
+}
+
+fn stored(block: &Arc<Block>) -> StoredBlock {
+    StoredBlock { header: block.header, summary: Summary::of(block), has_body: true }
+}
+
+/// A crash between the writing of a better branch and the move to it: what only the shorter one holds is in no
+/// row of the pool any more, and goes back there by the move, which is made up for.
+#[test]
+fn a_move_to_a_better_branch_that_a_crash_cut_short_loses_no_vote() {
+    let mut network = Network::new();
+    let genesis = Header::genesis(&network.election);
+    let voted = mined(&genesis, vec![registration(1), vote(1, vec![vec![0]])], 0);
+    let rival = mined(&genesis, vec![registration(2)], 1);
+    let better = mined(&rival.header, vec![], 0);
+    let blocks = [&voted, &rival, &better];
+    let disk = blocks.map(|block| (block.header.hash(), Arc::clone(block)));
+    network.disks.insert(address(1), disk.into());
+    let restored = Restored {
+        blocks: blocks.map(stored).to_vec(),
+        tip: Some(voted.header.hash()),
+        ..Restored::default()
+    };
+    network.add(1, restored);
+    assert!(network.node(1).tip().height >= Height(2));
+    let voter = key(1).public().voter();
+    let standing = |network: &mut Network| match network.command(1, Command::Voter(voter)) {
+        Ok(Answer::Voter(view)) => view.vote.map(|vote| vote.standing),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(standing(&mut network), Some(Standing::Pool));
+    network.run(Duration::from_secs(5));
+    assert!(matches!(standing(&mut network), Some(Standing::Block { .. })));
+}
+
+#[test]
+fn a_block_that_the_disk_lost_is_told_of_and_fetched_again() {
+    let mut network = Network::with_nodes(2);
+    for _ in 0..20 {
+        network.command(1, Command::Mine).expect("an order");
+        network.run(Duration::from_millis(500));
+    }
+    let fifth = Command::Block(BlockSelector::Height(Height(5)));
+    let Ok(Answer::Block(before)) = network.command(1, fifth.clone()) else { panic!("no block") };
+    let disk = network.disks.get_mut(&address(1)).expect("it wrote blocks");
+    disk.remove(&before.hash).expect("it is on the disk");
+    assert_eq!(network.command(1, fifth.clone()), Err(CommandError::BlockLost));
+    let lost = |(at, event): &(SocketAddr, Event)| {
+        *at == address(1) && matches!(event, Event::BlockLost { .. })
+    };
+    assert_eq!(network.events.iter().filter(|event| lost(event)).count(), 1);
+    network.run(Duration::from_secs(2));
+    assert_eq!(network.command(1, fifth), Ok(Answer::Block(before.clone())));
+    assert!(network.disks[&address(1)].contains_key(&before.hash), "it is written again");
+}
+
+#[test]
+fn a_receipt_is_given_for_a_vote_in_a_block() {
+    let mut network = Network::with_nodes(2);
+    let voter = key(1).public().voter();
+    network.submit(1, network.registration(1)).expect("a registration");
+    network.submit(1, network.vote(1, 0)).expect("a vote");
+    assert_eq!(network.command(1, Command::Receipt(voter)), Err(CommandError::NoReceipt));
+    network.run(Duration::from_secs(5));
+    // The tip is in memory; below it, the disk is asked.
+    for _ in 0..3 {
+        for number in [1, 2] {
+            let answer = network.command(number, Command::Receipt(voter));
+            let Ok(Answer::Receipt(receipt)) = answer else { panic!("{answer:?}") };
+            assert_eq!(receipt.check().map(|vote| vote.voter()), Ok(voter));
+        }
+        network.command(1, Command::Mine).expect("an order");
+        network.run(Duration::from_secs(1));
+    }
+}
