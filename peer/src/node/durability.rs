@@ -10,7 +10,7 @@ use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, Now, TransactionId};
 
 use super::Node;
-use super::output::{PersistBatch, Record};
+use super::output::{Event, Output, PersistBatch, Record};
 use super::timers::Timer;
 
 /// Good neighbours are remembered this long after their list changed.
@@ -36,6 +36,7 @@ pub(super) struct Durability {
     confirmed: u64,
     waiting: VecDeque<WaitingBlock>,
     waiting_bytes: usize,
+    is_failing: bool,
     /// Where the disk keeps what is in the pool, or is going to.
     pool_rows: BTreeMap<TransactionId, u64>,
     last_pool_row: u64,
@@ -126,6 +127,9 @@ impl Node {
         for hash in self.durability.take_confirmed() {
             self.chain.note_stored(&hash);
         }
+        if std::mem::take(&mut self.durability.is_failing) {
+            self.output(Output::Event(Event::DiskRecovered));
+        }
         self.acknowledge(batch);
         if !had_room {
             self.continue_sync(now);
@@ -134,6 +138,10 @@ impl Node {
     }
 
     pub(super) fn on_persist_failed(&mut self, batch: u64, reason: &str, now: Now) {
+        if !std::mem::replace(&mut self.durability.is_failing, true) {
+            let reason = reason.to_owned();
+            self.output(Output::Event(Event::DiskRefuses { reason }));
+        }
         self.refuse_for_disk(batch, reason);
         self.leave_if_done(now);
     }

@@ -165,6 +165,12 @@ pub enum Event {
         address: SocketAddr,
         reason: String,
     },
+    /// The disk takes nothing, so that no vote is accepted; said once until it does.
+    DiskRefuses {
+        reason: String,
+    },
+    /// The disk takes what waited, and all else.
+    DiskRecovered,
     /// The disk does not give a block any more; it is fetched again from neighbours.
     BlockLost {
         height: Height,

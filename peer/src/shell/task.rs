@@ -136,7 +136,7 @@ impl NodeTask {
                 self.node.handle_persisted(batch, now());
             }
             Completion::Stored(StoreReport::Failed { batch, reason }) => {
-                tracing::warn!(batch, reason, "not written to disk");
+                tracing::debug!(batch, reason, "not written to disk");
                 self.node.handle_persist_failed(batch, &reason, now());
             }
             Completion::Stored(StoreReport::Loaded { number, outcome }) => {

@@ -234,6 +234,8 @@ fn events() -> Vec<Event> {
         Event::Syncing { from: Height(2), to: Height(120) },
         Event::Synced { tip: tip(3) },
         Event::Misbehaviour { address: neighbour, reason: reason.clone() },
+        Event::DiskRefuses { reason: "no space left on device".into() },
+        Event::DiskRecovered,
         Event::BlockLost {
             height: Height(3),
             hash: tip(3).hash,

@@ -324,6 +324,8 @@ fn event(event: &Event) -> (&'static str, Value) {
         Event::Misbehaviour { address, reason } => {
             ("misbehaviour", json!({ "address": address.to_string(), "reason": reason }))
         }
+        Event::DiskRefuses { reason } => ("disk_refuses", json!({ "reason": reason })),
+        Event::DiskRecovered => ("disk_recovered", json!({})),
         Event::BlockLost { height, hash, reason } => (
             "block_lost",
             json!({ "height": height.0, "hash": hash.to_string(), "reason": reason }),

@@ -126,6 +126,10 @@ fn event(event: &Event) -> String {
         Event::Misbehaviour { address, reason } => {
             format!("neighbour {address} broke a rule: {reason}")
         }
+        Event::DiskRefuses { reason } => {
+            format!("the disk takes nothing ({reason}): no vote is accepted until it does")
+        }
+        Event::DiskRecovered => "the disk takes votes again".to_owned(),
         Event::BlockLost { height, hash, reason } => {
             format!("the disk has lost block {height} {hash} ({reason}): fetching it again")
         }
