@@ -41,5 +41,5 @@ pub use files::FileError;
 pub use key_file::KeyFileError;
 pub use logs::start_log;
 pub use run::{PeerError, run};
-pub use store::{HeadError, StoreError};
+pub use store::StoreError;
 pub use udp::BindError;

@@ -21,7 +21,7 @@ use super::handle::PeerHandle;
 use super::join::join;
 use super::key_file::{self, KeyFileError};
 use super::notice::Notice;
-use super::store::{self, Log, StoreError};
+use super::store::{self, Opened, OpenedChain, StoreError};
 use super::task::NodeTask;
 use super::udp::{BindError, Udp};
 use super::voter::OwnVoter;
@@ -104,7 +104,7 @@ struct Start {
     election: Arc<Election>,
     directory: DataDirectory,
     key: VoterKey,
-    log: Log,
+    chain: OpenedChain,
     restored: Restored,
 }
 
@@ -168,16 +168,9 @@ async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>
     };
     directory.keep_election(&election)?;
     let key = key_file::read_or_make(directory.path())?;
-    let (log, restored, damage) = store::open(directory.path(), &election_id)?;
+    let Opened { chain, restored, damage } = store::open(directory.path(), &election_id)?;
     if let Some(damage) = damage {
-        tracing::warn!(
-            bytes = damage.bytes,
-            at = damage.at,
-            skipped = damage.skipped,
-            reason = damage.reason,
-            kept = %directory.path().join(store::DAMAGED_FILE).display(),
-            "the log was damaged; the file as it was is kept, and what is missing is fetched again from neighbours if they have it"
-        );
+        tracing::warn!("{damage}");
     }
     Ok(Some(Start {
         udp,
@@ -187,7 +180,7 @@ async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>
         election: Arc::new(election),
         directory,
         key,
-        log,
+        chain,
         restored,
     }))
 }
@@ -240,7 +233,7 @@ async fn run_node(
     front: &mut Front,
     signals: &EndSignals,
 ) -> Result<(), PeerError> {
-    let Start { udp, address, tracker, neighbours, election, directory, key, log, restored } =
+    let Start { udp, address, tracker, neighbours, election, directory, key, chain, restored } =
         start;
     let (handle, requests) = PeerHandle::new();
     let notices = handle.notices().expect("the node's end is still here");
@@ -250,7 +243,7 @@ async fn run_node(
     let task = NodeTask::new(
         config,
         Arc::clone(&election),
-        (log, restored),
+        (chain, restored),
         udp,
         settings.mining,
         requests,

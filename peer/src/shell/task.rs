@@ -12,7 +12,7 @@ use super::entropy;
 use super::handle::{Request, Requests};
 use super::miner::{Miner, MinerView};
 use super::notice::Notice;
-use super::store::{Log, Store, StoreReport};
+use super::store::{OpenedChain, Store, StoreReport};
 use super::udp::{BURST_MAX, Udp, receive_buffer};
 use super::verifier::{Verified, Verifier};
 use super::wait::until;
@@ -52,14 +52,14 @@ impl NodeTask {
     pub(crate) fn new(
         config: NodeConfig,
         election: Arc<Election>,
-        (log, restored): (Log, Restored),
+        (chain, restored): (OpenedChain, Restored),
         udp: Udp,
         mining: Mining,
         requests: Requests,
     ) -> io::Result<Self> {
         let (completed, completions) = mpsc::unbounded_channel();
         let report = completed.clone();
-        let store = Store::start(log, move |outcome| {
+        let store = Store::start(chain, move |outcome| {
             // After the node's end nobody needs to know.
             let _ = report.send(Completion::Stored(outcome));
         });

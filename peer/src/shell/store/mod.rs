@@ -1,149 +1,190 @@
-//! What a peer remembers across restarts: one append-only log in its data directory.
+//! What a peer remembers across restarts: one database in its data directory, kept by redb.
 //!
-//! Nobody outside this module knows how it looks on disk. A batch is confirmed only after the disk has it;
-//! batches that wait are written together, so that a busy peer pays few syncs.
+//! Nobody outside this module knows how it looks on disk. A batch is confirmed only after the disk has it whole;
+//! batches that wait are written together, so that a busy peer pays few syncs. Every row bears a checksum of
+//! ours, since redb checks none when it reads; its errors and its panics end here. Damage is never passed over:
+//! what can still be read is saved into a fresh database, and what is missing is named.
 
-mod format;
+mod database;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the commands that audit and import"))]
+mod offline;
+mod read;
+mod rows;
+mod salvage;
+mod volume;
+mod write;
 mod writer;
 
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::ops::Range;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
+use protocol::block::Block;
 use protocol::units::ElectionId;
+use redb::StorageBackend;
 
-use super::files::{self, FileError};
-use crate::node::{PersistBatch, Restored};
-use format::Head;
-pub use format::HeadError;
-use writer::{LogFile, Writer};
+use super::files::FileError;
+use crate::node::{LoadJob, PersistBatch, Restored};
+use database::{Database, Trouble, Trust};
+#[cfg_attr(
+    not(test),
+    expect(unused_imports, reason = "for the commands that audit and import")
+)]
+pub(crate) use offline::{Seeder, StoredChain};
+use read::Contents;
+use rows::State;
+use volume::{
+    Access, Backend, CHAIN_FILE, FileVolume, MEND_FILE, Overlay, UNFINISHED_FILE, Volume,
+};
+use writer::{Job, Writer};
 
-const LOG_FILE: &str = "log";
-
-/// The log as it was before the newest damage was mended.
-pub(crate) const DAMAGED_FILE: &str = "log.damaged";
-
-/// Why the log of a data directory can't be used.
+/// Why the chain of a data directory can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("{path}: {reason}", path = path.display())]
-    Head { path: PathBuf, reason: HeadError },
+    #[error("another process uses {path}: end it first", path = path.display())]
+    InUse { path: PathBuf },
+    #[error("{path} is no chain of Ostrakon: move it away", path = path.display())]
+    NotAChain { path: PathBuf },
+    #[error("{path} has format {found}; this program knows {known}: update it", path = path.display(), known = rows::FORMAT)]
+    NewerFormat { path: PathBuf, found: u32 },
+    #[error("{path} belongs to election {found}, not {expected}: give each election its own --data-dir", path = path.display())]
+    OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
+    #[error("{path} is damaged ({reason}): a peer that starts on it mends it", path = path.display())]
+    Damaged { path: PathBuf, reason: String },
+    #[error("{path} is there already: name an empty directory", path = path.display())]
+    Exists { path: PathBuf },
 }
 
-/// Parts of the log that could not be read and were left out; neighbours may have what they held.
+/// Why the disk gives no block.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LoadError {
+    #[error("the disk does not have it")]
+    Absent,
+    #[error("it is damaged ({0})")]
+    Damaged(String),
+    #[error("the disk does not give it: {0}")]
+    Disk(String),
+}
+
+/// What was wrong with a database, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Damage {
-    /// Where the first of them begins.
-    pub(crate) at: u64,
-    /// Length of all of them.
-    pub(crate) bytes: u64,
-    /// Bad records that good ones follow.
-    pub(crate) skipped: u64,
-    /// What is wrong with the first.
+    /// What was noticed first.
     pub(crate) reason: String,
+    /// Where the file lies as it was.
+    pub(crate) kept: PathBuf,
+    pub(crate) saved: Rows,
+    /// What is known to have been there, and is not any more; nothing is known where the count itself is lost.
+    pub(crate) lost: Option<Rows>,
+    /// Transactions of blocks that hang in the air now; they are in the pool again.
+    pub(crate) returned: u64,
 }
 
-/// An opened log, ready to be written to.
+/// Numbers of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Rows {
+    /// Blocks, with or without their bodies.
+    pub(crate) blocks: u64,
+    pub(crate) bodies: u64,
+    pub(crate) pooled: u64,
+}
+
+/// An opened database, and what it remembers.
 #[derive(Debug)]
-pub(crate) struct Log {
-    file: File,
-    length: u64,
+pub(crate) struct Opened {
+    pub(crate) chain: OpenedChain,
+    pub(crate) restored: Restored,
+    pub(crate) damage: Option<Damage>,
 }
 
-/// What became of a batch, and all before it.
+/// An opened database, ready to be written to.
+#[derive(Debug)]
+pub(crate) struct OpenedChain {
+    volume: Arc<dyn Volume>,
+    election: ElectionId,
+    database: Database,
+    state: State,
+}
+
+/// What became of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreReport {
+    /// This batch and all before it are durable.
     Persisted { batch: u64 },
+    /// The batches up to this one that were not confirmed are not durable; they are tried again.
     Failed { batch: u64, reason: String },
-    Loaded { number: u64, outcome: Result<std::sync::Arc<protocol::block::Block>, String> },
+    /// A block that was asked for: checked against its key, and its body against its header.
+    Loaded { number: u64, outcome: Result<Arc<Block>, LoadError> },
 }
 
-/// The thread that writes.
+/// The thread that owns the database.
 #[derive(Debug)]
 pub(crate) struct Store {
-    batches: mpsc::Sender<PersistBatch>,
+    jobs: mpsc::Sender<Job>,
     thread: JoinHandle<()>,
 }
 
-/// Opens or makes the log, and reads all of it.
+/// Opens or makes the database, and reads all of it but the bodies. Damage is mended.
 ///
 /// # Errors
-/// When the file can't be read or written, or belongs to another election or a newer version.
-pub(crate) fn open(
-    directory: &Path,
-    election: &ElectionId,
-) -> Result<(Log, Restored, Option<Damage>), StoreError> {
-    let path = directory.join(LOG_FILE);
-    let failed = |action| {
-        let path = path.clone();
-        move |error| FileError::new(action, &path, error)
+/// When the file can't be read or written, belongs to another election or a newer version, or is no database.
+pub(crate) fn open(directory: &Path, election: &ElectionId) -> Result<Opened, StoreError> {
+    open_on(Arc::new(FileVolume { directory: directory.to_owned() }), election)
+}
+
+fn open_on(volume: Arc<dyn Volume>, election: &ElectionId) -> Result<Opened, StoreError> {
+    let opened = open_or_mend(&volume, election).map_err(|trouble| trouble.of(&*volume, election));
+    let (database, contents, damage) = opened?;
+    let Contents { state, restored } = contents;
+    let chain = OpenedChain { volume, election: *election, database, state };
+    Ok(Opened { chain, restored, damage })
+}
+
+type Found = (Database, Contents, Option<Damage>);
+
+fn open_or_mend(volume: &Arc<dyn Volume>, election: &ElectionId) -> Result<Found, Trouble> {
+    // What was being made when the power went means nothing.
+    volume.remove(UNFINISHED_FILE)?;
+    if !volume.exists(CHAIN_FILE)? {
+        drop(create(&**volume, election)?);
+        volume.rename(UNFINISHED_FILE, CHAIN_FILE)?;
+        volume.sync()?;
+        volume.remove(MEND_FILE)?;
+    }
+    let damage = match look(&**volume, election) {
+        Ok(_) if volume.exists(MEND_FILE)? => Some("it could not be written to".into()),
+        Ok(_) => None,
+        Err(Trouble::Damaged(reason)) => Some(reason),
+        Err(trouble) => return Err(trouble),
     };
-    let head = Head { election: *election };
-    if !path.try_exists().map_err(failed("read"))? {
-        files::write_whole(&path, &head.to_bytes())?;
-    }
-    let mut file = File::options().read(true).write(true).open(&path).map_err(failed("open"))?;
-    let scan = file
-        .metadata()
-        .and_then(|metadata| format::scan(&file, metadata.len(), head))
-        .map_err(failed("read"))?;
-    let scan = scan.map_err(|reason| StoreError::Head { path: path.clone(), reason })?;
-    if let Some(damage) = &scan.damage {
-        match mend(file, &path, head, &scan.good) {
-            // A torn end is what a crash leaves: a full disk must not keep the peer from starting after it.
-            Err(error)
-                if error.kind() == io::ErrorKind::StorageFull
-                    && damage.skipped == 0
-                    && !scan.good.is_empty() =>
-            {
-                tracing::warn!("there is no room to keep the damaged log: its end is cut off");
-                cut(&path, damage.at).map_err(failed("mend"))?;
-            }
-            mended => mended.map_err(failed("mend"))?,
-        }
-        file = File::options().read(true).write(true).open(&path).map_err(failed("open"))?;
-    }
-    let length = file.seek(SeekFrom::End(0)).map_err(failed("read"))?;
-    Ok((Log { file, length }, scan.restored, scan.damage))
+    let damage = damage.map(|reason| salvage::mend(&**volume, election, reason)).transpose()?;
+    let database = Database::open(volume.open(CHAIN_FILE, Access::Write)?, Trust::Quick)?;
+    let contents = database.run(|redb| read::read_contents(redb, election))?;
+    Ok((database, contents, damage))
 }
 
-/// Puts a log of all that is good in the place of a damaged one, which stays beside it.
-fn mend(mut damaged: File, path: &Path, head: Head, good: &[Range<u64>]) -> io::Result<()> {
-    let unfinished = path.with_added_extension("new");
-    let mut file = File::create(&unfinished)?;
-    if good.is_empty() {
-        // Even the head was torn: the log starts anew.
-        file.write_all(&head.to_bytes())?;
-    }
-    for range in good {
-        damaged.seek(SeekFrom::Start(range.start))?;
-        io::copy(&mut (&mut damaged).take(range.end - range.start), &mut file)?;
-    }
-    file.sync_all()?;
-    drop((file, damaged));
-    let kept = path.with_file_name(DAMAGED_FILE);
-    match fs::remove_file(&kept) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Err(_) | Ok(()) => {}
-    }
-    // A second name, not a renaming: at every moment there is a log.
-    fs::hard_link(path, &kept)?;
-    fs::rename(&unfinished, path)?;
-    path.parent().map_or(Ok(()), files::sync_directory)
+/// Makes an empty database under the name that means nothing.
+fn create(volume: &dyn Volume, election: &ElectionId) -> Result<Database, Trouble> {
+    let database = Database::open(volume.open(UNFINISHED_FILE, Access::Create)?, Trust::Quick)?;
+    database.run(|redb| write::create_tables(redb, election))?;
+    Ok(database)
 }
 
-/// Cuts a log off, in place.
-fn cut(path: &Path, length: u64) -> io::Result<()> {
-    // What was begun in its stead takes up room.
-    let _ = fs::remove_file(path.with_added_extension("new"));
-    let file = File::options().write(true).open(path)?;
-    file.set_len(length)?;
-    file.sync_all()
+/// Reads the database without changing a byte of its file.
+fn look(volume: &dyn Volume, election: &ElectionId) -> Result<(Database, Contents), Trouble> {
+    let file = volume.open(CHAIN_FILE, Access::Read)?;
+    if !salvage::may_be_ours(&file)? {
+        return Err(Trouble::NotAChain);
+    }
+    if file.len()? == 0 {
+        return Err(Trouble::damaged("the file is empty"));
+    }
+    let database = Database::open(Backend::new(Overlay::new(file)?), Trust::Quick)?;
+    let contents = database.run(|redb| read::read_contents(redb, election))?;
+    Ok((database, contents))
 }
 
 impl Store {
@@ -151,14 +192,15 @@ impl Store {
     ///
     /// # Panics
     /// When the system starts no thread.
-    pub(crate) fn start(log: Log, report: impl Fn(StoreReport) + Send + 'static) -> Self {
-        let (batches, receiver) = mpsc::channel();
-        let writer = Writer::new(log.file, log.length);
+    pub(crate) fn start(chain: OpenedChain, report: impl Fn(StoreReport) + Send + 'static) -> Self {
+        let (jobs, receiver) = mpsc::channel();
+        let OpenedChain { volume, election, database, state } = chain;
+        let writer = Writer::new(volume, election, database, state);
         let thread = thread::Builder::new()
             .name("store".into())
             .spawn(move || writer.run(&receiver, &report))
             .expect("the system starts a thread");
-        Self { batches, thread }
+        Self { jobs, thread }
     }
 
     /// Hands over a batch; a report follows.
@@ -166,35 +208,59 @@ impl Store {
     /// # Errors
     /// Gives the report at once where the thread has ended, by a panic: nothing is written any more.
     pub(crate) fn persist(&self, batch: PersistBatch) -> Result<(), StoreReport> {
-        self.batches.send(batch).map_err(|mpsc::SendError(batch)| StoreReport::Failed {
-            batch: batch.number,
+        let number = batch.number;
+        self.jobs.send(Job::Persist(batch)).map_err(|_| StoreReport::Failed {
+            batch: number,
             reason: "the thread that writes has ended: restart the peer".into(),
         })
     }
 
-    pub(crate) fn load(&self, job: crate::node::LoadJob) -> Result<(), StoreReport> {
-        Err(StoreReport::Loaded { number: job.number, outcome: Err(String::new()) })
+    /// Asks for a block; a report follows.
+    ///
+    /// # Errors
+    /// Gives the report at once where the thread has ended, by a panic: nothing is read any more.
+    pub(crate) fn load(&self, job: LoadJob) -> Result<(), StoreReport> {
+        self.jobs.send(Job::Load(job)).map_err(|_| StoreReport::Loaded {
+            number: job.number,
+            outcome: Err(LoadError::Disk("the thread that reads has ended".into())),
+        })
     }
+
     /// Writes what waits, then ends.
     pub(crate) fn close(self) {
-        drop(self.batches);
+        drop(self.jobs);
         if self.thread.join().is_err() {
             tracing::error!("the store's thread had ended by a panic");
         }
     }
 }
 
-impl LogFile for File {
-    fn write_at(&mut self, place: u64, bytes: &[u8]) -> std::io::Result<()> {
-        self.seek(SeekFrom::Start(place))?;
-        self.write_all(bytes)
-    }
-
-    fn sync(&mut self) -> std::io::Result<()> {
-        self.sync_data()
-    }
-
-    fn truncate(&mut self, length: u64) -> std::io::Result<()> {
-        self.set_len(length)
+impl fmt::Display for Damage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rows { blocks, bodies, pooled } = self.saved;
+        write!(
+            formatter,
+            "the chain's file was damaged ({}): saved {blocks} blocks, {bodies} of them with their votes, and \
+             {pooled} waiting transactions; ",
+            self.reason
+        )?;
+        match self.lost {
+            Some(Rows { blocks, bodies, pooled }) => write!(
+                formatter,
+                "lost {blocks} blocks, {bodies} bodies and {pooled} waiting transactions; "
+            )?,
+            None => write!(formatter, "how much is lost is not known; ")?,
+        }
+        if self.returned > 0 {
+            write!(formatter, "{} transactions wait for a block again; ", self.returned)?;
+        }
+        write!(
+            formatter,
+            "what is missing is fetched again from neighbours if they have it, and {} is the file as it was",
+            self.kept.display()
+        )
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,138 +1,201 @@
-//! The store's thread: takes batches, writes all that wait at once, and says what is durable.
+//! The store's thread: owns the database, answers loads, writes all batches that wait at once, and says what
+//! is durable.
 
-use std::io;
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::StoreReport;
-use super::format;
-use crate::node::PersistBatch;
+use protocol::units::ElectionId;
+
+use super::database::{Database, Trouble, Trust};
+use super::read;
+use super::rows::{self, BlockKey, State};
+use super::volume::{Access, CHAIN_FILE, MEND_FILE, Volume};
+use super::write;
+use super::{LoadError, StoreReport};
+use crate::node::{LoadJob, PersistBatch, Record};
 
 /// After a failed write (a full disk), it is tried again with the next batch, or after this long.
 const RETRY_PERIOD: Duration = Duration::from_secs(1);
-/// Bytes that are written at once: many batches for one sync, and yet a slow disk confirms something soon.
-const WRITE_BYTES: usize = 8 * 1024 * 1024;
-/// Most bytes that wait for a disk that takes nothing: some 60 of the largest blocks. Batches that come
-/// after are not kept and never confirmed; a restart fetches what they held from neighbours.
-const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of blocks and transactions after which no more batches join a commit: many batches for one sync, and
+/// yet a slow disk confirms something soon. A batch waits for the commit that is under way and for its own.
+const COMMIT_BYTES: usize = 8 * 1024 * 1024;
 
-/// A file as the writer needs it; tests give one whose disk is full.
-pub(super) trait LogFile {
-    fn write_at(&mut self, place: u64, bytes: &[u8]) -> io::Result<()>;
-    fn sync(&mut self) -> io::Result<()>;
-    fn truncate(&mut self, length: u64) -> io::Result<()>;
+/// What the thread is asked to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    Persist(PersistBatch),
+    Load(LoadJob),
 }
 
 #[derive(Debug)]
-pub(super) struct Writer<F> {
-    file: F,
-    /// Bytes that are durable.
-    length: u64,
-    /// Encoded records that are not.
-    pending: Vec<u8>,
-    /// The newest batch that was taken.
-    newest: u64,
-    /// Whether some batch still has to be confirmed.
-    unconfirmed: bool,
+pub(super) struct Writer {
+    volume: Arc<dyn Volume>,
+    election: ElectionId,
+    /// None after trouble, until it is opened again.
+    open: Option<(Database, State)>,
+    /// What is not durable, in order. The node holds these blocks and transactions itself until they are
+    /// confirmed, and bounds them: it fetches no more bodies while too many wait, and accepts no votes while
+    /// the disk refuses.
+    pending: VecDeque<PersistBatch>,
+    /// Blocks that the node waits for.
+    loads: VecDeque<LoadJob>,
     /// Whether the disk took nothing the last time.
     is_failing: bool,
-    /// The first batch that was not kept since the disk failed; those after it were not kept either.
-    lost: Option<u64>,
 }
 
-impl<F: LogFile> Writer<F> {
-    pub(super) fn new(file: F, length: u64) -> Self {
+impl Writer {
+    pub(super) fn new(
+        volume: Arc<dyn Volume>,
+        election: ElectionId,
+        database: Database,
+        state: State,
+    ) -> Self {
         Self {
-            file,
-            length,
-            pending: Vec::new(),
-            newest: 0,
-            unconfirmed: false,
+            volume,
+            election,
+            open: Some((database, state)),
+            pending: VecDeque::new(),
+            loads: VecDeque::new(),
             is_failing: false,
-            lost: None,
         }
     }
 
-    /// Works until nobody can send batches any more.
-    pub(super) fn run(mut self, batches: &Receiver<PersistBatch>, report: &impl Fn(StoreReport)) {
+    /// Works until nobody can send jobs any more.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>, report: &impl Fn(StoreReport)) {
         loop {
-            let first = if self.unconfirmed {
-                batches.recv_timeout(RETRY_PERIOD)
+            let first = if self.pending.is_empty() {
+                jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else if self.is_failing {
+                jobs.recv_timeout(RETRY_PERIOD)
             } else {
-                batches.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                // More waited than one commit takes.
+                jobs.try_recv().map_err(|_| RecvTimeoutError::Timeout)
             };
             match first {
-                Ok(batch) => self.take(&batch),
+                Ok(job) => self.take(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            // A disk that works is given what there is; of one that does not, the queue must not grow.
-            while (self.is_failing || self.pending.len() < WRITE_BYTES)
-                && let Ok(batch) = batches.try_recv()
-            {
-                self.take(&batch);
+            while let Ok(job) = jobs.try_recv() {
+                self.take(job);
             }
-            self.write().into_iter().for_each(report);
+            self.answer_loads(report);
+            self.write(report);
         }
-        if self.unconfirmed {
-            for outcome in self.write() {
-                if let StoreReport::Failed { reason, .. } = outcome {
-                    tracing::error!(bytes = self.pending.len(), reason, "not written to disk");
-                }
+        while !self.pending.is_empty() {
+            self.write(report);
+            if self.is_failing {
+                tracing::error!(batches = self.pending.len(), "not written to disk");
+                break;
             }
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn file(&mut self) -> &mut F {
-        &mut self.file
-    }
-
-    #[cfg(test)]
-    pub(super) fn has_lost(&self) -> bool {
-        self.lost.is_some()
-    }
-
-    pub(super) fn take(&mut self, batch: &PersistBatch) {
-        self.newest = batch.number;
-        self.unconfirmed = true;
-        if self.lost.is_some() || (self.is_failing && self.pending.len() > PENDING_BYTES_MAX) {
-            self.lost = self.lost.or(Some(batch.number));
-            return;
-        }
-        for record in &batch.records {
-            format::append(record, &mut self.pending);
+    pub(super) fn take(&mut self, job: Job) {
+        match job {
+            Job::Persist(batch) => self.pending.push_back(batch),
+            Job::Load(job) => self.loads.push_back(job),
         }
     }
 
-    /// Makes all that waits durable, or leaves the file as it was.
-    pub(super) fn write(&mut self) -> Vec<StoreReport> {
-        let written = self
-            .file
-            .write_at(self.length, &self.pending)
-            // After a failed sync the system may forget pages: only writing them again is safe.
-            .and_then(|()| self.file.sync());
+    pub(super) fn answer_loads(&mut self, report: &impl Fn(StoreReport)) {
+        while let Some(job) = self.loads.pop_front() {
+            let key = BlockKey { height: job.height, hash: job.hash };
+            let row = self.with_database(|database, state| {
+                Ok((database.run(|redb| read::read_block_row(redb, key))?, state))
+            });
+            let block = row.and_then(|row| {
+                let key = key.to_bytes();
+                row.map(|row| rows::decode_block(&key, &row, &self.election)).transpose()
+            });
+            let outcome = match block {
+                Ok(block) => block.map(Arc::new).ok_or(LoadError::Absent),
+                Err(Trouble::Damaged(reason)) => Err(LoadError::Damaged(reason)),
+                Err(trouble) => Err(LoadError::Disk(trouble.to_string())),
+            };
+            report(StoreReport::Loaded { number: job.number, outcome });
+        }
+    }
+
+    /// Tries one commit.
+    pub(super) fn write(&mut self, report: &impl Fn(StoreReport)) {
+        let Some(newest) = self.pending.back().map(|batch| batch.number) else { return };
+        let pending = std::mem::take(&mut self.pending);
+        let count = first_commit(&pending);
+        let written = self.with_database(|database, state| {
+            let records = pending.iter().take(count).flat_map(|batch| &batch.records);
+            let state = database.run(|redb| {
+                write::change(redb, state, |changes| {
+                    records.into_iter().try_for_each(|record| changes.put_record(record))
+                })
+            })?;
+            Ok(((), state))
+        });
+        self.pending = pending;
         self.is_failing = written.is_err();
-        if let Err(error) = written {
-            // What can't be cut off now is overwritten by the next try, and cut off by the next start.
-            if let Err(error) = self.file.truncate(self.length) {
-                tracing::warn!(%error, "can't cut off a failed write");
+        match written {
+            Ok(()) => {
+                let last = self.pending.drain(..count).next_back();
+                let batch = last.expect("a commit has a batch").number;
+                report(StoreReport::Persisted { batch });
             }
-            return vec![StoreReport::Failed { batch: self.newest, reason: error.to_string() }];
+            Err(trouble) => {
+                let reason = self.explain(trouble);
+                report(StoreReport::Failed { batch: newest, reason });
+            }
         }
-        self.length += self.pending.len() as u64;
-        self.pending.clear();
-        self.unconfirmed = false;
-        let Some(first) = self.lost.take() else {
-            return vec![StoreReport::Persisted { batch: self.newest }];
+    }
+
+    /// Calls the database, opening it first if it has to be. After trouble redb refuses everything, so it is
+    /// closed; what was committed is read from it again.
+    fn with_database<T>(
+        &mut self,
+        work: impl FnOnce(&Database, State) -> Result<(T, State), Trouble>,
+    ) -> Result<T, Trouble> {
+        let (database, state) = match self.open.take() {
+            Some(open) => open,
+            None => self.reopen()?,
         };
-        // What was kept is safe now; a later batch says nothing about those that were lost before it.
-        vec![
-            StoreReport::Persisted { batch: first - 1 },
-            StoreReport::Failed {
-                batch: self.newest,
-                reason: format!("from batch {first} on, too much was waiting for the disk"),
-            },
-        ]
+        let (outcome, state) = work(&database, state)?;
+        self.open = Some((database, state));
+        Ok(outcome)
+    }
+
+    fn reopen(&self) -> Result<(Database, State), Trouble> {
+        let backend = self.volume.open(CHAIN_FILE, Access::Write)?;
+        let database = Database::open(backend, Trust::Quick)?;
+        let state = database.run(|redb| read::read_state_of(redb, &self.election))?;
+        Ok((database, state))
+    }
+
+    /// Damage that only a start mends is left for it.
+    fn explain(&self, trouble: Trouble) -> String {
+        let Trouble::Damaged(reason) = trouble else { return trouble.to_string() };
+        let path = self.volume.path(CHAIN_FILE);
+        if let Err(error) = self.volume.open(MEND_FILE, Access::Create) {
+            tracing::warn!(%error, "can't note that the chain's file has to be mended");
+        }
+        format!("{} is damaged ({reason}): restart the peer to have it mended", path.display())
+    }
+}
+
+/// How many batches go into the next commit.
+fn first_commit(pending: &VecDeque<PersistBatch>) -> usize {
+    let mut bytes = 0;
+    let fits = |batch: &&PersistBatch| {
+        let fits = bytes < COMMIT_BYTES;
+        bytes += batch.records.iter().map(record_bytes).sum::<usize>();
+        fits
+    };
+    pending.iter().take_while(fits).count()
+}
+
+pub(super) fn record_bytes(record: &Record) -> usize {
+    match record {
+        Record::Block(block) => block.transactions.iter().map(|each| each.bytes()).sum(),
+        Record::PoolInsert { transaction, .. } => transaction.bytes(),
+        Record::Tip { .. } | Record::PoolRemove { .. } | Record::Neighbours(_) => 0,
     }
 }

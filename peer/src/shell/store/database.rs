@@ -1,0 +1,173 @@
+//! The edge to redb: how it is opened, what its errors mean here, and where its panics end.
+
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+
+use protocol::units::ElectionId;
+use redb::StorageBackend;
+
+use super::volume::{Backend, CHAIN_FILE, Volume};
+use super::{FileError, StoreError};
+
+/// Memory that redb may take for pages: the inner pages of all trees, and what one commit writes, with room
+/// to spare. Bodies are read too rarely to be worth more.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Why redb did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// The bytes are not what was written.
+    #[error("{0}")]
+    Damaged(String),
+    /// The disk refused; it may work again later.
+    #[error("{0}")]
+    Disk(io::Error),
+    #[error("another process uses it")]
+    InUse,
+    #[error("it is no chain of this program")]
+    NotAChain,
+    #[error("it has format {found}")]
+    NewerFormat { found: u32 },
+    #[error("it belongs to election {found}")]
+    OtherElection { found: ElectionId },
+}
+
+impl Trouble {
+    pub(super) fn damaged(reason: impl Into<String>) -> Self {
+        Self::Damaged(reason.into())
+    }
+
+    /// For a user.
+    pub(super) fn of(self, volume: &dyn Volume, election: &ElectionId) -> StoreError {
+        let path = volume.path(CHAIN_FILE);
+        match self {
+            Self::Damaged(reason) => StoreError::Damaged { path, reason },
+            Self::Disk(error) => FileError::new("use", &path, error).into(),
+            Self::InUse => StoreError::InUse { path },
+            Self::NotAChain => StoreError::NotAChain { path },
+            Self::NewerFormat { found } => StoreError::NewerFormat { path, found },
+            Self::OtherElection { found } => {
+                StoreError::OtherElection { path, found, expected: *election }
+            }
+        }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // The first of a file that was cut off, the second of redb itself.
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
+                Self::Damaged(error.to_string())
+            }
+            _ => Self::Disk(error),
+        }
+    }
+}
+
+impl From<redb::Error> for Trouble {
+    fn from(error: redb::Error) -> Self {
+        match error {
+            redb::Error::Io(error) => error.into(),
+            redb::Error::DatabaseAlreadyOpen => Self::InUse,
+            redb::Error::PreviousIo | redb::Error::DatabaseClosed | redb::Error::Unsupported => {
+                Self::Disk(io::Error::other(error.to_string()))
+            }
+            other => Self::Damaged(other.to_string()),
+        }
+    }
+}
+
+macro_rules! trouble_from {
+    ($($error:ty),+) => {$(
+        impl From<$error> for Trouble {
+            fn from(error: $error) -> Self {
+                redb::Error::from(error).into()
+            }
+        }
+    )+};
+}
+
+trouble_from!(
+    redb::DatabaseError,
+    redb::TransactionError,
+    redb::TableError,
+    redb::StorageError,
+    redb::CommitError,
+    redb::SetDurabilityError
+);
+
+/// An open redb database.
+#[derive(Debug)]
+pub(super) struct Database {
+    /// There until it is dropped.
+    redb: Option<redb::Database>,
+    backend: Backend,
+}
+
+/// How redb is to open a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// What the last commit says of the free pages is believed.
+    Quick,
+    /// All pages are read, and what is free is found out anew.
+    Nothing,
+}
+
+impl Database {
+    /// Opens a database, or makes one in an empty file.
+    pub(super) fn open(backend: Backend, trust: Trust) -> Result<Self, Trouble> {
+        let redb = guarded(|| {
+            Ok(redb::Database::builder()
+                .set_cache_size(CACHE_BYTES)
+                .set_check_integrity_on_open(trust == Trust::Nothing)
+                .create_with_backend(backend.clone())?)
+        });
+        match redb {
+            Ok(redb) => Ok(Self { redb: Some(redb), backend }),
+            Err(trouble) => {
+                release(&backend);
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Calls redb. After trouble this is to be dropped, and opened again.
+    pub(super) fn run<T>(
+        &self,
+        work: impl FnOnce(&redb::Database) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let redb = self.redb.as_ref().expect("there until it is dropped");
+        guarded(|| work(redb))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let redb = self.redb.take();
+        if let Err(trouble) = guarded(|| {
+            drop(redb);
+            Ok(())
+        }) {
+            tracing::warn!(%trouble, "the chain's file was not closed well; the next opening recovers it");
+        }
+        release(&self.backend);
+    }
+}
+
+/// Releases the file's lock, where redb itself may have failed to: a second time does nothing.
+fn release(backend: &Backend) {
+    if let Err(error) = backend.close() {
+        tracing::warn!(%error, "can't unlock the chain's file");
+    }
+}
+
+/// Ends a panic of redb here: it is damage that redb was not prepared for.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        let text = text.unwrap_or_else(|| "for no known reason".into());
+        Err(Trouble::Damaged(format!("the database panicked: {}", text.replace('\n', " "))))
+    })
+}

@@ -1,0 +1,145 @@
+//! Every bit that a start or a load reads is flipped, and every length is cut: what is wrong is named, and
+//! nothing wrong is believed.
+
+use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::disk::{Disk, PAGE_BYTES};
+use super::model::{Model, random_batches};
+use super::*;
+use crate::node::Restored;
+use crate::shell::store::open_on;
+use crate::shell::store::volume::CHAIN_FILE;
+
+/// With this set, every bit is flipped instead of one in so many.
+const EVERY_BIT: &str = "OSTRAKON_STORE_EVERY_BIT";
+/// A prime, so that all bits of all fields get their turn.
+const STEP: usize = 131;
+
+/// A store that was closed well, and what it holds.
+fn image(batches: &[PersistBatch]) -> (Vec<u8>, Model) {
+    let disk = Disk::default();
+    let opened = open_on(disk.volume(), &ELECTION).expect("a new chain");
+    assert_eq!(write_all(opened.chain, batches), batches.len());
+    (disk.bytes(CHAIN_FILE), Model::of(batches))
+}
+
+/// The bytes that a start and loads of all blocks read; of the others nothing can come.
+fn pages_that_are_read(image: &[u8], model: &Model) -> Vec<usize> {
+    let disk = Disk::with_file(CHAIN_FILE, image.to_vec());
+    let opened = undamaged(open_on(disk.volume(), &ELECTION).expect("a chain"));
+    let mut desk = Desk::new(opened.chain);
+    for block in model.blocks.values() {
+        assert_eq!(desk.load(&block.header).as_ref(), Ok(block));
+    }
+    disk.pages_read().into_iter().collect()
+}
+
+/// What became of a damaged store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Mended,
+    NoticedByALoad,
+    Harmless,
+}
+
+fn fate(image: Vec<u8>, model: &Model, at: &str) -> Fate {
+    let disk = Disk::with_file(CHAIN_FILE, image);
+    let opened = panic::catch_unwind(AssertUnwindSafe(|| open_on(disk.volume(), &ELECTION)));
+    let opened = opened.unwrap_or_else(|_| panic!("{at}: a panic came out"));
+    let opened = opened.unwrap_or_else(|error| panic!("{at}: {error}"));
+    let truth = model.restored();
+    let is_mended = opened.damage.is_some();
+    if is_mended {
+        assert_is_part(&opened.restored, &truth, model, at);
+    } else {
+        assert_eq!(opened.restored, truth, "{at}");
+    }
+    let restored = opened.restored;
+    let mut desk = Desk::new(opened.chain);
+    let mut fate = if is_mended { Fate::Mended } else { Fate::Harmless };
+    for stored in &restored.blocks {
+        match desk.load(&stored.header) {
+            Ok(block) => assert_eq!(block.header, stored.header, "{at}"),
+            Err(LoadError::Absent) if !stored.has_body => {}
+            Err(_) if !is_mended => fate = Fate::NoticedByALoad,
+            Err(error) => panic!("{at}: {error:?} after it was mended"),
+        }
+    }
+    drop(desk);
+    if is_mended {
+        let again = undamaged(open_on(disk.volume(), &ELECTION).expect("a mended chain"));
+        assert_eq!(again.restored, restored, "{at}");
+    }
+    fate
+}
+
+fn assert_is_part(restored: &Restored, truth: &Restored, model: &Model, at: &str) {
+    for stored in &restored.blocks {
+        let is_true = truth
+            .blocks
+            .iter()
+            .any(|each| each.header == stored.header && each.summary == stored.summary);
+        assert!(is_true, "{at}: {stored:?}");
+    }
+    let tip_is_true = restored.tip.is_none() || restored.tip == truth.tip;
+    assert!(tip_is_true, "{at}: {:?}", restored.tip);
+    for (row, transaction) in &restored.pool {
+        let is_pooled = truth.pool.iter().any(|each| (each.0, &each.1) == (*row, transaction));
+        let mut mined = model.blocks.values().flat_map(|block| &block.transactions);
+        assert!(is_pooled || mined.any(|each| **each == *transaction), "{at}: row {row}");
+    }
+    let neighbours = &restored.neighbours;
+    assert!(neighbours.is_empty() || *neighbours == truth.neighbours, "{at}: {neighbours:?}");
+}
+
+fn flip(image: &[u8], bit: usize) -> Vec<u8> {
+    let mut flipped = image.to_vec();
+    flipped[bit / 8] ^= 1 << (bit % 8);
+    flipped
+}
+
+#[test]
+fn every_flipped_bit_is_noticed_or_harmless() {
+    let (image, model) = image(&random_batches(11, 3, 6));
+    let step = if std::env::var_os(EVERY_BIT).is_some() { 1 } else { STEP };
+    let mut fates = BTreeMap::new();
+    let pages = pages_that_are_read(&image, &model);
+    let bits_of = |page: usize| page * PAGE_BYTES * 8..(page + 1) * PAGE_BYTES * 8;
+    // All of redb's header, whatever the step.
+    let header = 0..320 * 8;
+    let others = pages.iter().flat_map(|page| bits_of(*page)).skip(header.end).step_by(step);
+    for bit in header.chain(others) {
+        let at = format!("byte {}, bit {}", bit / 8, bit % 8);
+        *fates.entry(fate(flip(&image, bit), &model, &at)).or_insert(0) += 1;
+    }
+    println!("{} pages of {}: {fates:?}", pages.len(), image.len() / PAGE_BYTES);
+    assert_eq!(fates.len(), 3, "each is met: {fates:?}");
+}
+
+#[test]
+fn every_truncation_is_noticed() {
+    let (image, model) = image(&random_batches(11, 3, 6));
+    let pages = (0..image.len()).step_by(PAGE_BYTES);
+    let odd = (1..image.len()).step_by(40_009);
+    for length in pages.chain(odd) {
+        let fate = fate(image[..length].to_vec(), &model, &format!("cut at {length}"));
+        assert_eq!(fate, Fate::Mended, "cut at {length}");
+    }
+}
+
+#[test]
+fn flips_in_a_larger_store_are_noticed_or_harmless() {
+    let (image, model) = image(&random_batches(12, 200, 8));
+    assert!(model.blocks.len() > 200, "{}", model.blocks.len());
+    let pages = pages_that_are_read(&image, &model);
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    for _ in 0..60 {
+        let page = pages[random.random_range(0..pages.len())];
+        let bit = page * PAGE_BYTES * 8 + random.random_range(0..PAGE_BYTES * 8);
+        fate(flip(&image, bit), &model, &format!("byte {}, bit {}", bit / 8, bit % 8));
+    }
+}

@@ -1,0 +1,111 @@
+//! Every call of the disk fails once, or until it is healed.
+
+use super::disk::{Call, Disk, Fault, Loss};
+use super::model::{Model, random_batches};
+use super::*;
+use crate::shell::store::open_on;
+
+const CALLS: [Call; 5] = [Call::Read, Call::Write, Call::SetLength, Call::Sync, Call::Name];
+
+/// Writes all batches on a disk that fails; heals it at the end. What is confirmed is durable at once.
+fn write_on(disk: &Disk, fault: Fault, batches: &[PersistBatch]) {
+    let opened = undamaged(open_on(disk.volume(), &ELECTION).expect("a good disk"));
+    let mut desk = Desk::new(opened.chain);
+    disk.fail(Some(fault));
+    let mut confirmed = 0;
+    for batch in batches {
+        desk.take(batch);
+        for report in desk.write() {
+            match report {
+                StoreReport::Persisted { batch } => {
+                    confirmed = batch;
+                    let after = open_on(disk.after(Loss::Everything).volume(), &ELECTION);
+                    let after = undamaged(after.expect("a chain"));
+                    let count = usize::try_from(confirmed).expect("few");
+                    assert_eq!(
+                        after.restored,
+                        Model::of(&batches[..count]).restored(),
+                        "{fault:?}"
+                    );
+                }
+                StoreReport::Failed { batch: newest, reason } => {
+                    assert_eq!(newest, batch.number);
+                    assert!(!reason.is_empty());
+                }
+                StoreReport::Loaded { .. } => panic!("nothing was asked for"),
+            }
+        }
+    }
+    disk.fail(None);
+    let last = StoreReport::Persisted { batch: batches.len() as u64 };
+    if confirmed < batches.len() as u64 {
+        assert_eq!(desk.write(), [last], "{fault:?}");
+    }
+    for block in Model::of(batches).blocks.values() {
+        assert_eq!(desk.load(&block.header).as_ref(), Ok(block), "{fault:?}");
+    }
+    drop(desk);
+    let opened =
+        undamaged(open_on(disk.after(Loss::Everything).volume(), &ELECTION).expect("a chain"));
+    assert_eq!(opened.restored, Model::of(batches).restored(), "{fault:?}");
+}
+
+#[test]
+fn a_call_that_fails_confirms_nothing_and_everything_once_it_works() {
+    let batches = random_batches(5, 5, 4);
+    let probe = Disk::default();
+    let opened = open_on(probe.volume(), &ELECTION).expect("a new chain");
+    probe.fail(None);
+    assert_eq!(write_all(opened.chain, &batches), batches.len());
+    for call in CALLS {
+        for nth in 1..=probe.calls_of_kind(call) + 3 {
+            for lasts in [false, true] {
+                write_on(&Disk::default(), Fault { call, nth, lasts }, &batches);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_opening_that_fails_says_so_and_changes_nothing() {
+    let batches = random_batches(8, 4, 5);
+    let disk = Disk::default();
+    let opened = open_on(disk.volume(), &ELECTION).expect("a new chain");
+    assert_eq!(write_all(opened.chain, &batches), batches.len());
+    let restored = Model::of(&batches).restored();
+    let probe = disk.after(Loss::Nothing);
+    probe.fail(None);
+    drop(open_on(probe.volume(), &ELECTION).expect("a chain"));
+    for call in CALLS {
+        for nth in 1..=probe.calls_of_kind(call) {
+            let disk = disk.after(Loss::Nothing);
+            disk.fail(Some(Fault { call, nth, lasts: true }));
+            if let Ok(opened) = open_on(disk.volume(), &ELECTION) {
+                assert_eq!(undamaged(opened).restored, restored, "{call:?} {nth}");
+            }
+            disk.fail(None);
+            let opened = undamaged(open_on(disk.volume(), &ELECTION).expect("a good disk"));
+            assert_eq!(opened.restored, restored, "{call:?} {nth}");
+        }
+    }
+}
+
+#[test]
+fn a_load_that_fails_is_answered_and_the_next_one_works() {
+    let batches = random_batches(8, 4, 5);
+    let model = Model::of(&batches);
+    let block = model.blocks.values().next().expect("a block");
+    let disk = Disk::default();
+    drop(Desk::new(open_on(disk.volume(), &ELECTION).expect("a new chain").chain));
+    let opened = open_on(disk.volume(), &ELECTION).expect("a chain");
+    assert_eq!(write_all(opened.chain, &batches), batches.len());
+    for nth in 1..=12 {
+        let mut desk = Desk::new(open_on(disk.volume(), &ELECTION).expect("a chain").chain);
+        disk.fail(Some(Fault { call: Call::Read, nth, lasts: true }));
+        if let Err(error) = desk.load(&block.header) {
+            assert!(matches!(error, LoadError::Disk(_)), "{error:?}");
+        }
+        disk.fail(None);
+        assert_eq!(desk.load(&block.header).as_ref(), Ok(block));
+    }
+}

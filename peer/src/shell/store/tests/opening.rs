@@ -1,0 +1,156 @@
+//! What is opened, what is made, and what is refused.
+
+use std::fs;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use redb::ReadableDatabase;
+
+use super::model::{Model, random_batches};
+use super::*;
+use crate::node::Record;
+use crate::shell::store::rows::{FORMAT_KEY, META, seal};
+use crate::shell::store::volume::{CHAIN_FILE, DAMAGED_FILE, MEND_FILE, UNFINISHED_FILE};
+use crate::shell::store::{Store, StoreError, open};
+
+fn filled() -> (tempfile::TempDir, Model) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let batches = random_batches(2, 5, 5);
+    let opened = undamaged(open(directory.path(), &ELECTION).expect("a new chain"));
+    assert_eq!(write_all(opened.chain, &batches), batches.len());
+    (directory, Model::of(&batches))
+}
+
+#[test]
+fn the_thread_confirms_loads_and_ends() {
+    let (directory, model) = filled();
+    let opened = undamaged(open(directory.path(), &ELECTION).expect("a chain"));
+    assert_eq!(opened.restored, model.restored());
+    let (sender, reports) = mpsc::channel();
+    let store = Store::start(opened.chain, move |report| sender.send(report).expect("received"));
+    let new = block(None, 77, vec![transaction(3)]);
+    let batch = PersistBatch { number: 1, records: vec![Record::Block(Arc::clone(&new))] };
+    store.persist(batch).expect("the thread runs");
+    let wait = Duration::from_secs(60);
+    assert_eq!(reports.recv_timeout(wait), Ok(StoreReport::Persisted { batch: 1 }));
+    let (height, hash) = (new.header.height, new.header.hash());
+    store.load(LoadJob { number: 5, height, hash }).expect("the thread runs");
+    let loaded = StoreReport::Loaded { number: 5, outcome: Ok(new) };
+    assert_eq!(reports.recv_timeout(wait), Ok(loaded));
+    store.load(LoadJob { number: 6, height, hash: GENESIS }).expect("the thread runs");
+    let absent = StoreReport::Loaded { number: 6, outcome: Err(LoadError::Absent) };
+    assert_eq!(reports.recv_timeout(wait), Ok(absent));
+    store.close();
+    assert!(reports.recv().is_err(), "nothing more is reported");
+}
+
+#[test]
+fn batches_that_wait_at_the_end_are_written() {
+    let (directory, _) = filled();
+    let opened = open(directory.path(), &ELECTION).expect("a chain");
+    let store = Store::start(opened.chain, |_| {});
+    for number in 1..=20 {
+        let records = vec![Record::PoolInsert { row: 100 + number, transaction: transaction(5) }];
+        store.persist(PersistBatch { number, records }).expect("the thread runs");
+    }
+    store.close();
+    let opened = undamaged(open(directory.path(), &ELECTION).expect("a chain"));
+    assert_eq!(opened.restored.pool.iter().filter(|(row, _)| *row > 100).count(), 20);
+}
+
+#[test]
+fn a_second_opening_is_refused() {
+    let (directory, _) = filled();
+    let first = open(directory.path(), &ELECTION).expect("a chain");
+    let refused = open(directory.path(), &ELECTION).expect_err("in use");
+    assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
+    drop(first);
+    open(directory.path(), &ELECTION).expect("free again");
+}
+
+#[test]
+fn another_election_a_newer_format_and_foreign_files_are_refused_untouched() {
+    let (directory, _) = filled();
+    let path = directory.path().join(CHAIN_FILE);
+    let refuse = |election: &ElectionId| {
+        let before = fs::read(&path).expect("a file");
+        let refused = open(directory.path(), election).expect_err("refused");
+        assert!(fs::read(&path).expect("a file") == before, "it is left as it was");
+        refused
+    };
+    let error = refuse(&ElectionId([8; 32]));
+    assert!(error.to_string().contains("belongs to election 0707"), "{error}");
+    {
+        let database = redb::Database::open(&path).expect("a database");
+        let write = database.begin_write().expect("a transaction");
+        let newer = seal(META, FORMAT_KEY, &[2, 0, 0, 0]);
+        let mut meta = write.open_table(META).expect("the table");
+        meta.insert(FORMAT_KEY, newer.as_slice()).expect("written");
+        drop(meta);
+        write.commit().expect("committed");
+    }
+    let error = refuse(&ELECTION);
+    assert!(error.to_string().contains("has format 2; this program knows 1"), "{error}");
+    fs::write(&path, [b'x'; 10_000]).expect("written");
+    let error = refuse(&ELECTION);
+    assert!(matches!(error, StoreError::NotAChain { .. }), "{error}");
+    fs::remove_file(&path).expect("removed");
+    {
+        let database = redb::Database::create(&path).expect("a database");
+        let write = database.begin_write().expect("a transaction");
+        let table = redb::TableDefinition::<u64, u64>::new("somebody's");
+        write.open_table(table).expect("the table").insert(1, 2).expect("written");
+        write.commit().expect("committed");
+        database.begin_read().expect("it can be read");
+    }
+    let error = refuse(&ELECTION);
+    assert!(matches!(error, StoreError::NotAChain { .. }), "{error}");
+}
+
+#[test]
+fn a_missing_chain_and_a_half_made_one_begin_anew() {
+    let (directory, _) = filled();
+    fs::remove_file(directory.path().join(CHAIN_FILE)).expect("removed");
+    fs::write(directory.path().join(UNFINISHED_FILE), [0; 5000]).expect("written");
+    let opened = undamaged(open(directory.path(), &ELECTION).expect("a new chain"));
+    assert_eq!(opened.restored, Model::default().restored());
+    assert!(!directory.path().join(UNFINISHED_FILE).exists());
+}
+
+#[test]
+fn damage_is_named_and_the_file_kept_as_it_was() {
+    let (directory, model) = filled();
+    let path = directory.path().join(CHAIN_FILE);
+    let mut bytes = fs::read(&path).expect("a file");
+    // A body's last byte, wherever it stands.
+    let block = model.blocks.values().find(|block| !block.transactions.is_empty());
+    let body = block.expect("a block with a body").body_bytes();
+    let place = bytes.windows(body.len()).position(|window| window == body).expect("it is there");
+    bytes[place + body.len() - 1] ^= 1;
+    fs::write(&path, &bytes).expect("written");
+    let opened = undamaged(open(directory.path(), &ELECTION).expect("bodies are not looked at"));
+    assert_eq!(opened.restored, model.restored());
+    drop(opened);
+    // A load notices it; a start that is asked to mend finds it.
+    fs::write(directory.path().join(MEND_FILE), []).expect("written");
+    let bytes = fs::read(&path).expect("a file");
+    let opened = open(directory.path(), &ELECTION).expect("mended");
+    let damage = opened.damage.expect("it is named");
+    assert_eq!(damage.saved.bodies + 1, damage.saved.blocks);
+    assert_eq!(damage.lost.map(|lost| (lost.blocks, lost.bodies)), Some((0, 1)));
+    assert!(damage.to_string().contains("lost 0 blocks, 1 bodies"), "{damage}");
+    assert!(fs::read(directory.path().join(DAMAGED_FILE)).expect("kept") == bytes);
+    assert!(!directory.path().join(MEND_FILE).exists());
+    let without = opened.restored.blocks.iter().filter(|block| !block.has_body).count();
+    assert_eq!(without, 1);
+    let restored = opened.restored;
+    drop(opened.chain);
+    let again = undamaged(open(directory.path(), &ELECTION).expect("a chain"));
+    assert_eq!(again.restored, restored, "the body is still known to be missing");
+    // Once it was fetched again, nothing is missing any more.
+    let block = block.expect("a block with a body");
+    let batch = PersistBatch { number: 1, records: vec![Record::Block(Arc::clone(block))] };
+    assert_eq!(write_all(again.chain, &[batch]), 1);
+    let whole = undamaged(open(directory.path(), &ELECTION).expect("a chain"));
+    assert_eq!(whole.restored, model.restored());
+}
