@@ -4,6 +4,8 @@
 //! deadline for it. What does not need real processes is tested in the simulated world, in virtual time.
 //!
 //! `OSTRAKON_TEST_ROUNDS` lowers how often the test of simultaneous votes is repeated (20 times by default).
+//! `OSTRAKON_KILLS=1000 cargo test -p tests --test it kills` kills a peer that often (see `kills`), and
+//! `OSTRAKON_KILL_SEED` repeats the moments of a run.
 
 #![cfg(unix)]
 #![expect(
@@ -19,6 +21,7 @@ mod demo;
 mod documents;
 mod forgeries;
 mod joining;
+mod kills;
 mod leaving;
 mod refusals;
 mod starting;

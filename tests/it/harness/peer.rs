@@ -102,6 +102,13 @@ impl Peer {
         }
     }
 
+    /// The oldest answer that was not read yet, if there is one in time.
+    pub(crate) fn answer_within(&mut self, patience: Duration) -> Option<Value> {
+        let deadline = Instant::now() + patience;
+        while self.answers.is_empty() && self.read_line(deadline) {}
+        self.answers.pop_front()
+    }
+
     /// The oldest answer, if one was written already.
     pub(crate) fn try_answer(&mut self) -> Option<Value> {
         self.read_all();
@@ -166,6 +173,21 @@ impl Peer {
     /// When it does not come in time.
     pub(crate) fn wait_end(&mut self, patience: Duration) -> ExitStatus {
         self.program.wait_end(patience)
+    }
+
+    /// Ends the peer as a power cut would end it; gives the answers that it had written and nobody had read,
+    /// and the end of what it wrote to stderr.
+    ///
+    /// # Panics
+    /// When the system does not let go of it in time.
+    pub(crate) fn kill(mut self) -> (VecDeque<Value>, String) {
+        self.program.kill_hard();
+        let lines = self.program.remaining_lines(PATIENCE);
+        // The last line may have been torn: it told nobody anything.
+        let values = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        self.answers.extend(values.filter(|value| value.get("answer").is_some()));
+        let (_, stderr) = self.program.finish(PATIENCE);
+        (self.answers, stderr)
     }
 
     fn read_all(&mut self) {

@@ -1,0 +1,121 @@
+//! What peers acknowledged, and where a restarted peer has it: on its best chain, or else in its pool.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::load::OUTSTANDING_MAX;
+use crate::harness::{PATIENCE, Peer, Tip, error_kind, results_of};
+
+/// A transaction's id or a block's hash, in hexadecimal digits.
+type Id = String;
+
+/// A block as a peer showed it once: it does not change.
+#[derive(Debug)]
+struct SeenBlock {
+    previous: Id,
+    transactions: Vec<Id>,
+}
+
+/// A replica of one peer's best chain, kept up by looks at what is new, and what that peer promised.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// All that was ever acknowledged, as `submit` takes it.
+    acknowledged: BTreeMap<Id, String>,
+    /// What of it was on no block of the best chain when that was looked at last.
+    waiting: BTreeSet<Id>,
+    on_chain: BTreeSet<Id>,
+    blocks: BTreeMap<Id, SeenBlock>,
+    /// Hashes of the best chain, from height 1.
+    best: Vec<Id>,
+}
+
+impl Ledger {
+    /// Notes that a peer said "accepted".
+    pub(super) fn acknowledge(&mut self, id: &str, hex: String) {
+        if !self.on_chain.contains(id) {
+            self.waiting.insert(id.to_owned());
+        }
+        self.acknowledged.insert(id.to_owned(), hex);
+    }
+
+    pub(super) fn acknowledged(&self) -> usize {
+        self.acknowledged.len()
+    }
+
+    /// What was acknowledged and is on no block of the best chain that was looked at last.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether a block was on the best chain that was looked at last.
+    pub(super) fn holds_block(&self, height: u64, hash: &str) -> bool {
+        let place = usize::try_from(height).expect("it indexes memory");
+        place.checked_sub(1).and_then(|place| self.best.get(place)).is_some_and(|best| best == hash)
+    }
+
+    /// Looks at the peer's best chain, and asks for what is not on it: a peer that has it refuses it as known.
+    /// Answers that were not read yet must not be on their way.
+    ///
+    /// # Panics
+    /// When something that was acknowledged is neither on the chain nor in the pool.
+    pub(super) fn check(&mut self, peer: &mut Peer) -> Tip {
+        let tip = self.follow(peer);
+        let waiting: Vec<_> = self.waiting.iter().collect();
+        for some in waiting.chunks(OUTSTANDING_MAX) {
+            for id in some {
+                peer.tell(&format!("submit {}", self.acknowledged[*id]));
+            }
+            for id in some {
+                let answer = peer.next_answer(PATIENCE);
+                assert_eq!(answer["accepted"], false, "acknowledged and lost: {id}");
+                let kind = error_kind(&answer);
+                let is_known = matches!(kind, "already_registered" | "already_voted");
+                assert!(is_known, "acknowledged and lost: {id}: {answer}");
+            }
+        }
+        tip
+    }
+
+    /// Brings the replica to the peer's tip.
+    pub(super) fn follow(&mut self, peer: &mut Peer) -> Tip {
+        let tip = results_of(peer);
+        let (mut height, mut hash) = (tip.height, tip.hash.clone());
+        let mut joining = Vec::new();
+        while height > 0 && !self.holds_block(height, &hash) {
+            let block = self.blocks.entry(hash.clone()).or_insert_with_key(|hash| {
+                let block = peer.ask(&format!("block {hash}"));
+                assert_eq!(block["height"], height, "{block}");
+                read_block(&block)
+            });
+            joining.push(std::mem::replace(&mut hash, block.previous.clone()));
+            height -= 1;
+        }
+        let kept = usize::try_from(height).expect("it indexes memory");
+        for left in self.best.split_off(kept) {
+            for id in &self.blocks[&left].transactions {
+                self.on_chain.remove(id);
+                if self.acknowledged.contains_key(id) {
+                    self.waiting.insert(id.clone());
+                }
+            }
+        }
+        for joined in joining.into_iter().rev() {
+            for id in &self.blocks[&joined].transactions {
+                assert!(self.on_chain.insert(id.clone()), "{id} stands on the chain twice");
+                self.waiting.remove(id);
+            }
+            self.best.push(joined);
+        }
+        tip
+    }
+}
+
+fn read_block(block: &Value) -> SeenBlock {
+    let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{block}")).to_owned();
+    let transactions = block["transactions"].as_array().expect("a list");
+    SeenBlock {
+        previous: text(&block["previous"]),
+        transactions: transactions.iter().map(|one| text(&one["transaction"])).collect(),
+    }
+}
