@@ -21,10 +21,10 @@ use load::Load;
 use scene::Scene;
 
 /// How many fit into a test run of two minutes on two busy cores.
-const KILLS_DEFAULT: usize = 40;
+const KILLS_DEFAULT: usize = 60;
 
 /// A network grows with the kills that it has seen; then another one begins.
-const KILLS_OF_A_NETWORK: usize = 40;
+const KILLS_OF_A_NETWORK: usize = 60;
 
 /// Every so many kills the victim is overtaken by its neighbours, which takes three.
 const OVERTAKEN_PERIOD: usize = 4;
