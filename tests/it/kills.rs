@@ -4,7 +4,6 @@
 //! networks of some dozens of kills each. `OSTRAKON_KILL_SEED` repeats the choices of a run; the moments
 //! themselves are those of real processes, and so hardly ever the same twice.
 
-mod ledger;
 mod load;
 mod scene;
 
@@ -15,8 +14,7 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::harness::{Network, PATIENCE, Peer, Tracker, agree};
-use ledger::Ledger;
+use crate::harness::{Ledger, Network, PATIENCE, Peer, Tracker, agree};
 use load::Load;
 use scene::Scene;
 

@@ -20,6 +20,7 @@ mod crash;
 mod demo;
 mod documents;
 mod forgeries;
+mod full_disk;
 mod joining;
 mod kills;
 mod leaving;

@@ -6,8 +6,7 @@ use std::process::Command;
 use protocol::ballot_file;
 
 use crate::harness::{
-    Network, PATIENCE, Peer, Program, Tracker, agree, binary, error_kind, meet_all, new_election,
-    results_of,
+    Network, PATIENCE, Peer, Program, Tracker, agree, binary, meet_all, new_election, results_of,
 };
 
 #[test]
@@ -128,37 +127,6 @@ fn the_voters_key_is_readable_by_nobody_else() {
     let key = network.peers[0].data_directory.join("voter.key");
     let mode = std::fs::metadata(key).expect("there is a key").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-}
-
-#[test]
-fn a_full_disk_refuses_votes_and_still_answers_questions() {
-    let mut network = Network::with_tracker(new_election(12));
-    let (directory, tracker) = (network.new_data_directory(), network.tracker_address());
-    // Room for the key, the election and the head of the log, and hardly for a vote: the shell counts in
-    // blocks of 512 bytes, the signal that comes with the limit is ignored so that writes fail as on a
-    // full disk.
-    let program = binary("peer");
-    let mut command = Command::new("sh");
-    command.env_clear().current_dir(network.directory.path());
-    command.arg("-c").arg("trap '' XFSZ; ulimit -f 1; exec \"$@\"").arg("sh");
-    command.arg(program).args([&tracker, "0", "--json", "--data-dir"]).arg(&directory);
-    let mut peer = Peer::run("peer on a full disk", command, &directory);
-    let mut refused = 0;
-    for number in 0..10 {
-        let voter = crate::harness::Voter::new(&network.election, number);
-        let answer = peer.ask(&format!("submit {}", voter.registration()));
-        if answer["accepted"] == false {
-            assert_eq!(error_kind(&answer), "not_durable", "{answer}");
-            let message = answer["error"]["message"].as_str().expect("a message");
-            assert!(message.contains("make room"), "{message}");
-            refused += 1;
-        }
-    }
-    assert!(refused > 0, "the disk never was full");
-    assert_eq!(results_of(&mut peer).votes, 0);
-    assert_eq!(peer.ask("ballot")["title"], "Board");
-    assert_eq!(peer.ask("leave")["own_vote"], "not_cast");
-    assert_eq!(peer.wait_end(PATIENCE).code(), Some(0));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod build;
 mod gate;
+mod ledger;
 mod network;
 mod peer;
 mod program;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use build::{binary, target_directory, workspace_directory};
 pub(crate) use gate::{Turn, take_turn};
+pub(crate) use ledger::{Ledger, OUTSTANDING_MAX};
 pub(crate) use network::{Network, Tip, agree, meet_all, results_of};
 pub(crate) use peer::{Peer, error_kind};
 pub(crate) use program::{Line, Program};

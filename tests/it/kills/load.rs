@@ -6,12 +6,7 @@ use std::time::{Duration, Instant};
 use protocol::election::Election;
 use serde_json::Value;
 
-use super::ledger::Ledger;
-use crate::harness::{PATIENCE, Peer, Voter, error_kind};
-
-/// Lines that wait for their answers at a time; together they are smaller than a pipe, so that writing them
-/// to a peer that is busy, or dead, holds nobody up.
-pub(super) const OUTSTANDING_MAX: usize = 48;
+use crate::harness::{Ledger, OUTSTANDING_MAX, PATIENCE, Peer, Voter, error_kind};
 
 /// The voters of one peer, handed in one after the other.
 #[derive(Debug)]

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::ledger::Ledger;
 use super::load::Load;
 use super::tally_of;
-use crate::harness::{Network, PATIENCE, Peer, Tip, agree, new_election, results_of, until};
+use crate::harness::{
+    Ledger, Network, PATIENCE, Peer, Tip, agree, new_election, results_of, until,
+};
 
 /// A block takes 4,096 attempts: several a second, and often two at a time.
 const DIFFICULTY_BITS: u8 = 12;

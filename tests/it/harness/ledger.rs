@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::load::OUTSTANDING_MAX;
-use crate::harness::{PATIENCE, Peer, Tip, error_kind, results_of};
+use super::{PATIENCE, Peer, Tip, error_kind, results_of};
+
+/// Submissions that wait for their answers at a time; together they are smaller than a pipe, so that writing
+/// them to a peer that is busy, or dead, holds nobody up.
+pub(crate) const OUTSTANDING_MAX: usize = 48;
 
 /// A transaction's id or a block's hash, in hexadecimal digits.
 type Id = String;
@@ -19,7 +22,7 @@ struct SeenBlock {
 
 /// A replica of one peer's best chain, kept up by looks at what is new, and what that peer promised.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     /// All that was ever acknowledged, as `submit` takes it.
     acknowledged: BTreeMap<Id, String>,
     /// What of it was on no block of the best chain when that was looked at last.
@@ -32,24 +35,24 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Notes that a peer said "accepted".
-    pub(super) fn acknowledge(&mut self, id: &str, hex: String) {
+    pub(crate) fn acknowledge(&mut self, id: &str, hex: String) {
         if !self.on_chain.contains(id) {
             self.waiting.insert(id.to_owned());
         }
         self.acknowledged.insert(id.to_owned(), hex);
     }
 
-    pub(super) fn acknowledged(&self) -> usize {
+    pub(crate) fn acknowledged(&self) -> usize {
         self.acknowledged.len()
     }
 
     /// What was acknowledged and is on no block of the best chain that was looked at last.
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
     /// Whether a block was on the best chain that was looked at last.
-    pub(super) fn holds_block(&self, height: u64, hash: &str) -> bool {
+    pub(crate) fn holds_block(&self, height: u64, hash: &str) -> bool {
         let place = usize::try_from(height).expect("it indexes memory");
         place.checked_sub(1).and_then(|place| self.best.get(place)).is_some_and(|best| best == hash)
     }
@@ -59,7 +62,7 @@ impl Ledger {
     ///
     /// # Panics
     /// When something that was acknowledged is neither on the chain nor in the pool.
-    pub(super) fn check(&mut self, peer: &mut Peer) -> Tip {
+    pub(crate) fn check(&mut self, peer: &mut Peer) -> Tip {
         let tip = self.follow(peer);
         let waiting: Vec<_> = self.waiting.iter().collect();
         for some in waiting.chunks(OUTSTANDING_MAX) {
@@ -78,7 +81,7 @@ impl Ledger {
     }
 
     /// Brings the replica to the peer's tip.
-    pub(super) fn follow(&mut self, peer: &mut Peer) -> Tip {
+    pub(crate) fn follow(&mut self, peer: &mut Peer) -> Tip {
         let tip = results_of(peer);
         let (mut height, mut hash) = (tip.height, tip.hash.clone());
         let mut joining = Vec::new();
