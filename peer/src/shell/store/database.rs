@@ -55,16 +55,17 @@ impl Trouble {
 
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            // The first of a file that was cut off, the second of redb itself.
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
-                Self::Damaged(error.to_string())
-            }
-            _ => Self::Disk(error),
+        let kind = error.kind();
+        // The first of a file that was cut off, the second of a bad page.
+        if kind == io::ErrorKind::UnexpectedEof || kind == io::ErrorKind::InvalidData {
+            Self::Damaged(error.to_string())
+        } else {
+            Self::Disk(error)
         }
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "redb's list of errors is open")]
 impl From<redb::Error> for Trouble {
     fn from(error: redb::Error) -> Self {
         match error {
@@ -116,7 +117,8 @@ pub(super) enum Trust {
 
 impl Database {
     /// Opens a database, or makes one in an empty file.
-    pub(super) fn open(backend: Backend, trust: Trust) -> Result<Self, Trouble> {
+    pub(super) fn open(file: impl StorageBackend, trust: Trust) -> Result<Self, Trouble> {
+        let backend = Backend::new(file);
         let redb = guarded(|| {
             Ok(redb::Database::builder()
                 .set_cache_size(CACHE_BYTES)
@@ -139,6 +141,12 @@ impl Database {
     ) -> Result<T, Trouble> {
         let redb = self.redb.as_ref().expect("there until it is dropped");
         guarded(|| work(redb))
+    }
+
+    /// Lets go of a database of which nothing is known to be right: closing it, redb would write, and may
+    /// panic while it panics. Its memory is lost.
+    pub(super) fn abandon(mut self) {
+        std::mem::forget(self.redb.take());
     }
 }
 

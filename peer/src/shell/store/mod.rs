@@ -8,6 +8,7 @@
 mod database;
 #[cfg_attr(not(test), expect(dead_code, reason = "for the commands that audit and import"))]
 mod offline;
+mod pages;
 mod read;
 mod rows;
 mod salvage;
@@ -32,11 +33,10 @@ use database::{Database, Trouble, Trust};
     expect(unused_imports, reason = "for the commands that audit and import")
 )]
 pub(crate) use offline::{Seeder, StoredChain};
+use pages::Pages;
 use read::Contents;
 use rows::State;
-use volume::{
-    Access, Backend, CHAIN_FILE, FileVolume, MEND_FILE, Overlay, UNFINISHED_FILE, Volume,
-};
+use volume::{Access, CHAIN_FILE, FileVolume, Overlay, UNFINISHED_FILE, Volume};
 use writer::{Job, Writer};
 
 /// Why the chain of a data directory can't be used.
@@ -152,23 +152,23 @@ fn open_or_mend(volume: &Arc<dyn Volume>, election: &ElectionId) -> Result<Found
         drop(create(&**volume, election)?);
         volume.rename(UNFINISHED_FILE, CHAIN_FILE)?;
         volume.sync()?;
-        volume.remove(MEND_FILE)?;
     }
     let damage = match look(&**volume, election) {
-        Ok(_) if volume.exists(MEND_FILE)? => Some("it could not be written to".into()),
         Ok(_) => None,
         Err(Trouble::Damaged(reason)) => Some(reason),
         Err(trouble) => return Err(trouble),
     };
     let damage = damage.map(|reason| salvage::mend(&**volume, election, reason)).transpose()?;
-    let database = Database::open(volume.open(CHAIN_FILE, Access::Write)?, Trust::Quick)?;
+    let database =
+        Database::open(Pages::new(volume.open(CHAIN_FILE, Access::Write)?), Trust::Quick)?;
     let contents = database.run(|redb| read::read_contents(redb, election))?;
     Ok((database, contents, damage))
 }
 
 /// Makes an empty database under the name that means nothing.
 fn create(volume: &dyn Volume, election: &ElectionId) -> Result<Database, Trouble> {
-    let database = Database::open(volume.open(UNFINISHED_FILE, Access::Create)?, Trust::Quick)?;
+    let database =
+        Database::open(Pages::new(volume.open(UNFINISHED_FILE, Access::Create)?), Trust::Quick)?;
     database.run(|redb| write::create_tables(redb, election))?;
     Ok(database)
 }
@@ -179,10 +179,10 @@ fn look(volume: &dyn Volume, election: &ElectionId) -> Result<(Database, Content
     if !salvage::may_be_ours(&file)? {
         return Err(Trouble::NotAChain);
     }
-    if file.len()? == 0 {
+    if Pages::new(file.clone()).len()? == 0 {
         return Err(Trouble::damaged("the file is empty"));
     }
-    let database = Database::open(Backend::new(Overlay::new(file)?), Trust::Quick)?;
+    let database = Database::open(Overlay::new(Pages::new(file))?, Trust::Quick)?;
     let contents = database.run(|redb| read::read_contents(redb, election))?;
     Ok((database, contents))
 }

@@ -10,9 +10,10 @@ use protocol::units::{BlockHash, ElectionId, Height};
 use redb::StorageBackend;
 
 use super::database::{Database, Trouble};
+use super::pages::Pages;
 use super::read;
 use super::rows::{self, BLOCKS, BlockKey, NEIGHBOURS_KEY, POOL, SUMMARIES, State};
-use super::volume::{Access, CHAIN_FILE, DAMAGED_FILE, MEND_FILE, UNFINISHED_FILE, Volume};
+use super::volume::{Access, CHAIN_FILE, DAMAGED_FILE, UNFINISHED_FILE, Volume};
 use super::write::{self, Changes};
 use super::{Damage, Rows, create};
 use crate::chain::StoredBlock;
@@ -43,7 +44,7 @@ pub(super) fn mend(
 ) -> Result<Damage, Trouble> {
     let target = create(volume, election)?;
     let mut model = [0; HEADER_BYTES];
-    volume.open(UNFINISHED_FILE, Access::Read)?.read(0, &mut model)?;
+    Pages::new(volume.open(UNFINISHED_FILE, Access::Read)?).read(0, &mut model)?;
     let mut source = Source::new(volume, election, model)?;
     let mut salvage = Salvage {
         target,
@@ -72,7 +73,6 @@ pub(super) fn mend(
     volume.link(CHAIN_FILE, DAMAGED_FILE)?;
     volume.rename(UNFINISHED_FILE, CHAIN_FILE)?;
     volume.sync()?;
-    volume.remove(MEND_FILE)?;
     Ok(Damage { reason, kept: volume.path(DAMAGED_FILE), saved, lost, returned })
 }
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
+use super::pages::{PAGE_BYTES, Pages};
 use crate::shell::files;
 
 /// The database.
@@ -20,11 +21,6 @@ pub(super) const CHAIN_FILE: &str = "chain.redb";
 pub(super) const UNFINISHED_FILE: &str = "chain.redb.new";
 /// The database as it was before the newest damage was mended.
 pub(super) const DAMAGED_FILE: &str = "chain.redb.damaged";
-/// Asks the next start to mend the database: damage was met where a start does not look.
-pub(super) const MEND_FILE: &str = "chain.redb.mend";
-
-/// Bytes of a page of the overlay: redb's own, since it writes whole pages.
-const PAGE_BYTES: u64 = 4096;
 
 /// What a file is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +149,7 @@ impl StorageBackend for Backend {
 /// this lets it, and leaves the file as it was until all of it was found good, or for ever if it was not.
 #[derive(Debug)]
 pub(super) struct Overlay {
-    below: Backend,
+    below: Pages,
     above: Mutex<Above>,
 }
 
@@ -166,7 +162,7 @@ struct Above {
 }
 
 impl Overlay {
-    pub(super) fn new(below: Backend) -> io::Result<Self> {
+    pub(super) fn new(below: Pages) -> io::Result<Self> {
         let length = below.len()?;
         let above = Mutex::new(Above { length, below_length: length, pages: BTreeMap::new() });
         Ok(Self { below, above })
@@ -178,7 +174,7 @@ impl Overlay {
 }
 
 impl Above {
-    fn page(&self, below: &Backend, page: u64) -> io::Result<Vec<u8>> {
+    fn page(&self, below: &Pages, page: u64) -> io::Result<Vec<u8>> {
         if let Some(bytes) = self.pages.get(&page) {
             return Ok(bytes.clone());
         }

@@ -9,9 +9,11 @@ use std::time::Duration;
 use protocol::units::ElectionId;
 
 use super::database::{Database, Trouble, Trust};
+use super::pages::Pages;
 use super::read;
 use super::rows::{self, BlockKey, State};
-use super::volume::{Access, CHAIN_FILE, MEND_FILE, Volume};
+use super::salvage;
+use super::volume::{Access, CHAIN_FILE, Volume};
 use super::write;
 use super::{LoadError, StoreReport};
 use crate::node::{LoadJob, PersistBatch, Record};
@@ -43,6 +45,8 @@ pub(super) struct Writer {
     loads: VecDeque<LoadJob>,
     /// Whether the disk took nothing the last time.
     is_failing: bool,
+    /// Whether the database was mended since it was written to.
+    has_mended: bool,
 }
 
 impl Writer {
@@ -59,6 +63,7 @@ impl Writer {
             pending: VecDeque::new(),
             loads: VecDeque::new(),
             is_failing: false,
+            has_mended: false,
         }
     }
 
@@ -119,7 +124,7 @@ impl Writer {
         }
     }
 
-    /// Tries one commit.
+    /// Tries one commit. Where it mends the database instead, nothing is reported, and the next try is due.
     pub(super) fn write(&mut self, report: &impl Fn(StoreReport)) {
         let Some(newest) = self.pending.back().map(|batch| batch.number) else { return };
         let pending = std::mem::take(&mut self.pending);
@@ -134,17 +139,19 @@ impl Writer {
             Ok(((), state))
         });
         self.pending = pending;
-        self.is_failing = written.is_err();
-        match written {
+        let failure = match written {
             Ok(()) => {
                 let last = self.pending.drain(..count).next_back();
                 let batch = last.expect("a commit has a batch").number;
-                report(StoreReport::Persisted { batch });
+                (self.is_failing, self.has_mended) = (false, false);
+                return report(StoreReport::Persisted { batch });
             }
-            Err(trouble) => {
-                let reason = self.explain(trouble);
-                report(StoreReport::Failed { batch: newest, reason });
-            }
+            Err(Trouble::Damaged(reason)) => self.mend(reason),
+            Err(trouble) => Err(trouble.to_string()),
+        };
+        self.is_failing = failure.is_err();
+        if let Err(reason) = failure {
+            report(StoreReport::Failed { batch: newest, reason });
         }
     }
 
@@ -164,20 +171,25 @@ impl Writer {
     }
 
     fn reopen(&self) -> Result<(Database, State), Trouble> {
-        let backend = self.volume.open(CHAIN_FILE, Access::Write)?;
-        let database = Database::open(backend, Trust::Quick)?;
+        let file = self.volume.open(CHAIN_FILE, Access::Write)?;
+        let database = Database::open(Pages::new(file), Trust::Quick)?;
         let state = database.run(|redb| read::read_state_of(redb, &self.election))?;
         Ok((database, state))
     }
 
-    /// Damage that only a start mends is left for it.
-    fn explain(&self, trouble: Trouble) -> String {
-        let Trouble::Damaged(reason) = trouble else { return trouble.to_string() };
-        let path = self.volume.path(CHAIN_FILE);
-        if let Err(error) = self.volume.open(MEND_FILE, Access::Create) {
-            tracing::warn!(%error, "can't note that the chain's file has to be mended");
+    /// What can't be written to for damage is mended at once: what the node holds in memory is written to the
+    /// fresh database, and bodies that are lost are fetched again when a load misses them.
+    fn mend(&mut self, reason: String) -> Result<(), String> {
+        if std::mem::replace(&mut self.has_mended, true) {
+            return Err(format!("mending did not help: {reason}"));
         }
-        format!("{} is damaged ({reason}): restart the peer to have it mended", path.display())
+        match salvage::mend(&*self.volume, &self.election, reason) {
+            Ok(damage) => {
+                tracing::warn!("{damage}");
+                Ok(())
+            }
+            Err(trouble) => Err(format!("it is damaged, and can't be mended: {trouble}")),
+        }
     }
 }
 

@@ -7,16 +7,21 @@ use redb::{ReadableDatabase, StorageBackend};
 
 use super::RawRow;
 use crate::shell::store::database::{Database, Trouble, Trust};
+use crate::shell::store::pages::{PAGE_BYTES, Pages};
 use crate::shell::store::read::{self, OpenTable};
 use crate::shell::store::rows::Table;
-use crate::shell::store::volume::{Access, Backend, CHAIN_FILE, Overlay, Volume};
+use crate::shell::store::volume::{Access, CHAIN_FILE, Overlay, Volume};
+
+/// The keys between which rows may be missing.
+pub(super) type Gap = (Vec<u8>, Vec<u8>);
 
 pub(super) const REDB_MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
 
 /// Bytes of rows that are read before they are handed on.
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
-/// How often a database that fails is opened again before the rest is given up.
-const FAILURES_MAX: u32 = 10_000;
+/// How often a database that fails is opened again before the rest is given up; each time costs memory, up to
+/// what redb takes for its cache.
+const FAILURES_MAX: u32 = 200;
 
 // Where redb's header has what: its format 3, as its design document lays it out.
 const GOD_BYTE: usize = 9;
@@ -28,7 +33,6 @@ const REGIONS: usize = 24;
 const LAST_REGION_PAGES: usize = 28;
 const SLOT_VERSIONS: [usize; 2] = [64, 192];
 pub(super) const HEADER_BYTES: usize = 320;
-const PAGE_BYTES: u64 = 4096;
 
 /// The first bytes of a database.
 pub(super) type Header = [u8; HEADER_BYTES];
@@ -69,7 +73,7 @@ impl<'a> Source<'a> {
         let mut source = Self { volume, model, way: Way::AsItIs, open: None, failures: 0 };
         for way in WAYS {
             source.way = way;
-            source.open = None;
+            source.close();
             source.open = match open(volume, way, &source.model) {
                 Ok(database) => Some(database),
                 Err(Trouble::Damaged(_)) => continue,
@@ -84,7 +88,7 @@ impl<'a> Source<'a> {
         // No way gives the single records: the first that gives anything will do.
         for way in WAYS {
             source.way = way;
-            source.open = None;
+            source.close();
             source.open = open(volume, way, &source.model).ok();
             if source.open.is_some() {
                 break;
@@ -116,7 +120,7 @@ impl<'a> Source<'a> {
         &mut self,
         table: Table,
         mut visit: impl FnMut(Vec<RawRow>) -> Result<(), Trouble>,
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Trouble> {
+    ) -> Result<Option<Gap>, Trouble> {
         let (mut below, mut above): (Option<Vec<u8>>, Option<Vec<u8>>) = (None, None);
         loop {
             let (rows, end) = self.chunk(table, below.as_deref(), None, true);
@@ -175,6 +179,12 @@ impl<'a> Source<'a> {
         (rows, walked.unwrap_or(End::Failed))
     }
 
+    fn close(&mut self) {
+        if let Some(database) = self.open.take() {
+            database.abandon();
+        }
+    }
+
     fn run<T>(
         &mut self,
         work: impl FnOnce(&redb::Database) -> Result<T, Trouble>,
@@ -188,9 +198,15 @@ impl<'a> Source<'a> {
         let outcome = database.run(work);
         if outcome.is_err() {
             self.failures += 1;
-            self.open = None;
+            self.close();
         }
         outcome
+    }
+}
+
+impl Drop for Source<'_> {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -207,7 +223,8 @@ fn edge(key: Option<&[u8]>) -> Bound<&[u8]> {
 }
 
 fn open(volume: &dyn Volume, way: Way, model: &Header) -> Result<Database, Trouble> {
-    let overlay = Overlay::new(volume.open(CHAIN_FILE, Access::Read)?)?;
+    // Rows bear checksums of their own: good ones are taken even from a bad page.
+    let overlay = Overlay::new(Pages::unchecked(volume.open(CHAIN_FILE, Access::Read)?))?;
     let trust = match way {
         Way::AsItIs => Trust::Quick,
         Way::Checked => Trust::Nothing,
@@ -216,7 +233,7 @@ fn open(volume: &dyn Volume, way: Way, model: &Header) -> Result<Database, Troub
             Trust::Nothing
         }
     };
-    Database::open(Backend::new(overlay), trust)
+    Database::open(overlay, trust)
 }
 
 /// Writes what all headers have in common over a header, and gives the file the length that it speaks of.

@@ -12,12 +12,18 @@ use super::model::{Model, random_batches};
 use super::*;
 use crate::node::Restored;
 use crate::shell::store::open_on;
+use crate::shell::store::rows::BlockKey;
 use crate::shell::store::volume::CHAIN_FILE;
 
-/// With this set, every bit is flipped instead of one in so many.
-const EVERY_BIT: &str = "OSTRAKON_STORE_EVERY_BIT";
+/// One in how many bits is flipped: 1 for every bit, which takes an hour.
+const STEP_SETTING: &str = "OSTRAKON_STORE_BIT_STEP";
 /// A prime, so that all bits of all fields get their turn.
-const STEP: usize = 131;
+const STEP: usize = 1_009;
+/// Of redb's header, which no checksum of ours covers, more are.
+const HEADER_STEP: usize = 3;
+const HEADER_BITS: usize = 320 * 8;
+/// Where redb's header says which commit counts.
+const GOD_BYTE: usize = 9;
 
 /// A store that was closed well, and what it holds.
 fn image(batches: &[PersistBatch]) -> (Vec<u8>, Model) {
@@ -63,7 +69,10 @@ fn fate(image: Vec<u8>, model: &Model, at: &str) -> Fate {
     let mut fate = if is_mended { Fate::Mended } else { Fate::Harmless };
     for stored in &restored.blocks {
         match desk.load(&stored.header) {
-            Ok(block) => assert_eq!(block.header, stored.header, "{at}"),
+            Ok(block) => {
+                let truth = model.blocks.get(&BlockKey::of(&stored.header));
+                assert_eq!(Some(&block), truth, "{at}");
+            }
             Err(LoadError::Absent) if !stored.has_body => {}
             Err(_) if !is_mended => fate = Fate::NoticedByALoad,
             Err(error) => panic!("{at}: {error:?} after it was mended"),
@@ -85,7 +94,8 @@ fn assert_is_part(restored: &Restored, truth: &Restored, model: &Model, at: &str
             .any(|each| each.header == stored.header && each.summary == stored.summary);
         assert!(is_true, "{at}: {stored:?}");
     }
-    let tip_is_true = restored.tip.is_none() || restored.tip == truth.tip;
+    let is_known = |tip| truth.blocks.iter().any(|block| block.header.hash() == tip);
+    let tip_is_true = restored.tip.is_none_or(is_known);
     assert!(tip_is_true, "{at}: {:?}", restored.tip);
     for (row, transaction) in &restored.pool {
         let is_pooled = truth.pool.iter().any(|each| (each.0, &each.1) == (*row, transaction));
@@ -105,19 +115,49 @@ fn flip(image: &[u8], bit: usize) -> Vec<u8> {
 #[test]
 fn every_flipped_bit_is_noticed_or_harmless() {
     let (image, model) = image(&random_batches(11, 3, 6));
-    let step = if std::env::var_os(EVERY_BIT).is_some() { 1 } else { STEP };
+    let setting = std::env::var(STEP_SETTING).ok().and_then(|step| step.parse().ok());
+    let step = setting.unwrap_or(STEP);
     let mut fates = BTreeMap::new();
     let pages = pages_that_are_read(&image, &model);
-    let bits_of = |page: usize| page * PAGE_BYTES * 8..(page + 1) * PAGE_BYTES * 8;
-    // All of redb's header, whatever the step.
-    let header = 0..320 * 8;
-    let others = pages.iter().flat_map(|page| bits_of(*page)).skip(header.end).step_by(step);
+    let bits = image.len() * 8;
+    let bits_of = |page: usize| page * PAGE_BYTES * 8..bits.min((page + 1) * PAGE_BYTES * 8);
+    let header = (0..HEADER_BITS).step_by(step.min(HEADER_STEP));
+    let others = pages.iter().flat_map(|page| bits_of(*page)).skip(HEADER_BITS).step_by(step);
     for bit in header.chain(others) {
         let at = format!("byte {}, bit {}", bit / 8, bit % 8);
         *fates.entry(fate(flip(&image, bit), &model, &at)).or_insert(0) += 1;
     }
     println!("{} pages of {}: {fates:?}", pages.len(), image.len() / PAGE_BYTES);
-    assert_eq!(fates.len(), 3, "each is met: {fates:?}");
+    assert!(fates.contains_key(&Fate::Mended) && fates.contains_key(&Fate::Harmless), "{fates:?}");
+}
+
+/// One bit of redb's header says which of the two last commits counts. After a crash the older one may be the
+/// right one, so a flip of just this bit looks like a crash in the middle of a commit.
+#[test]
+fn a_flip_in_the_header_of_a_crashed_store_costs_one_commit_at_most() {
+    let batches = random_batches(13, 4, 6);
+    let disk = Disk::default();
+    let mut desk = Desk::new(open_on(disk.volume(), &ELECTION).expect("a new chain").chain);
+    for batch in &batches {
+        desk.take(batch);
+        assert_eq!(desk.write(), [StoreReport::Persisted { batch: batch.number }]);
+    }
+    let image = disk.bytes(CHAIN_FILE);
+    let (model, before) = (Model::of(&batches), Model::of(&batches[..3]));
+    let mut turned_back = 0;
+    for bit in (0..HEADER_BITS).filter(|bit| bit % HEADER_STEP == 0 || bit / 8 == GOD_BYTE) {
+        let at = format!("byte {}, bit {}", bit / 8, bit % 8);
+        let flipped = Disk::with_file(CHAIN_FILE, flip(&image, bit));
+        let opened =
+            open_on(flipped.volume(), &ELECTION).unwrap_or_else(|error| panic!("{at}: {error}"));
+        if opened.damage.is_some() {
+            assert_is_part(&opened.restored, &model.restored(), &model, &at);
+        } else if opened.restored != model.restored() {
+            assert_eq!(opened.restored, before.restored(), "{at}");
+            turned_back += 1;
+        }
+    }
+    assert!(turned_back <= 1, "{turned_back}");
 }
 
 #[test]
@@ -138,7 +178,7 @@ fn flips_in_a_larger_store_are_noticed_or_harmless() {
     let pages = pages_that_are_read(&image, &model);
     let mut random = ChaCha8Rng::seed_from_u64(1);
     for _ in 0..60 {
-        let page = pages[random.random_range(0..pages.len())];
+        let page = pages[random.random_range(0..pages.len() - 1)];
         let bit = page * PAGE_BYTES * 8 + random.random_range(0..PAGE_BYTES * 8);
         fate(flip(&image, bit), &model, &format!("byte {}, bit {}", bit / 8, bit % 8));
     }

@@ -96,6 +96,15 @@ impl Disk {
         content.files[content.names[name]].live.clone()
     }
 
+    /// Turns a bit of a byte over.
+    pub(super) fn flip(&self, name: &str, byte: usize) {
+        let mut content = self.content();
+        let number = content.names[name];
+        let DiskFile { live, durable, .. } = &mut content.files[number];
+        live[byte] ^= 1;
+        durable[byte] ^= 1;
+    }
+
     pub(super) fn calls(&self) -> u64 {
         self.content().calls
     }

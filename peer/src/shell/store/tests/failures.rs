@@ -3,7 +3,9 @@
 use super::disk::{Call, Disk, Fault, Loss};
 use super::model::{Model, random_batches};
 use super::*;
+use crate::node::Record;
 use crate::shell::store::open_on;
+use crate::shell::store::volume::CHAIN_FILE;
 
 const CALLS: [Call; 5] = [Call::Read, Call::Write, Call::SetLength, Call::Sync, Call::Name];
 
@@ -108,4 +110,38 @@ fn a_load_that_fails_is_answered_and_the_next_one_works() {
         disk.fail(None);
         assert_eq!(desk.load(&block.header).as_ref(), Ok(block));
     }
+}
+
+#[test]
+fn damage_that_is_met_while_running_is_mended_while_running() {
+    let some: Vec<_> = (1..5).map(|nonce| block(None, nonce, vec![transaction(1); 200])).collect();
+    let lost = Arc::clone(&some[0]);
+    let disk = Disk::default();
+    let mut desk = Desk::new(open_on(disk.volume(), &ELECTION).expect("a new chain").chain);
+    let records: Vec<_> = some.iter().cloned().map(Record::Block).collect();
+    desk.take(&PersistBatch { number: 1, records });
+    assert_eq!(desk.write(), [StoreReport::Persisted { batch: 1 }]);
+    let start = [&lost.header.to_bytes()[..], &lost.body_bytes()[..64]].concat();
+    let bytes = disk.bytes(CHAIN_FILE);
+    let place = bytes.windows(start.len()).position(|window| window == start);
+    disk.flip(CHAIN_FILE, place.expect("it is there") + 120);
+    // A failure makes redb forget what it has in memory.
+    disk.fail(Some(Fault { call: Call::Sync, nth: 1, lasts: false }));
+    let records = vec![Record::PoolInsert { row: 1, transaction: transaction(2) }];
+    desk.take(&PersistBatch { number: 2, records });
+    assert!(matches!(desk.write()[..], [StoreReport::Failed { batch: 2, .. }]));
+    let error = desk.load(&lost.header).expect_err("it is damaged");
+    assert!(matches!(error, LoadError::Damaged(_)), "{error:?}");
+    // The node fetches it again.
+    let records = vec![Record::Block(Arc::clone(&lost))];
+    desk.take(&PersistBatch { number: 3, records });
+    let reports: Vec<_> = (0..3).flat_map(|_| desk.write()).collect();
+    assert_eq!(reports, [StoreReport::Persisted { batch: 3 }]);
+    for block in &some {
+        assert_eq!(desk.load(&block.header).as_ref(), Ok(block));
+    }
+    drop(desk);
+    let opened = undamaged(open_on(disk.volume(), &ELECTION).expect("a chain"));
+    assert!(opened.restored.blocks.iter().all(|block| block.has_body));
+    assert_eq!(opened.restored.pool.len(), 1);
 }

@@ -1,17 +1,20 @@
 //! What is opened, what is made, and what is refused.
 
 use std::fs;
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use redb::ReadableDatabase;
+use redb::backends::FileBackend;
 
 use super::model::{Model, random_batches};
 use super::*;
 use crate::node::Record;
+use crate::shell::store::pages::Pages;
 use crate::shell::store::rows::{FORMAT_KEY, META, seal};
-use crate::shell::store::volume::{CHAIN_FILE, DAMAGED_FILE, MEND_FILE, UNFINISHED_FILE};
-use crate::shell::store::{Store, StoreError, open};
+use crate::shell::store::volume::{Backend, CHAIN_FILE, DAMAGED_FILE, FileVolume, UNFINISHED_FILE};
+use crate::shell::store::{Store, StoreError, open, salvage};
 
 fn filled() -> (tempfile::TempDir, Model) {
     let directory = tempfile::tempdir().expect("a directory");
@@ -19,6 +22,13 @@ fn filled() -> (tempfile::TempDir, Model) {
     let opened = undamaged(open(directory.path(), &ELECTION).expect("a new chain"));
     assert_eq!(write_all(opened.chain, &batches), batches.len());
     (directory, Model::of(&batches))
+}
+
+/// The database as redb alone sees it.
+fn open_file(path: &Path) -> Result<redb::Database, redb::DatabaseError> {
+    let file = fs::File::options().read(true).write(true).open(path)?;
+    let pages = Pages::new(Backend::new(FileBackend::new(file)?));
+    redb::Database::builder().create_with_backend(pages)
 }
 
 #[test]
@@ -81,7 +91,7 @@ fn another_election_a_newer_format_and_foreign_files_are_refused_untouched() {
     let error = refuse(&ElectionId([8; 32]));
     assert!(error.to_string().contains("belongs to election 0707"), "{error}");
     {
-        let database = redb::Database::open(&path).expect("a database");
+        let database = open_file(&path).expect("a database");
         let write = database.begin_write().expect("a transaction");
         let newer = seal(META, FORMAT_KEY, &[2, 0, 0, 0]);
         let mut meta = write.open_table(META).expect("the table");
@@ -96,7 +106,8 @@ fn another_election_a_newer_format_and_foreign_files_are_refused_untouched() {
     assert!(matches!(error, StoreError::NotAChain { .. }), "{error}");
     fs::remove_file(&path).expect("removed");
     {
-        let database = redb::Database::create(&path).expect("a database");
+        fs::write(&path, []).expect("written");
+        let database = open_file(&path).expect("a database");
         let write = database.begin_write().expect("a transaction");
         let table = redb::TableDefinition::<u64, u64>::new("somebody's");
         write.open_table(table).expect("the table").insert(1, 2).expect("written");
@@ -125,22 +136,15 @@ fn damage_is_named_and_the_file_kept_as_it_was() {
     // A body's last byte, wherever it stands.
     let block = model.blocks.values().find(|block| !block.transactions.is_empty());
     let body = block.expect("a block with a body").body_bytes();
-    let place = bytes.windows(body.len()).position(|window| window == body).expect("it is there");
-    bytes[place + body.len() - 1] ^= 1;
+    let place = bytes.windows(64).position(|window| *window == body[8..72]).expect("it is there");
+    bytes[place] ^= 1;
     fs::write(&path, &bytes).expect("written");
-    let opened = undamaged(open(directory.path(), &ELECTION).expect("bodies are not looked at"));
-    assert_eq!(opened.restored, model.restored());
-    drop(opened);
-    // A load notices it; a start that is asked to mend finds it.
-    fs::write(directory.path().join(MEND_FILE), []).expect("written");
-    let bytes = fs::read(&path).expect("a file");
     let opened = open(directory.path(), &ELECTION).expect("mended");
     let damage = opened.damage.expect("it is named");
     assert_eq!(damage.saved.bodies + 1, damage.saved.blocks);
     assert_eq!(damage.lost.map(|lost| (lost.blocks, lost.bodies)), Some((0, 1)));
     assert!(damage.to_string().contains("lost 0 blocks, 1 bodies"), "{damage}");
     assert!(fs::read(directory.path().join(DAMAGED_FILE)).expect("kept") == bytes);
-    assert!(!directory.path().join(MEND_FILE).exists());
     let without = opened.restored.blocks.iter().filter(|block| !block.has_body).count();
     assert_eq!(without, 1);
     let restored = opened.restored;
@@ -153,4 +157,30 @@ fn damage_is_named_and_the_file_kept_as_it_was() {
     assert_eq!(write_all(again.chain, &[batch]), 1);
     let whole = undamaged(open(directory.path(), &ELECTION).expect("a chain"));
     assert_eq!(whole.restored, model.restored());
+}
+
+#[test]
+fn what_hangs_in_the_air_goes_back_to_the_pool() {
+    let (first, pooled) = (block(None, 1, vec![transaction(1)]), transaction(9));
+    let second = block(Some(&first.header), 2, vec![transaction(2)]);
+    let third = block(Some(&second.header), 3, vec![transaction(3), transaction(4)]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = open(directory.path(), &ELECTION).expect("a new chain");
+    let (height, hash) = (third.header.height, third.header.hash());
+    let records = vec![
+        Record::Block(Arc::clone(&first)),
+        Record::Block(third),
+        Record::Tip { height, hash },
+        Record::PoolInsert { row: 4, transaction: Arc::clone(&pooled) },
+    ];
+    assert_eq!(write_all(opened.chain, &[PersistBatch { number: 1, records }]), 1);
+    let volume = FileVolume { directory: directory.path().to_owned() };
+    let damage = salvage::mend(&volume, &ELECTION, "for a reason".into()).expect("mended");
+    assert_eq!(damage.returned, 2);
+    let opened = undamaged(open(directory.path(), &ELECTION).expect("a chain"));
+    let rows: Vec<_> = opened.restored.pool.iter().map(|(row, each)| (*row, each.id())).collect();
+    let expected = [(4, pooled), (5, transaction(3)), (6, transaction(4))];
+    assert_eq!(rows, expected.map(|(row, each)| (row, each.id())));
+    assert_eq!(opened.restored.tip, None);
+    assert_eq!(opened.restored.blocks.len(), 2);
 }

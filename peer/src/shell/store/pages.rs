@@ -1,0 +1,144 @@
+//! A checksum under every page of a file.
+//!
+//! redb checks none of its own when it reads: of a flipped bit it makes wrong rows, overwrites what it takes
+//! for free, panics, or panics while it panics, which nothing can catch. Here what was not written is an error
+//! of the disk. The first page alone goes without: redb overwrites it in place, where a loss of power may tear
+//! it, and has checksums in it.
+
+use std::hash::Hasher;
+use std::io;
+use std::ops::Bound;
+
+use redb::{BackendError, StorageBackend};
+use siphasher::sip::SipHasher13;
+
+use super::volume::Backend;
+
+/// redb's own: it writes whole pages, but for its header.
+pub(super) const PAGE_BYTES: u64 = 4096;
+const CHECKSUM_BYTES: u64 = 8;
+const STORED_BYTES: u64 = PAGE_BYTES + CHECKSUM_BYTES;
+
+/// A file of pages, each followed by its checksum.
+#[derive(Debug)]
+pub(super) struct Pages {
+    below: Backend,
+    is_checked: bool,
+}
+
+impl Pages {
+    pub(super) fn new(below: Backend) -> Self {
+        Self { below, is_checked: true }
+    }
+
+    /// For who tells right from wrong in another way.
+    pub(super) fn unchecked(below: Backend) -> Self {
+        Self { below, is_checked: false }
+    }
+}
+
+/// A page that is nothing but zeros has none: files grow by such pages.
+fn checksum(number: u64, page: &[u8]) -> [u8; 8] {
+    if page.iter().all(|byte| *byte == 0) {
+        return [0; 8];
+    }
+    let mut hasher = SipHasher13::new();
+    hasher.write_u64(number);
+    hasher.write(page);
+    hasher.finish().to_le_bytes()
+}
+
+/// Which pages a part of the file lies in.
+fn pages_of(offset: u64, length: usize) -> std::ops::Range<u64> {
+    offset / PAGE_BYTES..(offset + length as u64).div_ceil(PAGE_BYTES)
+}
+
+fn buffer(bytes: u64) -> io::Result<Vec<u8>> {
+    usize::try_from(bytes).map(|bytes| vec![0; bytes]).map_err(io::Error::other)
+}
+
+fn place(bytes: u64) -> usize {
+    usize::try_from(bytes).expect("a part of a buffer in memory")
+}
+
+impl StorageBackend for Pages {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.below.len()? / STORED_BYTES * PAGE_BYTES)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let pages = pages_of(offset, out.len());
+        let mut stored = buffer((pages.end - pages.start) * STORED_BYTES)?;
+        self.below.read(pages.start * STORED_BYTES, &mut stored)?;
+        let mut at = place(offset % PAGE_BYTES);
+        let mut filled = 0;
+        for (number, stored) in pages.zip(stored.chunks_exact(place(STORED_BYTES))) {
+            let (page, found) = stored.split_at(place(PAGE_BYTES));
+            if self.is_checked && number > 0 && checksum(number, page) != *found {
+                let reason = format!("the checksum of page {number} does not match");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+            }
+            let part = &page[at..page.len().min(at + out.len() - filled)];
+            out[filled..filled + part.len()].copy_from_slice(part);
+            filled += part.len();
+            at = 0;
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.below.set_len(length.div_ceil(PAGE_BYTES) * STORED_BYTES)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.below.sync_data()
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let pages = pages_of(offset, bytes.len());
+        if pages == (0..1) {
+            return self.below.write(offset, bytes);
+        }
+        if !offset.is_multiple_of(PAGE_BYTES) || !(bytes.len() as u64).is_multiple_of(PAGE_BYTES) {
+            return Err(io::Error::other("a part of a page was to be written"));
+        }
+        let mut stored = Vec::with_capacity(place((pages.end - pages.start) * STORED_BYTES));
+        for (number, page) in pages.clone().zip(bytes.chunks_exact(place(PAGE_BYTES))) {
+            stored.extend(page);
+            stored.extend(checksum(number, page));
+        }
+        self.below.write(pages.start * STORED_BYTES, &stored)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.below.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.below.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.below.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.below.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.below.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.below.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.below.query_lock_range(start, end)
+    }
+}
