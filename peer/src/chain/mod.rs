@@ -5,6 +5,7 @@
 //! the best branch. Nothing here talks to a network, a disk or a clock.
 
 mod advance;
+mod audit;
 mod branch;
 mod check;
 mod error;
@@ -28,6 +29,7 @@ use protocol::units::{BlockHash, ElectionId, Height, UnixMillis, VoterId, Work};
 
 use crate::rules::{Rule, Rules};
 pub use advance::{Advance, Change, InvalidBlock};
+pub use audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock};
 use branch::Branch;
 pub use branch::{Place, Tally, VoterRecord};
 pub use check::{CAST_AT_DISTANCE_MAX, TIME_AHEAD_MAX, cast_about_now};

@@ -1,5 +1,6 @@
 //! A chain to play with, and blocks on any parent.
 
+mod audit;
 mod disk;
 mod order;
 mod room;

@@ -1,0 +1,259 @@
+//! Archives are read record by record, so that the memory does not grow with the election.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use protocol::block::{Block, HEADER_BYTES, Header};
+use protocol::codec;
+use protocol::election::{CanonicalError, Election};
+use protocol::transaction::HashedTransaction;
+use protocol::units::{BlockHash, ElectionId, sha256};
+
+use super::{
+    BLOCK_VARIANT, CHECKSUM_BYTES, Content, FORMAT, HEAD_BYTES, MAGIC, PREFIX_BYTES,
+    RECORD_BYTES_MAX, head,
+};
+
+/// An archive that is being read.
+#[derive(Debug)]
+pub struct ArchiveReader<R> {
+    reader: R,
+    election: Arc<Election>,
+    election_id: ElectionId,
+    /// Blocks read so far.
+    blocks: u64,
+    tip: BlockHash,
+    is_at_end: bool,
+    bytes: u64,
+}
+
+/// A block's record, as it was read.
+#[derive(Debug)]
+pub struct ArchiveRecord {
+    /// Where it stands, counted from 1.
+    number: u64,
+    checksum: [u8; CHECKSUM_BYTES],
+    content: Vec<u8>,
+}
+
+/// Why bytes are not a whole archive.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    #[error("it is no archive of Ostrakon")]
+    NotAnArchive,
+    #[error("the archive has format {found}; this program knows {FORMAT}: update it")]
+    NewerFormat { found: u32 },
+    #[error("its head is damaged: take another copy")]
+    DamagedHead,
+    #[error("{place} is damaged ({reason}): take another copy")]
+    Damaged { place: RecordPlace, reason: String },
+    #[error("its election can't be held: {0}")]
+    Election(#[from] CanonicalError),
+    #[error("it is cut off at {place}: take another copy")]
+    CutOff { place: RecordPlace },
+    #[error("{found} blocks up to {found_tip} stand in it, and its end speaks of {expected} up to {expected_tip}: take another copy")]
+    OtherEnd { found: u64, found_tip: BlockHash, expected: u64, expected_tip: BlockHash },
+    #[error("something follows its end: take another copy")]
+    Trailing,
+    #[error("can't be read: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Which record of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordPlace {
+    Head,
+    Election,
+    /// The record where the block of this height should stand, or the end.
+    Block(u64),
+}
+
+impl std::fmt::Display for RecordPlace {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Head => formatter.write_str("its head"),
+            Self::Election => formatter.write_str("its election"),
+            Self::Block(height) => write!(formatter, "the record at height {height}"),
+        }
+    }
+}
+
+impl ArchiveReader<BufReader<File>> {
+    /// Opens a file and reads its election.
+    ///
+    /// # Errors
+    /// See [`ArchiveError`].
+    pub fn open(path: &Path) -> Result<Self, ArchiveError> {
+        Self::new(BufReader::new(File::open(path)?))
+    }
+}
+
+impl<R: Read> ArchiveReader<R> {
+    /// Reads the head and the election.
+    ///
+    /// # Errors
+    /// See [`ArchiveError`].
+    pub fn new(mut reader: R) -> Result<Self, ArchiveError> {
+        read_head(&mut reader)?;
+        let mut bytes = HEAD_BYTES as u64;
+        let place = RecordPlace::Election;
+        let record = read_record(&mut reader, 0, place)?;
+        bytes += record.bytes();
+        let Content::Election(canonical) = record.content(place)? else {
+            return Err(damaged(place, "it is another record"));
+        };
+        let election = Arc::new(Election::from_canonical_bytes(&canonical)?);
+        let election_id = election.election_id();
+        let tip = Header::genesis(&election).hash();
+        Ok(Self { reader, election, election_id, blocks: 0, tip, is_at_end: false, bytes })
+    }
+
+    #[must_use]
+    pub fn election(&self) -> &Arc<Election> {
+        &self.election
+    }
+
+    /// Bytes read so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The next block's record, not looked into yet; nothing after the last one, once the end was found good.
+    ///
+    /// # Errors
+    /// See [`ArchiveError`].
+    pub fn next_record(&mut self) -> Result<Option<ArchiveRecord>, ArchiveError> {
+        if self.is_at_end {
+            return Ok(None);
+        }
+        let number = self.blocks + 1;
+        let place = RecordPlace::Block(number);
+        let record = read_record(&mut self.reader, number, place)?;
+        self.bytes += record.bytes();
+        if let Some(tip) = record.block_hash() {
+            (self.blocks, self.tip) = (number, tip);
+            return Ok(Some(record));
+        }
+        let Content::End { blocks, tip } = record.content(place)? else {
+            return Err(damaged(place, "it is neither a block nor the end"));
+        };
+        if (blocks, tip) != (self.blocks, self.tip) {
+            let (found, found_tip) = (self.blocks, self.tip);
+            let (expected, expected_tip) = (blocks, tip);
+            return Err(ArchiveError::OtherEnd { found, found_tip, expected, expected_tip });
+        }
+        if read_up_to(&mut self.reader, &mut [0])? > 0 {
+            return Err(ArchiveError::Trailing);
+        }
+        self.is_at_end = true;
+        Ok(None)
+    }
+
+    /// The next block; nothing after the last one, once the end was found good.
+    ///
+    /// # Errors
+    /// See [`ArchiveError`].
+    pub fn next_block(&mut self) -> Result<Option<Block>, ArchiveError> {
+        let record = self.next_record()?;
+        record.map(|record| record.decode(&self.election_id)).transpose()
+    }
+}
+
+impl ArchiveRecord {
+    /// The block, if the record is whole. May be done for many at once.
+    ///
+    /// # Errors
+    /// When the checksum does not match, or the content is no block.
+    pub fn decode(&self, election: &ElectionId) -> Result<Block, ArchiveError> {
+        let place = RecordPlace::Block(self.number);
+        let Content::Block { header, transactions } = self.content(place)? else {
+            return Err(damaged(place, "it is no block"));
+        };
+        let hashed = |each| Arc::new(HashedTransaction::new(each, election));
+        Ok(Block { header, transactions: transactions.into_iter().map(hashed).collect() })
+    }
+
+    /// Length in the archive.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        (PREFIX_BYTES + self.content.len()) as u64
+    }
+
+    /// The hash of its block, if this looks like one; whether it is whole is not looked at.
+    fn block_hash(&self) -> Option<BlockHash> {
+        let (variant, rest) = self.content.split_first_chunk()?;
+        let header = rest.first_chunk::<HEADER_BYTES>()?;
+        (u32::from_le_bytes(*variant) == BLOCK_VARIANT).then(|| BlockHash(sha256(&[header])))
+    }
+
+    fn content(&self, place: RecordPlace) -> Result<Content, ArchiveError> {
+        if sha256(&[&self.content]) != self.checksum {
+            return Err(damaged(place, "its checksum does not match"));
+        }
+        codec::decode(&self.content).map_err(|error| damaged(place, &error.to_string()))
+    }
+}
+
+fn read_head(reader: &mut impl Read) -> Result<(), ArchiveError> {
+    let mut found = [0; HEAD_BYTES];
+    let length = read_up_to(reader, &mut found)?;
+    if found == head() {
+        return Ok(());
+    }
+    if length < MAGIC.len() || !found.starts_with(&MAGIC) {
+        return Err(ArchiveError::NotAnArchive);
+    }
+    if length < HEAD_BYTES {
+        return Err(ArchiveError::CutOff { place: RecordPlace::Head });
+    }
+    // Before the checksum, since a newer format may place it elsewhere.
+    let format = found[MAGIC.len()..].first_chunk().expect("the head is longer");
+    match u32::from_le_bytes(*format) {
+        found if found > FORMAT => Err(ArchiveError::NewerFormat { found }),
+        _ => Err(ArchiveError::DamagedHead),
+    }
+}
+
+fn read_record(
+    reader: &mut impl Read,
+    number: u64,
+    place: RecordPlace,
+) -> Result<ArchiveRecord, ArchiveError> {
+    let cut_off = || ArchiveError::CutOff { place };
+    let mut prefix = [0; PREFIX_BYTES];
+    if read_up_to(reader, &mut prefix)? < PREFIX_BYTES {
+        return Err(cut_off());
+    }
+    let (length, checksum) = prefix.split_first_chunk().expect("a prefix is longer");
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > RECORD_BYTES_MAX {
+        return Err(damaged(place, "its length is impossible"));
+    }
+    let mut content = vec![0; length];
+    if read_up_to(reader, &mut content)? < length {
+        return Err(cut_off());
+    }
+    let checksum = checksum.try_into().expect("the rest of a prefix");
+    Ok(ArchiveRecord { number, checksum, content })
+}
+
+fn damaged(place: RecordPlace, reason: &str) -> ArchiveError {
+    ArchiveError::Damaged { place, reason: reason.to_owned() }
+}
+
+/// Fills the buffer as far as the file reaches.
+fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
