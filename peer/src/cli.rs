@@ -1,5 +1,7 @@
 //! What was typed: arguments and `OSTRAKON_*` variables, and what they mean.
 
+mod offline;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -15,10 +17,14 @@ use protocol::units::ElectionId;
 
 use crate::config::{Mining, Settings};
 use crate::node::NEIGHBOURS_BY_HAND_MAX;
+pub use offline::{AuditChain, ExportChain, ImportChain};
 
 const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer ballot new [OPTIONS]
-       peer ballot check FILE";
+       peer ballot check FILE
+       peer export FILE [--data-dir DIR]
+       peer audit FILE|DATA-DIR [--json]
+       peer import FILE --data-dir DIR";
 
 const AFTER_HELP: &str = "\
 An address is a port (6001, of 127.0.0.1) or host:port (example.org:5000, 0.0.0.0:6001, [::1]:6001).
@@ -122,6 +128,12 @@ enum Task {
     /// Make or check the file that defines an election
     #[command(subcommand)]
     Ballot(BallotTask),
+    /// Write the chain of an election into a file that is whole in itself
+    Export(ExportChain),
+    /// Check all of a chain and count it anew, trusting nobody; ends with code 0 only if all holds
+    Audit(AuditChain),
+    /// Begin a data directory with an archive, once all of it was checked
+    Import(ImportChain),
 }
 
 #[derive(Debug, Subcommand)]
@@ -193,6 +205,9 @@ pub enum Invocation {
     },
     NewBallot(NewBallot),
     CheckBallot(CheckBallot),
+    Export(ExportChain),
+    Audit(AuditChain),
+    Import(ImportChain),
     /// `--help` or `--version`: a text for stdout.
     Show(String),
 }
@@ -231,6 +246,9 @@ pub fn parse(
     match arguments.task {
         Some(Task::Ballot(BallotTask::New(new))) => Ok(Invocation::NewBallot(new)),
         Some(Task::Ballot(BallotTask::Check(check))) => Ok(Invocation::CheckBallot(check)),
+        Some(Task::Export(export)) => Ok(Invocation::Export(export)),
+        Some(Task::Audit(audit)) => Ok(Invocation::Audit(audit)),
+        Some(Task::Import(import)) => Ok(Invocation::Import(import)),
         None => {
             let log_format = arguments.log_format;
             let settings = Box::new(arguments.settings(cores)?);
@@ -347,6 +365,9 @@ mod tests {
             ("6001 --election 12", "64 hexadecimal digits"),
             ("ballot new --difficulty-bits 60", "60 is not in 0..=48"),
             ("ballot", "write `peer ballot new` or"),
+            ("import a.archive", "--data-dir <DIR>"),
+            ("audit", "<SOURCE>"),
+            ("audit a.archive --ballot b.toml --election 12", "64 hexadecimal digits"),
             ("ballot chekc x", "tip: a similar subcommand exists: 'check'"),
             ("5000 6001 --tracker 5001", "--tracker says again"),
             ("5000 6001 --listen 6002", "--listen says again"),
@@ -369,5 +390,10 @@ mod tests {
             panic!("a new ballot")
         };
         assert_eq!((new.title.as_deref(), new.force), (Some("Board"), true));
+        let Ok(Invocation::Export(export)) = read("export a.archive --data-dir data") else {
+            panic!("an export")
+        };
+        assert_eq!((export.data_dir, export.force), (Some("data".into()), false));
+        assert!(matches!(read("audit data --json"), Ok(Invocation::Audit(audit)) if audit.json));
     }
 }

@@ -15,23 +15,34 @@ const EXIT_REFUSED: u8 = 1;
 fn main() -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let done = cli::parse(std::env::args_os(), cores).map_err(anyhow::Error::from).and_then(start);
-    let Err(error) = done else { return ExitCode::SUCCESS };
+    let error = match done {
+        Ok(true) => return ExitCode::SUCCESS,
+        Ok(false) => return ExitCode::from(EXIT_REFUSED),
+        Err(error) => error,
+    };
     // The last words, in one line; there is nobody left to tell if stderr is closed.
     let _ = writeln!(io::stderr(), "peer: {error}");
-    let is_refusal =
-        error.downcast_ref::<shell::PeerError>().is_some_and(shell::PeerError::is_refusal);
-    ExitCode::from(if is_refusal { EXIT_REFUSED } else { EXIT_USAGE })
+    ExitCode::from(if is_refusal(&error) { EXIT_REFUSED } else { EXIT_USAGE })
 }
 
-fn start(invocation: Invocation) -> anyhow::Result<()> {
+fn is_refusal(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<shell::PeerError>().is_some_and(shell::PeerError::is_refusal)
+        || error.downcast_ref::<shell::OfflineError>().is_some_and(shell::OfflineError::is_refusal)
+}
+
+/// Whether the outcome is a good one; it was told already.
+fn start(invocation: Invocation) -> anyhow::Result<bool> {
     match invocation {
         Invocation::Show(text) => shell::show(&text)?,
         Invocation::NewBallot(new) => shell::new_ballot(&new)?,
         Invocation::CheckBallot(check) => shell::check_ballot(&check)?,
+        Invocation::Export(export) => shell::export(&export)?,
+        Invocation::Audit(audit) => return Ok(shell::audit(&audit)?),
+        Invocation::Import(import) => shell::import(&import)?,
         Invocation::Run { settings, log_format } => {
             shell::start_log(log_format);
             shell::run(&settings)?;
         }
     }
-    Ok(())
+    Ok(true)
 }

@@ -16,6 +16,7 @@
 
 mod harness;
 
+mod audit;
 mod crash;
 mod demo;
 mod documents;

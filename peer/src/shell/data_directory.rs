@@ -20,6 +20,14 @@ pub(crate) struct DataDirectory {
     _lock: File,
 }
 
+/// A data directory as a peer left it, that is only read.
+#[derive(Debug)]
+pub(crate) struct QuietDirectory {
+    pub(crate) election: Election,
+    /// Held for as long as this lives, if there is one.
+    _lock: Option<File>,
+}
+
 /// Why a data directory can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirectoryError {
@@ -29,6 +37,14 @@ pub enum DataDirectoryError {
     NoDefault,
     #[error("another peer uses {path}: give this one its own --data-dir", path = path.display())]
     InUse { path: PathBuf },
+    #[error("a peer runs on {path}: end it first", path = path.display())]
+    Running { path: PathBuf },
+    #[error("{path} is no data directory: no election is kept there", path = path.display())]
+    NoElection { path: PathBuf },
+    #[error("{path} keeps no data directory: name one by --data-dir", path = path.display())]
+    NoneThere { path: PathBuf },
+    #[error("there are several data directories: name one of them by --data-dir: {}", list(found))]
+    Several { found: Vec<PathBuf> },
     #[error("{path} holds no election ({reason}): remove it, and the election is fetched again", path = path.display())]
     BadElection { path: PathBuf, reason: CanonicalError },
     #[error("{path} belongs to election {found}, not {expected}: give each election its own --data-dir", path = path.display())]
@@ -44,9 +60,50 @@ pub(crate) fn default_path(
     election: &ElectionId,
     port: u16,
 ) -> Result<PathBuf, DataDirectoryError> {
+    Ok(default_root()?.join(&election.to_string()[..16]).join(port.to_string()))
+}
+
+/// The only data directory where peers keep theirs unless they are told.
+///
+/// # Errors
+/// When there is none, or when there are several.
+pub(crate) fn only_default() -> Result<PathBuf, DataDirectoryError> {
+    only_below(default_root()?)
+}
+
+fn only_below(root: PathBuf) -> Result<PathBuf, DataDirectoryError> {
+    let mut found = Vec::new();
+    for election in directories_in(&root)? {
+        found.extend(directories_in(&election)?);
+    }
+    found.retain(|path| path.join(ELECTION_FILE).is_file());
+    found.sort();
+    match found.as_slice() {
+        [] => Err(DataDirectoryError::NoneThere { path: root }),
+        [_] => Ok(found.remove(0)),
+        _ => Err(DataDirectoryError::Several { found }),
+    }
+}
+
+fn default_root() -> Result<PathBuf, DataDirectoryError> {
     let project = directories::ProjectDirs::from("", "", "ostrakon");
-    let base = project.ok_or(DataDirectoryError::NoDefault)?.data_dir().to_owned();
-    Ok(base.join(&election.to_string()[..16]).join(port.to_string()))
+    Ok(project.ok_or(DataDirectoryError::NoDefault)?.data_dir().to_owned())
+}
+
+/// Directories in a directory; none if it is not there.
+fn directories_in(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let failed = |error| FileError::new("read", path, error);
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+    Ok(paths.map_err(failed)?.into_iter().filter(|path| path.is_dir()).collect())
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    names.join(", ")
 }
 
 /// The election that a data directory keeps, if it has one.
@@ -61,6 +118,32 @@ pub(crate) fn read_election(directory: &Path) -> Result<Option<Election>, DataDi
             .map_err(|reason| DataDirectoryError::BadElection { path, reason }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(FileError::new("read", &path, error).into()),
+    }
+}
+
+impl QuietDirectory {
+    /// Locks a directory and reads its election; nothing in it is changed.
+    ///
+    /// # Errors
+    /// When a peer runs on it, or it keeps no election.
+    pub(crate) fn open(path: &Path) -> Result<Self, DataDirectoryError> {
+        let election = read_election(path)?
+            .ok_or_else(|| DataDirectoryError::NoElection { path: path.to_owned() })?;
+        let lock_path = path.join(LOCK_FILE);
+        let lock = match File::open(&lock_path) {
+            // A copy may lack it, and where it is missing no peer runs.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            lock => Some(lock.map_err(|error| FileError::new("open", &lock_path, error))?),
+        };
+        match lock.as_ref().map_or(Ok(()), File::try_lock) {
+            Ok(()) => Ok(Self { election, _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                Err(DataDirectoryError::Running { path: path.to_owned() })
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(FileError::new("lock", &lock_path, error).into())
+            }
+        }
     }
 }
 
@@ -87,23 +170,32 @@ impl DataDirectory {
         &self.path
     }
 
-    /// Keeps a copy of the election, so that the peer restarts without its tracker.
+    /// Whether a copy of the election is here already.
     ///
     /// # Errors
-    /// When the directory belongs to another election, or the disk refuses.
-    pub(crate) fn keep_election(&self, election: &Election) -> Result<(), DataDirectoryError> {
+    /// When the directory belongs to another election, or can't be read.
+    pub(crate) fn keeps_election(&self, election: &Election) -> Result<bool, DataDirectoryError> {
         match read_election(&self.path)? {
-            None => {
-                let path = self.path.join(ELECTION_FILE);
-                Ok(files::write_whole(&path, &election.canonical_bytes())?)
-            }
-            Some(kept) if kept == *election => Ok(()),
+            None => Ok(false),
+            Some(kept) if kept == *election => Ok(true),
             Some(kept) => Err(DataDirectoryError::OtherElection {
                 path: self.path.clone(),
                 found: kept.election_id(),
                 expected: election.election_id(),
             }),
         }
+    }
+
+    /// Keeps a copy of the election, so that the peer restarts without its tracker.
+    ///
+    /// # Errors
+    /// When the directory belongs to another election, or the disk refuses.
+    pub(crate) fn keep_election(&self, election: &Election) -> Result<(), DataDirectoryError> {
+        if !self.keeps_election(election)? {
+            let path = self.path.join(ELECTION_FILE);
+            files::write_whole(&path, &election.canonical_bytes())?;
+        }
+        Ok(())
     }
 }
 
@@ -158,6 +250,47 @@ mod tests {
         let directory = DataDirectory::open(parent.path().join("a")).expect("a new directory");
         let mode = fs::metadata(directory.path()).expect("metadata").permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn the_only_data_directory_is_found() {
+        let root = tempfile::tempdir().expect("a directory");
+        let only = || only_below(root.path().to_owned());
+        assert!(matches!(only(), Err(DataDirectoryError::NoneThere { .. })));
+        let (first, second) = (root.path().join("a/6001"), root.path().join("b/6002"));
+        fs::create_dir_all(root.path().join("a/empty")).expect("made");
+        let make = |path: &PathBuf| {
+            let directory = DataDirectory::open(path.clone()).expect("a new directory");
+            directory.keep_election(&election(1)).expect("kept");
+        };
+        make(&first);
+        assert_eq!(only().expect("one"), first);
+        make(&second);
+        let several = only().expect_err("two").to_string();
+        assert!(several.contains("a/6001") && several.contains("b/6002"), "{several}");
+    }
+
+    #[test]
+    fn a_directory_is_read_while_no_peer_runs_on_it() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let path = parent.path().join("a");
+        let directory = DataDirectory::open(path.clone()).expect("a new directory");
+        let refused = |reason: &str| {
+            let refused = QuietDirectory::open(&path).expect_err(reason).to_string();
+            assert!(refused.contains(reason), "{refused}");
+        };
+        refused("no election is kept there");
+        directory.keep_election(&election(1)).expect("kept");
+        refused("a peer runs on");
+        drop(directory);
+        let quiet = QuietDirectory::open(&path).expect("nobody runs");
+        assert_eq!(quiet.election, election(1));
+        let peer = DataDirectory::open(path.clone()).expect_err("it is being read");
+        assert!(matches!(peer, DataDirectoryError::InUse { .. }), "{peer}");
+        drop(quiet);
+        fs::remove_file(path.join(LOCK_FILE)).expect("removed");
+        QuietDirectory::open(&path).expect("a copy without the lock");
+        assert!(!path.join(LOCK_FILE).exists());
     }
 
     #[test]

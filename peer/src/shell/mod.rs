@@ -23,6 +23,7 @@ mod key_file;
 mod logs;
 mod miner;
 mod notice;
+mod offline;
 mod receipt;
 mod render;
 mod run;
@@ -40,6 +41,10 @@ pub use data_directory::DataDirectoryError;
 pub use files::FileError;
 pub use key_file::KeyFileError;
 pub use logs::start_log;
+pub use offline::{
+    ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriteError, ArchiveWriter, OfflineError,
+    RecordPlace, audit, export, import,
+};
 pub use run::{PeerError, run};
 pub use store::StoreError;
 pub use udp::BindError;

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use protocol::block::{Block, Header};
 use protocol::election::Election;
-use protocol::transaction::TransactionKind;
 use protocol::units::{BlockHash, ElectionId, Height, UnixMillis, Work};
 
 use super::branch::{Branch, Tally};

@@ -15,7 +15,7 @@ use protocol::units::{
 };
 
 use super::*;
-use crate::chain::TransactionError;
+use crate::chain::{AuditRule, TransactionError};
 use crate::cli::{self, Invocation};
 use crate::node::{
     BlockSummary, BlockView, CommandError, Event, LeaveReason, NeighbourView, QuestionTally,
@@ -292,6 +292,9 @@ fn examples() -> Vec<(String, String)> {
         ("help", &["peer", "--help"][..]),
         ("help ballot new", &["peer", "ballot", "new", "--help"]),
         ("help ballot check", &["peer", "ballot", "check", "--help"]),
+        ("help export", &["peer", "export", "--help"]),
+        ("help audit", &["peer", "audit", "--help"]),
+        ("help import", &["peer", "import", "--help"]),
     ] {
         let invocation = cli::parse(words.iter().map(Into::into), 4).expect("help");
         let Invocation::Show(text) = invocation else { panic!("{name} shows a text") };
@@ -316,6 +319,11 @@ fn examples() -> Vec<(String, String)> {
         let outcome = Err(error);
         said += &human.outcome(word, &outcome, &election);
         told += &Style::Json.outcome(word, &outcome, &election);
+    }
+    for (name, bad) in [("audit", None), ("failed audit", Some((tip(3), voter())))] {
+        let Reply::Results(results) = results(&election) else { unreachable!("it is one") };
+        let report = audit::samples::report(&election, results, bad);
+        examples.push((name.to_owned(), both(&human.audit(&report), &Style::Json.audit(&report))));
     }
     examples.push(("errors".to_owned(), both(&said, &told)));
     examples
@@ -355,6 +363,14 @@ fn the_examples_in_the_page_are_what_a_peer_prints() {
         assert_eq!(found, expected, "docs/CLI.md:{}: run `{BLESS}`", number + 1);
     }
     assert_eq!(text.lines().count(), fresh.lines().count(), "run `{BLESS}`");
+}
+
+#[test]
+fn every_rule_of_an_audit_is_in_the_page() {
+    let text = std::fs::read_to_string(DOCUMENT_PATH).expect("docs/CLI.md can be read");
+    for rule in AuditRule::ALL {
+        assert!(text.contains(&format!("`{rule}`")), "docs/CLI.md does not say what {rule} is");
+    }
 }
 
 #[test]

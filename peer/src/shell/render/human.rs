@@ -85,7 +85,7 @@ pub(super) fn question_text(number: usize, question: &Question, color: bool) -> 
     lines.join("\n")
 }
 
-fn tally(results: &Results, color: bool) -> String {
+pub(super) fn tally(results: &Results, color: bool) -> String {
     let mut lines = vec![format!(
         "{} by {}, counted up to block {} ({})",
         text::count(results.votes, "vote"),

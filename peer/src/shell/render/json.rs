@@ -89,7 +89,7 @@ pub(super) fn notice(notice: &Notice) -> Value {
 }
 
 /// An object that begins with its kind.
-fn named(key: &str, name: &str, facts: Value) -> Value {
+pub(super) fn named(key: &str, name: &str, facts: Value) -> Value {
     let mut object = serde_json::Map::new();
     object.insert(key.to_owned(), name.into());
     if let Value::Object(facts) = facts {
@@ -121,6 +121,17 @@ fn ballot(election_id: &str, election: &Election) -> Value {
 }
 
 fn tally(results: &Results) -> Value {
+    json!({
+        "tip": tip(&results.tip),
+        "votes": results.votes,
+        "registered_voters": results.registered_voters,
+        "blocks_deep": results.blocks_deep,
+        "questions": questions(results),
+    })
+}
+
+/// The count, question by question.
+pub(super) fn questions(results: &Results) -> Value {
     let question = |tally: &QuestionTally| {
         let options = tally.question.options.iter().zip(&tally.votes);
         let options = options.map(|(name, votes)| json!({ "name": name, "votes": votes }));
@@ -130,13 +141,7 @@ fn tally(results: &Results) -> Value {
             "blank": tally.blank,
         })
     };
-    json!({
-        "tip": tip(&results.tip),
-        "votes": results.votes,
-        "registered_voters": results.registered_voters,
-        "blocks_deep": results.blocks_deep,
-        "questions": results.tally.iter().map(question).collect::<Vec<_>>(),
-    })
+    results.tally.iter().map(question).collect()
 }
 
 fn status(status: &PeerStatus) -> Value {
@@ -350,7 +355,7 @@ fn neighbour_left(address: SocketAddr, reason: LeaveReason) -> Value {
     }
 }
 
-fn tip(tip: &Tip) -> Value {
+pub(super) fn tip(tip: &Tip) -> Value {
     json!({ "height": tip.height.0, "hash": tip.hash.to_string() })
 }
 

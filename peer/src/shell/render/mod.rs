@@ -1,6 +1,7 @@
 //! From typed answers, errors and notices to what is printed: text for people, or one JSON object a line for
 //! programs, with the same facts.
 
+mod audit;
 mod human;
 mod json;
 mod text;
@@ -13,6 +14,7 @@ use protocol::transaction::Choices;
 
 use super::actions::{ActionError, Reply};
 use super::notice::Notice;
+use super::offline::AuditReport;
 
 /// Said before anybody votes.
 pub(crate) const PRIVACY: &str = "Votes are public: everybody can see what your voter key chose, for as long as the chain is kept.";
@@ -55,6 +57,14 @@ impl Style {
     pub(crate) fn question(self, number: usize, question: &Question) -> String {
         let color = matches!(self, Self::Human { color: true });
         format!("{}\n", human::question_text(number, question, color))
+    }
+
+    /// What came of an audit, ended by a line feed.
+    pub(crate) fn audit(self, report: &AuditReport) -> String {
+        match self {
+            Self::Human { color } => audit::human(report, color),
+            Self::Json => format!("{}\n", audit::json(report)),
+        }
     }
 
     /// The ballot, also for `peer ballot check`.

@@ -6,7 +6,6 @@
 //! what can still be read is saved into a fresh database, and what is missing is named.
 
 mod database;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the commands that audit and import"))]
 mod offline;
 mod pages;
 mod read;
@@ -28,10 +27,6 @@ use redb::StorageBackend;
 use super::files::FileError;
 use crate::node::{LoadJob, PersistBatch, Restored};
 use database::{Database, Trouble, Trust};
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "for the commands that audit and import")
-)]
 pub(crate) use offline::{Seeder, StoredChain};
 use pages::Pages;
 use read::Contents;

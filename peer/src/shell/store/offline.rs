@@ -150,6 +150,17 @@ impl Seeder {
         named.map_err(|error| Trouble::from(error).of(&volume, &election))
     }
 
+    /// Leaves nothing of what was begun.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn abandon(self) -> Result<(), StoreError> {
+        let Self { volume, election, database, .. } = self;
+        drop(database);
+        let removed = volume.remove(UNFINISHED_FILE);
+        removed.map_err(|error| Trouble::from(error).of(&volume, &election))
+    }
+
     fn write(&mut self) -> Result<(), StoreError> {
         let waiting = std::mem::take(&mut self.waiting);
         self.waiting_bytes = 0;

@@ -53,7 +53,9 @@ pub enum ArchiveError {
     Election(#[from] CanonicalError),
     #[error("it is cut off at {place}: take another copy")]
     CutOff { place: RecordPlace },
-    #[error("{found} blocks up to {found_tip} stand in it, and its end speaks of {expected} up to {expected_tip}: take another copy")]
+    #[error(
+        "{found} blocks up to {found_tip} stand in it, and its end speaks of {expected} up to {expected_tip}: take another copy"
+    )]
     OtherEnd { found: u64, found_tip: BlockHash, expected: u64, expected_tip: BlockHash },
     #[error("something follows its end: take another copy")]
     Trailing,

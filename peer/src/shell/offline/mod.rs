@@ -1,0 +1,66 @@
+//! An election's record without a peer: archives of chains, audits of them, and data directories made of them.
+//!
+//! Nothing here opens a socket, and nothing changes the directory or the archive that is looked at. No rule of the
+//! chain lives here: [`crate::chain::Audit`] checks them.
+
+mod archive;
+mod audit;
+mod export;
+mod import;
+mod progress;
+mod report;
+mod source;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use protocol::units::ElectionId;
+
+pub use archive::{
+    ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriteError, ArchiveWriter, RecordPlace,
+};
+pub use audit::audit;
+pub use export::export;
+pub use import::import;
+pub(crate) use report::AuditReport;
+
+use super::data_directory::DataDirectoryError;
+use super::files::FileError;
+use super::run::PeerError;
+use super::store::StoreError;
+use crate::chain::AuditFailure;
+
+/// Why a record can't be exported, audited or imported. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum OfflineError {
+    #[error("{path}: {reason}", path = path.display())]
+    Archive { path: PathBuf, reason: ArchiveError },
+    #[error(transparent)]
+    Write(#[from] ArchiveWriteError),
+    #[error("{path} is of election {found}, not {expected}", path = path.display())]
+    OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
+    #[error(transparent)]
+    Ballot(#[from] PeerError),
+    #[error(transparent)]
+    DataDirectory(#[from] DataDirectoryError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{path}: {failure}; nothing was imported", path = path.display())]
+    NotImported { path: PathBuf, failure: Box<AuditFailure> },
+    #[error("can't write to stdout: {0}")]
+    Stdout(#[from] io::Error),
+}
+
+impl OfflineError {
+    /// Whether the record itself is refused, rather than that something typed or a file has to be mended.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::NotImported { .. })
+    }
+}
+
+fn archive_error(path: &Path) -> impl Fn(ArchiveError) -> OfflineError {
+    move |reason| OfflineError::Archive { path: path.to_owned(), reason }
+}

@@ -1,0 +1,43 @@
+//! What came of an audit.
+
+use std::sync::Arc;
+
+use protocol::election::Election;
+use protocol::units::Work;
+
+use crate::chain::{Audit, AuditFailure};
+use crate::node::{QuestionTally, Results, Tip};
+
+/// How far an audit came, what it counted on the way, and where it stopped.
+#[derive(Debug)]
+pub(crate) struct AuditReport {
+    pub(crate) election: Arc<Election>,
+    pub(crate) results: Results,
+    pub(crate) work: Work,
+    pub(crate) signatures: u64,
+    /// The first block that breaks a rule; nothing of it is counted.
+    pub(crate) failure: Option<AuditFailure>,
+}
+
+impl AuditReport {
+    pub(super) fn new(audit: &Audit, failure: Option<AuditFailure>) -> Self {
+        let election = Arc::clone(audit.election());
+        let (height, hash) = audit.tip();
+        let tally = audit.tally();
+        let questions = election.questions.iter().zip(&tally.options).zip(&tally.blank);
+        let results = Results {
+            tip: Tip { height, hash },
+            votes: tally.votes,
+            registered_voters: audit.registered_voters(),
+            blocks_deep: audit.blocks_since_newest_vote(),
+            tally: questions
+                .map(|((question, votes), blank)| QuestionTally {
+                    question: question.clone(),
+                    votes: votes.clone(),
+                    blank: *blank,
+                })
+                .collect(),
+        };
+        Self { election, results, work: audit.work(), signatures: audit.signatures(), failure }
+    }
+}
