@@ -5,32 +5,45 @@
 //! themselves are those of real processes, and so hardly ever the same twice.
 
 mod load;
+mod offline;
 mod scene;
 
+use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::harness::{Ledger, Network, PATIENCE, Peer, Tracker, agree};
+use crate::harness::{
+    Ledger, Network, PATIENCE, Peer, Tracker, agree, new_election, results_of, until,
+};
 use load::Load;
 use scene::Scene;
 
 /// How many fit into a test run of two minutes on two busy cores.
-const KILLS_DEFAULT: usize = 60;
+const KILLS_DEFAULT: usize = 80;
 
 /// A network grows with the kills that it has seen; then another one begins.
-const KILLS_OF_A_NETWORK: usize = 60;
+const KILLS_OF_A_NETWORK: usize = 40;
 
-/// Every so many kills the victim is overtaken by its neighbours, which takes three.
+/// Every so many rounds, what the kill of one left is replayed from scratch.
+const AUDIT_PERIOD: usize = 3;
+
+/// Kills of a peer for one of an import.
+const KILLS_PER_IMPORT: usize = 5;
+
+/// Transactions and blocks of the archive whose import is killed, at the least.
+const ARCHIVE_TRANSACTIONS: usize = 1_000;
+const ARCHIVE_BLOCKS: u64 = 20;
+
+/// Every so many rounds the victim is overtaken by its neighbours, which takes three kills.
 const OVERTAKEN_PERIOD: usize = 4;
 
 #[test]
 fn a_peer_that_is_killed_many_times_keeps_what_it_acknowledged() {
-    let kills = number_of("OSTRAKON_KILLS")
-        .map_or(KILLS_DEFAULT, |number| usize::try_from(number).expect("a number of kills"));
+    let kills = kills();
     let run = Run::begin();
     let mut done = 0;
     while done < kills {
@@ -46,6 +59,9 @@ fn a_peer_that_is_killed_many_times_keeps_what_it_acknowledged() {
                 scene.kill_at_start(&mut random);
             } else {
                 scene.kill_under_load(&mut random);
+            }
+            if round % AUDIT_PERIOD == 0 {
+                scene.audit();
             }
         }
         done += scene.kills;
@@ -95,6 +111,72 @@ fn a_network_whose_peers_and_tracker_are_all_killed_at_once_comes_back_whole() {
     }
 }
 
+#[test]
+fn an_import_that_is_killed_leaves_the_whole_chain_or_none() {
+    let run = Run::begin();
+    let mut random = run.random(0);
+    let mut network = Network::without_tracker(new_election(12));
+    let archive = network.directory.path().join("election.ostrakon");
+    export_chain(&mut network, &archive);
+    let whole = offline::audit(&archive);
+
+    let place = |number: usize| network.directory.path().join(format!("import-{number}"));
+    let began = Instant::now();
+    let (code, stderr) = offline::import(&archive, &place(0));
+    let took = began.elapsed();
+    assert_eq!(code, Some(0), "{stderr}");
+    offline::assert_same(&offline::audit(&place(0)), &whole);
+    let ballot = network.ballot();
+    let ballot = ballot.to_str().expect("temporary files have plain names");
+    let (mut halves, mut wholes) = (0, 0);
+    for number in 1..=kills().div_ceil(KILLS_PER_IMPORT) {
+        let mut import = offline::start_import(&archive, &place(number));
+        thread::sleep(took.mul_f64(random.random_range(0.0..1.1)));
+        import.kill_hard();
+        let (code, stderr) = import.finish(PATIENCE);
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        halves += usize::from(code.is_none());
+        if random.random_bool(0.3) {
+            // Whoever starts a peer there instead of importing again begins anew, or has it all.
+            let arguments = ["0", "--ballot", ballot, "--no-mining"];
+            let mut peer = Peer::start("peer after an import", &arguments, &place(number));
+            if results_of(&mut peer).height > 0 {
+                offline::assert_counts(&mut peer, &whole);
+                wholes += 1;
+            }
+            continue;
+        }
+        // It is refused only where all is there already.
+        let (code, stderr) = offline::import(&archive, &place(number));
+        wholes += usize::from(code != Some(0));
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        offline::assert_same(&offline::audit(&place(number)), &whole);
+    }
+    eprintln!(
+        "{halves} imports were killed before their end; {wholes} directories had the whole chain"
+    );
+    assert!(halves > 0, "no import was killed before its end");
+}
+
+/// Has a peer make a chain, and writes its archive.
+fn export_chain(network: &mut Network, archive: &Path) {
+    let ballot = network.ballot();
+    let ballot = ballot.to_str().expect("temporary files have plain names");
+    let mut peer = network.start_alone(&["--ballot", ballot]);
+    let (mut load, mut ledger) = (Load::new(&network.election, 0), Ledger::default());
+    until("there is something to import", 3 * PATIENCE, || {
+        load.press(&mut peer, Duration::from_millis(200), &mut ledger);
+        load.settle(&mut peer, &mut ledger);
+        let height = results_of(&mut peer).height;
+        (ledger.acknowledged() >= ARCHIVE_TRANSACTIONS && height >= ARCHIVE_BLOCKS).then_some(())
+    });
+    load.complete(&mut peer, &mut ledger);
+    until("all is in blocks", PATIENCE, || (peer.ask("status")["pool"] == 0).then_some(()));
+    assert_eq!(peer.ask("leave")["own_vote"], "not_cast");
+    assert_eq!(peer.wait_end(PATIENCE).code(), Some(0));
+    offline::export(archive, &peer.data_directory);
+}
+
 /// One signal for all of them, so that nobody outlives another by more than a moment.
 fn kill_all_and_restart(network: &mut Network, loads: &mut [Load], ledgers: &mut [Ledger]) {
     let tracker = network.tracker.take().expect("there is one");
@@ -141,6 +223,11 @@ impl Drop for Run {
             eprintln!("the choices of this run come again with OSTRAKON_KILL_SEED={}", self.seed);
         }
     }
+}
+
+fn kills() -> usize {
+    let wanted = number_of("OSTRAKON_KILLS");
+    wanted.map_or(KILLS_DEFAULT, |number| usize::try_from(number).expect("a number of kills"))
 }
 
 fn number_of(variable: &str) -> Option<u64> {

@@ -1,11 +1,13 @@
 //! A victim that is killed over and over, and its neighbours, who are not.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::load::Load;
+use super::offline;
 use super::tally_of;
 use crate::harness::{
     Ledger, Network, PATIENCE, Peer, Tip, agree, new_election, results_of, until,
@@ -84,7 +86,7 @@ impl Scene {
         if self.victim.is_some() {
             self.kill();
         }
-        self.launch();
+        self.launch(&[]);
         let share = random.random_range(0.0..1.5);
         self.press(self.start_took.mul_f64(share));
         self.kill();
@@ -115,7 +117,7 @@ impl Scene {
             (height > alone.height + 1).then_some(())
         });
 
-        self.launch();
+        self.launch(&[]);
         let share = random.random_range(0.5..3.0);
         self.press(self.start_took.mul_f64(share));
         self.kill();
@@ -126,6 +128,23 @@ impl Scene {
             (!self.ledger.holds_block(alone.height, &alone.hash)).then_some(())
         });
         self.overtaken += 1;
+    }
+
+    /// A replay from scratch of what the last kill left gives what the victim counts when it comes back.
+    pub(super) fn audit(&mut self) {
+        if self.victim.is_some() {
+            self.kill();
+        }
+        let replayed = offline::audit(&self.directory());
+        // Nobody answers the victim, and it does not mine: its tip stays where the kill left it.
+        self.network.peers.iter().for_each(|peer| peer.program.signal("STOP"));
+        self.launch(&["--no-mining"]);
+        let victim = self.victim.as_mut().expect("it was launched");
+        victim.wait_until_listening(PATIENCE);
+        offline::assert_counts(victim, &replayed);
+        self.ledger.check(victim);
+        self.kill();
+        self.network.peers.iter().for_each(|peer| peer.program.signal("CONT"));
     }
 
     /// All voters are counted, by everybody.
@@ -156,7 +175,7 @@ impl Scene {
     fn start_and_check(&mut self) {
         if self.victim.is_none() {
             let began = Instant::now();
-            self.launch();
+            self.launch(&[]);
             self.victim.as_mut().expect("it was launched").wait_until_listening(PATIENCE);
             self.start_took = began.elapsed();
         }
@@ -165,9 +184,14 @@ impl Scene {
         self.ledger.check(victim);
     }
 
-    fn launch(&mut self) {
-        let arguments = self.arguments.each_ref().map(String::as_str);
-        let directory = self.network.directory.path().join("peer-1");
+    fn directory(&self) -> PathBuf {
+        self.network.directory.path().join("peer-1")
+    }
+
+    fn launch(&mut self, further: &[&str]) {
+        let directory = self.directory();
+        let arguments: Vec<_> =
+            self.arguments.iter().map(String::as_str).chain(further.iter().copied()).collect();
         let command = Peer::command(&arguments, &directory);
         self.victim = Some(Peer::launch("victim", command, &directory));
     }

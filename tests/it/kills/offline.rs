@@ -1,0 +1,84 @@
+//! The commands that work on files while no peer runs: `audit`, `export` and `import`.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::harness::{Line, Peer, Program, binary};
+
+/// For a command that reads a whole chain on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What an audit finds in a data directory or an archive that it has no fault to find with.
+///
+/// # Panics
+/// When the audit does not pass.
+pub(super) fn audit(source: &Path) -> Value {
+    let program = run(&["audit", text(source), "--json"]);
+    let Line::Text(line) = program.next_line(PATIENCE) else {
+        panic!("the audit of {} says nothing: {:?}", source.display(), program.finish(PATIENCE));
+    };
+    let (code, stderr) = program.finish(PATIENCE);
+    assert_eq!(code, Some(0), "{line}\n{stderr}");
+    let report: Value = serde_json::from_str(&line).expect("one JSON object");
+    assert_eq!(report["answer"], "audit", "{report}");
+    assert_eq!(report["passed"], true, "{report}");
+    assert_eq!(report["failure"], Value::Null, "{report}");
+    report
+}
+
+/// Writes the archive of a data directory.
+///
+/// # Panics
+/// When that fails.
+pub(super) fn export(archive: &Path, data_directory: &Path) {
+    let arguments = ["export", text(archive), "--data-dir", text(data_directory)];
+    let (code, stderr) = run(&arguments).finish(PATIENCE);
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+/// Starts to seed a data directory from an archive.
+pub(super) fn start_import(archive: &Path, data_directory: &Path) -> Program {
+    run(&["import", text(archive), "--data-dir", text(data_directory)])
+}
+
+/// Seeds a data directory; gives the exit code and what was said on stderr.
+pub(super) fn import(archive: &Path, data_directory: &Path) -> (Option<i32>, String) {
+    start_import(archive, data_directory).finish(PATIENCE)
+}
+
+/// # Panics
+/// When two audits found different chains.
+pub(super) fn assert_same(found: &Value, expected: &Value) {
+    for key in ["election", "blocks", "registrations", "votes", "tip", "tally"] {
+        assert!(!expected[key].is_null(), "{expected}");
+        assert_eq!(found[key], expected[key], "{found}\n{expected}");
+    }
+}
+
+/// # Panics
+/// When a peer that stands where the audit was made counts anything else.
+pub(super) fn assert_counts(peer: &mut Peer, audit: &Value) {
+    let results = peer.ask("results");
+    for (in_results, in_audit) in [
+        ("tip", "tip"),
+        ("votes", "votes"),
+        ("registered_voters", "registrations"),
+        ("questions", "tally"),
+    ] {
+        assert!(!results[in_results].is_null(), "{results}");
+        assert_eq!(results[in_results], audit[in_audit], "{results}\n{audit}");
+    }
+}
+
+fn run(arguments: &[&str]) -> Program {
+    let mut command = Command::new(binary("peer"));
+    command.env_clear().args(arguments);
+    Program::start(&format!("peer {}", arguments[0]), command)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("temporary files have plain names")
+}
