@@ -17,14 +17,15 @@ use protocol::units::ElectionId;
 
 use crate::config::{Mining, Settings};
 use crate::node::NEIGHBOURS_BY_HAND_MAX;
-pub use offline::{AuditChain, ExportChain, ImportChain};
+pub use offline::{AuditChain, ExportChain, ExportKind, ImportChain, VerifyReceipt};
 
 const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer ballot new [OPTIONS]
        peer ballot check FILE
-       peer export FILE [--data-dir DIR]
+       peer export FILE [--as archive|votes|results] [--data-dir DIR]
        peer audit FILE|DATA-DIR [--json]
-       peer import FILE --data-dir DIR";
+       peer import FILE --data-dir DIR
+       peer verify-receipt FILE [ARCHIVE|DATA-DIR]";
 
 const AFTER_HELP: &str = "\
 An address is a port (6001, of 127.0.0.1) or host:port (example.org:5000, 0.0.0.0:6001, [::1]:6001).
@@ -128,12 +129,14 @@ enum Task {
     /// Make or check the file that defines an election
     #[command(subcommand)]
     Ballot(BallotTask),
-    /// Write the chain of an election into a file that is whole in itself
+    /// Write the chain of an election, its votes or its results into a file
     Export(ExportChain),
     /// Check all of a chain and count it anew, trusting nobody; ends with code 0 only if all holds
     Audit(AuditChain),
     /// Begin a data directory with an archive, once all of it was checked
     Import(ImportChain),
+    /// Say in one line whether the vote of a receipt is on the best chain, and how deep
+    VerifyReceipt(VerifyReceipt),
 }
 
 #[derive(Debug, Subcommand)]
@@ -208,6 +211,7 @@ pub enum Invocation {
     Export(ExportChain),
     Audit(AuditChain),
     Import(ImportChain),
+    VerifyReceipt(VerifyReceipt),
     /// `--help` or `--version`: a text for stdout.
     Show(String),
 }
@@ -249,6 +253,7 @@ pub fn parse(
         Some(Task::Export(export)) => Ok(Invocation::Export(export)),
         Some(Task::Audit(audit)) => Ok(Invocation::Audit(audit)),
         Some(Task::Import(import)) => Ok(Invocation::Import(import)),
+        Some(Task::VerifyReceipt(verify)) => Ok(Invocation::VerifyReceipt(verify)),
         None => {
             let log_format = arguments.log_format;
             let settings = Box::new(arguments.settings(cores)?);

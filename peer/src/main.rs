@@ -39,6 +39,7 @@ fn start(invocation: Invocation) -> anyhow::Result<bool> {
         Invocation::Export(export) => shell::export(&export)?,
         Invocation::Audit(audit) => return Ok(shell::audit(&audit)?),
         Invocation::Import(import) => shell::import(&import)?,
+        Invocation::VerifyReceipt(verify) => return Ok(shell::verify_receipt(&verify)?),
         Invocation::Run { settings, log_format } => {
             shell::start_log(log_format);
             shell::run(&settings)?;

@@ -2,15 +2,34 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
 use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum};
 use protocol::units::ElectionId;
+
+/// What of a chain to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportKind {
+    /// All of it, in one file that is whole in itself
+    Archive,
+    /// A table of the votes
+    Votes,
+    /// A table of the count
+    Results,
+}
 
 /// Which chain to write into which file.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ExportChain {
-    /// The archive to write
+    /// The file to write; a table is CSV or JSON Lines, as the name ends in .csv or .jsonl
     pub file: PathBuf,
+
+    /// What to write; tables are audited on the way
+    #[arg(long = "as", value_name = "KIND", default_value = "archive")]
+    pub kind: ExportKind,
+
+    /// Take an archive's chain, for a table, instead of a data directory's
+    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
+    pub from: Option<PathBuf>,
 
     /// The data directory whose best chain is written, unless there is only one where peers keep them; no
     /// peer may run on it
@@ -37,6 +56,26 @@ pub struct AuditChain {
     pub election: Option<ElectionId>,
 
     /// The report as one JSON object
+    #[arg(
+        long,
+        env = "OSTRAKON_JSON",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    pub json: bool,
+}
+
+/// Which receipt to check against which chain.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct VerifyReceipt {
+    /// The receipt, as `myvote --receipt` wrote it
+    pub file: PathBuf,
+
+    /// An archive, or a data directory that no peer runs on; unless there is only one directory where peers
+    /// keep them
+    pub source: Option<PathBuf>,
+
+    /// The answer as one JSON object
     #[arg(
         long,
         env = "OSTRAKON_JSON",

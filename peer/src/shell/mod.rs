@@ -42,9 +42,10 @@ pub use files::FileError;
 pub use key_file::KeyFileError;
 pub use logs::start_log;
 pub use offline::{
-    ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriteError, ArchiveWriter, OfflineError,
-    RecordPlace, audit, export, import,
+    ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, OfflineError, RecordPlace,
+    WholeFileError, audit, export, import, verify_receipt,
 };
+pub use receipt::ReceiptFileError;
 pub use run::{PeerError, run};
 pub use store::StoreError;
 pub use udp::BindError;

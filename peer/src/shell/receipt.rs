@@ -20,7 +20,7 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Why a receipt can't be written or read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ReceiptFileError {
+pub enum ReceiptFileError {
     #[error("{path} is there already: name another file", path = path.display())]
     Exists { path: PathBuf },
     #[error(transparent)]

@@ -10,25 +10,30 @@ mod import;
 mod progress;
 mod report;
 mod source;
+mod table;
+mod verify_receipt;
+mod whole_file;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use protocol::units::ElectionId;
+use protocol::units::{BlockHash, ElectionId, Height};
 
-pub use archive::{
-    ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriteError, ArchiveWriter, RecordPlace,
-};
+pub use archive::{ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, RecordPlace};
 pub use audit::audit;
 pub use export::export;
 pub use import::import;
 pub(crate) use report::AuditReport;
+pub(crate) use verify_receipt::ReceiptStanding;
+pub use verify_receipt::verify_receipt;
+pub use whole_file::WholeFileError;
 
 use super::data_directory::DataDirectoryError;
 use super::files::FileError;
+use super::receipt::ReceiptFileError;
 use super::run::PeerError;
 use super::store::StoreError;
-use crate::chain::AuditFailure;
+use crate::chain::{AuditFailure, HeaderError};
 
 /// Why a record can't be exported, audited or imported. One line each.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +41,17 @@ pub enum OfflineError {
     #[error("{path}: {reason}", path = path.display())]
     Archive { path: PathBuf, reason: ArchiveError },
     #[error(transparent)]
-    Write(#[from] ArchiveWriteError),
+    Write(#[from] WholeFileError),
+    #[error(
+        "an archive of an archive is the archive itself: copy it, or name --as votes or results"
+    )]
+    ArchiveOfArchive,
+    #[error("{path}: let the name of a table end in .csv or .jsonl", path = path.display())]
+    TableName { path: PathBuf },
+    #[error(transparent)]
+    Receipt(#[from] ReceiptFileError),
+    #[error("{path}: block {height} {hash} does not follow the one before it: {error}", path = path.display())]
+    NotAChain { path: PathBuf, height: Height, hash: BlockHash, error: HeaderError },
     #[error("{path} is of election {found}, not {expected}", path = path.display())]
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
     #[error(transparent)]
@@ -47,6 +62,8 @@ pub enum OfflineError {
     Store(#[from] StoreError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error("{path}: {failure}; nothing was exported", path = path.display())]
+    NotExported { path: PathBuf, failure: Box<AuditFailure> },
     #[error("{path}: {failure}; nothing was imported", path = path.display())]
     NotImported { path: PathBuf, failure: Box<AuditFailure> },
     #[error("can't write to stdout: {0}")]
@@ -57,7 +74,20 @@ impl OfflineError {
     /// Whether the record itself is refused, rather than that something typed or a file has to be mended.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::NotImported { .. })
+        match self {
+            Self::NotImported { .. } | Self::NotExported { .. } | Self::NotAChain { .. } => true,
+            Self::Archive { .. }
+            | Self::Write(_)
+            | Self::ArchiveOfArchive
+            | Self::TableName { .. }
+            | Self::Receipt(_)
+            | Self::OtherElection { .. }
+            | Self::Ballot(_)
+            | Self::DataDirectory(_)
+            | Self::Store(_)
+            | Self::File(_)
+            | Self::Stdout(_) => false,
+        }
     }
 }
 

@@ -295,6 +295,7 @@ fn examples() -> Vec<(String, String)> {
         ("help export", &["peer", "export", "--help"]),
         ("help audit", &["peer", "audit", "--help"]),
         ("help import", &["peer", "import", "--help"]),
+        ("help verify-receipt", &["peer", "verify-receipt", "--help"]),
     ] {
         let invocation = cli::parse(words.iter().map(Into::into), 4).expect("help");
         let Invocation::Show(text) = invocation else { panic!("{name} shows a text") };

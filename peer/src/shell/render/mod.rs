@@ -4,6 +4,7 @@
 mod audit;
 mod human;
 mod json;
+mod receipt;
 mod text;
 
 #[cfg(test)]
@@ -14,7 +15,7 @@ use protocol::transaction::Choices;
 
 use super::actions::{ActionError, Reply};
 use super::notice::Notice;
-use super::offline::AuditReport;
+use super::offline::{AuditReport, ReceiptStanding};
 
 /// Said before anybody votes.
 pub(crate) const PRIVACY: &str = "Votes are public: everybody can see what your voter key chose, for as long as the chain is kept.";
@@ -64,6 +65,18 @@ impl Style {
         match self {
             Self::Human { color } => audit::human(report, color),
             Self::Json => format!("{}\n", audit::json(report)),
+        }
+    }
+
+    /// What a receipt is worth: one line.
+    pub(crate) fn receipt_standing(
+        self,
+        standing: &ReceiptStanding,
+        election: &Election,
+    ) -> String {
+        match self {
+            Self::Human { .. } => receipt::human(standing, election),
+            Self::Json => format!("{}\n", receipt::json(standing, election)),
         }
     }
 

@@ -15,7 +15,7 @@ use protocol::transaction::Transaction;
 use protocol::units::{BlockHash, sha256};
 
 pub use read::{ArchiveError, ArchiveReader, ArchiveRecord, RecordPlace};
-pub use write::{ArchiveWriteError, ArchiveWriter};
+pub use write::ArchiveWriter;
 
 const MAGIC: [u8; 16] = *b"ostrakon-archive";
 /// Version of the archive; a program refuses a newer one than its own.

@@ -12,6 +12,7 @@ use protocol::units::UnixMillis;
 use super::read::RecordPlace;
 use super::*;
 use crate::fixtures::{election, registration, vote};
+use crate::shell::WholeFileError;
 
 /// A block on `parent`; an archive does not ask for its work.
 fn block_on(parent: &Header, transactions: Vec<Arc<HashedTransaction>>) -> Block {
@@ -36,7 +37,7 @@ fn chain() -> Vec<Block> {
     vec![first, second, third]
 }
 
-fn write(path: &Path, blocks: &[Block], force: bool) -> Result<(), ArchiveWriteError> {
+fn write(path: &Path, blocks: &[Block], force: bool) -> Result<(), WholeFileError> {
     let mut writer = ArchiveWriter::create(path, &election(), force)?;
     blocks.iter().try_for_each(|block| writer.append(block))?;
     writer.finish()
@@ -188,7 +189,7 @@ fn a_file_that_is_there_stays_unless_told_and_nothing_unfinished_is_left() {
     assert!(!other.exists());
     fs::write(&other, "made meanwhile").expect("written");
     let refused = writer.finish().expect_err("it is there now");
-    assert!(matches!(refused, ArchiveWriteError::Exists { .. }), "{refused}");
+    assert!(matches!(refused, WholeFileError::Exists { .. }), "{refused}");
     let mut names: Vec<_> = fs::read_dir(directory.path())
         .expect("a directory")
         .map(|entry| entry.expect("an entry").file_name())

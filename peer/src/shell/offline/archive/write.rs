@@ -1,8 +1,7 @@
-//! Archives are written under another name first, so that a file with the name that was asked for is whole.
+//! Writing archives, block by block.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 
 use protocol::block::{Block, Header};
 use protocol::codec;
@@ -10,56 +9,27 @@ use protocol::election::Election;
 use protocol::units::{BlockHash, sha256};
 
 use super::{BLOCK_VARIANT, Content, PREFIX_BYTES, head};
-use crate::shell::files::{self, FileError};
+use crate::shell::files::FileError;
+use crate::shell::offline::whole_file::{WholeFile, WholeFileError};
 
-/// An archive that is being written.
+/// An archive that is being written; it has its name once it is whole.
 #[derive(Debug)]
 pub struct ArchiveWriter {
-    path: PathBuf,
-    unfinished: Unfinished,
-    file: BufWriter<File>,
-    force: bool,
+    file: WholeFile,
     blocks: u64,
     tip: BlockHash,
 }
 
-/// Why there is no archive. One line each.
-#[derive(Debug, thiserror::Error)]
-pub enum ArchiveWriteError {
-    #[error("{path} is there already: name another file, or replace it by --force", path = path.display())]
-    Exists { path: PathBuf },
-    #[error(transparent)]
-    File(#[from] FileError),
-}
-
-/// A file that goes unless it is renamed.
-#[derive(Debug)]
-struct Unfinished(PathBuf);
-
 impl ArchiveWriter {
-    /// Begins an archive beside `path`; what an earlier one left unfinished there is replaced.
+    /// Begins an archive; what an earlier one left unfinished there is replaced.
     ///
     /// # Errors
     /// When `path` is there already, unless `force` says to replace it; or when the disk refuses.
-    pub fn create(
-        path: &Path,
-        election: &Election,
-        force: bool,
-    ) -> Result<Self, ArchiveWriteError> {
-        refuse_existing(path, force)?;
-        let unfinished = path.with_added_extension("new");
-        let file =
-            File::create(&unfinished).map_err(|error| FileError::new("write", path, error))?;
-        let mut writer = Self {
-            path: path.to_owned(),
-            unfinished: Unfinished(unfinished),
-            file: BufWriter::new(file),
-            force,
-            blocks: 0,
-            tip: Header::genesis(election).hash(),
-        };
+    pub fn create(path: &Path, election: &Election, force: bool) -> Result<Self, WholeFileError> {
+        let file = WholeFile::create(path, force)?;
+        let mut writer = Self { file, blocks: 0, tip: Header::genesis(election).hash() };
         let election = codec::encode(&Content::Election(election.canonical_bytes()));
-        writer.put(&head())?;
+        writer.put(|file| file.write_all(&head()))?;
         writer.put_record(&election)?;
         Ok(writer)
     }
@@ -83,15 +53,10 @@ impl ArchiveWriter {
     ///
     /// # Errors
     /// When a file of that name was made meanwhile, or the disk refuses.
-    pub fn finish(mut self) -> Result<(), ArchiveWriteError> {
+    pub fn finish(mut self) -> Result<(), WholeFileError> {
         let end = Content::End { blocks: self.blocks, tip: self.tip };
         self.put_record(&codec::encode(&end))?;
-        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        synced.map_err(|error| self.failed(error))?;
-        refuse_existing(&self.path, self.force)?;
-        let named = fs::rename(&self.unfinished.0, &self.path)
-            .and_then(|()| files::sync_directory(directory_of(&self.path)));
-        Ok(named.map_err(|error| self.failed(error))?)
+        self.file.finish()
     }
 
     fn put_record(&mut self, content: &[u8]) -> Result<(), FileError> {
@@ -99,36 +64,13 @@ impl ArchiveWriter {
         let mut prefix = [0; PREFIX_BYTES];
         prefix[..4].copy_from_slice(&length.to_le_bytes());
         prefix[4..].copy_from_slice(&sha256(&[content]));
-        self.put(&prefix)?;
-        self.put(content)
+        self.put(|file| file.write_all(&prefix).and_then(|()| file.write_all(content)))
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        self.file.write_all(bytes).map_err(|error| self.failed(error))
-    }
-
-    fn failed(&self, error: io::Error) -> FileError {
-        FileError::new("write", &self.path, error)
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        // It has another name by now, or nobody wants it.
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-fn refuse_existing(path: &Path, force: bool) -> Result<(), ArchiveWriteError> {
-    if !force && path.try_exists().map_err(|error| FileError::new("read", path, error))? {
-        return Err(ArchiveWriteError::Exists { path: path.to_owned() });
-    }
-    Ok(())
-}
-
-fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) | None => Path::new("."),
+    fn put(
+        &mut self,
+        write: impl FnOnce(&mut WholeFile) -> io::Result<()>,
+    ) -> Result<(), FileError> {
+        write(&mut self.file).map_err(|error| self.file.failed(error))
     }
 }

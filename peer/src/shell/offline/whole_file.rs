@@ -1,0 +1,93 @@
+//! Files that are whole if they have their name: written under another one first.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::shell::files::{self, FileError};
+
+/// Why there is no file. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum WholeFileError {
+    #[error("{path} is there already: name another file, or replace it by --force", path = path.display())]
+    Exists { path: PathBuf },
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(super) struct WholeFile {
+    path: PathBuf,
+    unfinished: Unfinished,
+    file: BufWriter<File>,
+    force: bool,
+}
+
+/// A file that goes unless it is renamed.
+#[derive(Debug)]
+struct Unfinished(PathBuf);
+
+impl WholeFile {
+    /// Begins a file beside `path`; what an earlier one left unfinished there is replaced.
+    ///
+    /// # Errors
+    /// When `path` is there already, unless `force` says to replace it; or when the disk refuses.
+    pub(super) fn create(path: &Path, force: bool) -> Result<Self, WholeFileError> {
+        refuse_existing(path, force)?;
+        let unfinished = path.with_added_extension("new");
+        let file =
+            File::create(&unfinished).map_err(|error| FileError::new("write", path, error))?;
+        let unfinished = Unfinished(unfinished);
+        Ok(Self { path: path.to_owned(), unfinished, file: BufWriter::new(file), force })
+    }
+
+    /// Waits until the disk has the file, and gives it its name.
+    ///
+    /// # Errors
+    /// When a file of that name was made meanwhile, or the disk refuses.
+    pub(super) fn finish(mut self) -> Result<(), WholeFileError> {
+        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
+        synced.map_err(|error| self.failed(error))?;
+        refuse_existing(&self.path, self.force)?;
+        let named = fs::rename(&self.unfinished.0, &self.path)
+            .and_then(|()| files::sync_directory(directory_of(&self.path)));
+        Ok(named.map_err(|error| self.failed(error))?)
+    }
+
+    /// What the disk said, with the file's name.
+    pub(super) fn failed(&self, error: io::Error) -> FileError {
+        FileError::new("write", &self.path, error)
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // It has another name by now, or nobody wants it.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn refuse_existing(path: &Path, force: bool) -> Result<(), WholeFileError> {
+    if !force && path.try_exists().map_err(|error| FileError::new("read", path, error))? {
+        return Err(WholeFileError::Exists { path: path.to_owned() });
+    }
+    Ok(())
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    }
+}
