@@ -204,3 +204,36 @@ fn split_header<'a>(
         _ => Err(bad_row(table, key, "the header is not the key's")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by hand, as docs/PROTOCOL.md lays it out.
+    #[test]
+    fn the_bytes_of_rows_stay_what_they_are() {
+        let key = 2u64.to_be_bytes();
+        assert_eq!(hex::encode(seal(POOL, &key, b"content")), "0ee53c2b4617feec636f6e74656e74");
+        let block = BlockKey { height: Height(5), hash: BlockHash([1; 32]) };
+        let mut state =
+            State { tip: Some((block.height, block.hash)), bodies: 2, ..State::default() };
+        state.summaries.add(&summary_mark(&block, true));
+        let golden = concat!(
+            "0105000000000000000101010101010101010101010101010101010101010101",
+            "01010101010101010102000000000000000100000000000000a83c1c2a020c5e",
+            "fde5268bd844a6ce2e0000000000000000000000000000000000000000000000",
+            "00",
+        );
+        assert_eq!(hex::encode(codec::encode(&state)), golden);
+    }
+
+    #[test]
+    fn a_value_under_another_key_or_in_another_table_is_refused() {
+        let value = seal(POOL, &[1; 8], b"content");
+        assert_eq!(unseal(POOL, &[1; 8], &value).ok(), Some(&b"content"[..]));
+        for (table, key) in [(POOL, [2; 8]), (META, [1; 8])] {
+            assert!(unseal(table, &key, &value).is_err());
+        }
+        assert!(unseal(POOL, &[1; 8], &value[..7]).is_err());
+    }
+}
