@@ -23,6 +23,8 @@ const RETRY_PERIOD: Duration = Duration::from_secs(1);
 /// Bytes of blocks and transactions after which no more batches join a commit: many batches for one sync, and
 /// yet a slow disk confirms something soon. A batch waits for the commit that is under way and for its own.
 const COMMIT_BYTES: usize = 8 * 1024 * 1024;
+/// What a record without transactions counts as, so that these do not join one commit without end.
+const SMALL_BYTES: usize = 64;
 
 /// What the thread is asked to do.
 #[derive(Debug)]
@@ -180,12 +182,13 @@ impl Writer {
     /// What can't be written to for damage is mended at once: what the node holds in memory is written to the
     /// fresh database, and bodies that are lost are fetched again when a load misses them.
     fn mend(&mut self, reason: String) -> Result<(), String> {
-        if std::mem::replace(&mut self.has_mended, true) {
+        if self.has_mended {
             return Err(format!("mending did not help: {reason}"));
         }
         match salvage::mend(&*self.volume, &self.election, reason) {
             Ok(damage) => {
                 tracing::warn!("{damage}");
+                self.has_mended = true;
                 Ok(())
             }
             Err(trouble) => Err(format!("it is damaged, and can't be mended: {trouble}")),
@@ -208,6 +211,6 @@ pub(super) fn record_bytes(record: &Record) -> usize {
     match record {
         Record::Block(block) => block.transactions.iter().map(|each| each.bytes()).sum(),
         Record::PoolInsert { transaction, .. } => transaction.bytes(),
-        Record::Tip { .. } | Record::PoolRemove { .. } | Record::Neighbours(_) => 0,
+        Record::Tip { .. } | Record::PoolRemove { .. } | Record::Neighbours(_) => SMALL_BYTES,
     }
 }
