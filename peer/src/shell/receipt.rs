@@ -38,9 +38,11 @@ pub enum ReceiptFileError {
 pub(crate) fn write(path: &Path, receipt: &Receipt) -> Result<(), ReceiptFileError> {
     let mut text = serde_json::to_string_pretty(&to_json(receipt)).expect("all keys are texts");
     text.push('\n');
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => ReceiptFileError::Exists { path: path.to_owned() },
-        _ => FileError::new("write", path, error).into(),
+    let failed = |error: io::Error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return ReceiptFileError::Exists { path: path.to_owned() };
+        }
+        FileError::new("write", path, error).into()
     };
     let mut file = File::create_new(path).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)

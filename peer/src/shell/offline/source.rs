@@ -116,7 +116,8 @@ impl DirectorySource {
     pub(super) fn open(path: &Path) -> Result<Self, OfflineError> {
         let directory = QuietDirectory::open(path)?;
         let election = Arc::new(directory.election.clone());
-        let chain = StoredChain::open(path, &election.election_id())?;
+        let mut chain = StoredChain::open(path, &election.election_id())?;
+        chain.choose_best(&election)?;
         let headers = chain.headers().to_vec();
         let path = path.to_owned();
         Ok(Self { path, election, chain, headers, next: 0, _directory: directory })

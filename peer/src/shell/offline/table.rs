@@ -42,7 +42,7 @@ pub(super) struct TableWriter<W: Write> {
 }
 
 enum Rows<W: Write> {
-    Csv(csv::Writer<W>),
+    Csv(Box<csv::Writer<W>>),
     JsonLines(W),
 }
 
@@ -68,7 +68,7 @@ impl<W: Write> TableWriter<W> {
             TableFormat::Csv => {
                 let mut rows = csv::Writer::from_writer(output);
                 rows.write_record(columns)?;
-                Rows::Csv(rows)
+                Rows::Csv(Box::new(rows))
             }
             TableFormat::JsonLines => Rows::JsonLines(output),
         };

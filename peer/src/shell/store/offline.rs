@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use protocol::block::{Block, Header};
-use protocol::units::{BlockHash, ElectionId};
+use protocol::election::Election;
+use protocol::units::{BlockHash, ElectionId, UnixMillis};
 
 use super::database::{Database, Trouble};
 use super::read;
@@ -13,7 +14,9 @@ use super::rows::{self, BlockKey, State};
 use super::volume::{CHAIN_FILE, FileVolume, UNFINISHED_FILE, Volume};
 use super::writer::record_bytes;
 use super::{FileError, StoreError, create, look, write};
-use crate::node::Record;
+use crate::chain::{Chain, StoredBlock};
+use crate::node::{Record, Restored};
+use crate::rules::Rules;
 
 /// Bytes of blocks that a seeder writes at once.
 const SEED_BYTES: usize = 16 * 1024 * 1024;
@@ -24,11 +27,14 @@ pub(crate) struct StoredChain {
     volume: FileVolume,
     election: ElectionId,
     database: Database,
+    /// Blocks of all branches.
+    blocks: Vec<StoredBlock>,
+    tip: Option<BlockHash>,
     headers: Vec<Header>,
 }
 
 impl StoredChain {
-    /// Opens the chain in a data directory that no peer uses.
+    /// Opens the chain in a data directory that no peer uses, as its peer left it.
     ///
     /// # Errors
     /// When there is none, when it can't be read, and where it is damaged: nothing is mended.
@@ -36,24 +42,45 @@ impl StoredChain {
         let volume = FileVolume { directory: directory.to_owned() };
         let looked = look(&volume, election).map_err(|trouble| trouble.of(&volume, election));
         let (database, contents) = looked?;
-        let by_hash: BTreeMap<BlockHash, Header> = contents
-            .restored
-            .blocks
-            .iter()
-            .map(|block| (block.header.hash(), block.header))
-            .collect();
+        let Restored { blocks, tip, .. } = contents.restored;
+        let election = *election;
+        let mut stored = Self { volume, election, database, blocks, tip, headers: Vec::new() };
+        stored.end_in(tip)?;
+        Ok(stored)
+    }
+
+    /// Moves to the branch that a peer would start on, if a crash kept the last one from doing so. A chain that
+    /// breaks a rule stays as it stands, for whoever looks for such things.
+    ///
+    /// # Errors
+    /// When a block is missing on the way.
+    pub(crate) fn choose_best(&mut self, election: &Arc<Election>) -> Result<(), StoreError> {
+        let Some(tip) = self.tip else { return Ok(()) };
+        let mut chain = Chain::new(Arc::clone(election), Rules::ALL, 0);
+        // Times were checked when the blocks came; whoever audits them checks them again.
+        chain.restore(self.blocks.clone(), None, UnixMillis(u64::MAX));
+        if chain.has_checked(&tip) {
+            self.end_in(Some(chain.tip().hash))?;
+        }
+        Ok(())
+    }
+
+    fn end_in(&mut self, end: Option<BlockHash>) -> Result<(), StoreError> {
+        let headers = self.blocks.iter().map(|block| (block.header.hash(), block.header));
+        let by_hash: BTreeMap<BlockHash, Header> = headers.collect();
         let mut headers = Vec::new();
-        let mut next = contents.restored.tip;
+        let mut next = end;
         while let Some(header) = next.and_then(|hash| by_hash.get(&hash)) {
             headers.push(*header);
             next = (header.height.0 > 1).then_some(header.previous);
         }
         if let Some(missing) = next {
             let trouble = Trouble::Damaged(format!("block {missing} is missing below the tip"));
-            return Err(trouble.of(&volume, election));
+            return Err(trouble.of(&self.volume, &self.election));
         }
         headers.reverse();
-        Ok(Self { volume, election: *election, database, headers })
+        self.headers = headers;
+        Ok(())
     }
 
     /// The best chain after its genesis block, upwards.
