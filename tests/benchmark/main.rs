@@ -1,24 +1,19 @@
 //! `cargo run --release -p tests --bin benchmark -- generate --voters N FILE`: makes a large election, for
 //! measuring what opens, replays, checks or exports one.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the benchmark reads the clock and writes files"
-)]
+#![allow(clippy::disallowed_methods, reason = "the benchmark reads the clock")]
 
 mod generate;
-mod sink;
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use peer::shell::ArchiveWriter;
 use protocol::transaction::Transaction;
 
 use generate::Blocks;
-use sink::Sink;
 
 const VOTERS_DEFAULT: u64 = 1_000_000;
 /// A file of some 25 GB; nobody has waited for that yet.
@@ -102,7 +97,7 @@ fn write_election(arguments: &Arguments) -> anyhow::Result<()> {
     let election = generate::election(arguments.seed, BLOCK_BYTES_MAX);
     let mut tally: Vec<_> =
         election.questions.iter().map(|question| vec![0_u64; question.options.len()]).collect();
-    let mut sink = Sink::create(&arguments.file, &election).with_context(at(&arguments.file))?;
+    let mut archive = ArchiveWriter::create(&arguments.file, &election, true)?;
     let mut blocks = Blocks::new(&election, arguments.seed, arguments.voters);
     let (mut tip, mut told_at) = (None, began);
     while let Some(block) = blocks.next() {
@@ -112,7 +107,7 @@ fn write_election(arguments: &Arguments) -> anyhow::Result<()> {
                 chosen.iter().for_each(|&option| votes[usize::from(option)] += 1);
             }
         }
-        sink.append(&block).with_context(at(&arguments.file))?;
+        archive.append(&block)?;
         tip = Some((block.header.height, block.header.hash()));
         if told_at.elapsed() >= PROGRESS_PERIOD {
             told_at = Instant::now();
@@ -120,17 +115,13 @@ fn write_election(arguments: &Arguments) -> anyhow::Result<()> {
             eprintln!("{signed} of {} voters signed, {seconds} s", arguments.voters);
         }
     }
-    sink.finish().with_context(at(&arguments.file))?;
+    archive.finish()?;
     let (height, hash) = tip.context("an election without voters has no blocks")?;
     println!("election {}, {} voters", election.election_id(), arguments.voters);
     println!("tip {height} {hash}");
     println!("tally {tally:?}");
     eprintln!("{:.1} s", began.elapsed().as_secs_f64());
     Ok(())
-}
-
-fn at(path: &Path) -> impl Fn() -> String {
-    move || format!("{} can't be written", path.display())
 }
 
 #[cfg(test)]
