@@ -34,7 +34,8 @@ fn run(directory: &Path, arguments: &[&str]) -> Ended {
 }
 
 impl Ended {
-    fn is_good(self) -> Vec<String> {
+    /// What was printed, where all went well.
+    fn printed(self) -> Vec<String> {
         assert_eq!(self.code, Some(0), "{self:?}");
         assert_eq!(self.stderr, "", "nothing is told where nobody looks");
         self.stdout
@@ -83,7 +84,7 @@ fn finished_election() -> (Network, Value, PathBuf) {
 fn export(network: &Network, directory: &Path) -> PathBuf {
     let path = network.directory.path().join("a.archive");
     let directory = directory.to_str().expect("UTF-8");
-    run(network.directory.path(), &["export", "a.archive", "--data-dir", directory]).is_good();
+    run(network.directory.path(), &["export", "a.archive", "--data-dir", directory]).printed();
     path
 }
 
@@ -131,7 +132,7 @@ fn an_exported_chain_passes_its_audit_with_the_results_of_its_peers() {
     assert_eq!(report["signatures"], 6, "{report}");
     assert_eq!(report, audit(beside, directory.to_str().expect("UTF-8"), 0), "the directory");
 
-    let shown = run(beside, &["audit", "a.archive", "--ballot", "ballot.toml"]).is_good();
+    let shown = run(beside, &["audit", "a.archive", "--ballot", "ballot.toml"]).printed();
     assert_eq!(shown.last().map(String::as_str), Some("all holds"), "{shown:#?}");
     let other = "0123456789abcdef".repeat(4);
     run(beside, &["audit", "a.archive", "--election", &other]).is_mended_first("is of election");
@@ -140,7 +141,7 @@ fn an_exported_chain_passes_its_audit_with_the_results_of_its_peers() {
     let name = directory.to_str().expect("UTF-8");
     let again = ["export", "a.archive", "--data-dir", name];
     run(beside, &again).is_mended_first("--force");
-    run(beside, &[again.as_slice(), &["--force"]].concat()).is_good();
+    run(beside, &[again.as_slice(), &["--force"]].concat()).printed();
     assert_eq!(fs::read(&path).expect("the archive"), before, "the same chain, the same bytes");
     run(beside, &["audit", "nothing"]).is_mended_first("can't read nothing");
     run(beside, &["audit", "ballot.toml"]).is_mended_first("no archive of Ostrakon");
@@ -217,7 +218,7 @@ fn forged_archives_fail_naming_the_rule_and_are_not_imported() {
     let told = "breaks the rule bad_signature";
     assert!(refused.stderr.contains(told) && refused.stderr.contains("nothing was imported"));
     run(beside, &["audit", "copy"]).is_mended_first("no data directory");
-    run(beside, &["import", "a.archive", "--data-dir", "copy"]).is_good();
+    run(beside, &["import", "a.archive", "--data-dir", "copy"]).printed();
     assert_eq!(audit(beside, "copy", 0)["votes"], 3);
 }
 
@@ -238,7 +239,7 @@ fn a_peer_goes_on_with_an_imported_chain() {
     let name = copy.to_str().expect("UTF-8").to_owned();
     let beside = network.directory.path().to_owned();
     let arguments = ["import", "a.archive", "--data-dir", &name];
-    run(&beside, &arguments).is_good();
+    run(&beside, &arguments).printed();
     run(&beside, &arguments).is_mended_first("there already");
     let mut other = network.election.clone();
     other.id[0] ^= 1;

@@ -5,6 +5,8 @@ use std::io::IsTerminal;
 use std::sync::{Arc, mpsc};
 
 use protocol::block::Block;
+use protocol::election::Election;
+use protocol::units::ElectionId;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::progress::Progress;
@@ -23,7 +25,7 @@ use crate::shell::run::read_ballot;
 const AHEAD_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// Most blocks of that kind, however small they are.
-const AHEAD_BLOCKS_MAX: usize = 4_096;
+pub(super) const AHEAD_BLOCKS_MAX: usize = 4_096;
 
 /// Audits a record and prints a report. Whether all holds.
 ///
@@ -41,9 +43,7 @@ pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
     Ok(report.failure.is_none())
 }
 
-fn expected_election(
-    command: &AuditChain,
-) -> Result<Option<protocol::units::ElectionId>, PeerError> {
+fn expected_election(command: &AuditChain) -> Result<Option<ElectionId>, PeerError> {
     match &command.ballot {
         Some(path) => Ok(Some(read_ballot(path)?.election_id())),
         None => Ok(command.election),
@@ -72,15 +72,18 @@ pub(super) fn audit_source(
 }
 
 /// Blocks that are read and being checked, in their order.
+#[derive(Debug)]
 struct Ahead {
     pool: ThreadPool,
-    election: Arc<protocol::election::Election>,
+    election: Arc<Election>,
+    election_id: ElectionId,
     blocks: VecDeque<BeingChecked>,
     bytes: u64,
     /// Why nothing more is read: the end, or an error, which is told after what was before it.
     end: Option<Result<(), OfflineError>>,
 }
 
+#[derive(Debug)]
 struct BeingChecked {
     bytes: u64,
     steps: u64,
@@ -94,7 +97,8 @@ impl Ahead {
             .build()
             .expect("the system starts threads");
         let election = Arc::clone(audit.election());
-        Self { pool, election, blocks: VecDeque::new(), bytes: 0, end: None }
+        let election_id = election.election_id();
+        Self { pool, election, election_id, blocks: VecDeque::new(), bytes: 0, end: None }
     }
 
     /// The next block with what its check found, and its steps. Reads on meanwhile, as far as there is room.
@@ -122,7 +126,7 @@ impl Ahead {
         let bytes = block.bytes();
         self.bytes += bytes;
         self.blocks.push_back(BeingChecked { bytes, steps, outcome });
-        let (election, id) = (Arc::clone(&self.election), self.election.election_id());
+        let (election, id) = (Arc::clone(&self.election), self.election_id);
         self.pool.spawn(move || {
             let block = block.decode(&id);
             let checked = block.map(|block| CheckedBlock::new(Arc::new(block), &election, &id));

@@ -11,6 +11,8 @@ mod progress;
 mod report;
 mod source;
 mod table;
+#[cfg(test)]
+mod tests;
 mod verify_receipt;
 mod whole_file;
 
