@@ -74,6 +74,15 @@ struct Arguments {
     )]
     neighbour: Vec<AddressText>,
 
+    /// Check all that is remembered again before starting: every signature of every block, and more
+    #[arg(
+        long,
+        env = "OSTRAKON_VERIFY",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    verify: bool,
+
     /// Answers and events as one JSON object a line
     #[arg(
         long,
@@ -302,6 +311,7 @@ impl Arguments {
             ballot: self.ballot,
             election: self.election,
             data_dir: self.data_dir,
+            verify: self.verify,
             json: self.json,
             mining,
         })

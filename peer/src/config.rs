@@ -19,6 +19,8 @@ pub struct Settings {
     /// The election that this peer takes part in, whatever its tracker says.
     pub election: Option<ElectionId>,
     pub data_dir: Option<PathBuf>,
+    /// Whether all that is remembered is checked again at the start.
+    pub verify: bool,
     pub json: bool,
     pub mining: Mining,
 }

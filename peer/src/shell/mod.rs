@@ -32,6 +32,7 @@ mod store;
 mod task;
 mod udp;
 mod verifier;
+mod verify;
 mod voter;
 mod wait;
 
@@ -49,3 +50,4 @@ pub use receipt::ReceiptFileError;
 pub use run::{PeerError, run};
 pub use store::StoreError;
 pub use udp::BindError;
+pub use verify::VerifyError;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use protocol::units::{ElectionId, VoterId};
 
 use super::miner::MiningProgress;
+use super::verify::Verified;
 use crate::node::Event;
 
 /// One piece of news for people and programs.
@@ -19,6 +20,12 @@ pub(crate) enum Notice {
         voter: VoterId,
         data_directory: PathBuf,
     },
+    /// The chain's file was damaged, and was mended before the start.
+    Mended {
+        damage: String,
+    },
+    /// All that was remembered has been checked again before the start.
+    Verified(Verified),
     Node(Event),
     /// Mining goes on for a while.
     Mining(MiningProgress),

@@ -21,13 +21,14 @@ use super::handle::PeerHandle;
 use super::join::join;
 use super::key_file::{self, KeyFileError};
 use super::notice::Notice;
-use super::store::{self, Opened, OpenedChain, StoreError};
+use super::store::{self, Opened, StoreError};
 use super::task::NodeTask;
 use super::udp::{BindError, Udp};
+use super::verify::{self, Verified, VerifyError};
 use super::voter::OwnVoter;
 use super::wait::EndSignals;
 use crate::config::{Mining, Settings};
-use crate::node::{JoinError, NodeConfig, RESIDENT_BYTES_MAX, Restored};
+use crate::node::{JoinError, NodeConfig, RESIDENT_BYTES_MAX};
 use crate::rules::Rules;
 
 /// The election of a peer without a tracker.
@@ -56,6 +57,8 @@ pub enum PeerError {
     Key(#[from] KeyFileError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     #[error(transparent)]
     Join(#[from] JoinError),
     #[error("{message}")]
@@ -104,8 +107,8 @@ struct Start {
     election: Arc<Election>,
     directory: DataDirectory,
     key: VoterKey,
-    chain: OpenedChain,
-    restored: Restored,
+    opened: Opened,
+    verified: Option<Verified>,
 }
 
 async fn run_peer(settings: &Settings) -> Result<(), PeerError> {
@@ -168,21 +171,36 @@ async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>
     };
     directory.keep_election(&election)?;
     let key = key_file::read_or_make(directory.path())?;
-    let Opened { chain, restored, damage } = store::open(directory.path(), &election_id)?;
-    if let Some(damage) = damage {
-        tracing::warn!("{damage}");
-    }
+    let election = Arc::new(election);
+    let (opened, verified) =
+        open_chain(directory.path().to_owned(), Arc::clone(&election), settings.verify).await?;
     Ok(Some(Start {
         udp,
         address,
         tracker: addresses.tracker,
         neighbours: addresses.neighbours,
-        election: Arc::new(election),
+        election,
         directory,
         key,
-        chain,
-        restored,
+        opened,
+        verified,
     }))
+}
+
+/// Opens the chain and, if that is wanted, checks all of it; on a thread of its own, as either may take long.
+async fn open_chain(
+    directory: PathBuf,
+    election: Arc<Election>,
+    verifies: bool,
+) -> Result<(Opened, Option<Verified>), PeerError> {
+    let open = move || {
+        let mut opened = store::open(&directory, &election.election_id())?;
+        let verified = verifies.then(|| verify::verify(&mut opened, &election)).transpose()?;
+        Ok((opened, verified))
+    };
+    tokio::task::spawn_blocking(open)
+        .await
+        .unwrap_or_else(|error| Err(PeerError::Crashed { reason: Some(error.to_string()) }))
 }
 
 /// The election as far as this machine knows it.
@@ -233,8 +251,9 @@ async fn run_node(
     front: &mut Front,
     signals: &EndSignals,
 ) -> Result<(), PeerError> {
-    let Start { udp, address, tracker, neighbours, election, directory, key, chain, restored } =
+    let Start { udp, address, tracker, neighbours, election, directory, key, opened, verified } =
         start;
+    let Opened { chain, restored, damage } = opened;
     let (handle, requests) = PeerHandle::new();
     let notices = handle.notices().expect("the node's end is still here");
     let mining = settings.mining != Mining::Off;
@@ -258,6 +277,10 @@ async fn run_node(
         miner: task.miner_view(),
     };
     front.greet(&listening(&actions), &actions).await;
+    let mended = damage.map(|damage| Notice::Mended { damage: damage.to_string() });
+    for notice in mended.into_iter().chain(verified.map(Notice::Verified)) {
+        actions.handle.notify(notice);
+    }
     let (ending, ended) = oneshot::channel();
     let telling =
         front::tell(notices, front.screen.clone(), front.style, task.miner_view(), ending);

@@ -64,6 +64,14 @@ impl CheckedBlock {
         Self { block, verdict }
     }
 
+    /// What the block does to the count, or the first of those rules that it breaks.
+    ///
+    /// # Errors
+    /// That rule.
+    pub fn verdict(&self) -> Result<&Summary, &BodyError> {
+        self.verdict.as_ref()
+    }
+
     #[must_use]
     pub fn block(&self) -> &Arc<Block> {
         &self.block

@@ -23,6 +23,8 @@ use crate::node::{
 };
 use crate::shell::actions::{COMMANDS, OwnVoteStanding, PeerStatus, parse, parse_choices};
 use crate::shell::miner::MiningProgress;
+use crate::shell::store::{Damage, Rows};
+use crate::shell::verify::Verified;
 
 const DOCUMENT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CLI.md");
 const BALLOT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ballot.toml");
@@ -245,6 +247,16 @@ fn events() -> Vec<Event> {
     ]
 }
 
+fn damage() -> Damage {
+    Damage {
+        reason: "page 17 does not match its checksum".into(),
+        kept: "peer-1/chain.redb.damaged".into(),
+        saved: Rows { blocks: 3, bodies: 2, pooled: 4 },
+        lost: Some(Rows { blocks: 0, bodies: 1, pooled: 0 }),
+        returned: 0,
+    }
+}
+
 fn notices() -> Vec<Notice> {
     let election = election();
     let mut notices = vec![Notice::Listening {
@@ -254,6 +266,10 @@ fn notices() -> Vec<Notice> {
         voter: voter(),
         data_directory: "peer-1".into(),
     }];
+    notices.extend([
+        Notice::Mended { damage: damage().to_string() },
+        Notice::Verified(Verified { blocks: 3, transactions: 7, lost: 0 }),
+    ]);
     notices.extend(events().into_iter().map(Notice::Node));
     notices.extend([
         Notice::Mining(progress()),

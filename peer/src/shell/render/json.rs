@@ -15,6 +15,7 @@ use crate::node::{
 use crate::shell::actions::{ActionError, OwnVoteStanding, PeerStatus, Reply};
 use crate::shell::miner::MiningProgress;
 use crate::shell::notice::Notice;
+use crate::shell::verify::Verified;
 
 pub(super) fn reply(reply: &Reply, election: &Election) -> Value {
     let facts = match reply {
@@ -78,6 +79,10 @@ pub(super) fn notice(notice: &Notice) -> Value {
         ),
         Notice::Node(event) => self::event(event),
         Notice::Mining(progress) => ("mining", mining(progress)),
+        Notice::Mended { damage } => ("mended", json!({ "message": damage })),
+        Notice::Verified(Verified { blocks, transactions, lost }) => {
+            ("verified", json!({ "blocks": blocks, "transactions": transactions, "lost": lost }))
+        }
         Notice::Registering { voter, registration_bits } => (
             "registering",
             json!({ "voter": voter.to_string(), "registration_bits": registration_bits }),

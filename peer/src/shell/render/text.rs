@@ -10,6 +10,7 @@ use protocol::units::UnixMillis;
 use crate::node::{Event, LeaveReason};
 use crate::shell::miner::MiningProgress;
 use crate::shell::notice::Notice;
+use crate::shell::verify::Verified;
 
 /// The last moment of the year 9999. Strangers choose the times of their votes, and nothing later can be
 /// written as a date.
@@ -61,6 +62,18 @@ pub(super) fn notice(notice: &Notice) -> String {
         ),
         Notice::Node(event) => self::event(event),
         Notice::Mining(progress) => format!("mining {}", mining(progress)),
+        Notice::Mended { damage } => damage.clone(),
+        Notice::Verified(Verified { blocks, transactions, lost }) => {
+            let all = format!(
+                "checked {} with {} again",
+                count(blocks, "block"),
+                count(transactions, "transaction")
+            );
+            match lost {
+                0 => format!("{all}: all hold"),
+                lost => format!("{all}: all hold, but {lost} can't be read and are fetched again"),
+            }
+        }
         Notice::Registering { registration_bits, .. } => format!(
             "registering your voter key first: a proof of work of about 2^{registration_bits} attempts"
         ),

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
-use protocol::block::Block;
+use protocol::block::{Block, Header};
 use protocol::units::ElectionId;
 use redb::StorageBackend;
 
@@ -30,7 +30,7 @@ use database::{Database, Trouble, Trust};
 pub(crate) use offline::{Seeder, StoredChain};
 use pages::Pages;
 use read::Contents;
-use rows::State;
+use rows::{BlockKey, State};
 use volume::{Access, CHAIN_FILE, FileVolume, Overlay, UNFINISHED_FILE, Volume};
 use writer::{Job, Writer};
 
@@ -180,6 +180,39 @@ fn look(volume: &dyn Volume, election: &ElectionId) -> Result<(Database, Content
     let database = Database::open(Overlay::new(Pages::new(file))?, Trust::Quick)?;
     let contents = database.run(|redb| read::read_contents(redb, election))?;
     Ok((database, contents))
+}
+
+impl OpenedChain {
+    /// Where it lies.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.volume.path(CHAIN_FILE)
+    }
+
+    /// Reads one block, checked against its key, and its body against its header.
+    ///
+    /// # Errors
+    /// When the disk does not have it, or not whole.
+    pub(crate) fn block(&self, header: &Header) -> Result<Arc<Block>, LoadError> {
+        let key = BlockKey::of(header);
+        let row = self.database.run(|redb| read::read_block_row(redb, key));
+        LoadError::unless_whole(row, key, &self.election)
+    }
+}
+
+impl LoadError {
+    /// The block in a row.
+    fn unless_whole(
+        row: Result<Option<Vec<u8>>, Trouble>,
+        key: BlockKey,
+        election: &ElectionId,
+    ) -> Result<Arc<Block>, Self> {
+        let decode = |row: Vec<u8>| rows::decode_block(&key.to_bytes(), &row, election);
+        match row.and_then(|row| row.map(decode).transpose()) {
+            Ok(block) => block.map(Arc::new).ok_or(Self::Absent),
+            Err(Trouble::Damaged(reason)) => Err(Self::Damaged(reason)),
+            Err(trouble) => Err(Self::Disk(trouble.to_string())),
+        }
+    }
 }
 
 impl Store {

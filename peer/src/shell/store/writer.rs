@@ -11,7 +11,7 @@ use protocol::units::ElectionId;
 use super::database::{Database, Trouble, Trust};
 use super::pages::Pages;
 use super::read;
-use super::rows::{self, BlockKey, State};
+use super::rows::{BlockKey, State};
 use super::salvage;
 use super::volume::{Access, CHAIN_FILE, Volume};
 use super::write;
@@ -113,15 +113,7 @@ impl Writer {
             let row = self.with_database(|database, state| {
                 Ok((database.run(|redb| read::read_block_row(redb, key))?, state))
             });
-            let block = row.and_then(|row| {
-                let key = key.to_bytes();
-                row.map(|row| rows::decode_block(&key, &row, &self.election)).transpose()
-            });
-            let outcome = match block {
-                Ok(block) => block.map(Arc::new).ok_or(LoadError::Absent),
-                Err(Trouble::Damaged(reason)) => Err(LoadError::Damaged(reason)),
-                Err(trouble) => Err(LoadError::Disk(trouble.to_string())),
-            };
+            let outcome = LoadError::unless_whole(row, key, &self.election);
             report(StoreReport::Loaded { number: job.number, outcome });
         }
     }
