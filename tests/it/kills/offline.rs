@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Line, Peer, Program, binary};
+use crate::harness::{Line, Peer, Program, binary, until};
 
 /// For a command that reads a whole chain on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -59,9 +59,13 @@ pub(super) fn assert_same(found: &Value, expected: &Value) {
 }
 
 /// # Panics
-/// When a peer that stands where the audit was made counts anything else.
+/// When a peer that stands where the audit was made counts anything else. A crash may have cut a move to a better
+/// branch short; then the peer makes up for it in a moment.
 pub(super) fn assert_counts(peer: &mut Peer, audit: &Value) {
-    let results = peer.ask("results");
+    let results = until("the peer stands where the audit ended", PATIENCE, || {
+        let results = peer.ask("results");
+        (results["tip"] == audit["tip"]).then_some(results)
+    });
     for (in_results, in_audit) in [
         ("tip", "tip"),
         ("votes", "votes"),
