@@ -25,6 +25,7 @@ mod full_disk;
 mod joining;
 mod kills;
 mod leaving;
+mod records;
 mod refusals;
 mod starting;
 mod terminal;

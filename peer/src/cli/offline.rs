@@ -23,8 +23,13 @@ pub struct ExportChain {
     /// The file to write; a table is CSV or JSON Lines, as the name ends in .csv or .jsonl
     pub file: PathBuf,
 
-    /// What to write; tables are audited on the way
-    #[arg(long = "as", value_name = "KIND", default_value = "archive")]
+    /// What to write: an archive, or a table of the votes or the results, audited on the way
+    #[arg(
+        long = "as",
+        value_name = "KIND",
+        default_value = "archive",
+        hide_possible_values = true
+    )]
     pub kind: ExportKind,
 
     /// Take an archive's chain, for a table, instead of a data directory's
