@@ -143,7 +143,8 @@ impl Node {
         }
     }
 
-    /// Whether a block is on the disk alone and is being read for a neighbour.
+    /// Whether a block is on the disk alone, so that the answer waits for it. With too many that wait there is
+    /// none, and it is asked for again: that the block is not here would be untrue, and send them elsewhere.
     fn load_to_serve(
         &mut self,
         to: SocketAddr,
@@ -151,7 +152,11 @@ impl Node {
         hash: &BlockHash,
         wanted: Wanted,
     ) -> bool {
-        self.chain.is_stored(hash) && self.load(*hash, Waiter::Neighbour { to, request, wanted })
+        let is_stored = self.chain.is_stored(hash);
+        if is_stored && !self.load(*hash, Waiter::Neighbour { to, request, wanted }) {
+            self.dropped.count("a request while too many wait for the disk");
+        }
+        is_stored
     }
 
     fn send_transactions(&mut self, to: SocketAddr, request: u32, block: &Block, places: &[u16]) {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use protocol::block;
+use protocol::datagram::{Datagram, Envelope, Wanted};
 use protocol::units::Height;
 
 use super::*;
@@ -97,4 +98,30 @@ fn a_receipt_is_given_for_a_vote_in_a_block() {
         network.command(1, Command::Mine).expect("an order");
         network.run(Duration::from_secs(1));
     }
+}
+
+/// To say that a block is not here would send who asks elsewhere, or nowhere.
+#[test]
+fn requests_on_top_of_those_that_wait_for_the_disk_are_not_answered() {
+    let mut network = Network::new();
+    let block = mined(&Header::genesis(&network.election), vec![registration(1)], 0);
+    let hash = block.header.hash();
+    let tip = Some(hash);
+    network.add(1, Restored { blocks: vec![stored(&block)], tip, ..Restored::default() });
+    let now = network.time();
+    let node = network.nodes.get_mut(&address(1)).expect("a node");
+    for request in 0..1_000 {
+        node.serve_chain(address(9), request, Wanted::Block { hash, first: 0, count: 1 });
+    }
+    let asked: Vec<_> = std::iter::from_fn(|| node.poll_output()).collect();
+    let [Output::Load(job)] = asked.as_slice() else { panic!("{asked:?}") };
+    node.handle_loaded(job.number, Ok(block), now);
+    let mut answers = 0;
+    while let Some(output) = node.poll_output() {
+        let Output::Transmit { bytes, .. } = output else { continue };
+        let answer = Envelope::decode(&bytes).expect("ours").datagram;
+        assert!(matches!(answer, Datagram::ChainBlock { pieces: 1, .. }), "{answer:?}");
+        answers += 1;
+    }
+    assert!((1..1_000).contains(&answers), "{answers}");
 }
