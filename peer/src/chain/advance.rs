@@ -52,6 +52,7 @@ impl Chain {
     /// Word that a block breaks a rule: it and all that follows it are invalid from now on.
     pub fn invalidate(&mut self, hash: &BlockHash) {
         self.tree.invalidate(hash);
+        self.forget_invalid_lost();
         let tree = &self.tree;
         self.candidates.retain(|(_, Reverse(hash))| tree.get(hash).is_some_and(|e| e.complete));
         if self.is_invalid(&self.best_header.hash) {

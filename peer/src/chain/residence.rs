@@ -2,6 +2,7 @@
 //! from the disk by whoever needs them.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use protocol::block::{Block, HEADER_BYTES};
@@ -57,6 +58,23 @@ impl Chain {
     /// Bodies that the disk has lost, the lowest first.
     pub fn lost_bodies(&self) -> impl Iterator<Item = (Height, BlockHash)> {
         self.residence.lost.iter().copied()
+    }
+
+    /// The same, above a place in their order.
+    pub fn lost_bodies_after(
+        &self,
+        place: Option<(Height, BlockHash)>,
+    ) -> impl Iterator<Item = (Height, BlockHash)> {
+        let from = place.map_or(Bound::Unbounded, Bound::Excluded);
+        self.residence.lost.range((from, Bound::Unbounded)).copied()
+    }
+
+    /// Nobody needs the bodies of blocks that turned out to be invalid.
+    pub(super) fn forget_invalid_lost(&mut self) {
+        let tree = &self.tree;
+        let is_lost =
+            |hash: &BlockHash| tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Lost));
+        self.residence.lost.retain(|(_, hash)| is_lost(hash));
     }
 
     pub(super) fn find_again(&mut self, hash: &BlockHash, block: &Arc<Block>) {

@@ -43,7 +43,7 @@ pub(super) struct Loading {
     lookups: usize,
     /// What a change of branch still waits for, and what came for it. Moving takes all of it at once.
     awaited: BTreeSet<BlockHash>,
-    gathered: Vec<Arc<Block>>,
+    gathered: BTreeMap<BlockHash, Arc<Block>>,
 }
 
 impl Loading {
@@ -88,9 +88,7 @@ impl Node {
     /// Has bodies read that a better branch consists of.
     pub(super) fn load_for_chain(&mut self, wanted: Vec<BlockHash>) {
         for hash in wanted {
-            if self.loading.gathered.iter().all(|block| block.header.hash() != hash)
-                && self.loading.awaited.insert(hash)
-            {
+            if !self.loading.gathered.contains_key(&hash) && self.loading.awaited.insert(hash) {
                 self.load(hash, Waiter::Chain);
             }
         }
@@ -113,12 +111,13 @@ impl Node {
                 }
                 Waiter::Chain => {
                     self.loading.awaited.remove(&hash);
-                    self.loading.gathered.extend(outcome.as_ref().ok().cloned());
+                    let block = outcome.as_ref().ok().cloned();
+                    self.loading.gathered.extend(block.map(|block| (hash, block)));
                 }
             }
         }
         if self.loading.awaited.is_empty() && !self.loading.gathered.is_empty() {
-            for block in std::mem::take(&mut self.loading.gathered) {
+            for block in std::mem::take(&mut self.loading.gathered).into_values() {
                 self.chain.put_back(block);
             }
             self.advance_chain(None, now);
@@ -130,7 +129,6 @@ impl Node {
     fn lose_block(&mut self, hash: BlockHash, reason: String) {
         let Some(height) = self.chain.header(&hash).map(|header| header.height) else { return };
         self.chain.note_lost(&hash);
-        self.forget_plan();
         self.output(Output::Event(Event::BlockLost { height, hash, reason }));
     }
 

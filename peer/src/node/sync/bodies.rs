@@ -81,6 +81,8 @@ pub(in crate::node) struct Bodies {
     pub(super) fetches: BTreeMap<BlockHash, Fetch>,
     /// Blocks that are fetched or being checked, by height: the lowest one ties down how far ahead to fetch.
     under_way: BTreeSet<(Height, BlockHash)>,
+    /// The last body that was looked at among those that the disk has lost.
+    pub(super) lost_cursor: Option<(Height, BlockHash)>,
     /// Who is not asked for which block until when.
     avoided: BTreeMap<(BlockHash, SocketAddr), Instant>,
 }

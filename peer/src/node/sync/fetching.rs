@@ -20,6 +20,8 @@ const REASSEMBLY_BYTES_MAX: usize = 64 * 1024 * 1024;
 const PIECES_PER_REQUEST: u32 = 16;
 /// Blocks that may be passed over at a time because nobody can be asked for them just now.
 const PASSED_OVER_MAX: usize = 64;
+/// Lost bodies that are looked at each time: there may be many, and for some nobody to ask.
+const LOST_AT_A_TIME_MAX: usize = 16;
 
 /// Whom to ask for a block.
 enum Server {
@@ -35,8 +37,7 @@ impl Node {
     pub(super) fn plan_bodies(&mut self) {
         let end = self.chain.best_header().hash;
         if self.sync.bodies.plan_end != Some(end) {
-            let mut missing = self.chain.missing_bodies(end);
-            missing.extend(self.chain.lost_bodies());
+            let missing = self.chain.missing_bodies(end);
             self.sync.bodies.start_plan(missing, end);
         }
     }
@@ -76,15 +77,18 @@ impl Node {
         for hash in fetching {
             self.request_body_pieces(&hash, now);
         }
-        let block_bytes_max = self.chain.election().block_bytes_max as usize;
-        let fetches_max = (REASSEMBLY_BYTES_MAX / block_bytes_max).max(1);
-        if !self.durability.has_room() {
-            return;
+        if self.durability.has_room() && self.fetch_planned(now) {
+            self.fetch_lost(now);
         }
+    }
+
+    /// Begins to fetch blocks of the plan; false when there is no room for more.
+    fn fetch_planned(&mut self, now: Now) -> bool {
         let mut passed_over = Vec::new();
-        while self.sync.bodies.fetches.len() < fetches_max && passed_over.len() < PASSED_OVER_MAX {
+        let mut has_room = self.may_fetch_more();
+        while has_room && passed_over.len() < PASSED_OVER_MAX {
             let Some((height, hash)) = self.sync.bodies.plan.pop_first() else { break };
-            if !self.chain.lacks_body(&hash) {
+            if !self.chain.lacks_body(&hash) || self.chain.is_lost(&hash) {
                 continue;
             }
             let lowest = self.sync.bodies.lowest_under_way().unwrap_or(height);
@@ -101,15 +105,46 @@ impl Node {
                     let fetch = Fetch::new(height, neighbour, now.instant);
                     self.sync.bodies.start_fetch(hash, fetch);
                     self.request_body_pieces(&hash, now);
+                    has_room = self.may_fetch_more();
                 }
                 Server::Later => passed_over.push((height, hash)),
                 Server::Busy => {
                     passed_over.push((height, hash));
-                    break;
+                    has_room = false;
                 }
             }
         }
         self.sync.bodies.plan.extend(passed_over);
+        has_room
+    }
+
+    /// Begins to fetch bodies that the disk has lost. They come after the plan and outside its window, since
+    /// some may be gone everywhere: those must hold up neither the sync nor the others.
+    fn fetch_lost(&mut self, now: Now) {
+        let cursor = self.sync.bodies.lost_cursor.take();
+        let lost: Vec<_> = self.chain.lost_bodies_after(cursor).take(LOST_AT_A_TIME_MAX).collect();
+        let is_end = lost.len() < LOST_AT_A_TIME_MAX;
+        for (height, hash) in &lost {
+            if self.sync.bodies.fetches.contains_key(hash) || self.is_being_completed(hash) {
+                continue;
+            }
+            if !self.may_fetch_more() {
+                break;
+            }
+            if let Server::Neighbour(neighbour) = self.choose_server(*hash, now) {
+                let fetch = Fetch::new(*height, neighbour, now.instant);
+                self.sync.bodies.fetches.insert(*hash, fetch);
+                self.request_body_pieces(hash, now);
+            }
+        }
+        self.sync.bodies.lost_cursor = lost.last().copied().filter(|_| !is_end);
+    }
+
+    /// Whether memory has room for one more body that is put together.
+    fn may_fetch_more(&self) -> bool {
+        let block_bytes_max = self.chain.election().block_bytes_max as usize;
+        let fetches_max = (REASSEMBLY_BYTES_MAX / block_bytes_max).max(1);
+        self.sync.bodies.fetches.len() < fetches_max
     }
 
     pub(in crate::node) fn on_chain_block(

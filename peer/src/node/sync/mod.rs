@@ -77,6 +77,7 @@ impl Node {
         if self.sync.requests.is_idle()
             && self.sync.headers.is_none()
             && !self.sync.bodies.is_busy()
+            && self.chain.lost_bodies().next().is_none()
         {
             self.timers.set(Timer::Sync, None);
             return;

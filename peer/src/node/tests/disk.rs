@@ -100,6 +100,37 @@ fn a_receipt_is_given_for_a_vote_in_a_block() {
     }
 }
 
+/// Some bodies may be gone everywhere, as those of a branch that nobody else had.
+#[test]
+fn lost_bodies_that_nobody_has_hold_up_no_sync() {
+    let mut network = Network::new();
+    let genesis = Header::genesis(&network.election);
+    let first = mined(&genesis, vec![], 0);
+    let second = mined(&first.header, vec![], 0);
+    let past = [&first, &second];
+    let with_past = |blocks: Vec<StoredBlock>| Restored {
+        blocks: past.map(stored).into_iter().chain(blocks).collect(),
+        tip: Some(second.header.hash()),
+        ..Restored::default()
+    };
+    for number in [1, 2] {
+        let disk = past.map(|block| (block.header.hash(), Arc::clone(block)));
+        network.disks.insert(address(number), disk.into());
+    }
+    network.add(1, with_past(vec![]));
+    for _ in 0..30 {
+        network.command(1, Command::Mine).expect("an order");
+        network.run(Duration::from_millis(200));
+    }
+    let gone = (1..=200).map(|salt| mined(&genesis, vec![], salt));
+    let gone = gone.map(|block| StoredBlock { has_body: false, ..stored(&block) });
+    network.add(2, with_past(gone.collect()));
+    network.run(Duration::from_secs(8));
+    assert_eq!(network.node(1).tip().height, Height(32));
+    assert_eq!(network.node(2).tip(), network.node(1).tip());
+    assert_eq!(network.node(2).chain().lost_bodies().count(), 200);
+}
+
 /// To say that a block is not here would send who asks elsewhere, or nowhere.
 #[test]
 fn requests_on_top_of_those_that_wait_for_the_disk_are_not_answered() {
