@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::block::Block;
+use protocol::block::{Block, HEADER_BYTES};
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, Now, TransactionId};
 
@@ -95,7 +95,9 @@ impl Node {
     }
 
     pub(super) fn persist_block(&mut self, block: Arc<Block>) {
-        let bytes = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
+        // Blocks without transactions take room, too.
+        let body: usize = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
+        let bytes = HEADER_BYTES + body;
         let (batch, hash) = (self.durability.last_batch + 1, block.header.hash());
         self.durability.waiting.push_back(WaitingBlock { batch, hash, bytes });
         self.durability.waiting_bytes += bytes;

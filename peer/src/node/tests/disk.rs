@@ -156,3 +156,16 @@ fn requests_on_top_of_those_that_wait_for_the_disk_are_not_answered() {
     }
     assert!((1..1_000).contains(&answers), "{answers}");
 }
+
+#[test]
+fn empty_blocks_that_wait_for_the_disk_are_bounded_too() {
+    let mut network = Network::new();
+    network.add(1, Restored::default());
+    let block = mined(&Header::genesis(&network.election), vec![], 0);
+    let node = network.nodes.get_mut(&address(1)).expect("a node");
+    let blocks = (0..1_000_000).take_while(|_| {
+        node.persist_block(Arc::clone(&block));
+        node.durability.has_room()
+    });
+    assert!(blocks.count() < 1_000_000);
+}
