@@ -35,7 +35,7 @@ pub(super) const STATE_KEY: &[u8] = b"state";
 pub(super) const NEIGHBOURS_KEY: &[u8] = b"neighbours";
 
 const CHECKSUM_BYTES: usize = 8;
-const BLOCK_KEY_BYTES: usize = 8 + 32;
+pub(super) const BLOCK_KEY_BYTES: usize = 8 + 32;
 
 /// Heights go first and big-endian, so that a chain is written at the end of its tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,4 +1,6 @@
-//! Mending: builds a fresh database from all that can still be read of a damaged one, which is not touched.
+//! Mending: builds a fresh database from all that can still be read of a damaged one, which is not touched: of
+//! what its trees lead to and, where that is less than was written, of whatever looks like a row. The latter may
+//! give what had left the pool; the node asks the chain about each row of it anyway.
 //!
 //! The steps before the last leave nothing that counts, so a crash in the middle only starts it anew.
 
@@ -19,6 +21,7 @@ use super::{Damage, Rows, create};
 use crate::chain::StoredBlock;
 use source::{HEADER_BYTES, REDB_MAGIC, Source};
 
+mod scan;
 mod source;
 
 /// Rows between two that could be read, which are asked for one by one.
@@ -55,9 +58,18 @@ pub(super) fn mend(
         returned: 0,
     };
     let earlier = source.meta(read::read_state).ok();
-    salvage.save_blocks(&mut source)?;
+    let mut summaries = salvage.save_bodies_of_tree(&mut source)?;
     salvage.save_pool(&mut source)?;
     salvage.save_neighbours(&mut source)?;
+    let lacks_blocks = earlier.is_none_or(|earlier| salvage.lacks_blocks(&earlier, &summaries));
+    let lacks_pooled = earlier.is_none_or(|earlier| salvage.state.pool.rows < earlier.pool.rows);
+    if lacks_blocks || lacks_pooled {
+        scan::each_chunk(volume, |rows| {
+            salvage.save_scanned_blocks(&rows, &mut summaries)?;
+            if lacks_pooled { salvage.save_pooled(rows) } else { Ok(()) }
+        })?;
+    }
+    salvage.save_summaries(summaries)?;
     let pooled = salvage.state.pool.rows;
     salvage.return_loose()?;
     salvage.save_tip(earlier.and_then(|state| state.tip))?;
@@ -89,6 +101,7 @@ struct Salvage {
 }
 
 type RawRow = (Vec<u8>, Vec<u8>);
+type Summaries = BTreeMap<BlockKey, StoredBlock>;
 
 impl Salvage {
     fn change(
@@ -99,9 +112,9 @@ impl Salvage {
         Ok(())
     }
 
-    /// Bodies give their summaries anew; summaries alone stand for bodies that have to be fetched again.
-    fn save_blocks(&mut self, source: &mut Source<'_>) -> Result<(), Trouble> {
-        let mut summaries = BTreeMap::new();
+    /// Bodies give their summaries anew; returns the summaries that were there.
+    fn save_bodies_of_tree(&mut self, source: &mut Source<'_>) -> Result<Summaries, Trouble> {
+        let mut summaries = Summaries::new();
         source.each_chunk(SUMMARIES, |rows| {
             for (key, value) in rows {
                 if let Ok(stored) = rows::decode_summary(&key, &value) {
@@ -110,15 +123,37 @@ impl Salvage {
             }
             Ok(())
         })?;
-        source.each_chunk(BLOCKS, |rows| self.save_bodies(rows))?;
+        source.each_chunk(BLOCKS, |rows| self.save_bodies(&rows))?;
         let known: Vec<BlockKey> = summaries.keys().copied().collect();
         for key in known {
             if !self.blocks.contains_key(&key)
                 && let Some(value) = source.row(BLOCKS, &key.to_bytes())
             {
-                self.save_bodies(vec![(key.to_bytes().to_vec(), value)])?;
+                self.save_bodies(&[(key.to_bytes().to_vec(), value)])?;
             }
         }
+        Ok(summaries)
+    }
+
+    /// Whether the trees gave less than was written.
+    fn lacks_blocks(&self, earlier: &State, summaries: &Summaries) -> bool {
+        let without_body = summaries.keys().filter(|key| !self.blocks.contains_key(key)).count();
+        let blocks = (self.blocks.len() + without_body) as u64;
+        blocks < earlier.summaries.rows || self.state.bodies < earlier.bodies
+    }
+
+    fn save_scanned_blocks(
+        &mut self,
+        rows: &[RawRow],
+        summaries: &mut Summaries,
+    ) -> Result<(), Trouble> {
+        let found = rows.iter().filter_map(|(key, value)| rows::decode_summary(key, value).ok());
+        summaries.extend(found.map(|stored| (BlockKey::of(&stored.header), stored)));
+        self.save_bodies(rows)
+    }
+
+    /// Summaries alone stand for bodies that have to be fetched again.
+    fn save_summaries(&mut self, mut summaries: Summaries) -> Result<(), Trouble> {
         summaries.retain(|key, _| !self.blocks.contains_key(key));
         for stored in summaries.values_mut() {
             stored.has_body = false;
@@ -129,10 +164,11 @@ impl Salvage {
         self.change(|changes| lost.iter().try_for_each(|stored| changes.put_summary(stored)))
     }
 
-    fn save_bodies(&mut self, rows: Vec<RawRow>) -> Result<(), Trouble> {
+    fn save_bodies(&mut self, rows: &[RawRow]) -> Result<(), Trouble> {
         let good: Vec<_> = rows
             .iter()
             .filter_map(|(key, value)| rows::decode_block(key, value, &self.election).ok())
+            .filter(|block| !self.blocks.contains_key(&BlockKey::of(&block.header)))
             .collect();
         for block in &good {
             self.blocks.insert(BlockKey::of(&block.header), (block.header.previous, true));

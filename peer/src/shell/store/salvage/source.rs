@@ -18,7 +18,7 @@ pub(super) type Gap = (Vec<u8>, Vec<u8>);
 pub(super) const REDB_MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
 
 /// Bytes of rows that are read before they are handed on.
-const CHUNK_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 /// How often a database that fails is opened again before the rest is given up; each time costs memory, up to
 /// what redb takes for its cache.
 const FAILURES_MAX: u32 = 200;

@@ -22,6 +22,8 @@ pub(super) struct Model {
     pub(super) blocks: BTreeMap<BlockKey, Arc<Block>>,
     tip: Option<BlockHash>,
     pool: BTreeMap<u64, Arc<HashedTransaction>>,
+    /// What is in the pool, or was.
+    pub(super) pooled_ever: BTreeMap<u64, Arc<HashedTransaction>>,
     neighbours: Vec<SocketAddr>,
 }
 
@@ -40,6 +42,7 @@ impl Model {
             Record::Tip { hash, .. } => self.tip = Some(*hash),
             Record::PoolInsert { row, transaction } => {
                 self.pool.insert(*row, Arc::clone(transaction));
+                self.pooled_ever.insert(*row, Arc::clone(transaction));
             }
             Record::PoolRemove { row } => {
                 self.pool.remove(row);
