@@ -32,7 +32,7 @@ pub enum VerifyError {
         "block {height} {hash} in {path} breaks a rule: {error}; move the file away, and the chain is fetched again",
         path = path.display()
     )]
-    Block { path: PathBuf, height: Height, hash: BlockHash, error: BodyError },
+    Block { path: PathBuf, height: Height, hash: BlockHash, error: Box<BodyError> },
     #[error(
         "block {height} {hash} in {path} does not do what its summary says; move the file away, and the chain is fetched again",
         path = path.display()
@@ -42,7 +42,7 @@ pub enum VerifyError {
         "transaction {id} in the pool in {path} breaks a rule: {error}; move the file away, and the chain is fetched again",
         path = path.display()
     )]
-    Transaction { path: PathBuf, id: TransactionId, error: TransactionError },
+    Transaction { path: PathBuf, id: TransactionId, error: Box<TransactionError> },
 }
 
 /// Checks the bodies of all blocks of all branches, and the pool. How blocks follow each other is checked at
@@ -77,7 +77,7 @@ pub(crate) fn verify(opened: &mut Opened, election: &Election) -> Result<Verifie
                 Ok(summary) if *summary == stored.summary => {}
                 Ok(_) => return Err(VerifyError::Summary { path: path(), height, hash }),
                 Err(error) => {
-                    let error = error.clone();
+                    let error = Box::new(error.clone());
                     return Err(VerifyError::Block { path: path(), height, hash, error });
                 }
             }
@@ -89,7 +89,7 @@ pub(crate) fn verify(opened: &mut Opened, election: &Election) -> Result<Verifie
         checked.map_err(|error| VerifyError::Transaction {
             path: path(),
             id: transaction.id(),
-            error: error.into(),
+            error: Box::new(error.into()),
         })?;
         verified.transactions += 1;
     }
