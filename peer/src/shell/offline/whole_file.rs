@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::shell::files::{self, FileError};
 
+/// Names that are tried for what is not finished; each that is taken was left by a process that was killed.
+const NAMES_MAX: u32 = 100;
+
 /// Why there is no file. One line each.
 #[derive(Debug, thiserror::Error)]
 pub enum WholeFileError {
@@ -29,16 +32,14 @@ pub(super) struct WholeFile {
 struct Unfinished(PathBuf);
 
 impl WholeFile {
-    /// Begins a file beside `path`; what an earlier one left unfinished there is replaced.
+    /// Begins a file beside `path`, under a name that nothing has.
     ///
     /// # Errors
     /// When `path` is there already, unless `force` says to replace it; or when the disk refuses.
     pub(super) fn create(path: &Path, force: bool) -> Result<Self, WholeFileError> {
         refuse_existing(path, force)?;
-        let unfinished = path.with_added_extension("new");
-        let file =
-            File::create(&unfinished).map_err(|error| FileError::new("write", path, error))?;
-        let unfinished = Unfinished(unfinished);
+        let (unfinished, file) =
+            create_beside(path).map_err(|error| FileError::new("write", path, error))?;
         Ok(Self { path: path.to_owned(), unfinished, file: BufWriter::new(file), force })
     }
 
@@ -78,6 +79,24 @@ impl Drop for Unfinished {
     }
 }
 
+/// What is there already may be somebody's, lead elsewhere, or be written by another process right now.
+fn create_beside(path: &Path) -> io::Result<(Unfinished, File)> {
+    let mut number = 1;
+    loop {
+        let unfinished = match number {
+            1 => path.with_added_extension("new"),
+            _ => path.with_added_extension(format!("new-{number}")),
+        };
+        match File::create_new(&unfinished) {
+            Ok(file) => return Ok((Unfinished(unfinished), file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < NAMES_MAX => {
+                number += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 fn refuse_existing(path: &Path, force: bool) -> Result<(), WholeFileError> {
     if !force && path.try_exists().map_err(|error| FileError::new("read", path, error))? {
         return Err(WholeFileError::Exists { path: path.to_owned() });
@@ -89,5 +108,28 @@ fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beside_a_file_is_left_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("votes.csv");
+        let other = directory.path().join("votes.csv.new");
+        fs::write(&other, "somebody's").expect("there is room");
+        let mut first = WholeFile::create(&path, false).expect("there is room");
+        let mut second = WholeFile::create(&path, true).expect("there is room");
+        first.write_all(b"first").expect("there is room");
+        second.write_all(b"second").expect("there is room");
+        first.finish().expect("nothing has its name");
+        assert_eq!(fs::read(&path).expect("it is whole"), b"first");
+        second.finish().expect("it may replace the first");
+        assert_eq!(fs::read(&path).expect("it is whole"), b"second");
+        assert_eq!(fs::read(&other).expect("untouched"), b"somebody's");
+        assert_eq!(fs::read_dir(directory.path()).expect("readable").count(), 2);
     }
 }

@@ -21,7 +21,7 @@ pub struct ArchiveWriter {
 }
 
 impl ArchiveWriter {
-    /// Begins an archive; what an earlier one left unfinished there is replaced.
+    /// Begins an archive.
     ///
     /// # Errors
     /// When `path` is there already, unless `force` says to replace it; or when the disk refuses.
