@@ -1,6 +1,6 @@
 //! Receipts as files: one JSON object, so that a page or a script can check one as well.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -44,8 +44,18 @@ pub(crate) fn write(path: &Path, receipt: &Receipt) -> Result<(), ReceiptFileErr
         }
         FileError::new("write", path, error).into()
     };
-    let mut file = File::create_new(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    // It says who voted what: the voter decides who may read it.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a receipt would stand in the way of the next try.
+        let _ = fs::remove_file(path);
+    }
+    written.map_err(failed)
 }
 
 /// Reads a receipt; whether it holds is not looked at.
@@ -138,6 +148,12 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("receipt.json");
         write(&path, &receipt()).expect("there is room");
+        #[cfg(unix)]
+        {
+            let metadata = std::fs::metadata(&path).expect("it is there");
+            let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+            assert_eq!(mode & 0o7777, 0o600);
+        }
         let found = read(&path).expect("it is a receipt");
         assert_eq!(found, receipt());
         assert!(found.check().is_ok());
