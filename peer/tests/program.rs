@@ -158,7 +158,7 @@ fn a_vote_on_a_pipe_counts_once_and_survives_a_restart() {
     );
     let second = run(&arguments, directory.path());
     assert_eq!(second.status.code(), Some(2));
-    assert!(text(&second.stderr).contains("another peer uses data"), "{}", text(&second.stderr));
+    assert!(text(&second.stderr).contains("another process uses data"), "{}", text(&second.stderr));
     assert_eq!(session.end(), Some(0));
 
     // The data directory knows the election by itself.

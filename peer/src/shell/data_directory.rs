@@ -35,7 +35,7 @@ pub enum DataDirectoryError {
     File(#[from] FileError),
     #[error("this system names no directory for data: name one by --data-dir")]
     NoDefault,
-    #[error("another peer uses {path}: give this one its own --data-dir", path = path.display())]
+    #[error("another process uses {path}: end it first, or give this peer its own --data-dir", path = path.display())]
     InUse { path: PathBuf },
     #[error("a peer runs on {path}: end it first", path = path.display())]
     Running { path: PathBuf },
@@ -122,7 +122,7 @@ pub(crate) fn read_election(directory: &Path) -> Result<Option<Election>, DataDi
 }
 
 impl QuietDirectory {
-    /// Locks a directory and reads its election; nothing in it is changed.
+    /// Locks a directory, among others that only read it, and reads its election; nothing in it is changed.
     ///
     /// # Errors
     /// When a peer runs on it, or it keeps no election.
@@ -135,7 +135,7 @@ impl QuietDirectory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             lock => Some(lock.map_err(|error| FileError::new("open", &lock_path, error))?),
         };
-        match lock.as_ref().map_or(Ok(()), File::try_lock) {
+        match lock.as_ref().map_or(Ok(()), File::try_lock_shared) {
             Ok(()) => Ok(Self { election, _lock: lock }),
             Err(TryLockError::WouldBlock) => {
                 Err(DataDirectoryError::Running { path: path.to_owned() })
@@ -285,6 +285,7 @@ mod tests {
         drop(directory);
         let quiet = QuietDirectory::open(&path).expect("nobody runs");
         assert_eq!(quiet.election, election(1));
+        QuietDirectory::open(&path).expect("readers do not keep each other away");
         let peer = DataDirectory::open(path.clone()).expect_err("it is being read");
         assert!(matches!(peer, DataDirectoryError::InUse { .. }), "{peer}");
         drop(quiet);
