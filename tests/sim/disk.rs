@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use peer::chain::{StoredBlock, Summary};
-use peer::node::{PersistBatch, Record, Restored};
+use peer::node::{LoadFailure, PersistBatch, Record, Restored};
 use protocol::block::Block;
 use protocol::transaction::HashedTransaction;
 use protocol::units::BlockHash;
@@ -19,6 +19,9 @@ use crate::random;
 /// How long one sync takes: a fast solid-state disk at least, a busy virtual one at most.
 const SYNC_LEAST: Duration = Duration::from_micros(200);
 const SYNC_MOST: Duration = Duration::from_millis(12);
+
+/// How often a read fails that would succeed a moment later.
+const REFUSAL: f64 = 0.02;
 
 #[derive(Debug)]
 struct Pending {
@@ -141,15 +144,22 @@ impl Disk {
         }
     }
 
-    /// A block as it is read later.
+    /// A block as it is read later; now and then the disk gives nothing for a moment.
     ///
     /// # Errors
-    /// When it is damaged. A node that asks for what is not durable is told so, too.
-    pub fn read(&self, hash: &BlockHash) -> Result<Arc<Block>, String> {
-        if self.durable.damaged.contains(hash) {
-            return Err("its checksum does not match".to_owned());
+    /// When it is damaged, or not given for now. A node that asks for what is not durable is told so, too.
+    pub fn read(&mut self, hash: &BlockHash) -> Result<Arc<Block>, LoadFailure> {
+        if self.rng.random_bool(REFUSAL) {
+            return Err(LoadFailure::Refused { reason: "input/output error".to_owned() });
         }
-        self.block(hash).map(Arc::clone).ok_or_else(|| "it is not there".to_owned())
+        let block = self.durable.blocks.get(hash);
+        if self.durable.damaged.contains(hash) {
+            let reason = "its checksum does not match".to_owned();
+            let summary = block.map(|block| Summary::of(block));
+            return Err(LoadFailure::Lost { reason, summary });
+        }
+        let lost = || LoadFailure::Lost { reason: "it is not there".to_owned(), summary: None };
+        block.map(Arc::clone).ok_or_else(lost)
     }
 
     /// A block that was written, damaged or not.

@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 use protocol::block::Block;
-use protocol::units::BlockHash;
+use protocol::units::{BlockHash, Height};
 
 use super::Chain;
 use super::error::BlockError;
@@ -19,6 +19,9 @@ pub struct Advance {
     /// Bodies that are on the disk alone and have to be in memory before the best branch can be moved to: see
     /// [`Chain::put_back`]. Until then the tip stays.
     pub wanted: Vec<BlockHash>,
+    /// Whether the way there leads over blocks of our own whose bodies the disk has lost. It is waited for them,
+    /// since their transactions go back to the pool, until [`Chain::advance_without_lost`].
+    pub awaits_lost: bool,
     /// Blocks that turned out to break a rule; all that followed them is invalid too.
     pub invalid: Vec<InvalidBlock>,
 }
@@ -26,8 +29,10 @@ pub struct Advance {
 /// A move of the tip.
 #[derive(Debug)]
 pub struct Change {
-    /// Blocks that left the best chain, from the old tip downwards.
+    /// Blocks that left the best chain, from the old tip downwards, as far as their bodies are here.
     pub disconnected: Vec<Arc<Block>>,
+    /// Blocks that left it and whose bodies the disk has lost: nobody knows what goes back to the pool.
+    pub disconnected_lost: usize,
     /// Blocks that joined it, upwards to the new tip; never empty.
     pub connected: Vec<Arc<Block>>,
 }
@@ -78,6 +83,16 @@ impl Chain {
     /// Moves to the best complete branch. Blocks that break a rule on the way are reported, and the next
     /// best branch is taken.
     pub fn advance(&mut self) -> Advance {
+        self.advance_over(false)
+    }
+
+    /// The same, also where our own branch has bodies that the disk has lost: their summaries are enough to
+    /// leave it.
+    pub fn advance_without_lost(&mut self) -> Advance {
+        self.advance_over(true)
+    }
+
+    fn advance_over(&mut self, passes_lost: bool) -> Advance {
         let mut advance = Advance::default();
         let from = self.tip();
         while let Some(&(work, Reverse(hash))) = self.candidates.last() {
@@ -87,14 +102,18 @@ impl Chain {
             }
             let (above, fork) = self.path_from_best_chain(hash);
             let kept = usize::try_from(fork.0).expect("it indexes memory") + 1;
-            let on_the_way = self.best[kept..].iter().chain(&above);
-            let absent: Vec<_> =
-                on_the_way.copied().filter(|hash| self.block(hash).is_none()).collect();
+            let (own, others) = (self.best[kept..].iter(), above.iter());
+            advance.awaits_lost = own.clone().any(|hash| self.is_lost(hash));
+            let is_absent = |hash: &&BlockHash| self.block(hash).is_none();
+            let is_passed = |hash: &&BlockHash| passes_lost && self.lost_summary(hash).is_some();
+            let own = own.filter(is_absent).filter(|hash| !is_passed(hash));
+            let absent: Vec<_> = own.chain(others.filter(is_absent)).copied().collect();
             if !absent.is_empty() {
                 advance.wanted = absent.into_iter().filter(|hash| self.is_stored(hash)).collect();
                 // The branch is tried again when they are here.
                 return advance;
             }
+            advance.awaits_lost = false;
             match self.switch_to(&above, kept) {
                 Ok(change) => {
                     advance.change = Some(change);
@@ -118,17 +137,38 @@ impl Chain {
     }
 
     fn switch_to(&mut self, above: &[BlockHash], kept: usize) -> Result<Change, InvalidBlock> {
-        let here = |hash: &BlockHash| Arc::clone(self.block(hash).expect("the caller looked"));
-        let disconnected: Vec<_> = self.best[kept..].iter().rev().map(here).collect();
-        let connected: Vec<_> = above.iter().map(here).collect();
-        let summaries = |blocks: &[Arc<Block>]| -> Vec<_> {
-            blocks.iter().map(|block| (block.header.height, Summary::of(block))).collect()
-        };
-        let moved = self.branch.move_over(&summaries(&disconnected), &summaries(&connected));
+        let own: Vec<BlockHash> = self.best[kept..].iter().rev().copied().collect();
+        let off: Vec<_> = own.iter().map(|hash| self.height_and_summary(hash)).collect();
+        let on: Vec<_> = above.iter().map(|hash| self.height_and_summary(hash)).collect();
+        let moved = self.branch.move_over(&off, &on);
         moved.map_err(|(index, error)| InvalidBlock { hash: above[index], error })?;
+        let here = |hash: &BlockHash| self.block(hash).map(Arc::clone);
+        let disconnected: Vec<_> = own.iter().filter_map(here).collect();
+        let connected = above.iter().filter_map(here).collect();
         self.best.truncate(kept);
         self.best.extend(above);
-        Ok(Change { disconnected, connected })
+        let disconnected_lost = own.len() - disconnected.len();
+        Ok(Change { disconnected, disconnected_lost, connected })
+    }
+
+    /// What a block does, by its body or else by what the disk knows of it.
+    fn height_and_summary(&self, hash: &BlockHash) -> (Height, Summary) {
+        let summary = match self.block(hash) {
+            Some(block) => Summary::of(block),
+            None => self.lost_summary(hash).cloned().expect("the caller looked"),
+        };
+        (self.entry(hash).header.height, summary)
+    }
+
+    fn lost_summary(&self, hash: &BlockHash) -> Option<&Summary> {
+        match &self.tree.get(hash)?.body {
+            Body::Lost(summary) => summary.as_deref(),
+            Body::Missing
+            | Body::Unchecked(_)
+            | Body::Checked(_)
+            | Body::Stored
+            | Body::Invalid => None,
+        }
     }
 
     fn find_best_header(&mut self) {

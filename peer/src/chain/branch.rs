@@ -115,7 +115,8 @@ impl Branch {
     /// Takes the last block off.
     pub(super) fn undo(&mut self, summary: &Summary) {
         self.remove_first(summary, summary.transactions.len());
-        self.tally.change(summary, |count, votes| *count -= votes);
+        // A body that does not do what its summary said is damage; it must not end the program.
+        self.tally.change(summary, |count, votes| *count = count.saturating_sub(votes));
         if summary.count(TransactionKind::Vote) > 0 {
             self.vote_heights.pop();
         }

@@ -125,7 +125,9 @@ impl Chain {
     pub fn block(&self, hash: &BlockHash) -> Option<&Arc<Block>> {
         match &self.tree.get(hash)?.body {
             Body::Checked(block) => Some(block),
-            Body::Missing | Body::Unchecked(_) | Body::Stored | Body::Lost | Body::Invalid => None,
+            Body::Missing | Body::Unchecked(_) | Body::Stored | Body::Lost(_) | Body::Invalid => {
+                None
+            }
         }
     }
 
@@ -144,13 +146,13 @@ impl Chain {
     /// Whether the disk has lost the body of a block that was checked.
     #[must_use]
     pub fn is_lost(&self, hash: &BlockHash) -> bool {
-        self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Lost))
+        self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Lost(_)))
     }
 
     /// Whether the body of a known header has not arrived yet, or was lost by the disk.
     #[must_use]
     pub fn lacks_body(&self, hash: &BlockHash) -> bool {
-        self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Missing | Body::Lost))
+        self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Missing | Body::Lost(_)))
     }
 
     /// Registrations and votes of a block whose body was here.
@@ -270,7 +272,7 @@ impl Chain {
         let entry = self.tree.get(hash).ok_or(BodyError::UnknownHeader { hash: *hash })?;
         let was_lost = match entry.body {
             Body::Missing => false,
-            Body::Lost => true,
+            Body::Lost(_) => true,
             Body::Unchecked(_) | Body::Checked(_) | Body::Stored | Body::Invalid => {
                 return Err(BodyError::Known { hash: *hash });
             }

@@ -9,6 +9,7 @@ use protocol::block::{Block, HEADER_BYTES};
 use protocol::units::{BlockHash, Height};
 
 use super::Chain;
+use super::summary::Summary;
 use super::tree::Body;
 
 #[derive(Debug)]
@@ -46,11 +47,13 @@ impl Chain {
         }
     }
 
-    /// Word that the disk has lost a body. What it did to the count stands; it is fetched again, to be served.
-    pub fn note_lost(&mut self, hash: &BlockHash) {
+    /// Word that the disk has lost a body, and what it still knows of what the body did. That stands; the body
+    /// is fetched again, to be served.
+    pub fn note_lost(&mut self, hash: &BlockHash, summary: Option<Summary>) {
+        let summary = summary.filter(|summary| summary.fits(&self.election)).map(Arc::new);
         if self.is_stored(hash) {
             let height = self.entry(hash).header.height;
-            self.tree.set_body(hash, Body::Lost);
+            self.tree.set_body(hash, Body::Lost(summary));
             self.residence.lost.insert((height, *hash));
         }
     }
@@ -72,8 +75,9 @@ impl Chain {
     /// Nobody needs the bodies of blocks that turned out to be invalid.
     pub(super) fn forget_invalid_lost(&mut self) {
         let tree = &self.tree;
-        let is_lost =
-            |hash: &BlockHash| tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Lost));
+        let is_lost = |hash: &BlockHash| {
+            tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Lost(_)))
+        };
         self.residence.lost.retain(|(_, hash)| is_lost(hash));
     }
 

@@ -75,7 +75,7 @@ impl Chain {
         self.tree.set_counts(hash, registrations, count(TransactionKind::Vote));
         self.tree.set_body(hash, Body::Stored);
         if !block.has_body {
-            self.note_lost(hash);
+            self.note_lost(hash, Some(block.summary.clone()));
         }
         self.tree.complete_from(*hash);
     }
@@ -111,13 +111,20 @@ impl Chain {
     }
 }
 
+/// Most transactions of a block: a body of 1 MiB holds fewer.
+const TRANSACTIONS_MAX: usize = 1 << 16;
+
 impl Summary {
-    /// Whether all options are on the ballot, so that the count has a place for them.
-    fn fits(&self, election: &Election) -> bool {
+    /// Whether all options are on the ballot, and all places can be told, so that the count has room for them.
+    pub(super) fn fits(&self, election: &Election) -> bool {
         let options = |question: u16| {
             election.questions.get(usize::from(question)).map_or(0, |known| known.options.len())
         };
-        self.chosen.iter().all(|chosen| usize::from(chosen.option) < options(chosen.question))
+        self.transactions.len() <= TRANSACTIONS_MAX
+            && self
+                .chosen
+                .iter()
+                .all(|chosen| usize::from(chosen.option) < options(chosen.question))
             && self.blank.iter().all(|blank| usize::from(blank.question) < election.questions.len())
     }
 }

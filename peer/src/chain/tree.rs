@@ -6,6 +6,8 @@ use std::sync::Arc;
 use protocol::block::{Block, Header};
 use protocol::units::{BlockHash, Work};
 
+use super::summary::Summary;
+
 /// How far a block has been checked, and where its body is.
 #[derive(Debug, Clone)]
 pub(super) enum Body {
@@ -17,8 +19,9 @@ pub(super) enum Body {
     Checked(Arc<Block>),
     /// The same; the body is on the disk alone.
     Stored,
-    /// The same, but the disk has lost the body: it is to be fetched again.
-    Lost,
+    /// The same, but the disk has lost the body: it is to be fetched again. The summary, where the disk still
+    /// has it, lets the chain leave the block all the same.
+    Lost(Option<Arc<Summary>>),
     /// Breaks a rule, or follows a block that does.
     Invalid,
 }
@@ -27,7 +30,7 @@ impl Body {
     /// Whether all that can be checked without the branch holds.
     pub(super) fn is_checked(&self) -> bool {
         match self {
-            Self::Checked(_) | Self::Stored | Self::Lost => true,
+            Self::Checked(_) | Self::Stored | Self::Lost(_) => true,
             Self::Missing | Self::Unchecked(_) | Self::Invalid => false,
         }
     }

@@ -73,6 +73,8 @@ impl Node {
             AnnouncedBody::Transactions(transactions) => self.hashed_body(&header, transactions),
             AnnouncedBody::ShortIds(_) | AnnouncedBody::Omitted => None,
         };
+        // While the disk takes nothing, bodies would fill the memory.
+        let whole = whole.filter(|_| self.durability.has_room());
         let has_body = whole.is_some();
         let Some(hash) = self.take_header(header, has_body, from, now) else {
             return self.look_for_parent(from, &header, now);

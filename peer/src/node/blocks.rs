@@ -183,7 +183,12 @@ impl Node {
     /// Moves to the best branch, and lets pool, gossip, mining and user follow.
     pub(super) fn advance_chain(&mut self, from: Option<SocketAddr>, now: Now) {
         let old = self.tip();
-        let advance = self.chain.advance();
+        let gives_up_lost = self.loading.gives_up_lost(now.instant);
+        let advance = match gives_up_lost {
+            true => self.chain.advance_without_lost(),
+            false => self.chain.advance(),
+        };
+        self.loading.note_awaits_lost(advance.awaits_lost, now.instant);
         for InvalidBlock { hash, error } in advance.invalid {
             // Whoever completed the branch need not be who sent this block.
             self.refuse_block(hash, None, error, now);
@@ -242,10 +247,12 @@ impl Node {
 
     fn tell_change(&mut self, old: Tip, change: &Change, moved: &crate::pool::PoolChange) {
         let to = self.tip();
-        if !change.disconnected.is_empty() {
-            let (disconnected, connected) = (change.disconnected.len(), change.connected.len());
-            let returned = moved.returned.len();
-            let event = Event::Reorganisation { from: old, to, disconnected, connected, returned };
+        let disconnected = change.disconnected.len() + change.disconnected_lost;
+        if disconnected > 0 {
+            let connected = change.connected.len();
+            let (returned, lost) = (moved.returned.len(), change.disconnected_lost);
+            let event =
+                Event::Reorganisation { from: old, to, disconnected, connected, returned, lost };
             self.output(Output::Event(event));
         }
         for superseded in &moved.superseded {

@@ -100,6 +100,8 @@ pub enum CommandError {
     ClockBehind { seconds: u64 },
     #[error("the block is damaged on this peer's disk, and being fetched again: ask again soon")]
     BlockLost,
+    #[error("the disk does not give the block ({reason}): ask again later")]
+    NotRead { reason: String },
     #[error("too many questions wait for the disk: ask again soon")]
     Busy,
     #[error("this peer is leaving")]
@@ -128,6 +130,7 @@ impl CommandError {
             Self::NotDurable { .. } => "not_durable",
             Self::ClockBehind { .. } => "clock_behind",
             Self::BlockLost => "block_lost",
+            Self::NotRead { .. } => "not_read",
             Self::Busy => "busy",
             Self::Leaving => "leaving",
         }

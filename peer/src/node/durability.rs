@@ -10,6 +10,7 @@ use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, Now, TransactionId};
 
 use super::Node;
+use super::command::Tip;
 use super::output::{Event, Output, PersistBatch, Record};
 use super::timers::Timer;
 
@@ -120,6 +121,19 @@ impl Node {
     pub(super) fn forget_transaction(&mut self, id: &TransactionId) {
         if let Some(row) = self.durability.pool_rows.remove(id) {
             self.persist(Record::PoolRemove { row });
+        }
+    }
+
+    /// Writes the pool and the tip into the same rows as before.
+    pub(super) fn write_pool_again(&mut self) {
+        let rows = self.durability.pool_rows.iter();
+        let known = rows.filter_map(|(id, row)| Some((*row, Arc::clone(self.pool.get(id)?))));
+        let records: Vec<_> =
+            known.map(|(row, transaction)| Record::PoolInsert { row, transaction }).collect();
+        self.durability.records.extend(records);
+        let Tip { height, hash } = self.tip();
+        if height.0 > 0 {
+            self.persist(Record::Tip { height, hash });
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use protocol::block::Block;
 use protocol::datagram::Wanted;
@@ -10,13 +11,20 @@ use protocol::units::{BlockHash, Now};
 
 use super::Node;
 use super::command::{CommandError, Lookup, Ticket};
-use super::output::{Event, LoadJob, Output};
+use super::output::{Event, LoadFailure, LoadJob, Output};
+use crate::chain::Summary;
 
 /// Requests of neighbours that wait for the disk, as many as 16 neighbours may have in flight; those that come
 /// on top are not answered, and asked again.
 const REQUESTS_WAITING_MAX: usize = 256;
+/// The same of one neighbour: it may have 16 blocks in flight, and asks for a body in several requests.
+const REQUESTS_OF_NEIGHBOUR_MAX: usize = 32;
 /// Questions of users that wait for the disk.
 const LOOKUPS_WAITING_MAX: usize = 256;
+
+/// How long neighbours have to give a body of our own branch that the disk has lost, before the branch is left
+/// without it: its transactions can't go back to the pool then.
+const LOST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who needs a body.
 #[derive(Debug)]
@@ -39,28 +47,57 @@ pub(super) struct Loading {
     last_job: u64,
     jobs: BTreeMap<u64, BlockHash>,
     waiters: BTreeMap<BlockHash, Vec<Waiter>>,
-    requests: usize,
+    /// How many wait, by who asked.
+    requests: BTreeMap<SocketAddr, usize>,
     lookups: usize,
     /// What a change of branch still waits for, and what came for it. Moving takes all of it at once.
     awaited: BTreeSet<BlockHash>,
     gathered: BTreeMap<BlockHash, Arc<Block>>,
+    /// Since when a better branch can't be moved to for bodies of our own that the disk has lost.
+    awaits_lost_since: Option<Instant>,
 }
 
 impl Loading {
     fn has_room_for(&self, waiter: &Waiter) -> bool {
         match waiter {
-            Waiter::Neighbour { .. } => self.requests < REQUESTS_WAITING_MAX,
+            Waiter::Neighbour { to, .. } => {
+                let theirs = self.requests.get(to).copied().unwrap_or(0);
+                theirs < REQUESTS_OF_NEIGHBOUR_MAX
+                    && self.requests.values().sum::<usize>() < REQUESTS_WAITING_MAX
+            }
             Waiter::User { .. } => self.lookups < LOOKUPS_WAITING_MAX,
             Waiter::Chain => true,
         }
     }
 
-    fn count(&mut self, waiter: &Waiter, change: fn(&mut usize)) {
+    fn count_in(&mut self, waiter: &Waiter) {
         match waiter {
-            Waiter::Neighbour { .. } => change(&mut self.requests),
-            Waiter::User { .. } => change(&mut self.lookups),
+            Waiter::Neighbour { to, .. } => *self.requests.entry(*to).or_default() += 1,
+            Waiter::User { .. } => self.lookups += 1,
             Waiter::Chain => {}
         }
+    }
+
+    fn count_out(&mut self, waiter: &Waiter) {
+        match waiter {
+            Waiter::Neighbour { to, .. } => {
+                if let Some(theirs) = self.requests.get_mut(to) {
+                    *theirs -= 1;
+                }
+                self.requests.retain(|_, waiting| *waiting > 0);
+            }
+            Waiter::User { .. } => self.lookups -= 1,
+            Waiter::Chain => {}
+        }
+    }
+
+    /// Whether neighbours had long enough to give what the disk has lost.
+    pub(super) fn gives_up_lost(&self, now: Instant) -> bool {
+        self.awaits_lost_since.is_some_and(|since| now >= since + LOST_PATIENCE)
+    }
+
+    pub(super) fn note_awaits_lost(&mut self, awaits: bool, now: Instant) {
+        self.awaits_lost_since = awaits.then(|| self.awaits_lost_since.unwrap_or(now));
     }
 }
 
@@ -73,7 +110,7 @@ impl Node {
         let Some(height) = self.chain.header(&hash).map(|header| header.height) else {
             return false;
         };
-        self.loading.count(&waiter, |count| *count += 1);
+        self.loading.count_in(&waiter);
         let waiters = self.loading.waiters.entry(hash).or_default();
         waiters.push(waiter);
         if waiters.len() == 1 {
@@ -94,24 +131,57 @@ impl Node {
         }
     }
 
-    pub(super) fn on_loaded(&mut self, number: u64, outcome: Result<Arc<Block>, String>, now: Now) {
+    pub(super) fn on_loaded(
+        &mut self,
+        number: u64,
+        outcome: Result<Arc<Block>, LoadFailure>,
+        now: Now,
+    ) {
         let Some(hash) = self.loading.jobs.remove(&number) else { return };
         let waiters = self.loading.waiters.remove(&hash).unwrap_or_default();
-        if let Err(reason) = &outcome {
-            self.lose_block(hash, reason.clone());
+        match outcome {
+            Ok(block) => self.give_to_waiters(hash, waiters, &Ok(block), now),
+            Err(LoadFailure::Lost { reason, summary }) => {
+                self.lose_block(hash, reason, summary);
+                self.give_to_waiters(hash, waiters, &Err(CommandError::BlockLost), now);
+            }
+            Err(LoadFailure::Refused { reason }) => {
+                // Neighbours ask again, or somebody else; the chain does when the next block comes.
+                let error = CommandError::NotRead { reason };
+                let waiters = waiters.into_iter().filter(|waiter| match waiter {
+                    Waiter::Neighbour { .. } => {
+                        self.loading.count_out(waiter);
+                        false
+                    }
+                    Waiter::User { .. } | Waiter::Chain => true,
+                });
+                let waiters = waiters.collect();
+                self.give_to_waiters(hash, waiters, &Err(error), now);
+            }
         }
+        self.continue_sync(now);
+    }
+
+    fn give_to_waiters(
+        &mut self,
+        hash: BlockHash,
+        waiters: Vec<Waiter>,
+        outcome: &Result<Arc<Block>, CommandError>,
+        now: Now,
+    ) {
+        let block = outcome.as_ref().ok();
         for waiter in waiters {
-            self.loading.count(&waiter, |count| *count -= 1);
+            self.loading.count_out(&waiter);
             match waiter {
                 Waiter::Neighbour { to, request, wanted } => {
-                    self.serve_loaded(to, request, &wanted, outcome.as_ref().ok());
+                    self.serve_loaded(to, request, &wanted, block);
                 }
                 Waiter::User { ticket, lookup } => {
-                    self.answer_loaded(ticket, lookup, outcome.as_ref().ok());
+                    self.answer_loaded(ticket, lookup, outcome);
                 }
                 Waiter::Chain => {
                     self.loading.awaited.remove(&hash);
-                    let block = outcome.as_ref().ok().cloned();
+                    let block = block.map(Arc::clone);
                     self.loading.gathered.extend(block.map(|block| (hash, block)));
                 }
             }
@@ -122,20 +192,31 @@ impl Node {
             }
             self.advance_chain(None, now);
         }
-        self.continue_sync(now);
+    }
+
+    /// Leaves our own branch although the disk has lost some of it, once it was waited for long enough.
+    pub(super) fn pass_lost(&mut self, now: Now) {
+        if self.loading.gives_up_lost(now.instant) {
+            self.advance_chain(None, now);
+        }
     }
 
     /// The disk does not give a body: neighbours have it, too.
-    fn lose_block(&mut self, hash: BlockHash, reason: String) {
+    fn lose_block(&mut self, hash: BlockHash, reason: String, summary: Option<Summary>) {
         let Some(height) = self.chain.header(&hash).map(|header| header.height) else { return };
-        self.chain.note_lost(&hash);
+        self.chain.note_lost(&hash, summary);
         self.output(Output::Event(Event::BlockLost { height, hash, reason }));
     }
 
-    fn answer_loaded(&mut self, ticket: Ticket, lookup: Lookup, block: Option<&Arc<Block>>) {
-        let outcome = match block {
-            Some(block) => self.answer_lookup(lookup, Some(block), Some(ticket)),
-            None => Err(CommandError::BlockLost),
+    fn answer_loaded(
+        &mut self,
+        ticket: Ticket,
+        lookup: Lookup,
+        outcome: &Result<Arc<Block>, CommandError>,
+    ) {
+        let outcome = match outcome {
+            Ok(block) => self.answer_lookup(lookup, Some(block), Some(ticket)),
+            Err(error) => Err(error.clone()),
         };
         // The chain may have moved meanwhile, so that another body is needed.
         if let Some(outcome) = outcome.transpose() {

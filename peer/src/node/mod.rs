@@ -63,7 +63,8 @@ use loading::Loading;
 use mining::Mining;
 use neighbours::Neighbours;
 pub use output::{
-    Event, LeaveReason, LoadJob, MineJob, Output, PersistBatch, Record, Restored, VerifyJob,
+    Event, LeaveReason, LoadFailure, LoadJob, MineJob, Output, PersistBatch, Record, Restored,
+    VerifyJob,
 };
 pub use probes::NEIGHBOURS_BY_HAND_MAX;
 use probes::Probes;
@@ -214,8 +215,13 @@ impl Node {
 
     /// The block that a [`LoadJob`] asked for, or why the disk does not give it. The caller has checked that
     /// the body is the one that the header commits to.
-    pub fn handle_loaded(&mut self, job: u64, outcome: Result<Arc<Block>, String>, now: Now) {
+    pub fn handle_loaded(&mut self, job: u64, outcome: Result<Arc<Block>, LoadFailure>, now: Now) {
         self.on_loaded(job, outcome, now);
+    }
+
+    /// The disk was damaged and mended while this node ran: what it may have lost of the pool is written again.
+    pub fn handle_mended(&mut self) {
+        self.write_pool_again();
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout). To be asked again after every `handle_*`.

@@ -9,7 +9,7 @@ use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId};
 
 use super::command::{Answer, CommandError, Ticket, Tip};
-use crate::chain::StoredBlock;
+use crate::chain::{StoredBlock, Summary};
 
 /// One effect. Drain them with [`super::Node::poll_output`] after every `handle_*`.
 #[derive(Debug)]
@@ -78,6 +78,15 @@ pub struct LoadJob {
     pub hash: BlockHash,
 }
 
+/// Why a [`LoadJob`] gave no block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadFailure {
+    /// The disk does not have it any more, or not whole; it may still know what the block did.
+    Lost { reason: String, summary: Option<Summary> },
+    /// The disk gives nothing for now.
+    Refused { reason: String },
+}
+
 /// Transactions whose signatures are to be checked by [`HashedTransaction::check_signature`], each on its own.
 #[derive(Debug)]
 pub struct VerifyJob {
@@ -109,6 +118,8 @@ pub enum Event {
         disconnected: usize,
         connected: usize,
         returned: usize,
+        /// Blocks among the disconnected whose transactions the disk has lost.
+        lost: usize,
     },
     /// A valid transaction entered the pool.
     Transaction {

@@ -198,7 +198,7 @@ impl Pool {
                 change.released.extend(self.held.release(&transaction.voter()));
             }
         }
-        if !moved.disconnected.is_empty() {
+        if !moved.disconnected.is_empty() || moved.disconnected_lost > 0 {
             if rules.hold(Rule::ReturnToPool) {
                 self.take_back(chain, &moved.disconnected, &mut change);
             }

@@ -140,8 +140,7 @@ impl NodeTask {
                 self.node.handle_persist_failed(batch, &reason, now());
             }
             Completion::Stored(StoreReport::Loaded { number, outcome }) => {
-                let outcome = outcome.map_err(|error| error.to_string());
-                self.node.handle_loaded(number, outcome, now());
+                self.node.handle_loaded(number, outcome.map_err(Into::into), now());
             }
         }
     }

@@ -109,7 +109,7 @@ fn a_body_that_the_disk_lost_is_taken_again_and_nothing_else_changes() {
     let (tip, tally) = (chain.tip(), chain.tally().clone());
     assert!(chain.is_stored(&hash) && chain.block(&hash).is_none());
 
-    chain.note_lost(&hash);
+    chain.note_lost(&hash, None);
     assert!(chain.lacks_body(&hash));
     assert_eq!(chain.lost_bodies().collect::<Vec<_>>(), [(Height(1), hash)]);
     let other = chain.insert_body(&hash, vec![registration(0)]);

@@ -104,6 +104,7 @@ impl Node {
             }
         }
         self.abandon_stalled(now);
+        self.pass_lost(now);
         self.continue_sync(now);
     }
 

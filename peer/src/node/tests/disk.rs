@@ -169,3 +169,26 @@ fn empty_blocks_that_wait_for_the_disk_are_bounded_too() {
     });
     assert!(blocks.count() < 1_000_000);
 }
+
+/// Somebody else's would have been fetched again; of one that nobody else has, the summary has to do.
+#[test]
+fn a_branch_whose_body_is_lost_everywhere_is_left_all_the_same() {
+    let mut network = Network::new();
+    let genesis = Header::genesis(&network.election);
+    let own = mined(&genesis, vec![registration(1)], 0);
+    network.add(1, Restored::default());
+    for _ in 0..10 {
+        network.command(1, Command::Mine).expect("an order");
+        network.run(Duration::from_millis(200));
+    }
+    let lost = StoredBlock { has_body: false, ..stored(&own) };
+    let tip = Some(own.header.hash());
+    network.add(2, Restored { blocks: vec![lost], tip, ..Restored::default() });
+    network.run(Duration::from_secs(120));
+    assert_eq!(network.node(2).tip(), network.node(1).tip());
+    let moved = |(at, event): &(SocketAddr, Event)| {
+        *at == address(2) && matches!(event, Event::Reorganisation { lost: 1, .. })
+    };
+    assert!(network.events.iter().any(|event| moved(event)), "it was told");
+    assert_eq!(network.node(2).chain().registered_voters(), 0);
+}

@@ -18,7 +18,8 @@ use protocol::transaction::{HashedTransaction, Transaction, Vote};
 use protocol::units::{BlockHash, Now, TransactionId};
 
 use super::{
-    Answer, Command, CommandError, Event, Node, NodeConfig, Output, Record, Restored, Ticket,
+    Answer, Command, CommandError, Event, LoadFailure, Node, NodeConfig, Output, Record, Restored,
+    Ticket,
 };
 use crate::fixtures::{election, key, registration};
 use crate::rules::Rules;
@@ -198,7 +199,8 @@ impl Network {
                 }
                 Output::Load(job) => {
                     let block = self.disks.get(&at).and_then(|disk| disk.get(&job.hash)).cloned();
-                    node.handle_loaded(job.number, block.ok_or("it is gone".to_owned()), now);
+                    let lost = LoadFailure::Lost { reason: "it is gone".into(), summary: None };
+                    node.handle_loaded(job.number, block.ok_or(lost), now);
                 }
                 Output::Verify(job) => {
                     let verdicts = job.transactions.iter().map(|each| each.check_signature());

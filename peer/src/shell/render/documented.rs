@@ -218,6 +218,7 @@ fn events() -> Vec<Event> {
             disconnected: 1,
             connected: 2,
             returned: 1,
+            lost: 0,
         },
         Event::Transaction { id, voter, kind },
         Event::Superseded { id, voter, kind, by },

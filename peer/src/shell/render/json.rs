@@ -285,7 +285,7 @@ fn event(event: &Event) -> (&'static str, Value) {
                 "mined_here": mined_here,
             }),
         ),
-        Event::Reorganisation { from, to, disconnected, connected, returned } => (
+        Event::Reorganisation { from, to, disconnected, connected, returned, lost } => (
             "reorganisation",
             json!({
                 "from": tip(from),
@@ -293,6 +293,7 @@ fn event(event: &Event) -> (&'static str, Value) {
                 "disconnected": disconnected,
                 "connected": connected,
                 "returned": returned,
+                "lost": lost,
             }),
         ),
         Event::Transaction { id, voter, kind } => ("transaction", changed(id, voter, *kind)),

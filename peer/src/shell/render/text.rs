@@ -93,8 +93,8 @@ fn event(event: &Event) -> String {
                 tip.hash
             )
         }
-        Event::Reorganisation { from, to, disconnected, connected, returned } => format!(
-            "the best chain changed from block {} {} to block {} {}: {} left, {} joined, {} returned to the pool",
+        Event::Reorganisation { from, to, disconnected, connected, returned, lost } => format!(
+            "the best chain changed from block {} {} to block {} {}: {} left, {} joined, {} returned to the pool{}",
             from.height,
             from.hash,
             to.height,
@@ -102,6 +102,10 @@ fn event(event: &Event) -> String {
             count(disconnected, "block"),
             count(connected, "block"),
             count(returned, "transaction"),
+            match lost {
+                0 => String::new(),
+                lost => format!("; what {} held is lost here", count(lost, "block")),
+            },
         ),
         Event::Transaction { id, voter, kind } => {
             let (kind, id, voter) = (self::kind(*kind), short(id), short(voter));

@@ -25,7 +25,7 @@ use protocol::units::ElectionId;
 use redb::StorageBackend;
 
 use super::files::FileError;
-use crate::node::{LoadJob, PersistBatch, Restored};
+use crate::node::{LoadFailure, LoadJob, PersistBatch, Restored};
 use database::{Database, Trouble, Trust};
 pub(crate) use offline::{Seeder, StoredChain};
 use pages::Pages;
@@ -180,6 +180,16 @@ fn look(volume: &dyn Volume, election: &ElectionId) -> Result<(Database, Content
     let database = Database::open(Overlay::new(Pages::new(file))?, Trust::Quick)?;
     let contents = database.run(|redb| read::read_contents(redb, election))?;
     Ok((database, contents))
+}
+
+impl From<LoadError> for LoadFailure {
+    fn from(error: LoadError) -> Self {
+        let reason = error.to_string();
+        match error {
+            LoadError::Absent | LoadError::Damaged(_) => Self::Lost { reason, summary: None },
+            LoadError::Disk(_) => Self::Refused { reason },
+        }
+    }
 }
 
 impl OpenedChain {
