@@ -43,7 +43,7 @@ impl Node {
             self.durability.remember_row(transaction.id(), row);
             let transaction = Arc::new(transaction);
             // Votes may stand before their registration: those are tried again at the end.
-            if self.pool.insert(Arc::clone(&transaction), &self.chain).is_err() {
+            if self.pool.restore(Arc::clone(&transaction), &self.chain).is_err() {
                 later.push(transaction);
             } else {
                 self.spread(transaction, None, now);

@@ -170,10 +170,24 @@ impl Pool {
         transaction: Arc<HashedTransaction>,
         chain: &Chain,
     ) -> Result<Vec<Arc<HashedTransaction>>, PoolError> {
-        self.check(&transaction, chain)?;
         if self.bytes + transaction.bytes() > POOL_BYTES_MAX {
+            self.check(&transaction, chain)?;
             return Err(PoolError::Full { transactions: self.len() });
         }
+        self.restore(transaction, chain)
+    }
+
+    /// The same for what an earlier run acknowledged: it is taken in even if the pool is full, as it came back
+    /// from a branch that lost.
+    ///
+    /// # Errors
+    /// See [`check`](Self::check).
+    pub fn restore(
+        &mut self,
+        transaction: Arc<HashedTransaction>,
+        chain: &Chain,
+    ) -> Result<Vec<Arc<HashedTransaction>>, PoolError> {
+        self.check(&transaction, chain)?;
         let voter = transaction.voter();
         let is_registration = matches!(transaction.transaction(), Transaction::Registration { .. });
         self.add(transaction);
