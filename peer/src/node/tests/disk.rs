@@ -189,6 +189,6 @@ fn a_branch_whose_body_is_lost_everywhere_is_left_all_the_same() {
     let moved = |(at, event): &(SocketAddr, Event)| {
         *at == address(2) && matches!(event, Event::Reorganisation { lost: 1, .. })
     };
-    assert!(network.events.iter().any(|event| moved(event)), "it was told");
+    assert!(network.events.iter().any(moved), "it was told");
     assert_eq!(network.node(2).chain().registered_voters(), 0);
 }
