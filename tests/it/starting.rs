@@ -79,7 +79,7 @@ fn what_is_wrong_at_the_start_is_said_in_one_line() {
             "a data directory in use",
             vec![tracker.as_str(), "0"],
             data,
-            vec!["another peer", "--data-dir"],
+            vec!["another process", "--data-dir"],
         ),
         (
             "a bad ballot",

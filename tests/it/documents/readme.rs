@@ -22,6 +22,7 @@ fn the_readme_by_hand_works_as_written() {
     let readme = document("README.md");
     let mut network = sample_network();
     let mut sessions = 0;
+    let mut offline = Vec::new();
     for line in typed(&readme, SHELL) {
         let Some((name, arguments)) = program(line) else { continue };
         match (name.as_str(), arguments.first().map(String::as_str)) {
@@ -38,6 +39,7 @@ fn the_readme_by_hand_works_as_written() {
                 network.peers.push(peer);
                 sessions += 1;
             }
+            ("peer", Some("export" | "audit")) => offline.push(arguments),
             _ => panic!("who is to run this? {line}"),
         }
     }
@@ -52,6 +54,13 @@ fn the_readme_by_hand_works_as_written() {
         }
     }
     assert_eq!(network.peers[0].wait_end(PATIENCE).code(), Some(0));
+    assert_eq!(offline.len(), 2);
+    let data_directory = network.peers[0].data_directory.to_str().expect("UTF-8");
+    for arguments in offline {
+        let named: Vec<_> =
+            arguments.into_iter().map(|word| word.replace("DIR", data_directory)).collect();
+        run_to_its_end(&named, network.directory.path());
+    }
 }
 
 /// The program and the arguments of `cargo run --release --bin PROGRAM -- ARGUMENTS`.
