@@ -20,7 +20,7 @@ pub(crate) enum Notice {
         voter: VoterId,
         data_directory: PathBuf,
     },
-    /// The chain's file was damaged, and was mended before the start.
+    /// The chain's file was damaged, and was mended, before the start or while the peer runs.
     Mended {
         damage: String,
     },

@@ -139,6 +139,11 @@ impl NodeTask {
                 tracing::debug!(batch, reason, "not written to disk");
                 self.node.handle_persist_failed(batch, &reason, now());
             }
+            Completion::Stored(StoreReport::Mended { damage }) => {
+                self.node.handle_mended();
+                // Nobody has to listen.
+                let _ = self.requests.notices.send(Notice::Mended { damage });
+            }
             Completion::Stored(StoreReport::Loaded { number, outcome }) => {
                 self.node.handle_loaded(number, outcome.map_err(Into::into), now());
             }

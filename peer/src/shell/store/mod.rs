@@ -102,6 +102,8 @@ pub(crate) struct OpenedChain {
     election: ElectionId,
     database: Database,
     state: State,
+    /// The highest row of the pool.
+    last_row: u64,
 }
 
 /// What became of a job.
@@ -111,6 +113,9 @@ pub(crate) enum StoreReport {
     Persisted { batch: u64 },
     /// The batches up to this one that were not confirmed are not durable; they are tried again.
     Failed { batch: u64, reason: String },
+    /// The database was damaged and mended; what it says of the damage. Batches that were confirmed before may
+    /// be lost in part.
+    Mended { damage: String },
     /// A block that was asked for: checked against its key, and its body against its header.
     Loaded { number: u64, outcome: Result<Arc<Block>, LoadError> },
 }
@@ -134,7 +139,8 @@ fn open_on(volume: Arc<dyn Volume>, election: &ElectionId) -> Result<Opened, Sto
     let opened = open_or_mend(&volume, election).map_err(|trouble| trouble.of(&*volume, election));
     let (database, contents, damage) = opened?;
     let Contents { state, restored } = contents;
-    let chain = OpenedChain { volume, election: *election, database, state };
+    let last_row = restored.pool.iter().map(|(row, _)| *row).max().unwrap_or_default();
+    let chain = OpenedChain { volume, election: *election, database, state, last_row };
     Ok(Opened { chain, restored, damage })
 }
 
@@ -153,7 +159,7 @@ fn open_or_mend(volume: &Arc<dyn Volume>, election: &ElectionId) -> Result<Found
         Err(Trouble::Damaged(reason)) => Some(reason),
         Err(trouble) => return Err(trouble),
     };
-    let damage = damage.map(|reason| salvage::mend(&**volume, election, reason)).transpose()?;
+    let damage = damage.map(|reason| salvage::mend(&**volume, election, reason, 0)).transpose()?;
     let database =
         Database::open(Pages::new(volume.open(CHAIN_FILE, Access::Write)?), Trust::Quick)?;
     let contents = database.run(|redb| read::read_contents(redb, election))?;
@@ -232,8 +238,7 @@ impl Store {
     /// When the system starts no thread.
     pub(crate) fn start(chain: OpenedChain, report: impl Fn(StoreReport) + Send + 'static) -> Self {
         let (jobs, receiver) = mpsc::channel();
-        let OpenedChain { volume, election, database, state } = chain;
-        let writer = Writer::new(volume, election, database, state);
+        let writer = Writer::new(chain);
         let thread = thread::Builder::new()
             .name("store".into())
             .spawn(move || writer.run(&receiver, &report))

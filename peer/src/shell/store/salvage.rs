@@ -26,6 +26,9 @@ mod source;
 
 /// Rows between two that could be read, which are asked for one by one.
 const GAP_ROWS_MAX: u64 = 100_000;
+/// Rows left free between those of the pool and those of returned transactions: a node that runs while its
+/// database is mended goes on with numbers of its own, and never gives away as many before it ends.
+const RETURNED_GAP_ROWS: u64 = 1 << 32;
 /// Bits of the magic number that may be wrong in a file that is still taken for a damaged database.
 const MAGIC_BITS_MAX: u32 = 8;
 
@@ -39,11 +42,12 @@ pub(super) fn may_be_ours(file: &impl StorageBackend) -> Result<bool, Trouble> {
     Ok(wrong.sum::<u32>() <= MAGIC_BITS_MAX || start.iter().all(|byte| *byte == 0))
 }
 
-/// Puts a fresh database in the place of a damaged one.
+/// Puts a fresh database in the place of a damaged one. Up to `last_row`, rows of the pool may be in use.
 pub(super) fn mend(
     volume: &dyn Volume,
     election: &ElectionId,
     reason: String,
+    last_row: u64,
 ) -> Result<Damage, Trouble> {
     let target = create(volume, election)?;
     let mut model = [0; HEADER_BYTES];
@@ -54,7 +58,7 @@ pub(super) fn mend(
         state: State::default(),
         election: *election,
         blocks: BTreeMap::new(),
-        last_row: 0,
+        last_row,
         returned: 0,
     };
     let earlier = source.meta(read::read_state).ok();
@@ -95,7 +99,7 @@ struct Salvage {
     election: ElectionId,
     /// Each block's parent, and whether its body is saved.
     blocks: BTreeMap<BlockKey, (BlockHash, bool)>,
-    /// The highest row of the pool.
+    /// The highest row of the pool that is in use.
     last_row: u64,
     returned: u64,
 }
@@ -225,6 +229,7 @@ impl Salvage {
             .filter(|(key, (_, has_body))| *has_body && is_loose(key))
             .map(|(key, _)| *key)
             .collect();
+        self.last_row = self.last_row.saturating_add(RETURNED_GAP_ROWS);
         for key in loose {
             let row = self.target.run(|redb| read::read_block_row(redb, key))?;
             let row = row.ok_or_else(|| Trouble::damaged("a block that was just saved is gone"))?;

@@ -15,7 +15,7 @@ use super::rows::{BlockKey, State};
 use super::salvage;
 use super::volume::{Access, CHAIN_FILE, Volume};
 use super::write;
-use super::{LoadError, StoreReport};
+use super::{LoadError, OpenedChain, StoreReport};
 use crate::node::{LoadJob, PersistBatch, Record};
 
 /// After a failed write (a full disk), it is tried again with the next batch, or after this long.
@@ -45,6 +45,8 @@ pub(super) struct Writer {
     pending: VecDeque<PersistBatch>,
     /// Blocks that the node waits for.
     loads: VecDeque<LoadJob>,
+    /// The highest row of the pool that the node has given away.
+    last_row: u64,
     /// Whether the disk took nothing the last time.
     is_failing: bool,
     /// Whether the database was mended since it was written to.
@@ -52,18 +54,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(
-        volume: Arc<dyn Volume>,
-        election: ElectionId,
-        database: Database,
-        state: State,
-    ) -> Self {
+    pub(super) fn new(chain: OpenedChain) -> Self {
+        let OpenedChain { volume, election, database, state, last_row } = chain;
         Self {
             volume,
             election,
             open: Some((database, state)),
             pending: VecDeque::new(),
             loads: VecDeque::new(),
+            last_row,
             is_failing: false,
             has_mended: false,
         }
@@ -102,7 +101,11 @@ impl Writer {
 
     pub(super) fn take(&mut self, job: Job) {
         match job {
-            Job::Persist(batch) => self.pending.push_back(batch),
+            Job::Persist(batch) => {
+                let rows = batch.records.iter().filter_map(inserted_row);
+                self.last_row = rows.fold(self.last_row, u64::max);
+                self.pending.push_back(batch);
+            }
             Job::Load(job) => self.loads.push_back(job),
         }
     }
@@ -118,7 +121,7 @@ impl Writer {
         }
     }
 
-    /// Tries one commit. Where it mends the database instead, nothing is reported, and the next try is due.
+    /// Tries one commit. Where it mends the database instead, only this is reported, and the next try is due.
     pub(super) fn write(&mut self, report: &impl Fn(StoreReport)) {
         let Some(newest) = self.pending.back().map(|batch| batch.number) else { return };
         let pending = std::mem::take(&mut self.pending);
@@ -140,7 +143,7 @@ impl Writer {
                 (self.is_failing, self.has_mended) = (false, false);
                 return report(StoreReport::Persisted { batch });
             }
-            Err(Trouble::Damaged(reason)) => self.mend(reason),
+            Err(Trouble::Damaged(reason)) => self.mend(reason, report),
             Err(trouble) => Err(trouble.to_string()),
         };
         self.is_failing = failure.is_err();
@@ -171,16 +174,17 @@ impl Writer {
         Ok((database, state))
     }
 
-    /// What can't be written to for damage is mended at once: what the node holds in memory is written to the
-    /// fresh database, and bodies that are lost are fetched again when a load misses them.
-    fn mend(&mut self, reason: String) -> Result<(), String> {
+    /// What can't be written to for damage is mended at once: the node is told, and writes what it holds in
+    /// memory again, and bodies that are lost are fetched again when a load misses them.
+    fn mend(&mut self, reason: String, report: &impl Fn(StoreReport)) -> Result<(), String> {
         if self.has_mended {
             return Err(format!("mending did not help: {reason}"));
         }
-        match salvage::mend(&*self.volume, &self.election, reason) {
+        match salvage::mend(&*self.volume, &self.election, reason, self.last_row) {
             Ok(damage) => {
                 tracing::warn!("{damage}");
                 self.has_mended = true;
+                report(StoreReport::Mended { damage: damage.to_string() });
                 Ok(())
             }
             Err(trouble) => Err(format!("it is damaged, and can't be mended: {trouble}")),
@@ -197,6 +201,16 @@ fn first_commit(pending: &VecDeque<PersistBatch>) -> usize {
         fits
     };
     pending.iter().take_while(fits).count()
+}
+
+fn inserted_row(record: &Record) -> Option<u64> {
+    match record {
+        Record::PoolInsert { row, .. } => Some(*row),
+        Record::Block(_)
+        | Record::Tip { .. }
+        | Record::PoolRemove { .. }
+        | Record::Neighbours(_) => None,
+    }
 }
 
 pub(super) fn record_bytes(record: &Record) -> usize {

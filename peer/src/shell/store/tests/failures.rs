@@ -1,10 +1,15 @@
 //! Every call of the disk fails once, or until it is healed.
 
+use std::collections::BTreeSet;
+
+use protocol::codec;
+
 use super::disk::{Call, Disk, Fault, Loss};
 use super::model::{Model, random_batches};
 use super::*;
 use crate::node::Record;
 use crate::shell::store::open_on;
+use crate::shell::store::rows::{POOL, seal};
 use crate::shell::store::volume::CHAIN_FILE;
 
 const CALLS: [Call; 5] = [Call::Read, Call::Write, Call::SetLength, Call::Sync, Call::Name];
@@ -34,7 +39,9 @@ fn write_on(disk: &Disk, fault: Fault, batches: &[PersistBatch]) {
                     assert_eq!(newest, batch.number);
                     assert!(!reason.is_empty());
                 }
-                StoreReport::Loaded { .. } => panic!("nothing was asked for"),
+                report @ (StoreReport::Mended { .. } | StoreReport::Loaded { .. }) => {
+                    panic!("an undamaged disk gives no {report:?}")
+                }
             }
         }
     }
@@ -136,7 +143,9 @@ fn damage_that_is_met_while_running_is_mended_while_running() {
     let records = vec![Record::Block(Arc::clone(&lost))];
     desk.take(&PersistBatch { number: 3, records });
     let reports: Vec<_> = (0..3).flat_map(|_| desk.write()).collect();
-    assert_eq!(reports, [StoreReport::Persisted { batch: 3 }]);
+    let [StoreReport::Mended { damage }, last] = &reports[..] else { panic!("{reports:?}") };
+    assert!(damage.contains("lost 0 blocks, 1 bodies"), "{damage}");
+    assert_eq!(*last, StoreReport::Persisted { batch: 3 });
     for block in &some {
         assert_eq!(desk.load(&block.header).as_ref(), Ok(block));
     }
@@ -144,4 +153,45 @@ fn damage_that_is_met_while_running_is_mended_while_running() {
     let opened = undamaged(open_on(disk.volume(), &ELECTION).expect("a chain"));
     assert!(opened.restored.blocks.iter().all(|block| block.has_body));
     assert_eq!(opened.restored.pool.len(), 1);
+}
+
+/// The node's rows and those that mending gives to what hangs in the air are never the same.
+#[test]
+fn a_node_that_runs_while_its_pool_is_mended_loses_nothing_of_it() {
+    let first = block(None, 1, vec![transaction(1)]);
+    let second = block(Some(&first.header), 2, vec![transaction(2), transaction(3)]);
+    let pool_record = |row: u64| Record::PoolInsert {
+        row,
+        transaction: transaction(u8::try_from(row).expect("few") + 10),
+    };
+    let disk = Disk::default();
+    let mut desk = Desk::new(open_on(disk.volume(), &ELECTION).expect("a new chain").chain);
+    // The first block is missing, so that the second hangs in the air.
+    let records = (1..=100).map(pool_record).chain([Record::Block(second)]).collect();
+    desk.take(&PersistBatch { number: 1, records });
+    assert_eq!(desk.write(), [StoreReport::Persisted { batch: 1 }]);
+    for row in 1..=100u64 {
+        let Record::PoolInsert { transaction, .. } = pool_record(row) else { unreachable!() };
+        let value = seal(POOL, &row.to_be_bytes(), &codec::encode(transaction.transaction()));
+        let bytes = disk.bytes(CHAIN_FILE);
+        let places = bytes.windows(8).enumerate().filter(|(_, window)| *window == &value[..8]);
+        let places: Vec<usize> = places.map(|(place, _)| place).collect();
+        places.into_iter().for_each(|place| disk.flip(CHAIN_FILE, place));
+    }
+    // A failure makes redb forget what it has in memory.
+    disk.fail(Some(Fault { call: Call::Sync, nth: 1, lasts: false }));
+    let records = vec![pool_record(101), pool_record(102)];
+    desk.take(&PersistBatch { number: 2, records });
+    assert!(matches!(desk.write()[..], [StoreReport::Failed { batch: 2, .. }]));
+    let reports = desk.write();
+    assert!(matches!(&reports[..], [StoreReport::Mended { .. }]), "{reports:?}");
+    assert_eq!(desk.write(), [StoreReport::Persisted { batch: 2 }]);
+    desk.take(&PersistBatch { number: 3, records: (1..=110).map(pool_record).collect() });
+    assert_eq!(desk.write(), [StoreReport::Persisted { batch: 3 }]);
+    drop(desk);
+    let opened = undamaged(open_on(disk.volume(), &ELECTION).expect("a chain"));
+    let found: BTreeSet<_> = opened.restored.pool.iter().map(|(_, each)| each.id()).collect();
+    let returned = [transaction(2), transaction(3)];
+    let expected = (1..=110u8).map(|row| transaction(row + 10)).chain(returned);
+    assert_eq!(found, expected.map(|each| each.id()).collect());
 }

@@ -52,9 +52,7 @@ struct Desk {
 
 impl Desk {
     fn new(chain: OpenedChain) -> Self {
-        let OpenedChain { volume, election, database, state } = chain;
-        let writer = Writer::new(volume, election, database, state);
-        Self { writer, reports: RefCell::new(Vec::new()) }
+        Self { writer: Writer::new(chain), reports: RefCell::new(Vec::new()) }
     }
 
     fn take(&mut self, batch: &PersistBatch) {

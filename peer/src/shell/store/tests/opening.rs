@@ -175,11 +175,12 @@ fn what_hangs_in_the_air_goes_back_to_the_pool() {
     ];
     assert_eq!(write_all(opened.chain, &[PersistBatch { number: 1, records }]), 1);
     let volume = FileVolume { directory: directory.path().to_owned() };
-    let damage = salvage::mend(&volume, &ELECTION, "for a reason".into()).expect("mended");
+    let damage = salvage::mend(&volume, &ELECTION, "for a reason".into(), 0).expect("mended");
     assert_eq!(damage.returned, 2);
     let opened = undamaged(open(directory.path(), &ELECTION).expect("a chain"));
     let rows: Vec<_> = opened.restored.pool.iter().map(|(row, each)| (*row, each.id())).collect();
-    let expected = [(4, pooled), (5, transaction(3)), (6, transaction(4))];
+    let first_row = 4 + (1 << 32) + 1;
+    let expected = [(4, pooled), (first_row, transaction(3)), (first_row + 1, transaction(4))];
     assert_eq!(rows, expected.map(|(row, each)| (row, each.id())));
     assert_eq!(opened.restored.tip, None);
     assert_eq!(opened.restored.blocks.len(), 2);
