@@ -145,7 +145,7 @@ impl NodeTask {
                 let _ = self.requests.notices.send(Notice::Mended { damage });
             }
             Completion::Stored(StoreReport::Loaded { number, outcome }) => {
-                self.node.handle_loaded(number, outcome.map_err(Into::into), now());
+                self.node.handle_loaded(number, outcome, now());
             }
         }
     }

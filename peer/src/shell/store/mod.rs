@@ -25,13 +25,14 @@ use protocol::units::ElectionId;
 use redb::StorageBackend;
 
 use super::files::FileError;
+use crate::chain::Summary;
 use crate::node::{LoadFailure, LoadJob, PersistBatch, Restored};
 use database::{Database, Trouble, Trust};
 pub(crate) use offline::{Seeder, StoredChain};
 use pages::Pages;
 use read::Contents;
 use rows::{BlockKey, State};
-use volume::{Access, CHAIN_FILE, FileVolume, Overlay, UNFINISHED_FILE, Volume};
+use volume::{Access, Backend, CHAIN_FILE, FileVolume, Overlay, UNFINISHED_FILE, Volume};
 use writer::{Job, Writer};
 
 /// Why the chain of a data directory can't be used.
@@ -116,8 +117,9 @@ pub(crate) enum StoreReport {
     /// The database was damaged and mended; what it says of the damage. Batches that were confirmed before may
     /// be lost in part.
     Mended { damage: String },
-    /// A block that was asked for: checked against its key, and its body against its header.
-    Loaded { number: u64, outcome: Result<Arc<Block>, LoadError> },
+    /// A block that was asked for: checked against its key, and its body against its header. Of one that is lost,
+    /// the summary is given if it is whole.
+    Loaded { number: u64, outcome: Result<Arc<Block>, LoadFailure> },
 }
 
 /// The thread that owns the database.
@@ -183,19 +185,14 @@ fn look(volume: &dyn Volume, election: &ElectionId) -> Result<(Database, Content
     if Pages::new(file.clone()).len()? == 0 {
         return Err(Trouble::damaged("the file is empty"));
     }
-    let database = Database::open(Overlay::new(Pages::new(file))?, Trust::Quick)?;
+    let database = open_unchanged(file)?;
     let contents = database.run(|redb| read::read_contents(redb, election))?;
     Ok((database, contents))
 }
 
-impl From<LoadError> for LoadFailure {
-    fn from(error: LoadError) -> Self {
-        let reason = error.to_string();
-        match error {
-            LoadError::Absent | LoadError::Damaged(_) => Self::Lost { reason, summary: None },
-            LoadError::Disk(_) => Self::Refused { reason },
-        }
-    }
+/// Opens a database so that its file stays as it is.
+fn open_unchanged(file: Backend) -> Result<Database, Trouble> {
+    Database::open(Overlay::new(Pages::new(file))?, Trust::Quick)
 }
 
 impl OpenedChain {
@@ -216,6 +213,17 @@ impl OpenedChain {
 }
 
 impl LoadError {
+    /// What a node is told; of what is lost, with the summary that `find_summary` gives.
+    fn into_failure(self, find_summary: impl FnOnce() -> Option<Summary>) -> LoadFailure {
+        let reason = self.to_string();
+        match self {
+            Self::Absent | Self::Damaged(_) => {
+                LoadFailure::Lost { reason, summary: find_summary() }
+            }
+            Self::Disk(_) => LoadFailure::Refused { reason },
+        }
+    }
+
     /// The block in a row.
     fn unless_whole(
         row: Result<Option<Vec<u8>>, Trouble>,
@@ -265,7 +273,7 @@ impl Store {
     pub(crate) fn load(&self, job: LoadJob) -> Result<(), StoreReport> {
         self.jobs.send(Job::Load(job)).map_err(|_| StoreReport::Loaded {
             number: job.number,
-            outcome: Err(LoadError::Disk("the thread that reads has ended".into())),
+            outcome: Err(LoadFailure::Refused { reason: "the thread that reads has ended".into() }),
         })
     }
 

@@ -11,6 +11,7 @@ use super::rows::{
     self, BLOCKS, BlockKey, ELECTION_KEY, FORMAT, FORMAT_KEY, META, NEIGHBOURS_KEY, POOL,
     STATE_KEY, SUMMARIES, State, Table, Tally, bad_row, summary_mark, unseal,
 };
+use crate::chain::Summary;
 use crate::node::Restored;
 
 pub(super) type OpenTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -75,6 +76,17 @@ pub(super) fn read_block_row(
 ) -> Result<Option<Vec<u8>>, Trouble> {
     let table = redb.begin_read()?.open_table(BLOCKS)?;
     Ok(table.get(key.to_bytes().as_slice())?.map(|value| value.value().to_vec()))
+}
+
+/// What a block did, if that row is whole.
+pub(super) fn read_summary(
+    redb: &redb::Database,
+    key: BlockKey,
+) -> Result<Option<Summary>, Trouble> {
+    let (table, key) = (redb.begin_read()?.open_table(SUMMARIES)?, key.to_bytes());
+    let row = table.get(key.as_slice())?;
+    let stored = row.map(|value| rows::decode_summary(&key, value.value())).transpose()?;
+    Ok(stored.map(|stored| stored.summary))
 }
 
 pub(super) fn read_state_of(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use protocol::block::Block;
 use protocol::units::ElectionId;
 
 use super::database::{Database, Trouble, Trust};
@@ -15,8 +16,8 @@ use super::rows::{BlockKey, State};
 use super::salvage;
 use super::volume::{Access, CHAIN_FILE, Volume};
 use super::write;
-use super::{LoadError, OpenedChain, StoreReport};
-use crate::node::{LoadJob, PersistBatch, Record};
+use super::{LoadError, OpenedChain, StoreReport, open_unchanged};
+use crate::node::{LoadFailure, LoadJob, PersistBatch, Record};
 
 /// After a failed write (a full disk), it is tried again with the next batch, or after this long.
 const RETRY_PERIOD: Duration = Duration::from_secs(1);
@@ -111,14 +112,53 @@ impl Writer {
     }
 
     pub(super) fn answer_loads(&mut self, report: &impl Fn(StoreReport)) {
+        // Not kept for longer: it locks out whoever writes.
+        let mut unchanged = None;
         while let Some(job) = self.loads.pop_front() {
             let key = BlockKey { height: job.height, hash: job.hash };
-            let row = self.with_database(|database, state| {
-                Ok((database.run(|redb| read::read_block_row(redb, key))?, state))
-            });
-            let outcome = LoadError::unless_whole(row, key, &self.election);
+            let outcome = self.load(key, &mut unchanged);
             report(StoreReport::Loaded { number: job.number, outcome });
         }
+    }
+
+    fn load(
+        &mut self,
+        key: BlockKey,
+        unchanged: &mut Option<Database>,
+    ) -> Result<Arc<Block>, LoadFailure> {
+        let row = self.read(unchanged, |redb| read::read_block_row(redb, key));
+        LoadError::unless_whole(row, key, &self.election).map_err(|error| {
+            error.into_failure(|| {
+                self.read(unchanged, |redb| read::read_summary(redb, key)).ok().flatten()
+            })
+        })
+    }
+
+    /// Reads from the database, through one that changes nothing where the disk does not let it be opened for
+    /// writing: neighbours are served from a disk that takes no more, too.
+    fn read<T>(
+        &mut self,
+        unchanged: &mut Option<Database>,
+        work: impl Fn(&redb::Database) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let database = match unchanged.take() {
+            Some(database) => database,
+            None => {
+                let outcome = self
+                    .with_database(|database, state| Ok((database.run(|redb| work(redb))?, state)));
+                let Err(Trouble::Disk(error)) = outcome else { return outcome };
+                self.open_unchanged().map_err(|_| Trouble::Disk(error))?
+            }
+        };
+        let outcome = database.run(work)?;
+        *unchanged = Some(database);
+        Ok(outcome)
+    }
+
+    fn open_unchanged(&self) -> Result<Database, Trouble> {
+        let database = open_unchanged(self.volume.open(CHAIN_FILE, Access::Read)?)?;
+        database.run(|redb| read::read_state_of(redb, &self.election))?;
+        Ok(database)
     }
 
     /// Tries one commit. Where it mends the database instead, only this is reported, and the next try is due.
@@ -153,7 +193,8 @@ impl Writer {
     }
 
     /// Calls the database, opening it first if it has to be. After trouble redb refuses everything, so it is
-    /// closed; what was committed is read from it again.
+    /// closed, which writes nothing after an error of the disk or of a page; what was committed is read from it
+    /// again.
     fn with_database<T>(
         &mut self,
         work: impl FnOnce(&Database, State) -> Result<(T, State), Trouble>,

@@ -75,8 +75,13 @@ fn fate(image: Vec<u8>, model: &Model, at: &str) -> Fate {
                 let truth = model.blocks.get(&BlockKey::of(&stored.header));
                 assert_eq!(Some(&block), truth, "{at}");
             }
-            Err(LoadError::Absent) if !stored.has_body => {}
-            Err(_) if !is_mended => fate = Fate::NoticedByALoad,
+            Err(LoadFailure::Lost { summary, .. }) if !stored.has_body => {
+                assert_eq!(summary.as_ref(), Some(&stored.summary), "{at}");
+            }
+            Err(LoadFailure::Lost { summary, .. }) if !is_mended => {
+                assert_eq!(summary.as_ref(), Some(&stored.summary), "{at}");
+                fate = Fate::NoticedByALoad;
+            }
             Err(error) => panic!("{at}: {error:?} after it was mended"),
         }
     }

@@ -69,6 +69,7 @@ struct Content {
     dies_at: Option<u64>,
     fault: Option<Fault>,
     pages_read: BTreeSet<usize>,
+    is_read_only: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -133,6 +134,11 @@ impl Disk {
         content.fault = fault;
     }
 
+    /// Refuses every write, as a system does with a disk that it no longer trusts.
+    pub(super) fn set_read_only(&self, is_read_only: bool) {
+        self.content().is_read_only = is_read_only;
+    }
+
     /// The disk after the power has come back.
     pub(super) fn after(&self, loss: Loss) -> Self {
         let content = self.content();
@@ -162,6 +168,9 @@ impl Disk {
         let mut content = self.content();
         content.calls += 1;
         let calls = content.calls;
+        if content.is_read_only && matches!(call, Call::Write | Call::SetLength) {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
         if content.dies_at.is_some_and(|at| calls >= at) {
             return Err(io::Error::other("the power is gone"));
         }
@@ -242,6 +251,9 @@ impl Volume for Disk {
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Backend> {
+        if access != Access::Read && self.content().is_read_only {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
         if access == Access::Create {
             let number = self.content().files.len();
             self.change_names(|names| {

@@ -112,11 +112,35 @@ fn a_load_that_fails_is_answered_and_the_next_one_works() {
         let mut desk = Desk::new(open_on(disk.volume(), &ELECTION).expect("a chain").chain);
         disk.fail(Some(Fault { call: Call::Read, nth, lasts: true }));
         if let Err(error) = desk.load(&block.header) {
-            assert!(matches!(error, LoadError::Disk(_)), "{error:?}");
+            assert!(matches!(error, LoadFailure::Refused { .. }), "{error:?}");
         }
         disk.fail(None);
         assert_eq!(desk.load(&block.header).as_ref(), Ok(block));
     }
+}
+
+#[test]
+fn a_disk_that_takes_nothing_more_still_gives_what_it_has() {
+    let batches = random_batches(8, 4, 5);
+    let model = Model::of(&batches);
+    let disk = Disk::default();
+    let opened = open_on(disk.volume(), &ELECTION).expect("a new chain");
+    assert_eq!(write_all(opened.chain, &batches), batches.len());
+    let mut desk = Desk::new(open_on(disk.volume(), &ELECTION).expect("a chain").chain);
+    disk.set_read_only(true);
+    let new = block(None, 77, vec![transaction(3)]);
+    desk.take(&PersistBatch { number: 5, records: vec![Record::Block(Arc::clone(&new))] });
+    assert!(matches!(desk.write()[..], [StoreReport::Failed { batch: 5, .. }]));
+    let before = disk.bytes(CHAIN_FILE);
+    for block in model.blocks.values() {
+        assert_eq!(desk.load(&block.header).as_ref(), Ok(block));
+    }
+    let absent = desk.load(&new.header).expect_err("it is not written");
+    assert!(matches!(absent, LoadFailure::Lost { summary: None, .. }), "{absent:?}");
+    assert!(disk.bytes(CHAIN_FILE) == before, "it is left as it was");
+    disk.set_read_only(false);
+    assert_eq!(desk.write(), [StoreReport::Persisted { batch: 5 }]);
+    assert_eq!(desk.load(&new.header), Ok(new));
 }
 
 #[test]
@@ -138,7 +162,7 @@ fn damage_that_is_met_while_running_is_mended_while_running() {
     desk.take(&PersistBatch { number: 2, records });
     assert!(matches!(desk.write()[..], [StoreReport::Failed { batch: 2, .. }]));
     let error = desk.load(&lost.header).expect_err("it is damaged");
-    assert!(matches!(error, LoadError::Damaged(_)), "{error:?}");
+    assert!(matches!(error, LoadFailure::Lost { .. }), "{error:?}");
     // The node fetches it again.
     let records = vec![Record::Block(Arc::clone(&lost))];
     desk.take(&PersistBatch { number: 3, records });

@@ -15,8 +15,8 @@ use protocol::transaction::{HashedTransaction, Transaction};
 use protocol::units::{BlockHash, Difficulty, ElectionId, Height, UnixMillis};
 
 use super::writer::{Job, Writer};
-use super::{LoadError, Opened, OpenedChain, StoreReport};
-use crate::node::{LoadJob, PersistBatch};
+use super::{Opened, OpenedChain, StoreReport};
+use crate::node::{LoadFailure, LoadJob, PersistBatch};
 
 const ELECTION: ElectionId = ElectionId([7; 32]);
 const GENESIS: BlockHash = BlockHash([9; 32]);
@@ -67,7 +67,7 @@ impl Desk {
         self.reports.take()
     }
 
-    fn load(&mut self, header: &Header) -> Result<Arc<Block>, LoadError> {
+    fn load(&mut self, header: &Header) -> Result<Arc<Block>, LoadFailure> {
         let job = LoadJob { number: 1, height: header.height, hash: header.hash() };
         self.writer.take(Job::Load(job));
         self.writer.answer_loads(&|report| self.reports.borrow_mut().push(report));

@@ -14,7 +14,7 @@ use crate::node::Record;
 use crate::shell::store::pages::Pages;
 use crate::shell::store::rows::{FORMAT_KEY, META, seal};
 use crate::shell::store::volume::{Backend, CHAIN_FILE, DAMAGED_FILE, FileVolume, UNFINISHED_FILE};
-use crate::shell::store::{Store, StoreError, open, salvage};
+use crate::shell::store::{LoadError, Store, StoreError, open, salvage};
 
 fn filled() -> (tempfile::TempDir, Model) {
     let directory = tempfile::tempdir().expect("a directory");
@@ -48,7 +48,9 @@ fn the_thread_confirms_loads_and_ends() {
     let loaded = StoreReport::Loaded { number: 5, outcome: Ok(new) };
     assert_eq!(reports.recv_timeout(wait), Ok(loaded));
     store.load(LoadJob { number: 6, height, hash: GENESIS }).expect("the thread runs");
-    let absent = StoreReport::Loaded { number: 6, outcome: Err(LoadError::Absent) };
+    let reason = LoadError::Absent.to_string();
+    let outcome = Err(LoadFailure::Lost { reason, summary: None });
+    let absent = StoreReport::Loaded { number: 6, outcome };
     assert_eq!(reports.recv_timeout(wait), Ok(absent));
     store.close();
     assert!(reports.recv().is_err(), "nothing more is reported");
