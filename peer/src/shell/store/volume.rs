@@ -35,7 +35,7 @@ pub(super) enum Access {
 pub(super) trait Volume: fmt::Debug + Send + Sync {
     fn exists(&self, name: &str) -> io::Result<bool>;
     fn open(&self, name: &str, access: Access) -> io::Result<Backend>;
-    /// Gives a file a second name, in place of whatever had it.
+    /// Gives a file a second name, in place of whatever had it; where files have but one, to a copy of it.
     fn link(&self, from: &str, to: &str) -> io::Result<()>;
     /// Gives a file another name, in place of whatever had it.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
@@ -70,7 +70,8 @@ impl Volume for FileVolume {
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
         self.remove(to)?;
-        fs::hard_link(self.path(from), self.path(to))
+        // FAT and some network mounts know no second names.
+        fs::hard_link(self.path(from), self.path(to)).or_else(|_| self.copy(from, to))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -90,6 +91,19 @@ impl Volume for FileVolume {
 
     fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
+    }
+}
+
+impl FileVolume {
+    /// Leaves a whole durable copy or none.
+    fn copy(&self, from: &str, to: &str) -> io::Result<()> {
+        let copied = fs::copy(self.path(from), self.path(to));
+        let copied =
+            copied.and_then(|_| File::options().write(true).open(self.path(to))?.sync_all());
+        if copied.is_err() {
+            self.remove(to)?;
+        }
+        copied
     }
 }
 
@@ -276,4 +290,25 @@ impl StorageBackend for Overlay {
 
 fn as_length(bytes: u64) -> usize {
     usize::try_from(bytes).expect("a part of a buffer in memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_name_replaces_a_first_and_so_does_a_copy() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let volume = FileVolume { directory: directory.path().to_owned() };
+        fs::write(volume.path("one"), "first").expect("written");
+        fs::write(volume.path("two"), "a longer second").expect("written");
+        volume.link("one", "two").expect("linked");
+        assert_eq!(fs::read(volume.path("two")).expect("a file"), b"first");
+        volume.copy("one", "three").expect("copied");
+        fs::write(volume.path("one"), "changed").expect("written");
+        assert_eq!(fs::read(volume.path("two")).expect("a file"), b"changed");
+        assert_eq!(fs::read(volume.path("three")).expect("a file"), b"first");
+        volume.copy("missing", "three").expect_err("there is none");
+        assert!(!volume.exists("three").expect("a directory"));
+    }
 }
