@@ -1,7 +1,9 @@
 //! The edge to redb: how it is opened, what its errors mean here, and where its panics end.
 
+use std::cell::Cell;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
 
 use protocol::units::ElectionId;
 use redb::StorageBackend;
@@ -170,12 +172,50 @@ fn release(backend: &Backend) {
     }
 }
 
+thread_local! {
+    /// Whether a panic of this thread ends here.
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps what is caught off a user's screen: it is told as damage.
+fn silence_guarded() {
+    let earlier = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        // A thread that ends has no such mark any more.
+        if !IS_GUARDED.try_with(Cell::get).unwrap_or(false) {
+            earlier(panic);
+        }
+    }));
+}
+
 /// Ends a panic of redb here: it is damage that redb was not prepared for.
 fn guarded<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
-    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+    static HOOKED: Once = Once::new();
+    HOOKED.call_once(silence_guarded);
+    let was_guarded = IS_GUARDED.replace(true);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
+    IS_GUARDED.set(was_guarded);
+    outcome.unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
         let text = text.unwrap_or_else(|| "for no known reason".into());
         Err(Trouble::Damaged(format!("the database panicked: {}", text.replace('\n', " "))))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_damage_and_the_guard_ends_with_it() {
+        let outcome = guarded::<()>(|| {
+            let inner = guarded(|| Ok(()));
+            assert!(inner.is_ok() && IS_GUARDED.get(), "the outer guard still stands");
+            panic!("two\nlines");
+        });
+        let Err(Trouble::Damaged(reason)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(reason, "the database panicked: two lines");
+        assert!(!IS_GUARDED.get());
+    }
 }
