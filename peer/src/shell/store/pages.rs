@@ -156,6 +156,27 @@ mod tests {
         assert_eq!(checksum(3, &[0; 4096]), [0; 8]);
     }
 
+    /// So a flipped bit is to the layers above what a destroyed page is, and those are destroyed one by one there.
+    #[test]
+    fn every_single_bit_of_a_page_is_covered() {
+        let below = Backend::new(InMemoryBackend::new());
+        let pages = Pages::new(below.clone());
+        pages.set_len(2 * PAGE_BYTES).expect("memory");
+        let bytes: Vec<u8> = (0..PAGE_BYTES).map(|at| (at % 251) as u8).collect();
+        pages.write(PAGE_BYTES, &bytes).expect("memory");
+        let (mut whole, mut stored) = (vec![0; place(PAGE_BYTES)], [0]);
+        for bit in 0..STORED_BYTES * 8 {
+            let at = STORED_BYTES + bit / 8;
+            below.read(at, &mut stored).expect("memory");
+            let flipped = [stored[0] ^ (1 << (bit % 8))];
+            below.write(at, &flipped).expect("memory");
+            assert!(pages.read(PAGE_BYTES, &mut whole).is_err(), "bit {bit}");
+            below.write(at, &stored).expect("memory");
+        }
+        pages.read(PAGE_BYTES, &mut whole).expect("all is as it was");
+        assert_eq!(whole, bytes);
+    }
+
     #[test]
     fn pages_read_back_and_a_changed_one_does_not() {
         let below = Backend::new(InMemoryBackend::new());
