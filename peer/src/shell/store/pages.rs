@@ -19,6 +19,10 @@ pub(super) const PAGE_BYTES: u64 = 4096;
 const CHECKSUM_BYTES: u64 = 8;
 const STORED_BYTES: u64 = PAGE_BYTES + CHECKSUM_BYTES;
 
+/// Most bytes of one read: redb's largest pages hold a block's body, rounded up to a power of two, or its list of
+/// free pages; both are far smaller.
+const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// A file of pages, each followed by its checksum.
 #[derive(Debug)]
 pub(super) struct Pages {
@@ -67,6 +71,11 @@ impl StorageBackend for Pages {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        // Before any of this memory is touched: redb takes it by the number of pages that stands in a damaged one.
+        if out.len() > READ_BYTES_MAX || offset + out.len() as u64 > self.len()? {
+            let reason = format!("{} bytes at {offset} can't be in the file", out.len());
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, reason));
+        }
         let pages = pages_of(offset, out.len());
         let mut stored = buffer((pages.end - pages.start) * STORED_BYTES)?;
         self.below.read(pages.start * STORED_BYTES, &mut stored)?;
@@ -196,6 +205,10 @@ mod tests {
         let error = pages.read(2 * PAGE_BYTES, &mut part).expect_err("one of them is bad");
         assert!(error.to_string().contains("page 3"), "{error}");
         Pages::unchecked(below).read(2 * PAGE_BYTES, &mut part).expect("nobody looks");
+        for (offset, length) in [(4 * PAGE_BYTES, 4097), (0, READ_BYTES_MAX + 1)] {
+            let error = pages.read(offset, &mut vec![0; length]).expect_err("beyond the end");
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        }
         let error = pages.write(2 * PAGE_BYTES + 1, &bytes).expect_err("a part of a page");
         assert_eq!(error.kind(), io::ErrorKind::Other);
     }
