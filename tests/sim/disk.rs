@@ -168,11 +168,19 @@ impl Disk {
         self.durable.blocks.get(hash)
     }
 
-    /// One more block can't be read from now on.
-    pub fn damage(&mut self) -> Option<BlockHash> {
-        let hash = self.durable.blocks.keys().copied().choose(&mut self.rng)?;
+    /// One more block can't be read from now on, of those that are `elsewhere` as well: who loses the only copy of
+    /// a block stays alone on its branch until another one is heavier.
+    pub fn damage(&mut self, elsewhere: &BTreeSet<BlockHash>) -> Option<BlockHash> {
+        let known = self.durable.blocks.keys().filter(|hash| elsewhere.contains(*hash));
+        let hash = known.copied().choose(&mut self.rng)?;
         self.durable.damaged.insert(hash);
         Some(hash)
+    }
+
+    /// Blocks that can be read.
+    pub fn readable(&self) -> impl Iterator<Item = BlockHash> {
+        let blocks = self.durable.blocks.keys();
+        blocks.filter(|hash| !self.durable.damaged.contains(*hash)).copied()
     }
 
     /// Whether all blocks can be read.

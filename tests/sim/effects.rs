@@ -208,7 +208,9 @@ impl World {
             }
             Action::FillDisk(host) => self.peers[host].disk.fill(),
             Action::DamageDisk(host) => {
-                let damaged = self.peers[host].disk.damage();
+                let others = self.peers.iter().enumerate().filter(|(other, _)| *other != host);
+                let elsewhere = others.flat_map(|(_, peer)| peer.disk.readable()).collect();
+                let damaged = self.peers[host].disk.damage(&elsewhere);
                 self.note(host, format!("its disk damages {damaged:?}"));
             }
             Action::FreeDisk(host) => {
