@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use protocol::block::Header;
-use protocol::election::Question;
+use protocol::election::{Election, Question};
 use protocol::receipt::Receipt;
 use protocol::transaction::{Choices, Transaction, TransactionKind};
 use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Work};
 
-use crate::chain::TransactionError;
+use crate::chain::{Tally, TransactionError};
 
 /// Most block summaries in one [`Answer::Chain`]: a screenful many times over.
 pub const CHAIN_LIMIT_MAX: u32 = 1_000;
@@ -192,6 +192,21 @@ pub struct QuestionTally {
     pub votes: Vec<u64>,
     /// Voters who chose nothing here.
     pub blank: u64,
+}
+
+impl QuestionTally {
+    /// The count, question by question.
+    pub(crate) fn of_all(election: &Election, tally: &Tally) -> Vec<Self> {
+        let counts = tally.options.iter().zip(&tally.blank);
+        let questions = election.questions.iter().cloned().zip(counts);
+        questions
+            .map(|(question, (votes, blank))| Self {
+                question,
+                votes: votes.clone(),
+                blank: *blank,
+            })
+            .collect()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -80,19 +80,12 @@ impl Node {
     fn results(&self) -> Results {
         let tally = self.chain.tally();
         let election: &Election = self.chain.election();
-        let questions = election.questions.iter().zip(&tally.options).zip(&tally.blank);
         Results {
             tip: self.tip(),
             votes: tally.votes,
             registered_voters: self.chain.registered_voters() as u64,
             blocks_deep: self.chain.blocks_since_newest_vote(),
-            tally: questions
-                .map(|((question, votes), blank)| QuestionTally {
-                    question: question.clone(),
-                    votes: votes.clone(),
-                    blank: *blank,
-                })
-                .collect(),
+            tally: QuestionTally::of_all(election, tally),
         }
     }
 

@@ -24,19 +24,12 @@ impl AuditReport {
         let election = Arc::clone(audit.election());
         let (height, hash) = audit.tip();
         let tally = audit.tally();
-        let questions = election.questions.iter().zip(&tally.options).zip(&tally.blank);
         let results = Results {
             tip: Tip { height, hash },
             votes: tally.votes,
             registered_voters: audit.registered_voters(),
             blocks_deep: audit.blocks_since_newest_vote(),
-            tally: questions
-                .map(|((question, votes), blank)| QuestionTally {
-                    question: question.clone(),
-                    votes: votes.clone(),
-                    blank: *blank,
-                })
-                .collect(),
+            tally: QuestionTally::of_all(&election, tally),
         };
         Self { election, results, work: audit.work(), signatures: audit.signatures(), failure }
     }
