@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use bincode::{Decode, Encode};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
 /// Why a text is not the hexadecimal form of a 32-byte hash.
@@ -40,6 +41,20 @@ macro_rules! hash_type {
                 hex::decode_to_slice(text, &mut bytes)
                     .map_err(|_| ParseHashError { found: text.to_owned() })?;
                 Ok(Self(bytes))
+            }
+        }
+
+        /// As its 64 digits; only for people's formats, as the codec has its own.
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
             }
         }
     };

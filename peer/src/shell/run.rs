@@ -21,6 +21,7 @@ use super::handle::PeerHandle;
 use super::join::join;
 use super::key_file::{self, KeyFileError};
 use super::notice::Notice;
+use super::schema::Left;
 use super::store::{self, Opened, StoreError};
 use super::task::NodeTask;
 use super::udp::{BindError, Udp};
@@ -307,7 +308,7 @@ async fn run_node(
         // It ends with the node.
         let _ = telling.await;
         if is_command {
-            front.answer("leave", &Ok(Reply::Left(standing)), &actions).await;
+            front.answer("leave", &Ok(Reply::Leave(Left { own_vote: standing }))).await;
         }
     };
     let _ = timeout(LAST_WORDS_PATIENCE, told).await;

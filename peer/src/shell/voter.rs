@@ -1,31 +1,28 @@
-//! This peer's own voter: signs, and registers itself before its first vote.
+//! This peer's own voter: registers itself before its first vote, and votes.
 
 use std::sync::Arc;
 
 use protocol::election::Election;
 use protocol::keys::VoterKey;
-use protocol::proof_of_work;
-use protocol::transaction::{Choices, Transaction, Vote};
-use protocol::units::{ElectionId, TransactionId, VoterId};
+use protocol::transaction::Choices;
+use protocol::units::{TransactionId, VoterId};
 
 use super::handle::PeerHandle;
 use super::notice::Notice;
-use super::{clock, entropy};
+use super::signing;
 use crate::chain::TransactionError;
 use crate::node::{Answer, Command, CommandError, VoterView};
 
 /// The voter whose key lies in the data directory.
 #[derive(Debug)]
 pub(crate) struct OwnVoter {
-    key: VoterKey,
+    key: Arc<VoterKey>,
     election: Arc<Election>,
-    election_id: ElectionId,
 }
 
 impl OwnVoter {
     pub(crate) fn new(key: VoterKey, election: Arc<Election>) -> Self {
-        let election_id = election.election_id();
-        Self { key, election, election_id }
+        Self { key: Arc::new(key), election }
     }
 
     pub(crate) fn id(&self) -> VoterId {
@@ -54,30 +51,35 @@ impl OwnVoter {
         choices: Choices,
     ) -> Result<TransactionId, CommandError> {
         if self.view(handle).await?.registration.is_none() {
-            self.register(handle).await?;
+            match self.register(handle).await {
+                // A registration of the same key came from elsewhere meanwhile; it serves as well.
+                Err(CommandError::Transaction(TransactionError::AlreadyRegistered { .. })) => {}
+                registered => {
+                    registered?;
+                }
+            }
         }
-        let vote = Vote {
-            voter: self.id(),
-            choices,
-            nonce: entropy::random(),
-            cast_at: clock::unix_now(),
-        };
-        handle.submit(Transaction::vote(&self.election_id, &self.key, vote)).await
+        handle.submit(signing::vote(&self.key, &self.election, choices)).await
     }
 
-    async fn register(&self, handle: &PeerHandle) -> Result<(), CommandError> {
+    /// Registers the voter.
+    ///
+    /// # Errors
+    /// As the node refuses it.
+    pub(crate) async fn register(
+        &self,
+        handle: &PeerHandle,
+    ) -> Result<TransactionId, CommandError> {
+        if self.view(handle).await?.registration.is_some() {
+            let voter = self.id();
+            return Err(TransactionError::AlreadyRegistered { voter }.into());
+        }
         let registration_bits = self.election.registration_bits;
         handle.notify(Notice::Registering { voter: self.id(), registration_bits });
-        let (election, key) = (self.election_id, self.key.public());
-        let difficulty = self.election.registration_difficulty();
-        let start = u64::from_le_bytes(entropy::random());
-        let search = move || proof_of_work::find_stamp(&election, &key.0, difficulty, start);
-        let stamp = tokio::task::spawn_blocking(search).await.map_err(|_| CommandError::Leaving)?;
-        let registration = Transaction::open_registration(&self.election_id, &self.key, stamp);
-        match handle.submit(registration).await {
-            // A registration of the same key came from elsewhere meanwhile; it serves as well.
-            Err(CommandError::Transaction(TransactionError::AlreadyRegistered { .. })) => Ok(()),
-            registered => registered.map(|_| ()),
-        }
+        let (key, election) = (Arc::clone(&self.key), Arc::clone(&self.election));
+        let search = move || signing::registration(&key, &election);
+        let registration =
+            tokio::task::spawn_blocking(search).await.map_err(|_| CommandError::Leaving)?;
+        handle.submit(registration).await
     }
 }

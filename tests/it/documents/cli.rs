@@ -99,7 +99,7 @@ fn documented_objects() -> BTreeMap<String, Vec<Value>> {
 fn real_objects(network: &mut Network) -> Vec<(String, Value)> {
     let voter = Voter::new(&network.election, 1);
     let peer = &mut network.peers[0];
-    let mut objects = vec![peer.ask("vote Grace; Wednesday")];
+    let mut objects = vec![peer.ask("register"), peer.ask("vote Grace; Wednesday")];
     let lines = ["ballot", "status", "peers", "sync", "help", "help vote", "chain", "mine"];
     objects.extend(lines.map(|line| peer.ask(line)));
     objects.push(peer.ask(&format!("submit {}", voter.registration())));

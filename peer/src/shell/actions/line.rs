@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use protocol::units::{BlockHash, Height};
+use serde::Serialize;
 
 use super::{ActionError, suggest};
 use crate::node::{BlockSelector, CHAIN_LIMIT_MAX};
@@ -14,8 +15,9 @@ const CHAIN_LIMIT_DEFAULT: u32 = 20;
 pub(crate) const LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// One command of the prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct CommandHelp {
+    #[serde(rename = "command")]
     pub(crate) name: &'static str,
     pub(crate) usage: &'static str,
     pub(crate) about: &'static str,
@@ -26,8 +28,9 @@ const fn help(name: &'static str, usage: &'static str, about: &'static str) -> C
 }
 
 /// All commands, in the order in which `help` shows them.
-pub(crate) const COMMANDS: [CommandHelp; 13] = [
+pub(crate) const COMMANDS: [CommandHelp; 14] = [
     help("ballot", "ballot", "show the questions and their options"),
+    help("register", "register", "register your voter key; the first vote does it by itself"),
     help(
         "vote",
         "vote [CHOICES]",
@@ -54,6 +57,7 @@ pub(crate) const COMMANDS: [CommandHelp; 13] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PromptCommand {
     Ballot,
+    Register,
     /// The text after `vote`; `None` asks question by question.
     Vote(Option<String>),
     Results,
@@ -103,6 +107,7 @@ pub(crate) fn parse(line: &str) -> Result<Option<PromptCommand>, ActionError> {
     };
     let parsed = match command.name {
         "ballot" => alone(PromptCommand::Ballot)?,
+        "register" => alone(PromptCommand::Register)?,
         "vote" => PromptCommand::Vote(Some(argument.to_owned()).filter(|text| !text.is_empty())),
         "results" => alone(PromptCommand::Results)?,
         "chain" => PromptCommand::Chain {

@@ -5,14 +5,14 @@ mod choices;
 mod line;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::codec::{self, DecodeError};
 use protocol::election::Election;
-use protocol::receipt::Receipt;
 use protocol::transaction::{Choices, Transaction};
-use protocol::units::{ElectionId, Height, TransactionId, VoterId};
+use protocol::units::{ElectionId, Height};
+use serde::Serialize;
 
 pub(crate) use choices::{
     BLANK, ChoicesError, QUESTION_SEPARATOR, allowed, parse as parse_choices, parse_answer,
@@ -20,13 +20,11 @@ pub(crate) use choices::{
 pub(crate) use line::{COMMANDS, CommandHelp, LINE_BYTES_MAX, PromptCommand, first_word, parse};
 
 use super::handle::PeerHandle;
-use super::miner::{MinerView, MiningProgress};
+use super::miner::MinerView;
 use super::receipt::{self, ReceiptFileError};
+use super::schema::{self, OwnVoteStanding};
 use super::voter::OwnVoter;
-use crate::node::{
-    Answer, BlockSummary, BlockView, Command, CommandError, NeighbourView, Results, Standing,
-    Status, VoterView,
-};
+use crate::node::{Answer, Command, CommandError, Status};
 
 /// Most edits between a typed word and the one that it is taken for.
 const TYPING_SLIPS_MAX: usize = 2;
@@ -43,64 +41,50 @@ pub(crate) struct Actions {
     pub(crate) miner: Option<MinerView>,
 }
 
-/// The answer to a prompt command.
-#[derive(Debug)]
+/// The answer to a prompt command; as JSON, an object that begins with the command's name.
+#[derive(Debug, Serialize)]
+#[serde(tag = "answer", rename_all = "lowercase")]
 pub(crate) enum Reply {
-    Ballot { election_id: ElectionId },
-    Voted { transaction: TransactionId, choices: Choices },
-    Results(Results),
-    Chain(Vec<BlockSummary>),
-    Block(BlockView),
-    MyVote(VoterView),
-    Receipt { file: PathBuf, receipt: Box<Receipt> },
-    Peers(Vec<NeighbourView>),
-    Status(Box<PeerStatus>),
-    Mining { height: Height },
-    Syncing { neighbours: usize },
-    Submitted { transaction: TransactionId },
-    Help(Vec<CommandHelp>),
-    Left(OwnVoteStanding),
+    Ballot(schema::Ballot),
+    Register(schema::Registered),
+    Vote(schema::Voted),
+    Results(schema::Results),
+    Chain(schema::Chain),
+    Block(schema::Block),
+    MyVote(schema::Voter),
+    #[serde(rename = "myvote")]
+    Receipt(schema::ReceiptWritten),
+    Peers(schema::Peers),
+    Status(Box<schema::Status>),
+    Mine(schema::BlockOrdered),
+    Sync(schema::SyncOrdered),
+    Submit(schema::Submitted),
+    Help {
+        commands: Vec<CommandHelp>,
+    },
+    Leave(schema::Left),
 }
 
 impl Reply {
     /// The command that this answers.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Ballot { .. } => "ballot",
-            Self::Voted { .. } => "vote",
+            Self::Ballot(_) => "ballot",
+            Self::Register(_) => "register",
+            Self::Vote(_) => "vote",
             Self::Results(_) => "results",
             Self::Chain(_) => "chain",
             Self::Block(_) => "block",
-            Self::MyVote(_) | Self::Receipt { .. } => "myvote",
+            Self::MyVote(_) | Self::Receipt(_) => "myvote",
             Self::Peers(_) => "peers",
             Self::Status(_) => "status",
-            Self::Mining { .. } => "mine",
-            Self::Syncing { .. } => "sync",
-            Self::Submitted { .. } => "submit",
-            Self::Help(_) => "help",
-            Self::Left(_) => "leave",
+            Self::Mine(_) => "mine",
+            Self::Sync(_) => "sync",
+            Self::Submit(_) => "submit",
+            Self::Help { .. } => "help",
+            Self::Leave(_) => "leave",
         }
     }
-}
-
-/// The node's status, and what only the shell knows.
-#[derive(Debug)]
-pub(crate) struct PeerStatus {
-    pub(crate) voter: VoterId,
-    pub(crate) election_id: ElectionId,
-    pub(crate) address: SocketAddr,
-    pub(crate) data_directory: PathBuf,
-    pub(crate) node: Status,
-    pub(crate) progress: Option<MiningProgress>,
-}
-
-/// What becomes of this peer's own vote when it leaves now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OwnVoteStanding {
-    NotCast,
-    /// In no block yet: it is counted only if another peer has it, or when this one comes back.
-    Pool,
-    Block,
 }
 
 /// Why a prompt command is refused.
@@ -143,6 +127,12 @@ impl ActionError {
     }
 }
 
+impl From<&ActionError> for schema::Refusal {
+    fn from(error: &ActionError) -> Self {
+        Self { kind: error.kind().to_owned(), message: error.to_string() }
+    }
+}
+
 impl Actions {
     /// Carries out a command. `vote` alone and `leave` are the front's: they ask, or end it.
     ///
@@ -150,7 +140,8 @@ impl Actions {
     /// As the ballot or the node refuses it.
     pub(crate) async fn perform(&self, command: PromptCommand) -> Result<Reply, ActionError> {
         match command {
-            PromptCommand::Ballot => Ok(Reply::Ballot { election_id: self.election_id }),
+            PromptCommand::Ballot => Ok(Reply::Ballot(schema::Ballot::of(&self.election))),
+            PromptCommand::Register => self.register().await,
             PromptCommand::Vote(None) => Err(ActionError::NoChoices),
             PromptCommand::Vote(Some(text)) => {
                 self.vote(parse_choices(&text, &self.election)?).await
@@ -158,8 +149,8 @@ impl Actions {
             PromptCommand::Results => self.ask(Command::Results).await,
             PromptCommand::Chain { limit } => self.ask(Command::Chain { from: None, limit }).await,
             PromptCommand::Block(selector) => self.ask(Command::Block(selector)).await,
-            PromptCommand::MyVote(None) => Ok(Reply::MyVote(self.voter.view(&self.handle).await?)),
-            PromptCommand::MyVote(Some(file)) => self.write_receipt(file).await,
+            PromptCommand::MyVote(None) => self.ask(Command::Voter(self.voter.id())).await,
+            PromptCommand::MyVote(Some(file)) => self.write_receipt(&file).await,
             PromptCommand::Peers => self.ask(Command::Peers).await,
             PromptCommand::Status => self.ask(Command::Status).await,
             PromptCommand::Mine => self.ask(Command::Mine).await,
@@ -168,16 +159,23 @@ impl Actions {
                 let transaction: Transaction =
                     codec::decode(&bytes).map_err(ActionError::NotATransaction)?;
                 let transaction = self.handle.submit(transaction).await?;
-                Ok(Reply::Submitted { transaction })
+                Ok(Reply::Submit(schema::Submitted { accepted: true, transaction }))
             }
-            PromptCommand::Help(None) => Ok(Reply::Help(COMMANDS.to_vec())),
-            PromptCommand::Help(Some(command)) => Ok(Reply::Help(vec![command])),
+            PromptCommand::Help(None) => Ok(Reply::Help { commands: COMMANDS.to_vec() }),
+            PromptCommand::Help(Some(command)) => Ok(Reply::Help { commands: vec![command] }),
             PromptCommand::Leave => {
-                let standing = self.own_vote().await;
+                let own_vote = self.own_vote().await;
                 self.handle.command(Command::Leave).await?;
-                Ok(Reply::Left(standing))
+                Ok(Reply::Leave(schema::Left { own_vote }))
             }
         }
+    }
+
+    /// Registers this peer's own voter.
+    async fn register(&self) -> Result<Reply, ActionError> {
+        let transaction = self.voter.register(&self.handle).await?;
+        let voter = self.voter.id();
+        Ok(Reply::Register(schema::Registered { accepted: true, transaction, voter }))
     }
 
     /// Casts this peer's own vote.
@@ -185,45 +183,41 @@ impl Actions {
     /// # Errors
     /// As the node refuses it.
     pub(crate) async fn vote(&self, choices: Choices) -> Result<Reply, ActionError> {
-        let transaction = self.voter.vote(&self.handle, choices.clone()).await?;
-        Ok(Reply::Voted { transaction, choices })
+        let names = schema::choice_names(&choices, &self.election);
+        let transaction = self.voter.vote(&self.handle, choices).await?;
+        Ok(Reply::Vote(schema::Voted { accepted: true, transaction, choices: names }))
     }
 
     pub(crate) async fn own_vote(&self) -> OwnVoteStanding {
-        let vote = self.voter.view(&self.handle).await.ok().and_then(|view| view.vote);
-        match vote.map(|vote| vote.standing) {
-            None => OwnVoteStanding::NotCast,
-            Some(Standing::Pool) => OwnVoteStanding::Pool,
-            Some(Standing::Block { .. }) => OwnVoteStanding::Block,
-        }
+        let view = self.voter.view(&self.handle).await.ok();
+        view.map_or(OwnVoteStanding::NotCast, |view| {
+            schema::Voter::of(&view, &self.election).own_vote()
+        })
     }
 
-    async fn write_receipt(&self, file: PathBuf) -> Result<Reply, ActionError> {
+    async fn write_receipt(&self, file: &Path) -> Result<Reply, ActionError> {
         let answer = self.handle.command(Command::Receipt(self.voter.id())).await?;
         let Answer::Receipt(receipt) = answer else {
             unreachable!("the node answers Receipt with a receipt, not {answer:?}")
         };
-        receipt::write(&file, &receipt)?;
-        Ok(Reply::Receipt { file, receipt })
+        receipt::write(file, &receipt)?;
+        Ok(Reply::Receipt(schema::ReceiptWritten {
+            receipt: file.display().to_string(),
+            height: receipt.header.height.0,
+            hash: receipt.header.hash(),
+        }))
     }
 
     async fn ask(&self, command: Command) -> Result<Reply, ActionError> {
         Ok(match self.handle.command(command).await? {
-            Answer::Status(node) => Reply::Status(Box::new(PeerStatus {
-                voter: self.voter.id(),
-                election_id: self.election_id,
-                address: self.address,
-                data_directory: self.data_directory.clone(),
-                node,
-                progress: self.miner.as_ref().and_then(MinerView::progress),
-            })),
-            Answer::Results(results) => Reply::Results(results),
-            Answer::Chain(blocks) => Reply::Chain(blocks),
-            Answer::Block(block) => Reply::Block(block),
-            Answer::Voter(view) => Reply::MyVote(view),
-            Answer::Peers(peers) => Reply::Peers(peers),
-            Answer::Mining(height) => Reply::Mining { height },
-            Answer::Syncing { neighbours } => Reply::Syncing { neighbours },
+            Answer::Status(node) => Reply::Status(Box::new(self.status(&node))),
+            Answer::Results(results) => Reply::Results((&results).into()),
+            Answer::Chain(blocks) => Reply::Chain(schema::Chain::of(&blocks)),
+            Answer::Block(view) => Reply::Block(schema::Block::of(&view, &self.election)),
+            Answer::Voter(view) => Reply::MyVote(schema::Voter::of(&view, &self.election)),
+            Answer::Peers(peers) => Reply::Peers(schema::Peers::of(&peers)),
+            Answer::Mining(Height(height)) => Reply::Mine(schema::BlockOrdered { height }),
+            Answer::Syncing { neighbours } => Reply::Sync(schema::SyncOrdered { neighbours }),
             answer @ (Answer::Accepted(_)
             | Answer::Receipt(_)
             | Answer::Pending(_)
@@ -231,6 +225,16 @@ impl Actions {
                 unreachable!("{answer:?} answers nothing that is asked here")
             }
         })
+    }
+
+    /// What the node says of itself, and what only its user may know.
+    fn status(&self, node: &Status) -> schema::Status {
+        let progress = self.miner.as_ref().and_then(MinerView::progress);
+        schema::Status {
+            voter: Some(self.voter.id()),
+            data_dir: Some(self.data_directory.display().to_string()),
+            ..schema::Status::of(node, self.election_id, self.address, progress)
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use super::terminal::{Terminal, Typed};
 use super::{Front, Input};
 use crate::chain::TransactionError;
 use crate::node::CommandError;
-use crate::shell::actions::{ActionError, Actions, OwnVoteStanding, parse_answer};
-use crate::shell::render::{PRIVACY, choice_line};
+use crate::shell::actions::{ActionError, Actions, parse_answer};
+use crate::shell::render::choice_line;
+use crate::shell::schema::{OwnVoteStanding, PRIVACY, Question, choice_names};
 
 impl Front {
     /// Asks question by question, shows the choices, and asks whether to cast them.
@@ -26,7 +27,7 @@ impl Front {
         for index in 0..actions.election.questions.len() {
             choices.push(self.ask_question(terminal, actions, index).await?);
         }
-        let chosen = choice_line(&choices, &actions.election);
+        let chosen = choice_line(&choice_names(&choices, &actions.election));
         let shown = format!("You choose: {chosen}\n{PRIVACY}\n");
         let question = "Cast this vote? It can't be changed. [y/N] ";
         match self.confirms(terminal, shown, question).await {
@@ -53,7 +54,7 @@ impl Front {
     ) -> Result<Vec<u16>, ActionError> {
         let (election, number) = (&actions.election, index + 1);
         let question = &election.questions[index];
-        let mut shown = self.style.question(number, question);
+        let mut shown = self.style.question(number, &Question::of(question));
         loop {
             let completion = Completion::Answer(election.clone(), index);
             let prompt = "Your choice (numbers or names): ";

@@ -15,12 +15,11 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 
-use super::actions::{
-    ActionError, Actions, OwnVoteStanding, PromptCommand, Reply, first_word, parse,
-};
+use super::actions::{ActionError, Actions, PromptCommand, Reply, first_word, parse};
 use super::logs;
 use super::notice::Notice;
-use super::render::{PRIVACY, Style};
+use super::render::Style;
+use super::schema::{OwnVoteStanding, PRIVACY};
 use super::screen::{Screen, Sink};
 use crate::node::Command;
 use complete::Completion;
@@ -124,7 +123,7 @@ impl Front {
                 Err(error) => Some(Err(error)),
             };
             let Some(outcome) = outcome else { return false };
-            self.answer(&word, &outcome, actions).await;
+            self.answer(&word, &outcome).await;
         }
     }
 
@@ -161,13 +160,8 @@ impl Front {
     }
 
     /// Prints an answer.
-    pub(crate) async fn answer(
-        &self,
-        word: &str,
-        outcome: &Result<Reply, ActionError>,
-        actions: &Actions,
-    ) {
-        self.screen.print(self.style.outcome(word, outcome, &actions.election)).await;
+    pub(crate) async fn answer(&self, word: &str, outcome: &Result<Reply, ActionError>) {
+        self.screen.print(self.style.outcome(word, outcome)).await;
     }
 
     /// Prints all that waits, gives the terminal back, and says the last words, if any.
@@ -220,7 +214,7 @@ impl Front {
                     Some(Some(line)) => return Typed::Line(line),
                     Some(None) => {
                         let refused = Err(ActionError::Line);
-                        let text = self.style.outcome("", &refused, &actions.election);
+                        let text = self.style.outcome("", &refused);
                         self.screen.print(text).await;
                     }
                 }

@@ -3,9 +3,10 @@
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
-use super::{human, json};
+use super::human;
 use crate::chain::AuditFailure;
 use crate::shell::offline::AuditReport;
+use crate::shell::schema::{Results, Tip};
 
 /// What was checked and how much of it, the count, and whether all holds or what does not.
 pub(super) fn human(report: &AuditReport, color: bool) -> String {
@@ -23,7 +24,7 @@ pub(super) fn human(report: &AuditReport, color: bool) -> String {
     ] {
         text += &format!("{thing:<14}{number:>9}  {checked}\n");
     }
-    text += &format!("\n{}\n", human::tally(results, color));
+    text += &format!("\n{}\n", human::tally(&Results::from(results), color));
     text + &match failure {
         None => format!("{}\n", verdict("all holds", true, color)),
         Some(failure) => broken(failure, color),
@@ -55,7 +56,8 @@ pub(super) fn json(report: &AuditReport) -> Value {
             "reason": error.to_string(),
         })
     });
-    let facts = json!({
+    json!({
+        "answer": "audit",
         "passed": failure.is_none(),
         "election": election.election_id().to_string(),
         "title": election.title,
@@ -65,11 +67,10 @@ pub(super) fn json(report: &AuditReport) -> Value {
         "signatures": signatures,
         // More than 64 bits may be needed, which many readers of JSON do not take as a number.
         "work": work.to_string(),
-        "tip": json::tip(&results.tip),
-        "tally": json::questions(results),
+        "tip": Tip::from(results.tip),
+        "tally": Results::from(results).questions,
         "failure": failure,
-    });
-    json::named("answer", "audit", facts)
+    })
 }
 
 #[cfg(test)]
@@ -81,7 +82,7 @@ pub(super) mod samples {
     use protocol::election::Election;
     use protocol::units::{VoterId, Work};
 
-    use super::*;
+    use super::{AuditFailure, AuditReport};
     use crate::chain::{BlockError, BodyError, TransactionError};
     use crate::node::{Results, Tip};
 

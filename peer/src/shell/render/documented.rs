@@ -2,14 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::ballot_file;
-use protocol::block::{Block, Header};
-use protocol::keys::VoterKey;
-use protocol::receipt::Receipt;
-use protocol::transaction::{HashedTransaction, Transaction, TransactionKind, Vote};
+use protocol::block::Header;
+use protocol::transaction::{Choices, TransactionKind};
 use protocol::units::{
     BlockHash, Difficulty, Height, MerkleRoot, TransactionId, UnixMillis, VoterId, Work, sha256,
 };
@@ -21,8 +18,9 @@ use crate::node::{
     BlockSummary, BlockView, CommandError, Event, LeaveReason, NeighbourView, QuestionTally,
     Results, Standing, Status, Tip, TrackerView, TransactionView, VoteView, VoterView,
 };
-use crate::shell::actions::{COMMANDS, OwnVoteStanding, PeerStatus, parse, parse_choices};
+use crate::shell::actions::{COMMANDS, parse, parse_choices};
 use crate::shell::miner::MiningProgress;
+use crate::shell::schema;
 use crate::shell::store::{Damage, Rows};
 use crate::shell::verify::Verified;
 
@@ -90,21 +88,15 @@ fn header() -> Header {
     }
 }
 
-fn results(election: &Election) -> Reply {
+fn results(election: &Election) -> Results {
     let votes = [vec![1, 2, 0], vec![0, 3, 1]];
     let questions = election.questions.iter().cloned().zip(votes).zip([0, 1]);
     let tally =
         questions.map(|((question, votes), blank)| QuestionTally { question, votes, blank });
-    Reply::Results(Results {
-        tip: tip(2),
-        votes: 3,
-        registered_voters: 4,
-        blocks_deep: 1,
-        tally: tally.collect(),
-    })
+    Results { tip: tip(2), votes: 3, registered_voters: 4, blocks_deep: 1, tally: tally.collect() }
 }
 
-fn block(choices: &Choices) -> Reply {
+fn block(choices: &Choices, election: &Election) -> Reply {
     let registration = TransactionView {
         id: TransactionId(hash("registration")),
         voter: voter(),
@@ -119,46 +111,37 @@ fn block(choices: &Choices) -> Reply {
         cast_at: Some(AT),
         ..registration.clone()
     };
-    Reply::Block(BlockView {
+    let view = BlockView {
         hash: tip(2).hash,
         header: header(),
         on_best_chain: true,
         body_bytes: 279,
         transactions: vec![registration, vote],
-    })
-}
-
-fn receipt(choices: &Choices, election: &Election) -> Box<Receipt> {
-    let key = VoterKey::from_secret_bytes(&[3; 32]).expect("a secret key");
-    let vote = Vote { voter: voter(), choices: choices.clone(), nonce: [0; 8], cast_at: AT };
-    let id = election.election_id();
-    let vote = Arc::new(HashedTransaction::new(Transaction::vote(&id, &key, vote), &id));
-    let block = Block { header: header(), transactions: vec![vote] };
-    Box::new(Receipt::new(&block, 0, &id).expect("it holds one"))
+    };
+    Reply::Block(schema::Block::of(&view, election))
 }
 
 fn status(election: &Election) -> Reply {
     let tracker =
         TrackerView { address: address(5_000), registered: true, seen_as: Some(address(6_001)) };
-    Reply::Status(Box::new(PeerStatus {
-        voter: voter(),
-        election_id: election.election_id(),
-        address: address(6_001),
-        data_directory: "peer-1".into(),
-        node: Status {
-            tip: tip(2),
-            work: Work(33_554_432),
-            pool: 2,
-            held: 0,
-            neighbours: 1,
-            registered_voters: 4,
-            votes: 3,
-            tracker: Some(tracker),
-            mining: true,
-            sync_target: Height(2),
-            dropped: vec![("without a valid token", 1)],
-        },
-        progress: Some(progress()),
+    let node = Status {
+        tip: tip(2),
+        work: Work(33_554_432),
+        pool: 2,
+        held: 0,
+        neighbours: 1,
+        registered_voters: 4,
+        votes: 3,
+        tracker: Some(tracker),
+        mining: true,
+        sync_target: Height(2),
+        dropped: vec![("without a valid token", 1)],
+    };
+    let election_id = election.election_id();
+    Reply::Status(Box::new(schema::Status {
+        voter: Some(voter()),
+        data_dir: Some("peer-1".into()),
+        ..schema::Status::of(&node, election_id, address(6_001), Some(progress()))
     }))
 }
 
@@ -183,25 +166,34 @@ fn replies(election: &Election) -> Vec<Reply> {
         cast_at: AT,
         standing: in_block(),
     };
+    let voter_view = VoterView { voter: voter(), registration: Some(in_block()), vote: Some(vote) };
+    let names = schema::choice_names(&choices, election);
+    let accepted = true;
+    let transaction = vote_id();
     vec![
-        Reply::Ballot { election_id: election.election_id() },
-        Reply::Voted { transaction: vote_id(), choices: choices.clone() },
-        results(election),
-        Reply::Chain(vec![summary(2, 1, 1), summary(1, 3, 2)]),
-        block(&choices),
-        Reply::MyVote(VoterView {
+        Reply::Ballot(schema::Ballot::of(election)),
+        Reply::Register(schema::Registered {
+            accepted,
+            transaction: TransactionId(hash("registration")),
             voter: voter(),
-            registration: Some(in_block()),
-            vote: Some(vote),
         }),
-        Reply::Receipt { file: "vote.json".into(), receipt: receipt(&choices, election) },
-        Reply::Peers(vec![neighbour]),
+        Reply::Vote(schema::Voted { accepted, transaction, choices: names }),
+        Reply::Results((&results(election)).into()),
+        Reply::Chain(schema::Chain::of(&[summary(2, 1, 1), summary(1, 3, 2)])),
+        block(&choices, election),
+        Reply::MyVote(schema::Voter::of(&voter_view, election)),
+        Reply::Receipt(schema::ReceiptWritten {
+            receipt: "vote.json".into(),
+            height: 2,
+            hash: tip(2).hash,
+        }),
+        Reply::Peers(schema::Peers::of(&[neighbour])),
         status(election),
-        Reply::Mining { height: Height(3) },
-        Reply::Syncing { neighbours: 1 },
-        Reply::Submitted { transaction: vote_id() },
-        Reply::Help(COMMANDS[..2].to_vec()),
-        Reply::Left(OwnVoteStanding::Block),
+        Reply::Mine(schema::BlockOrdered { height: 3 }),
+        Reply::Sync(schema::SyncOrdered { neighbours: 1 }),
+        Reply::Submit(schema::Submitted { accepted, transaction }),
+        Reply::Help { commands: COMMANDS[..2].to_vec() },
+        Reply::Leave(schema::Left { own_vote: schema::OwnVoteStanding::Block }),
     ]
 }
 
@@ -323,7 +315,7 @@ fn examples() -> Vec<(String, String)> {
         let name = format!("answer {}{detail}", reply.name());
         let word = reply.name();
         let outcome = Ok(reply);
-        let shown = |style: Style| style.outcome(word, &outcome, &election);
+        let shown = |style: Style| style.outcome(word, &outcome);
         examples.push((name, both(&shown(human), &shown(Style::Json))));
     }
     let (mut said, mut told) = (String::new(), String::new());
@@ -335,12 +327,11 @@ fn examples() -> Vec<(String, String)> {
     let (mut said, mut told) = (String::new(), String::new());
     for (word, error) in refusals() {
         let outcome = Err(error);
-        said += &human.outcome(word, &outcome, &election);
-        told += &Style::Json.outcome(word, &outcome, &election);
+        said += &human.outcome(word, &outcome);
+        told += &Style::Json.outcome(word, &outcome);
     }
     for (name, bad) in [("audit", None), ("failed audit", Some((tip(3), voter())))] {
-        let Reply::Results(results) = results(&election) else { unreachable!("it is one") };
-        let report = audit::samples::report(&election, results, bad);
+        let report = audit::samples::report(&election, results(&election), bad);
         examples.push((name.to_owned(), both(&human.audit(&report), &Style::Json.audit(&report))));
     }
     examples.push(("errors".to_owned(), both(&said, &told)));
@@ -401,13 +392,12 @@ fn every_command_has_an_example() {
 #[test]
 fn programs_get_one_object_a_line() {
     let election = election();
-    let answers =
-        replies(&election).into_iter().map(Ok).map(|outcome: Result<Reply, ActionError>| {
-            Style::Json.outcome("word", &outcome, &election)
-        });
-    let refusals = refusals()
+    let answers = replies(&election)
         .into_iter()
-        .map(|(word, error)| Style::Json.outcome(word, &Err(error), &election));
+        .map(Ok)
+        .map(|outcome: Result<Reply, ActionError>| Style::Json.outcome("word", &outcome));
+    let refusals =
+        refusals().into_iter().map(|(word, error)| Style::Json.outcome(word, &Err(error)));
     let notices = notices().into_iter().map(|notice| Style::Json.notice(&notice));
     for line in answers.chain(refusals).chain(notices) {
         assert_eq!(line.matches('\n').count(), 1, "{line}");

@@ -4,47 +4,48 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use owo_colors::OwoColorize;
-use protocol::election::{Election, Question};
 
 use super::text::short;
 use super::{choice_line, text};
-use crate::node::{
-    BlockSummary, BlockView, NeighbourView, QuestionTally, Results, Standing, TransactionView,
-    VoteView, VoterView,
+use crate::shell::actions::{CommandHelp, Reply, allowed};
+use crate::shell::schema::{
+    Ballot, Block, BlockOrdered, Chain, Left, OwnVoteStanding, Peers, Question, QuestionTally,
+    ReceiptWritten, Registered, Results, Standing, Status, Submitted, SyncOrdered, Transaction,
+    Vote, Voted, Voter,
 };
-use crate::shell::actions::{CommandHelp, OwnVoteStanding, PeerStatus, Reply, allowed};
 
 /// Width of the longest bar of the results.
 const BAR_CHARACTERS: u64 = 30;
 
-pub(super) fn reply(reply: &Reply, election: &Election, color: bool) -> String {
+pub(super) fn reply(reply: &Reply, color: bool) -> String {
     match reply {
-        Reply::Ballot { election_id } => ballot(&election_id.to_string(), election, color),
-        Reply::Voted { transaction, choices } => format!(
-            "your vote ({}) is accepted and safe on this disk; it counts once a block holds it\ntransaction {transaction}\n",
-            choice_line(choices, election)
+        Reply::Ballot(ballot) => self::ballot(ballot, color),
+        Reply::Register(Registered { transaction, voter, .. }) => format!(
+            "your registration is accepted and safe on the peer's disk; it counts once a block holds it\nvoter {voter}\ntransaction {transaction}\n"
+        ),
+        Reply::Vote(Voted { transaction, choices, .. }) => format!(
+            "your vote ({}) is accepted and safe on the peer's disk; it counts once a block holds it\ntransaction {transaction}\n",
+            choice_line(choices)
         ),
         Reply::Results(results) => tally(results, color),
-        Reply::Chain(blocks) => chain(blocks),
-        Reply::Block(view) => block(view, election),
-        Reply::MyVote(view) => my_vote(view, election),
-        Reply::Receipt { file, receipt } => format!(
-            "wrote {}: it proves that your vote is in block {} ({})\n",
-            file.display(),
-            receipt.header.height,
-            short(receipt.header.hash())
+        Reply::Chain(chain) => self::chain(chain),
+        Reply::Block(block) => self::block(block),
+        Reply::MyVote(voter) => my_vote(voter),
+        Reply::Receipt(ReceiptWritten { receipt, height, hash }) => format!(
+            "wrote {receipt}: it proves that your vote is in block {height} ({})\n",
+            short(hash)
         ),
         Reply::Peers(peers) => neighbours(peers),
         Reply::Status(facts) => status(facts),
-        Reply::Mining { height } => format!("mining block {height}\n"),
-        Reply::Syncing { neighbours } => {
-            format!("asking {}\n", text::count(*neighbours, "neighbour"))
+        Reply::Mine(BlockOrdered { height }) => format!("mining block {height}\n"),
+        Reply::Sync(SyncOrdered { neighbours }) => {
+            format!("asking {}\n", text::count(neighbours, "neighbour"))
         }
-        Reply::Submitted { transaction } => {
-            format!("accepted and safe on this disk\ntransaction {transaction}\n")
+        Reply::Submit(Submitted { transaction, .. }) => {
+            format!("accepted and safe on the peer's disk\ntransaction {transaction}\n")
         }
-        Reply::Help(commands) => help(commands),
-        Reply::Left(own_vote) => format!(
+        Reply::Help { commands } => help(commands),
+        Reply::Leave(Left { own_vote }) => format!(
             "left; your vote {}\n",
             match own_vote {
                 OwnVoteStanding::NotCast => "was not cast here",
@@ -56,28 +57,28 @@ pub(super) fn reply(reply: &Reply, election: &Election, color: bool) -> String {
     }
 }
 
-fn ballot(election_id: &str, election: &Election, color: bool) -> String {
+fn ballot(ballot: &Ballot, color: bool) -> String {
     let mut lines = vec![
-        heading(&election.title, color),
-        format!("election {election_id}, created {}", text::time(election.created)),
+        heading(&ballot.title, color),
+        format!("election {}, created {}", ballot.election, text::time(ballot.created_ms)),
         format!(
             "difficulty 2^{} per block, 2^{} per registration; blocks of up to {} bytes",
-            election.difficulty_bits, election.registration_bits, election.block_bytes_max
+            ballot.difficulty_bits, ballot.registration_bits, ballot.block_bytes_max
         ),
         "anyone can register as a voter".to_owned(),
     ];
-    for (index, question) in election.questions.iter().enumerate() {
+    for (index, question) in ballot.questions.iter().enumerate() {
         lines.push(String::new());
         lines.push(question_text(index + 1, question, color));
     }
     lines.push(String::new());
-    lines.push(super::PRIVACY.to_owned());
+    lines.push(ballot.privacy.clone());
     lines.join("\n") + "\n"
 }
 
 /// A question with its numbered options, without a line feed at its end.
 pub(super) fn question_text(number: usize, question: &Question, color: bool) -> String {
-    let allowed = allowed(question.choices_min, question.choices_max);
+    let allowed = allowed(question.min, question.max);
     let title = heading(&format!("{number}. {}", question.title), color);
     let options = question.options.iter().enumerate();
     let options = options.map(|(index, option)| format!("   {:>3}  {option}", index + 1));
@@ -97,9 +98,9 @@ pub(super) fn tally(results: &Results, color: bool) -> String {
         0 => "no block holds a vote yet".to_owned(),
         deep => format!("the newest vote is {} deep", text::count(deep, "block")),
     });
-    for question in &results.tally {
+    for question in &results.questions {
         lines.push(String::new());
-        lines.push(heading(&question.question.title, color));
+        lines.push(heading(&question.title, color));
         lines.push(bars(question, results.votes, color));
     }
     lines.join("\n") + "\n"
@@ -107,8 +108,7 @@ pub(super) fn tally(results: &Results, color: bool) -> String {
 
 fn bars(tally: &QuestionTally, voters: u64, color: bool) -> String {
     let blank = Some(("(blank)", tally.blank)).filter(|(_, votes)| *votes > 0);
-    let options =
-        tally.question.options.iter().map(String::as_str).zip(tally.votes.iter().copied());
+    let options = tally.options.iter().map(|option| (option.name.as_str(), option.votes));
     let rows = options.chain(blank).map(|(name, votes)| {
         // Widened, so that no count overflows.
         let length = u128::from(votes) * u128::from(BAR_CHARACTERS) / u128::from(voters.max(1));
@@ -122,12 +122,12 @@ fn bars(tally: &QuestionTally, voters: u64, color: bool) -> String {
     table(None, rows, &[2, 3])
 }
 
-fn chain(blocks: &[BlockSummary]) -> String {
-    let rows = blocks.iter().map(|block| {
+fn chain(chain: &Chain) -> String {
+    let rows = chain.blocks.iter().map(|block| {
         vec![
-            block.header.height.to_string(),
+            block.height.to_string(),
             short(block.hash),
-            text::time(block.header.time),
+            text::time(block.time_ms),
             block.registrations.to_string(),
             block.votes.to_string(),
         ]
@@ -135,75 +135,74 @@ fn chain(blocks: &[BlockSummary]) -> String {
     table(Some(&["height", "hash", "time", "registrations", "votes"]), rows, &[0, 3, 4]) + "\n"
 }
 
-fn block(view: &BlockView, election: &Election) -> String {
-    let header = &view.header;
-    let branch = if view.on_best_chain { "on the best chain" } else { "on a branch that lost" };
+fn block(block: &Block) -> String {
+    let branch = if block.on_best_chain { "on the best chain" } else { "on a branch that lost" };
     let mut lines = vec![
-        format!("block {} {}, {branch}", header.height, view.hash),
-        format!("previous     {}", header.previous),
-        format!("merkle root  {}", header.merkle_root),
-        format!("time         {}", text::time(header.time)),
-        format!("difficulty   {}", header.difficulty),
-        format!("nonce        {:016x}", header.nonce),
+        format!("block {} {}, {branch}", block.height, block.hash),
+        format!("previous     {}", block.previous),
+        format!("merkle root  {}", block.merkle_root),
+        format!("time         {}", text::time(block.time_ms)),
+        format!("difficulty   {}", block.difficulty),
+        format!("nonce        {}", block.nonce),
         format!(
             "{} in {}",
-            text::count(view.transactions.len(), "transaction"),
-            text::count(view.body_bytes, "byte")
+            text::count(block.transactions.len(), "transaction"),
+            text::count(block.body_bytes, "byte")
         ),
     ];
-    lines.extend(view.transactions.iter().map(|each| transaction(each, election)));
+    lines.extend(block.transactions.iter().map(transaction));
     lines.join("\n") + "\n"
 }
 
-fn transaction(view: &TransactionView, election: &Election) -> String {
+fn transaction(view: &Transaction) -> String {
     let kind = text::kind(view.kind);
-    let mut line = format!("  {kind} {} of voter {}", view.id, view.voter);
+    let mut line = format!("  {kind} {} of voter {}", view.transaction, view.voter);
     if let Some(choices) = &view.choices {
-        line += &format!(": {}", choice_line(choices, election));
+        line += &format!(": {}", choice_line(choices));
     }
-    if let Some(cast_at) = view.cast_at {
-        line += &format!(", cast {}", text::time(cast_at));
+    if let Some(cast_at_ms) = view.cast_at_ms {
+        line += &format!(", cast {}", text::time(cast_at_ms));
     }
     line
 }
 
-fn my_vote(view: &VoterView, election: &Election) -> String {
-    let registration = view.registration.as_ref().map_or_else(
+fn my_vote(voter: &Voter) -> String {
+    let registration = voter.registration.as_ref().map_or_else(
         || "not registered: the first vote does it".to_owned(),
         |registration| format!("registered, {}", standing(registration)),
     );
-    let vote = match &view.vote {
+    let vote = match &voter.vote {
         None => "no vote was cast with this key".to_owned(),
-        Some(VoteView { transaction, choices, cast_at, standing: place }) => format!(
+        Some(Vote { transaction, choices, cast_at_ms, standing: place }) => format!(
             "vote: {}\ncast {}, {}\ntransaction {transaction}",
-            choice_line(choices, election),
-            text::time(*cast_at),
+            choice_line(choices),
+            text::time(*cast_at_ms),
             standing(place),
         ),
     };
-    format!("voter {}\n{registration}\n{vote}\n", view.voter)
+    format!("voter {}\n{registration}\n{vote}\n", voter.voter)
 }
 
 fn standing(standing: &Standing) -> String {
     match standing {
         Standing::Pool => "in no block yet".to_owned(),
         Standing::Block { height, hash, blocks_deep } => {
-            let deep = text::count(*blocks_deep, "block");
+            let deep = text::count(blocks_deep, "block");
             format!("in block {height} ({}), {deep} deep", short(hash))
         }
     }
 }
 
-fn neighbours(peers: &[NeighbourView]) -> String {
-    if peers.is_empty() {
+fn neighbours(peers: &Peers) -> String {
+    if peers.peers.is_empty() {
         return "no neighbours yet\n".to_owned();
     }
-    let rows = peers.iter().map(|peer| {
+    let rows = peers.peers.iter().map(|peer| {
         let known = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
         vec![
             peer.address.to_string(),
             known(peer.tip.map(|tip| format!("{} ({})", tip.height, short(tip.hash)))),
-            known(peer.round_trip.map(|time| format!("{:.1} ms", time.as_secs_f64() * 1_000.0))),
+            known(peer.round_trip_ms.map(|time| format!("{time:.1} ms"))),
             peer.missed.to_string(),
             known(peer.clock_offset_ms.map(|offset| format!("{offset:+} ms"))),
         ]
@@ -211,9 +210,8 @@ fn neighbours(peers: &[NeighbourView]) -> String {
     table(Some(&["address", "tip", "round trip", "missed", "clock"]), rows, &[2, 3, 4]) + "\n"
 }
 
-fn status(status: &PeerStatus) -> String {
-    let node = &status.node;
-    let tracker = node.tracker.map_or_else(
+fn status(status: &Status) -> String {
+    let tracker = status.tracker.as_ref().map_or_else(
         || "none".to_owned(),
         |tracker| {
             let listed =
@@ -223,39 +221,36 @@ fn status(status: &PeerStatus) -> String {
             format!("{} {listed}{seen}", tracker.address)
         },
     );
-    let mining = match status.progress.filter(|_| node.mining) {
-        None => "nothing to mine".to_owned(),
-        Some(progress) => text::mining(&progress),
-    };
-    let dropped: Vec<_> = node.dropped.iter().filter(|(_, count)| *count > 0).collect();
+    let mining = status.mining.as_ref().map_or_else(|| "nothing to mine".to_owned(), text::mining);
+    let dropped: Vec<_> = status.dropped.iter().filter(|(_, count)| **count > 0).collect();
     let dropped: Vec<_> = dropped.iter().map(|(why, count)| format!("{why} {count}")).collect();
+    let votes = format!(
+        "{} by {}",
+        status.votes,
+        text::count(status.registered_voters, "registered voter")
+    );
+    let pool = format!("{}, and {} held", text::count(status.pool, "transaction"), status.held);
     let mut rows = vec![
-        ("voter", status.voter.to_string()),
-        ("election", status.election_id.to_string()),
-        ("address", status.address.to_string()),
-        ("data", status.data_directory.display().to_string()),
-        ("tip", format!("{} {}", node.tip.height, node.tip.hash)),
-        ("work", node.work.to_string()),
-        (
-            "votes",
-            format!(
-                "{} by {}",
-                node.votes,
-                text::count(node.registered_voters, "registered voter")
-            ),
-        ),
-        ("pool", format!("{}, and {} held", text::count(node.pool, "transaction"), node.held)),
-        ("neighbours", node.neighbours.to_string()),
-        ("tracker", tracker),
-        ("mining", mining),
+        ("voter", status.voter.map(|voter| voter.to_string())),
+        ("election", Some(status.election.to_string())),
+        ("address", Some(status.address.to_string())),
+        ("data", status.data_dir.clone()),
+        ("tip", Some(format!("{} {}", status.tip.height, status.tip.hash))),
+        ("work", Some(status.work.clone())),
+        ("votes", Some(votes)),
+        ("pool", Some(pool)),
+        ("neighbours", Some(status.neighbours.to_string())),
+        ("tracker", Some(tracker)),
+        ("mining", Some(mining)),
     ];
-    if node.sync_target > node.tip.height {
-        rows.push(("fetching", format!("blocks up to {}", node.sync_target)));
+    if status.sync_target > status.tip.height {
+        rows.push(("fetching", Some(format!("blocks up to {}", status.sync_target))));
     }
     if !dropped.is_empty() {
-        rows.push(("dropped", dropped.join(", ")));
+        rows.push(("dropped", Some(dropped.join(", "))));
     }
-    rows.iter().map(|(name, fact)| format!("{name:<11}{fact}\n")).collect()
+    let told = rows.into_iter().filter_map(|(name, fact)| Some((name, fact?)));
+    told.map(|(name, fact)| format!("{name:<11}{fact}\n")).collect()
 }
 
 fn help(commands: &[CommandHelp]) -> String {

@@ -3,22 +3,19 @@
 
 mod audit;
 mod human;
-mod json;
 mod receipt;
 mod text;
 
 #[cfg(test)]
 mod documented;
 
-use protocol::election::{Election, Question};
-use protocol::transaction::Choices;
+use protocol::election::Election;
+use serde::Serialize;
 
 use super::actions::{ActionError, Reply};
 use super::notice::Notice;
 use super::offline::{AuditReport, ReceiptStanding};
-
-/// Said before anybody votes.
-pub(crate) const PRIVACY: &str = "Votes are public: everybody can see what your voter key chose, for as long as the chain is kept.";
+use super::schema::{Ballot, Event, Question, Refusal};
 
 /// How answers and notices look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,25 +29,21 @@ pub(crate) enum Style {
 
 impl Style {
     /// The answer to the command `word`, ended by a line feed.
-    pub(crate) fn outcome(
-        self,
-        word: &str,
-        outcome: &Result<Reply, ActionError>,
-        election: &Election,
-    ) -> String {
+    pub(crate) fn outcome(self, word: &str, outcome: &Result<Reply, ActionError>) -> String {
         match (self, outcome) {
-            (Self::Human { color }, Ok(reply)) => human::reply(reply, election, color),
+            (Self::Human { color }, Ok(reply)) => human::reply(reply, color),
             (Self::Human { .. }, Err(error)) => format!("{error}\n"),
-            (Self::Json, Ok(reply)) => format!("{}\n", json::reply(reply, election)),
-            (Self::Json, Err(error)) => format!("{}\n", json::error(word, error)),
+            (Self::Json, Ok(reply)) => line(reply),
+            (Self::Json, Err(error)) => line(&Refused::new(word, error)),
         }
     }
 
     /// A notice, ended by a line feed.
     pub(crate) fn notice(self, notice: &Notice) -> String {
+        let event = Event::from(notice);
         match self {
-            Self::Human { .. } => format!("{}\n", text::notice(notice)),
-            Self::Json => format!("{}\n", json::notice(notice)),
+            Self::Human { .. } => format!("{}\n", text::event(&event)),
+            Self::Json => line(&event),
         }
     }
 
@@ -64,7 +57,7 @@ impl Style {
     pub(crate) fn audit(self, report: &AuditReport) -> String {
         match self {
             Self::Human { color } => audit::human(report, color),
-            Self::Json => format!("{}\n", audit::json(report)),
+            Self::Json => line(&audit::json(report)),
         }
     }
 
@@ -76,31 +69,61 @@ impl Style {
     ) -> String {
         match self {
             Self::Human { .. } => receipt::human(standing, election),
-            Self::Json => format!("{}\n", receipt::json(standing, election)),
+            Self::Json => line(&receipt::json(standing, election)),
         }
     }
 
     /// The ballot, also for `peer ballot check`.
     pub(crate) fn ballot(self, election: &Election) -> String {
-        let reply = Reply::Ballot { election_id: election.election_id() };
-        self.outcome(reply.name(), &Ok(reply), election)
+        let reply = Reply::Ballot(Ballot::of(election));
+        self.outcome(reply.name(), &Ok(reply))
     }
 }
 
-/// Names of the chosen options, question by question.
-pub(crate) fn choice_names<'e>(choices: &Choices, election: &'e Election) -> Vec<Vec<&'e str>> {
-    let named = |(question, chosen): (&'e Question, &Vec<u16>)| {
-        let options = chosen.iter().filter_map(|index| question.options.get(usize::from(*index)));
-        options.map(String::as_str).collect()
-    };
-    election.questions.iter().zip(choices).map(named).collect()
+/// A command that was refused.
+#[derive(Debug, Serialize)]
+struct Refused<'a> {
+    answer: &'a str,
+    /// Said of what would have been accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<bool>,
+    error: Refusal,
+}
+
+impl<'a> Refused<'a> {
+    fn new(word: &'a str, error: &ActionError) -> Self {
+        let accepted = matches!(word, "vote" | "register" | "submit").then_some(false);
+        Self { answer: word, accepted, error: error.into() }
+    }
+}
+
+/// One JSON object, ended by a line feed.
+fn line(object: &impl Serialize) -> String {
+    let text = serde_json::to_string(object).expect("all keys are texts");
+    text + "\n"
 }
 
 /// The choices as one line: `Ada; Tuesday, Wednesday`.
-pub(crate) fn choice_line(choices: &Choices, election: &Election) -> String {
-    let answers = choice_names(choices, election).into_iter().map(|names| match names.as_slice() {
+pub(crate) fn choice_line(choices: &[Vec<String>]) -> String {
+    let answers = choices.iter().map(|names| match names.as_slice() {
         [] => "blank".to_owned(),
         names => names.join(", "),
     });
     answers.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_name_their_kind() {
+        let refused = || Err(ActionError::Command(crate::node::CommandError::MiningOff));
+        let shown = |word| Style::Json.outcome(word, &refused());
+        assert_eq!(
+            shown("mine"),
+            "{\"answer\":\"mine\",\"error\":{\"kind\":\"mining_off\",\"message\":\"this peer does not mine: start it without --no-mining\"}}\n"
+        );
+        assert!(shown("vote").starts_with("{\"answer\":\"vote\",\"accepted\":false,"));
+    }
 }

@@ -4,8 +4,9 @@ use protocol::election::Election;
 use protocol::transaction::{HashedTransaction, Transaction};
 use serde_json::{Value, json};
 
-use super::{choice_line, choice_names, json, text};
+use super::{choice_line, text};
 use crate::shell::offline::ReceiptStanding;
+use crate::shell::schema::choice_names;
 
 pub(super) fn human(standing: &ReceiptStanding, election: &Election) -> String {
     match standing {
@@ -41,30 +42,27 @@ pub(super) fn json(standing: &ReceiptStanding, election: &Election) -> Value {
         Transaction::Vote { vote, .. } => Some(choice_names(&vote.choices, election)),
         Transaction::Registration { .. } | Transaction::Withdrawal { .. } => None,
     });
-    json::named(
-        "answer",
-        "verify-receipt",
-        json!({
-            "on_best_chain": blocks_deep.is_some(),
-            "transaction": vote.map(|vote| vote.id().to_string()),
-            "voter": vote.map(|vote| vote.voter().to_string()),
-            "choices": choices,
-            "height": header.map(|header| header.height.0),
-            "hash": header.map(|header| header.hash().to_string()),
-            "blocks_deep": blocks_deep,
-            "reason": reason,
-        }),
-    )
+    json!({
+        "answer": "verify-receipt",
+        "on_best_chain": blocks_deep.is_some(),
+        "transaction": vote.map(|vote| vote.id().to_string()),
+        "voter": vote.map(|vote| vote.voter().to_string()),
+        "choices": choices,
+        "height": header.map(|header| header.height.0),
+        "hash": header.map(|header| header.hash().to_string()),
+        "blocks_deep": blocks_deep,
+        "reason": reason,
+    })
 }
 
 fn named(transaction: &HashedTransaction, election: &Election) -> String {
     let id = text::short(transaction.id());
     match transaction.transaction() {
         Transaction::Vote { vote, .. } => {
-            format!("the vote {id} ({})", choice_line(&vote.choices, election))
+            format!("the vote {id} ({})", choice_line(&choice_names(&vote.choices, election)))
         }
         Transaction::Registration { .. } | Transaction::Withdrawal { .. } => {
-            format!("the {} {id}", text::kind(transaction.kind()))
+            format!("the {} {id}", text::kind(transaction.kind().into()))
         }
     }
 }

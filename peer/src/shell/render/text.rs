@@ -4,24 +4,18 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use protocol::transaction::TransactionKind;
-use protocol::units::UnixMillis;
-
-use crate::node::{Event, LeaveReason};
-use crate::shell::miner::MiningProgress;
-use crate::shell::notice::Notice;
-use crate::shell::verify::Verified;
+use crate::shell::schema::{Event, LeaveReason, Mining, TransactionKind};
 
 /// The last moment of the year 9999. Strangers choose the times of their votes, and nothing later can be
 /// written as a date.
 const WRITABLE_MS_MAX: u64 = 253_402_300_799_999;
 
 /// A date, or else the number itself.
-pub(super) fn time(moment: UnixMillis) -> String {
-    if moment.0 > WRITABLE_MS_MAX {
-        return format!("{} ms after 1970", moment.0);
+pub(super) fn time(moment_ms: u64) -> String {
+    if moment_ms > WRITABLE_MS_MAX {
+        return format!("{moment_ms} ms after 1970");
     }
-    let time = UNIX_EPOCH + Duration::from_millis(moment.0);
+    let time = UNIX_EPOCH + Duration::from_millis(moment_ms);
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
@@ -42,28 +36,29 @@ pub(super) fn kind(kind: TransactionKind) -> &'static str {
 }
 
 /// `block 3 (2 transactions): 24.1 MH/s, about 1s expected, mining for 4s`
-pub(super) fn mining(progress: &MiningProgress) -> String {
-    let expected = progress.expected().map_or_else(|| "ages".to_owned(), super::human::span);
+pub(crate) fn mining(progress: &Mining) -> String {
+    let span = |seconds| Duration::try_from_secs_f64(seconds).map(super::human::span);
+    let ages = || "ages".to_owned();
+    let expected =
+        progress.expected_seconds.map_or_else(ages, |time| span(time).unwrap_or_else(|_| ages()));
     format!(
         "block {} ({}): {}, about {expected} expected, mining for {}",
         progress.height,
         count(progress.transactions, "transaction"),
         rate(progress.hashes_per_second),
-        super::human::span(progress.running),
+        span(progress.running_seconds).unwrap_or_else(|_| ages()),
     )
 }
 
 /// One line.
-pub(super) fn notice(notice: &Notice) -> String {
-    match notice {
-        Notice::Listening { address, election, title, voter, data_directory } => format!(
-            "peer listening on {address}, election {election} ({title}), voter {voter}, data in {}",
-            data_directory.display()
+pub(crate) fn event(event: &Event) -> String {
+    match event {
+        Event::Listening { address, election, title, voter, data_dir } => format!(
+            "peer listening on {address}, election {election} ({title}), voter {voter}, data in {data_dir}"
         ),
-        Notice::Node(event) => self::event(event),
-        Notice::Mining(progress) => format!("mining {}", mining(progress)),
-        Notice::Mended { damage } => damage.clone(),
-        Notice::Verified(Verified { blocks, transactions, lost }) => {
+        Event::Mining(progress) => format!("mining {}", mining(progress)),
+        Event::Mended { message } => message.clone(),
+        Event::Verified { blocks, transactions, lost } => {
             let all = format!(
                 "checked {} with {} again",
                 count(blocks, "block"),
@@ -74,24 +69,14 @@ pub(super) fn notice(notice: &Notice) -> String {
                 lost => format!("{all}: all hold, but {lost} can't be read and are fetched again"),
             }
         }
-        Notice::Registering { registration_bits, .. } => format!(
+        Event::Registering { registration_bits, .. } => format!(
             "registering your voter key first: a proof of work of about 2^{registration_bits} attempts"
         ),
-        Notice::Missed { notices } => format!("{notices} events came too fast to be shown"),
-        Notice::Left => "peer ended".to_owned(),
-    }
-}
-
-fn event(event: &Event) -> String {
-    match event {
-        Event::Block { tip, transactions, mined_here } => {
+        Event::Missed { events } => format!("{events} events came too fast to be shown"),
+        Event::Left => "peer ended".to_owned(),
+        Event::Block { height, hash, transactions, mined_here } => {
             let by = if *mined_here { ", mined here" } else { "" };
-            format!(
-                "block {} ({}{by}) {}",
-                tip.height,
-                count(transactions, "transaction"),
-                tip.hash
-            )
+            format!("block {height} ({}{by}) {hash}", count(transactions, "transaction"))
         }
         Event::Reorganisation { from, to, disconnected, connected, returned, lost } => format!(
             "the best chain changed from block {} {} to block {} {}: {} left, {} joined, {} returned to the pool{}",
@@ -107,11 +92,11 @@ fn event(event: &Event) -> String {
                 lost => format!("; what {} held is lost here", count(lost, "block")),
             },
         ),
-        Event::Transaction { id, voter, kind } => {
+        Event::Transaction { transaction: id, voter, kind } => {
             let (kind, id, voter) = (self::kind(*kind), short(id), short(voter));
             format!("{kind} {id} of voter {voter} waits for a block")
         }
-        Event::Superseded { id, voter, kind, by } => format!(
+        Event::Superseded { transaction: id, voter, kind, by } => format!(
             "{} {} of voter {} will not be counted: the chain holds {}",
             self::kind(*kind),
             short(id),
@@ -131,10 +116,9 @@ fn event(event: &Event) -> String {
         Event::TrackerSilent { tracker } => {
             format!("tracker {tracker} does not answer: it is tried again and again")
         }
-        Event::TrackerRefused { tracker, expected, found_prefix } => format!(
-            "tracker {tracker} serves another election ({}…), not {expected}",
-            hex::encode(found_prefix)
-        ),
+        Event::TrackerRefused { tracker, expected, found_prefix } => {
+            format!("tracker {tracker} serves another election ({found_prefix}…), not {expected}")
+        }
         Event::ClockDiffers { address, offset_ms } => clock_differs(*address, *offset_ms),
         Event::Syncing { from, to } => format!("fetching blocks {from} to {to}"),
         Event::Synced { tip } => {
@@ -159,11 +143,11 @@ fn event(event: &Event) -> String {
 fn neighbour_left(address: SocketAddr, reason: LeaveReason) -> String {
     match reason {
         LeaveReason::Left => format!("neighbour {address} left"),
-        LeaveReason::Missed(missed) => {
+        LeaveReason::Missed { missed } => {
             format!("neighbour {address} dropped: {} missed", count(missed, "heartbeat"))
         }
-        LeaveReason::Banned(time) => {
-            let time = super::human::span(time);
+        LeaveReason::Banned { seconds } => {
+            let time = super::human::span(Duration::from_secs(seconds));
             format!("neighbour {address} broke rules: ignored for {time}")
         }
     }
@@ -182,8 +166,9 @@ pub(super) fn short(hash: impl Display) -> String {
     hash.to_string()[..16].to_owned()
 }
 
-fn rate(hashes_per_second: f64) -> String {
-    match hashes_per_second {
+pub(crate) fn rate(hashes_per_second: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    match hashes_per_second as f64 {
         rate if rate >= 1e6 => format!("{:.1} MH/s", rate / 1e6),
         rate if rate >= 1e3 => format!("{:.1} kH/s", rate / 1e3),
         rate => format!("{rate:.0} H/s"),
@@ -192,33 +177,32 @@ fn rate(hashes_per_second: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use protocol::units::{Difficulty, Height};
-
     use super::*;
 
     #[test]
     fn any_time_can_be_shown() {
-        assert_eq!(time(UnixMillis(0)), "1970-01-01T00:00:00Z");
-        assert_eq!(time(UnixMillis(WRITABLE_MS_MAX)), "9999-12-31T23:59:59Z");
+        assert_eq!(time(0), "1970-01-01T00:00:00Z");
+        assert_eq!(time(WRITABLE_MS_MAX), "9999-12-31T23:59:59Z");
         for absurd in [WRITABLE_MS_MAX + 1, u64::MAX] {
-            assert!(time(UnixMillis(absurd)).starts_with(&absurd.to_string()));
+            assert!(time(absurd).starts_with(&absurd.to_string()));
         }
     }
 
     #[test]
     fn mining_shows_rate_and_expectation() {
-        let progress = MiningProgress {
-            height: Height(3),
+        let progress = Mining {
+            height: 3,
             transactions: 1,
-            difficulty: Difficulty::from_bits(24),
-            hashes_per_second: 8_000_000.0,
-            running: Duration::from_millis(4_200),
+            difficulty: 1 << 24,
+            hashes_per_second: 8_000_000,
+            expected_seconds: Some(2.097),
+            running_seconds: 4.2,
         };
         assert_eq!(
             mining(&progress),
             "block 3 (1 transaction): 8.0 MH/s, about 2s expected, mining for 4s"
         );
-        let idle = MiningProgress { hashes_per_second: 0.0, ..progress };
+        let idle = Mining { hashes_per_second: 0, expected_seconds: None, ..progress };
         assert!(mining(&idle).contains("ages expected"));
     }
 }

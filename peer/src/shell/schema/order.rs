@@ -1,0 +1,64 @@
+//! What came of orders.
+
+use protocol::units::{BlockHash, TransactionId, VoterId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Hash, OwnVoteStanding};
+
+/// A registration that is safe on the peer's disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Registered {
+    pub(crate) accepted: bool,
+    #[schema(value_type = Hash)]
+    pub(crate) transaction: TransactionId,
+    #[schema(value_type = Hash)]
+    pub(crate) voter: VoterId,
+}
+
+/// A vote that is safe on the peer's disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Voted {
+    pub(crate) accepted: bool,
+    #[schema(value_type = Hash)]
+    pub(crate) transaction: TransactionId,
+    /// The chosen options by name, question by question.
+    pub(crate) choices: Vec<Vec<String>>,
+}
+
+/// A transaction, signed elsewhere, that is safe on the peer's disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Submitted {
+    pub(crate) accepted: bool,
+    #[schema(value_type = Hash)]
+    pub(crate) transaction: TransactionId,
+}
+
+/// A block is being mined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct BlockOrdered {
+    /// The height that it will have.
+    pub(crate) height: u64,
+}
+
+/// Neighbours are being asked for what this peer lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SyncOrdered {
+    pub(crate) neighbours: usize,
+}
+
+/// The peer takes leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Left {
+    pub(crate) own_vote: OwnVoteStanding,
+}
+
+/// A receipt was written into a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ReceiptWritten {
+    /// The file.
+    pub(crate) receipt: String,
+    /// The block that holds the vote.
+    pub(crate) height: u64,
+    pub(crate) hash: BlockHash,
+}
