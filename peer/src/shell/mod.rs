@@ -29,6 +29,7 @@ mod render;
 mod run;
 mod schema;
 mod screen;
+mod secret_file;
 mod signing;
 mod store;
 mod task;
@@ -50,6 +51,7 @@ pub use offline::{
 };
 pub use receipt::ReceiptFileError;
 pub use run::{PeerError, run};
+pub use secret_file::SecretFileError;
 pub use store::StoreError;
 pub use udp::BindError;
 pub use verify::VerifyError;

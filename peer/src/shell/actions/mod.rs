@@ -3,15 +3,15 @@
 
 mod choices;
 mod line;
+mod questions;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use protocol::codec::{self, DecodeError};
 use protocol::election::Election;
-use protocol::transaction::{Choices, Transaction};
-use protocol::units::{ElectionId, Height};
+use protocol::units::ElectionId;
 use serde::Serialize;
 
 pub(crate) use choices::{
@@ -21,10 +21,10 @@ pub(crate) use line::{COMMANDS, CommandHelp, LINE_BYTES_MAX, PromptCommand, firs
 
 use super::handle::PeerHandle;
 use super::miner::MinerView;
-use super::receipt::{self, ReceiptFileError};
-use super::schema::{self, OwnVoteStanding};
+use super::receipt::ReceiptFileError;
+use super::schema;
 use super::voter::OwnVoter;
-use crate::node::{Answer, Command, CommandError, Status};
+use crate::node::{Command, CommandError};
 
 /// Most edits between a typed word and the one that it is taken for.
 const TYPING_SLIPS_MAX: usize = 2;
@@ -139,102 +139,35 @@ impl Actions {
     /// # Errors
     /// As the ballot or the node refuses it.
     pub(crate) async fn perform(&self, command: PromptCommand) -> Result<Reply, ActionError> {
-        match command {
-            PromptCommand::Ballot => Ok(Reply::Ballot(schema::Ballot::of(&self.election))),
-            PromptCommand::Register => self.register().await,
-            PromptCommand::Vote(None) => Err(ActionError::NoChoices),
+        Ok(match command {
+            PromptCommand::Ballot => Reply::Ballot(self.ballot()),
+            PromptCommand::Register => Reply::Register(self.register().await?),
+            PromptCommand::Vote(None) => return Err(ActionError::NoChoices),
             PromptCommand::Vote(Some(text)) => {
-                self.vote(parse_choices(&text, &self.election)?).await
+                Reply::Vote(self.vote(parse_choices(&text, &self.election)?).await?)
             }
-            PromptCommand::Results => self.ask(Command::Results).await,
-            PromptCommand::Chain { limit } => self.ask(Command::Chain { from: None, limit }).await,
-            PromptCommand::Block(selector) => self.ask(Command::Block(selector)).await,
-            PromptCommand::MyVote(None) => self.ask(Command::Voter(self.voter.id())).await,
-            PromptCommand::MyVote(Some(file)) => self.write_receipt(&file).await,
-            PromptCommand::Peers => self.ask(Command::Peers).await,
-            PromptCommand::Status => self.ask(Command::Status).await,
-            PromptCommand::Mine => self.ask(Command::Mine).await,
-            PromptCommand::Sync => self.ask(Command::Sync).await,
+            PromptCommand::Results => Reply::Results(self.results().await?),
+            PromptCommand::Chain { limit } => Reply::Chain(self.chain(None, limit).await?),
+            PromptCommand::Block(selector) => Reply::Block(self.block(selector).await?),
+            PromptCommand::MyVote(None) => Reply::MyVote(self.voter(self.voter.id()).await?),
+            PromptCommand::MyVote(Some(file)) => Reply::Receipt(self.write_receipt(&file).await?),
+            PromptCommand::Peers => Reply::Peers(self.peers().await?),
+            PromptCommand::Status => Reply::Status(Box::new(self.status().await?)),
+            PromptCommand::Mine => Reply::Mine(self.mine().await?),
+            PromptCommand::Sync => Reply::Sync(self.sync().await?),
             PromptCommand::Submit(bytes) => {
-                let transaction: Transaction =
-                    codec::decode(&bytes).map_err(ActionError::NotATransaction)?;
-                let transaction = self.handle.submit(transaction).await?;
-                Ok(Reply::Submit(schema::Submitted { accepted: true, transaction }))
+                let transaction = codec::decode(&bytes).map_err(ActionError::NotATransaction)?;
+                let transaction = self.submit(transaction).await?;
+                Reply::Submit(schema::Submitted { accepted: true, transaction })
             }
-            PromptCommand::Help(None) => Ok(Reply::Help { commands: COMMANDS.to_vec() }),
-            PromptCommand::Help(Some(command)) => Ok(Reply::Help { commands: vec![command] }),
+            PromptCommand::Help(None) => Reply::Help { commands: COMMANDS.to_vec() },
+            PromptCommand::Help(Some(command)) => Reply::Help { commands: vec![command] },
             PromptCommand::Leave => {
                 let own_vote = self.own_vote().await;
                 self.handle.command(Command::Leave).await?;
-                Ok(Reply::Leave(schema::Left { own_vote }))
-            }
-        }
-    }
-
-    /// Registers this peer's own voter.
-    async fn register(&self) -> Result<Reply, ActionError> {
-        let transaction = self.voter.register(&self.handle).await?;
-        let voter = self.voter.id();
-        Ok(Reply::Register(schema::Registered { accepted: true, transaction, voter }))
-    }
-
-    /// Casts this peer's own vote.
-    ///
-    /// # Errors
-    /// As the node refuses it.
-    pub(crate) async fn vote(&self, choices: Choices) -> Result<Reply, ActionError> {
-        let names = schema::choice_names(&choices, &self.election);
-        let transaction = self.voter.vote(&self.handle, choices).await?;
-        Ok(Reply::Vote(schema::Voted { accepted: true, transaction, choices: names }))
-    }
-
-    pub(crate) async fn own_vote(&self) -> OwnVoteStanding {
-        let view = self.voter.view(&self.handle).await.ok();
-        view.map_or(OwnVoteStanding::NotCast, |view| {
-            schema::Voter::of(&view, &self.election).own_vote()
-        })
-    }
-
-    async fn write_receipt(&self, file: &Path) -> Result<Reply, ActionError> {
-        let answer = self.handle.command(Command::Receipt(self.voter.id())).await?;
-        let Answer::Receipt(receipt) = answer else {
-            unreachable!("the node answers Receipt with a receipt, not {answer:?}")
-        };
-        receipt::write(file, &receipt)?;
-        Ok(Reply::Receipt(schema::ReceiptWritten {
-            receipt: file.display().to_string(),
-            height: receipt.header.height.0,
-            hash: receipt.header.hash(),
-        }))
-    }
-
-    async fn ask(&self, command: Command) -> Result<Reply, ActionError> {
-        Ok(match self.handle.command(command).await? {
-            Answer::Status(node) => Reply::Status(Box::new(self.status(&node))),
-            Answer::Results(results) => Reply::Results((&results).into()),
-            Answer::Chain(blocks) => Reply::Chain(schema::Chain::of(&blocks)),
-            Answer::Block(view) => Reply::Block(schema::Block::of(&view, &self.election)),
-            Answer::Voter(view) => Reply::MyVote(schema::Voter::of(&view, &self.election)),
-            Answer::Peers(peers) => Reply::Peers(schema::Peers::of(&peers)),
-            Answer::Mining(Height(height)) => Reply::Mine(schema::BlockOrdered { height }),
-            Answer::Syncing { neighbours } => Reply::Sync(schema::SyncOrdered { neighbours }),
-            answer @ (Answer::Accepted(_)
-            | Answer::Receipt(_)
-            | Answer::Pending(_)
-            | Answer::Leaving) => {
-                unreachable!("{answer:?} answers nothing that is asked here")
+                Reply::Leave(schema::Left { own_vote })
             }
         })
-    }
-
-    /// What the node says of itself, and what only its user may know.
-    fn status(&self, node: &Status) -> schema::Status {
-        let progress = self.miner.as_ref().and_then(MinerView::progress);
-        schema::Status {
-            voter: Some(self.voter.id()),
-            data_dir: Some(self.data_directory.display().to_string()),
-            ..schema::Status::of(node, self.election_id, self.address, progress)
-        }
     }
 }
 

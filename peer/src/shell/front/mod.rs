@@ -113,7 +113,10 @@ impl Front {
                     continue;
                 }
                 Ok(Some(PromptCommand::Vote(None))) => match self.ask_vote(actions).await {
-                    Ok(choices) => self.perform(actions, actions.vote(choices)).await,
+                    Ok(choices) => {
+                        let vote = async { actions.vote(choices).await.map(Reply::Vote) };
+                        self.perform(actions, vote).await
+                    }
                     Err(error) => Some(Err(error)),
                 },
                 Ok(Some(command)) => {

@@ -1,0 +1,155 @@
+//! What a user asks of a running peer: one typed answer per question. The prompt and the HTTP API share them.
+
+use std::path::Path;
+
+use protocol::receipt::Receipt;
+use protocol::transaction::{Choices, Transaction};
+use protocol::units::{Height, TransactionId, VoterId};
+
+use super::{ActionError, Actions};
+use crate::node::{Answer, BlockSelector, Command};
+use crate::shell::miner::MinerView;
+use crate::shell::receipt;
+use crate::shell::schema::{self, OwnVoteStanding};
+
+impl Actions {
+    pub(crate) fn ballot(&self) -> schema::Ballot {
+        schema::Ballot::of(&self.election)
+    }
+
+    /// # Errors
+    /// When the node has ended; so for all questions.
+    pub(crate) async fn results(&self) -> Result<schema::Results, ActionError> {
+        let answer = self.handle.command(Command::Results).await?;
+        let Answer::Results(results) = &answer else { unasked(&answer) };
+        Ok(results.into())
+    }
+
+    /// Up to `limit` blocks of the best chain downwards from `from`, or from the tip.
+    pub(crate) async fn chain(
+        &self,
+        from: Option<Height>,
+        limit: u32,
+    ) -> Result<schema::Chain, ActionError> {
+        let answer = self.handle.command(Command::Chain { from, limit }).await?;
+        let Answer::Chain(blocks) = &answer else { unasked(&answer) };
+        Ok(schema::Chain::of(blocks))
+    }
+
+    /// # Errors
+    /// When there is no such block, or the disk does not give it.
+    pub(crate) async fn block(
+        &self,
+        selector: BlockSelector,
+    ) -> Result<schema::Block, ActionError> {
+        let answer = self.handle.command(Command::Block(selector)).await?;
+        let Answer::Block(view) = &answer else { unasked(&answer) };
+        Ok(schema::Block::of(view, &self.election))
+    }
+
+    /// # Errors
+    /// When the disk does not give the block that holds the vote.
+    pub(crate) async fn voter(&self, voter: VoterId) -> Result<schema::Voter, ActionError> {
+        let answer = self.handle.command(Command::Voter(voter)).await?;
+        let Answer::Voter(view) = &answer else { unasked(&answer) };
+        Ok(schema::Voter::of(view, &self.election))
+    }
+
+    /// # Errors
+    /// When no block holds a vote of the voter, or the disk does not give it.
+    pub(crate) async fn receipt(&self, voter: VoterId) -> Result<Receipt, ActionError> {
+        let answer = self.handle.command(Command::Receipt(voter)).await?;
+        let Answer::Receipt(receipt) = answer else { unasked(&answer) };
+        Ok(*receipt)
+    }
+
+    pub(crate) async fn peers(&self) -> Result<schema::Peers, ActionError> {
+        let answer = self.handle.command(Command::Peers).await?;
+        let Answer::Peers(peers) = &answer else { unasked(&answer) };
+        Ok(schema::Peers::of(peers))
+    }
+
+    /// What the node says of itself, and what only its user may know.
+    pub(crate) async fn status(&self) -> Result<schema::Status, ActionError> {
+        let answer = self.handle.command(Command::Status).await?;
+        let Answer::Status(node) = &answer else { unasked(&answer) };
+        let progress = self.miner.as_ref().and_then(MinerView::progress);
+        Ok(schema::Status {
+            voter: Some(self.voter.id()),
+            data_dir: Some(self.data_directory.display().to_string()),
+            ..schema::Status::of(node, self.election_id, self.address, progress)
+        })
+    }
+
+    /// # Errors
+    /// When this peer does not mine.
+    pub(crate) async fn mine(&self) -> Result<schema::BlockOrdered, ActionError> {
+        let answer = self.handle.command(Command::Mine).await?;
+        let Answer::Mining(Height(height)) = answer else { unasked(&answer) };
+        Ok(schema::BlockOrdered { height })
+    }
+
+    /// # Errors
+    /// When there are no neighbours.
+    pub(crate) async fn sync(&self) -> Result<schema::SyncOrdered, ActionError> {
+        let answer = self.handle.command(Command::Sync).await?;
+        let Answer::Syncing { neighbours } = answer else { unasked(&answer) };
+        Ok(schema::SyncOrdered { neighbours })
+    }
+
+    /// Hands in a transaction that was signed elsewhere.
+    ///
+    /// # Errors
+    /// The rule that it breaks, or that the disk refuses.
+    pub(crate) async fn submit(
+        &self,
+        transaction: Transaction,
+    ) -> Result<TransactionId, ActionError> {
+        Ok(self.handle.submit(transaction).await?)
+    }
+
+    /// Registers this peer's own voter.
+    ///
+    /// # Errors
+    /// As the node refuses it.
+    pub(crate) async fn register(&self) -> Result<schema::Registered, ActionError> {
+        let transaction = self.voter.register(&self.handle).await?;
+        Ok(schema::Registered { accepted: true, transaction, voter: self.voter.id() })
+    }
+
+    /// Casts this peer's own vote.
+    ///
+    /// # Errors
+    /// As the node refuses it.
+    pub(crate) async fn vote(&self, choices: Choices) -> Result<schema::Voted, ActionError> {
+        let names = schema::choice_names(&choices, &self.election);
+        let transaction = self.voter.vote(&self.handle, choices).await?;
+        Ok(schema::Voted { accepted: true, transaction, choices: names })
+    }
+
+    pub(crate) async fn own_vote(&self) -> OwnVoteStanding {
+        let voter = self.voter(self.voter.id()).await;
+        voter.map_or(OwnVoteStanding::NotCast, |voter| voter.own_vote())
+    }
+
+    /// Writes the receipt of this peer's own vote into a new file.
+    ///
+    /// # Errors
+    /// When no block holds the vote, or the file can't be written.
+    pub(crate) async fn write_receipt(
+        &self,
+        file: &Path,
+    ) -> Result<schema::ReceiptWritten, ActionError> {
+        let receipt = self.receipt(self.voter.id()).await?;
+        receipt::write(file, &receipt)?;
+        Ok(schema::ReceiptWritten {
+            receipt: file.display().to_string(),
+            height: receipt.header.height.0,
+            hash: receipt.header.hash(),
+        })
+    }
+}
+
+fn unasked(answer: &Answer) -> ! {
+    unreachable!("the node answers what it is asked, not with {answer:?}")
+}
