@@ -11,6 +11,7 @@ use protocol::receipt::Receipt;
 use protocol::transaction::{Choices, Transaction, TransactionKind};
 use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Work};
 
+use super::probes::NEIGHBOURS_BY_HAND_MAX;
 use crate::chain::{Tally, TransactionError};
 
 /// Most block summaries in one [`Answer::Chain`]: a screenful many times over.
@@ -39,6 +40,8 @@ pub enum Command {
     Mine,
     /// Ask all neighbours for what this peer lacks, now. → [`Answer::Syncing`]
     Sync,
+    /// Try an address for as long as this peer runs, as one that was given at its start. → [`Answer::NeighbourAdded`]
+    AddNeighbour(SocketAddr),
     /// Take leave of tracker and neighbours. → [`Answer::Leaving`], and later [`super::Output::Left`].
     Leave,
 }
@@ -67,6 +70,8 @@ pub enum Answer {
     Syncing {
         neighbours: usize,
     },
+    /// The address is probed from now on.
+    NeighbourAdded,
     Leaving,
     /// The answer comes later, as [`super::Output::Answered`] with this ticket.
     Pending(Ticket),
@@ -104,6 +109,18 @@ pub enum CommandError {
     NotRead { reason: String },
     #[error("too many questions wait for the disk: ask again soon")]
     Busy,
+    #[error("{address} is no peer's address: give the IP and the UDP port that it listens on")]
+    UnusableAddress { address: SocketAddr },
+    #[error("{address} is this peer's own address: give another peer's")]
+    OwnAddress { address: SocketAddr },
+    #[error("{address} is this peer's tracker: give a peer's address")]
+    OwnTracker { address: SocketAddr },
+    #[error("{address} is a neighbour already")]
+    AlreadyNeighbour { address: SocketAddr },
+    #[error(
+        "{NEIGHBOURS_BY_HAND_MAX} addresses were given by hand already: they tell of others themselves"
+    )]
+    TooManyNeighbours,
     #[error("this peer is leaving")]
     Leaving,
 }
@@ -132,6 +149,11 @@ impl CommandError {
             Self::BlockLost => "block_lost",
             Self::NotRead { .. } => "not_read",
             Self::Busy => "busy",
+            Self::UnusableAddress { .. } => "unusable_address",
+            Self::OwnAddress { .. } => "own_address",
+            Self::OwnTracker { .. } => "own_tracker",
+            Self::AlreadyNeighbour { .. } => "already_neighbour",
+            Self::TooManyNeighbours => "too_many_neighbours",
             Self::Leaving => "leaving",
         }
     }

@@ -35,13 +35,16 @@ impl Node {
                 self.start_leaving(now);
                 Ok(Answer::Leaving)
             }
-            Command::Submit(_) | Command::Mine | Command::Sync if self.leaving.is_some() => {
+            Command::Submit(_) | Command::Mine | Command::Sync | Command::AddNeighbour(_)
+                if self.leaving.is_some() =>
+            {
                 Err(CommandError::Leaving)
             }
             Command::Submit(transaction) => self.submit(*transaction, now).map(Answer::Pending),
             Command::Mine if !self.mining.is_enabled() => Err(CommandError::MiningOff),
             Command::Mine => self.order_block(now).map(Answer::Mining),
             Command::Sync => self.ask_everybody(now),
+            Command::AddNeighbour(address) => self.add_neighbour(address, now),
         }
     }
 

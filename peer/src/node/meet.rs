@@ -11,6 +11,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 
 use super::Node;
+use super::command::{Answer, CommandError};
 use super::neighbours::{Known, NEIGHBOURS_MAX, NEIGHBOURS_WANTED, Neighbour};
 use super::output::{Event, LeaveReason, Output};
 use super::probes::ProbePoke;
@@ -53,6 +54,33 @@ impl Node {
     pub(super) fn arm_probe_timer(&mut self) {
         let next = self.probes.next_at();
         self.timers.set(Timer::Probe, next);
+    }
+
+    /// Probes an address that the user gave.
+    ///
+    /// # Errors
+    /// When it can be no new neighbour's, or too many were given.
+    pub(super) fn add_neighbour(
+        &mut self,
+        given: SocketAddr,
+        now: Now,
+    ) -> Result<Answer, CommandError> {
+        let address = somebodys(given).ok_or(CommandError::UnusableAddress { address: given })?;
+        if self.is_tracker(&address) {
+            return Err(CommandError::OwnTracker { address });
+        }
+        if self.probes.is_own(&address) {
+            return Err(CommandError::OwnAddress { address });
+        }
+        if self.neighbours.contains(&address) {
+            return Err(CommandError::AlreadyNeighbour { address });
+        }
+        if !self.probes.add_by_hand(address, now.instant) {
+            return Err(CommandError::TooManyNeighbours);
+        }
+        self.arm_probe_timer();
+        self.remember_neighbours_soon(now);
+        Ok(Answer::NeighbourAdded)
     }
 
     /// Somebody's word on who is there and who left.
@@ -183,17 +211,20 @@ impl Node {
 /// The address to POKE for a hint, if it makes sense: whoever gives it has to be in a place from where it can
 /// be known, and it has to be somebody's.
 fn usable(address: SocketAddr, giver: SocketAddr) -> Option<SocketAddr> {
+    let address = somebodys(address)?;
+    Scope::of(giver).may_be_told(Scope::of(address)).then_some(address)
+}
+
+/// The address in its shortest form, if a single peer can have it.
+fn somebodys(address: SocketAddr) -> Option<SocketAddr> {
     let ip = address.ip().to_canonical();
     let is_somebody = match ip {
         IpAddr::V4(ip) => !ip.is_broadcast(),
         IpAddr::V6(_) => true,
     };
     let address = SocketAddr::new(ip, address.port());
-    let is_usable = is_somebody
-        && !ip.is_unspecified()
-        && !ip.is_multicast()
-        && address.port() != 0
-        && Scope::of(giver).may_be_told(Scope::of(address));
+    let is_usable =
+        is_somebody && !ip.is_unspecified() && !ip.is_multicast() && address.port() != 0;
     is_usable.then_some(address)
 }
 

@@ -146,7 +146,9 @@ impl Node {
             outputs: VecDeque::new(),
         };
         for address in &config.neighbours {
-            node.probes.add_by_hand(*address, now.instant);
+            if !node.probes.add_by_hand(*address, now.instant) {
+                tracing::warn!(%address, "one neighbour too many was given: it is passed over");
+            }
         }
         for address in &restored.neighbours {
             node.probes.remember(*address, now.instant);

@@ -97,12 +97,28 @@ impl Probes {
         true
     }
 
-    /// Tries an address for as long as the node runs; more than [`NEIGHBOURS_BY_HAND_MAX`] are passed over.
-    pub(super) fn add_by_hand(&mut self, address: SocketAddr, now: Instant) {
-        let by_hand = self.by_address.values().filter(|probe| probe.origin == Origin::ByHand);
-        if by_hand.count() < NEIGHBOURS_BY_HAND_MAX {
-            self.add(address, Origin::ByHand, now);
+    /// Tries an address for as long as the node runs, at once even if it was tried in vain or banned; false
+    /// when it is one more than [`NEIGHBOURS_BY_HAND_MAX`].
+    pub(super) fn add_by_hand(&mut self, address: SocketAddr, now: Instant) -> bool {
+        let by_hand = self.by_address.iter().filter(|(_, probe)| probe.origin == Origin::ByHand);
+        if by_hand.filter(|(other, _)| **other != address).count() >= NEIGHBOURS_BY_HAND_MAX {
+            return false;
         }
+        self.bans.remove(&address);
+        match self.by_address.get_mut(&address) {
+            Some(probe) => {
+                probe.origin = Origin::ByHand;
+                probe.wait = WAIT_FIRST;
+                probe.next_at = now;
+            }
+            None => self.add(address, Origin::ByHand, now),
+        }
+        true
+    }
+
+    /// Whether our own POKE came back from there.
+    pub(super) fn is_own(&self, address: &SocketAddr) -> bool {
+        self.own.contains(address)
     }
 
     /// Remembers an address that answered before; it is tried from `next_at` on.

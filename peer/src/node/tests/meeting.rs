@@ -1,5 +1,5 @@
 use super::*;
-use crate::node::LeaveReason;
+use crate::node::{LeaveReason, NEIGHBOURS_BY_HAND_MAX};
 
 #[test]
 fn nodes_that_know_one_of_them_all_meet() {
@@ -55,4 +55,43 @@ fn a_stranger_without_a_token_changes_nothing() {
     }
     assert!(network.node(1).neighbours.contains(&address(2)));
     assert!(network.node(1).probes.token(&address(9)).is_none());
+}
+
+#[test]
+fn a_neighbour_given_by_hand_is_met_and_one_that_can_be_none_is_refused() {
+    let mut network = Network::with_nodes(1);
+    network.add_without_neighbours(2);
+    assert_eq!(network.node(2).neighbours.len(), 0);
+    let add = |address: SocketAddr| Command::AddNeighbour(address);
+    assert_eq!(network.command(2, add(address(1))), Ok(Answer::NeighbourAdded));
+    network.run(Duration::from_secs(1));
+    assert_eq!(network.node(2).neighbours.len(), 1);
+
+    let refusals = [
+        (address(1), CommandError::AlreadyNeighbour { address: address(1) }),
+        (TRACKER, CommandError::OwnTracker { address: TRACKER }),
+    ];
+    for (given, refusal) in refusals {
+        assert_eq!(network.command(2, add(given)), Err(refusal));
+    }
+    for nobodys in ["10.0.0.1:0", "0.0.0.0:7", "[::]:7", "224.0.0.1:7", "255.255.255.255:7"] {
+        let address = nobodys.parse().expect("an address");
+        let refused = Err(CommandError::UnusableAddress { address });
+        assert_eq!(network.command(2, add(address)), refused, "{nobodys}");
+    }
+    // It may be given without harm, and is known from then on.
+    assert_eq!(network.command(2, add(address(2))), Ok(Answer::NeighbourAdded));
+    network.run(Duration::from_secs(1));
+    let own = Err(CommandError::OwnAddress { address: address(2) });
+    assert_eq!(network.command(2, add(address(2))), own);
+
+    // The first neighbour was one of them, and its own address is none any more.
+    for number in 1..NEIGHBOURS_BY_HAND_MAX {
+        let given = address(1_000 + number as u16);
+        assert_eq!(network.command(2, add(given)), Ok(Answer::NeighbourAdded), "{number}");
+    }
+    assert_eq!(network.command(2, add(address(1_001))), Ok(Answer::NeighbourAdded));
+    assert_eq!(network.command(2, add(address(999))), Err(CommandError::TooManyNeighbours));
+    network.command(2, Command::Leave).expect("leaving is always possible");
+    assert_eq!(network.command(2, add(address(3))), Err(CommandError::Leaving));
 }

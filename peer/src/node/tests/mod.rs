@@ -24,6 +24,10 @@ use super::{
 use crate::fixtures::{election, key, registration};
 use crate::rules::Rules;
 
+/// Where nobody answers.
+const TRACKER: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5_000);
+
 const DELAY: Duration = Duration::from_millis(5);
 
 /// What happens at a moment.
@@ -78,9 +82,24 @@ impl Network {
 
     fn add(&mut self, number: u16, restored: Restored) {
         let neighbours = if number == 1 { vec![] } else { vec![address(1)] };
+        self.add_with(number, None, neighbours, restored);
+    }
+
+    /// A node that knows a tracker alone, which does not answer.
+    fn add_without_neighbours(&mut self, number: u16) {
+        self.add_with(number, Some(TRACKER), vec![], Restored::default());
+    }
+
+    fn add_with(
+        &mut self,
+        number: u16,
+        tracker: Option<SocketAddr>,
+        neighbours: Vec<SocketAddr>,
+        restored: Restored,
+    ) {
         // No body stays in memory once it is on the disk.
         let config = NodeConfig {
-            tracker: None,
+            tracker,
             neighbours,
             mining: true,
             resident_bytes_max: 0,
