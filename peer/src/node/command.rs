@@ -3,9 +3,10 @@
 //! The node never sees a secret key: votes arrive here signed.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::block::Header;
+use protocol::block::{Block, Header};
 use protocol::election::{Election, Question};
 use protocol::receipt::Receipt;
 use protocol::transaction::{Choices, Transaction, TransactionKind};
@@ -13,9 +14,12 @@ use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Wor
 
 use super::probes::NEIGHBOURS_BY_HAND_MAX;
 use crate::chain::{Tally, TransactionError};
+use crate::pool::Arrival;
 
 /// Most block summaries in one [`Answer::Chain`]: a screenful many times over.
 pub const CHAIN_LIMIT_MAX: u32 = 1_000;
+/// Most transactions in one [`Answer::Pool`]: some 200 kB, copied while the node does nothing else.
+pub const POOL_LIMIT_MAX: u32 = 1_000;
 
 /// One question or order to the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +32,11 @@ pub enum Command {
     Chain { from: Option<Height>, limit: u32 },
     /// → [`Answer::Block`]
     Block(BlockSelector),
+    /// The same as it is, to be passed on. → [`Answer::RawBlock`]
+    RawBlock(BlockSelector),
+    /// Up to `limit` (at most [`POOL_LIMIT_MAX`]) transactions of the pool that arrived after the one with that
+    /// number, from the oldest if `None`. → [`Answer::Pool`]
+    Pool { after: Option<Arrival>, limit: u32 },
     /// What is known of a voter. → [`Answer::Voter`]
     Voter(VoterId),
     /// The proof that a block of the best chain holds a voter's vote. → [`Answer::Receipt`]
@@ -60,6 +69,8 @@ pub enum Answer {
     Results(Results),
     Chain(Vec<BlockSummary>),
     Block(BlockView),
+    RawBlock(Arc<Block>),
+    Pool(PoolPage),
     Voter(VoterView),
     Receipt(Box<Receipt>),
     Peers(Vec<NeighbourView>),
@@ -129,6 +140,7 @@ pub enum CommandError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lookup {
     Block(BlockSelector),
+    RawBlock(BlockSelector),
     Voter(VoterId),
     Receipt(VoterId),
 }
@@ -259,6 +271,23 @@ pub struct TransactionView {
     pub choices: Option<Choices>,
     /// When a vote was cast, by its voter's clock.
     pub cast_at: Option<UnixMillis>,
+}
+
+/// A piece of the pool, in the order of arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolPage {
+    pub transactions: Vec<PooledTransaction>,
+    /// Transactions in the whole pool now, held ones not included.
+    pub total: usize,
+    /// Where to go on, if there are more: the arrival of the last one here.
+    pub next: Option<Arrival>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PooledTransaction {
+    /// Rises, and is never used again while the peer runs.
+    pub arrival: Arrival,
+    pub view: TransactionView,
 }
 
 /// Where one of a voter's transactions stands.

@@ -11,11 +11,12 @@ use protocol::units::{BlockHash, Height, Now, VoterId};
 use super::Node;
 use super::command::{
     Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command, CommandError, Lookup,
-    NeighbourView, QuestionTally, Results, Standing, Status, Ticket, Tip, TransactionView,
-    VoteView, VoterView,
+    NeighbourView, POOL_LIMIT_MAX, PoolPage, PooledTransaction, QuestionTally, Results, Standing,
+    Status, Ticket, Tip, TransactionView, VoteView, VoterView,
 };
 use super::loading::Waiter;
 use crate::chain::Place;
+use crate::pool::Arrival;
 
 impl Node {
     /// Answers a question or carries out an order.
@@ -28,6 +29,8 @@ impl Node {
             Command::Results => Ok(Answer::Results(self.results())),
             Command::Chain { from, limit } => Ok(Answer::Chain(self.summaries(from, limit))),
             Command::Block(selector) => self.ask(Lookup::Block(selector)),
+            Command::RawBlock(selector) => self.ask(Lookup::RawBlock(selector)),
+            Command::Pool { after, limit } => Ok(Answer::Pool(self.pool_page(after, limit))),
             Command::Voter(voter) => self.ask(Lookup::Voter(voter)),
             Command::Receipt(voter) => self.ask(Lookup::Receipt(voter)),
             Command::Peers => Ok(Answer::Peers(self.neighbour_views())),
@@ -106,6 +109,20 @@ impl Node {
         Some(BlockSummary { hash, header, registrations, votes })
     }
 
+    fn pool_page(&self, after: Option<Arrival>, limit: u32) -> PoolPage {
+        let first = after.map_or(Some(0), |after| after.checked_add(1));
+        let mut rest = first.into_iter().flat_map(|first| self.pool.from_arrival(first));
+        // A page without a transaction would not say where to go on.
+        let limit = limit.clamp(1, POOL_LIMIT_MAX) as usize;
+        let page = rest.by_ref().take(limit).map(|(arrival, transaction)| PooledTransaction {
+            arrival,
+            view: transaction_view(transaction),
+        });
+        let transactions: Vec<_> = page.collect();
+        let next = rest.next().and(transactions.last()).map(|last| last.arrival);
+        PoolPage { transactions, total: self.pool.len(), next }
+    }
+
     fn ask(&mut self, lookup: Lookup) -> Result<Answer, CommandError> {
         let answer = self.answer_lookup(lookup, None, None)?;
         Ok(answer.expect("without a ticket there always is an answer, if only a ticket"))
@@ -120,7 +137,7 @@ impl Node {
         ticket: Option<Ticket>,
     ) -> Result<Option<Answer>, CommandError> {
         let needed = match lookup {
-            Lookup::Block(selector) => Some(self.select(selector)?),
+            Lookup::Block(selector) | Lookup::RawBlock(selector) => Some(self.select(selector)?),
             Lookup::Voter(voter) | Lookup::Receipt(voter) => {
                 self.place_of_vote(&voter).map(|(hash, _)| hash)
             }
@@ -143,7 +160,10 @@ impl Node {
                 let receipt = block.and_then(|block| self.receipt(&voter, &block));
                 Answer::Receipt(Box::new(receipt.ok_or(CommandError::NoReceipt)?))
             }
-            (Lookup::Block(_), None) => unreachable!("a block's view needs the block"),
+            (Lookup::RawBlock(_), Some(block)) => Answer::RawBlock(block),
+            (Lookup::Block(_) | Lookup::RawBlock(_), None) => {
+                unreachable!("what is selected is a block")
+            }
         }))
     }
 

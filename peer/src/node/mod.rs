@@ -50,8 +50,8 @@ use announce::Announcements;
 use blocks::EarlyHeaders;
 pub use command::{
     Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command, CommandError,
-    NeighbourView, QuestionTally, Results, Standing, Status, Ticket, Tip, TrackerView,
-    TransactionView, VoteView, VoterView,
+    NeighbourView, POOL_LIMIT_MAX, PoolPage, PooledTransaction, QuestionTally, Results, Standing,
+    Status, Ticket, Tip, TrackerView, TransactionView, VoteView, VoterView,
 };
 pub use config::{NodeConfig, RESIDENT_BYTES_MAX};
 use dispatch::Dropped;

@@ -71,13 +71,16 @@ fn a_block_that_the_disk_lost_is_told_of_and_fetched_again() {
     let disk = network.disks.get_mut(&address(1)).expect("it wrote blocks");
     disk.remove(&before.hash).expect("it is on the disk");
     assert_eq!(network.command(1, fifth.clone()), Err(CommandError::BlockLost));
+    let raw = Command::RawBlock(BlockSelector::Height(Height(5)));
+    assert_eq!(network.command(1, raw.clone()), Err(CommandError::BlockLost));
     let lost = |(at, event): &(SocketAddr, Event)| {
         *at == address(1) && matches!(event, Event::BlockLost { .. })
     };
     assert_eq!(network.events.iter().filter(|event| lost(event)).count(), 1);
     network.run(Duration::from_secs(2));
     assert_eq!(network.command(1, fifth), Ok(Answer::Block(before.clone())));
-    assert!(network.disks[&address(1)].contains_key(&before.hash), "it is written again");
+    let again = network.disks[&address(1)].get(&before.hash).expect("it is written again").clone();
+    assert_eq!(network.command(1, raw), Ok(Answer::RawBlock(again)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::chain::TransactionError;
-use crate::node::{Answer, Standing};
+use crate::node::{Answer, PoolPage, Standing};
 
 fn tips_are_equal(network: &Network) -> bool {
     let mut tips = network.nodes.values().map(|node| node.tip());
@@ -65,4 +65,33 @@ fn an_ordered_block_may_be_empty_and_nothing_is_mined_without_need() {
     network.command(1, Command::Mine).expect("an order");
     network.run(Duration::from_secs(30));
     assert_eq!(network.node(2).tip().height.0, 1);
+}
+
+#[test]
+fn the_pool_is_given_in_pages_in_the_order_of_arrival() {
+    let mut network = Network::with_nodes(1);
+    let page = |network: &mut Network, after, limit| -> PoolPage {
+        match network.command(1, Command::Pool { after, limit }) {
+            Ok(Answer::Pool(page)) => page,
+            other => panic!("{other:?}"),
+        }
+    };
+    let empty = PoolPage { transactions: vec![], total: 0, next: None };
+    assert_eq!(page(&mut network, None, 10), empty);
+    let ids: Vec<_> = (1..=5).map(|voter| network.submit(1, network.registration(voter))).collect();
+
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = page(&mut network, after, 2);
+        assert_eq!(page.total, 5);
+        found.extend(page.transactions.iter().map(|each| Ok(each.view.id)));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, ids);
+    assert_eq!(page(&mut network, None, 0).transactions.len(), 1);
+    assert_eq!(page(&mut network, None, u32::MAX).next, None);
+    assert_eq!(page(&mut network, Some(u64::MAX), 1), PoolPage { total: 5, ..empty });
 }
