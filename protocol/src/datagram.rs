@@ -5,6 +5,8 @@
 //! Whether a token is valid and an election the right one is the node's matter; here is only whether the
 //! bytes are a datagram at all.
 
+mod kind;
+
 use std::net::SocketAddr;
 
 use bincode::{Decode, Encode};
@@ -256,32 +258,6 @@ impl Envelope {
 }
 
 impl Datagram {
-    /// The name in the documents, for logs and counters.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::RegisterPeer => "REGISTER_PEER",
-            Self::RegisterAck(_) => "REGISTER_ACK",
-            Self::UpdatePeers { .. } => "UPDATE_PEERS",
-            Self::RequestBallot { .. } => "REQUEST_BALLOT",
-            Self::BallotOptions { .. } => "BALLOT_OPTIONS",
-            Self::Poke { .. } => "POKE",
-            Self::PokeAck { .. } => "POKE_ACK",
-            Self::NewTransactions(_) => "NEW_TRANSACTIONS",
-            Self::NewBlock { .. } => "NEW_BLOCK",
-            Self::RequestChain { .. } => "REQUEST_CHAIN",
-            Self::ChainHeaders { .. } => "CHAIN_HEADERS",
-            Self::ChainBlock { .. } => "CHAIN_BLOCK",
-            Self::ChainTransactions { .. } => "CHAIN_TRANSACTIONS",
-            Self::ChainCertificates { .. } => "CHAIN_CERTIFICATES",
-            Self::Prepare(_) => "PREPARE",
-            Self::Commit(_) => "COMMIT",
-            Self::LeavePeer => "LEAVE_PEER",
-            Self::LeaveAck => "LEAVE_ACK",
-            Self::Retry => "RETRY",
-        }
-    }
-
     /// Lists that a sender could fill beyond what the documents allow, though they fit the datagram.
     fn check_lists(&self) -> Result<(), EnvelopeError> {
         let (found, limit) = match self {

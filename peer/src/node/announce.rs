@@ -105,7 +105,7 @@ impl Node {
         let asked = |partial: &Partial| partial.from == from && partial.request == request;
         let partials = &mut self.announcements.partials;
         let Some((hash, partial)) = partials.iter_mut().find(|(_, partial)| asked(partial)) else {
-            return self.dropped.count("transactions that nobody asked for");
+            return self.tallies.dropped.count("transactions that nobody asked for");
         };
         let hash = *hash;
         for transaction in transactions {

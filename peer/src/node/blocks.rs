@@ -210,6 +210,7 @@ impl Node {
             self.gossip.forget(&superseded.transaction.id());
             self.forget_transaction(&superseded.transaction.id());
         }
+        self.count_change(&change);
         self.tell_change(old, &change, &moved);
         for transaction in moved.returned {
             self.persist_transaction(Arc::clone(&transaction));
@@ -243,6 +244,17 @@ impl Node {
             self.fault(from, format!("sent block {hash} that is refused: {reason}"), now);
         }
         self.output(Output::Event(Event::InvalidBlock { hash, height, reason }));
+    }
+
+    fn count_change(&mut self, change: &Change) {
+        let is_ours = |block: &&Arc<Block>| self.mining.mined(&block.header.hash());
+        let mined = change.connected.iter().filter(is_ours).count() as u64;
+        let happenings = &mut self.tallies.happenings;
+        happenings.blocks_mined += mined;
+        happenings.blocks_taken += change.connected.len() as u64 - mined;
+        if change.disconnected.len() + change.disconnected_lost > 0 {
+            happenings.reorganisations += 1;
+        }
     }
 
     fn tell_change(&mut self, old: Tip, change: &Change, moved: &crate::pool::PoolChange) {

@@ -12,6 +12,7 @@ use protocol::receipt::Receipt;
 use protocol::transaction::{Choices, Transaction, TransactionKind};
 use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Work};
 
+use super::counters::Counters;
 use super::probes::NEIGHBOURS_BY_HAND_MAX;
 use crate::chain::{Tally, TransactionError};
 use crate::pool::Arrival;
@@ -43,6 +44,8 @@ pub enum Command {
     Receipt(VoterId),
     /// → [`Answer::Peers`]
     Peers,
+    /// → [`Answer::Counters`]
+    Counters,
     /// A signed transaction by this peer's own user. → [`Answer::Accepted`], once it is durable.
     Submit(Box<Transaction>),
     /// Mine one block now, even an empty one. → [`Answer::Mining`]
@@ -74,6 +77,7 @@ pub enum Answer {
     Voter(VoterView),
     Receipt(Box<Receipt>),
     Peers(Vec<NeighbourView>),
+    Counters(Box<Counters>),
     /// The transaction is durable and on its way.
     Accepted(TransactionId),
     /// The height that the block will have.

@@ -33,14 +33,13 @@ impl Node {
             Command::Pool { after, limit } => Ok(Answer::Pool(self.pool_page(after, limit))),
             Command::Voter(voter) => self.ask(Lookup::Voter(voter)),
             Command::Receipt(voter) => self.ask(Lookup::Receipt(voter)),
+            Command::Counters => Ok(Answer::Counters(Box::new(self.counters()))),
             Command::Peers => Ok(Answer::Peers(self.neighbour_views())),
             Command::Leave => {
                 self.start_leaving(now);
                 Ok(Answer::Leaving)
             }
-            Command::Submit(_) | Command::Mine | Command::Sync | Command::AddNeighbour(_)
-                if self.leaving.is_some() =>
-            {
+            Command::Mine | Command::Sync | Command::AddNeighbour(_) if self.leaving.is_some() => {
                 Err(CommandError::Leaving)
             }
             Command::Submit(transaction) => self.submit(*transaction, now).map(Answer::Pending),
@@ -79,7 +78,7 @@ impl Node {
             tracker: self.tracker.as_ref().map(|tracker| tracker.view()),
             mining: self.mining.is_searching(),
             sync_target: self.sync_target(),
-            dropped: self.dropped.counts(),
+            dropped: self.tallies.dropped.counts(),
         }
     }
 

@@ -27,20 +27,22 @@ impl Dropped {
 
 impl Node {
     pub(super) fn dispatch(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
+        self.tallies.received.count_bytes(bytes);
         let Ok(envelope) = Envelope::decode(bytes) else {
-            return self.dropped.count("malformed");
+            return self.tallies.dropped.count("malformed");
         };
+        self.tallies.received.count_kind(&envelope.datagram);
         if envelope.election != self.prefix && !self.is_allowed_elsewhere(from, &envelope) {
-            return self.dropped.count("another election");
+            return self.tallies.dropped.count("another election");
         }
         let has_token = !self.rules.hold(Rule::AddressTokens)
             || self.tokens.is_valid(from, envelope.receiver_token);
         match (&envelope.datagram, has_token) {
             (Datagram::Retry, true) => self.on_retry(from, envelope.sender_token, now),
-            (Datagram::Retry, false) => self.dropped.count("a RETRY without our token"),
+            (Datagram::Retry, false) => self.tallies.dropped.count("a RETRY without our token"),
             (_, true) => self.take_datagram(from, envelope, now),
             (_, false) => {
-                self.dropped.count("without a valid token");
+                self.tallies.dropped.count("without a valid token");
                 if bytes.len() >= RETRY_BYTES {
                     self.send_with(from, envelope.sender_token, self.prefix, Datagram::Retry);
                 }
@@ -82,7 +84,7 @@ impl Node {
             return self.take_tracker_datagram(from, envelope.datagram, now);
         }
         if self.probes.is_banned(&from, now.instant) {
-            return self.dropped.count("from a banned address");
+            return self.tallies.dropped.count("from a banned address");
         }
         if let Some(neighbour) = self.neighbours.get_mut(&from) {
             neighbour.token = envelope.sender_token;
@@ -178,13 +180,13 @@ impl Node {
     /// Finality votes and certificates among them: no election has validators yet.
     fn count_unexpected(&mut self, datagram: &Datagram) {
         tracing::trace!(kind = datagram.name(), "unexpected datagram");
-        self.dropped.count("unexpected");
+        self.tallies.dropped.count("unexpected");
     }
 
     fn serve_ballot(&mut self, to: SocketAddr, token: Token, offset: u32) {
         match Datagram::ballot_options(&self.ballot, offset) {
             Some(piece) => self.send_with(to, token, self.prefix, piece),
-            None => self.dropped.count("a piece of the ballot beyond its end"),
+            None => self.tallies.dropped.count("a piece of the ballot beyond its end"),
         }
     }
 

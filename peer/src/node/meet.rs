@@ -93,7 +93,7 @@ impl Node {
     ) {
         if let Some(neighbour) = self.neighbours.get_mut(&giver) {
             if neighbour.hints_not_before > now.instant {
-                return self.dropped.count("UPDATE_PEERS more often than once a second");
+                return self.tallies.dropped.count("UPDATE_PEERS more often than once a second");
             }
             neighbour.hints_not_before = now.instant + HINTS_PERIOD;
         }
@@ -119,7 +119,7 @@ impl Node {
         let is_wanted = self.probes.token(&address).is_some();
         let room = if is_wanted { NEIGHBOURS_MAX } else { NEIGHBOURS_WANTED };
         if self.neighbours.len() >= room {
-            self.dropped.count("no room for another neighbour");
+            self.tallies.dropped.count("no room for another neighbour");
             return false;
         }
         self.neighbours.insert(address, token, now.instant);

@@ -8,6 +8,7 @@ mod blocks;
 mod command;
 mod commands;
 mod config;
+mod counters;
 mod dispatch;
 mod durability;
 mod gossip;
@@ -54,7 +55,8 @@ pub use command::{
     Status, Ticket, Tip, TrackerView, TransactionView, VoteView, VoterView,
 };
 pub use config::{NodeConfig, RESIDENT_BYTES_MAX};
-use dispatch::Dropped;
+pub use counters::Counters;
+use counters::Tallies;
 use durability::Durability;
 use gossip::Gossip;
 pub use join::{JoinError, JoinOutput, Joining};
@@ -102,7 +104,7 @@ pub struct Node {
     loading: Loading,
     last_ticket: u64,
     leaving: Option<Leaving>,
-    dropped: Dropped,
+    tallies: Tallies,
     outputs: VecDeque<Output>,
 }
 
@@ -142,7 +144,7 @@ impl Node {
             loading: Loading::default(),
             last_ticket: 0,
             leaving: None,
-            dropped: Dropped::default(),
+            tallies: Tallies::default(),
             outputs: VecDeque::new(),
         };
         for address in &config.neighbours {
@@ -281,6 +283,9 @@ impl Node {
     ) {
         let sender_token = self.tokens.issue(to);
         let envelope = Envelope { election, receiver_token, sender_token, datagram };
-        self.output(Output::Transmit { to, bytes: envelope.encode() });
+        let bytes = envelope.encode();
+        self.tallies.sent.count_kind(&envelope.datagram);
+        self.tallies.sent.count_bytes(&bytes);
+        self.output(Output::Transmit { to, bytes });
     }
 }

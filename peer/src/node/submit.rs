@@ -32,6 +32,18 @@ impl Node {
         transaction: Transaction,
         now: Now,
     ) -> Result<Ticket, CommandError> {
+        let begun = match self.leaving {
+            Some(_) => Err(CommandError::Leaving),
+            None => self.begin_submission(transaction, now),
+        };
+        begun.inspect_err(|error| self.count_refusal(error))
+    }
+
+    fn begin_submission(
+        &mut self,
+        transaction: Transaction,
+        now: Now,
+    ) -> Result<Ticket, CommandError> {
         let transaction = HashedTransaction::new(transaction, self.chain.election_id());
         self.chain.check_structure(&transaction)?;
         cast_about_now(transaction.transaction(), now.unix)?;
@@ -57,7 +69,7 @@ impl Node {
             Err(error) => Err(TransactionError::from(error).into()),
         };
         match added {
-            Err(error) => self.output(Output::Answered { ticket, outcome: Err(error) }),
+            Err(error) => self.refuse(ticket, error),
             Ok(()) => match self.durability.batch_to_await() {
                 Some(batch) if self.rules.hold(Rule::DurableAcknowledgement) => {
                     self.submissions.awaiting.entry(batch).or_default().push((ticket, id));
@@ -103,13 +115,23 @@ impl Node {
         let later = self.submissions.awaiting.split_off(&(batch + 1));
         let failed = std::mem::replace(&mut self.submissions.awaiting, later);
         for (ticket, _) in failed.into_values().flatten() {
-            let outcome = Err(CommandError::NotDurable { reason: reason.to_owned() });
-            self.output(Output::Answered { ticket, outcome });
+            self.refuse(ticket, CommandError::NotDurable { reason: reason.to_owned() });
         }
     }
 
     fn accept(&mut self, ticket: Ticket, id: TransactionId) {
+        self.tallies.happenings.submissions_accepted += 1;
         self.output(Output::Answered { ticket, outcome: Ok(Answer::Accepted(id)) });
+    }
+
+    fn refuse(&mut self, ticket: Ticket, error: CommandError) {
+        self.count_refusal(&error);
+        self.output(Output::Answered { ticket, outcome: Err(error) });
+    }
+
+    fn count_refusal(&mut self, error: &CommandError) {
+        tracing::debug!(kind = error.kind(), "a submission is refused");
+        self.tallies.happenings.submissions_refused += 1;
     }
 }
 

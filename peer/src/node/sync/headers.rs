@@ -264,7 +264,7 @@ impl Node {
     ) -> Option<Subject> {
         let Some(arrival) = self.sync.requests.arrive(number, from, piece, pieces, now.instant)
         else {
-            self.dropped.count("a piece that nobody asked for");
+            self.tallies.dropped.count("a piece that nobody asked for");
             return None;
         };
         if let Some(neighbour) = self.neighbours.get_mut(&from) {

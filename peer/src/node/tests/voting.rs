@@ -1,6 +1,6 @@
 use super::*;
 use crate::chain::TransactionError;
-use crate::node::{Answer, PoolPage, Standing};
+use crate::node::{Answer, Counters, PoolPage, Standing};
 
 fn tips_are_equal(network: &Network) -> bool {
     let mut tips = network.nodes.values().map(|node| node.tip());
@@ -94,4 +94,51 @@ fn the_pool_is_given_in_pages_in_the_order_of_arrival() {
     assert_eq!(page(&mut network, None, 0).transactions.len(), 1);
     assert_eq!(page(&mut network, None, u32::MAX).next, None);
     assert_eq!(page(&mut network, Some(u64::MAX), 1), PoolPage { total: 5, ..empty });
+}
+
+fn counters(network: &mut Network, number: u16) -> Counters {
+    match network.command(number, Command::Counters) {
+        Ok(Answer::Counters(counters)) => *counters,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn datagrams_blocks_and_submissions_are_counted() {
+    let mut network = Network::with_nodes(2);
+    let count = |counts: &[(&str, u64)], kind: &str| -> u64 {
+        counts
+            .iter()
+            .find(|(name, _)| *name == kind)
+            .map(|(_, count)| *count)
+            .expect("it is listed")
+    };
+    let fresh = counters(&mut network, 1);
+    assert_eq!(fresh.received.len(), protocol::datagram::Datagram::KINDS.len());
+    assert_eq!(fresh.sent.len(), fresh.received.len());
+    assert_eq!(count(&fresh.received, "new_transactions"), 0);
+    assert_eq!((fresh.blocks_mined, fresh.blocks_taken, fresh.reorganisations), (0, 0, 0));
+
+    network.submit(1, network.registration(1)).expect("a registration");
+    network.submit(1, network.vote(1, 0)).expect("a vote");
+    network.submit(1, network.vote(1, 1)).expect_err("a second vote");
+    network.submit(1, network.vote(2, 1)).expect_err("a vote without a registration");
+    network.run(Duration::from_secs(5));
+    let (first, second) = (counters(&mut network, 1), counters(&mut network, 2));
+    assert_eq!((first.submissions_accepted, first.submissions_refused), (2, 2));
+    assert_eq!((second.submissions_accepted, second.submissions_refused), (0, 0));
+    let blocks = network.node(1).tip().height.0;
+    assert_eq!((first.blocks_mined + first.blocks_taken), blocks);
+    assert!(count(&second.received, "new_transactions") > 0);
+    assert!(count(&first.sent, "poke") > count(&fresh.sent, "poke"));
+    // Nothing is lost on the way here, but what is under way.
+    assert!(first.sent_bytes.abs_diff(second.received_bytes) < 1_000, "{first:?} {second:?}");
+
+    let now = network.time();
+    let node = network.nodes.get_mut(&address(2)).expect("a node");
+    node.handle_datagram(address(1), &[0; 50], now);
+    let damaged = counters(&mut network, 2);
+    assert_eq!(count(&damaged.dropped, "malformed"), 1);
+    assert_eq!(damaged.received_bytes, second.received_bytes + 50);
+    assert_eq!(damaged.received, second.received);
 }

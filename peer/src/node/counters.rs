@@ -1,0 +1,92 @@
+//! What a node counts from its start on: datagrams by kind, and what became of blocks and submissions. For
+//! graphs and alarms; nothing is ever decided by it.
+
+use protocol::datagram::Datagram;
+
+use super::Node;
+use super::dispatch::Dropped;
+
+/// All counts since the node began. They only ever rise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams that came and decoded, by kind, every kind listed. What became of them is not told here: those
+    /// without a valid token, or unexpected for another reason, are among `dropped` as well.
+    pub received: Vec<(&'static str, u64)>,
+    /// Datagrams that were sent, by kind, every kind listed.
+    pub sent: Vec<(&'static str, u64)>,
+    /// Bytes of UDP payload that came, whether they decoded or not.
+    pub received_bytes: u64,
+    /// Bytes of UDP payload that were sent.
+    pub sent_bytes: u64,
+    /// Datagrams that were dropped, by the reason; those reasons alone that occurred.
+    pub dropped: Vec<(&'static str, u64)>,
+    /// Changes of the best chain to another branch.
+    pub reorganisations: u64,
+    /// Blocks that joined the best chain right after this node mined them.
+    pub blocks_mined: u64,
+    /// All other blocks that joined it, those that came back to it included.
+    pub blocks_taken: u64,
+    /// Transactions by this peer's own user, or over its interfaces, that were answered by "accepted", those
+    /// that were known before included.
+    pub submissions_accepted: u64,
+    /// The same that were refused, for whatever reason.
+    pub submissions_refused: u64,
+}
+
+/// One direction of the traffic. Every datagram is counted, so this is an array.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    by_kind: [u64; Datagram::KINDS.len()],
+    bytes: u64,
+}
+
+/// What happened to the chain, and to what was submitted.
+#[derive(Debug, Default)]
+pub(super) struct Happenings {
+    pub(super) reorganisations: u64,
+    pub(super) blocks_mined: u64,
+    pub(super) blocks_taken: u64,
+    pub(super) submissions_accepted: u64,
+    pub(super) submissions_refused: u64,
+}
+
+/// All that is counted while the node runs.
+#[derive(Debug, Default)]
+pub(super) struct Tallies {
+    pub(super) received: Traffic,
+    pub(super) sent: Traffic,
+    pub(super) dropped: Dropped,
+    pub(super) happenings: Happenings,
+}
+
+impl Traffic {
+    pub(super) fn count_bytes(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+    }
+
+    pub(super) fn count_kind(&mut self, datagram: &Datagram) {
+        self.by_kind[datagram.number()] += 1;
+    }
+
+    fn counts(&self) -> Vec<(&'static str, u64)> {
+        Datagram::KINDS.into_iter().zip(self.by_kind).collect()
+    }
+}
+
+impl Node {
+    pub(super) fn counters(&self) -> Counters {
+        let Tallies { received, sent, dropped, happenings } = &self.tallies;
+        Counters {
+            received: received.counts(),
+            sent: sent.counts(),
+            received_bytes: received.bytes,
+            sent_bytes: sent.bytes,
+            dropped: dropped.counts(),
+            reorganisations: happenings.reorganisations,
+            blocks_mined: happenings.blocks_mined,
+            blocks_taken: happenings.blocks_taken,
+            submissions_accepted: happenings.submissions_accepted,
+            submissions_refused: happenings.submissions_refused,
+        }
+    }
+}
