@@ -3,14 +3,14 @@
 //! branches are long. A block's [`Summary`] is all that this takes.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
 
 use protocol::election::Election;
 use protocol::transaction::TransactionKind;
-use protocol::units::{Height, VoterId};
+use protocol::units::{Height, TransactionId, VoterId};
 
 use super::error::{BlockError, TransactionError};
-use super::summary::Summary;
+use super::places::{PackedPlace, Places};
+use super::summary::{Summarized, Summary};
 use crate::rules::{Rule, Rules};
 
 /// Where a transaction stands on the best chain.
@@ -19,6 +19,12 @@ pub struct Place {
     pub height: Height,
     /// Place in the block, from 0.
     pub index: u32,
+}
+
+impl Place {
+    pub(super) fn new(height: Height, index: usize) -> Self {
+        Self { height, index: u32::try_from(index).expect("a body of 1 MiB holds fewer") }
+    }
 }
 
 /// What a branch knows of a registered voter.
@@ -43,6 +49,7 @@ pub struct Tally {
 #[derive(Debug)]
 pub(super) struct Branch {
     voters: BTreeMap<VoterId, PackedRecord>,
+    places: Places,
     tally: Tally,
     /// Heights of the blocks that hold votes.
     vote_heights: Vec<Height>,
@@ -52,7 +59,8 @@ pub(super) struct Branch {
 impl Branch {
     pub(super) fn new(election: &Election, rules: Rules) -> Self {
         let tally = Tally::new(election);
-        Self { voters: BTreeMap::new(), tally, vote_heights: Vec::new(), rules }
+        let (voters, places) = (BTreeMap::new(), Places::default());
+        Self { voters, places, tally, vote_heights: Vec::new(), rules }
     }
 
     pub(super) fn voter(&self, voter: &VoterId) -> Option<VoterRecord> {
@@ -65,6 +73,16 @@ impl Branch {
 
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Where the branch may hold a transaction: see [`Places`].
+    pub(super) fn places_of(&self, id: &TransactionId) -> impl Iterator<Item = Place> {
+        self.places.candidates(id)
+    }
+
+    #[cfg(test)]
+    pub(super) fn places(&self) -> &Places {
+        &self.places
     }
 
     /// Height of the newest block that holds a vote.
@@ -97,13 +115,12 @@ impl Branch {
 
     /// Applies a block at the end of the branch; leaves the branch as it was when a transaction breaks a rule.
     pub(super) fn apply(&mut self, height: Height, summary: &Summary) -> Result<(), BlockError> {
-        for (place, &(kind, voter)) in summary.transactions.iter().enumerate() {
-            if let Err(error) = self.check(kind, voter) {
-                self.remove_first(summary, place);
+        for (place, transaction) in summary.transactions.iter().enumerate() {
+            if let Err(error) = self.check(transaction.kind, transaction.voter) {
+                self.remove_first(height, summary, place);
                 return Err(BlockError::Transaction { place, error });
             }
-            let index = u32::try_from(place).expect("a body of 1 MiB holds fewer");
-            self.add(kind, voter, Place { height, index });
+            self.add(transaction, Place::new(height, place));
         }
         self.tally.change(summary, |count, votes| *count += votes);
         if summary.count(TransactionKind::Vote) > 0 {
@@ -113,8 +130,8 @@ impl Branch {
     }
 
     /// Takes the last block off.
-    pub(super) fn undo(&mut self, summary: &Summary) {
-        self.remove_first(summary, summary.transactions.len());
+    pub(super) fn undo(&mut self, height: Height, summary: &Summary) {
+        self.remove_first(height, summary, summary.transactions.len());
         // A body that does not do what its summary said is damage; it must not end the program.
         self.tally.change(summary, |count, votes| *count = count.saturating_sub(votes));
         if summary.count(TransactionKind::Vote) > 0 {
@@ -129,10 +146,11 @@ impl Branch {
         off: &[(Height, Summary)],
         on: &[(Height, Summary)],
     ) -> Result<(), (usize, BlockError)> {
-        off.iter().for_each(|(_, summary)| self.undo(summary));
+        off.iter().for_each(|(height, summary)| self.undo(*height, summary));
         for (index, (height, summary)) in on.iter().enumerate() {
             if let Err(error) = self.apply(*height, summary) {
-                on[..index].iter().rev().for_each(|(_, summary)| self.undo(summary));
+                let applied = on[..index].iter().rev();
+                applied.for_each(|(height, summary)| self.undo(*height, summary));
                 for (height, summary) in off.iter().rev() {
                     self.apply(*height, summary).expect("it was on the branch before");
                 }
@@ -142,8 +160,10 @@ impl Branch {
         Ok(())
     }
 
-    fn add(&mut self, kind: TransactionKind, voter: VoterId, place: Place) {
-        match kind {
+    fn add(&mut self, transaction: &Summarized, place: Place) {
+        let voter = transaction.voter;
+        self.places.insert(transaction.id_prefix, place);
+        match transaction.kind {
             TransactionKind::Registration => {
                 let registration = PackedPlace::new(place);
                 self.voters.insert(voter, PackedRecord { registration, vote: None });
@@ -157,9 +177,11 @@ impl Branch {
         }
     }
 
-    fn remove_first(&mut self, summary: &Summary, count: usize) {
-        for (kind, voter) in summary.transactions[..count].iter().rev() {
-            match kind {
+    fn remove_first(&mut self, height: Height, summary: &Summary, count: usize) {
+        for (index, transaction) in summary.transactions[..count].iter().enumerate().rev() {
+            let voter = &transaction.voter;
+            self.places.remove(transaction.id_prefix, Place::new(height, index));
+            match transaction.kind {
                 TransactionKind::Registration => {
                     self.voters.remove(voter);
                 }
@@ -192,31 +214,10 @@ impl Tally {
     }
 }
 
-/// A place in 8 bytes: there may be a million voters. The height is above 0, since the genesis holds nothing,
-/// so that an optional one takes no more.
-#[derive(Debug, Clone, Copy)]
-struct PackedPlace(NonZeroU64);
-
 #[derive(Debug, Clone, Copy)]
 struct PackedRecord {
     registration: PackedPlace,
     vote: Option<PackedPlace>,
-}
-
-/// A body of 1 MiB holds fewer than 2^16 transactions, as each takes at least 44 bytes.
-const INDEX_BITS: u32 = 16;
-
-impl PackedPlace {
-    fn new(place: Place) -> Self {
-        let packed = (place.height.0 << INDEX_BITS) | u64::from(place.index);
-        Self(NonZeroU64::new(packed).expect("only the genesis has height 0"))
-    }
-
-    fn unpack(self) -> Place {
-        let height = Height(self.0.get() >> INDEX_BITS);
-        let index = self.0.get() & ((1 << INDEX_BITS) - 1);
-        Place { height, index: u32::try_from(index).expect("it has 16 bits") }
-    }
 }
 
 impl PackedRecord {
@@ -231,11 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_voter_takes_48_bytes_and_places_survive_packing() {
+    fn a_voter_takes_48_bytes() {
         assert_eq!(size_of::<(VoterId, PackedRecord)>(), 48);
-        for (height, index) in [(1, 0), (7, 65_535), ((1 << 48) - 1, 3)] {
-            let place = Place { height: Height(height), index };
-            assert_eq!(PackedPlace::new(place).unpack(), place);
-        }
     }
 }

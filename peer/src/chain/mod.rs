@@ -10,6 +10,7 @@ mod branch;
 mod check;
 mod error;
 mod fork_choice;
+mod places;
 mod residence;
 mod restore;
 mod summary;
@@ -25,7 +26,7 @@ use protocol::block::{Block, Header};
 use protocol::datagram::LOCATOR_MAX;
 use protocol::election::Election;
 use protocol::transaction::{HashedTransaction, TransactionKind};
-use protocol::units::{BlockHash, ElectionId, Height, UnixMillis, VoterId, Work};
+use protocol::units::{BlockHash, ElectionId, Height, TransactionId, UnixMillis, VoterId, Work};
 
 use crate::rules::{Rule, Rules};
 pub use advance::{Advance, Change, InvalidBlock};
@@ -37,7 +38,7 @@ pub use error::{BlockError, BodyError, HeaderError, TransactionError};
 pub use fork_choice::{Candidate, compare};
 use residence::Residence;
 pub use restore::StoredBlock;
-pub use summary::{Blank, Chosen, Summary};
+pub use summary::{Blank, Chosen, IdPrefix, Summarized, Summary};
 use tree::{Body, Entry, Tree};
 
 /// Most headers that wait for their bodies: about 20 MB. Headers of low difficulty are cheap to make, so
@@ -182,6 +183,12 @@ impl Chain {
     #[must_use]
     pub fn voter(&self, voter: &VoterId) -> Option<VoterRecord> {
         self.branch.voter(voter)
+    }
+
+    /// Where the best chain may hold a transaction, upwards: a body there decides it, by the whole id. Nearly
+    /// always one place or none; where there is none, the chain does not hold it.
+    pub fn places_of(&self, id: &TransactionId) -> impl Iterator<Item = Place> {
+        self.branch.places_of(id)
     }
 
     #[must_use]

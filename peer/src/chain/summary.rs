@@ -5,19 +5,30 @@ use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 use protocol::block::Block;
-use protocol::transaction::{Transaction, TransactionKind};
-use protocol::units::VoterId;
+use protocol::transaction::{HashedTransaction, Transaction, TransactionKind};
+use protocol::units::{TransactionId, VoterId};
 
 /// A pure function of a block's body.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Summary {
-    /// The transactions in the block's order: what each does, and for whom.
-    pub transactions: Vec<(TransactionKind, VoterId)>,
+    /// The transactions in the block's order: what each does, for whom, and under what id.
+    pub transactions: Vec<Summarized>,
     /// What the block's votes add to the options that they chose, in rising order.
     pub chosen: Vec<Chosen>,
     /// The same for questions where some of them chose nothing.
     pub blank: Vec<Blank>,
 }
+
+/// A transaction, as far as a branch has to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Summarized {
+    pub kind: TransactionKind,
+    pub voter: VoterId,
+    pub id_prefix: IdPrefix,
+}
+
+/// The first 8 bytes of a transaction's id: enough to find where it may stand, never to tell that it is it.
+pub type IdPrefix = [u8; 8];
 
 /// Votes for one option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -56,7 +67,7 @@ impl Summary {
             transactions: block
                 .transactions
                 .iter()
-                .map(|transaction| (transaction.kind(), transaction.voter()))
+                .map(|transaction| Summarized::of(transaction))
                 .collect(),
             chosen: chosen
                 .map(|((question, option), votes)| Chosen { question, option, votes })
@@ -68,7 +79,22 @@ impl Summary {
     /// Number of transactions of a kind.
     #[must_use]
     pub fn count(&self, kind: TransactionKind) -> u32 {
-        let count = self.transactions.iter().filter(|(each, _)| *each == kind).count();
+        let count = self.transactions.iter().filter(|each| each.kind == kind).count();
         u32::try_from(count).expect("a body of 1 MiB holds fewer")
     }
+}
+
+impl Summarized {
+    #[must_use]
+    pub fn of(transaction: &HashedTransaction) -> Self {
+        Self {
+            kind: transaction.kind(),
+            voter: transaction.voter(),
+            id_prefix: id_prefix(&transaction.id()),
+        }
+    }
+}
+
+pub(super) fn id_prefix(id: &TransactionId) -> IdPrefix {
+    *id.0.first_chunk().expect("an id has 32 bytes")
 }

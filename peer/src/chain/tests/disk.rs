@@ -49,6 +49,7 @@ fn assert_is_replay(chain: &Chain, disk: &Disk) -> Result<(), TestCaseError> {
     let state = replay(chain, |hash| Arc::clone(&disk[hash]));
     prop_assert_eq!(chain.tally(), state.tally());
     prop_assert_eq!(chain.registered_voters(), state.registered_voters());
+    prop_assert_eq!(chain.branch.places(), state.places());
     for voter in (0..VOTERS).map(|voter| key(voter).public().voter()) {
         prop_assert_eq!(chain.voter(&voter), state.voter(&voter));
     }

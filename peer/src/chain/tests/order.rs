@@ -77,6 +77,17 @@ pub(super) fn best_by_definition(blocks: &[Block]) -> Candidate {
     best
 }
 
+/// Where the best chain holds a transaction, block by block.
+fn places_by_definition(chain: &Chain, id: &TransactionId) -> Vec<Place> {
+    let heights = (1..=chain.tip_header().height.0).map(Height);
+    let places = heights.flat_map(|height| {
+        let block = chain.block(&chain.best_hash(height).expect("below the tip"));
+        let transactions = &block.expect("in memory").transactions;
+        (0..).map(move |index| Place { height, index }).zip(transactions)
+    });
+    places.filter(|(_, transaction)| transaction.id() == *id).map(|(place, _)| place).collect()
+}
+
 pub(super) fn replay(chain: &Chain, block: impl Fn(&BlockHash) -> Arc<Block>) -> Branch {
     let mut state = Branch::new(&election(), Rules::ALL);
     for height in 1..=chain.tip_header().height.0 {
@@ -105,8 +116,14 @@ proptest! {
             let state = replay(&chain, |hash| in_memory(hash).expect("on the best chain"));
             prop_assert_eq!(chain.tally(), state.tally());
             prop_assert_eq!(chain.registered_voters(), state.registered_voters());
+            prop_assert_eq!(chain.branch.places(), state.places());
             for voter in (0..VOTERS).map(|voter| key(voter).public().voter()) {
                 prop_assert_eq!(chain.voter(&voter), state.voter(&voter));
+            }
+            for transaction in blocks.iter().flat_map(|block| &block.transactions) {
+                let id = transaction.id();
+                let found: Vec<_> = chain.places_of(&id).collect();
+                prop_assert_eq!(found, places_by_definition(&chain, &id));
             }
         }
     }

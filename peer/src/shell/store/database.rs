@@ -30,6 +30,8 @@ pub(super) enum Trouble {
     NotAChain,
     #[error("it has format {found}")]
     NewerFormat { found: u32 },
+    #[error("it has format {found}")]
+    OlderFormat { found: u32 },
     #[error("it belongs to election {found}")]
     OtherElection { found: ElectionId },
 }
@@ -48,6 +50,7 @@ impl Trouble {
             Self::InUse => StoreError::InUse { path },
             Self::NotAChain => StoreError::NotAChain { path },
             Self::NewerFormat { found } => StoreError::NewerFormat { path, found },
+            Self::OlderFormat { found } => StoreError::OlderFormat { path, found },
             Self::OtherElection { found } => {
                 StoreError::OtherElection { path, found, expected: *election }
             }

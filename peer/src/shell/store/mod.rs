@@ -46,6 +46,12 @@ pub enum StoreError {
     NotAChain { path: PathBuf },
     #[error("{path} has format {found}; this program knows {known}: update it", path = path.display(), known = rows::FORMAT)]
     NewerFormat { path: PathBuf, found: u32 },
+    #[error(
+        "{path} has the older format {found}; this program knows {known} alone: write an archive with the program that \
+         made it (`peer export`), then `peer import` it here into an empty directory",
+        path = path.display(), known = rows::FORMAT
+    )]
+    OlderFormat { path: PathBuf, found: u32 },
     #[error("{path} belongs to election {found}, not {expected}: give each election its own --data-dir", path = path.display())]
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
     #[error("{path} is damaged ({reason}): a peer that starts on it mends it", path = path.display())]

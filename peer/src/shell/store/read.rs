@@ -1,5 +1,7 @@
 //! What is read of the database: nearly all at the start, but no bodies; and single blocks later.
 
+use std::cmp::Ordering;
+
 use protocol::codec;
 use protocol::units::ElectionId;
 use redb::{
@@ -116,13 +118,15 @@ pub(super) fn open_meta(transaction: &ReadTransaction) -> Result<OpenTable, Trou
     }
 }
 
-/// Refuses what a newer program or another election wrote.
+/// Refuses what a newer or older program wrote, or one of another election.
 pub(super) fn check_identity(meta: &OpenTable, election: &ElectionId) -> Result<(), Trouble> {
     let format = meta_content(meta, FORMAT_KEY)?;
     let format: u32 =
         codec::decode(&format).map_err(|error| bad_row(META, FORMAT_KEY, &error.to_string()))?;
-    if format > FORMAT {
-        return Err(Trouble::NewerFormat { found: format });
+    match format.cmp(&FORMAT) {
+        Ordering::Greater => return Err(Trouble::NewerFormat { found: format }),
+        Ordering::Less => return Err(Trouble::OlderFormat { found: format }),
+        Ordering::Equal => {}
     }
     let found = meta_content(meta, ELECTION_KEY)?;
     let found: ElectionId =

@@ -13,8 +13,8 @@ use redb::TableDefinition;
 use super::database::Trouble;
 use crate::chain::{StoredBlock, Summary};
 
-/// Version of the tables; a program refuses a newer one than its own.
-pub(super) const FORMAT: u32 = 1;
+/// Version of the tables; a program refuses any but its own. Since 2, summaries tell of the ids.
+pub(super) const FORMAT: u32 = 2;
 /// Most neighbours of one record; more than a node ever keeps.
 const NEIGHBOURS_MAX: usize = 4_096;
 
@@ -207,7 +207,11 @@ fn split_header<'a>(
 
 #[cfg(test)]
 mod tests {
+    use protocol::transaction::TransactionKind;
+    use protocol::units::{Difficulty, MerkleRoot, UnixMillis, VoterId};
+
     use super::*;
+    use crate::chain::{Blank, Chosen, Summarized};
 
     /// Made by hand, as docs/PROTOCOL.md lays it out.
     #[test]
@@ -225,6 +229,44 @@ mod tests {
             "00",
         );
         assert_eq!(hex::encode(codec::encode(&state)), golden);
+    }
+
+    /// Made by hand, as docs/PROTOCOL.md lays it out.
+    #[test]
+    fn the_bytes_of_a_summary_stay_what_they_are() {
+        let header = Header {
+            previous: BlockHash([1; 32]),
+            merkle_root: MerkleRoot([2; 32]),
+            height: Height(3),
+            time: UnixMillis(4),
+            difficulty: Difficulty::from_bits(5),
+            nonce: 6,
+        };
+        let of =
+            |kind, byte| Summarized { kind, voter: VoterId([byte; 32]), id_prefix: [byte + 1; 8] };
+        let summary = Summary {
+            transactions: vec![of(TransactionKind::Registration, 7), of(TransactionKind::Vote, 9)],
+            chosen: vec![Chosen { question: 0, option: 11, votes: 12 }],
+            blank: vec![Blank { question: 1, votes: 13 }],
+        };
+        let golden = [
+            hex::encode(header.to_bytes()),
+            "01".into(),
+            "0200000000000000".into(),
+            "00000000".into(),
+            "07".repeat(32) + &"08".repeat(8),
+            "01000000".into(),
+            "09".repeat(32) + &"0a".repeat(8),
+            "0100000000000000".into(),
+            "00000b000c000000".into(),
+            "0100000000000000".into(),
+            "01000d000000".into(),
+        ];
+        let stored = StoredBlock { header, summary, has_body: true };
+        assert_eq!(hex::encode(summary_content(&stored)), golden.concat());
+        let key = BlockKey::of(&header).to_bytes();
+        let value = seal(SUMMARIES, &key, &summary_content(&stored));
+        assert_eq!(decode_summary(&key, &value).expect("whole"), stored);
     }
 
     #[test]

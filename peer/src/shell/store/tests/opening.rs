@@ -81,7 +81,7 @@ fn a_second_opening_is_refused() {
 }
 
 #[test]
-fn another_election_a_newer_format_and_foreign_files_are_refused_untouched() {
+fn another_election_another_format_and_foreign_files_are_refused_untouched() {
     let (directory, _) = filled();
     let path = directory.path().join(CHAIN_FILE);
     let refuse = |election: &ElectionId| {
@@ -92,17 +92,22 @@ fn another_election_a_newer_format_and_foreign_files_are_refused_untouched() {
     };
     let error = refuse(&ElectionId([8; 32]));
     assert!(error.to_string().contains("belongs to election 0707"), "{error}");
-    {
-        let database = open_file(&path).expect("a database");
-        let write = database.begin_write().expect("a transaction");
-        let newer = seal(META, FORMAT_KEY, &[2, 0, 0, 0]);
-        let mut meta = write.open_table(META).expect("the table");
-        meta.insert(FORMAT_KEY, newer.as_slice()).expect("written");
-        drop(meta);
-        write.commit().expect("committed");
+    for (format, told) in [
+        (3, "has format 3; this program knows 2: update it"),
+        (1, "has the older format 1; this program knows 2 alone: write an archive"),
+    ] {
+        {
+            let database = open_file(&path).expect("a database");
+            let write = database.begin_write().expect("a transaction");
+            let other = seal(META, FORMAT_KEY, &[format, 0, 0, 0]);
+            let mut meta = write.open_table(META).expect("the table");
+            meta.insert(FORMAT_KEY, other.as_slice()).expect("written");
+            drop(meta);
+            write.commit().expect("committed");
+        }
+        let error = refuse(&ELECTION).to_string();
+        assert!(error.contains(told) && !error.contains('\n'), "{error}");
     }
-    let error = refuse(&ELECTION);
-    assert!(error.to_string().contains("has format 2; this program knows 1"), "{error}");
     fs::write(&path, [b'x'; 10_000]).expect("written");
     let error = refuse(&ELECTION);
     assert!(matches!(error, StoreError::NotAChain { .. }), "{error}");
