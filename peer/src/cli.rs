@@ -15,9 +15,10 @@ use protocol::election::{
 };
 use protocol::units::ElectionId;
 
-use crate::config::{Mining, Settings};
+use crate::config::{ApiListen, ApiSettings, Mining, Settings};
 use crate::node::NEIGHBOURS_BY_HAND_MAX;
 pub use offline::{AuditChain, ExportChain, ExportKind, ImportChain, VerifyReceipt};
+use web::{HostName, Origin};
 
 const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer ballot new [OPTIONS]
@@ -114,6 +115,31 @@ struct Arguments {
     /// Threads that search for blocks; all cores but one, and at most 4, unless told
     #[arg(long, value_name = "N", env = "OSTRAKON_MINING_THREADS", hide_env_values = true)]
     mining_threads: Option<NonZeroUsize>,
+
+    /// Where programs, browsers and the commands below reach this peer over HTTP, or `off`; on 127.0.0.1 and the
+    /// port of LISTEN unless told. Whoever can reach it can read the chain, which is public
+    #[arg(long, value_name = "ADDRESS|off", env = "OSTRAKON_API", hide_env_values = true)]
+    api: Option<ApiListen>,
+
+    /// Another name under which the API is reached, as of a proxy in front; may stand several times
+    #[arg(
+        long,
+        value_name = "NAME[:PORT]",
+        env = "OSTRAKON_API_HOST",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    api_host: Vec<HostName>,
+
+    /// Pages of this origin may read what the API shows to everybody; may stand several times
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        env = "OSTRAKON_API_CORS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    api_cors: Vec<Origin>,
 
     /// Whether `--tracker` and `--listen` were typed, rather than set by a variable.
     #[arg(skip)]
@@ -314,6 +340,11 @@ impl Arguments {
             verify: self.verify,
             json: self.json,
             mining,
+            api: ApiSettings {
+                listen: self.api.unwrap_or_default(),
+                hosts: self.api_host,
+                origins: self.api_cors,
+            },
         })
     }
 }

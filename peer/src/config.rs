@@ -1,9 +1,11 @@
 //! What the command line means: defaults filled in, nothing looked up yet.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use protocol::address::AddressText;
+use protocol::address::{AddressText, AddressTextError};
 use protocol::units::ElectionId;
+use web::{HostName, Origin};
 
 /// Most mining threads unless told: more would make a class's laptops hot for no gain.
 const MINING_THREADS_DEFAULT_MAX: usize = 4;
@@ -23,6 +25,27 @@ pub struct Settings {
     pub verify: bool,
     pub json: bool,
     pub mining: Mining,
+    pub api: ApiSettings,
+}
+
+/// Whether, where and for whom a peer answers over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ApiSettings {
+    pub listen: ApiListen,
+    /// Further names under which it is reached.
+    pub hosts: Vec<HostName>,
+    /// Pages of others that may read it.
+    pub origins: Vec<Origin>,
+}
+
+/// Where a peer listens for HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ApiListen {
+    /// On 127.0.0.1, and the number of the port for datagrams.
+    #[default]
+    Beside,
+    At(AddressText),
+    Off,
 }
 
 /// Whether and how a peer mines.
@@ -37,6 +60,17 @@ impl Mining {
     #[must_use]
     pub fn on_cores(cores: usize) -> Self {
         Self::Threads(cores.saturating_sub(1).clamp(1, MINING_THREADS_DEFAULT_MAX))
+    }
+}
+
+impl FromStr for ApiListen {
+    type Err = AddressTextError;
+
+    fn from_str(text: &str) -> Result<Self, AddressTextError> {
+        match text {
+            "off" => Ok(Self::Off),
+            address => address.parse().map(Self::At),
+        }
     }
 }
 

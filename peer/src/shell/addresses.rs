@@ -108,7 +108,7 @@ fn example(other: IpAddr, port: u16) -> String {
 }
 
 /// All addresses of a host; at least one.
-async fn look_up(text: &AddressText) -> Result<Vec<SocketAddr>, AddressError> {
+pub(crate) async fn look_up(text: &AddressText) -> Result<Vec<SocketAddr>, AddressError> {
     match tokio::net::lookup_host((text.host(), text.port())).await {
         Ok(found) => {
             let found: Vec<_> = found.collect();

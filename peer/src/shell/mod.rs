@@ -18,6 +18,7 @@ mod entropy;
 mod files;
 mod front;
 mod handle;
+mod http;
 mod join;
 mod key_file;
 mod logs;
@@ -43,6 +44,7 @@ pub use addresses::AddressError;
 pub use ballot::{BallotCommandError, check_ballot, new_ballot, show};
 pub use data_directory::DataDirectoryError;
 pub use files::FileError;
+pub use http::ApiError;
 pub use key_file::KeyFileError;
 pub use logs::start_log;
 pub use offline::{

@@ -15,6 +15,8 @@ pub(crate) enum Notice {
     /// The peer runs: the first notice once the election is known.
     Listening {
         address: SocketAddr,
+        /// Where programs on this machine reach it over HTTP.
+        api: Option<String>,
         election: ElectionId,
         title: String,
         voter: VoterId,

@@ -8,12 +8,10 @@ use protocol::block::{HEADER_BYTES, Header};
 use protocol::codec;
 use protocol::merkle::Proof;
 use protocol::receipt::Receipt;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::files::FileError;
-
-/// Version of the file's format; a newer one is refused.
-const FORMAT: u64 = 1;
+use super::schema::{self, RECEIPT_FORMAT};
 
 /// Longest file that is read: a transaction and a path of 20 hashes take a tenth of it.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -27,7 +25,7 @@ pub enum ReceiptFileError {
     File(#[from] FileError),
     #[error("{path} is no receipt: {reason}", path = path.display())]
     NotAReceipt { path: PathBuf, reason: String },
-    #[error("{path} is a receipt of format {found}; this program knows {FORMAT}: update it", path = path.display())]
+    #[error("{path} is a receipt of format {found}; this program knows {RECEIPT_FORMAT}: update it", path = path.display())]
     NewerFormat { path: PathBuf, found: u64 },
 }
 
@@ -36,7 +34,8 @@ pub enum ReceiptFileError {
 /// # Errors
 /// When the file is there already, or the disk refuses.
 pub(crate) fn write(path: &Path, receipt: &Receipt) -> Result<(), ReceiptFileError> {
-    let mut text = serde_json::to_string_pretty(&to_json(receipt)).expect("all keys are texts");
+    let mut text =
+        serde_json::to_string_pretty(&schema::Receipt::from(receipt)).expect("all keys are texts");
     text.push('\n');
     let failed = |error: io::Error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
@@ -73,26 +72,13 @@ pub(crate) fn read(path: &Path) -> Result<Receipt, ReceiptFileError> {
     };
     let value: Value = serde_json::from_str(&text).map_err(|error| refused(&error.to_string()))?;
     match value["receipt"].as_u64() {
-        Some(FORMAT) => {}
-        Some(found) if found > FORMAT => {
+        Some(RECEIPT_FORMAT) => {}
+        Some(found) if found > RECEIPT_FORMAT => {
             return Err(ReceiptFileError::NewerFormat { path: path.to_owned(), found });
         }
         Some(_) | None => return Err(refused("its \"receipt\" is not 1")),
     }
     from_json(&value).map_err(|key| refused(&format!("its {key:?} is missing or malformed")))
-}
-
-fn to_json(receipt: &Receipt) -> Value {
-    let Proof { place, leaves, siblings } = &receipt.proof;
-    json!({
-        "receipt": FORMAT,
-        "election": receipt.election.to_string(),
-        "transaction": hex::encode(codec::encode(&receipt.transaction)),
-        "header": hex::encode(receipt.header.to_bytes()),
-        "place": place,
-        "transactions": leaves,
-        "path": siblings.iter().map(hex::encode).collect::<Vec<_>>(),
-    })
 }
 
 /// Gives the key of what is wrong.
@@ -163,7 +149,8 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         for key in ["election", "transaction", "header", "place", "transactions", "path"] {
-            let mut value = to_json(&receipt());
+            let whole = schema::Receipt::from(&receipt());
+            let mut value = serde_json::to_value(whole).expect("all keys are texts");
             value[key] = Value::Null;
             assert_eq!(from_json(&value), Err(key));
         }

@@ -9,7 +9,7 @@ use protocol::ballot_file::{self, BallotFileError};
 use protocol::election::Election;
 use protocol::keys::VoterKey;
 use protocol::units::ElectionId;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 use super::actions::{Actions, Reply};
@@ -18,6 +18,7 @@ use super::data_directory::{self, DataDirectory, DataDirectoryError};
 use super::files::FileError;
 use super::front::{self, Ending, Front, LAST_WORDS_PATIENCE};
 use super::handle::PeerHandle;
+use super::http::{Api, ApiError};
 use super::join::join;
 use super::key_file::{self, KeyFileError};
 use super::notice::Notice;
@@ -61,6 +62,8 @@ pub enum PeerError {
     #[error(transparent)]
     Verify(#[from] VerifyError),
     #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error(transparent)]
     Join(#[from] JoinError),
     #[error("{message}")]
     TrackerRefused { message: String },
@@ -102,6 +105,7 @@ pub fn run(settings: &Settings) -> Result<(), PeerError> {
 #[derive(Debug)]
 struct Start {
     udp: Udp,
+    api: Option<Api>,
     address: SocketAddr,
     tracker: Option<SocketAddr>,
     neighbours: Vec<SocketAddr>,
@@ -151,6 +155,7 @@ async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>
             .await?;
     let mut udp = Udp::bind(addresses.listen)?;
     let address = udp.local_address()?;
+    let api = Api::bind(&settings.api, address, settings.listen.port() == 0).await?;
     // Locked before anything is asked of the network.
     let locked = settings.data_dir.clone().map(DataDirectory::open).transpose()?;
     let election = match local_election(settings, addresses.tracker.is_some(), address.port())? {
@@ -177,6 +182,7 @@ async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>
         open_chain(directory.path().to_owned(), Arc::clone(&election), settings.verify).await?;
     Ok(Some(Start {
         udp,
+        api,
         address,
         tracker: addresses.tracker,
         neighbours: addresses.neighbours,
@@ -252,8 +258,18 @@ async fn run_node(
     front: &mut Front,
     signals: &EndSignals,
 ) -> Result<(), PeerError> {
-    let Start { udp, address, tracker, neighbours, election, directory, key, opened, verified } =
-        start;
+    let Start {
+        udp,
+        api,
+        address,
+        tracker,
+        neighbours,
+        election,
+        directory,
+        key,
+        opened,
+        verified,
+    } = start;
     let Opened { chain, restored, damage } = opened;
     let (handle, requests) = PeerHandle::new();
     let notices = handle.notices().expect("the node's end is still here");
@@ -268,7 +284,7 @@ async fn run_node(
         settings.mining,
         requests,
     )?;
-    let actions = Actions {
+    let actions = Arc::new(Actions {
         handle,
         election_id: election.election_id(),
         voter: OwnVoter::new(key, Arc::clone(&election)),
@@ -276,8 +292,13 @@ async fn run_node(
         address,
         data_directory: directory.path().to_owned(),
         miner: task.miner_view(),
-    };
-    front.greet(&listening(&actions), &actions).await;
+    });
+    let api_url = api.as_ref().map(Api::url);
+    let leave_order = Arc::new(Notify::new());
+    let serving = api
+        .map(|api| api.serve(Arc::clone(&actions), directory.path(), Arc::clone(&leave_order)))
+        .transpose()?;
+    front.greet(&listening(&actions, api_url), &actions).await;
     let mended = damage.map(|damage| Notice::Mended { damage: damage.to_string() });
     for notice in mended.into_iter().chain(verified.map(Notice::Verified)) {
         actions.handle.notify(notice);
@@ -291,6 +312,7 @@ async fn run_node(
     let is_command = tokio::select! {
         is_command = front.serve(&actions) => is_command,
         () = signals.leave() => false,
+        () = leave_order.notified() => false,
         Ok(Ending { message }) = ended => {
             early_end = Some(PeerError::TrackerRefused { message });
             false
@@ -303,6 +325,9 @@ async fn run_node(
     let standing = front::leave(&actions, &mut node)
         .await
         .map_err(|error| PeerError::Crashed { reason: Some(error.to_string()) })?;
+    if let Some(serving) = serving {
+        serving.end().await;
+    }
     // All that happened is told before the last words, unless stdout takes nothing.
     let told = async {
         // It ends with the node.
@@ -315,9 +340,10 @@ async fn run_node(
     early_end.map_or(Ok(()), Err)
 }
 
-fn listening(actions: &Actions) -> Notice {
+fn listening(actions: &Actions, api: Option<String>) -> Notice {
     Notice::Listening {
         address: actions.address,
+        api,
         election: actions.election_id,
         title: actions.election.title.clone(),
         voter: actions.voter.id(),

@@ -76,6 +76,31 @@ pub(crate) fn parse(text: &str, election: &Election) -> Result<Choices, ChoicesE
     Ok(choices)
 }
 
+/// The choices that names give, question by question; each name is an option as the ballot has it. Questions
+/// without an answer are blank.
+///
+/// # Errors
+/// The first answer that the ballot does not allow.
+pub(crate) fn of_names(
+    names: &[Vec<String>],
+    election: &Election,
+) -> Result<Choices, ChoicesError> {
+    let (found, expected) = (names.len(), election.questions.len());
+    if found > expected {
+        return Err(ChoicesError::TooManyAnswers { found, expected });
+    }
+    let numbered = election.questions.iter().enumerate();
+    numbered
+        .map(|(index, question)| {
+            let (number, names) = (index + 1, names.get(index).map_or(&[][..], Vec::as_slice));
+            // A stranger may send many; more than there are options can't be right.
+            let names = &names[..names.len().min(question.options.len() + 1)];
+            let named = names.iter().map(|name| exactly(name, number, question));
+            checked(named.collect::<Result<_, _>>()?, number, question)
+        })
+        .collect()
+}
+
 /// The choices for one question, which is number `number` of the ballot.
 ///
 /// # Errors
@@ -86,7 +111,6 @@ pub(crate) fn parse_answer(
     question: &Question,
 ) -> Result<Vec<u16>, ChoicesError> {
     let text = text.trim();
-    let title = || question.title.clone();
     let exact = question.options.iter().position(|option| option == text);
     let is_blank = |text: &str| text.eq_ignore_ascii_case(BLANK);
     let is_option = question.options.iter().any(|option| is_blank(option));
@@ -99,6 +123,16 @@ pub(crate) fn parse_answer(
             chosen.push(find(part, number, question)?);
         }
     }
+    checked(chosen, number, question)
+}
+
+/// Whether a question allows these options; in rising order then.
+fn checked(
+    mut chosen: Vec<usize>,
+    number: usize,
+    question: &Question,
+) -> Result<Vec<u16>, ChoicesError> {
+    let title = || question.title.clone();
     chosen.sort_unstable();
     if let Some(pair) = chosen.windows(2).find(|pair| pair[0] == pair[1]) {
         let option = question.options[pair[0]].clone();
@@ -110,6 +144,17 @@ pub(crate) fn parse_answer(
     }
     let index = |index| u16::try_from(index).expect("a question has at most 512 options");
     Ok(chosen.into_iter().map(index).collect())
+}
+
+/// The option of exactly this name.
+fn exactly(name: &str, number: usize, question: &Question) -> Result<usize, ChoicesError> {
+    let options = &question.options;
+    options.iter().position(|option| option == name).ok_or_else(|| ChoicesError::NoSuchOption {
+        question: number,
+        title: question.title.clone(),
+        text: name.to_owned(),
+        suggestion: super::suggest(name, options.iter().map(String::as_str)).map(str::to_owned),
+    })
 }
 
 fn find(text: &str, number: usize, question: &Question) -> Result<usize, ChoicesError> {

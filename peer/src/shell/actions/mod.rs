@@ -15,7 +15,8 @@ use protocol::units::ElectionId;
 use serde::Serialize;
 
 pub(crate) use choices::{
-    BLANK, ChoicesError, QUESTION_SEPARATOR, allowed, parse as parse_choices, parse_answer,
+    BLANK, ChoicesError, QUESTION_SEPARATOR, allowed, of_names as choices_of_names,
+    parse as parse_choices, parse_answer,
 };
 pub(crate) use line::{COMMANDS, CommandHelp, LINE_BYTES_MAX, PromptCommand, first_word, parse};
 
@@ -100,6 +101,8 @@ pub(crate) enum ActionError {
     NoChoices,
     #[error("nothing was cast")]
     Cancelled,
+    #[error("a transaction is written in hexadecimal digits, two for each byte")]
+    NotHexadecimal,
     #[error("these bytes are no transaction: {0}")]
     NotATransaction(DecodeError),
     #[error(transparent)]
@@ -119,7 +122,7 @@ impl ActionError {
             Self::Line => "bad_line",
             Self::NoChoices => "no_choices",
             Self::Cancelled => "cancelled",
-            Self::NotATransaction(_) => "not_a_transaction",
+            Self::NotHexadecimal | Self::NotATransaction(_) => "not_a_transaction",
             Self::Choices(error) => error.kind(),
             Self::Receipt(_) => "receipt_file",
             Self::Command(error) => error.kind(),

@@ -1,7 +1,9 @@
 //! What a user asks of a running peer: one typed answer per question. The prompt and the HTTP API share them.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use protocol::block::Block;
 use protocol::receipt::Receipt;
 use protocol::transaction::{Choices, Transaction};
 use protocol::units::{Height, TransactionId, VoterId};
@@ -45,6 +47,16 @@ impl Actions {
         let answer = self.handle.command(Command::Block(selector)).await?;
         let Answer::Block(view) = &answer else { unasked(&answer) };
         Ok(schema::Block::of(view, &self.election))
+    }
+
+    /// The same, to be passed on as it is.
+    pub(crate) async fn raw_block(
+        &self,
+        selector: BlockSelector,
+    ) -> Result<Arc<Block>, ActionError> {
+        let answer = self.handle.command(Command::RawBlock(selector)).await?;
+        let Answer::RawBlock(block) = answer else { unasked(&answer) };
+        Ok(block)
     }
 
     /// # Errors

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::units::{BlockHash, ElectionId, Height};
 
+pub(crate) use archive::ArchiveEncoder;
 pub use archive::{ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, RecordPlace};
 pub use audit::audit;
 pub use export::export;

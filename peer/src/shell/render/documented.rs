@@ -254,6 +254,7 @@ fn notices() -> Vec<Notice> {
     let election = election();
     let mut notices = vec![Notice::Listening {
         address: address(6_001),
+        api: Some("http://127.0.0.1:6001".into()),
         election: election.election_id(),
         title: election.title.clone(),
         voter: voter(),

@@ -53,9 +53,12 @@ pub(crate) fn mining(progress: &Mining) -> String {
 /// One line.
 pub(crate) fn event(event: &Event) -> String {
     match event {
-        Event::Listening { address, election, title, voter, data_dir } => format!(
-            "peer listening on {address}, election {election} ({title}), voter {voter}, data in {data_dir}"
-        ),
+        Event::Listening { address, api, election, title, voter, data_dir } => {
+            let api = api.as_ref().map(|url| format!(", API at {url}")).unwrap_or_default();
+            format!(
+                "peer listening on {address}, election {election} ({title}), voter {voter}, data in {data_dir}{api}"
+            )
+        }
         Event::Mining(progress) => format!("mining {}", mining(progress)),
         Event::Mended { message } => message.clone(),
         Event::Verified { blocks, transactions, lost } => {

@@ -19,6 +19,8 @@ pub(crate) enum Event {
     Listening {
         #[schema(value_type = String)]
         address: SocketAddr,
+        /// Where programs on this machine reach it over HTTP.
+        api: Option<String>,
         #[schema(value_type = Hash)]
         election: ElectionId,
         title: String,
@@ -162,9 +164,10 @@ pub(crate) enum LeaveReason {
 impl From<&Notice> for Event {
     fn from(notice: &Notice) -> Self {
         match notice {
-            Notice::Listening { address, election, title, voter, data_directory } => {
+            Notice::Listening { address, api, election, title, voter, data_directory } => {
                 Self::Listening {
                     address: *address,
+                    api: api.clone(),
                     election: *election,
                     title: title.clone(),
                     voter: *voter,

@@ -5,6 +5,7 @@
 mod ballot;
 mod chain;
 mod event;
+mod exchange;
 mod order;
 mod peer;
 mod results;
@@ -19,6 +20,7 @@ use utoipa::ToSchema;
 pub(crate) use ballot::{Ballot, PRIVACY, Question};
 pub(crate) use chain::{Block, Chain, Transaction, TransactionKind};
 pub(crate) use event::{Event, LeaveReason};
+pub(crate) use exchange::{Health, Login, Outcome, Outcomes, Receipt, Submission, VoteOrder};
 pub(crate) use order::{
     BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,
 };
@@ -27,6 +29,9 @@ pub(crate) use results::{QuestionTally, Results};
 pub(crate) use voter::{OwnVoteStanding, Standing, Vote, Voter};
 
 use crate::node;
+
+/// Version of a receipt's JSON; a newer one is refused.
+pub(crate) const RECEIPT_FORMAT: u64 = 1;
 
 /// 32 bytes as 64 lower-case hexadecimal digits.
 #[derive(Debug, ToSchema)]

@@ -15,6 +15,7 @@ use protocol::transaction::Transaction;
 use protocol::units::{BlockHash, sha256};
 
 pub use read::{ArchiveError, ArchiveReader, ArchiveRecord, RecordPlace};
+pub(crate) use write::ArchiveEncoder;
 pub use write::ArchiveWriter;
 
 const MAGIC: [u8; 16] = *b"ostrakon-archive";

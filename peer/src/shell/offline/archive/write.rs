@@ -1,4 +1,4 @@
-//! Writing archives, block by block.
+//! Writing archives, block by block: into a file, or piece by piece to somebody else.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -12,12 +12,48 @@ use super::{BLOCK_VARIANT, Content, PREFIX_BYTES, head};
 use crate::shell::files::FileError;
 use crate::shell::offline::whole_file::{WholeFile, WholeFileError};
 
+/// Gives an archive's bytes, piece by piece.
+#[derive(Debug)]
+pub(crate) struct ArchiveEncoder {
+    blocks: u64,
+    tip: BlockHash,
+}
+
 /// An archive that is being written; it has its name once it is whole.
 #[derive(Debug)]
 pub struct ArchiveWriter {
     file: WholeFile,
-    blocks: u64,
-    tip: BlockHash,
+    encoder: ArchiveEncoder,
+}
+
+impl ArchiveEncoder {
+    /// Begins an archive; gives its first bytes.
+    pub(crate) fn begin(election: &Election) -> (Self, Vec<u8>) {
+        let mut bytes = head().to_vec();
+        bytes.extend(record(&codec::encode(&Content::Election(election.canonical_bytes()))));
+        (Self { blocks: 0, tip: Header::genesis(election).hash() }, bytes)
+    }
+
+    /// The hash of the block before the next one.
+    pub(crate) fn tip(&self) -> BlockHash {
+        self.tip
+    }
+
+    /// The next block, upwards from height 1.
+    pub(crate) fn block(&mut self, block: &Block) -> Vec<u8> {
+        // A variant's number, then its fields, is what the codec writes for an enum; a block's body is encoded
+        // as its transactions are. So nothing has to be cloned; a test compares the bytes.
+        let mut content = codec::encode(&(BLOCK_VARIANT, block.header));
+        content.extend(block.body_bytes());
+        self.blocks += 1;
+        self.tip = block.header.hash();
+        record(&content)
+    }
+
+    /// The last bytes.
+    pub(crate) fn end(&self) -> Vec<u8> {
+        record(&codec::encode(&Content::End { blocks: self.blocks, tip: self.tip }))
+    }
 }
 
 impl ArchiveWriter {
@@ -27,10 +63,9 @@ impl ArchiveWriter {
     /// When `path` is there already, unless `force` says to replace it; or when the disk refuses.
     pub fn create(path: &Path, election: &Election, force: bool) -> Result<Self, WholeFileError> {
         let file = WholeFile::create(path, force)?;
-        let mut writer = Self { file, blocks: 0, tip: Header::genesis(election).hash() };
-        let election = codec::encode(&Content::Election(election.canonical_bytes()));
-        writer.put(|file| file.write_all(&head()))?;
-        writer.put_record(&election)?;
+        let (encoder, bytes) = ArchiveEncoder::begin(election);
+        let mut writer = Self { file, encoder };
+        writer.put(&bytes)?;
         Ok(writer)
     }
 
@@ -39,14 +74,8 @@ impl ArchiveWriter {
     /// # Errors
     /// When the disk refuses.
     pub fn append(&mut self, block: &Block) -> Result<(), FileError> {
-        // A variant's number, then its fields, is what the codec writes for an enum; a block's body is encoded
-        // as its transactions are. So nothing has to be cloned; a test compares the bytes.
-        let mut content = codec::encode(&(BLOCK_VARIANT, block.header));
-        content.extend(block.body_bytes());
-        self.put_record(&content)?;
-        self.blocks += 1;
-        self.tip = block.header.hash();
-        Ok(())
+        let bytes = self.encoder.block(block);
+        self.put(&bytes)
     }
 
     /// Ends the archive, waits until the disk has it, and gives it its name.
@@ -54,23 +83,23 @@ impl ArchiveWriter {
     /// # Errors
     /// When a file of that name was made meanwhile, or the disk refuses.
     pub fn finish(mut self) -> Result<(), WholeFileError> {
-        let end = Content::End { blocks: self.blocks, tip: self.tip };
-        self.put_record(&codec::encode(&end))?;
+        let bytes = self.encoder.end();
+        self.put(&bytes)?;
         self.file.finish()
     }
 
-    fn put_record(&mut self, content: &[u8]) -> Result<(), FileError> {
-        let length = u32::try_from(content.len()).expect("records are far smaller than 4 GiB");
-        let mut prefix = [0; PREFIX_BYTES];
-        prefix[..4].copy_from_slice(&length.to_le_bytes());
-        prefix[4..].copy_from_slice(&sha256(&[content]));
-        self.put(|file| file.write_all(&prefix).and_then(|()| file.write_all(content)))
+    fn put(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        let written: io::Result<()> = self.file.write_all(bytes);
+        written.map_err(|error| self.file.failed(error))
     }
+}
 
-    fn put(
-        &mut self,
-        write: impl FnOnce(&mut WholeFile) -> io::Result<()>,
-    ) -> Result<(), FileError> {
-        write(&mut self.file).map_err(|error| self.file.failed(error))
-    }
+/// A record: its length, its checksum, its content.
+fn record(content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).expect("records are far smaller than 4 GiB");
+    let mut bytes = Vec::with_capacity(PREFIX_BYTES + content.len());
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(sha256(&[content]));
+    bytes.extend(content);
+    bytes
 }

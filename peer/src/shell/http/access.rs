@@ -1,0 +1,184 @@
+//! Who may change things: whoever has the token that lies in the data directory, or a browser that came by a
+//! one-time link that such a one asked for. Secrets are compared in constant time and appear in no message.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::header::{AUTHORIZATION, COOKIE, ORIGIN};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use subtle::ConstantTimeEq;
+use web::Problem;
+use zeroize::Zeroizing;
+
+use crate::shell::entropy;
+use crate::shell::secret_file::{self, SecretFileError};
+
+/// The token's file in the data directory.
+pub(crate) const TOKEN_FILE: &str = "api.token";
+
+/// How long a one-time link is good for: as long as copying it into a browser takes.
+pub(super) const LINK_LIFETIME: Duration = Duration::from_secs(60);
+/// Links that are good at the same time; another one takes the place of the oldest.
+const LINKS_MAX: usize = 16;
+/// How long a browser stays logged in: a day of an election's work.
+pub(super) const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 3_600);
+/// Browsers that are logged in at the same time; another one takes the place of the oldest.
+const SESSIONS_MAX: usize = 64;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// 32 random bytes, as 64 hexadecimal digits where they are written.
+#[derive(Clone, Copy, Eq, PartialOrd, Ord)]
+pub(super) struct Secret([u8; 32]);
+
+/// The token, and what was derived from it.
+#[derive(Debug)]
+pub(crate) struct Access {
+    token: Secret,
+    /// The cookie's name bears the port: browsers keep cookies by host alone, and a machine may run many peers.
+    cookie_name: String,
+    given: Mutex<Given>,
+}
+
+/// Secrets that were given out, each with the moment when it ends.
+#[derive(Debug, Default)]
+struct Given {
+    links: BTreeMap<Secret, Instant>,
+    sessions: BTreeMap<Secret, Instant>,
+}
+
+impl Access {
+    /// Reads the token of a data directory, or makes it.
+    ///
+    /// # Errors
+    /// When others can read the file, it holds no token, or the disk refuses.
+    pub(crate) fn open(directory: &Path, port: u16) -> Result<Self, SecretFileError> {
+        let token = secret_file::read_or_make(&directory.join(TOKEN_FILE), || {
+            Zeroizing::new(entropy::random())
+        })?;
+        Ok(Self {
+            token: Secret(*token),
+            cookie_name: format!("ostrakon_{port}"),
+            given: Mutex::default(),
+        })
+    }
+
+    /// Whether a request comes from somebody who has the token or a session.
+    ///
+    /// # Errors
+    /// 401 if it does not; 403 if a browser's request does not say that it comes from this server's own page.
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        if headers.contains_key(AUTHORIZATION) {
+            let bearer =
+                only(headers, &AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+            return match bearer.and_then(Secret::parse) {
+                Some(token) if token == self.token => Ok(()),
+                Some(_) | None => Err(unauthorized("wrong_token", "that is not this peer's token")),
+            };
+        }
+        let Some(cookie) = self.cookie(headers) else {
+            let detail = "this takes the peer's token: send `Authorization: Bearer TOKEN`, with the digits in api.token of its data directory";
+            return Err(unauthorized("no_token", detail));
+        };
+        if !Secret::parse(cookie).is_some_and(|session| self.given().has_session(&session)) {
+            return Err(unauthorized("no_session", "log in again: `peer login` prints a link"));
+        }
+        // A browser sends the cookie by itself, so the request has to show that a page of ours made it.
+        let is_own =
+            headers.contains_key(ORIGIN) || only(headers, &SEC_FETCH_SITE) == Some("same-origin");
+        match is_own {
+            true => Ok(()),
+            false => Err(Problem::cross_origin("a browser has to say which page asks")),
+        }
+    }
+
+    /// A link's secret, good once.
+    pub(super) fn new_link(&self) -> Secret {
+        let secret = Secret(entropy::random());
+        insert(&mut self.given().links, secret, Instant::now() + LINK_LIFETIME, LINKS_MAX);
+        secret
+    }
+
+    /// Turns a link's secret into the cookie of a session; `None` if it was used, or is too old.
+    pub(super) fn use_link(&self, code: &str) -> Option<HeaderValue> {
+        let code = Secret::parse(code)?;
+        let now = Instant::now();
+        let mut given = self.given();
+        given.links.remove(&code).filter(|end| now < *end)?;
+        let session = Secret(entropy::random());
+        insert(&mut given.sessions, session, now + SESSION_LIFETIME, SESSIONS_MAX);
+        let (name, value, age) = (&self.cookie_name, session.digits(), SESSION_LIFETIME.as_secs());
+        let cookie = format!("{name}={value}; Max-Age={age}; Path=/; HttpOnly; SameSite=Strict");
+        Some(HeaderValue::try_from(cookie).expect("letters, digits and signs of a cookie"))
+    }
+
+    fn cookie<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = cookies
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(name, _)| *name == self.cookie_name).map(|(_, value)| value)
+    }
+
+    fn given(&self) -> MutexGuard<'_, Given> {
+        // Maps of secrets are sound even after a panic.
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Given {
+    fn has_session(&mut self, session: &Secret) -> bool {
+        let now = Instant::now();
+        self.sessions.retain(|_, end| now < *end);
+        self.sessions.keys().any(|known| known == session)
+    }
+}
+
+impl Secret {
+    fn parse(digits: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(digits, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
+    pub(super) fn digits(&self) -> String {
+        hex::encode(self.0)
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}
+
+/// The header's value if it stands there once.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    value.to_str().ok()
+}
+
+/// Adds a secret; when there are too many, the one that ends first goes.
+fn insert(secrets: &mut BTreeMap<Secret, Instant>, secret: Secret, end: Instant, max: usize) {
+    while secrets.len() >= max {
+        let Some(first) = secrets.iter().min_by_key(|(_, end)| **end).map(|(secret, _)| *secret)
+        else {
+            break;
+        };
+        secrets.remove(&first);
+    }
+    secrets.insert(secret, end);
+}
+
+fn unauthorized(kind: &str, detail: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, kind, detail)
+}

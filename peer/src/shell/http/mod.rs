@@ -1,0 +1,69 @@
+//! The peer over HTTP: JSON for programs, events as they come, numbers for Prometheus. Handlers ask the node
+//! through the same typed actions as the prompt; no rule of the chain or of the network lives here. How
+//! connections, headers and rates are bounded is the matter of `web`.
+//!
+//! What reads is open to whoever may reach the address, since the chain is public. What changes something takes
+//! the token of the data directory (`access`), but for signed transactions, which speak for themselves.
+
+mod access;
+mod openapi;
+mod page;
+mod problem;
+mod routes;
+mod server;
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use super::actions::Actions;
+use access::Access;
+pub(crate) use server::Api;
+pub use server::ApiError;
+
+/// Archives that are sent at the same time: each reads the whole chain from the disk.
+const ARCHIVES_MAX: usize = 4;
+
+/// What handlers work with.
+#[derive(Debug, Clone)]
+struct Context(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    actions: Arc<Actions>,
+    access: Access,
+    /// Where this machine's programs reach the API.
+    url: String,
+    archives: Arc<Semaphore>,
+    /// Somebody with the token wants the peer to leave.
+    leave: Arc<Notify>,
+}
+
+impl Context {
+    fn new(actions: Arc<Actions>, access: Access, url: String, leave: Arc<Notify>) -> Self {
+        let archives = Arc::new(Semaphore::new(ARCHIVES_MAX));
+        Self(Arc::new(Shared { actions, access, url, archives, leave }))
+    }
+
+    fn actions(&self) -> &Actions {
+        &self.0.actions
+    }
+
+    fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    /// A one-time link that logs a browser in.
+    fn new_link(&self) -> String {
+        format!("{}/login/{}", self.0.url, self.0.access.new_link().digits())
+    }
+
+    /// The right to send an archive, unless too many are on their way.
+    fn archive_permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.archives).try_acquire_owned().ok()
+    }
+
+    fn leave(&self) {
+        self.0.leave.notify_one();
+    }
+}

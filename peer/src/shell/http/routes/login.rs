@@ -1,0 +1,33 @@
+//! How a browser gets in: whoever has the token asks for a link, and the link gives a cookie, once.
+
+use axum::extract::State;
+use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::IntoResponse;
+use web::{Json, Path, Problem};
+
+use crate::shell::http::Context;
+use crate::shell::http::openapi::Guarded;
+use crate::shell::http::problem::Refused;
+use crate::shell::schema;
+
+/// Makes a link that logs a browser in, once, within a minute.
+#[utoipa::path(post, path = "/v1/logins", tag = "access",
+    responses((status = 200, body = schema::Login), Guarded),
+    security(("token" = []), ("session" = [])))]
+pub(super) async fn new_login(State(context): State<Context>) -> Json<schema::Login> {
+    Json(schema::Login { url: context.new_link() })
+}
+
+/// Follows a link: gives the cookie, and leads to the front page.
+pub(super) async fn login(
+    State(context): State<Context>,
+    Path(code): Path<String>,
+) -> Result<impl IntoResponse, Refused> {
+    let cookie = context.access().use_link(&code).ok_or_else(|| {
+        let detail = "this link was used, or is too old: `peer login` prints another";
+        Problem::new(StatusCode::FORBIDDEN, "link_used", detail)
+    })?;
+    let home = HeaderValue::from_static("/");
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, home), (SET_COOKIE, cookie)]))
+}

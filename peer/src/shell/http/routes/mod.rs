@@ -1,0 +1,72 @@
+//! All routes, and who may take them.
+
+mod archive;
+mod health;
+mod login;
+mod orders;
+mod questions;
+mod submit;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::problem::Refused;
+use super::{Context, openapi, page};
+
+/// The whole API; its description lies at `/v1/openapi.json`, and for people at `/`.
+pub(super) fn router(context: Context) -> Router {
+    let (router, description) = described(&context).split_for_parts();
+    let description = serde_json::to_value(description).expect("all keys are texts");
+    let (json, page) = (Bytes::from(description.to_string()), page::of(&description));
+    router
+        .route("/login/{code}", get(login::login))
+        .with_state(context)
+        .route("/v1/openapi.json", get(move || openapi::serve(json.clone())))
+        .route("/", get(move || page::serve(page.clone())))
+        .route("/style.css", get(page::serve_style))
+}
+
+/// The routes that the description tells of.
+fn described(context: &Context) -> OpenApiRouter<Context> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(questions::ballot))
+        .routes(routes!(questions::status))
+        .routes(routes!(questions::chain))
+        .routes(routes!(questions::block))
+        .routes(routes!(questions::voter))
+        .routes(routes!(questions::results))
+        .routes(routes!(questions::receipt))
+        .routes(routes!(archive::archive))
+        .routes(routes!(submit::submit))
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(questions::peers))
+        .merge(with_token(context))
+}
+
+/// The routes that change something.
+fn with_token(context: &Context) -> OpenApiRouter<Context> {
+    OpenApiRouter::new()
+        .routes(routes!(orders::vote))
+        .routes(routes!(orders::mine))
+        .routes(routes!(orders::sync))
+        .routes(routes!(orders::leave))
+        .routes(routes!(login::new_login))
+        .route_layer(middleware::from_fn_with_state(context.clone(), require_token))
+}
+
+/// Before anything of the request's body is read.
+async fn require_token(
+    State(context): State<Context>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refused> {
+    context.access().check(request.headers())?;
+    Ok(next.run(request).await)
+}

@@ -1,0 +1,53 @@
+//! Orders to this peer: all of them take the token.
+
+use axum::extract::State;
+use web::Json;
+
+use crate::shell::actions::{ActionError, choices_of_names};
+use crate::shell::http::Context;
+use crate::shell::http::openapi::Guarded;
+use crate::shell::http::problem::Refused;
+use crate::shell::schema;
+
+type Answered<T> = Result<Json<T>, Refused>;
+
+/// Casts the vote of this peer's own voter, and registers it first if need be.
+///
+/// Votes are public: everybody can see what a voter key chose. The answer comes when the vote is durable.
+#[utoipa::path(post, path = "/v1/vote", tag = "orders", request_body = schema::VoteOrder,
+    responses((status = 200, body = schema::Voted), Guarded),
+    security(("token" = []), ("session" = [])))]
+pub(super) async fn vote(
+    State(context): State<Context>,
+    Json(order): Json<schema::VoteOrder>,
+) -> Answered<schema::Voted> {
+    let actions = context.actions();
+    let choices = choices_of_names(&order.choices, &actions.election).map_err(ActionError::from)?;
+    Ok(Json(actions.vote(choices).await?))
+}
+
+/// Mines one block now, even an empty one.
+#[utoipa::path(post, path = "/v1/mine", tag = "orders",
+    responses((status = 200, body = schema::BlockOrdered), Guarded),
+    security(("token" = []), ("session" = [])))]
+pub(super) async fn mine(State(context): State<Context>) -> Answered<schema::BlockOrdered> {
+    Ok(Json(context.actions().mine().await?))
+}
+
+/// Asks all neighbours for what this peer lacks.
+#[utoipa::path(post, path = "/v1/sync", tag = "orders",
+    responses((status = 200, body = schema::SyncOrdered), Guarded),
+    security(("token" = []), ("session" = [])))]
+pub(super) async fn sync(State(context): State<Context>) -> Answered<schema::SyncOrdered> {
+    Ok(Json(context.actions().sync().await?))
+}
+
+/// Takes leave of the others, and ends the peer.
+#[utoipa::path(post, path = "/v1/leave", tag = "orders",
+    responses((status = 200, body = schema::Left), Guarded),
+    security(("token" = []), ("session" = [])))]
+pub(super) async fn leave(State(context): State<Context>) -> Json<schema::Left> {
+    let own_vote = context.actions().own_vote().await;
+    context.leave();
+    Json(schema::Left { own_vote })
+}

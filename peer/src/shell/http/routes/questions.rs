@@ -1,0 +1,129 @@
+//! Questions: open to everybody, since the chain is public.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use protocol::units::{BlockHash, Height, VoterId};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use web::{Json, Path, Problem, Query};
+
+use crate::node::{BlockSelector, CHAIN_LIMIT_MAX};
+use crate::shell::http::Context;
+use crate::shell::http::openapi::{Common, OrNotFound};
+use crate::shell::http::problem::Refused;
+use crate::shell::schema::{self, Hash};
+
+/// Blocks in one listing unless told.
+const CHAIN_LIMIT_DEFAULT: u32 = 20;
+
+type Answered<T> = Result<Json<T>, Refused>;
+
+/// The questions and their options, and all else that defines the election.
+#[utoipa::path(get, path = "/v1/ballot", tag = "election",
+    responses((status = 200, body = schema::Ballot), Common))]
+pub(super) async fn ballot(State(context): State<Context>) -> Answered<schema::Ballot> {
+    Ok(Json(context.actions().ballot()))
+}
+
+/// The count on the best chain.
+#[utoipa::path(get, path = "/v1/results", tag = "election",
+    responses((status = 200, body = schema::Results), Common))]
+pub(super) async fn results(State(context): State<Context>) -> Answered<schema::Results> {
+    Ok(Json(context.actions().results().await?))
+}
+
+/// What the best chain and the pool say of a voter.
+///
+/// A voter that nobody has heard of is answered too, without a registration or a vote.
+#[utoipa::path(get, path = "/v1/voters/{id}", tag = "election",
+    params(("id" = inline(Hash), Path, description = "A VoterId")),
+    responses((status = 200, body = schema::Voter), Common))]
+pub(super) async fn voter(
+    State(context): State<Context>,
+    Path(id): Path<VoterId>,
+) -> Answered<schema::Voter> {
+    Ok(Json(context.actions().voter(id).await?))
+}
+
+/// The proof that a block of the best chain holds a voter's vote.
+///
+/// Keep it: `peer verify-receipt` checks it against an archive or another peer's chain.
+#[utoipa::path(get, path = "/v1/receipts/{id}", tag = "election",
+    params(("id" = inline(Hash), Path, description = "A VoterId")),
+    responses((status = 200, body = schema::Receipt), OrNotFound))]
+pub(super) async fn receipt(
+    State(context): State<Context>,
+    Path(id): Path<VoterId>,
+) -> Answered<schema::Receipt> {
+    Ok(Json(schema::Receipt::from(&context.actions().receipt(id).await?)))
+}
+
+/// Where a listing of blocks begins, and how long it may be.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ChainQuery {
+    /// The height to go down from; the tip's unless told.
+    from: Option<u64>,
+    /// Most blocks; 20 unless told.
+    #[param(minimum = 1, maximum = 1_000)]
+    limit: Option<u32>,
+}
+
+/// Blocks of the best chain, the newest first.
+#[utoipa::path(get, path = "/v1/chain", tag = "chain", params(ChainQuery),
+    responses((status = 200, body = schema::Chain), Common))]
+pub(super) async fn chain(
+    State(context): State<Context>,
+    Query(query): Query<ChainQuery>,
+) -> Answered<schema::Chain> {
+    let limit = limit(query.limit, CHAIN_LIMIT_DEFAULT, CHAIN_LIMIT_MAX)?;
+    Ok(Json(context.actions().chain(query.from.map(Height), limit).await?))
+}
+
+/// A block and its transactions, by its height on the best chain, or by its hash on any branch.
+#[utoipa::path(get, path = "/v1/blocks/{block}", tag = "chain",
+    params(("block" = String, Path, description = "A height, or a hash of 64 digits", example = "0")),
+    responses((status = 200, body = schema::Block), OrNotFound))]
+pub(super) async fn block(
+    State(context): State<Context>,
+    Path(text): Path<String>,
+) -> Answered<schema::Block> {
+    let by_hash = || text.parse::<BlockHash>().ok().map(BlockSelector::Hash);
+    let by_height = || text.parse().ok().map(|height| BlockSelector::Height(Height(height)));
+    let wrong = || Problem::bad_request("a block is named by its height, or its hash of 64 digits");
+    let selector = by_hash().or_else(by_height).ok_or_else(wrong)?;
+    Ok(Json(context.actions().block(selector).await?))
+}
+
+/// The neighbours.
+#[utoipa::path(get, path = "/v1/peers", tag = "peer",
+    responses((status = 200, body = schema::Peers), Common))]
+pub(super) async fn peers(State(context): State<Context>) -> Answered<schema::Peers> {
+    Ok(Json(context.actions().peers().await?))
+}
+
+/// The peer's tip, pool, neighbours and tracker.
+///
+/// With the token, also whose votes it casts and where it keeps the chain.
+#[utoipa::path(get, path = "/v1/status", tag = "peer",
+    responses((status = 200, body = schema::Status), Common),
+    security((), ("token" = []), ("session" = [])))]
+pub(super) async fn status(
+    State(context): State<Context>,
+    headers: HeaderMap,
+) -> Answered<schema::Status> {
+    let mut status = context.actions().status().await?;
+    if context.access().check(&headers).is_err() {
+        (status.voter, status.data_dir) = (None, None);
+    }
+    Ok(Json(status))
+}
+
+/// How many entries a listing may have.
+fn limit(asked: Option<u32>, default: u32, max: u32) -> Result<u32, Problem> {
+    match asked.unwrap_or(default) {
+        limit if (1..=max).contains(&limit) => Ok(limit),
+        limit => Err(Problem::bad_request(format!("limit is {limit}: write 1 to {max}"))),
+    }
+}

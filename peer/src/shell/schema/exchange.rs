@@ -1,0 +1,105 @@
+//! What is asked and answered over HTTP alone.
+
+use protocol::codec;
+use protocol::receipt;
+use protocol::units::{ElectionId, TransactionId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Hash, Refusal};
+use crate::shell::actions::ActionError;
+
+/// A vote that this peer is to cast for its own voter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VoteOrder {
+    /// The chosen options by name, question by question.
+    #[schema(example = json!([["Ada"], ["Tuesday", "Thursday"]]))]
+    pub(crate) choices: Vec<Vec<String>>,
+}
+
+/// Signed transactions to be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Submission {
+    /// Each one's encoding in hexadecimal digits.
+    #[schema(min_items = 1, max_items = 1_000)]
+    pub(crate) transactions: Vec<String>,
+}
+
+/// What became of each transaction, in the order of the submission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Outcomes {
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+/// What became of one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Outcome {
+    /// Whether it is durable on this peer and on its way to the others.
+    pub(crate) accepted: bool,
+    /// The transaction that was accepted.
+    #[schema(value_type = Option<Hash>)]
+    pub(crate) transaction: Option<TransactionId>,
+    /// Why it was not.
+    pub(crate) error: Option<Refusal>,
+}
+
+/// The proof that a block of the best chain holds a vote; the same as in a file of `myvote --receipt`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Receipt {
+    /// Version of the format.
+    #[schema(minimum = 1, maximum = 1)]
+    pub(crate) receipt: u64,
+    #[schema(value_type = Hash)]
+    pub(crate) election: ElectionId,
+    /// The vote's encoding in hexadecimal digits.
+    #[schema(pattern = "^([0-9a-f]{2})+$")]
+    pub(crate) transaction: String,
+    /// The block's header in hexadecimal digits.
+    #[schema(pattern = "^[0-9a-f]{192}$")]
+    pub(crate) header: String,
+    /// The vote's place in the block, from 0.
+    pub(crate) place: u32,
+    /// How many transactions the block holds.
+    pub(crate) transactions: u32,
+    /// The siblings from the leaf up to the root.
+    #[schema(value_type = Vec<Hash>)]
+    pub(crate) path: Vec<String>,
+}
+
+/// A link that logs a browser in, once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Login {
+    pub(crate) url: String,
+}
+
+/// The peer is well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Health {
+    pub(crate) ok: bool,
+}
+
+impl Outcome {
+    pub(crate) fn accepted(transaction: TransactionId) -> Self {
+        Self { accepted: true, transaction: Some(transaction), error: None }
+    }
+
+    pub(crate) fn refused(error: &ActionError) -> Self {
+        Self { accepted: false, transaction: None, error: Some(error.into()) }
+    }
+}
+
+impl From<&receipt::Receipt> for Receipt {
+    fn from(receipt: &receipt::Receipt) -> Self {
+        Self {
+            receipt: super::RECEIPT_FORMAT,
+            election: receipt.election,
+            transaction: hex::encode(codec::encode(&receipt.transaction)),
+            header: hex::encode(receipt.header.to_bytes()),
+            place: receipt.proof.place,
+            transactions: receipt.proof.leaves,
+            path: receipt.proof.siblings.iter().map(hex::encode).collect(),
+        }
+    }
+}
