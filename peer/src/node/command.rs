@@ -9,11 +9,12 @@ use std::time::Duration;
 use protocol::block::{Block, Header};
 use protocol::election::{Election, Question};
 use protocol::receipt::Receipt;
-use protocol::transaction::{Choices, Transaction, TransactionKind};
+use protocol::transaction::{Choices, HashedTransaction, Transaction, TransactionKind};
 use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Work};
 
 use super::counters::Counters;
 use super::probes::NEIGHBOURS_BY_HAND_MAX;
+use super::transactions::TransactionAnswer;
 use crate::chain::{Tally, TransactionError};
 use crate::pool::Arrival;
 
@@ -38,6 +39,8 @@ pub enum Command {
     /// Up to `limit` (at most [`POOL_LIMIT_MAX`]) transactions of the pool that arrived after the one with that
     /// number, from the oldest if `None`. → [`Answer::Pool`]
     Pool { after: Option<Arrival>, limit: u32 },
+    /// A transaction of the pool or of the best chain. → [`Answer::Transaction`]
+    Transaction(TransactionId),
     /// What is known of a voter. → [`Answer::Voter`]
     Voter(VoterId),
     /// The proof that a block of the best chain holds a voter's vote. → [`Answer::Receipt`]
@@ -74,6 +77,7 @@ pub enum Answer {
     Block(BlockView),
     RawBlock(Arc<Block>),
     Pool(PoolPage),
+    Transaction(Box<TransactionAnswer>),
     Voter(VoterView),
     Receipt(Box<Receipt>),
     Peers(Vec<NeighbourView>),
@@ -101,6 +105,8 @@ pub struct Ticket(pub u64);
 pub enum CommandError {
     #[error("there is no block {selector} here; the tip is at height {tip}")]
     NoSuchBlock { selector: String, tip: Height },
+    #[error("there is no transaction {id} here, neither in the pool nor on the best chain")]
+    NoSuchTransaction { id: TransactionId },
     #[error(transparent)]
     Transaction(#[from] TransactionError),
     #[error("the pool is full with {transactions} transactions: try again when a block was mined")]
@@ -145,6 +151,7 @@ pub enum CommandError {
 pub(super) enum Lookup {
     Block(BlockSelector),
     RawBlock(BlockSelector),
+    Transaction(TransactionId),
     Voter(VoterId),
     Receipt(VoterId),
 }
@@ -155,6 +162,7 @@ impl CommandError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NoSuchBlock { .. } => "no_such_block",
+            Self::NoSuchTransaction { .. } => "no_such_transaction",
             Self::Transaction(error) => error.kind(),
             Self::PoolFull { .. } => "pool_full",
             Self::NoReceipt => "no_receipt",
@@ -275,6 +283,22 @@ pub struct TransactionView {
     pub choices: Option<Choices>,
     /// When a vote was cast, by its voter's clock.
     pub cast_at: Option<UnixMillis>,
+}
+
+impl TransactionView {
+    pub(super) fn of(transaction: &HashedTransaction) -> Self {
+        let vote = match transaction.transaction() {
+            Transaction::Vote { vote, .. } => Some(vote),
+            Transaction::Registration { .. } | Transaction::Withdrawal { .. } => None,
+        };
+        Self {
+            id: transaction.id(),
+            voter: transaction.voter(),
+            kind: transaction.kind(),
+            choices: vote.map(|vote| vote.choices.clone()),
+            cast_at: vote.map(|vote| vote.cast_at),
+        }
+    }
 }
 
 /// A piece of the pool, in the order of arrival.

@@ -31,6 +31,7 @@ impl Node {
             Command::Block(selector) => self.ask(Lookup::Block(selector)),
             Command::RawBlock(selector) => self.ask(Lookup::RawBlock(selector)),
             Command::Pool { after, limit } => Ok(Answer::Pool(self.pool_page(after, limit))),
+            Command::Transaction(id) => self.ask(Lookup::Transaction(id)),
             Command::Voter(voter) => self.ask(Lookup::Voter(voter)),
             Command::Receipt(voter) => self.ask(Lookup::Receipt(voter)),
             Command::Counters => Ok(Answer::Counters(Box::new(self.counters()))),
@@ -115,7 +116,7 @@ impl Node {
         let limit = limit.clamp(1, POOL_LIMIT_MAX) as usize;
         let page = rest.by_ref().take(limit).map(|(arrival, transaction)| PooledTransaction {
             arrival,
-            view: transaction_view(transaction),
+            view: TransactionView::of(transaction),
         });
         let transactions: Vec<_> = page.collect();
         let next = rest.next().and(transactions.last()).map(|last| last.arrival);
@@ -140,14 +141,12 @@ impl Node {
             Lookup::Voter(voter) | Lookup::Receipt(voter) => {
                 self.place_of_vote(&voter).map(|(hash, _)| hash)
             }
-        };
-        let known = |hash: &BlockHash| {
-            let loaded = loaded.filter(|block| block.header.hash() == *hash);
-            self.chain.block(hash).or(loaded).map(Arc::clone)
+            Lookup::Transaction(id) if self.pool.get(&id).is_some() => None,
+            Lookup::Transaction(id) => self.block_of(&id, loaded),
         };
         let block = match needed {
             None => None,
-            Some(hash) => match known(&hash) {
+            Some(hash) => match self.block_at_hand(&hash, loaded) {
                 Some(block) => Some(block),
                 None => return self.load_for_lookup(hash, lookup, ticket),
             },
@@ -155,6 +154,9 @@ impl Node {
         Ok(Some(match (lookup, block) {
             (Lookup::Block(_), Some(block)) => Answer::Block(self.block_view(&block)),
             (Lookup::Voter(voter), block) => Answer::Voter(self.voter_view(voter, block)),
+            (Lookup::Transaction(id), block) => {
+                Answer::Transaction(Box::new(self.transaction_answer(id, block.as_deref())?))
+            }
             (Lookup::Receipt(voter), block) => {
                 let receipt = block.and_then(|block| self.receipt(&voter, &block));
                 Answer::Receipt(Box::new(receipt.ok_or(CommandError::NoReceipt)?))
@@ -206,7 +208,7 @@ impl Node {
             header: block.header,
             on_best_chain: self.chain.is_on_best_chain(&hash),
             body_bytes: block.body_bytes().len(),
-            transactions: block.transactions.iter().map(|each| transaction_view(each)).collect(),
+            transactions: block.transactions.iter().map(|each| TransactionView::of(each)).collect(),
         }
     }
 
@@ -215,14 +217,14 @@ impl Node {
         let record = self.chain.voter(&voter);
         let pooled = |known: bool| known.then_some(Standing::Pool);
         let registration = match record {
-            Some(record) => Some(self.standing(record.registration)),
+            Some(record) => Some(self.standing(record.registration.height)),
             None => pooled(self.pool.registration(&voter).is_some()),
         };
         let mined = block.zip(record.and_then(|record| record.vote));
         let vote = match &mined {
             Some((block, place)) => {
                 let vote = block.transactions.get(place.index as usize);
-                vote.map(|vote| (vote, self.standing(*place)))
+                vote.map(|vote| (vote, self.standing(place.height)))
             }
             None => self.pool.vote(&voter).map(|vote| (vote, Standing::Pool)),
         };
@@ -235,10 +237,11 @@ impl Node {
         Receipt::new(block, usize::try_from(place.index).ok()?, self.chain.election_id())
     }
 
-    fn standing(&self, place: Place) -> Standing {
-        let hash = self.chain.best_hash(place.height).expect("places are on the best chain");
-        let blocks_deep = self.tip().height.0 - place.height.0 + 1;
-        Standing::Block { height: place.height, hash, blocks_deep }
+    /// Of what is in the best chain's block at a height.
+    pub(super) fn standing(&self, height: Height) -> Standing {
+        let hash = self.chain.best_hash(height).expect("places are on the best chain");
+        let blocks_deep = self.tip().height.0 - height.0 + 1;
+        Standing::Block { height, hash, blocks_deep }
     }
 
     fn neighbour_views(&self) -> Vec<NeighbourView> {
@@ -254,20 +257,6 @@ impl Node {
                 }
             };
         self.neighbours.iter().map(view).collect()
-    }
-}
-
-fn transaction_view(transaction: &HashedTransaction) -> TransactionView {
-    let vote = match transaction.transaction() {
-        Transaction::Vote { vote, .. } => Some(vote),
-        Transaction::Registration { .. } | Transaction::Withdrawal { .. } => None,
-    };
-    TransactionView {
-        id: transaction.id(),
-        voter: transaction.voter(),
-        kind: transaction.kind(),
-        choices: vote.map(|vote| vote.choices.clone()),
-        cast_at: vote.map(|vote| vote.cast_at),
     }
 }
 

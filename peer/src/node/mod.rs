@@ -28,6 +28,7 @@ mod sync;
 mod tests;
 mod timers;
 mod tracker_link;
+mod transactions;
 mod verification;
 
 use std::collections::VecDeque;
@@ -74,6 +75,7 @@ use submit::Submissions;
 use sync::Sync;
 use timers::{Timer, Timers};
 use tracker_link::TrackerLink;
+pub use transactions::TransactionAnswer;
 use verification::Verification;
 
 /// One peer's state, with one owner.

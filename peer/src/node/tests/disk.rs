@@ -10,7 +10,7 @@ use protocol::units::Height;
 use super::*;
 use crate::chain::{StoredBlock, Summary};
 use crate::fixtures::vote;
-use crate::node::{BlockSelector, Standing};
+use crate::node::{BlockSelector, Standing, TransactionAnswer};
 
 fn mined(parent: &Header, transactions: Vec<Arc<HashedTransaction>>, salt: u64) -> Arc<Block> {
     let unworked = Header {
@@ -194,4 +194,55 @@ fn a_branch_whose_body_is_lost_everywhere_is_left_all_the_same() {
     };
     assert!(network.events.iter().any(moved), "it was told");
     assert_eq!(network.node(2).chain().registered_voters(), 0);
+}
+
+fn transaction(
+    network: &mut Network,
+    number: u16,
+    id: TransactionId,
+) -> Result<TransactionAnswer, CommandError> {
+    match network.command(number, Command::Transaction(id)) {
+        Ok(Answer::Transaction(answer)) => Ok(*answer),
+        Err(error) => Err(error),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn transactions_are_found_by_their_ids_in_the_pool_in_memory_and_on_the_disk() {
+    let mut network = Network::with_nodes(2);
+    let ids = [network.registration(1), network.vote(1, 0)].map(|each| {
+        let id = network.submit(1, each).expect("a transaction");
+        let pooled = transaction(&mut network, 1, id).expect("it is in the pool");
+        assert_eq!((pooled.standing, pooled.receipt), (Standing::Pool, None));
+        id
+    });
+    network.run(Duration::from_secs(5));
+    // The tip is in memory; below it, the disk is asked.
+    for _ in 0..3 {
+        for (number, id) in [(1, ids[0]), (1, ids[1]), (2, ids[0]), (2, ids[1])] {
+            let found = transaction(&mut network, number, id).expect("it is on the chain");
+            assert_eq!((found.view.id, found.transaction.id()), (id, id));
+            let Standing::Block { hash, blocks_deep, height } = found.standing else {
+                panic!("{found:?}")
+            };
+            let receipt = found.receipt.expect("a block holds it");
+            assert_eq!(receipt.header.hash(), hash);
+            assert_eq!(receipt.check().map(|proven| proven.id()), Ok(id));
+            assert_eq!(height.0 + blocks_deep - 1, network.node(number).tip().height.0);
+        }
+        network.command(1, Command::Mine).expect("an order");
+        network.run(Duration::from_secs(1));
+    }
+    // One that differs in what the index does not know is not taken for it.
+    let mut other = ids[0];
+    other.0[31] ^= 1;
+    for id in [other, TransactionId([7; 32])] {
+        let none = Err(CommandError::NoSuchTransaction { id });
+        assert_eq!(transaction(&mut network, 1, id), none);
+    }
+    network.disks.get_mut(&address(1)).expect("it wrote blocks").clear();
+    assert_eq!(transaction(&mut network, 1, ids[0]), Err(CommandError::BlockLost));
+    network.run(Duration::from_secs(2));
+    assert!(transaction(&mut network, 1, ids[0]).is_ok(), "it was fetched again");
 }
