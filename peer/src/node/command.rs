@@ -49,7 +49,8 @@ pub enum Command {
     Peers,
     /// → [`Answer::Counters`]
     Counters,
-    /// A signed transaction by this peer's own user. → [`Answer::Accepted`], once it is durable.
+    /// A signed transaction by this peer's own user, or one that is known already, by its id: whoever lost the
+    /// answer may send it again. → [`Answer::Accepted`], once it is durable.
     Submit(Box<Transaction>),
     /// Mine one block now, even an empty one. → [`Answer::Mining`]
     Mine,

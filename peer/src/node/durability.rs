@@ -29,6 +29,14 @@ struct WaitingBlock {
     bytes: usize,
 }
 
+/// Where the disk keeps a transaction of the pool, or is going to.
+#[derive(Debug)]
+struct PoolRow {
+    row: u64,
+    /// The batch that writes it; 0 for one of an earlier run.
+    batch: u64,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Durability {
     records: Vec<Record>,
@@ -38,20 +46,22 @@ pub(super) struct Durability {
     waiting: VecDeque<WaitingBlock>,
     waiting_bytes: usize,
     is_failing: bool,
-    /// Where the disk keeps what is in the pool, or is going to.
-    pool_rows: BTreeMap<TransactionId, u64>,
+    pool_rows: BTreeMap<TransactionId, PoolRow>,
     last_pool_row: u64,
     /// The good neighbours as they were written last.
     remembered: Vec<SocketAddr>,
 }
 
 impl Durability {
-    /// The batch whose confirmation means that all records up to now are durable; `None` if they are.
-    pub(super) fn batch_to_await(&self) -> Option<u64> {
-        if !self.records.is_empty() {
-            return Some(self.last_batch + 1);
-        }
-        (self.confirmed < self.last_batch).then_some(self.last_batch)
+    /// The batch whose confirmation means that a transaction of the pool is durable; `None` if it is.
+    pub(super) fn batch_of_pooled(&self, id: &TransactionId) -> Option<u64> {
+        let batch = self.pool_rows.get(id).map(|place| place.batch);
+        batch.filter(|batch| *batch > self.confirmed)
+    }
+
+    /// The same of a block that was checked in this run.
+    pub(super) fn batch_of_block(&self, hash: &BlockHash) -> Option<u64> {
+        self.waiting.iter().find(|block| block.hash == *hash).map(|block| block.batch)
     }
 
     pub(super) fn take_batch(&mut self) -> Option<PersistBatch> {
@@ -64,7 +74,7 @@ impl Durability {
 
     /// Whether everything was written.
     pub(super) fn is_settled(&self) -> bool {
-        self.batch_to_await().is_none()
+        self.records.is_empty() && self.confirmed >= self.last_batch
     }
 
     /// Whether more bodies may be fetched.
@@ -74,7 +84,7 @@ impl Durability {
 
     /// Takes note of a row that the disk has from an earlier run.
     pub(super) fn remember_row(&mut self, id: TransactionId, row: u64) {
-        self.pool_rows.insert(id, row);
+        self.pool_rows.insert(id, PoolRow { row, batch: 0 });
         self.last_pool_row = self.last_pool_row.max(row);
     }
 
@@ -113,23 +123,30 @@ impl Node {
         }
         durability.last_pool_row += 1;
         let row = durability.last_pool_row;
-        durability.pool_rows.insert(transaction.id(), row);
+        let place = PoolRow { row, batch: durability.last_batch + 1 };
+        durability.pool_rows.insert(transaction.id(), place);
         self.persist(Record::PoolInsert { row, transaction });
     }
 
     /// A block holds the transaction, or it can't be counted any more.
     pub(super) fn forget_transaction(&mut self, id: &TransactionId) {
-        if let Some(row) = self.durability.pool_rows.remove(id) {
+        if let Some(PoolRow { row, .. }) = self.durability.pool_rows.remove(id) {
             self.persist(Record::PoolRemove { row });
         }
     }
 
     /// Writes the pool and the tip into the same rows as before.
     pub(super) fn write_pool_again(&mut self) {
-        let rows = self.durability.pool_rows.iter();
-        let known = rows.filter_map(|(id, row)| Some((*row, Arc::clone(self.pool.get(id)?))));
-        let records: Vec<_> =
-            known.map(|(row, transaction)| Record::PoolInsert { row, transaction }).collect();
+        let batch = self.durability.last_batch + 1;
+        let rows = self.durability.pool_rows.iter_mut();
+        let known = rows.filter_map(|(id, place)| Some((place, self.pool.get(id)?)));
+        let records: Vec<_> = known
+            .map(|(place, transaction)| {
+                place.batch = batch;
+                let transaction = Arc::clone(transaction);
+                Record::PoolInsert { row: place.row, transaction }
+            })
+            .collect();
         self.durability.records.extend(records);
         let Tip { height, hash } = self.tip();
         if height.0 > 0 {

@@ -12,6 +12,7 @@ use protocol::units::{BlockHash, Now};
 use super::Node;
 use super::command::{CommandError, Lookup, Ticket};
 use super::output::{Event, LoadFailure, LoadJob, Output};
+use super::submit::Resubmission;
 use crate::chain::Summary;
 
 /// Requests of neighbours that wait for the disk, as many as 16 neighbours may have in flight; those that come
@@ -19,7 +20,7 @@ use crate::chain::Summary;
 const REQUESTS_WAITING_MAX: usize = 256;
 /// The same of one neighbour: it may have 16 blocks in flight, and asks for a body in several requests.
 const REQUESTS_OF_NEIGHBOUR_MAX: usize = 32;
-/// Questions of users that wait for the disk.
+/// Questions and submissions of users that wait for the disk.
 const LOOKUPS_WAITING_MAX: usize = 256;
 
 /// How long neighbours have to give a body of our own branch that the disk has lost, before the branch is left
@@ -38,6 +39,8 @@ pub(super) enum Waiter {
         ticket: Ticket,
         lookup: Lookup,
     },
+    /// The user's transaction whose id is known; may be refused or accepted by what the body holds.
+    Submission(Resubmission),
     /// The move to a better branch.
     Chain,
 }
@@ -65,7 +68,7 @@ impl Loading {
                 theirs < REQUESTS_OF_NEIGHBOUR_MAX
                     && self.requests.values().sum::<usize>() < REQUESTS_WAITING_MAX
             }
-            Waiter::User { .. } => self.lookups < LOOKUPS_WAITING_MAX,
+            Waiter::User { .. } | Waiter::Submission(_) => self.lookups < LOOKUPS_WAITING_MAX,
             Waiter::Chain => true,
         }
     }
@@ -73,7 +76,7 @@ impl Loading {
     fn count_in(&mut self, waiter: &Waiter) {
         match waiter {
             Waiter::Neighbour { to, .. } => *self.requests.entry(*to).or_default() += 1,
-            Waiter::User { .. } => self.lookups += 1,
+            Waiter::User { .. } | Waiter::Submission(_) => self.lookups += 1,
             Waiter::Chain => {}
         }
     }
@@ -86,7 +89,7 @@ impl Loading {
                 }
                 self.requests.retain(|_, waiting| *waiting > 0);
             }
-            Waiter::User { .. } => self.lookups -= 1,
+            Waiter::User { .. } | Waiter::Submission(_) => self.lookups -= 1,
             Waiter::Chain => {}
         }
     }
@@ -153,7 +156,7 @@ impl Node {
                         self.loading.count_out(waiter);
                         false
                     }
-                    Waiter::User { .. } | Waiter::Chain => true,
+                    Waiter::User { .. } | Waiter::Submission(_) | Waiter::Chain => true,
                 });
                 let waiters = waiters.collect();
                 self.give_to_waiters(hash, waiters, &Err(error), now);
@@ -179,6 +182,7 @@ impl Node {
                 Waiter::User { ticket, lookup } => {
                     self.answer_loaded(ticket, lookup, outcome);
                 }
+                Waiter::Submission(again) => self.on_submission_loaded(again, outcome),
                 Waiter::Chain => {
                     self.loading.awaited.remove(&hash);
                     let block = block.map(Arc::clone);

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use protocol::block::Block;
 use protocol::keys::SignatureError;
 use protocol::transaction::{HashedTransaction, Transaction, TransactionKind};
 use protocol::units::{Now, TransactionId};
 
 use super::Node;
 use super::command::{Answer, CommandError, Ticket};
+use super::loading::Waiter;
 use super::output::{Event, Output};
 use super::verification::Purpose;
 use crate::chain::{TransactionError, cast_about_now};
@@ -20,6 +22,15 @@ use crate::rules::Rule;
 pub(super) struct Submissions {
     /// Waiting for a batch of records to be durable.
     awaiting: BTreeMap<u64, Vec<(Ticket, TransactionId)>>,
+}
+
+/// A transaction whose id is known already.
+#[derive(Debug)]
+pub(super) struct Resubmission {
+    ticket: Ticket,
+    id: TransactionId,
+    /// The answer, if it is another transaction after all.
+    refusal: CommandError,
 }
 
 impl Node {
@@ -46,12 +57,51 @@ impl Node {
     ) -> Result<Ticket, CommandError> {
         let transaction = HashedTransaction::new(transaction, self.chain.election_id());
         self.chain.check_structure(&transaction)?;
-        cast_about_now(transaction.transaction(), now.unix)?;
         let checked = self.pool.check(&transaction, &self.chain);
+        let id = transaction.id();
+        if let Err(error) = &checked
+            && (self.pool.get(&id).is_some() || self.chain.places_of(&id).next().is_some())
+        {
+            let refusal = command_error(error.clone(), &transaction);
+            let ticket = self.new_ticket();
+            self.submit_again(Resubmission { ticket, id, refusal }, None);
+            return Ok(ticket);
+        }
+        cast_about_now(transaction.transaction(), now.unix)?;
         checked.map_err(|error| command_error(error, &transaction))?;
         let ticket = self.new_ticket();
         self.verify(vec![Arc::new(transaction)], Purpose::Submission { ticket }, now);
         Ok(ticket)
+    }
+
+    /// Accepts what is in the pool or on the best chain already, so that whoever lost the answer may simply send
+    /// it again; anything else is refused as it would have been. `loaded` is what was read for this already.
+    pub(super) fn submit_again(&mut self, again: Resubmission, loaded: Option<&Arc<Block>>) {
+        let Resubmission { ticket, id, .. } = again;
+        if self.pool.get(&id).is_some() {
+            return self.accept_pooled(ticket, id);
+        }
+        let Some(hash) = self.block_of(&id, loaded) else {
+            return self.refuse(ticket, again.refusal);
+        };
+        if self.block_at_hand(&hash, loaded).is_some() {
+            self.accept_when_durable(ticket, id, self.durability.batch_of_block(&hash));
+        } else if !self.chain.is_stored(&hash) {
+            self.refuse(ticket, CommandError::BlockLost);
+        } else if !self.load(hash, Waiter::Submission(again)) {
+            self.refuse(ticket, CommandError::Busy);
+        }
+    }
+
+    pub(super) fn on_submission_loaded(
+        &mut self,
+        again: Resubmission,
+        outcome: &Result<Arc<Block>, CommandError>,
+    ) {
+        match outcome {
+            Ok(block) => self.submit_again(again, Some(block)),
+            Err(error) => self.refuse(again.ticket, error.clone()),
+        }
     }
 
     pub(super) fn on_submission_verified(
@@ -61,21 +111,17 @@ impl Node {
         verdict: Result<(), SignatureError>,
         now: Now,
     ) {
+        if let Err(error) = verdict {
+            return self.refuse(ticket, TransactionError::from(error).into());
+        }
         let id = transaction.id();
-        let added = match verdict {
-            Ok(()) => self
-                .add_to_pool(Arc::clone(&transaction), None, now)
-                .map_err(|error| command_error(error, &transaction)),
-            Err(error) => Err(TransactionError::from(error).into()),
-        };
-        match added {
-            Err(error) => self.refuse(ticket, error),
-            Ok(()) => match self.durability.batch_to_await() {
-                Some(batch) if self.rules.hold(Rule::DurableAcknowledgement) => {
-                    self.submissions.awaiting.entry(batch).or_default().push((ticket, id));
-                }
-                Some(_) | None => self.accept(ticket, id),
-            },
+        match self.add_to_pool(Arc::clone(&transaction), None, now) {
+            Ok(()) => self.accept_pooled(ticket, id),
+            // It may have come in another way meanwhile.
+            Err(error) => {
+                let refusal = command_error(error, &transaction);
+                self.submit_again(Resubmission { ticket, id, refusal }, None);
+            }
         }
     }
 
@@ -116,6 +162,20 @@ impl Node {
         let failed = std::mem::replace(&mut self.submissions.awaiting, later);
         for (ticket, _) in failed.into_values().flatten() {
             self.refuse(ticket, CommandError::NotDurable { reason: reason.to_owned() });
+        }
+    }
+
+    fn accept_pooled(&mut self, ticket: Ticket, id: TransactionId) {
+        self.accept_when_durable(ticket, id, self.durability.batch_of_pooled(&id));
+    }
+
+    /// Answers once the batch that writes the transaction is confirmed; `None` if it was written.
+    fn accept_when_durable(&mut self, ticket: Ticket, id: TransactionId, batch: Option<u64>) {
+        match batch {
+            Some(batch) if self.rules.hold(Rule::DurableAcknowledgement) => {
+                self.submissions.awaiting.entry(batch).or_default().push((ticket, id));
+            }
+            Some(_) | None => self.accept(ticket, id),
         }
     }
 

@@ -8,7 +8,6 @@ use protocol::datagram::{Datagram, Envelope, Wanted};
 use protocol::units::Height;
 
 use super::*;
-use crate::chain::{StoredBlock, Summary};
 use crate::fixtures::vote;
 use crate::node::{BlockSelector, Standing, TransactionAnswer};
 

@@ -1,6 +1,7 @@
 //! Nodes that talk to each other in virtual time over a network without faults. Worlds with faults are in
 //! the `tests` package; here stands what needs the inside of a node.
 
+mod again;
 mod disk;
 mod hostile;
 mod meeting;
@@ -21,6 +22,7 @@ use super::{
     Answer, Command, CommandError, Event, LoadFailure, Node, NodeConfig, Output, Record, Restored,
     Ticket,
 };
+use crate::chain::{StoredBlock, Summary};
 use crate::fixtures::{election, key, registration};
 use crate::rules::Rules;
 
@@ -47,6 +49,8 @@ struct Network {
     events: Vec<(SocketAddr, Event)>,
     outcomes: BTreeMap<(SocketAddr, Ticket), Result<Answer, CommandError>>,
     disks: BTreeMap<SocketAddr, BTreeMap<BlockHash, Arc<Block>>>,
+    /// All that was ever written, in its order.
+    records: BTreeMap<SocketAddr, Vec<Record>>,
     left: Vec<SocketAddr>,
 }
 
@@ -68,6 +72,7 @@ impl Network {
             events: Vec::new(),
             outcomes: BTreeMap::new(),
             disks: BTreeMap::new(),
+            records: BTreeMap::new(),
             left: Vec::new(),
         }
     }
@@ -110,6 +115,32 @@ impl Network {
         let node = Node::new(config, election, restored, seed, self.time());
         self.nodes.insert(address(number), node);
         self.drain(address(number));
+    }
+
+    /// Kills a node, and starts it again on what it wrote.
+    fn restart(&mut self, number: u16) {
+        self.nodes.remove(&address(number));
+        let mut restored = Restored::default();
+        let mut pool = BTreeMap::new();
+        for record in self.records.get(&address(number)).into_iter().flatten() {
+            match record {
+                Record::Block(block) => restored.blocks.push(StoredBlock {
+                    header: block.header,
+                    summary: Summary::of(block),
+                    has_body: true,
+                }),
+                Record::Tip { hash, .. } => restored.tip = Some(*hash),
+                Record::PoolInsert { row, transaction } => {
+                    pool.insert(*row, HashedTransaction::clone(transaction));
+                }
+                Record::PoolRemove { row } => {
+                    pool.remove(row);
+                }
+                Record::Neighbours(neighbours) => restored.neighbours.clone_from(neighbours),
+            }
+        }
+        restored.pool.extend(pool);
+        self.add(number, restored);
     }
 
     fn node(&self, number: u16) -> &Node {
@@ -209,6 +240,7 @@ impl Network {
                 }
                 Output::Persist(batch) => {
                     let disk = self.disks.entry(at).or_default();
+                    self.records.entry(at).or_default().extend(batch.records.iter().cloned());
                     for record in batch.records {
                         if let Record::Block(block) = record {
                             disk.insert(block.header.hash(), block);
