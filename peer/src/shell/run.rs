@@ -62,7 +62,7 @@ pub enum PeerError {
     #[error(transparent)]
     Verify(#[from] VerifyError),
     #[error(transparent)]
-    Api(#[from] ApiError),
+    Api(Box<ApiError>),
     #[error(transparent)]
     Join(#[from] JoinError),
     #[error("{message}")]
@@ -76,6 +76,12 @@ pub enum PeerError {
         #[from]
         source: io::Error,
     },
+}
+
+impl From<ApiError> for PeerError {
+    fn from(error: ApiError) -> Self {
+        Self::Api(Box::new(error))
+    }
 }
 
 impl PeerError {

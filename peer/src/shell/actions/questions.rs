@@ -1,5 +1,6 @@
 //! What a user asks of a running peer: one typed answer per question. The prompt and the HTTP API share them.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,6 +61,28 @@ impl Actions {
     }
 
     /// # Errors
+    /// When neither the pool nor the best chain holds it, or the disk does not give it.
+    pub(crate) async fn transaction(
+        &self,
+        id: TransactionId,
+    ) -> Result<schema::TransactionFound, ActionError> {
+        let answer = self.handle.command(Command::Transaction(id)).await?;
+        let Answer::Transaction(found) = &answer else { unasked(&answer) };
+        Ok(schema::TransactionFound::of(found, &self.election))
+    }
+
+    /// Up to `limit` transactions of the pool that arrived after that number, or from the oldest on.
+    pub(crate) async fn pool(
+        &self,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<schema::PoolPage, ActionError> {
+        let answer = self.handle.command(Command::Pool { after, limit }).await?;
+        let Answer::Pool(page) = &answer else { unasked(&answer) };
+        Ok(schema::PoolPage::of(page, &self.election))
+    }
+
+    /// # Errors
     /// When the disk does not give the block that holds the vote.
     pub(crate) async fn voter(&self, voter: VoterId) -> Result<schema::Voter, ActionError> {
         let answer = self.handle.command(Command::Voter(voter)).await?;
@@ -107,6 +130,16 @@ impl Actions {
         let answer = self.handle.command(Command::Sync).await?;
         let Answer::Syncing { neighbours } = answer else { unasked(&answer) };
         Ok(schema::SyncOrdered { neighbours })
+    }
+
+    /// Tries an address for as long as the peer runs, as one that was given at its start.
+    ///
+    /// # Errors
+    /// When no peer can be there, or it is known already.
+    pub(crate) async fn add_neighbour(&self, address: SocketAddr) -> Result<(), ActionError> {
+        let answer = self.handle.command(Command::AddNeighbour(address)).await?;
+        let Answer::NeighbourAdded = answer else { unasked(&answer) };
+        Ok(())
     }
 
     /// Hands in a transaction that was signed elsewhere.

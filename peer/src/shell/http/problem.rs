@@ -29,7 +29,9 @@ fn status(error: &ActionError) -> StatusCode {
 
 fn command_status(error: &CommandError) -> StatusCode {
     match error {
-        CommandError::NoSuchBlock { .. } | CommandError::NoReceipt => StatusCode::NOT_FOUND,
+        CommandError::NoSuchBlock { .. }
+        | CommandError::NoSuchTransaction { .. }
+        | CommandError::NoReceipt => StatusCode::NOT_FOUND,
         CommandError::Transaction(
             TransactionError::AlreadyRegistered { .. } | TransactionError::AlreadyVoted { .. },
         )

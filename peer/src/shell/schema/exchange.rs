@@ -1,12 +1,16 @@
 //! What is asked and answered over HTTP alone.
 
+use std::net::SocketAddr;
+
 use protocol::codec;
+use protocol::election::Election;
 use protocol::receipt;
 use protocol::units::{ElectionId, TransactionId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Hash, Refusal};
+use super::{Hash, Refusal, Standing, Transaction};
+use crate::node::{self, TransactionAnswer};
 use crate::shell::actions::ActionError;
 
 /// A vote that this peer is to cast for its own voter.
@@ -68,6 +72,38 @@ pub(crate) struct Receipt {
     pub(crate) path: Vec<String>,
 }
 
+/// A transaction, where it stands, and the proof that a block holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct TransactionFound {
+    #[serde(flatten)]
+    pub(crate) transaction: Transaction,
+    /// Its encoding in hexadecimal digits.
+    #[schema(pattern = "^([0-9a-f]{2})+$")]
+    pub(crate) encoding: String,
+    pub(crate) standing: Standing,
+    /// The proof, if a block of the best chain holds it.
+    pub(crate) receipt: Option<Receipt>,
+}
+
+/// Transactions of the pool in the order of their arrival.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PoolPage {
+    pub(crate) transactions: Vec<Transaction>,
+    /// Transactions in the whole pool.
+    pub(crate) total: usize,
+    /// To be given as `after` to go on; `null` at the end.
+    pub(crate) next: Option<u64>,
+}
+
+/// A peer to be tried for as long as this one runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PeerAddress {
+    /// IP and UDP port.
+    #[schema(value_type = String, example = "192.0.2.7:6001")]
+    pub(crate) address: SocketAddr,
+}
+
 /// A link that logs a browser in, once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Login {
@@ -78,6 +114,28 @@ pub(crate) struct Login {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Health {
     pub(crate) ok: bool,
+}
+
+impl TransactionFound {
+    pub(crate) fn of(answer: &TransactionAnswer, election: &Election) -> Self {
+        Self {
+            transaction: Transaction::of(&answer.view, election),
+            encoding: hex::encode(codec::encode(answer.transaction.transaction())),
+            standing: answer.standing.into(),
+            receipt: answer.receipt.as_ref().map(Receipt::from),
+        }
+    }
+}
+
+impl PoolPage {
+    pub(crate) fn of(page: &node::PoolPage, election: &Election) -> Self {
+        let transactions = page.transactions.iter();
+        Self {
+            transactions: transactions.map(|each| Transaction::of(&each.view, election)).collect(),
+            total: page.total,
+            next: page.next,
+        }
+    }
 }
 
 impl Outcome {

@@ -20,7 +20,10 @@ use utoipa::ToSchema;
 pub(crate) use ballot::{Ballot, PRIVACY, Question};
 pub(crate) use chain::{Block, Chain, Transaction, TransactionKind};
 pub(crate) use event::{Event, LeaveReason};
-pub(crate) use exchange::{Health, Login, Outcome, Outcomes, Receipt, Submission, VoteOrder};
+pub(crate) use exchange::{
+    Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
+    VoteOrder,
+};
 pub(crate) use order::{
     BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,
 };

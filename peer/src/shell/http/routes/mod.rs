@@ -39,6 +39,8 @@ fn described(context: &Context) -> OpenApiRouter<Context> {
         .routes(routes!(questions::status))
         .routes(routes!(questions::chain))
         .routes(routes!(questions::block))
+        .routes(routes!(questions::transaction))
+        .routes(routes!(questions::pool))
         .routes(routes!(questions::voter))
         .routes(routes!(questions::results))
         .routes(routes!(questions::receipt))
@@ -54,6 +56,7 @@ fn described(context: &Context) -> OpenApiRouter<Context> {
 fn with_token(context: &Context) -> OpenApiRouter<Context> {
     OpenApiRouter::new()
         .routes(routes!(orders::vote))
+        .routes(routes!(orders::add_peer))
         .routes(routes!(orders::mine))
         .routes(routes!(orders::sync))
         .routes(routes!(orders::leave))

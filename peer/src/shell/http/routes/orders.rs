@@ -26,6 +26,18 @@ pub(super) async fn vote(
     Ok(Json(actions.vote(choices).await?))
 }
 
+/// Tries a peer's address for as long as this one runs, as `--neighbour` does.
+#[utoipa::path(post, path = "/v1/peers", tag = "orders", request_body = schema::PeerAddress,
+    responses((status = 200, body = schema::PeerAddress), Guarded),
+    security(("token" = []), ("session" = [])))]
+pub(super) async fn add_peer(
+    State(context): State<Context>,
+    Json(peer): Json<schema::PeerAddress>,
+) -> Answered<schema::PeerAddress> {
+    context.actions().add_neighbour(peer.address).await?;
+    Ok(Json(peer))
+}
+
 /// Mines one block now, even an empty one.
 #[utoipa::path(post, path = "/v1/mine", tag = "orders",
     responses((status = 200, body = schema::BlockOrdered), Guarded),

@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use protocol::units::{BlockHash, Height, VoterId};
+use protocol::units::{BlockHash, Height, TransactionId, VoterId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use web::{Json, Path, Problem, Query};
 
-use crate::node::{BlockSelector, CHAIN_LIMIT_MAX};
+use crate::node::{BlockSelector, CHAIN_LIMIT_MAX, POOL_LIMIT_MAX};
 use crate::shell::http::Context;
 use crate::shell::http::openapi::{Common, OrNotFound};
 use crate::shell::http::problem::Refused;
@@ -15,6 +15,8 @@ use crate::shell::schema::{self, Hash};
 
 /// Blocks in one listing unless told.
 const CHAIN_LIMIT_DEFAULT: u32 = 20;
+/// Transactions in one listing unless told.
+const POOL_LIMIT_DEFAULT: u32 = 100;
 
 type Answered<T> = Result<Json<T>, Refused>;
 
@@ -94,6 +96,40 @@ pub(super) async fn block(
     let wrong = || Problem::bad_request("a block is named by its height, or its hash of 64 digits");
     let selector = by_hash().or_else(by_height).ok_or_else(wrong)?;
     Ok(Json(context.actions().block(selector).await?))
+}
+
+/// A transaction of the pool or of the best chain, and the proof that a block holds it.
+#[utoipa::path(get, path = "/v1/transactions/{id}", tag = "chain",
+    params(("id" = inline(Hash), Path, description = "A TransactionId")),
+    responses((status = 200, body = schema::TransactionFound), OrNotFound))]
+pub(super) async fn transaction(
+    State(context): State<Context>,
+    Path(id): Path<TransactionId>,
+) -> Answered<schema::TransactionFound> {
+    Ok(Json(context.actions().transaction(id).await?))
+}
+
+/// Where a listing of the pool begins, and how long it may be.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PoolQuery {
+    /// The `next` of the page before; the oldest transactions come first unless told.
+    after: Option<u64>,
+    /// Most transactions; 100 unless told.
+    #[param(minimum = 1, maximum = 1_000)]
+    limit: Option<u32>,
+}
+
+/// Transactions that are valid and in no block of the best chain yet.
+#[utoipa::path(get, path = "/v1/pool", tag = "chain", params(PoolQuery),
+    responses((status = 200, body = schema::PoolPage), Common))]
+pub(super) async fn pool(
+    State(context): State<Context>,
+    Query(query): Query<PoolQuery>,
+) -> Answered<schema::PoolPage> {
+    let limit = limit(query.limit, POOL_LIMIT_DEFAULT, POOL_LIMIT_MAX)?;
+    Ok(Json(context.actions().pool(query.after, limit).await?))
 }
 
 /// The neighbours.
