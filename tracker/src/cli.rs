@@ -1,9 +1,11 @@
 //! What the command line and the environment say.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
-use protocol::address::AddressText;
+use protocol::address::{AddressText, AddressTextError};
+use web::HostName;
 
 /// Ostrakon's tracker: introduces the peers of one election to each other and serves its ballot.
 #[derive(Debug, Parser)]
@@ -18,9 +20,33 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", env = "OSTRAKON_BALLOT", default_value = "ballot.toml")]
     pub(crate) ballot: PathBuf,
 
+    /// Where the API listens (TCP): a port of 127.0.0.1 or host:port; off for none [default: 127.0.0.1 and the port
+    /// of LISTEN]
+    #[arg(long, value_name = "ADDR:PORT|off", env = "OSTRAKON_API")]
+    pub(crate) api: Option<Api>,
+
+    /// Further names under which the API is reached, as through a proxy; without a port, that of the API
+    #[arg(long, value_name = "NAME[:PORT]", env = "OSTRAKON_API_HOST", value_delimiter = ',')]
+    pub(crate) api_host: Vec<HostName>,
+
     /// How log lines on stderr look; RUST_LOG says which there are (info, tracker=debug)
     #[arg(long, value_name = "FORMAT", env = "OSTRAKON_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
+}
+
+/// Whether and where the API listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Api {
+    Off,
+    At(AddressText),
+}
+
+impl FromStr for Api {
+    type Err = AddressTextError;
+
+    fn from_str(text: &str) -> Result<Self, AddressTextError> {
+        if text == "off" { Ok(Self::Off) } else { text.parse().map(Self::At) }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -46,5 +72,18 @@ mod tests {
         assert_eq!(arguments.listen, AddressText::Port(5_000));
         let error = Arguments::try_parse_from(["tracker", "somewhere"]).expect_err("no port");
         assert!(error.to_string().contains("write host:port"));
+    }
+
+    #[test]
+    fn the_api_has_an_address_or_is_off() {
+        let parse = |api| Arguments::try_parse_from(["tracker", "5000", "--api", api]);
+        assert_eq!(parse("off").expect("no API").api, Some(Api::Off));
+        let at = parse("0.0.0.0:80").expect("an address").api;
+        assert_eq!(at, Some(Api::At("0.0.0.0:80".parse().expect("an address"))));
+        let error = parse("on").expect_err("no address");
+        assert!(error.to_string().contains("write host:port"));
+        let arguments = ["tracker", "5000", "--api-host", "a.example,b.example:80"];
+        let arguments = Arguments::try_parse_from(arguments).expect("two names");
+        assert_eq!(arguments.api_host.len(), 2);
     }
 }

@@ -4,6 +4,7 @@ mod cli;
 
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,8 +17,12 @@ use rand::rngs::SysRng;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use cli::{Arguments, LogFormat};
+use cli::{Api, Arguments, LogFormat};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tracker::handle::TrackerHandle;
 use tracker::shell::ListenError;
+use web::{Limits, Site};
 
 /// The arguments, the ballot or a port in use have to be mended; the same as for arguments that do not parse.
 const EXIT_CONFIGURATION: u8 = 2;
@@ -63,10 +68,51 @@ fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
         SysRng.try_fill_bytes(&mut seed).context("the system gives no randomness")?;
         let shutdown = shutdown_signal().context("can't wait for signals")?;
         let listening = socket.local_addr().context("the socket has no address")?;
-        announce(&format!("tracker listening on {listening}, election {}", election.election_id()))
-            .context("can't write to stdout")?;
-        tracker::shell::run(socket, election, seed, shutdown).await.context("the socket broke")
+        let api = listen_for_api(arguments, listening).await?;
+        let mut line =
+            format!("tracker listening on {listening}, election {}", election.election_id());
+        if let Some((_, site)) = &api {
+            line = format!("{line}, api {}", site.url());
+        }
+        announce(&line).context("can't write to stdout")?;
+        let (handle, requests) = TrackerHandle::new();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let tracking = async {
+            let result = tracker::shell::run(socket, election, seed, requests, shutdown).await;
+            drop(stop);
+            result
+        };
+        let serving = async {
+            if let Some((listener, site)) = api {
+                // The sender says nothing: it is dropped at the end.
+                let stopped = async { stopped.await.unwrap_or_default() };
+                let router = tracker::api::router(handle);
+                web::serve(listener, site, Limits::default(), router, stopped).await;
+            }
+        };
+        let (result, ()) = tokio::join!(tracking, serving);
+        result.context("the socket broke")
     })
+}
+
+/// The API's listener, if there is to be one. `listening` is where datagrams come in.
+async fn listen_for_api(
+    arguments: &Arguments,
+    listening: SocketAddr,
+) -> anyhow::Result<Option<(TcpListener, Site)>> {
+    let listener = match &arguments.api {
+        Some(Api::Off) => return Ok(None),
+        Some(Api::At(address)) => {
+            tracker::api::listen(tracker::shell::resolve(address).await?, false)?
+        }
+        None => {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listening.port()));
+            // Who left the port to the system has not asked for this one.
+            tracker::api::listen(address, arguments.listen.port() == 0)?
+        }
+    };
+    let address = listener.local_addr().context("the API's socket has no address")?;
+    Ok(Some((listener, Site::new(address, arguments.api_host.clone(), Vec::new()))))
 }
 
 /// Who started this program may wait for the line, so it must not stay in a buffer.

@@ -21,6 +21,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{sleep_until, timeout};
 use tracing::{debug, info, warn};
 
+use crate::handle::{Figures, REQUESTS_MAX, Request, Requests};
 use crate::registry::{Event, Output, Registry};
 
 /// Asked of the system for each direction, which may grant less: a second of pokes and answers of the
@@ -47,6 +48,8 @@ pub enum ListenError {
     InUse { address: SocketAddr },
     #[error("can't listen on {address}")]
     Unavailable { address: SocketAddr, source: io::Error },
+    #[error("can't serve the API (--api ADDR:PORT names another address, --api off serves none)")]
+    Api { source: web::BindError },
 }
 
 /// Counts of what the registry never sees.
@@ -91,7 +94,8 @@ pub fn bind(address: SocketAddr) -> Result<UdpSocket, ListenError> {
     })
 }
 
-/// Keeps an election's list of peers until `shutdown` completes. `seed` must be secret and new at every start.
+/// Keeps an election's list of peers, and answers `requests`, until `shutdown` completes. `seed` must be secret and
+/// new at every start.
 ///
 /// # Errors
 /// When the socket is broken for good. What single peers and their networks do is no error.
@@ -99,6 +103,7 @@ pub async fn run(
     socket: UdpSocket,
     election: &Election,
     seed: [u8; 32],
+    mut requests: Requests,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let mut shell = Shell {
@@ -120,12 +125,18 @@ pub async fn run(
                     break Err(error);
                 }
             }
+            Some(request) = requests.recv() => shell.answer(request),
             () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => {}
         }
         // Answers to pokes were taken before the pokes are judged.
         let now = clock();
         if shell.registry.poll_timeout().is_some_and(|at| at <= now.instant) {
             shell.registry.handle_timeout(now);
+        }
+        // Datagrams that never end don't keep questions waiting.
+        for _ in 0..REQUESTS_MAX {
+            let Ok(request) = requests.try_recv() else { break };
+            shell.answer(request);
         }
         shell.send_outputs().await;
     };
@@ -172,6 +183,27 @@ impl Shell {
         }
         debug!(%error, "receiving failed");
         Ok(())
+    }
+
+    /// Whoever asked may have gone away meanwhile; then nobody gets the answer.
+    fn answer(&self, request: Request) {
+        match request {
+            Request::Peers { after, most, reply } => {
+                let _ = reply.send(self.registry.listed(after, most));
+            }
+            Request::Figures { reply } => {
+                let Counters { received, sent, receive_errors, send_errors } = self.counters;
+                let _ = reply.send(Figures {
+                    listed: self.registry.listed_count(),
+                    unconfirmed: self.registry.unconfirmed_count(),
+                    received,
+                    sent,
+                    receive_errors,
+                    send_errors,
+                    dropped: self.registry.dropped(),
+                });
+            }
+        }
     }
 
     async fn send_outputs(&mut self) {

@@ -1,11 +1,13 @@
 //! The program as its user meets it: the first line on stdout, errors in one line, exit codes, signals.
 
 #![cfg(unix)]
+#![allow(clippy::disallowed_types, reason = "a test holds ports")]
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use protocol::ballot_file;
 use protocol::units::ElectionId;
@@ -23,6 +25,9 @@ block_bytes_max = 65536
 title = "Chair"
 options = ["Ada", "Grace"]
 "#;
+
+/// How long anything on this machine may take.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A directory with a ballot.toml, where the program runs without the caller's environment.
 struct Place(TempDir);
@@ -63,7 +68,13 @@ impl Place {
 
 impl Running {
     /// Starts a tracker and reads where it listens from its first line.
-    fn start(mut command: Command) -> (Self, SocketAddr) {
+    fn start(command: Command) -> (Self, SocketAddr) {
+        let (running, address, _) = Self::start_with_api(command);
+        (running, address)
+    }
+
+    /// Also where its API listens, if it has one.
+    fn start_with_api(mut command: Command) -> (Self, SocketAddr, Option<SocketAddr>) {
         let mut running = Self(command.spawn().expect("it starts"));
         let stdout = running.0.stdout.as_mut().expect("it is piped");
         let mut line = String::new();
@@ -71,9 +82,13 @@ impl Running {
         let rest = line.trim_end().strip_prefix("tracker listening on ");
         let (address, election) =
             rest.and_then(|rest| rest.split_once(", election ")).expect(&line);
+        let (election, api) = match election.split_once(", api http://") {
+            Some((election, api)) => (election, Some(api.parse().expect("a real address"))),
+            None => (election, None),
+        };
         let expected = ballot_file::parse(BALLOT).expect("a good ballot").election_id();
         assert_eq!(election.parse::<ElectionId>(), Ok(expected));
-        (running, address.parse().expect("a real address"))
+        (running, address.parse().expect("a real address"), api)
     }
 
     /// Sends a signal and waits for the end; gives the exit code and what stands on stderr.
@@ -86,6 +101,17 @@ impl Running {
         stderr.read_to_string(&mut log).expect("it is text");
         (self.0.wait().expect("it ends").code(), log)
     }
+}
+
+/// The answer to a GET, from its status line on.
+fn get(api: SocketAddr, path: &str, host: &str) -> String {
+    let mut stream = TcpStream::connect(api).expect("it listens");
+    stream.set_read_timeout(Some(DEADLINE)).expect("it is a socket");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+        .expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
 }
 
 fn one_line(output: &Output) -> String {
@@ -133,6 +159,70 @@ fn a_port_in_use_is_one_clear_line() {
 }
 
 #[test]
+fn the_api_is_on_loopback_unless_told() {
+    let place = Place::new();
+    let (running, address, api) = Running::start_with_api(place.command(&["0.0.0.0:0"]));
+    assert!(address.ip().is_unspecified());
+    let api = api.expect("it has one");
+    assert!(api.ip().is_loopback());
+    let host = api.to_string();
+    for (path, host, status, part) in [
+        ("/", host.as_str(), 200, "Ostrakon tracker"),
+        ("/healthz", &host, 200, "ok\n"),
+        ("/v1/peers", &host, 200, r#"{"peers":[],"next":null}"#),
+        ("/metrics", &host, 200, "ostrakon_tracker_peers{standing=\"listed\"} 0\n"),
+        ("/v1/nothing", &host, 404, r#""kind":"not_found""#),
+        ("/v1/peers?limit=0", &host, 400, r#""kind":"bad_request""#),
+        ("/v1/peers", "evil.example", 421, r#""kind":"wrong_host""#),
+    ] {
+        let answer = get(api, path, host);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
+        assert!(answer.contains(part), "{path}: {answer}");
+    }
+    // An idle connection does not keep it.
+    let _idle = TcpStream::connect(api).expect("it listens");
+    assert_eq!(running.stop("-TERM").0, Some(0));
+}
+
+#[test]
+fn the_api_is_where_it_is_told() {
+    let place = Place::new();
+    let mut command = place.command(&["0", "--api-host", "tracker.example.org:80"]);
+    command.env("OSTRAKON_API", "0");
+    let (_running, _, api) = Running::start_with_api(command);
+    let api = api.expect("it has one");
+    assert!(get(api, "/healthz", "tracker.example.org").starts_with("HTTP/1.1 200 "));
+    assert!(get(api, "/healthz", "other.example.org").starts_with("HTTP/1.1 421 "));
+
+    let (_running, _, api) = Running::start_with_api(place.command(&["0", "--api", "off"]));
+    assert_eq!(api, None);
+}
+
+#[test]
+fn a_taken_api_port_is_one_clear_line() {
+    let place = Place::new();
+    // A port that is taken for TCP, and free for UDP.
+    let (_taken, address) = std::iter::repeat_with(|| {
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = taken.local_addr().expect("it is bound");
+        (taken, address)
+    })
+    .find(|(_, address)| UdpSocket::bind(address).is_ok())
+    .expect("there are many ports");
+    for arguments in [&[&*address.to_string()][..], &["0", "--api", &address.to_string()]] {
+        let output = place.run(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let expected = format!(
+            "tracker: can't serve the API (--api ADDR:PORT names another address, --api off serves none): \
+             {address} (TCP) is in use: stop the program that has it, or choose another address"
+        );
+        assert_eq!(one_line(&output), expected);
+    }
+    let command = place.command(&[&address.to_string(), "--api", "off"]);
+    assert_eq!(Running::start(command).1, address);
+}
+
+#[test]
 fn a_missing_or_bad_ballot_is_one_clear_line() {
     let place = Place::new();
     let output = place.run(&["0", "--ballot", "nowhere.toml"]);
@@ -155,6 +245,8 @@ fn wrong_usage_says_what_to_write() {
         (&["localhost"][..], "write host:port"),
         (&[][..], "<LISTEN>"),
         (&["0", "--log-format", "xml"][..], "possible values: text, json"),
+        (&["0", "--api", "on"][..], "write host:port"),
+        (&["0", "--api-host", "http://a"][..], "write a name"),
     ] {
         let output = place.run(arguments);
         assert_eq!(output.status.code(), Some(2));

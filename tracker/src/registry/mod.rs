@@ -148,6 +148,12 @@ impl Registry {
         self.peers.is_listed(address)
     }
 
+    /// Up to `most` listed peers in the order of their addresses, from behind `after` on.
+    #[must_use]
+    pub fn listed(&self, after: Option<SocketAddr>, most: usize) -> Vec<SocketAddr> {
+        self.peers.listed_after(after, most)
+    }
+
     /// What was dropped since the start, by reason.
     #[must_use]
     pub fn dropped(&self) -> Vec<(&'static str, u64)> {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use protocol::scope::Scope;
@@ -113,6 +114,15 @@ impl Peers {
     pub(super) fn is_listed(&self, address: SocketAddr) -> bool {
         let standing = self.by_address.get(&address).map(|peer| peer.standing);
         matches!(standing, Some(Standing::Listed { .. }))
+    }
+
+    /// Up to `most` listed peers in the order of their addresses, from behind `after` on. Passes over those that are
+    /// unconfirmed, so [`UNCONFIRMED_MAX`] bounds its cost too.
+    pub(super) fn listed_after(&self, after: Option<SocketAddr>, most: usize) -> Vec<SocketAddr> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let listed = self.by_address.range((start, Bound::Unbounded));
+        let listed = listed.filter(|(_, peer)| !peer.is_unconfirmed());
+        listed.map(|(address, _)| *address).take(most).collect()
     }
 
     pub(super) fn token(&self, address: SocketAddr) -> Token {

@@ -6,6 +6,7 @@ use protocol::token::Token;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::handle::TrackerHandle;
 
 /// How long anything on this host may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -86,7 +87,9 @@ async fn with_tracker(listen: &str, peers: impl AsyncFnOnce(SocketAddr)) {
         peers(address).await;
         stop.send(()).expect("the tracker still runs");
     };
-    let (result, ()) = tokio::join!(run(socket, &election, [7; 32], shutdown), beside);
+    // Nobody asks it anything but peers.
+    let (_, requests) = TrackerHandle::new();
+    let (result, ()) = tokio::join!(run(socket, &election, [7; 32], requests, shutdown), beside);
     result.expect("the socket holds");
 }
 

@@ -21,6 +21,20 @@ fn a_peer_is_listed_once_it_answers() {
 }
 
 #[test]
+fn the_list_is_read_in_pages_and_holds_listed_peers_alone() {
+    let mut world = World::new();
+    for number in [3, 1, 2] {
+        world.join(address(number));
+    }
+    world.join_silently(address(4));
+    let all = [address(1), address(2), address(3)];
+    assert_eq!(world.registry.listed(None, 10), all);
+    assert_eq!(world.registry.listed(None, 2), all[..2]);
+    assert_eq!(world.registry.listed(Some(all[1]), 2), all[2..]);
+    assert_eq!(world.registry.listed(Some(all[2]), 2), []);
+}
+
+#[test]
 fn a_silent_peer_is_never_listed_and_soon_forgotten() {
     let mut world = World::new();
     world.join_silently(address(1));

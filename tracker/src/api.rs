@@ -1,0 +1,152 @@
+//! What programs and operators ask a tracker over HTTP: who is listed, whether it lives, what it counts.
+//!
+//! It only ever reads; nothing about the list of peers can be changed here.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use web::{BindError, Json, OpenMetrics, Problem, Query};
+
+use crate::handle::{Figures, Stopping, TrackerHandle};
+use crate::shell::ListenError;
+
+/// Most peers of one answer, 40 KB of them.
+const PEERS_PER_PAGE_MAX: usize = 1_000;
+/// Peers of an answer unless told.
+const PEERS_PER_PAGE: usize = 100;
+
+/// The page at `/`.
+const PAGE: &str = "\
+Ostrakon tracker
+
+GET /v1/peers?limit=100&after=ADDRESS  peers that are listed, by address; `next` is where the next page begins
+GET /healthz                           ok, as long as the tracker answers
+GET /metrics                           counts, for Prometheus
+";
+
+type Labels = [(&'static str, &'static str); 1];
+
+/// Which part of the list is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    /// 1 to 1,000 peers.
+    limit: Option<usize>,
+    /// The last address of the page before.
+    after: Option<SocketAddr>,
+}
+
+/// A part of the list.
+#[derive(Debug, Serialize)]
+struct Peers {
+    peers: Vec<Peer>,
+    /// What to ask for as `after` next; nothing at the end.
+    next: Option<SocketAddr>,
+}
+
+#[derive(Debug, Serialize)]
+struct Peer {
+    address: SocketAddr,
+}
+
+/// Listens for the API. If the port is taken and another would do, the system chooses one. Must be called within a
+/// runtime.
+///
+/// # Errors
+/// When the address is in use, not this machine's, or not for this user.
+pub fn listen(
+    address: SocketAddr,
+    another_port_would_do: bool,
+) -> Result<TcpListener, ListenError> {
+    let listener = match web::bind(address) {
+        Err(BindError::InUse { .. }) if another_port_would_do => {
+            web::bind(SocketAddr::new(address.ip(), 0))
+        }
+        bound => bound,
+    };
+    listener.map_err(|source| ListenError::Api { source })
+}
+
+/// The tracker's routes.
+pub fn router(handle: TrackerHandle) -> Router {
+    Router::new()
+        .route("/", get(async || PAGE))
+        .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
+        .route("/v1/peers", get(peers))
+        .with_state(handle)
+}
+
+async fn peers(
+    State(handle): State<TrackerHandle>,
+    Query(Page { limit, after }): Query<Page>,
+) -> Result<Json<Peers>, Problem> {
+    let limit = limit.unwrap_or(PEERS_PER_PAGE);
+    if !(1..=PEERS_PER_PAGE_MAX).contains(&limit) {
+        let detail = format!("`limit` is {limit}: write a number from 1 to {PEERS_PER_PAGE_MAX}");
+        return Err(Problem::bad_request(detail));
+    }
+    // One more tells whether there is a next page.
+    let mut addresses = handle.peers(after, limit + 1).await.map_err(stopping)?;
+    let has_next = addresses.len() > limit;
+    addresses.truncate(limit);
+    let next = addresses.last().copied().filter(|_| has_next);
+    Ok(Json(Peers { peers: addresses.into_iter().map(|address| Peer { address }).collect(), next }))
+}
+
+/// The registry's task answers, so the tracker does.
+async fn health(State(handle): State<TrackerHandle>) -> Result<&'static str, Problem> {
+    handle.figures().await.map(|_| "ok\n").map_err(stopping)
+}
+
+async fn metrics(State(handle): State<TrackerHandle>) -> Result<OpenMetrics, Problem> {
+    let figures = handle.figures().await.map_err(stopping)?;
+    let mut text = String::new();
+    encode(&mut text, &registry(figures))
+        .map_err(|_| Problem::internal("the counts can't be written as text"))?;
+    Ok(OpenMetrics(text))
+}
+
+fn stopping(error: Stopping) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", error.to_string())
+}
+
+fn registry(figures: Figures) -> Registry {
+    let Figures { listed, unconfirmed, received, sent, receive_errors, send_errors, dropped } =
+        figures;
+    let peers = Family::<Labels, Gauge>::default();
+    for (standing, count) in [("listed", listed), ("unconfirmed", unconfirmed)] {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        peers.get_or_create(&[("standing", standing)]).set(count);
+    }
+    let counters = |label, counts: &[(&'static str, u64)]| {
+        let family = Family::<Labels, Counter>::default();
+        for (value, count) in counts {
+            family.get_or_create(&[(label, *value)]).inc_by(*count);
+        }
+        family
+    };
+    let datagrams = counters("direction", &[("received", received), ("sent", sent)]);
+    let errors = counters("direction", &[("received", receive_errors), ("sent", send_errors)]);
+    let dropped = counters("reason", &dropped);
+
+    let mut registry = Registry::with_prefix("ostrakon_tracker");
+    registry.register("peers", "Peers that registered, by whether they answer", peers);
+    registry.register("datagrams", "Datagrams", datagrams);
+    registry.register("errors", "System calls on datagrams that failed", errors);
+    registry.register("dropped", "Datagrams without an effect, and peers without a place", dropped);
+    registry
+}
+
+#[cfg(test)]
+mod tests;
