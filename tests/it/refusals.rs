@@ -20,6 +20,8 @@ fn votes_that_break_a_rule_are_refused_each_with_its_own_kind() {
     let second = Voter::new(&election, 2);
     network.peers[0].submit(&voter.registration());
     network.peers[0].submit(&second.registration());
+    // The very same one may be handed in again, by somebody who lost the answer.
+    network.peers[0].submit(&voter.registration());
 
     let forged = |change: fn(&mut Signature)| {
         let mut vote = second.signed_vote(vec![vec![0]]);
@@ -47,7 +49,7 @@ fn votes_that_break_a_rule_are_refused_each_with_its_own_kind() {
             "wrong_number_of_questions",
         ),
         ("a voter who is not registered", Voter::new(&election, 3).vote(0), "not_registered"),
-        ("a registered one once more", voter.registration(), "already_registered"),
+        ("a registered one once more", voter.another_registration(&election), "already_registered"),
         ("a changed signature", forged(|signature| signature.0[40] ^= 1), "bad_signature"),
         ("a signature by somebody else", another_signature(&second, &voter), "bad_signature"),
         ("the upper s", forged(raise_s), "high_s"),

@@ -39,7 +39,7 @@ pub(super) enum Waiter {
         ticket: Ticket,
         lookup: Lookup,
     },
-    /// The user's transaction whose id is known; may be refused or accepted by what the body holds.
+    /// A user's transaction that may be on the chain already: the body tells.
     Submission(Resubmission),
     /// The move to a better branch.
     Chain,

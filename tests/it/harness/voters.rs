@@ -7,7 +7,7 @@ use protocol::codec;
 use protocol::election::{Election, Question};
 use protocol::keys::VoterKey;
 use protocol::proof_of_work::find_stamp;
-use protocol::transaction::{Choices, Transaction, Vote};
+use protocol::transaction::{Admission, Choices, Transaction, Vote};
 use protocol::units::{Difficulty, ElectionId, UnixMillis, sha256};
 
 /// An election that nobody else holds, with one question, of which one option is chosen.
@@ -64,6 +64,18 @@ impl Voter {
     /// As `submit` takes it.
     pub(crate) fn registration(&self) -> String {
         hex_of(&self.registration)
+    }
+
+    /// The same key's registration with another stamp.
+    pub(crate) fn another_registration(&self, election: &Election) -> String {
+        let Transaction::Registration { admission: Admission::Open { stamp }, .. } =
+            self.registration
+        else {
+            unreachable!("voters are registered by a stamp")
+        };
+        let (key, work) = (self.key.public().0, election.registration_difficulty());
+        let stamp = find_stamp(&self.election, &key, work, stamp + 1);
+        hex_of(&Transaction::open_registration(&self.election, &self.key, stamp))
     }
 
     /// A vote for one option, counted from 0, as `submit` takes it.
