@@ -8,6 +8,7 @@ mod network;
 mod peer;
 mod program;
 mod stranger;
+mod tool;
 mod tracker;
 mod voters;
 
@@ -20,6 +21,7 @@ pub(crate) use network::{Network, Tip, agree, meet_all, results_of};
 pub(crate) use peer::{Peer, error_kind};
 pub(crate) use program::{Line, Program};
 pub(crate) use stranger::Stranger;
+pub(crate) use tool::has_tool;
 pub(crate) use tracker::Tracker;
 pub(crate) use voters::{Voter, hex_of, new_election, unix_now};
 

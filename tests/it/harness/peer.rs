@@ -15,6 +15,8 @@ use super::{Line, PATIENCE, Program, binary};
 pub(crate) struct Peer {
     pub(crate) program: Program,
     pub(crate) address: SocketAddr,
+    /// Where it answers over HTTP; empty if it does not.
+    pub(crate) api: String,
     pub(crate) voter: String,
     pub(crate) data_directory: PathBuf,
     answers: VecDeque<Value>,
@@ -55,6 +57,7 @@ impl Peer {
         Self {
             program: Program::start(name, command),
             address: SocketAddr::from(([0; 4], 0)),
+            api: String::new(),
             voter: String::new(),
             data_directory: data_directory.to_owned(),
             answers: VecDeque::new(),
@@ -68,6 +71,7 @@ impl Peer {
         let listening = self.wait_event("listening", patience, |_| true);
         let address = text(&listening, "address");
         self.address = address.parse().expect("an address");
+        self.api = listening["api"].as_str().unwrap_or_default().to_owned();
         self.voter = text(&listening, "voter").to_owned();
     }
 
