@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 use http_body::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use web::{HostName, Json, Limits, Origin, Path, Query, Site};
@@ -31,6 +31,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// Streams that are being read, or not.
     pub(crate) streams: Arc<AtomicUsize>,
+    /// Requests that wait to be released.
+    pub(crate) held: Arc<Held>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -41,6 +43,12 @@ pub(crate) struct Answer {
     /// In lower case.
     pub(crate) head: String,
     pub(crate) body: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) count: AtomicUsize,
+    pub(crate) release: Semaphore,
 }
 
 /// A stream without an end; it counts as long as it lives.
@@ -64,7 +72,12 @@ impl Drop for Endless {
     }
 }
 
-fn router(streams: Arc<AtomicUsize>) -> Router {
+fn router(streams: Arc<AtomicUsize>, held: Arc<Held>) -> Router {
+    let hold = async move || {
+        held.count.fetch_add(1, Ordering::SeqCst);
+        held.release.acquire().await.expect("it is never closed").forget();
+        "released"
+    };
     let endless = move || async move {
         streams.fetch_add(1, Ordering::SeqCst);
         Body::new(Endless(streams))
@@ -81,6 +94,7 @@ fn router(streams: Arc<AtomicUsize>) -> Router {
         .route("/pair", get(async |Query(pair): Query<(String, u32)>| Json(pair)))
         .route("/never", get(async || pending::<String>().await))
         .route("/endless", get(endless))
+        .route("/held", get(hold))
         .route("/panic", get(async || -> String { panic!("as it was told to") }))
 }
 
@@ -98,9 +112,10 @@ impl Server {
         let streams = Arc::default();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { stopped.await.unwrap_or_default() };
-        let router = router(Arc::clone(&streams));
+        let held = Arc::new(Held { count: AtomicUsize::new(0), release: Semaphore::new(0) });
+        let router = router(Arc::clone(&streams), Arc::clone(&held));
         let task = tokio::spawn(web::serve(listener, site, limits, router, shutdown));
-        Self { address, streams, stop: Some(stop), task }
+        Self { address, streams, held, stop: Some(stop), task }
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {
@@ -149,9 +164,19 @@ impl Server {
         self.get("/hello", &[]).await.body == "hello"
     }
 
+    /// Orders the end.
+    pub(crate) fn order_stop(&mut self) {
+        self.stop.take().expect("it is stopped once").send(()).expect("it runs");
+    }
+
     /// Orders the end, and waits for it.
     pub(crate) async fn stop(mut self) {
-        self.stop.take().expect("it is stopped once").send(()).expect("it runs");
+        self.order_stop();
+        self.ended().await;
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn ended(self) {
         within(self.task).await.expect("it ends well");
     }
 }

@@ -136,15 +136,29 @@ async fn a_newcomer_goes_if_all_are_busy() {
 }
 
 #[tokio::test]
-async fn the_end_spares_no_idle_connection_and_waits_for_no_stream() {
+async fn the_end_waits_for_answers_at_hand_and_not_for_idle_connections() {
+    let mut server = Server::start(Limits { shutdown_wait: NEVER, ..patient() });
+    let mut idle = server.connect().await;
+    let mut half = server.send("GET /hello HTTP/1.1\r\n").await;
+    let held = format!("GET /held HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    let mut held = server.send(&held).await;
+    until(|| server.held.count.load(Ordering::SeqCst) == 1).await;
+    server.order_stop();
+    for waiting in [&mut idle, &mut half] {
+        assert_eq!(read_to_end(waiting).await, "");
+    }
+    server.held.release.add_permits(1);
+    assert_eq!(Answer::parse(&read_to_end(&mut held).await).body, "released");
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn the_end_waits_for_no_stream() {
     let limits = Limits { shutdown_wait: SHORT, ..patient() };
     let server = Server::start(limits);
-    let mut idle = server.connect().await;
-    assert!(server.is_quick().await, "the idle one was taken before");
     let _reader = server.send(&server.request("GET", "/endless", &[], "")).await;
     until(|| server.streams.load(Ordering::SeqCst) == 1).await;
     let streams = std::sync::Arc::clone(&server.streams);
     server.stop().await;
-    assert_eq!(read_to_end(&mut idle).await, "");
     until(|| streams.load(Ordering::SeqCst) == 0).await;
 }
