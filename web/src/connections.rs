@@ -86,9 +86,14 @@ impl Connections {
         Some((Place { id, table: Arc::clone(&self.table) }, closing))
     }
 
-    /// Closes the connection that can best be spared, if there is one.
-    pub(crate) fn close_one(&self, now: Instant) {
-        lock(&self.table).evict(now, |_| true);
+    /// Closes the `most` connections that can best be spared.
+    pub(crate) fn close_some(&self, most: usize, now: Instant) {
+        let mut table = lock(&self.table);
+        for _ in 0..most {
+            if table.evict(now, |_| true).is_none() {
+                break;
+            }
+        }
     }
 
     /// Closes all connections that have brought no whole request.
@@ -231,6 +236,21 @@ mod tests {
         assert!(connections.admit(STRANGER.into(), now).is_none());
         assert!(!is_closed(&mut other_closing));
         assert!(connections.admit(LOOPBACK.into(), now).is_some());
+    }
+
+    #[test]
+    fn some_are_closed_in_their_order() {
+        let (connections, start) = (connections(8, 8), Instant::now());
+        let admit = |number| connections.admit(LOOPBACK.into(), start + number * STALL_MIN);
+        let mut all: Vec<_> = (0..4).map(|number| admit(number).expect("room")).collect();
+        assert!(all[0].0.begin());
+        let closed = |all: &mut Vec<(Place, Closing)>| -> Vec<bool> {
+            all.iter_mut().map(|(_, closing)| is_closed(closing)).collect()
+        };
+        connections.close_some(2, start);
+        assert_eq!(closed(&mut all), [false, true, true, false]);
+        connections.close_some(2, start);
+        assert_eq!(closed(&mut all), [false, true, true, true]);
     }
 
     #[test]

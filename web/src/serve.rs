@@ -26,7 +26,12 @@ use crate::stream::WatchedStream;
 const BUFFER_BYTES_MIN: usize = 8 * 1024;
 /// How long nothing is accepted after the system could not give a connection, as when there are no more file
 /// descriptors: trying at once would only burn the processor.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that are closed then, to make room: slow ones that wait to be accepted are passed over at some hundreds
+/// a second.
+const CLOSED_FOR_ROOM: usize = 32;
+/// How often it is logged at most.
+const WARNING_PERIOD: Duration = Duration::from_secs(60);
 
 /// Serves a router until `shutdown` completes, and then for [`Limits::shutdown_wait`] at most, so that answers at
 /// hand may leave. Handlers find the source's address as `axum::extract::ConnectInfo<SocketAddr>`. Unknown
@@ -44,6 +49,7 @@ pub async fn serve(
     let mut tasks = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     let mut paused_until: Option<Instant> = None;
+    let mut warned_at: Option<Instant> = None;
     loop {
         let resume_at = paused_until.unwrap_or_else(Instant::now);
         tokio::select! {
@@ -62,9 +68,13 @@ pub async fn serve(
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "can't take a connection: trying again soon");
-                    connections.close_one(Instant::now());
-                    paused_until = Some(Instant::now() + ACCEPT_PAUSE);
+                    let now = Instant::now();
+                    if warned_at.is_none_or(|at| now - at >= WARNING_PERIOD) {
+                        tracing::warn!(%error, "can't take connections: trying again and again");
+                        warned_at = Some(now);
+                    }
+                    connections.close_some(CLOSED_FOR_ROOM, now);
+                    paused_until = Some(now + ACCEPT_PAUSE);
                 }
             },
         }
