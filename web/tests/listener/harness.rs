@@ -104,11 +104,16 @@ impl Server {
     }
 
     pub(crate) fn start_with(limits: Limits, hosts: &[&str], origins: &[&str]) -> Self {
-        let listener = web::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
         let hosts = hosts.iter().map(|text| text.parse::<HostName>().expect(text)).collect();
         let origins = origins.iter().map(|text| text.parse::<Origin>().expect(text)).collect();
-        let site = Site::new(address, hosts, origins);
+        Self::start_site(limits, |address| Site::new(address, hosts, origins))
+    }
+
+    /// `site` is made of the address that the listener got.
+    pub(crate) fn start_site(limits: Limits, site: impl FnOnce(SocketAddr) -> Site) -> Self {
+        let listener = web::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let site = site(address);
         let streams = Arc::default();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { stopped.await.unwrap_or_default() };
