@@ -14,6 +14,7 @@ use protocol::transaction::{HashedTransaction, Transaction};
 use protocol::units::{BlockHash, Now};
 
 use super::Node;
+use super::dropped::DropReason;
 use super::timers::Timer;
 use crate::pool::short_id;
 use crate::rules::Rule;
@@ -105,7 +106,7 @@ impl Node {
         let asked = |partial: &Partial| partial.from == from && partial.request == request;
         let partials = &mut self.announcements.partials;
         let Some((hash, partial)) = partials.iter_mut().find(|(_, partial)| asked(partial)) else {
-            return self.tallies.dropped.count("transactions that nobody asked for");
+            return self.tallies.dropped.count(DropReason::TransactionsNotAsked);
         };
         let hash = *hash;
         for transaction in transactions {

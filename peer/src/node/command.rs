@@ -208,7 +208,7 @@ pub struct Status {
     pub mining: bool,
     /// Height of the best header, above the tip's while blocks are fetched.
     pub sync_target: Height,
-    /// Datagrams counted by why they were dropped.
+    /// Datagrams counted by why they were dropped; those reasons alone that occurred.
     pub dropped: Vec<(&'static str, u64)>,
 }
 

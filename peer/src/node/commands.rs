@@ -68,6 +68,7 @@ impl Node {
     }
 
     fn status(&self) -> Status {
+        let dropped = self.tallies.dropped.counts().into_iter();
         Status {
             tip: self.tip(),
             work: self.chain.tip().work,
@@ -79,7 +80,7 @@ impl Node {
             tracker: self.tracker.as_ref().map(|tracker| tracker.view()),
             mining: self.mining.is_searching(),
             sync_target: self.sync_target(),
-            dropped: self.tallies.dropped.counts(),
+            dropped: dropped.filter(|(_, count)| *count > 0).collect(),
         }
     }
 

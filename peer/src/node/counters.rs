@@ -4,7 +4,7 @@
 use protocol::datagram::Datagram;
 
 use super::Node;
-use super::dispatch::Dropped;
+use super::dropped::Dropped;
 
 /// All counts since the node began. They only ever rise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Counters {
     pub received_bytes: u64,
     /// Bytes of UDP payload that were sent.
     pub sent_bytes: u64,
-    /// Datagrams that were dropped, by the reason; those reasons alone that occurred.
+    /// Datagrams that were dropped, by the reason, every reason listed.
     pub dropped: Vec<(&'static str, u64)>,
     /// Changes of the best chain to another branch.
     pub reorganisations: u64,

@@ -1,6 +1,5 @@
 //! From bytes to handlers: decoding, the election, tokens, and who may say what.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use protocol::datagram::{Datagram, ElectionPrefix, Envelope, RETRY_BYTES};
@@ -8,41 +7,28 @@ use protocol::token::Token;
 use protocol::units::Now;
 
 use super::Node;
+use super::dropped::DropReason;
 use super::output::{Event, Output};
 use crate::rules::Rule;
-
-/// Datagrams counted by why they were dropped. The reasons are named in the code, so their number is fixed.
-#[derive(Debug, Default)]
-pub(super) struct Dropped(BTreeMap<&'static str, u64>);
-
-impl Dropped {
-    pub(super) fn count(&mut self, reason: &'static str) {
-        *self.0.entry(reason).or_default() += 1;
-    }
-
-    pub(super) fn counts(&self) -> Vec<(&'static str, u64)> {
-        self.0.iter().map(|(reason, count)| (*reason, *count)).collect()
-    }
-}
 
 impl Node {
     pub(super) fn dispatch(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
         self.tallies.received.count_bytes(bytes);
         let Ok(envelope) = Envelope::decode(bytes) else {
-            return self.tallies.dropped.count("malformed");
+            return self.tallies.dropped.count(DropReason::Malformed);
         };
         self.tallies.received.count_kind(&envelope.datagram);
         if envelope.election != self.prefix && !self.is_allowed_elsewhere(from, &envelope) {
-            return self.tallies.dropped.count("another election");
+            return self.tallies.dropped.count(DropReason::OtherElection);
         }
         let has_token = !self.rules.hold(Rule::AddressTokens)
             || self.tokens.is_valid(from, envelope.receiver_token);
         match (&envelope.datagram, has_token) {
             (Datagram::Retry, true) => self.on_retry(from, envelope.sender_token, now),
-            (Datagram::Retry, false) => self.tallies.dropped.count("a RETRY without our token"),
+            (Datagram::Retry, false) => self.tallies.dropped.count(DropReason::RetryWithoutToken),
             (_, true) => self.take_datagram(from, envelope, now),
             (_, false) => {
-                self.tallies.dropped.count("without a valid token");
+                self.tallies.dropped.count(DropReason::WithoutToken);
                 if bytes.len() >= RETRY_BYTES {
                     self.send_with(from, envelope.sender_token, self.prefix, Datagram::Retry);
                 }
@@ -84,7 +70,7 @@ impl Node {
             return self.take_tracker_datagram(from, envelope.datagram, now);
         }
         if self.probes.is_banned(&from, now.instant) {
-            return self.tallies.dropped.count("from a banned address");
+            return self.tallies.dropped.count(DropReason::Banned);
         }
         if let Some(neighbour) = self.neighbours.get_mut(&from) {
             neighbour.token = envelope.sender_token;
@@ -180,13 +166,13 @@ impl Node {
     /// Finality votes and certificates among them: no election has validators yet.
     fn count_unexpected(&mut self, datagram: &Datagram) {
         tracing::trace!(kind = datagram.name(), "unexpected datagram");
-        self.tallies.dropped.count("unexpected");
+        self.tallies.dropped.count(DropReason::Unexpected);
     }
 
     fn serve_ballot(&mut self, to: SocketAddr, token: Token, offset: u32) {
         match Datagram::ballot_options(&self.ballot, offset) {
             Some(piece) => self.send_with(to, token, self.prefix, piece),
-            None => self.tallies.dropped.count("a piece of the ballot beyond its end"),
+            None => self.tallies.dropped.count(DropReason::BallotBeyondEnd),
         }
     }
 

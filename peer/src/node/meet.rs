@@ -12,6 +12,7 @@ use rand::seq::IndexedRandom;
 
 use super::Node;
 use super::command::{Answer, CommandError};
+use super::dropped::DropReason;
 use super::neighbours::{Known, NEIGHBOURS_MAX, NEIGHBOURS_WANTED, Neighbour};
 use super::output::{Event, LeaveReason, Output};
 use super::probes::ProbePoke;
@@ -93,7 +94,7 @@ impl Node {
     ) {
         if let Some(neighbour) = self.neighbours.get_mut(&giver) {
             if neighbour.hints_not_before > now.instant {
-                return self.tallies.dropped.count("UPDATE_PEERS more often than once a second");
+                return self.tallies.dropped.count(DropReason::UpdateTooSoon);
             }
             neighbour.hints_not_before = now.instant + HINTS_PERIOD;
         }
@@ -119,7 +120,7 @@ impl Node {
         let is_wanted = self.probes.token(&address).is_some();
         let room = if is_wanted { NEIGHBOURS_MAX } else { NEIGHBOURS_WANTED };
         if self.neighbours.len() >= room {
-            self.tallies.dropped.count("no room for another neighbour");
+            self.tallies.dropped.count(DropReason::NoRoom);
             return false;
         }
         self.neighbours.insert(address, token, now.instant);

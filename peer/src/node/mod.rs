@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod counters;
 mod dispatch;
+mod dropped;
 mod durability;
 mod gossip;
 mod heartbeat;

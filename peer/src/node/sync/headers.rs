@@ -11,6 +11,7 @@ use protocol::units::{BlockHash, Now};
 use super::{STALL, Subject};
 use crate::chain::HeaderError;
 use crate::node::Node;
+use crate::node::dropped::DropReason;
 
 /// Pieces ahead of the first one that is missing; each is at most 11 headers.
 const PIECES_AHEAD_MAX: u32 = 128;
@@ -264,7 +265,7 @@ impl Node {
     ) -> Option<Subject> {
         let Some(arrival) = self.sync.requests.arrive(number, from, piece, pieces, now.instant)
         else {
-            self.tallies.dropped.count("a piece that nobody asked for");
+            self.tallies.dropped.count(DropReason::PieceNotAsked);
             return None;
         };
         if let Some(neighbour) = self.neighbours.get_mut(&from) {

@@ -11,6 +11,7 @@ use protocol::datagram::{
 use protocol::units::{BlockHash, Height};
 
 use crate::node::Node;
+use crate::node::dropped::DropReason;
 use crate::node::loading::Waiter;
 use crate::node::packing::pack;
 
@@ -40,7 +41,7 @@ impl Node {
                 self.serve_transactions(to, request, &block, &places);
             }
             // No election has validators yet, so no block has a certificate.
-            Wanted::Certificates { .. } => self.tallies.dropped.count("unexpected"),
+            Wanted::Certificates { .. } => self.tallies.dropped.count(DropReason::Unexpected),
         }
     }
 
@@ -53,7 +54,7 @@ impl Node {
         count: u32,
     ) {
         let Some(fork) = self.chain.find_fork(locator) else {
-            self.tallies.dropped.count("a locator without our genesis");
+            self.tallies.dropped.count(DropReason::ForeignLocator);
             return;
         };
         let per_piece = HEADERS_PER_PIECE as u64;
@@ -105,7 +106,7 @@ impl Node {
         places: &[u16],
     ) {
         if !places.is_sorted_by(|left, right| left < right) {
-            return self.tallies.dropped.count("places out of order");
+            return self.tallies.dropped.count(DropReason::PlacesOutOfOrder);
         }
         if let Some(block) = self.chain.block(block).map(Arc::clone) {
             return self.send_transactions(to, request, &block, places);
@@ -154,7 +155,7 @@ impl Node {
     ) -> bool {
         let is_stored = self.chain.is_stored(hash);
         if is_stored && !self.load(*hash, Waiter::Neighbour { to, request, wanted }) {
-            self.tallies.dropped.count("a request while too many wait for the disk");
+            self.tallies.dropped.count(DropReason::DiskBusy);
         }
         is_stored
     }

@@ -1,0 +1,48 @@
+//! Why datagrams are dropped, and how many were.
+
+/// Declares the reasons with their texts, so that none lacks in the list of all.
+macro_rules! reasons {
+    ($($reason:ident: $text:literal,)+) => {
+        /// Why a datagram is dropped without another effect.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum DropReason {
+            $($reason,)+
+        }
+
+        impl DropReason {
+            const TEXTS: [&'static str; [$(Self::$reason),+].len()] = [$($text),+];
+        }
+    };
+}
+
+reasons! {
+    Malformed: "malformed",
+    OtherElection: "another election",
+    RetryWithoutToken: "a RETRY without our token",
+    WithoutToken: "without a valid token",
+    Banned: "from a banned address",
+    Unexpected: "unexpected",
+    BallotBeyondEnd: "a piece of the ballot beyond its end",
+    TransactionsNotAsked: "transactions that nobody asked for",
+    PieceNotAsked: "a piece that nobody asked for",
+    ForeignLocator: "a locator without our genesis",
+    PlacesOutOfOrder: "places out of order",
+    DiskBusy: "a request while too many wait for the disk",
+    UpdateTooSoon: "UPDATE_PEERS more often than once a second",
+    NoRoom: "no room for another neighbour",
+}
+
+/// Datagrams counted by why they were dropped.
+#[derive(Debug, Default)]
+pub(super) struct Dropped([u64; DropReason::TEXTS.len()]);
+
+impl Dropped {
+    pub(super) fn count(&mut self, reason: DropReason) {
+        self.0[reason as usize] += 1;
+    }
+
+    /// All reasons, those that never occurred included.
+    pub(super) fn counts(&self) -> Vec<(&'static str, u64)> {
+        DropReason::TEXTS.into_iter().zip(self.0).collect()
+    }
+}
