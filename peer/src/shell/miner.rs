@@ -155,6 +155,11 @@ impl Drop for Miner {
 }
 
 impl MinerView {
+    /// Attempts since the start, in steps of [`ATTEMPTS_PER_LOOK`].
+    pub(crate) fn hashes(&self) -> u64 {
+        self.0.hashes.load(Ordering::Relaxed)
+    }
+
     /// `None` while nothing is searched for.
     pub(crate) fn progress(&self) -> Option<MiningProgress> {
         let state = self.0.lock();
@@ -317,6 +322,7 @@ mod tests {
     #[test]
     fn a_found_nonce_has_work_and_is_told_once() {
         let (miner, found) = start(2);
+        let view = miner.view();
         for number in 1..=20 {
             let job = job(number, 10);
             miner.mine(job);
@@ -326,6 +332,7 @@ mod tests {
         }
         drop(miner);
         assert!(found.recv().is_err(), "nothing was told twice");
+        assert!(view.hashes() >= 20, "each took an attempt");
     }
 
     #[test]

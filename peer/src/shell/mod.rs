@@ -13,6 +13,7 @@ mod actions;
 mod addresses;
 mod ballot;
 mod clock;
+mod commit_metrics;
 mod data_directory;
 mod entropy;
 mod files;

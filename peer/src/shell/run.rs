@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::actions::{Actions, Reply};
 use super::addresses::{self, AddressError};
+use super::commit_metrics::CommitMetrics;
 use super::data_directory::{self, DataDirectory, DataDirectoryError};
 use super::files::FileError;
 use super::front::{self, Ending, Front, LAST_WORDS_PATIENCE};
@@ -282,6 +283,7 @@ async fn run_node(
     let mining = settings.mining != Mining::Off;
     let resident_bytes_max = RESIDENT_BYTES_MAX;
     let config = NodeConfig { tracker, neighbours, mining, resident_bytes_max, rules: Rules::ALL };
+    let commits = CommitMetrics::default();
     let task = NodeTask::new(
         config,
         Arc::clone(&election),
@@ -289,6 +291,7 @@ async fn run_node(
         udp,
         settings.mining,
         requests,
+        commits.clone(),
     )?;
     let actions = Arc::new(Actions {
         handle,
@@ -302,7 +305,9 @@ async fn run_node(
     let api_url = api.as_ref().map(Api::url);
     let leave_order = Arc::new(Notify::new());
     let serving = api
-        .map(|api| api.serve(Arc::clone(&actions), directory.path(), Arc::clone(&leave_order)))
+        .map(|api| {
+            api.serve(Arc::clone(&actions), directory.path(), Arc::clone(&leave_order), &commits)
+        })
         .transpose()?;
     front.greet(&listening(&actions, api_url), &actions).await;
     let mended = damage.map(|damage| Notice::Mended { damage: damage.to_string() });

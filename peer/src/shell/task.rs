@@ -8,6 +8,7 @@ use protocol::election::Election;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::now;
+use super::commit_metrics::CommitMetrics;
 use super::entropy;
 use super::handle::{Request, Requests};
 use super::miner::{Miner, MinerView};
@@ -36,6 +37,7 @@ pub(crate) struct NodeTask {
     store: Store,
     verifier: Verifier,
     miner: Option<Miner>,
+    commits: CommitMetrics,
     requests: Requests,
     completions: mpsc::UnboundedReceiver<Completion>,
     completed: mpsc::UnboundedSender<Completion>,
@@ -56,6 +58,7 @@ impl NodeTask {
         udp: Udp,
         mining: Mining,
         requests: Requests,
+        commits: CommitMetrics,
     ) -> io::Result<Self> {
         let (completed, completions) = mpsc::unbounded_channel();
         let report = completed.clone();
@@ -76,6 +79,7 @@ impl NodeTask {
             store,
             verifier: Verifier::start(),
             miner,
+            commits,
             requests,
             completions,
             completed,
@@ -132,11 +136,13 @@ impl NodeTask {
             Completion::Verified(Verified { job, verdicts }) => {
                 self.node.handle_verified(job, verdicts, now());
             }
-            Completion::Stored(StoreReport::Persisted { batch }) => {
+            Completion::Stored(StoreReport::Persisted { batch, took }) => {
+                self.commits.count(took);
                 self.node.handle_persisted(batch, now());
             }
             Completion::Stored(StoreReport::Failed { batch, reason }) => {
                 tracing::debug!(batch, reason, "not written to disk");
+                self.commits.count_failure();
                 self.node.handle_persist_failed(batch, &reason, now());
             }
             Completion::Stored(StoreReport::Mended { damage }) => {

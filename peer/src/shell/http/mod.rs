@@ -6,6 +6,8 @@
 //! the token of the data directory (`access`), but for signed transactions, which speak for themselves.
 
 mod access;
+mod events;
+mod metrics;
 mod openapi;
 mod page;
 mod problem;
@@ -18,6 +20,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::actions::Actions;
 use access::Access;
+use events::EventLog;
+use metrics::Metrics;
 pub(crate) use server::Api;
 pub use server::ApiError;
 
@@ -35,14 +39,23 @@ struct Shared {
     /// Where this machine's programs reach the API.
     url: String,
     archives: Arc<Semaphore>,
+    events: EventLog,
+    metrics: Metrics,
     /// Somebody with the token wants the peer to leave.
     leave: Arc<Notify>,
 }
 
 impl Context {
-    fn new(actions: Arc<Actions>, access: Access, url: String, leave: Arc<Notify>) -> Self {
+    fn new(
+        actions: Arc<Actions>,
+        access: Access,
+        url: String,
+        leave: Arc<Notify>,
+        metrics: Metrics,
+    ) -> Self {
         let archives = Arc::new(Semaphore::new(ARCHIVES_MAX));
-        Self(Arc::new(Shared { actions, access, url, archives, leave }))
+        let events = EventLog::start(&actions.handle);
+        Self(Arc::new(Shared { actions, access, url, archives, events, metrics, leave }))
     }
 
     fn actions(&self) -> &Actions {
@@ -61,6 +74,14 @@ impl Context {
     /// The right to send an archive, unless too many are on their way.
     fn archive_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.archives).try_acquire_owned().ok()
+    }
+
+    fn events(&self) -> &EventLog {
+        &self.0.events
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     fn leave(&self) {

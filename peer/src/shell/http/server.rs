@@ -11,10 +11,11 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use web::{BindError, Limits, Site};
 
-use super::{Access, Context, routes};
+use super::{Access, Context, Metrics, routes};
 use crate::config::{ApiListen, ApiSettings};
 use crate::shell::actions::Actions;
 use crate::shell::addresses::{self, AddressError};
+use crate::shell::commit_metrics::CommitMetrics;
 use crate::shell::files::{self, FileError};
 use crate::shell::secret_file::SecretFileError;
 
@@ -93,13 +94,15 @@ impl Api {
         actions: Arc<Actions>,
         directory: &Path,
         leave: Arc<Notify>,
+        commits: &CommitMetrics,
     ) -> Result<Serving, ApiError> {
         let url = self.url();
         let port = self.listener.local_addr().map_or(0, |address| address.port());
         let access = Access::open(directory, port)?;
         let url_file = directory.join(URL_FILE);
         files::write_whole(&url_file, format!("{url}\n").as_bytes())?;
-        let router = routes::router(Context::new(actions, access, url, leave));
+        let metrics = Metrics::new(commits);
+        let router = routes::router(Context::new(actions, access, url, leave, metrics));
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
             // It ends too when nobody could stop it any more.

@@ -19,6 +19,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use protocol::block::{Block, Header};
 use protocol::units::ElectionId;
@@ -116,8 +117,8 @@ pub(crate) struct OpenedChain {
 /// What became of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreReport {
-    /// This batch and all before it are durable.
-    Persisted { batch: u64 },
+    /// This batch and all before it are durable; how long the disk took for those of them that were not.
+    Persisted { batch: u64, took: Duration },
     /// The batches up to this one that were not confirmed are not durable; they are tried again.
     Failed { batch: u64, reason: String },
     /// The database was damaged and mended; what it says of the damage. Batches that were confirmed before may

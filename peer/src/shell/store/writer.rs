@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::block::Block;
 use protocol::units::ElectionId;
@@ -166,6 +166,7 @@ impl Writer {
         let Some(newest) = self.pending.back().map(|batch| batch.number) else { return };
         let pending = std::mem::take(&mut self.pending);
         let count = first_commit(&pending);
+        let began = Instant::now();
         let written = self.with_database(|database, state| {
             let records = pending.iter().take(count).flat_map(|batch| &batch.records);
             let state = database.run(|redb| {
@@ -181,7 +182,7 @@ impl Writer {
                 let last = self.pending.drain(..count).next_back();
                 let batch = last.expect("a commit has a batch").number;
                 (self.is_failing, self.has_mended) = (false, false);
-                return report(StoreReport::Persisted { batch });
+                return report(StoreReport::Persisted { batch, took: began.elapsed() });
             }
             Err(Trouble::Damaged(reason)) => self.mend(reason, report),
             Err(trouble) => Err(trouble.to_string()),

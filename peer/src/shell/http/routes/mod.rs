@@ -2,6 +2,7 @@
 
 mod archive;
 mod health;
+mod live;
 mod login;
 mod orders;
 mod questions;
@@ -17,12 +18,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Refused;
-use super::{Context, openapi, page};
+use super::{Context, metrics, openapi, page};
 
 /// The whole API; its description lies at `/v1/openapi.json`, and for people at `/`.
 pub(super) fn router(context: Context) -> Router {
     let (router, description) = described(&context).split_for_parts();
     let description = serde_json::to_value(description).expect("all keys are texts");
+    let measured = context.metrics().clone();
     let (json, page) = (Bytes::from(description.to_string()), page::of(&description));
     router
         .route("/login/{code}", get(login::login))
@@ -30,6 +32,7 @@ pub(super) fn router(context: Context) -> Router {
         .route("/v1/openapi.json", get(move || openapi::serve(json.clone())))
         .route("/", get(move || page::serve(page.clone())))
         .route("/style.css", get(page::serve_style))
+        .layer(middleware::from_fn_with_state(measured, metrics::measure))
 }
 
 /// The routes that the description tells of.
@@ -46,6 +49,8 @@ fn described(context: &Context) -> OpenApiRouter<Context> {
         .routes(routes!(questions::receipt))
         .routes(routes!(archive::archive))
         .routes(routes!(submit::submit))
+        .routes(routes!(live::events))
+        .routes(routes!(live::metrics))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(questions::peers))

@@ -167,7 +167,7 @@ fn a_flip_in_the_header_of_a_crashed_store_costs_one_commit_at_most() {
     let mut desk = Desk::new(open_on(disk.volume(), &ELECTION).expect("a new chain").chain);
     for batch in &batches {
         desk.take(batch);
-        assert_eq!(desk.write(), [StoreReport::Persisted { batch: batch.number }]);
+        assert_eq!(desk.write(), [persisted(batch.number)]);
     }
     let image = disk.bytes(CHAIN_FILE);
     let (model, before) = (Model::of(&batches), Model::of(&batches[..3]));

@@ -24,7 +24,7 @@ fn write_on(disk: &Disk, fault: Fault, batches: &[PersistBatch]) {
         desk.take(batch);
         for report in desk.write() {
             match report {
-                StoreReport::Persisted { batch } => {
+                StoreReport::Persisted { batch, .. } => {
                     confirmed = batch;
                     let after = open_on(disk.after(Loss::Everything).volume(), &ELECTION);
                     let after = undamaged(after.expect("a chain"));
@@ -46,7 +46,7 @@ fn write_on(disk: &Disk, fault: Fault, batches: &[PersistBatch]) {
         }
     }
     disk.fail(None);
-    let last = StoreReport::Persisted { batch: batches.len() as u64 };
+    let last = persisted(batches.len() as u64);
     if confirmed < batches.len() as u64 {
         assert_eq!(desk.write(), [last], "{fault:?}");
     }
@@ -139,7 +139,7 @@ fn a_disk_that_takes_nothing_more_still_gives_what_it_has() {
     assert!(matches!(absent, LoadFailure::Lost { summary: None, .. }), "{absent:?}");
     assert!(disk.bytes(CHAIN_FILE) == before, "it is left as it was");
     disk.set_read_only(false);
-    assert_eq!(desk.write(), [StoreReport::Persisted { batch: 5 }]);
+    assert_eq!(desk.write(), [persisted(5)]);
     assert_eq!(desk.load(&new.header), Ok(new));
 }
 
@@ -151,7 +151,7 @@ fn damage_that_is_met_while_running_is_mended_while_running() {
     let mut desk = Desk::new(open_on(disk.volume(), &ELECTION).expect("a new chain").chain);
     let records: Vec<_> = some.iter().cloned().map(Record::Block).collect();
     desk.take(&PersistBatch { number: 1, records });
-    assert_eq!(desk.write(), [StoreReport::Persisted { batch: 1 }]);
+    assert_eq!(desk.write(), [persisted(1)]);
     let start = [&lost.header.to_bytes()[..], &lost.body_bytes()[..64]].concat();
     let bytes = disk.bytes(CHAIN_FILE);
     let place = bytes.windows(start.len()).position(|window| window == start);
@@ -169,7 +169,7 @@ fn damage_that_is_met_while_running_is_mended_while_running() {
     let reports: Vec<_> = (0..3).flat_map(|_| desk.write()).collect();
     let [StoreReport::Mended { damage }, last] = &reports[..] else { panic!("{reports:?}") };
     assert!(damage.contains("lost 0 blocks, 1 bodies"), "{damage}");
-    assert_eq!(*last, StoreReport::Persisted { batch: 3 });
+    assert_eq!(*last, persisted(3));
     for block in &some {
         assert_eq!(desk.load(&block.header).as_ref(), Ok(block));
     }
@@ -193,7 +193,7 @@ fn a_node_that_runs_while_its_pool_is_mended_loses_nothing_of_it() {
     // The first block is missing, so that the second hangs in the air.
     let records = (1..=100).map(pool_record).chain([Record::Block(second)]).collect();
     desk.take(&PersistBatch { number: 1, records });
-    assert_eq!(desk.write(), [StoreReport::Persisted { batch: 1 }]);
+    assert_eq!(desk.write(), [persisted(1)]);
     for row in 1..=100u64 {
         let Record::PoolInsert { transaction, .. } = pool_record(row) else { unreachable!() };
         let value = seal(POOL, &row.to_be_bytes(), &codec::encode(transaction.transaction()));
@@ -209,9 +209,9 @@ fn a_node_that_runs_while_its_pool_is_mended_loses_nothing_of_it() {
     assert!(matches!(desk.write()[..], [StoreReport::Failed { batch: 2, .. }]));
     let reports = desk.write();
     assert!(matches!(&reports[..], [StoreReport::Mended { .. }]), "{reports:?}");
-    assert_eq!(desk.write(), [StoreReport::Persisted { batch: 2 }]);
+    assert_eq!(desk.write(), [persisted(2)]);
     desk.take(&PersistBatch { number: 3, records: (1..=110).map(pool_record).collect() });
-    assert_eq!(desk.write(), [StoreReport::Persisted { batch: 3 }]);
+    assert_eq!(desk.write(), [persisted(3)]);
     drop(desk);
     let opened = undamaged(open_on(disk.volume(), &ELECTION).expect("a chain"));
     let found: BTreeSet<_> = opened.restored.pool.iter().map(|(_, each)| each.id()).collect();

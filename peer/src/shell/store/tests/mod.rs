@@ -8,6 +8,7 @@ mod power_loss;
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::block::{Block, Header, merkle_root};
 use protocol::keys::VoterKey;
@@ -61,9 +62,9 @@ impl Desk {
         self.writer.take(Job::Persist(batch));
     }
 
-    /// Tries a commit; gives what was reported.
+    /// Tries a commit; gives what was reported, without the times.
     fn write(&mut self) -> Vec<StoreReport> {
-        self.writer.write(&|report| self.reports.borrow_mut().push(report));
+        self.writer.write(&|report| self.reports.borrow_mut().push(timeless(report)));
         self.reports.take()
     }
 
@@ -78,12 +79,25 @@ impl Desk {
     }
 }
 
+fn persisted(batch: u64) -> StoreReport {
+    StoreReport::Persisted { batch, took: Duration::ZERO }
+}
+
+fn timeless(report: StoreReport) -> StoreReport {
+    match report {
+        StoreReport::Persisted { batch, .. } => persisted(batch),
+        other @ (StoreReport::Failed { .. }
+        | StoreReport::Mended { .. }
+        | StoreReport::Loaded { .. }) => other,
+    }
+}
+
 /// Writes batches one by one until one fails; gives how many were confirmed.
 fn write_all(chain: OpenedChain, batches: &[PersistBatch]) -> usize {
     let mut desk = Desk::new(chain);
     for (confirmed, batch) in batches.iter().enumerate() {
         desk.take(batch);
-        if desk.write() != [StoreReport::Persisted { batch: batch.number }] {
+        if desk.write() != [persisted(batch.number)] {
             return confirmed;
         }
     }

@@ -130,7 +130,7 @@ proptest! {
                 group.iter().for_each(|batch| desk.take(batch));
                 written += group.len();
                 let batch = batches[written - 1].number;
-                prop_assert_eq!(desk.write(), [StoreReport::Persisted { batch }]);
+                prop_assert_eq!(desk.write(), [persisted(batch)]);
             }
             for block in Model::of(&batches[..written]).blocks.values() {
                 prop_assert_eq!(desk.load(&block.header), Ok(Arc::clone(block)));

@@ -52,7 +52,7 @@ fn the_best_chain_is_read_without_a_change_even_after_a_crash() {
     records.push(Record::Tip { height: tip.height, hash: tip.hash() });
     let mut desk = Desk::new(opened.chain);
     desk.take(&PersistBatch { number: 1, records });
-    assert_eq!(desk.write(), [StoreReport::Persisted { batch: 1 }]);
+    assert_eq!(desk.write(), [persisted(1)]);
     let busy = StoredChain::open(directory.path(), &ELECTION).expect_err("a peer runs on it");
     assert!(matches!(busy, StoreError::InUse { .. }), "{busy}");
     // A copy of what a peer has open is what a crash leaves.

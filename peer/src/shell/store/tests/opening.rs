@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redb::ReadableDatabase;
 use redb::backends::FileBackend;
@@ -40,9 +40,12 @@ fn the_thread_confirms_loads_and_ends() {
     let store = Store::start(opened.chain, move |report| sender.send(report).expect("received"));
     let new = block(None, 77, vec![transaction(3)]);
     let batch = PersistBatch { number: 1, records: vec![Record::Block(Arc::clone(&new))] };
+    let asked = Instant::now();
     store.persist(batch).expect("the thread runs");
     let wait = Duration::from_secs(60);
-    assert_eq!(reports.recv_timeout(wait), Ok(StoreReport::Persisted { batch: 1 }));
+    let confirmed = reports.recv_timeout(wait).expect("a report");
+    let StoreReport::Persisted { batch: 1, took } = confirmed else { panic!("{confirmed:?}") };
+    assert!(!took.is_zero() && took <= asked.elapsed(), "{took:?}");
     let (height, hash) = (new.header.height, new.header.hash());
     store.load(LoadJob { number: 5, height, hash }).expect("the thread runs");
     let loaded = StoreReport::Loaded { number: 5, outcome: Ok(new) };
