@@ -1,6 +1,8 @@
 //! What was typed: arguments and `OSTRAKON_*` variables, and what they mean.
 
+mod client;
 mod offline;
+mod pages;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,24 +16,30 @@ use protocol::election::{
     BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, REGISTRATION_BITS_MAX,
 };
 use protocol::units::ElectionId;
+use web::{HostName, Origin};
 
 use crate::config::{ApiListen, ApiSettings, Mining, Settings};
 use crate::node::NEIGHBOURS_BY_HAND_MAX;
+use client::ClientTask;
+pub use client::{ClientRequest, Connection, Wish};
 pub use offline::{AuditChain, ExportChain, ExportKind, ImportChain, VerifyReceipt};
-use web::{HostName, Origin};
+use pages::{CompletionsTask, ManTask};
+pub use pages::{ManPage, man_pages};
 
 const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
-       peer ballot new [OPTIONS]
-       peer ballot check FILE
+       peer register|vote|myvote|results|chain|block|peers|status|mine|sync|leave|login [OPTIONS]
+       peer ballot new|check|show [OPTIONS]
        peer export FILE [--as archive|votes|results] [--data-dir DIR]
        peer audit FILE|DATA-DIR [--json]
        peer import FILE --data-dir DIR
-       peer verify-receipt FILE [ARCHIVE|DATA-DIR]";
+       peer verify-receipt FILE [ARCHIVE|DATA-DIR]
+       peer completions SHELL
+       peer man [DIR]";
 
 const AFTER_HELP: &str = "\
 An address is a port (6001, of 127.0.0.1) or host:port (example.org:5000, 0.0.0.0:6001, [::1]:6001).
 With one address the peer listens there without a tracker, on the election of ./ballot.toml.
-Once it runs, `help` shows its commands. RUST_LOG says which log lines appear on stderr (warn).";
+Once it runs, `help` shows its commands; `peer status` and the like ask it from elsewhere. RUST_LOG says which log lines appear on stderr (warn).";
 
 /// Ostrakon's peer: keeps the chain of votes, checks it, mines, and counts.
 #[derive(Debug, Parser)]
@@ -161,9 +169,11 @@ pub enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Make or check the file that defines an election
+    /// Make, check or show what defines an election
     #[command(subcommand)]
     Ballot(BallotTask),
+    #[command(flatten)]
+    Client(ClientTask),
     /// Write the chain of an election, its votes or its results into a file
     Export(ExportChain),
     /// Check all of a chain and count it anew, trusting nobody; ends with code 0 only if all holds
@@ -172,6 +182,10 @@ enum Task {
     Import(ImportChain),
     /// Say in one line whether the vote of a receipt is on the best chain, and how deep
     VerifyReceipt(VerifyReceipt),
+    /// Print the script by which a shell completes this command line
+    Completions(CompletionsTask),
+    /// Print the manual's main page, or write all pages into a directory
+    Man(ManTask),
 }
 
 #[derive(Debug, Subcommand)]
@@ -180,6 +194,8 @@ enum BallotTask {
     New(NewBallot),
     /// Say whether a ballot file is good, and show its election
     Check(CheckBallot),
+    /// Show the questions of a running peer's election
+    Show(Connection),
 }
 
 /// What a new ballot is to hold.
@@ -247,7 +263,14 @@ pub enum Invocation {
     Audit(AuditChain),
     Import(ImportChain),
     VerifyReceipt(VerifyReceipt),
-    /// `--help` or `--version`: a text for stdout.
+    /// A question or an order to a running peer.
+    Client(ClientRequest),
+    /// The manual, one page per command.
+    WriteManPages {
+        directory: PathBuf,
+        force: bool,
+    },
+    /// `--help`, `--version` or a script: a text for stdout.
     Show(String),
 }
 
@@ -277,7 +300,8 @@ pub fn parse(
             return Ok(Invocation::Show(error.render().to_string()));
         }
         Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let message = "write `peer ballot new` or `peer ballot check FILE`".to_owned();
+            let message = "write `peer ballot new`, `peer ballot check FILE` or `peer ballot show`"
+                .to_owned();
             return Err(UsageError { message });
         }
         Err(error) => return Err(UsageError { message: one_line(&error.render().to_string()) }),
@@ -289,6 +313,17 @@ pub fn parse(
         Some(Task::Audit(audit)) => Ok(Invocation::Audit(audit)),
         Some(Task::Import(import)) => Ok(Invocation::Import(import)),
         Some(Task::VerifyReceipt(verify)) => Ok(Invocation::VerifyReceipt(verify)),
+        Some(Task::Client(task)) => Ok(Invocation::Client(task.request())),
+        Some(Task::Ballot(BallotTask::Show(connection))) => {
+            Ok(Invocation::Client(ClientRequest::ballot(connection)))
+        }
+        Some(Task::Completions(task)) => Ok(Invocation::Show(task.script())),
+        Some(Task::Man(ManTask { directory: Some(directory), force })) => {
+            Ok(Invocation::WriteManPages { directory, force })
+        }
+        Some(Task::Man(ManTask { directory: None, .. })) => {
+            Ok(Invocation::Show(man_pages().swap_remove(0).text))
+        }
         None => {
             let log_format = arguments.log_format;
             let settings = Box::new(arguments.settings(cores)?);
@@ -363,83 +398,4 @@ fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(line: &str) -> Result<Invocation, String> {
-        let words = std::iter::once("peer").chain(line.split_whitespace());
-        parse(words.map(Into::into), 8).map_err(|error| error.message)
-    }
-
-    fn settings(line: &str) -> Settings {
-        match read(line) {
-            Ok(Invocation::Run { settings, .. }) => *settings,
-            other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn one_address_listens_and_two_join() {
-        let alone = settings("6001");
-        assert_eq!((alone.listen, alone.tracker), (AddressText::Port(6001), None));
-        let joined = settings("example.org:5000 6001 --neighbour 6002 --neighbour 6003,6004");
-        assert_eq!(joined.listen, AddressText::Port(6001));
-        assert_eq!(joined.tracker, Some("example.org:5000".parse().expect("an address")));
-        assert_eq!(joined.neighbours, [6002, 6003, 6004].map(AddressText::Port));
-        assert_eq!(joined.mining, Mining::Threads(4));
-        assert_eq!(settings("6001 --tracker 5000").tracker, Some(AddressText::Port(5000)));
-        let turned = settings("5000 --listen 6001");
-        assert_eq!(turned.listen, AddressText::Port(6001));
-        assert_eq!(turned.tracker, Some(AddressText::Port(5000)));
-        assert_eq!(settings("6001 --no-mining --mining-threads 2").mining, Mining::Off);
-        assert_eq!(settings("6001 --mining-threads 2").mining, Mining::Threads(2));
-    }
-
-    #[test]
-    fn mistakes_are_told_in_one_line() {
-        for (line, part) in [
-            ("", "where to listen is missing"),
-            ("localhost", "write host:port"),
-            ("5000 6001 6002", "'6002'"),
-            ("6001 --ballto x", "tip: a similar argument exists: '--ballot'"),
-            ("6001 --mining-threads 0", "--mining-threads"),
-            ("6001 --election 12", "64 hexadecimal digits"),
-            ("ballot new --difficulty-bits 60", "60 is not in 0..=48"),
-            ("ballot", "write `peer ballot new` or"),
-            ("import a.archive", "--data-dir <DIR>"),
-            ("audit", "<SOURCE>"),
-            ("audit a.archive --ballot b.toml --election 12", "64 hexadecimal digits"),
-            ("ballot chekc x", "tip: a similar subcommand exists: 'check'"),
-            ("5000 6001 --tracker 5001", "--tracker says again"),
-            ("5000 6001 --listen 6002", "--listen says again"),
-            ("6001 --tracker 5000 --listen 6002", "--listen says again"),
-        ] {
-            let message = read(line).expect_err(line);
-            assert!(message.contains(part), "{line}: {message}");
-            assert!(!message.contains('\n'), "{message}");
-            assert!(!message.contains("Usage"), "{message}");
-        }
-    }
-
-    #[test]
-    fn help_and_ballots_are_understood() {
-        assert!(
-            matches!(read("--help"), Ok(Invocation::Show(text)) if text.contains("[TRACKER] LISTEN"))
-        );
-        assert!(matches!(read("ballot check a.toml"), Ok(Invocation::CheckBallot(_))));
-        let Ok(Invocation::NewBallot(new)) = read("ballot new --title Board --force") else {
-            panic!("a new ballot")
-        };
-        assert_eq!((new.title.as_deref(), new.force), (Some("Board"), true));
-        let Ok(Invocation::Export(export)) = read("export a.archive --data-dir data") else {
-            panic!("an export")
-        };
-        assert_eq!((export.data_dir, export.force), (Some("data".into()), false));
-        assert!(matches!(read("audit data --json"), Ok(Invocation::Audit(audit)) if audit.json));
-    }
-}
+mod tests;

@@ -5,19 +5,20 @@ use std::process::ExitCode;
 use std::thread;
 
 use peer::cli::{self, Invocation};
-use peer::shell;
+use peer::shell::{self, ClientEnd};
 
 /// The arguments, a file that they name, or the machine's state have to be mended.
 const EXIT_USAGE: u8 = 2;
-/// The peer ran, and was refused.
+/// The peer ran, and was refused; or a running peer refuses.
 const EXIT_REFUSED: u8 = 1;
+/// No running peer was reached.
+const EXIT_NO_CONTACT: u8 = 3;
 
 fn main() -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let done = cli::parse(std::env::args_os(), cores).map_err(anyhow::Error::from).and_then(start);
     let error = match done {
-        Ok(true) => return ExitCode::SUCCESS,
-        Ok(false) => return ExitCode::from(EXIT_REFUSED),
+        Ok(code) => return code,
         Err(error) => error,
     };
     // The last words, in one line; there is nobody left to tell if stderr is closed.
@@ -30,20 +31,37 @@ fn is_refusal(error: &anyhow::Error) -> bool {
         || error.downcast_ref::<shell::OfflineError>().is_some_and(shell::OfflineError::is_refusal)
 }
 
-/// Whether the outcome is a good one; it was told already.
-fn start(invocation: Invocation) -> anyhow::Result<bool> {
+/// How the program ends; what came of it was told already.
+fn start(invocation: Invocation) -> anyhow::Result<ExitCode> {
+    let good_or_refused =
+        |is_good| if is_good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_REFUSED) };
     match invocation {
         Invocation::Show(text) => shell::show(&text)?,
         Invocation::NewBallot(new) => shell::new_ballot(&new)?,
         Invocation::CheckBallot(check) => shell::check_ballot(&check)?,
         Invocation::Export(export) => shell::export(&export)?,
-        Invocation::Audit(audit) => return Ok(shell::audit(&audit)?),
+        Invocation::Audit(audit) => return Ok(good_or_refused(shell::audit(&audit)?)),
         Invocation::Import(import) => shell::import(&import)?,
-        Invocation::VerifyReceipt(verify) => return Ok(shell::verify_receipt(&verify)?),
+        Invocation::VerifyReceipt(verify) => {
+            return Ok(good_or_refused(shell::verify_receipt(&verify)?));
+        }
+        Invocation::Client(request) => return Ok(end(shell::client(&request))),
+        Invocation::WriteManPages { directory, force } => {
+            shell::write_man_pages(&directory, force)?;
+        }
         Invocation::Run { settings, log_format } => {
             shell::start_log(log_format);
             shell::run(&settings)?;
         }
     }
-    Ok(true)
+    Ok(ExitCode::SUCCESS)
+}
+
+fn end(end: ClientEnd) -> ExitCode {
+    match end {
+        ClientEnd::Done => ExitCode::SUCCESS,
+        ClientEnd::Refused => ExitCode::from(EXIT_REFUSED),
+        ClientEnd::Usage => ExitCode::from(EXIT_USAGE),
+        ClientEnd::NoContact => ExitCode::from(EXIT_NO_CONTACT),
+    }
 }

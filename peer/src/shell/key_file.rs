@@ -30,6 +30,17 @@ pub(crate) fn read_or_make(directory: &Path) -> Result<VoterKey, KeyFileError> {
     VoterKey::from_secret_bytes(&secret).map_err(|_| KeyFileError::NotAKey { path })
 }
 
+/// Reads the key of a data directory, if it has one; nothing is made or removed, so that a peer may run there.
+///
+/// # Errors
+/// See [`KeyFileError`].
+pub(crate) fn read_existing(directory: &Path) -> Result<Option<VoterKey>, KeyFileError> {
+    let path = directory.join(KEY_FILE);
+    let secret = secret_file::read_existing(&path)?;
+    let key = secret.map(|secret| VoterKey::from_secret_bytes(&secret));
+    key.transpose().map_err(|_| KeyFileError::NotAKey { path })
+}
+
 /// Random bytes that are a secret key, as nearly all are.
 fn draw() -> Zeroizing<[u8; 32]> {
     loop {

@@ -12,6 +12,7 @@
 mod actions;
 mod addresses;
 mod ballot;
+mod client;
 mod clock;
 mod commit_metrics;
 mod data_directory;
@@ -23,6 +24,7 @@ mod http;
 mod join;
 mod key_file;
 mod logs;
+mod manual;
 mod miner;
 mod notice;
 mod offline;
@@ -43,11 +45,13 @@ mod wait;
 
 pub use addresses::AddressError;
 pub use ballot::{BallotCommandError, check_ballot, new_ballot, show};
+pub use client::{ClientEnd, client};
 pub use data_directory::DataDirectoryError;
 pub use files::FileError;
 pub use http::ApiError;
 pub use key_file::KeyFileError;
 pub use logs::start_log;
+pub use manual::{ManualError, write_man_pages};
 pub use offline::{
     ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, OfflineError, RecordPlace,
     WholeFileError, audit, export, import, verify_receipt,

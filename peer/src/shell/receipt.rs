@@ -81,8 +81,11 @@ pub(crate) fn read(path: &Path) -> Result<Receipt, ReceiptFileError> {
     from_json(&value).map_err(|key| refused(&format!("its {key:?} is missing or malformed")))
 }
 
-/// Gives the key of what is wrong.
-fn from_json(value: &Value) -> Result<Receipt, &'static str> {
+/// From what a file or a peer says; whether it holds is not looked at.
+///
+/// # Errors
+/// With the key of what is missing or malformed.
+pub(crate) fn from_json(value: &Value) -> Result<Receipt, &'static str> {
     let text = |key: &'static str| value[key].as_str().ok_or(key);
     let number = |key: &'static str| {
         value[key].as_u64().and_then(|number| u32::try_from(number).ok()).ok_or(key)

@@ -49,6 +49,18 @@ pub(crate) fn read_or_make(
     }
 }
 
+/// Reads a secret, if there is one; nothing is made or removed, so that a peer may use the directory.
+///
+/// # Errors
+/// See [`SecretFileError`].
+pub(crate) fn read_existing(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, SecretFileError> {
+    match File::open(path) {
+        Ok(file) => read(&file, path).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::new("read", path, error).into()),
+    }
+}
+
 fn read(file: &File, path: &Path) -> Result<Zeroizing<[u8; 32]>, SecretFileError> {
     check_mode(file, path)?;
     // Two bytes for the end of the line, as some editors write it, and one that shows that the file is too

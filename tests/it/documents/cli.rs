@@ -17,7 +17,7 @@ const DIGITS: &str = "HEX";
 const COUNTERS: &str = "dropped";
 
 /// What a peer's program does without becoming one.
-const TASKS: [&str; 4] = ["ballot", "export", "audit", "import"];
+const TASKS: [&str; 6] = ["ballot", "export", "audit", "import", "completions", "man"];
 
 #[test]
 fn its_commands_run_as_written() {

@@ -64,6 +64,7 @@ pub(crate) enum Reply {
         commands: Vec<CommandHelp>,
     },
     Leave(schema::Left),
+    Login(schema::Login),
 }
 
 impl Reply {
@@ -84,6 +85,7 @@ impl Reply {
             Self::Submit(_) => "submit",
             Self::Help { .. } => "help",
             Self::Leave(_) => "leave",
+            Self::Login(_) => "login",
         }
     }
 }

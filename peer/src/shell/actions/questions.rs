@@ -187,11 +187,7 @@ impl Actions {
     ) -> Result<schema::ReceiptWritten, ActionError> {
         let receipt = self.receipt(self.voter.id()).await?;
         receipt::write(file, &receipt)?;
-        Ok(schema::ReceiptWritten {
-            receipt: file.display().to_string(),
-            height: receipt.header.height.0,
-            hash: receipt.header.hash(),
-        })
+        Ok(schema::ReceiptWritten::of(file, &receipt))
     }
 }
 

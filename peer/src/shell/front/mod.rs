@@ -20,7 +20,7 @@ use super::logs;
 use super::notice::Notice;
 use super::render::Style;
 use super::schema::{OwnVoteStanding, PRIVACY};
-use super::screen::{Screen, Sink};
+use super::screen::{self, Screen, Sink};
 use crate::node::Command;
 use complete::Completion;
 use terminal::{Reading, Terminal, Typed};
@@ -64,8 +64,7 @@ impl Front {
             && !json
             && let Some((terminal, sink)) = Terminal::start()
         {
-            // https://no-color.org: any value but the empty one.
-            let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            let color = screen::wants_color();
             let screen = Screen::start(sink);
             logs::share_terminal(screen.clone());
             let input = Input::Terminal { terminal, reading: None, typed: None };

@@ -306,6 +306,13 @@ fn examples() -> Vec<(String, String)> {
         ("help audit", &["peer", "audit", "--help"]),
         ("help import", &["peer", "import", "--help"]),
         ("help verify-receipt", &["peer", "verify-receipt", "--help"]),
+        ("help ballot show", &["peer", "ballot", "show", "--help"]),
+        ("help vote", &["peer", "vote", "--help"]),
+        ("help myvote", &["peer", "myvote", "--help"]),
+        ("help results", &["peer", "results", "--help"]),
+        ("help chain", &["peer", "chain", "--help"]),
+        ("help block", &["peer", "block", "--help"]),
+        ("help man", &["peer", "man", "--help"]),
     ] {
         let invocation = cli::parse(words.iter().map(Into::into), 4).expect("help");
         let Invocation::Show(text) = invocation else { panic!("{name} shows a text") };

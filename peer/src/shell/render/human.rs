@@ -9,9 +9,9 @@ use super::text::short;
 use super::{choice_line, text};
 use crate::shell::actions::{CommandHelp, Reply, allowed};
 use crate::shell::schema::{
-    Ballot, Block, BlockOrdered, Chain, Left, OwnVoteStanding, Peers, Question, QuestionTally,
-    ReceiptWritten, Registered, Results, Standing, Status, Submitted, SyncOrdered, Transaction,
-    Vote, Voted, Voter,
+    Ballot, Block, BlockOrdered, Chain, Left, Login, OwnVoteStanding, Peers, Question,
+    QuestionTally, ReceiptWritten, Registered, Results, Standing, Status, Submitted, SyncOrdered,
+    Transaction, Vote, Voted, Voter,
 };
 
 /// Width of the longest bar of the results.
@@ -45,6 +45,7 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
             format!("accepted and safe on the peer's disk\ntransaction {transaction}\n")
         }
         Reply::Help { commands } => help(commands),
+        Reply::Login(Login { url }) => format!("{url}\n"),
         Reply::Leave(Left { own_vote }) => format!(
             "left; your vote {}\n",
             match own_vote {

@@ -34,7 +34,15 @@ impl Style {
             (Self::Human { color }, Ok(reply)) => human::reply(reply, color),
             (Self::Human { .. }, Err(error)) => format!("{error}\n"),
             (Self::Json, Ok(reply)) => line(reply),
-            (Self::Json, Err(error)) => line(&Refused::new(word, error)),
+            (Self::Json, Err(error)) => self.refusal(word, &error.into()),
+        }
+    }
+
+    /// Why the command `word` was refused, ended by a line feed.
+    pub(crate) fn refusal(self, word: &str, refusal: &Refusal) -> String {
+        match self {
+            Self::Human { .. } => format!("{}\n", refusal.message),
+            Self::Json => line(&Refused::new(word, refusal)),
         }
     }
 
@@ -87,13 +95,13 @@ struct Refused<'a> {
     /// Said of what would have been accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<bool>,
-    error: Refusal,
+    error: &'a Refusal,
 }
 
 impl<'a> Refused<'a> {
-    fn new(word: &'a str, error: &ActionError) -> Self {
+    fn new(word: &'a str, error: &'a Refusal) -> Self {
         let accepted = matches!(word, "vote" | "register" | "submit").then_some(false);
-        Self { answer: word, accepted, error: error.into() }
+        Self { answer: word, accepted, error }
     }
 }
 

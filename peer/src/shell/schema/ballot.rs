@@ -1,7 +1,7 @@
 //! The ballot.
 
-use protocol::election::{self, Election};
-use protocol::units::ElectionId;
+use protocol::election::{self, Election, ElectionError};
+use protocol::units::{ElectionId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,6 +40,17 @@ pub(crate) struct Question {
     pub(crate) max: u16,
 }
 
+/// Why a ballot that somebody sent can't be voted on.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BallotError {
+    #[error("its id is not 32 hexadecimal digits")]
+    Id,
+    #[error(transparent)]
+    Election(#[from] ElectionError),
+    #[error("it says that it is election {claimed}, and it is {found}")]
+    OtherElection { claimed: ElectionId, found: ElectionId },
+}
+
 impl Ballot {
     pub(crate) fn of(election: &Election) -> Self {
         Self {
@@ -54,6 +65,35 @@ impl Ballot {
             privacy: PRIVACY.to_owned(),
         }
     }
+
+    /// The election that this describes, checked against the id that it claims.
+    ///
+    /// # Errors
+    /// See [`BallotError`].
+    pub(crate) fn to_election(&self) -> Result<Election, BallotError> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(&self.id, &mut id).map_err(|_| BallotError::Id)?;
+        let questions = self.questions.iter().map(|question| election::Question {
+            title: question.title.clone(),
+            options: question.options.clone(),
+            choices_min: question.min,
+            choices_max: question.max,
+        });
+        let election = Election {
+            id,
+            title: self.title.clone(),
+            created: UnixMillis(self.created_ms),
+            difficulty_bits: self.difficulty_bits,
+            registration_bits: self.registration_bits,
+            block_bytes_max: self.block_bytes_max,
+            questions: questions.collect(),
+        };
+        election.check()?;
+        match election.election_id() {
+            found if found == self.election => Ok(election),
+            found => Err(BallotError::OtherElection { claimed: self.election, found }),
+        }
+    }
 }
 
 impl Question {
@@ -64,5 +104,23 @@ impl Question {
             min: question.choices_min,
             max: question.choices_max,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::election;
+
+    #[test]
+    fn a_ballot_gives_its_election_and_no_other() {
+        let ballot = Ballot::of(&election());
+        assert_eq!(ballot.to_election(), Ok(election()));
+        let forged = Ballot { title: "Other".into(), ..ballot.clone() };
+        assert!(matches!(forged.to_election(), Err(BallotError::OtherElection { .. })));
+        let broken = Ballot { id: "0".into(), ..ballot.clone() };
+        assert_eq!(broken.to_election(), Err(BallotError::Id));
+        let empty = Ballot { questions: Vec::new(), ..ballot };
+        assert!(matches!(empty.to_election(), Err(BallotError::Election(_))));
     }
 }

@@ -17,7 +17,7 @@ use protocol::units::BlockHash;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(crate) use ballot::{Ballot, PRIVACY, Question};
+pub(crate) use ballot::{Ballot, BallotError, PRIVACY, Question};
 pub(crate) use chain::{Block, Chain, Transaction, TransactionKind};
 pub(crate) use event::{Event, LeaveReason};
 pub(crate) use exchange::{
@@ -28,6 +28,8 @@ pub(crate) use order::{
     BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,
 };
 pub(crate) use peer::{Mining, Peers, Status};
+#[cfg(test)]
+pub(crate) use results::OptionTally;
 pub(crate) use results::{QuestionTally, Results};
 pub(crate) use voter::{OwnVoteStanding, Standing, Vote, Voter};
 

@@ -1,5 +1,8 @@
 //! What came of orders.
 
+use std::path::Path;
+
+use protocol::receipt::Receipt;
 use protocol::units::{BlockHash, TransactionId, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -61,4 +64,14 @@ pub(crate) struct ReceiptWritten {
     /// The block that holds the vote.
     pub(crate) height: u64,
     pub(crate) hash: BlockHash,
+}
+
+impl ReceiptWritten {
+    pub(crate) fn of(file: &Path, receipt: &Receipt) -> Self {
+        Self {
+            receipt: file.display().to_string(),
+            height: receipt.header.height.0,
+            hash: receipt.header.hash(),
+        }
+    }
 }

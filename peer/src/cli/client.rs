@@ -1,0 +1,170 @@
+//! What can be asked of a running peer from the command line.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand};
+
+/// Which peer is asked, by what right, and how its answer looks.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Connection {
+    /// The peer, as http://HOST:PORT; the one that runs on the data directory unless told
+    #[arg(long, value_name = "URL", env = "OSTRAKON_SERVER", hide_env_values = true)]
+    pub server: Option<String>,
+
+    /// Where voter.key, api.token and api.url lie; the only one where peers keep them unless told
+    #[arg(long, value_name = "DIR", env = "OSTRAKON_DATA_DIR", hide_env_values = true)]
+    pub data_dir: Option<PathBuf>,
+
+    /// The peer's token, if it is not the data directory's api.token
+    #[arg(long, value_name = "FILE", env = "OSTRAKON_TOKEN_FILE", hide_env_values = true)]
+    pub token_file: Option<PathBuf>,
+
+    /// The answer as one JSON object
+    #[arg(
+        long,
+        env = "OSTRAKON_JSON",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    pub json: bool,
+}
+
+/// One question or order to a running peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientRequest {
+    pub wish: Wish,
+    pub connection: Connection,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// A line as it could be typed at the prompt.
+    Line(String),
+    /// The proof that a block holds the own vote, into this file.
+    Receipt(PathBuf),
+    /// The count, again whenever it may have changed.
+    WatchResults,
+    /// A link by which a browser logs in once.
+    Login,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ClientTask {
+    /// Register your voter key with a running peer; the first vote does it by itself
+    Register(Connection),
+    /// Vote through a running peer, by numbers or names: `peer vote 'Ada; Red, Blue'`; alone it asks
+    Vote(VoteTask),
+    /// Show where your own vote stands, or write the proof that a block holds it
+    Myvote(MyVoteTask),
+    /// Show the count on the best chain
+    Results(ResultsTask),
+    /// Show the newest blocks
+    Chain(ChainTask),
+    /// Show a block and its transactions
+    Block(BlockTask),
+    /// Show a running peer's neighbours
+    Peers(Connection),
+    /// Show a running peer's tip, pool, neighbours and tracker
+    Status(Connection),
+    /// Let a running peer mine one block now, even an empty one
+    Mine(Connection),
+    /// Let a running peer ask all neighbours for what it lacks
+    Sync(Connection),
+    /// Let a running peer take leave of the others, and wait until it has ended
+    Leave(Connection),
+    /// Print a link by which a browser logs in to a running peer, once and within a minute
+    Login(Connection),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VoteTask {
+    /// Numbers or names; `;` stands between questions, `,` between choices
+    #[arg(value_name = "CHOICES")]
+    choices: Vec<String>,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MyVoteTask {
+    /// Write the proof that a block holds your vote into this new file
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResultsTask {
+    /// Show it again whenever it changes, until Ctrl-C or the peer's end
+    #[arg(long)]
+    watch: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ChainTask {
+    /// How many blocks, 20 unless told
+    #[arg(value_name = "N")]
+    limit: Option<String>,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BlockTask {
+    /// Its height on the best chain, or its hash
+    #[arg(value_name = "HEIGHT|HASH")]
+    selector: String,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl ClientTask {
+    /// The words are joined into the prompt's line, so that mistakes read as they do there.
+    pub(super) fn request(self) -> ClientRequest {
+        let line = |words: &str| Wish::Line(words.to_owned());
+        let (wish, connection) = match self {
+            Self::Register(connection) => (line("register"), connection),
+            Self::Vote(vote) => {
+                (Wish::Line(format!("vote {}", vote.choices.join(" "))), vote.connection)
+            }
+            Self::Myvote(MyVoteTask { receipt: Some(file), connection }) => {
+                (Wish::Receipt(file), connection)
+            }
+            Self::Myvote(MyVoteTask { receipt: None, connection }) => (line("myvote"), connection),
+            Self::Results(ResultsTask { watch: true, connection }) => {
+                (Wish::WatchResults, connection)
+            }
+            Self::Results(ResultsTask { watch: false, connection }) => {
+                (line("results"), connection)
+            }
+            Self::Chain(chain) => {
+                (line(&format!("chain {}", chain.limit.unwrap_or_default())), chain.connection)
+            }
+            Self::Block(block) => (line(&format!("block {}", block.selector)), block.connection),
+            Self::Peers(connection) => (line("peers"), connection),
+            Self::Status(connection) => (line("status"), connection),
+            Self::Mine(connection) => (line("mine"), connection),
+            Self::Sync(connection) => (line("sync"), connection),
+            Self::Leave(connection) => (line("leave"), connection),
+            Self::Login(connection) => (Wish::Login, connection),
+        };
+        ClientRequest { wish, connection }
+    }
+}
+
+impl ClientRequest {
+    /// The ballot of a running peer.
+    pub(super) fn ballot(connection: Connection) -> Self {
+        Self { wish: Wish::Line("ballot".to_owned()), connection }
+    }
+}

@@ -1,0 +1,81 @@
+//! What shells and manuals know of the command line: completions and man pages, made of the same description that
+//! reads the arguments.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, Command, CommandFactory};
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use super::Arguments;
+
+/// Section of the manual for programs that users run.
+const SECTION: &str = "1";
+
+/// Which shell is to complete.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsTask {
+    /// The shell
+    shell: Shell,
+}
+
+/// Where man pages go.
+#[derive(Debug, Args)]
+pub(super) struct ManTask {
+    /// A directory for one page per command; the main page goes to stdout without it
+    #[arg(value_name = "DIR")]
+    pub(super) directory: Option<PathBuf>,
+
+    /// Replace pages that are there
+    #[arg(long, requires = "directory")]
+    pub(super) force: bool,
+}
+
+/// One page of the manual.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManPage {
+    /// The file's name, such as `peer-vote.1`.
+    pub name: String,
+    /// What it holds, as `man` reads it.
+    pub text: String,
+}
+
+impl CompletionsTask {
+    /// The script that the shell reads.
+    pub(super) fn script(&self) -> String {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Arguments::command(), "peer", &mut script);
+        String::from_utf8(script).expect("commands, options and their help are texts")
+    }
+}
+
+/// All pages, the main one first.
+#[must_use]
+pub fn man_pages() -> Vec<ManPage> {
+    let mut command = Arguments::command();
+    command.build();
+    let mut pages = Vec::new();
+    add_pages(&command, "peer", &mut pages);
+    pages
+}
+
+fn add_pages(command: &Command, name: &str, pages: &mut Vec<ManPage>) {
+    let page = command.clone().display_name(name.to_owned());
+    let text = render(page).expect("a vector takes all that is written");
+    let text = String::from_utf8(text).expect("commands, options and their help are texts");
+    pages.push(ManPage { name: format!("{name}.{SECTION}"), text });
+    for inner in command.get_subcommands() {
+        // `help` says again what the other pages say.
+        if inner.get_name() != "help" {
+            add_pages(inner, &format!("{name}-{}", inner.get_name()), pages);
+        }
+    }
+}
+
+fn render(command: Command) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let source = concat!("Ostrakon ", env!("CARGO_PKG_VERSION"));
+    Man::new(command).section(SECTION).source(source).render(&mut text)?;
+    Ok(text)
+}

@@ -1,0 +1,133 @@
+use super::*;
+
+fn read(line: &str) -> Result<Invocation, String> {
+    let words = std::iter::once("peer").chain(line.split_whitespace());
+    parse(words.map(Into::into), 8).map_err(|error| error.message)
+}
+
+fn settings(line: &str) -> Settings {
+    match read(line) {
+        Ok(Invocation::Run { settings, .. }) => *settings,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_command_line_is_well_formed() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn one_address_listens_and_two_join() {
+    let alone = settings("6001");
+    assert_eq!((alone.listen, alone.tracker), (AddressText::Port(6001), None));
+    let joined = settings("example.org:5000 6001 --neighbour 6002 --neighbour 6003,6004");
+    assert_eq!(joined.listen, AddressText::Port(6001));
+    assert_eq!(joined.tracker, Some("example.org:5000".parse().expect("an address")));
+    assert_eq!(joined.neighbours, [6002, 6003, 6004].map(AddressText::Port));
+    assert_eq!(joined.mining, Mining::Threads(4));
+    assert_eq!(settings("6001 --tracker 5000").tracker, Some(AddressText::Port(5000)));
+    let turned = settings("5000 --listen 6001");
+    assert_eq!(turned.listen, AddressText::Port(6001));
+    assert_eq!(turned.tracker, Some(AddressText::Port(5000)));
+    assert_eq!(settings("6001 --no-mining --mining-threads 2").mining, Mining::Off);
+    assert_eq!(settings("6001 --mining-threads 2").mining, Mining::Threads(2));
+}
+
+#[test]
+fn mistakes_are_told_in_one_line() {
+    for (line, part) in [
+        ("", "where to listen is missing"),
+        ("localhost", "write host:port"),
+        ("5000 6001 6002", "'6002'"),
+        ("6001 --ballto x", "tip: a similar argument exists: '--ballot'"),
+        ("6001 --mining-threads 0", "--mining-threads"),
+        ("6001 --election 12", "64 hexadecimal digits"),
+        ("ballot new --difficulty-bits 60", "60 is not in 0..=48"),
+        ("ballot", "write `peer ballot new`, `peer"),
+        ("import a.archive", "--data-dir <DIR>"),
+        ("audit", "<SOURCE>"),
+        ("audit a.archive --ballot b.toml --election 12", "64 hexadecimal digits"),
+        ("block", "<HEIGHT|HASH>"),
+        ("chain 5 6", "'6'"),
+        ("mine --sever x", "tip: a similar argument exists: '--server'"),
+        ("completions tcsh", "[possible values: bash"),
+        ("man --force", "<DIR>"),
+        ("ballot chekc x", "tip: a similar subcommand exists: 'check'"),
+        ("5000 6001 --tracker 5001", "--tracker says again"),
+        ("5000 6001 --listen 6002", "--listen says again"),
+        ("6001 --tracker 5000 --listen 6002", "--listen says again"),
+    ] {
+        let message = read(line).expect_err(line);
+        assert!(message.contains(part), "{line}: {message}");
+        assert!(!message.contains('\n'), "{message}");
+        assert!(!message.contains("Usage"), "{message}");
+    }
+}
+
+#[test]
+fn help_and_ballots_are_understood() {
+    assert!(
+        matches!(read("--help"), Ok(Invocation::Show(text)) if text.contains("[TRACKER] LISTEN"))
+    );
+    assert!(matches!(read("ballot check a.toml"), Ok(Invocation::CheckBallot(_))));
+    let Ok(Invocation::NewBallot(new)) = read("ballot new --title Board --force") else {
+        panic!("a new ballot")
+    };
+    assert_eq!((new.title.as_deref(), new.force), (Some("Board"), true));
+    let Ok(Invocation::Export(export)) = read("export a.archive --data-dir data") else {
+        panic!("an export")
+    };
+    assert_eq!((export.data_dir, export.force), (Some("data".into()), false));
+    assert!(matches!(read("audit data --json"), Ok(Invocation::Audit(audit)) if audit.json));
+}
+
+fn request(line: &str) -> (Wish, Connection) {
+    match read(line) {
+        Ok(Invocation::Client(ClientRequest { wish, connection })) => (wish, connection),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn commands_for_a_running_peer_become_the_prompts_lines() {
+    for (line, wish) in [
+        ("register", "register"),
+        ("vote Ada; Tuesday, Red --json", "vote Ada; Tuesday, Red"),
+        ("vote", "vote "),
+        ("myvote", "myvote"),
+        ("results", "results"),
+        ("chain", "chain "),
+        ("chain 5", "chain 5"),
+        ("block 7 --server http://a.org", "block 7"),
+        ("ballot show", "ballot"),
+        ("leave --data-dir d", "leave"),
+    ] {
+        assert_eq!(request(line).0, Wish::Line(wish.to_owned()), "{line}");
+    }
+    assert_eq!(request("results --watch").0, Wish::WatchResults);
+    assert_eq!(request("login").0, Wish::Login);
+    assert_eq!(request("myvote --receipt a.json").0, Wish::Receipt("a.json".into()));
+    let (_, connection) = request("mine --server http://a.org --data-dir d --token-file t --json");
+    let expected = Connection {
+        server: Some("http://a.org".to_owned()),
+        data_dir: Some("d".into()),
+        token_file: Some("t".into()),
+        json: true,
+    };
+    assert_eq!(connection, expected);
+}
+
+#[test]
+fn shells_and_manuals_know_the_commands() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let Ok(Invocation::Show(script)) = read(&format!("completions {shell}")) else {
+            panic!("{shell}")
+        };
+        assert!(script.contains("myvote") && script.contains("token-file"), "{shell}: {script}");
+    }
+    let Ok(Invocation::Show(page)) = read("man") else { panic!("the main page") };
+    assert!(page.contains(".TH peer 1"), "{page}");
+    let asked = read("man pages --force");
+    assert!(matches!(asked, Ok(Invocation::WriteManPages { force: true, .. })), "{asked:?}");
+}

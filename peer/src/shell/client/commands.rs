@@ -1,0 +1,140 @@
+//! The prompt's commands over HTTP, but for those that sign.
+
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use protocol::election::Election;
+use protocol::keys::VoterKey;
+use protocol::transaction::TransactionKind;
+use protocol::units::VoterId;
+use serde_json::Value;
+
+use super::Client;
+use super::error::ClientError;
+use crate::node::BlockSelector;
+use crate::shell::actions::{ActionError, PromptCommand, Reply};
+use crate::shell::schema::{self, Ballot};
+use crate::shell::{data_directory, key_file, receipt};
+
+/// Longest wait for the end of a peer that takes leave: it tells the others for a second, and writes what waits.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two looks whether it has ended.
+const LEAVE_PAUSE: Duration = Duration::from_millis(50);
+
+impl Client {
+    pub(super) fn perform(&self, command: PromptCommand) -> Result<Reply, ClientError> {
+        Ok(match command {
+            PromptCommand::Ballot => Reply::Ballot(Ballot::of(&self.election()?)),
+            PromptCommand::Register => self.register()?,
+            PromptCommand::Vote(text) => self.vote(text.as_deref())?,
+            PromptCommand::Results => Reply::Results(self.http.get("/v1/results")?),
+            PromptCommand::Chain { limit } => {
+                Reply::Chain(self.http.get(&format!("/v1/chain?limit={limit}"))?)
+            }
+            PromptCommand::Block(BlockSelector::Height(height)) => {
+                Reply::Block(self.http.get(&format!("/v1/blocks/{}", height.0))?)
+            }
+            PromptCommand::Block(BlockSelector::Hash(hash)) => {
+                Reply::Block(self.http.get(&format!("/v1/blocks/{hash}"))?)
+            }
+            PromptCommand::MyVote(None) => {
+                Reply::MyVote(self.voter(self.own_key()?.public().voter())?)
+            }
+            PromptCommand::MyVote(Some(file)) => self.write_receipt(&file)?,
+            PromptCommand::Peers => Reply::Peers(self.http.get("/v1/peers")?),
+            PromptCommand::Status => {
+                // Where the token is at hand, the peer tells as much as at its prompt.
+                let token = self.target.token().ok();
+                Reply::Status(self.http.get_as("/v1/status", token.as_ref())?)
+            }
+            PromptCommand::Mine => Reply::Mine(self.order("/v1/mine")?),
+            PromptCommand::Sync => Reply::Sync(self.order("/v1/sync")?),
+            PromptCommand::Leave => self.leave()?,
+            PromptCommand::Submit(_) => return Err(not_here("submit")),
+            PromptCommand::Help(_) => return Err(not_here("help")),
+        })
+    }
+
+    pub(super) fn login(&self) -> Result<Reply, ClientError> {
+        Ok(Reply::Login(self.order("/v1/logins")?))
+    }
+
+    /// The peer's election, which its id proves; if a data directory is at hand, the one that is kept there.
+    pub(super) fn election(&self) -> Result<Election, ClientError> {
+        let election = self.http.get::<Ballot>("/v1/ballot")?.to_election()?;
+        if let Some(directory) = self.target.known_directory() {
+            check_kept(directory, &election)?;
+        }
+        Ok(election)
+    }
+
+    pub(super) fn voter(&self, id: VoterId) -> Result<schema::Voter, ClientError> {
+        let voter: schema::Voter = self.http.get(&format!("/v1/voters/{id}"))?;
+        if voter.voter != id {
+            return Err(self.http.not_a_peer("it tells of another voter".to_owned()).into());
+        }
+        Ok(voter)
+    }
+
+    fn own_key(&self) -> Result<VoterKey, ClientError> {
+        let path = self.target.directory()?;
+        key_file::read_existing(&path)?.ok_or(ClientError::NoKey { path })
+    }
+
+    fn order<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        Ok(self.http.order(path, &self.target.token()?)?)
+    }
+
+    fn write_receipt(&self, file: &Path) -> Result<Reply, ClientError> {
+        let voter = self.own_key()?.public().voter();
+        let election = self.election()?.election_id();
+        let value: Value = self.http.get(&format!("/v1/receipts/{voter}"))?;
+        let receipt = receipt::from_json(&value)
+            .map_err(|key| self.http.not_a_peer(format!("its receipt has no good {key:?}")))?;
+        let held = receipt.check()?;
+        let is_own = held.voter() == voter && held.kind() == TransactionKind::Vote;
+        if !is_own || receipt.election != election {
+            return Err(ClientError::ReceiptOfAnother);
+        }
+        receipt::write(file, &receipt).map_err(ActionError::from)?;
+        Ok(Reply::Receipt(schema::ReceiptWritten::of(file, &receipt)))
+    }
+
+    fn leave(&self) -> Result<Reply, ClientError> {
+        let left: schema::Left = self.order("/v1/leave")?;
+        let deadline = Instant::now() + LEAVE_PATIENCE;
+        while self.is_listening() {
+            if Instant::now() >= deadline {
+                return Err(ClientError::NotGone { seconds: LEAVE_PATIENCE.as_secs() });
+            }
+            thread::sleep(LEAVE_PAUSE);
+        }
+        Ok(Reply::Leave(left))
+    }
+
+    fn is_listening(&self) -> bool {
+        let mut addresses =
+            self.http.server.host_and_port().to_socket_addrs().into_iter().flatten();
+        let patience = self.http.patience.connect;
+        addresses.any(|address| TcpStream::connect_timeout(&address, patience).is_ok())
+    }
+}
+
+/// A data directory belongs to one election.
+pub(super) fn check_kept(directory: &Path, election: &Election) -> Result<(), ClientError> {
+    match data_directory::read_election(directory)? {
+        Some(kept) if kept != *election => Err(ClientError::OtherElection {
+            path: directory.to_owned(),
+            found: election.election_id(),
+            expected: kept.election_id(),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn not_here(word: &str) -> ClientError {
+    ActionError::UnknownCommand { word: word.to_owned(), suggestion: None }.into()
+}

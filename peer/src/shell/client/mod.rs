@@ -1,0 +1,112 @@
+//! The command line as a client of a running peer: the prompt's commands, carried out over HTTP, with the prompt's answers.
+//!
+//! What is signed is signed here, and nothing secret is sent but the peer's own token, to that peer. No runtime is needed,
+//! and nothing is taken on trust that can be checked: the election by its id, a receipt by its proof. Nothing is rendered here.
+
+mod ask;
+mod commands;
+mod error;
+mod events;
+mod follow;
+mod http;
+#[cfg(test)]
+mod scripted;
+mod server;
+#[cfg(test)]
+mod tests;
+mod vote;
+
+use std::io::{self, IsTerminal, Write};
+
+use super::actions::{PromptCommand, Reply, first_word, parse};
+use super::render::Style;
+use super::{screen, show};
+use crate::cli::{ClientRequest, Wish};
+use error::ClientError;
+use http::{Http, Patience};
+use server::Target;
+
+/// How a request to a peer ended; it was told already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientEnd {
+    Done,
+    /// By the rules, whether the peer or this program applied them.
+    Refused,
+    /// Something has to be mended first: arguments, a file, a token.
+    Usage,
+    /// Nobody answers, or nobody who is a peer.
+    NoContact,
+}
+
+/// Asks one peer, for one voter.
+#[derive(Debug)]
+struct Client {
+    target: Target,
+    http: Http,
+    style: Style,
+    /// Whether somebody sits at a terminal, who can be asked.
+    asks: bool,
+}
+
+/// Carries out a request, and prints what came of it.
+#[must_use]
+pub fn client(request: &ClientRequest) -> ClientEnd {
+    let is_terminal = io::stdout().is_terminal();
+    let style = match request.connection.json {
+        true => Style::Json,
+        false => Style::Human { color: is_terminal && screen::wants_color() },
+    };
+    let asks = is_terminal && io::stdin().is_terminal() && style != Style::Json;
+    let word = word(&request.wish);
+    let told = perform(request, style, asks).and_then(|reply| match reply {
+        Some(reply) => show(&style.outcome(&word, &Ok(reply))).map_err(ClientError::from),
+        None => Ok(()),
+    });
+    let Err(error) = told else { return ClientEnd::Done };
+    let told = match style {
+        Style::Json => show(&style.refusal(&word, &error.refusal())),
+        Style::Human { .. } => writeln!(io::stderr(), "peer: {error}"),
+    };
+    if told.is_err() {
+        // The last words; there is nobody left to tell if stderr is closed, too.
+        let _ = writeln!(io::stderr(), "peer: {error}");
+    }
+    error.end()
+}
+
+/// What came of it; `None` if that was told already.
+fn perform(
+    request: &ClientRequest,
+    style: Style,
+    asks: bool,
+) -> Result<Option<Reply>, ClientError> {
+    // A slip of the finger is told without asking anybody.
+    let command = match &request.wish {
+        Wish::Line(line) => parse(line)?,
+        Wish::Receipt(file) => Some(PromptCommand::MyVote(Some(file.clone()))),
+        Wish::WatchResults | Wish::Login => None,
+    };
+    if let (Some(PromptCommand::Vote(None)), false) = (&command, asks) {
+        return Err(super::actions::ActionError::NoChoices.into());
+    }
+    let target = Target::find(&request.connection)?;
+    let http = Http::new(target.server.clone(), Patience::default());
+    let client = Client { target, http, style, asks };
+    match (&request.wish, command) {
+        (Wish::WatchResults, _) => follow::watch_results(&client.http, style).map(|()| None),
+        (Wish::Login, _) => client.login().map(Some),
+        (Wish::Line(_) | Wish::Receipt(_), Some(command)) => client.perform(command).map(Some),
+        // A line without a word asks for nothing.
+        (Wish::Line(_) | Wish::Receipt(_), None) => Ok(None),
+    }
+}
+
+/// The command's name in its answer.
+fn word(wish: &Wish) -> String {
+    match wish {
+        Wish::Line(line) => first_word(line),
+        Wish::Receipt(_) => "myvote".to_owned(),
+        Wish::WatchResults => "results".to_owned(),
+        Wish::Login => "login".to_owned(),
+    }
+}

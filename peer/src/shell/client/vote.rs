@@ -1,0 +1,167 @@
+//! What a voter signs, on its way to a peer.
+
+use std::io::{self, Write};
+use std::thread;
+
+use protocol::codec;
+use protocol::election::Election;
+use protocol::keys::VoterKey;
+use protocol::transaction::Transaction;
+use protocol::units::{ElectionId, TransactionId};
+
+use super::Client;
+use super::commands::check_kept;
+use super::error::ClientError;
+use super::http::HttpError;
+use crate::chain::TransactionError;
+use crate::node::CommandError;
+use crate::shell::actions::{ActionError, Reply, parse_choices};
+use crate::shell::data_directory::DataDirectory;
+use crate::shell::notice::Notice;
+use crate::shell::schema::{
+    self, Outcome, Outcomes, PRIVACY, Refusal, Registered, Submission, Voted, choice_names,
+};
+use crate::shell::{key_file, show, signing};
+
+/// How often the same bytes are sent until an answer comes: each may take the whole patience of an answer.
+const SUBMISSIONS_MAX: u32 = 4;
+
+impl Client {
+    pub(super) fn register(&self) -> Result<Reply, ClientError> {
+        let election = self.election()?;
+        let key = self.signing_key(&election)?;
+        let voter = key.public().voter();
+        if self.voter(voter)?.registration.is_some() {
+            return Err(refused(TransactionError::AlreadyRegistered { voter }));
+        }
+        let registration = self.registration(&key, &election);
+        let [outcome] = self.submit([&registration], &election.election_id())?;
+        let transaction = outcome.map_err(peer_refuses)?;
+        Ok(Reply::Register(Registered { accepted: true, transaction, voter }))
+    }
+
+    /// Votes as the text says, or as the voter answers when asked; registers before that, if need be.
+    pub(super) fn vote(&self, text: Option<&str>) -> Result<Reply, ClientError> {
+        let election = self.election()?;
+        let choices = text.map(|text| parse_choices(text, &election)).transpose();
+        let choices = choices.map_err(ActionError::from)?;
+        let key = self.signing_key(&election)?;
+        let voter = key.public().voter();
+        let known = self.voter(voter)?;
+        if known.vote.is_some() {
+            // Nobody should have to fill in a ballot that is refused in any case.
+            return Err(refused(TransactionError::AlreadyVoted { voter }));
+        }
+        if !matches!(self.style, crate::shell::render::Style::Json) {
+            show(&format!("{PRIVACY}\n"))?;
+        }
+        let choices = match choices {
+            Some(choices) => choices,
+            None => self.ask_choices(&election)?,
+        };
+        let names = choice_names(&choices, &election);
+        let election_id = election.election_id();
+        let registration = known.registration.is_none().then(|| self.registration(&key, &election));
+        let vote = signing::vote(&key, &election, choices);
+        let outcome = match registration {
+            None => {
+                let [vote] = self.submit([&vote], &election_id)?;
+                vote
+            }
+            Some(registration) => match self.submit([&registration, &vote], &election_id)? {
+                [Err(refusal), Err(_)] => Err(refusal),
+                // A registration of the same key that came from elsewhere meanwhile serves as well.
+                [_, vote] => vote,
+            },
+        };
+        let transaction = outcome.map_err(peer_refuses)?;
+        Ok(Reply::Vote(Voted { accepted: true, transaction, choices: names }))
+    }
+
+    /// The data directory's key; where a server and a directory were both named, one is made if there is none.
+    fn signing_key(&self, election: &Election) -> Result<VoterKey, ClientError> {
+        let path = self.target.directory()?;
+        check_kept(&path, election)?;
+        if let Some(key) = key_file::read_existing(&path)? {
+            return Ok(key);
+        }
+        if !self.target.may_make_key {
+            return Err(ClientError::NoKey { path });
+        }
+        let directory = DataDirectory::open(path)?;
+        directory.keep_election(election)?;
+        let key = key_file::read_or_make(directory.path())?;
+        let file = directory.path().join(key_file::KEY_FILE);
+        tell(&format!("made {}: keep a copy of it, and keep it to yourself\n", file.display()));
+        Ok(key)
+    }
+
+    /// A signed registration; says that it searches, since that may take a while.
+    fn registration(&self, key: &VoterKey, election: &Election) -> Transaction {
+        let registration_bits = election.registration_bits;
+        let notice = Notice::Registering { voter: key.public().voter(), registration_bits };
+        tell(&self.style.notice(&notice));
+        signing::registration(key, election)
+    }
+
+    /// Sends transactions to the peer, the same bytes again while no answer comes: the peer takes them as one.
+    fn submit<const N: usize>(
+        &self,
+        transactions: [&Transaction; N],
+        election: &ElectionId,
+    ) -> Result<[Result<TransactionId, Refusal>; N], ClientError> {
+        let encoded = transactions.iter().map(|each| hex::encode(codec::encode(each)));
+        let submission = Submission { transactions: encoded.collect() };
+        let Outcomes { outcomes } = self.post_until_answered(&submission)?;
+        let not_a_peer = |reason: &str| self.http.not_a_peer(reason.to_owned());
+        let outcomes: [Outcome; N] = outcomes
+            .try_into()
+            .map_err(|_| not_a_peer("it does not tell what came of each transaction"))?;
+        let mut told = Vec::with_capacity(N);
+        for (outcome, sent) in outcomes.into_iter().zip(transactions) {
+            told.push(match (outcome.transaction, outcome.error) {
+                (None, Some(error)) => Err(error),
+                (Some(transaction), None) if transaction == sent.id(election) => Ok(transaction),
+                _ => {
+                    return Err(not_a_peer("it took another transaction than was sent").into());
+                }
+            });
+        }
+        Ok(told.try_into().expect("there are as many as were sent"))
+    }
+
+    fn post_until_answered(&self, submission: &Submission) -> Result<Outcomes, ClientError> {
+        let mut lost = false;
+        for attempt in 1.. {
+            let error = match self.http.post("/v1/transactions", submission) {
+                Ok(outcomes) => return Ok(outcomes),
+                Err(error) => error,
+            };
+            lost |= error.is_answer_lost();
+            let may_be_answered =
+                error.is_answer_lost() || (lost && matches!(error, HttpError::NoContact { .. }));
+            if !may_be_answered {
+                return Err(error.into());
+            }
+            if attempt == SUBMISSIONS_MAX {
+                return Err(ClientError::AnswerLost { error });
+            }
+            thread::sleep(self.http.patience.pause);
+        }
+        unreachable!("the last attempt returns")
+    }
+}
+
+/// On stderr, so that stdout holds the answer alone.
+fn tell(text: &str) {
+    // Nobody may be looking.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+fn refused(error: TransactionError) -> ClientError {
+    ActionError::from(CommandError::from(error)).into()
+}
+
+fn peer_refuses(refusal: schema::Refusal) -> ClientError {
+    HttpError::Refused { status: 200, refusal }.into()
+}
