@@ -5,7 +5,8 @@
 //!
 //! `OSTRAKON_TEST_ROUNDS` lowers how often the test of simultaneous votes is repeated (20 times by default).
 //! `OSTRAKON_KILLS=1000 cargo test -p tests --test it kills` kills a peer that often (see `kills`), and
-//! `OSTRAKON_KILL_SEED` repeats the moments of a run.
+//! `OSTRAKON_KILL_SEED` repeats the moments of a run. Where `prometheus` is not installed, what needs it passes, unless
+//! `OSTRAKON_REQUIRE_TOOLS=1`.
 
 #![cfg(unix)]
 #![expect(
@@ -25,6 +26,7 @@ mod full_disk;
 mod joining;
 mod kills;
 mod leaving;
+mod prometheus;
 mod records;
 mod refusals;
 mod starting;

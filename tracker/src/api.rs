@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -109,12 +110,15 @@ async fn health(State(handle): State<TrackerHandle>) -> Result<&'static str, Pro
     handle.figures().await.map(|_| "ok\n").map_err(stopping)
 }
 
-async fn metrics(State(handle): State<TrackerHandle>) -> Result<OpenMetrics, Problem> {
+async fn metrics(
+    State(handle): State<TrackerHandle>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let figures = handle.figures().await.map_err(stopping)?;
     let mut text = String::new();
     encode(&mut text, &registry(figures))
         .map_err(|_| Problem::internal("the counts can't be written as text"))?;
-    Ok(OpenMetrics(text))
+    Ok(OpenMetrics(text).for_reader(&headers))
 }
 
 fn stopping(error: Stopping) -> Problem {

@@ -11,6 +11,8 @@ use super::{Line, PATIENCE, Program, binary};
 pub(crate) struct Tracker {
     pub(crate) program: Program,
     pub(crate) address: SocketAddr,
+    /// Where it answers over HTTP.
+    pub(crate) api: String,
 }
 
 impl Tracker {
@@ -29,6 +31,11 @@ impl Tracker {
             .strip_prefix("tracker listening on ")
             .and_then(|rest| rest.split_once(','))
             .and_then(|(address, _)| address.parse().ok());
-        Self { program, address: address.expect("the first line says where it listens") }
+        let api = line.split_once(", api ").map(|(_, api)| api.to_owned());
+        Self {
+            program,
+            address: address.expect("the first line says where it listens"),
+            api: api.expect("and where it answers over HTTP"),
+        }
     }
 }

@@ -88,7 +88,7 @@ async fn a_wrong_page_is_a_problem() {
 async fn counts_are_as_prometheus_reads_them() {
     let (status, content_type, text) = ask("/metrics", 7).await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!(content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert_eq!(content_type, "text/plain; version=0.0.4; charset=utf-8");
     for line in [
         r#"ostrakon_tracker_peers{standing="listed"} 7"#,
         r#"ostrakon_tracker_peers{standing="unconfirmed"} 2"#,
@@ -98,7 +98,7 @@ async fn counts_are_as_prometheus_reads_them() {
         r#"ostrakon_tracker_errors_total{direction="sent"} 1"#,
         r#"ostrakon_tracker_dropped_total{reason="no_token"} 3"#,
         r#"ostrakon_tracker_dropped_total{reason="list_full"} 0"#,
-        "# EOF",
+        "# TYPE ostrakon_tracker_datagrams_total counter",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
     }
