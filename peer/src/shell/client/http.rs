@@ -3,6 +3,7 @@
 //! the one request that needs it.
 
 use std::io;
+use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -248,7 +249,7 @@ impl Http {
                 | Error::ConnectProxyFailed(_)
                 | Error::InvalidProxyUrl
         );
-        if is_unreached || cause.is_some_and(is_no_contact) {
+        if is_unreached || cause.is_some_and(|cause| self.is_no_contact(cause)) {
             return HttpError::NoContact { server, reason };
         }
         if let Error::BodyExceedsLimit(bytes) = error {
@@ -259,21 +260,31 @@ impl Http {
             None => self.not_a_peer(reason),
         }
     }
+
+    /// Whether nothing can have been sent.
+    fn is_no_contact(&self, cause: io::ErrorKind) -> bool {
+        let is_cut = matches!(
+            cause,
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::UnexpectedEof
+        );
+        let is_refused = matches!(
+            cause,
+            io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::NetworkDown
+                | io::ErrorKind::AddrNotAvailable
+        );
+        // A name that is not known has no kind of error to itself.
+        is_refused || (!is_cut && self.server.host_and_port().to_socket_addrs().is_err())
+    }
 }
 
 fn is_time_out(cause: io::ErrorKind) -> bool {
     matches!(cause, io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
-}
-
-fn is_no_contact(cause: io::ErrorKind) -> bool {
-    matches!(
-        cause,
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::NetworkDown
-            | io::ErrorKind::AddrNotAvailable
-    )
 }
 
 /// JSON, with nothing in its texts that a terminal would take for orders.

@@ -6,12 +6,12 @@
 mod ask;
 mod commands;
 mod error;
-mod events;
+pub(super) mod events;
 mod follow;
-mod http;
+pub(super) mod http;
 #[cfg(test)]
 mod scripted;
-mod server;
+pub(super) mod server;
 #[cfg(test)]
 mod tests;
 mod vote;

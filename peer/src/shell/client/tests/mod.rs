@@ -1,14 +1,14 @@
 //! The client against a scripted server.
 
+mod streams;
+mod voting;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use protocol::block::{Block, Header, merkle_root};
-use protocol::receipt::Receipt;
-use protocol::transaction::Transaction;
-use protocol::units::{BlockHash, Difficulty, Height, UnixMillis, VoterId};
+use protocol::units::{BlockHash, VoterId};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -18,10 +18,9 @@ use super::scripted::{Answer, Request, Scripted};
 use super::server::{Server, URL_FILE};
 use super::*;
 use crate::cli::Connection;
-use crate::fixtures::{election, id, key, registration, vote};
+use crate::fixtures::{election, key};
 use crate::shell::data_directory::DataDirectory;
-use crate::shell::receipt;
-use crate::shell::schema::{self, Ballot, Event, OptionTally, QuestionTally, Results, Tip};
+use crate::shell::schema::{self, Ballot, OptionTally, QuestionTally, Results, Tip};
 
 const TOKEN: &str = "abababababababababababababababababababababababababababababababab";
 
@@ -232,210 +231,6 @@ fn slips_are_told_before_anybody_is_asked() {
 }
 
 #[test]
-fn the_first_vote_registers_and_is_sent_again_as_it_is() {
-    let script = vec![ballot(), voter(Value::Null, Value::Null), Answer::Cut, Answer::Accept];
-    let (outcome, requests) = ask("vote Ada", script);
-    let Ok(Reply::Vote(voted)) = outcome else { panic!("{outcome:?}") };
-    assert_eq!((voted.accepted, voted.choices), (true, vec![vec!["Ada".to_owned()]]));
-    let lines: Vec<_> = requests.iter().map(|request| request.line.as_str()).collect();
-    let asked = format!("GET /v1/voters/{}", voter_id());
-    let post = "POST /v1/transactions";
-    assert_eq!(lines, ["GET /v1/ballot", asked.as_str(), post, post]);
-    assert_eq!(requests[2].body, requests[3].body, "the same bytes");
-    assert!(!requests[2].has("authorization"));
-    let transactions = requests[3].transactions();
-    assert!(matches!(transactions[0], Transaction::Registration { .. }));
-    let Transaction::Vote { vote, .. } = &transactions[1] else { panic!("a vote") };
-    assert_eq!((vote.voter, &vote.choices), (voter_id(), &vec![vec![0]]));
-    assert_eq!(transactions[1].id(&id()), voted.transaction);
-    for transaction in &transactions {
-        assert_eq!(transaction.check_signature(&transaction.id(&id())), Ok(()));
-    }
-}
-
-#[test]
-fn a_registration_goes_alone_and_a_lost_answer_is_told() {
-    let unknown = || voter(Value::Null, Value::Null);
-    let (outcome, requests) = ask("register", vec![ballot(), unknown(), Answer::Accept]);
-    let Ok(Reply::Register(registered)) = outcome else { panic!("{outcome:?}") };
-    assert_eq!((registered.voter, requests[2].transactions().len()), (voter_id(), 1));
-    // Nobody listens any more after the first try.
-    let (outcome, requests) = ask("register", vec![ballot(), unknown(), Answer::Cut]);
-    let error = outcome.expect_err("no answer came");
-    assert_eq!((error.refusal().kind.as_str(), error.end()), ("answer_lost", ClientEnd::NoContact));
-    assert!(error.to_string().contains("peer myvote"), "{error}");
-    assert_eq!(requests.len(), 3);
-}
-
-#[test]
-fn a_peer_that_takes_another_vote_is_no_peer_and_one_that_refuses_is_heard() {
-    let in_pool = json!({"in": "pool"});
-    let other = json!({"outcomes": [{"accepted": true, "transaction": "ab".repeat(32)}]});
-    let script = vec![ballot(), voter(in_pool.clone(), Value::Null), Answer::json(200, &other)];
-    let (outcome, _) = ask("vote Grace", script);
-    assert_eq!(outcome.expect_err("another one").refusal().kind, "not_a_peer");
-
-    let full = json!({"outcomes": [{"accepted": false, "error": {"kind": "pool_full", "message": "full"}}]});
-    let script = vec![ballot(), voter(in_pool.clone(), Value::Null), Answer::json(200, &full)];
-    let (outcome, _) = ask("vote Grace", script);
-    let error = outcome.expect_err("refused");
-    assert_eq!((error.refusal().kind.as_str(), error.end()), ("pool_full", ClientEnd::Refused));
-
-    let cast = json!({"transaction": "ab".repeat(32), "choices": [["Ada"]], "cast_at_ms": 1, "standing": in_pool});
-    let (outcome, requests) = ask("vote Grace", vec![ballot(), voter(in_pool.clone(), cast)]);
-    assert_eq!(
-        (outcome.expect_err("voted").refusal().kind.as_str(), requests.len()),
-        ("already_voted", 2)
-    );
-    let (outcome, _) = ask("register", vec![ballot(), voter(in_pool, Value::Null)]);
-    assert_eq!(outcome.expect_err("registered").refusal().kind, "already_registered");
-    let (outcome, requests) = ask("vote Hedy", vec![ballot()]);
-    assert_eq!(
-        (outcome.expect_err("no such option").end(), requests.len()),
-        (ClientEnd::Refused, 1)
-    );
-}
-
-#[test]
-fn nothing_is_signed_for_an_election_that_is_not_what_it_says() {
-    let mut forged = Ballot::of(&election());
-    forged.questions[0].options.swap(0, 1);
-    let (outcome, requests) = ask("vote Ada", vec![Answer::json(200, &forged)]);
-    assert_eq!(
-        (outcome.expect_err("forged").refusal().kind.as_str(), requests.len()),
-        ("bad_ballot", 1)
-    );
-    let mut other = election();
-    other.id = [9; 16];
-    let (outcome, requests) = ask("vote Ada", vec![Answer::json(200, &Ballot::of(&other))]);
-    let error = outcome.expect_err("another election");
-    assert_eq!((error.refusal().kind.as_str(), requests.len()), ("other_election", 1));
-    assert_eq!(error.end(), ClientEnd::Refused);
-}
-
-#[test]
-fn a_key_is_made_only_where_server_and_directory_were_named() {
-    let parent = tempfile::tempdir().expect("a directory");
-    let path = parent.path().join("voter");
-    let server = Scripted::start([ballot(), Answer::problem(503, "busy", "ask again soon")]);
-    let client = client_of(&connection(Some(&server.url), Some(path.clone())));
-    assert!(matches!(client.perform(PromptCommand::MyVote(None)), Err(ClientError::NoKey { .. })));
-    assert!(!path.exists());
-    client.vote(Some("Ada")).expect_err("busy");
-    let made = crate::shell::key_file::read_existing(&path).expect("readable").expect("a key");
-    let asked = format!("GET /v1/voters/{}", made.public().voter());
-    assert_eq!(server.requests()[1].line, asked);
-
-    let server = Scripted::start([ballot()]);
-    let directory = data_directory(&server.url);
-    fs::remove_file(directory.path().join("voter.key")).expect("removed");
-    let client = client_of(&connection(None, Some(directory.path().to_owned())));
-    let error = client.register().expect_err("no key");
-    assert!(matches!(error, ClientError::NoKey { .. }) && error.end() == ClientEnd::Usage);
-    server.requests();
-}
-
-#[test]
-fn a_receipt_is_written_only_if_it_proves_the_own_vote() {
-    let transactions = vec![registration(0), vote(0, vec![vec![1]]), vote(1, vec![vec![0]])];
-    let header = Header {
-        previous: BlockHash([1; 32]),
-        merkle_root: merkle_root(&transactions),
-        height: Height(3),
-        time: UnixMillis(4),
-        difficulty: Difficulty::from_bits(0),
-        nonce: 6,
-    };
-    let block = Block { header, transactions };
-    let parent = tempfile::tempdir().expect("a directory");
-    let json = |place: usize| -> Value {
-        let path = parent.path().join(format!("{place}.json"));
-        let receipt = Receipt::new(&block, place, &id()).expect("there are three");
-        receipt::write(&path, &receipt).expect("there is room");
-        serde_json::from_slice(&fs::read(path).expect("it is there")).expect("JSON")
-    };
-    let file = parent.path().join("receipt.json");
-    let line = format!("myvote --receipt {}", file.display());
-    let own = json(1);
-    let mut forged = own.clone();
-    forged["place"] = 2.into();
-    for (receipt, part) in
-        [(json(0), "not for your vote"), (json(2), "not for your vote"), (forged, "proves nothing")]
-    {
-        let (outcome, _) = ask(&line, vec![ballot(), Answer::json(200, &receipt)]);
-        let error = outcome.expect_err(part);
-        assert!(error.to_string().contains(part) && error.end() == ClientEnd::Refused, "{error}");
-        assert!(!file.exists());
-    }
-    let (outcome, requests) = ask(&line, vec![ballot(), Answer::json(200, &own)]);
-    assert!(matches!(outcome, Ok(Reply::Receipt(_))), "{outcome:?}");
-    assert_eq!(requests[1].line, format!("GET /v1/receipts/{}", voter_id()));
-    assert_eq!(
-        receipt::read(&file).expect("a receipt"),
-        Receipt::new(&block, 1, &id()).expect("one")
-    );
-}
-
-#[test]
-fn events_go_on_over_broken_connections() {
-    let joined =
-        |port: u16| format!("{{\"event\":\"neighbour_joined\",\"address\":\"127.0.0.1:{port}\"}}");
-    let first = format!(
-        "id: 1-1\ndata: {}\n\n: nothing\n\nid: 1-2\ndata: {{\"event\":\"new\"}}\n\nid: 1-3\ndata: {{\"ev",
-        joined(1)
-    );
-    let second =
-        format!("id: 1-3\ndata: {}\n\nid: 1-4\ndata: {{\"event\":\"left\"}}\n\n", joined(3));
-    let server = Scripted::start([Answer::events(&first), Answer::Cut, Answer::events(&second)]);
-    let events = http(&server).events(None).expect("a stream");
-    let found: Vec<_> = events.map(|event| event.expect("an event")).collect();
-    let ids: Vec<_> = found.iter().map(|(id, _)| id.as_deref()).collect();
-    assert_eq!(ids, [Some("1-1"), Some("1-3"), Some("1-4")]);
-    assert_eq!(found[2].1, Event::Left);
-    let requests = server.requests();
-    assert!(!requests[0].has("last-event-id"));
-    for request in &requests[1..] {
-        assert!(request.headers.contains("last-event-id: 1-2\n"), "{request:?}");
-    }
-}
-
-#[test]
-fn a_peer_that_is_gone_ends_the_events() {
-    let server = Scripted::start([Answer::events("data: {\"event\":\"disk_recovered\"}\n\n")]);
-    let mut events = http(&server).events(None).expect("a stream");
-    assert!(matches!(events.next(), Some(Ok((None, Event::DiskRecovered)))));
-    assert!(matches!(events.next(), Some(Err(HttpError::NoContact { .. }))));
-    assert!(events.next().is_none());
-    server.requests();
-    let server = Scripted::start([Answer::text(200, "text/html", "<p>")]);
-    assert!(matches!(http(&server).events(None), Err(HttpError::NotAPeer { .. })));
-    server.requests();
-}
-
-#[test]
-fn the_count_is_shown_when_it_changes() {
-    let block = |height: u64| {
-        let hash = "ab".repeat(32);
-        format!(
-            "id: 1-{height}\ndata: {{\"event\":\"block\",\"height\":{height},\"hash\":\"{hash}\",\"transactions\":1,\"mined_here\":false}}\n\n"
-        )
-    };
-    let stream = block(1)
-        + &block(2)
-        + "id: 1-3\ndata: {\"event\":\"disk_recovered\"}\n\nid: 1-4\ndata: {\"event\":\"left\"}\n\n";
-    let count = |votes| Answer::json(200, &results(votes));
-    let server = Scripted::start([Answer::events(&stream), count(1), count(1), count(2)]);
-    let mut shown = Vec::new();
-    let ended = follow::follow(&http(&server), &mut |results: &Results| {
-        shown.push(results.votes);
-        Ok(())
-    });
-    assert_eq!(shown, [1, 2]);
-    assert_eq!(ended.expect_err("the peer left").end(), ClientEnd::NoContact);
-    assert_eq!(server.requests().len(), 4);
-}
-
-#[test]
 fn leaving_waits_until_nobody_listens() {
     let left = json!({"own_vote": "block"});
     let (outcome, requests) = ask("leave", vec![Answer::json(200, &left), Answer::Cut]);
@@ -449,4 +244,15 @@ fn leaving_waits_until_nobody_listens() {
     let shown = Style::Human { color: false }.outcome("login", &Ok(reply));
     assert_eq!(shown, "http://127.0.0.1:6001/login/x\n");
     assert!(server.requests()[0].has("authorization"));
+}
+
+#[test]
+fn a_name_that_nobody_has_is_no_contact() {
+    // Too long for a name, so that no resolver is asked.
+    let nowhere = Server::parse(&format!("http://{}:1", "x".repeat(300))).expect("a URL");
+    let http = Http::new(nowhere, patience());
+    let unknown = ureq::Error::Io(std::io::Error::other("failed to look the name up"));
+    assert!(matches!(http.failed(unknown), HttpError::NoContact { .. }));
+    let reset = ureq::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+    assert!(matches!(http.failed(reset), HttpError::Cut { .. }));
 }
