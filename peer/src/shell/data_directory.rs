@@ -11,6 +11,10 @@ use super::files::{self, FileError};
 
 const ELECTION_FILE: &str = "election";
 const LOCK_FILE: &str = "lock";
+/// Where a running peer says how it is reached over HTTP.
+pub(crate) const URL_FILE: &str = "api.url";
+/// Where a peer keeps the token of those who may give it orders.
+pub(crate) const TOKEN_FILE: &str = "api.token";
 
 /// A data directory that no other process uses.
 #[derive(Debug)]
@@ -121,6 +125,12 @@ pub(crate) fn read_election(directory: &Path) -> Result<Option<Election>, DataDi
     }
 }
 
+/// Whether a peer runs on a directory. What a peer that was killed left there says nothing of who listens now.
+pub(crate) fn is_in_use(path: &Path) -> bool {
+    let lock = File::open(path.join(LOCK_FILE));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 impl QuietDirectory {
     /// Locks a directory, among others that only read it, and reads its election; nothing in it is changed.
     ///
@@ -159,7 +169,16 @@ impl DataDirectory {
         let failed = |error| FileError::new("open", &lock_path, error);
         let lock = File::options().create(true).append(true).open(&lock_path).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => {
+                let url = path.join(URL_FILE);
+                match fs::remove_file(&url) {
+                    // A peer that was killed left it; whoever listens there now must not be taken for this one.
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        Err(FileError::new("remove", &url, error).into())
+                    }
+                    Err(_) | Ok(()) => Ok(Self { path, _lock: lock }),
+                }
+            }
             Err(TryLockError::WouldBlock) => Err(DataDirectoryError::InUse { path }),
             Err(TryLockError::Error(error)) => {
                 Err(FileError::new("lock", &lock_path, error).into())
@@ -238,8 +257,12 @@ mod tests {
         let first = DataDirectory::open(path.clone()).expect("a new directory");
         let refused = DataDirectory::open(path.clone()).expect_err("in use");
         assert!(matches!(refused, DataDirectoryError::InUse { .. }), "{refused}");
+        assert!(is_in_use(&path));
         drop(first);
-        DataDirectory::open(path).expect("free again");
+        assert!(!is_in_use(&path));
+        fs::write(path.join(URL_FILE), "http://127.0.0.1:1").expect("left by one that was killed");
+        DataDirectory::open(path.clone()).expect("free again");
+        assert!(!path.join(URL_FILE).exists());
     }
 
     #[cfg(unix)]

@@ -10,18 +10,12 @@ use ureq::http::Uri;
 use zeroize::Zeroizing;
 
 use crate::cli::Connection;
-use crate::shell::data_directory::{self, DataDirectoryError};
+use crate::shell::data_directory::{self, DataDirectoryError, TOKEN_FILE, URL_FILE};
 use crate::shell::files::FileError;
+use crate::shell::secret_file::{self, SecretFileError};
 
-/// Where a running peer writes how it is reached over HTTP.
-pub(crate) const URL_FILE: &str = "api.url";
-/// Where a running peer keeps its token.
-const TOKEN_FILE: &str = "api.token";
-
-/// Longest file that is read for a URL or a token: a host name has at most 253 bytes, a token 64 digits.
+/// Longest file that is read for a URL: a host name has at most 253 bytes.
 const FILE_BYTES_MAX: u64 = 1_024;
-
-const TOKEN_DIGITS: usize = 64;
 
 /// A peer's API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +53,7 @@ pub(crate) enum TargetError {
     Url { url: String },
     #[error("there is no directory {path}: name another --data-dir", path = path.display())]
     NoDirectory { path: PathBuf },
-    #[error("no peer runs on {path}, or its API is off: {URL_FILE} is not there", path = path.display())]
+    #[error("no peer runs on {path}, or its API is off", path = path.display())]
     NotRunning { path: PathBuf },
     #[error(transparent)]
     DataDirectory(#[from] DataDirectoryError),
@@ -69,8 +63,10 @@ pub(crate) enum TargetError {
     UrlFile { path: PathBuf },
     #[error("this takes the peer's token: name its --data-dir, or a --token-file")]
     NoToken,
-    #[error("{path} holds no token of 64 hexadecimal digits", path = path.display())]
-    BadToken { path: PathBuf },
+    #[error("there is no token in {path}: name another --token-file", path = path.display())]
+    NoTokenFile { path: PathBuf },
+    #[error(transparent)]
+    Token(#[from] SecretFileError),
 }
 
 impl TargetError {
@@ -81,8 +77,8 @@ impl TargetError {
             Self::NotRunning { .. } => "no_contact",
             Self::NoDirectory { .. } | Self::DataDirectory(_) => "data_directory",
             Self::File(_) => "file",
-            Self::NoToken => "no_token",
-            Self::BadToken { .. } => "bad_token",
+            Self::NoToken | Self::NoTokenFile { .. } => "no_token",
+            Self::Token(_) => "bad_token",
         }
     }
 }
@@ -147,12 +143,9 @@ impl fmt::Display for Server {
 
 impl Token {
     fn read(path: &Path) -> Result<Self, TargetError> {
-        let text = Zeroizing::new(read_short(path)?);
-        let digits = Zeroizing::new(text.trim().to_ascii_lowercase());
-        if digits.len() != TOKEN_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return Err(TargetError::BadToken { path: path.to_owned() });
-        }
-        Ok(Self(digits))
+        let secret = secret_file::read_existing(path)?;
+        let secret = secret.ok_or_else(|| TargetError::NoTokenFile { path: path.to_owned() })?;
+        Ok(Self(Zeroizing::new(hex::encode(secret.as_slice()))))
     }
 
     /// The value of the header `Authorization`.
@@ -226,17 +219,20 @@ impl Target {
 
 fn server_of(directory: &Path) -> Result<Server, TargetError> {
     let path = directory.join(URL_FILE);
+    let not_running = || TargetError::NotRunning { path: directory.to_owned() };
+    if data_directory::read_election(directory)?.is_none() {
+        return Err(DataDirectoryError::NoElection { path: directory.to_owned() }.into());
+    }
+    // Otherwise somebody else could listen there by now, and would be sent the token.
+    if !data_directory::is_in_use(directory) {
+        return Err(not_running());
+    }
     match read_short(&path) {
         Ok(url) => match Server::parse(&url) {
             Ok(server) => Ok(Server { named_in: Some(path), ..server }),
             Err(_) => Err(TargetError::UrlFile { path }),
         },
-        Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
-            match data_directory::read_election(directory)? {
-                Some(_) => Err(TargetError::NotRunning { path: directory.to_owned() }),
-                None => Err(DataDirectoryError::NoElection { path: directory.to_owned() }.into()),
-            }
-        }
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Err(not_running()),
         Err(error) => Err(error.into()),
     }
 }
@@ -319,13 +315,14 @@ mod tests {
         std::fs::write(path.join(URL_FILE), "http://127.0.0.1:6001\n").expect("written");
         let target = Target::find(&connection(None, Some(&path))).expect("a peer runs");
         assert!(target.server.to_string().contains("named in"), "{}", target.server);
-        assert!(matches!(target.token(), Err(TargetError::File(_))));
-        std::fs::write(path.join(TOKEN_FILE), "12").expect("written");
-        assert!(matches!(target.token(), Err(TargetError::BadToken { .. })));
-        std::fs::write(path.join(TOKEN_FILE), "ab".repeat(32) + "\n").expect("written");
+        assert!(matches!(target.token(), Err(TargetError::NoTokenFile { .. })));
+        let made = secret_file::read_or_make(&path.join(TOKEN_FILE), || Zeroizing::new([0xab; 32]));
+        made.expect("there is room");
         let token = target.token().expect("a token");
         assert_eq!(token.authorization().as_str(), format!("Bearer {}", "ab".repeat(32)));
         assert_eq!(format!("{token:?}"), "Token");
+        drop(running);
+        refused("no peer runs on");
     }
 
     #[test]

@@ -12,11 +12,9 @@ use subtle::ConstantTimeEq;
 use web::Problem;
 use zeroize::Zeroizing;
 
+use crate::shell::data_directory::TOKEN_FILE;
 use crate::shell::entropy;
 use crate::shell::secret_file::{self, SecretFileError};
-
-/// The token's file in the data directory.
-pub(crate) const TOKEN_FILE: &str = "api.token";
 
 /// How long a one-time link is good for: as long as copying it into a browser takes.
 pub(super) const LINK_LIFETIME: Duration = Duration::from_secs(60);

@@ -16,11 +16,9 @@ use crate::config::{ApiListen, ApiSettings};
 use crate::shell::actions::Actions;
 use crate::shell::addresses::{self, AddressError};
 use crate::shell::commit_metrics::CommitMetrics;
+use crate::shell::data_directory::URL_FILE;
 use crate::shell::files::{self, FileError};
 use crate::shell::secret_file::SecretFileError;
-
-/// The file in the data directory that says where the API listens, for clients on this machine.
-pub(crate) const URL_FILE: &str = "api.url";
 
 /// Why there is no API.
 #[derive(Debug, thiserror::Error)]

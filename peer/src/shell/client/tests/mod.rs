@@ -15,11 +15,11 @@ use tempfile::TempDir;
 use super::error::ClientError;
 use super::http::HttpError;
 use super::scripted::{Answer, Request, Scripted};
-use super::server::{Server, URL_FILE};
+use super::server::Server;
 use super::*;
 use crate::cli::Connection;
 use crate::fixtures::{election, key};
-use crate::shell::data_directory::DataDirectory;
+use crate::shell::data_directory::{DataDirectory, URL_FILE};
 use crate::shell::schema::{self, Ballot, OptionTally, QuestionTally, Results, Tip};
 
 const TOKEN: &str = "abababababababababababababababababababababababababababababababab";
@@ -37,15 +37,27 @@ fn http(server: &Scripted) -> Http {
     Http::new(Server::parse(&server.url).expect("a URL"), patience())
 }
 
+/// A directory that a peer runs on, as its lock says.
+struct InUse {
+    directory: TempDir,
+    _lock: DataDirectory,
+}
+
+impl InUse {
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
 /// A data directory with the key of voter 0 and a token, whose peer is at the URL.
-fn data_directory(url: &str) -> TempDir {
+fn data_directory(url: &str) -> InUse {
     let directory = tempfile::tempdir().expect("a directory");
     let kept = DataDirectory::open(directory.path().to_owned()).expect("it is free");
     kept.keep_election(&election()).expect("kept");
     write(directory.path(), "voter.key", &hex::encode(key(0).secret_bytes().as_slice()));
     write(directory.path(), "api.token", TOKEN);
     write(directory.path(), URL_FILE, &format!("{url}\n"));
-    directory
+    InUse { directory, _lock: kept }
 }
 
 fn write(directory: &Path, name: &str, text: &str) {
