@@ -10,7 +10,7 @@ use crate::harness::{PATIENCE, Program, Tracker, agree, binary, has_tool, meet_a
 const PEER: &str = "http://127.0.0.1:6001";
 
 /// Stands for a number in the output of a command.
-const NUMBER: char = 'N';
+const NUMBER: &str = "NUMBER";
 
 #[test]
 fn its_commands_run_as_written() {

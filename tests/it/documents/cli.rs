@@ -2,13 +2,14 @@
 //! run, and real answers and events are held against the documented ones.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use serde_json::Value;
 
 use super::{
     SHELL, console_blocks, document, run_to_its_end, sample_network, start_as_written, words,
 };
-use crate::harness::{Network, PATIENCE, Peer, Tracker, Voter, agree, meet_all};
+use crate::harness::{Network, PATIENCE, Peer, Program, Tracker, Voter, agree, binary, meet_all};
 
 /// Stands for 64 hexadecimal digits in the output of a command.
 const DIGITS: &str = "HEX";
@@ -16,8 +17,27 @@ const DIGITS: &str = "HEX";
 /// Values that count by names, so that their keys are not fixed.
 const COUNTERS: &str = "dropped";
 
-/// What a peer's program does without becoming one.
+/// What a peer's program does without becoming one or asking one.
 const TASKS: [&str; 6] = ["ballot", "export", "audit", "import", "completions", "man"];
+
+/// What it asks of a running peer.
+const QUESTIONS: [&str; 12] = [
+    "ballot show",
+    "status",
+    "register",
+    "vote",
+    "myvote",
+    "results",
+    "chain",
+    "block",
+    "peers",
+    "mine",
+    "login",
+    "leave",
+];
+
+/// The peer that the page asks.
+const PEER: &str = "http://127.0.0.1:6001";
 
 #[test]
 fn its_commands_run_as_written() {
@@ -40,6 +60,14 @@ fn its_commands_run_as_written() {
                 continue;
             }
             assert_eq!(words[0], "peer", "{line}");
+            let is_asked = |question: &&str| arguments.join(" ").starts_with(*question);
+            if QUESTIONS.iter().any(is_asked) {
+                if network.peers.is_empty() {
+                    network.join(&[]);
+                }
+                ask_peer(arguments, &network);
+                continue;
+            }
             if !TASKS.contains(&arguments[0].as_str()) {
                 let directory = network.new_data_directory();
                 let mut peer = start_as_written(arguments, tracker_port, &directory);
@@ -54,6 +82,17 @@ fn its_commands_run_as_written() {
         }
     }
     assert!(commands >= 4, "{commands} commands");
+}
+
+/// Has the network's peer asked, which is the one of the data directory.
+fn ask_peer(arguments: &[String], network: &Network) {
+    let peer = &network.peers[0];
+    let mut command = Command::new(binary("peer"));
+    command.env_clear().current_dir(network.directory.path());
+    command.env("OSTRAKON_DATA_DIR", &peer.data_directory);
+    command.args(arguments.iter().map(|argument| argument.replace(PEER, &peer.api)));
+    let (code, errors) = Program::start("peer", command).finish(PATIENCE);
+    assert_eq!(code, Some(0), "{arguments:?}: {errors}");
 }
 
 /// Whether a line is as documented.
