@@ -1,5 +1,6 @@
 //! axum's extractors, with rejections that are problems.
 
+use std::convert::Infallible;
 use std::error::Error;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -24,6 +25,11 @@ pub struct Query<T>(pub T);
 /// The variable parts of the path.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Path<T>(pub T);
+
+/// Whether the request was made by a page that this server serves, as its browser says; a page of anybody else's,
+/// one that may read included, can't have it say so. False where nobody says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnPage(pub bool);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
@@ -63,6 +69,14 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             }
             Err(rejection) => Err(Problem::internal(one_line(&rejection.body_text()))),
         }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OwnPage {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().copied().unwrap_or(Self(false)))
     }
 }
 

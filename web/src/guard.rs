@@ -45,6 +45,13 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reader(HeaderValue);
 
+/// Which page made a request, as far as its browser says so.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Source {
+    pub(crate) reader: Option<Reader>,
+    pub(crate) is_own_page: bool,
+}
+
 /// The host that a request names, if it is one of this server's.
 ///
 /// # Errors
@@ -78,24 +85,28 @@ pub(crate) fn check_source(
     site: &Site,
     parts: &Parts,
     host: &Authority,
-) -> Result<Option<Reader>, Problem> {
+) -> Result<Source, Problem> {
     let headers = &parts.headers;
+    let fetch_site = only(headers, &SEC_FETCH_SITE);
+    // Pages can't write this header. A proxy in front may serve the server's own under an origin that only reads.
+    let mut source = Source { reader: None, is_own_page: fetch_site == Some("same-origin") };
     if headers.contains_key(ORIGIN) {
         let origin = only(headers, &ORIGIN).and_then(|text| text.parse::<Origin>().ok());
         match origin {
             Some(origin) if site.lets_read(&origin) => {
-                return Ok(Some(Reader(headers[ORIGIN].clone())));
+                source.reader = Some(Reader(headers[ORIGIN].clone()));
+                return Ok(source);
             }
-            Some(origin) if origin.is_of(host) => {}
+            Some(origin) if origin.is_of(host) => source.is_own_page = true,
             _ => return Err(Problem::cross_origin("pages of that origin may not ask this server")),
         }
     }
-    let from_elsewhere = headers.contains_key(SEC_FETCH_SITE)
-        && !matches!(only(headers, &SEC_FETCH_SITE), Some("same-origin" | "none"));
+    let from_elsewhere =
+        headers.contains_key(SEC_FETCH_SITE) && !matches!(fetch_site, Some("same-origin" | "none"));
     if from_elsewhere && !is_navigation(parts) {
         return Err(Problem::cross_origin("pages of others may not ask this server"));
     }
-    Ok(None)
+    Ok(source)
 }
 
 /// The answer to a browser that asks whether a page may send more than a form could.

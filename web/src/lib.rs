@@ -28,7 +28,7 @@ mod stream;
 
 pub use authority::{HostName, HostNameError, Origin, OriginError};
 pub use bind::{BindError, bind};
-pub use extract::{Json, Path, Query};
+pub use extract::{Json, OwnPage, Path, Query};
 pub use limits::{Limits, Rate};
 pub use metrics::OpenMetrics;
 pub use problem::{PROBLEM_JSON, Problem};

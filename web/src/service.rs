@@ -24,7 +24,8 @@ use tower::ServiceExt;
 
 use crate::bodies::{AnswerBody, BodyError, RequestBody};
 use crate::connections::Place;
-use crate::guard::{self, Reader};
+use crate::extract::OwnPage;
+use crate::guard::{self, Source};
 use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::rate::RateLimiter;
@@ -59,35 +60,36 @@ impl Service {
             return Err(BodyError::Closed);
         }
         let (parts, body) = request.into_parts();
-        let mut reader = None;
-        let refused = self.refuse(&parts, &body, from, &mut reader);
+        let mut source = Source::default();
+        let refused = self.refuse(&parts, &body, from, &mut source);
         let mut response = if let Some(refused) = refused {
             refused
         } else {
             let body = RequestBody::new(body, self.limits.body_bytes_max, Arc::clone(&place));
             let mut request = Request::from_parts(parts, Body::new(body));
             request.extensions_mut().insert(ConnectInfo(from));
+            request.extensions_mut().insert(OwnPage(source.is_own_page));
             self.route(request).await
         };
-        guard::seal(&self.site, reader, &mut response);
+        guard::seal(&self.site, source.reader, &mut response);
         Ok(response.map(|body| AnswerBody::new(body, place)))
     }
 
-    /// The answer to a request that the router is not to see. Sets who else may read the answer, whatever it is.
+    /// The answer to a request that the router is not to see. Sets which page made it, whatever the answer is.
     fn refuse(
         &self,
         parts: &Parts,
         body: &Incoming,
         from: SocketAddr,
-        reader: &mut Option<Reader>,
+        source: &mut Source,
     ) -> Option<Response> {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = rates.take(from.ip(), Instant::now());
         drop(rates);
-        let source = guard::check_host(&self.site, parts)
+        let checked = guard::check_host(&self.site, parts)
             .and_then(|host| guard::check_source(&self.site, parts, &host));
-        match source {
-            Ok(source) => *reader = source,
+        match checked {
+            Ok(checked) => *source = checked,
             Err(problem) => return Some(problem.into_response()),
         }
         if let Err(wait) = taken {
@@ -96,7 +98,7 @@ impl Service {
         if body.size_hint().lower() > self.limits.body_bytes_max {
             return Some(Problem::body_too_large(self.limits.body_bytes_max).into_response());
         }
-        guard::preflight(parts).filter(|_| reader.is_some())
+        guard::preflight(parts).filter(|_| source.reader.is_some())
     }
 
     async fn route(&self, request: Request<Body>) -> Response {

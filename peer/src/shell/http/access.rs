@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::http::header::{AUTHORIZATION, COOKIE, ORIGIN};
+use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use subtle::ConstantTimeEq;
-use web::Problem;
+use web::{OwnPage, Problem};
 use zeroize::Zeroizing;
 
 use crate::shell::data_directory::TOKEN_FILE;
@@ -24,8 +24,6 @@ const LINKS_MAX: usize = 16;
 pub(super) const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 3_600);
 /// Browsers that are logged in at the same time; another one takes the place of the oldest.
 const SESSIONS_MAX: usize = 64;
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// 32 random bytes, as 64 hexadecimal digits where they are written.
 #[derive(Clone, Copy, Eq, PartialOrd, Ord)]
@@ -67,7 +65,12 @@ impl Access {
     ///
     /// # Errors
     /// 401 if it does not; 403 if a browser's request does not say that it comes from this server's own page.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(super) fn check(
+        &self,
+        headers: &HeaderMap,
+        OwnPage(is_own_page): OwnPage,
+        now: Instant,
+    ) -> Result<(), Problem> {
         if headers.contains_key(AUTHORIZATION) {
             let bearer =
                 only(headers, &AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
@@ -80,31 +83,29 @@ impl Access {
             let detail = "this takes the peer's token: send `Authorization: Bearer TOKEN`, with the digits in api.token of its data directory";
             return Err(unauthorized("no_token", detail));
         };
-        if !Secret::parse(cookie).is_some_and(|session| self.given().has_session(&session)) {
+        if !Secret::parse(cookie).is_some_and(|session| self.given().has_session(&session, now)) {
             return Err(unauthorized("no_session", "log in again: `peer login` prints a link"));
         }
-        // A browser sends the cookie by itself, so the request has to show that a page of ours made it.
-        let is_own =
-            headers.contains_key(ORIGIN) || only(headers, &SEC_FETCH_SITE) == Some("same-origin");
-        match is_own {
+        // A browser sends the cookie by itself, also for a page of another port of this machine's, and for one that
+        // may read; so the request has to show that a page of ours made it.
+        match is_own_page {
             true => Ok(()),
-            false => Err(Problem::cross_origin("a browser has to say which page asks")),
+            false => Err(Problem::cross_origin("a browser has to say that this peer's page asks")),
         }
     }
 
     /// A link's secret, good once.
-    pub(super) fn new_link(&self) -> Secret {
+    pub(super) fn new_link(&self, now: Instant) -> Secret {
         let secret = Secret(entropy::random());
-        insert(&mut self.given().links, secret, Instant::now() + LINK_LIFETIME, LINKS_MAX);
+        insert(&mut self.given().links, secret, now + LINK_LIFETIME, LINKS_MAX);
         secret
     }
 
     /// Turns a link's secret into the cookie of a session; `None` if it was used, or is too old.
-    pub(super) fn use_link(&self, code: &str) -> Option<HeaderValue> {
+    pub(super) fn use_link(&self, code: &str, now: Instant) -> Option<HeaderValue> {
         let code = Secret::parse(code)?;
-        let now = Instant::now();
         let mut given = self.given();
-        given.links.remove(&code).filter(|end| now < *end)?;
+        given.take_link(&code, now)?;
         let session = Secret(entropy::random());
         insert(&mut given.sessions, session, now + SESSION_LIFETIME, SESSIONS_MAX);
         let (name, value, age) = (&self.cookie_name, session.digits(), SESSION_LIFETIME.as_secs());
@@ -127,8 +128,14 @@ impl Access {
 }
 
 impl Given {
-    fn has_session(&mut self, session: &Secret) -> bool {
-        let now = Instant::now();
+    /// Takes a link away if it is good; those that are too old go too.
+    fn take_link(&mut self, code: &Secret, now: Instant) -> Option<()> {
+        self.links.retain(|_, end| now < *end);
+        let link = self.links.keys().find(|known| *known == code).copied()?;
+        self.links.remove(&link).map(drop)
+    }
+
+    fn has_session(&mut self, session: &Secret, now: Instant) -> bool {
         self.sessions.retain(|_, end| now < *end);
         self.sessions.keys().any(|known| known == session)
     }
@@ -179,4 +186,57 @@ fn insert(secrets: &mut BTreeMap<Secret, Instant>, secret: Secret, end: Instant,
 
 fn unauthorized(kind: &str, detail: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, kind, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access() -> Access {
+        let token = Secret([7; 32]);
+        Access { token, cookie_name: "ostrakon_6001".to_owned(), given: Mutex::default() }
+    }
+
+    fn log_in(access: &Access, now: Instant) -> HeaderMap {
+        let code = access.new_link(now).digits();
+        let cookie = access.use_link(&code, now).expect("it is good");
+        HeaderMap::from_iter([(COOKIE, cookie)])
+    }
+
+    #[test]
+    fn a_link_is_good_once_and_for_a_minute() {
+        let (access, start) = (access(), Instant::now());
+        let (first, second) = (access.new_link(start).digits(), access.new_link(start).digits());
+        let just_in_time = start + LINK_LIFETIME - Duration::from_millis(1);
+        assert!(access.use_link(&first, just_in_time).is_some());
+        assert!(access.use_link(&first, just_in_time).is_none());
+        assert!(access.use_link(&second, start + LINK_LIFETIME).is_none());
+        assert!(access.use_link("", start).is_none());
+    }
+
+    #[test]
+    fn a_session_ends_and_acts_for_own_pages_alone() {
+        let (access, start) = (access(), Instant::now());
+        let headers = log_in(&access, start);
+        let just_in_time = start + SESSION_LIFETIME - Duration::from_millis(1);
+        assert_eq!(access.check(&headers, OwnPage(true), just_in_time), Ok(()));
+        let foreign = access.check(&headers, OwnPage(false), start).expect_err("not its own page");
+        assert_eq!(foreign.kind, "cross_origin");
+        let late = access.check(&headers, OwnPage(true), start + SESSION_LIFETIME);
+        assert_eq!(late.expect_err("it has ended").kind, "no_session");
+    }
+
+    #[test]
+    fn links_and_sessions_are_bounded_and_the_oldest_go_first() {
+        let (access, start) = (access(), Instant::now());
+        let later = |number: usize| start + Duration::from_millis(number as u64);
+        let first = log_in(&access, start);
+        let sessions: Vec<_> =
+            (1..=SESSIONS_MAX).map(|number| log_in(&access, later(number))).collect();
+        assert!(access.check(&first, OwnPage(true), start).is_err());
+        assert_eq!(access.check(&sessions[0], OwnPage(true), start), Ok(()));
+        let links: Vec<_> = (0..=LINKS_MAX).map(|number| access.new_link(later(number))).collect();
+        assert!(access.use_link(&links[0].digits(), start).is_none());
+        assert!(access.use_link(&links[1].digits(), start).is_some());
+    }
 }

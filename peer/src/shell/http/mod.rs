@@ -15,6 +15,7 @@ mod routes;
 mod server;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -68,7 +69,7 @@ impl Context {
 
     /// A one-time link that logs a browser in.
     fn new_link(&self) -> String {
-        format!("{}/login/{}", self.0.url, self.0.access.new_link().digits())
+        format!("{}/login/{}", self.0.url, self.0.access.new_link(Instant::now()).digits())
     }
 
     /// The right to send an archive, unless too many are on their way.

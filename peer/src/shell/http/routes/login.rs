@@ -1,5 +1,7 @@
 //! How a browser gets in: whoever has the token asks for a link, and the link gives a cookie, once.
 
+use std::time::Instant;
+
 use axum::extract::State;
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
@@ -24,7 +26,7 @@ pub(super) async fn login(
     State(context): State<Context>,
     Path(code): Path<String>,
 ) -> Result<impl IntoResponse, Refused> {
-    let cookie = context.access().use_link(&code).ok_or_else(|| {
+    let cookie = context.access().use_link(&code, Instant::now()).ok_or_else(|| {
         let detail = "this link was used, or is too old: `peer login` prints another";
         Problem::new(StatusCode::FORBIDDEN, "link_used", detail)
     })?;

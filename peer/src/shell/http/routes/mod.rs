@@ -8,6 +8,8 @@ mod orders;
 mod questions;
 mod submit;
 
+use std::time::Instant;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -16,6 +18,7 @@ use axum::response::Response;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use web::OwnPage;
 
 use super::problem::Refused;
 use super::{Context, metrics, openapi, page};
@@ -72,9 +75,10 @@ fn with_token(context: &Context) -> OpenApiRouter<Context> {
 /// Before anything of the request's body is read.
 async fn require_token(
     State(context): State<Context>,
+    own_page: OwnPage,
     request: Request,
     next: Next,
 ) -> Result<Response, Refused> {
-    context.access().check(request.headers())?;
+    context.access().check(request.headers(), own_page, Instant::now())?;
     Ok(next.run(request).await)
 }

@@ -1,11 +1,13 @@
 //! Questions: open to everybody, since the chain is public.
 
+use std::time::Instant;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use protocol::units::{BlockHash, Height, TransactionId, VoterId};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use web::{Json, Path, Problem, Query};
+use web::{Json, OwnPage, Path, Problem, Query};
 
 use crate::node::{BlockSelector, CHAIN_LIMIT_MAX, POOL_LIMIT_MAX};
 use crate::shell::http::Context;
@@ -92,7 +94,9 @@ pub(super) async fn block(
     Path(text): Path<String>,
 ) -> Answered<schema::Block> {
     let by_hash = || text.parse::<BlockHash>().ok().map(BlockSelector::Hash);
-    let by_height = || text.parse().ok().map(|height| BlockSelector::Height(Height(height)));
+    // One text for each height: no sign, no zeros in front.
+    let height = text.parse().ok().filter(|height: &u64| height.to_string() == text);
+    let by_height = || height.map(|height| BlockSelector::Height(Height(height)));
     let wrong = || Problem::bad_request("a block is named by its height, or its hash of 64 digits");
     let selector = by_hash().or_else(by_height).ok_or_else(wrong)?;
     Ok(Json(context.actions().block(selector).await?))
@@ -147,10 +151,11 @@ pub(super) async fn peers(State(context): State<Context>) -> Answered<schema::Pe
     security((), ("token" = []), ("session" = [])))]
 pub(super) async fn status(
     State(context): State<Context>,
+    own_page: OwnPage,
     headers: HeaderMap,
 ) -> Answered<schema::Status> {
     let mut status = context.actions().status().await?;
-    if context.access().check(&headers).is_err() {
+    if context.access().check(&headers, own_page, Instant::now()).is_err() {
         (status.voter, status.data_dir) = (None, None);
     }
     Ok(Json(status))
