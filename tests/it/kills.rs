@@ -5,7 +5,6 @@
 //! themselves are those of real processes, and so hardly ever the same twice.
 
 mod load;
-mod offline;
 mod scene;
 
 use std::path::Path;
@@ -17,7 +16,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::harness::{
-    Ledger, Network, PATIENCE, Peer, Tracker, agree, new_election, results_of, until,
+    Ledger, Network, PATIENCE, Peer, Tracker, agree, new_election, offline, results_of, until,
 };
 use load::Load;
 use scene::Scene;

@@ -17,6 +17,9 @@
 
 mod harness;
 
+// What a process takes of memory and files is read as Linux shows it.
+#[cfg(target_os = "linux")]
+mod api;
 mod audit;
 mod crash;
 mod demo;

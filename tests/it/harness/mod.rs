@@ -3,8 +3,10 @@
 
 mod build;
 mod gate;
+pub(crate) mod http;
 mod ledger;
 mod network;
+pub(crate) mod offline;
 mod peer;
 mod program;
 mod stranger;

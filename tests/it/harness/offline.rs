@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Line, Peer, Program, binary, until};
+use super::{Line, Peer, Program, binary, until};
 
 /// For a command that reads a whole chain on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// When the audit does not pass.
-pub(super) fn audit(source: &Path) -> Value {
+pub(crate) fn audit(source: &Path) -> Value {
     let program = run(&["audit", text(source), "--json"]);
     let Line::Text(line) = program.next_line(PATIENCE) else {
         panic!("the audit of {} says nothing: {:?}", source.display(), program.finish(PATIENCE));
@@ -33,25 +33,25 @@ pub(super) fn audit(source: &Path) -> Value {
 ///
 /// # Panics
 /// When that fails.
-pub(super) fn export(archive: &Path, data_directory: &Path) {
+pub(crate) fn export(archive: &Path, data_directory: &Path) {
     let arguments = ["export", text(archive), "--data-dir", text(data_directory)];
     let (code, stderr) = run(&arguments).finish(PATIENCE);
     assert_eq!(code, Some(0), "{stderr}");
 }
 
 /// Starts to seed a data directory from an archive.
-pub(super) fn start_import(archive: &Path, data_directory: &Path) -> Program {
+pub(crate) fn start_import(archive: &Path, data_directory: &Path) -> Program {
     run(&["import", text(archive), "--data-dir", text(data_directory)])
 }
 
 /// Seeds a data directory; gives the exit code and what was said on stderr.
-pub(super) fn import(archive: &Path, data_directory: &Path) -> (Option<i32>, String) {
+pub(crate) fn import(archive: &Path, data_directory: &Path) -> (Option<i32>, String) {
     start_import(archive, data_directory).finish(PATIENCE)
 }
 
 /// # Panics
 /// When two audits found different chains.
-pub(super) fn assert_same(found: &Value, expected: &Value) {
+pub(crate) fn assert_same(found: &Value, expected: &Value) {
     for key in ["election", "blocks", "registrations", "votes", "tip", "tally"] {
         assert!(!expected[key].is_null(), "{expected}");
         assert_eq!(found[key], expected[key], "{found}\n{expected}");
@@ -61,7 +61,7 @@ pub(super) fn assert_same(found: &Value, expected: &Value) {
 /// # Panics
 /// When a peer that stands where the audit was made counts anything else. A crash may have cut a move to a better
 /// branch short; then the peer makes up for it in a moment.
-pub(super) fn assert_counts(peer: &mut Peer, audit: &Value) {
+pub(crate) fn assert_counts(peer: &mut Peer, audit: &Value) {
     let results = until("the peer stands where the audit ended", PATIENCE, || {
         let results = peer.ask("results");
         (results["tip"] == audit["tip"]).then_some(results)

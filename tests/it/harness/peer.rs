@@ -1,7 +1,7 @@
 //! A real peer that is driven by lines on its stdin and answers in lines of JSON.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -10,13 +10,16 @@ use serde_json::Value;
 
 use super::{Line, PATIENCE, Program, binary};
 
+/// Before a peer has said where it listens.
+const UNSPECIFIED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 /// A peer process, its answers in order, and its events until somebody asks for them.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) program: Program,
     pub(crate) address: SocketAddr,
-    /// Where it answers over HTTP; empty if it does not.
-    pub(crate) api: String,
+    /// Where its API listens; unspecified if it has none.
+    pub(crate) api: SocketAddr,
     pub(crate) voter: String,
     pub(crate) data_directory: PathBuf,
     answers: VecDeque<Value>,
@@ -56,8 +59,8 @@ impl Peer {
     pub(crate) fn launch(name: &str, command: Command, data_directory: &Path) -> Self {
         Self {
             program: Program::start(name, command),
-            address: SocketAddr::from(([0; 4], 0)),
-            api: String::new(),
+            address: UNSPECIFIED,
+            api: UNSPECIFIED,
             voter: String::new(),
             data_directory: data_directory.to_owned(),
             answers: VecDeque::new(),
@@ -71,8 +74,17 @@ impl Peer {
         let listening = self.wait_event("listening", patience, |_| true);
         let address = text(&listening, "address");
         self.address = address.parse().expect("an address");
-        self.api = listening["api"].as_str().unwrap_or_default().to_owned();
+        self.api = listening["api"].as_str().map_or(UNSPECIFIED, |url| {
+            let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
+            address.unwrap_or_else(|| panic!("{listening}"))
+        });
         self.voter = text(&listening, "voter").to_owned();
+    }
+
+    /// The API's token, from the data directory.
+    pub(crate) fn token(&self) -> String {
+        let text = std::fs::read_to_string(self.data_directory.join("api.token"));
+        text.expect("there is a token").trim_end().to_owned()
     }
 
     /// Types a line; its answer is still to be read.

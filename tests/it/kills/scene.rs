@@ -7,10 +7,9 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::load::Load;
-use super::offline;
 use super::tally_of;
 use crate::harness::{
-    Ledger, Network, PATIENCE, Peer, Tip, agree, new_election, results_of, until,
+    Ledger, Network, PATIENCE, Peer, Tip, agree, new_election, offline, results_of, until,
 };
 
 /// A block takes 4,096 attempts: several a second, and often two at a time.
