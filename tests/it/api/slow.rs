@@ -24,8 +24,8 @@ const PEER_FILES: u64 = 512;
 /// Voters of each peer, over HTTP and by the prompt.
 const VOTERS_EACH: u64 = 50;
 
-/// What a peer may grow by: 256 connections with a head of 16 KiB each, and the votes.
-const GROWTH_BYTES_MAX: u64 = 24 * 1024 * 1024;
+/// What a peer may grow by: 256 connections with a head of 16 KiB each, and the votes; 17 MiB were measured.
+const GROWTH_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 #[test]
 fn votes_flow_while_a_thousand_sockets_are_slow() {
