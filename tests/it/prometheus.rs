@@ -8,23 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{Network, PATIENCE, Program, until};
-
-/// Says that a missing tool is a failure.
-const REQUIRE_TOOLS: &str = "OSTRAKON_REQUIRE_TOOLS";
-
-/// Where a program is; `None` if the test may pass without it.
-fn tool(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        std::env::split_paths(&path).map(|each| each.join(name)).find(|each| each.is_file());
-    if found.is_none() {
-        let is_required = std::env::var_os(REQUIRE_TOOLS).is_some_and(|value| value == "1");
-        assert!(!is_required, "{name} is not installed, and {REQUIRE_TOOLS}=1");
-        eprintln!("{name} is not installed: nothing was tested");
-    }
-    found
-}
+use crate::harness::{Network, PATIENCE, Program, tool, until};
 
 fn host_of(url: &str) -> &str {
     url.strip_prefix("http://").expect("an address")
@@ -61,7 +45,7 @@ fn wait_for(prometheus: &str, text: &str, value: &str) {
 fn start_prometheus(tool: PathBuf, network: &Network) -> (Program, String) {
     let directory = network.directory.path();
     let tracker = network.tracker.as_ref().expect("there is one");
-    let (peer, tracker) = (host_of(&network.peers[0].api), host_of(&tracker.api));
+    let (peer, tracker) = (network.peers[0].api, host_of(&tracker.api));
     let config = directory.join("prometheus.yml");
     let text = format!(
         "global: {{scrape_interval: 1s, scrape_timeout: 1s}}
@@ -114,8 +98,8 @@ fn the_metrics_are_as_prometheus_wants_them() {
     let Some(tool) = tool("promtool") else { return };
     let network = Network::start(1, 12);
     let tracker = network.tracker.as_ref().expect("there is one");
-    for (whose, api) in [("peer", &network.peers[0].api), ("tracker", &tracker.api)] {
-        let api = host_of(api);
+    let peer = network.peers[0].api.to_string();
+    for (whose, api) in [("peer", peer.as_str()), ("tracker", host_of(&tracker.api))] {
         // What is counted by route is there from the second time on.
         get(api, "/metrics").expect("an answer");
         let text = get(api, "/metrics").expect("an answer");

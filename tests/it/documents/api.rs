@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{SHELL, console_blocks, document, sample_network};
-use crate::harness::{PATIENCE, Program, Tracker, agree, binary, has_tool, meet_all};
+use crate::harness::{PATIENCE, Program, Tracker, agree, binary, meet_all, tool};
 
 /// The peer of the page.
 const PEER: &str = "http://127.0.0.1:6001";
@@ -14,7 +14,7 @@ const NUMBER: &str = "NUMBER";
 
 #[test]
 fn its_commands_run_as_written() {
-    if !has_tool("curl") {
+    if tool("curl").is_none() {
         return;
     }
     let mut network = sample_network();
@@ -42,7 +42,8 @@ fn its_commands_run_as_written() {
         }
     }
     assert!(commands.len() >= 25, "{} commands", commands.len());
-    let script = script(&commands, &block_starts, &peer.api, &peer.data_directory);
+    let api = format!("http://{}", peer.api);
+    let script = script(&commands, &block_starts, &api, &peer.data_directory);
     let outputs = run(&script, directory, commands.len());
     for (place, output) in outputs.iter().enumerate() {
         let wanted = expected.iter().find(|(of, _)| *of == place);

@@ -90,7 +90,8 @@ fn ask_peer(arguments: &[String], network: &Network) {
     let mut command = Command::new(binary("peer"));
     command.env_clear().current_dir(network.directory.path());
     command.env("OSTRAKON_DATA_DIR", &peer.data_directory);
-    command.args(arguments.iter().map(|argument| argument.replace(PEER, &peer.api)));
+    let api = format!("http://{}", peer.api);
+    command.args(arguments.iter().map(|argument| argument.replace(PEER, &api)));
     let (code, errors) = Program::start("peer", command).finish(PATIENCE);
     assert_eq!(code, Some(0), "{arguments:?}: {errors}");
 }

@@ -23,7 +23,7 @@ pub(crate) use network::{Network, Tip, agree, meet_all, results_of};
 pub(crate) use peer::{Peer, error_kind};
 pub(crate) use program::{Line, Program};
 pub(crate) use stranger::Stranger;
-pub(crate) use tool::has_tool;
+pub(crate) use tool::tool;
 pub(crate) use tracker::Tracker;
 pub(crate) use voters::{Voter, hex_of, new_election, unix_now};
 
