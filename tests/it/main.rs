@@ -21,6 +21,7 @@ mod harness;
 #[cfg(target_os = "linux")]
 mod api;
 mod audit;
+mod contract;
 mod crash;
 mod demo;
 mod documents;

@@ -94,6 +94,11 @@ impl Access {
         }
     }
 
+    /// The cookie of a session.
+    pub(super) fn cookie_name(&self) -> &str {
+        &self.cookie_name
+    }
+
     /// A link's secret, good once.
     pub(super) fn new_link(&self, now: Instant) -> Secret {
         let secret = Secret(entropy::random());

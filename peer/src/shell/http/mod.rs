@@ -6,6 +6,8 @@
 //! the token of the data directory (`access`), but for signed transactions, which speak for themselves.
 
 mod access;
+#[cfg(test)]
+mod documented;
 mod events;
 mod metrics;
 mod openapi;
@@ -65,6 +67,10 @@ impl Context {
 
     fn access(&self) -> &Access {
         &self.0.access
+    }
+
+    fn url(&self) -> &str {
+        &self.0.url
     }
 
     /// A one-time link that logs a browser in.

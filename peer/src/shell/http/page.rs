@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 const STYLE: &str = include_str!("page.css");
 
-/// The page for a description.
-pub(super) fn of(description: &Value) -> Bytes {
+/// The page for a description of what is reached at `url`.
+pub(super) fn of(description: &Value, url: &str) -> Bytes {
     let info = &description["info"];
     let title = format!("{} API", text(&info["title"]));
     let page = html! {
@@ -25,14 +25,12 @@ pub(super) fn of(description: &Value) -> Bytes {
             body {
                 header {
                     h1 { (title) }
-                    p { (text(&info["description"])) }
+                    p { (marked(text(&info["description"]))) }
                     p { "For programs: " a href="/v1/openapi.json" { "/v1/openapi.json" } " (OpenAPI 3.1)." }
                 }
                 main {
-                    @for (path, methods) in entries(&description["paths"]) {
-                        @for (method, operation) in entries(methods) { (section(method, path, operation)) }
-                    }
-                    h1 { "Bodies" }
+                    @for tag in items(&description["tags"]) { (group(tag, description, url)) }
+                    h2 { "Bodies" }
                     @for (name, schema) in entries(&description["components"]["schemas"]) { (body(name, schema)) }
                 }
             }
@@ -41,23 +39,58 @@ pub(super) fn of(description: &Value) -> Bytes {
     page.into_string().into()
 }
 
-fn section(method: &str, path: &str, operation: &Value) -> Markup {
+/// All operations of a tag.
+fn group(tag: &Value, description: &Value, url: &str) -> Markup {
+    html! {
+        h2 { (text(&tag["name"])) }
+        p { (text(&tag["description"])) "." }
+        @for (path, methods) in entries(&description["paths"]) {
+            @for (method, operation) in entries(methods).filter(|(_, it)| it["tags"][0] == tag["name"]) {
+                (section(method, path, operation, &example(method, path, operation, description, url)))
+            }
+        }
+    }
+}
+
+/// What to type at a shell.
+fn example(method: &str, path: &str, operation: &Value, description: &Value, url: &str) -> String {
+    let mut line = "curl".to_owned();
+    if takes_token(operation) {
+        line += " -H \"Authorization: Bearer $(cat DATA_DIR/api.token)\"";
+    }
+    let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+    let properties =
+        named(body).map(|name| &description["components"]["schemas"][name]["properties"]);
+    if let Some(properties) = properties {
+        let examples =
+            entries(properties).map(|(name, it)| (name.to_owned(), it["example"].clone()));
+        let body = Value::Object(examples.collect());
+        line += &format!(" --json '{body}'");
+    } else if method == "post" {
+        line += " -X POST";
+    }
+    // What stands in braces is the reader's to fill in.
+    let parts = path.split(['{', '}']).enumerate();
+    let parts = parts.map(|(place, part)| match place % 2 {
+        0 => part.to_owned(),
+        _ => part.to_uppercase(),
+    });
+    format!("{line} {url}{}", parts.collect::<String>())
+}
+
+fn section(method: &str, path: &str, operation: &Value, example: &str) -> Markup {
     let is_link = method == "get" && !path.contains('{');
-    // An empty scheme says that nothing has to be shown.
-    let schemes = operation["security"].as_array();
-    let takes_token =
-        schemes.is_some_and(|schemes| schemes.iter().all(|scheme| entries(scheme).count() > 0));
     html! {
         section {
-            h2 {
+            h3 {
                 span.method { (method.to_uppercase()) } " "
                 @if is_link { a href=(path) { (path) } } @else { (path) }
-                @if takes_token { " " span.token { "token" } }
+                @if takes_token(operation) { " " span.token { "token" } }
             }
-            p { (text(&operation["summary"])) }
-            p { (text(&operation["description"])) }
+            p { (marked(text(&operation["summary"]))) }
+            p { (marked(text(&operation["description"]))) }
             dl {
-                @for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                @for parameter in items(&operation["parameters"]) {
                     dt { (text(&parameter["name"])) @if parameter["required"] != true { " (optional)" } }
                     dd { (text(&parameter["description"])) }
                 }
@@ -70,6 +103,7 @@ fn section(method: &str, path: &str, operation: &Value) -> Markup {
                     p { (status) ", " (media) ": " (kind(&content["schema"])) }
                 }
             }
+            pre { (example) }
         }
     }
 }
@@ -77,12 +111,12 @@ fn section(method: &str, path: &str, operation: &Value) -> Markup {
 fn body(name: &str, schema: &Value) -> Markup {
     html! {
         section id=(name) {
-            h2 { (name) }
-            p { (text(&schema["description"])) }
+            h3 { (name) }
+            p { (marked(text(&schema["description"]))) }
             dl {
                 @for (name, property) in entries(&schema["properties"]) {
                     dt { (name) ": " (kind(property)) }
-                    dd { (text(&property["description"])) }
+                    dd { (marked(text(&property["description"]))) }
                 }
             }
         }
@@ -91,7 +125,7 @@ fn body(name: &str, schema: &Value) -> Markup {
 
 /// What a schema is, in a word or two; a link where it has a name.
 fn kind(schema: &Value) -> Markup {
-    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+    if let Some(name) = named(schema) {
         return html! { a href={ "#" (name) } { (name) } };
     }
     let choices = ["oneOf", "anyOf", "allOf"].into_iter().filter_map(|key| schema[key].as_array());
@@ -113,6 +147,30 @@ fn kind(schema: &Value) -> Markup {
             }
         },
     }
+}
+
+/// The name of a schema that is described elsewhere.
+fn named(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str().and_then(|path| path.rsplit('/').next())
+}
+
+fn takes_token(operation: &Value) -> bool {
+    // An empty scheme says that nothing has to be shown.
+    let schemes = operation["security"].as_array();
+    schemes.is_some_and(|schemes| schemes.iter().all(|scheme| entries(scheme).count() > 0))
+}
+
+/// A text in which backticks enclose what is to be typed or found as it stands.
+fn marked(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }
 
 fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {

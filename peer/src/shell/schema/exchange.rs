@@ -27,7 +27,7 @@ pub(crate) struct VoteOrder {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Submission {
     /// Each one's encoding in hexadecimal digits.
-    #[schema(min_items = 1, max_items = 1_000)]
+    #[schema(min_items = 1, max_items = 1_000, example = json!(["HEX"]))]
     pub(crate) transactions: Vec<String>,
 }
 
@@ -100,7 +100,8 @@ pub(crate) struct PoolPage {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PeerAddress {
     /// IP and UDP port.
-    #[schema(value_type = String, example = "192.0.2.7:6001")]
+    #[schema(value_type = String, example = "192.0.2.7:6001",
+        pattern = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}$")]
     pub(crate) address: SocketAddr,
 }
 

@@ -8,17 +8,24 @@ use axum::response::IntoResponse;
 use futures_util::stream;
 use protocol::units::{BlockHash, Height};
 use tokio::sync::OwnedSemaphorePermit;
+use utoipa::ToSchema;
 use web::Problem;
 
 use crate::node::BlockSelector;
 use crate::shell::actions::ActionError;
 use crate::shell::http::Context;
-use crate::shell::http::openapi::Common;
+use crate::shell::http::openapi::{Common, FromNode};
 use crate::shell::http::problem::Refused;
 use crate::shell::offline::ArchiveEncoder;
 
 const FILE_NAME: HeaderValue =
     HeaderValue::from_static("attachment; filename=\"election.ostrakon\"");
+
+/// Any bytes.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "it only describes what a file looks like")]
+pub(super) struct Octets(Vec<u8>);
 
 /// Why an archive breaks off: the answer ends early, which its reader notices.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +51,8 @@ struct Sending {
 /// It goes up to the tip of the moment when it begins. Should the chain change to another branch meanwhile, the file
 /// breaks off: it has no end then, and is to be fetched again.
 #[utoipa::path(get, path = "/v1/archive", tag = "chain",
-    responses((status = 200, content_type = "application/octet-stream", body = [u8]), Common))]
+    responses((status = 200, description = "The archive", content_type = "application/octet-stream", body = inline(Octets),
+        headers(("content-disposition" = String, description = "The file's name"))), Common, FromNode))]
 pub(super) async fn archive(State(context): State<Context>) -> Result<impl IntoResponse, Refused> {
     let permit = context.archive_permit().ok_or_else(|| {
         let detail = "several archives are being sent already: ask again soon";

@@ -5,13 +5,13 @@ use axum::http::StatusCode;
 use web::{Json, Problem};
 
 use crate::shell::http::Context;
-use crate::shell::http::openapi::Common;
+use crate::shell::http::openapi::{Common, FromNode};
 use crate::shell::http::problem::Refused;
 use crate::shell::schema;
 
 /// Whether the peer answers at all.
 #[utoipa::path(get, path = "/healthz", tag = "operation",
-    responses((status = 200, body = schema::Health), Common))]
+    responses((status = 200, body = schema::Health, description = "It is"), Common, FromNode))]
 pub(super) async fn alive(State(context): State<Context>) -> Result<Json<schema::Health>, Refused> {
     context.actions().results().await?;
     Ok(Json(schema::Health { ok: true }))
@@ -19,7 +19,7 @@ pub(super) async fn alive(State(context): State<Context>) -> Result<Json<schema:
 
 /// Whether the peer has all blocks that it knows of; 503 while it fetches some.
 #[utoipa::path(get, path = "/readyz", tag = "operation",
-    responses((status = 200, body = schema::Health), Common))]
+    responses((status = 200, body = schema::Health, description = "It is"), Common, FromNode))]
 pub(super) async fn ready(State(context): State<Context>) -> Result<Json<schema::Health>, Refused> {
     let status = context.actions().status().await?;
     if status.sync_target > status.tip.height {

@@ -7,7 +7,7 @@ use web::Problem;
 
 use crate::shell::actions::ActionError;
 use crate::shell::http::Context;
-use crate::shell::http::openapi::Common;
+use crate::shell::http::openapi::{Common, FromNode};
 use crate::shell::http::problem::Refused;
 use crate::shell::schema;
 
@@ -21,7 +21,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// that is still kept.
 #[utoipa::path(get, path = "/v1/events", tag = "chain",
     params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was heard")),
-    responses((status = 200, content_type = "text/event-stream", body = schema::Event), Common))]
+    responses((status = 200, description = "Events until the peer ends", content_type = "text/event-stream",
+        body = schema::Event), Common, FromNode))]
 pub(super) async fn events(
     State(context): State<Context>,
     headers: HeaderMap,
@@ -33,7 +34,8 @@ pub(super) async fn events(
 
 /// The peer in numbers, for Prometheus; in the format of OpenMetrics for those who ask for it.
 #[utoipa::path(get, path = "/metrics", tag = "operation",
-    responses((status = 200, content((String = "text/plain"), (String = "application/openmetrics-text"))), Common))]
+    responses((status = 200, description = "The numbers",
+        content((String = "text/plain"), (String = "application/openmetrics-text"))), Common, FromNode))]
 pub(super) async fn metrics(
     State(context): State<Context>,
     headers: HeaderMap,

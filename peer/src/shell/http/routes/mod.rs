@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
@@ -20,27 +20,28 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use web::OwnPage;
 
+use super::openapi::Description;
 use super::problem::Refused;
 use super::{Context, metrics, openapi, page};
 
-/// The whole API; its description lies at `/v1/openapi.json`, and for people at `/`.
+/// The whole API, with its description as a page for people, which alone is not described.
 pub(super) fn router(context: Context) -> Router {
     let (router, description) = described(&context).split_for_parts();
     let description = serde_json::to_value(description).expect("all keys are texts");
+    let (json, page) =
+        (Bytes::from(description.to_string()), page::of(&description, context.url()));
     let measured = context.metrics().clone();
-    let (json, page) = (Bytes::from(description.to_string()), page::of(&description));
     router
-        .route("/login/{code}", get(login::login))
+        .layer(Extension(Description(json)))
         .with_state(context)
-        .route("/v1/openapi.json", get(move || openapi::serve(json.clone())))
         .route("/", get(move || page::serve(page.clone())))
         .route("/style.css", get(page::serve_style))
         .layer(middleware::from_fn_with_state(measured, metrics::measure))
 }
 
 /// The routes that the description tells of.
-fn described(context: &Context) -> OpenApiRouter<Context> {
-    OpenApiRouter::with_openapi(openapi::base())
+pub(super) fn described(context: &Context) -> OpenApiRouter<Context> {
+    OpenApiRouter::with_openapi(openapi::base(context.access().cookie_name()))
         .routes(routes!(questions::ballot))
         .routes(routes!(questions::status))
         .routes(routes!(questions::chain))
@@ -57,6 +58,8 @@ fn described(context: &Context) -> OpenApiRouter<Context> {
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(questions::peers))
+        .routes(routes!(login::login))
+        .routes(routes!(openapi::serve))
         .merge(with_token(context))
 }
 

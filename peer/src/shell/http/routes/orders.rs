@@ -5,7 +5,7 @@ use web::Json;
 
 use crate::shell::actions::{ActionError, choices_of_names};
 use crate::shell::http::Context;
-use crate::shell::http::openapi::Guarded;
+use crate::shell::http::openapi::{Common, FromNode, Guarded, OrConflict, WithBody};
 use crate::shell::http::problem::Refused;
 use crate::shell::schema;
 
@@ -15,7 +15,7 @@ type Answered<T> = Result<Json<T>, Refused>;
 ///
 /// Votes are public: everybody can see what a voter key chose. The answer comes when the vote is durable.
 #[utoipa::path(post, path = "/v1/vote", tag = "orders", request_body = schema::VoteOrder,
-    responses((status = 200, body = schema::Voted), Guarded),
+    responses((status = 200, body = schema::Voted, description = "The vote is durable"), Common, FromNode, Guarded, OrConflict, WithBody),
     security(("token" = []), ("session" = [])))]
 pub(super) async fn vote(
     State(context): State<Context>,
@@ -28,7 +28,7 @@ pub(super) async fn vote(
 
 /// Tries a peer's address for as long as this one runs, as `--neighbour` does.
 #[utoipa::path(post, path = "/v1/peers", tag = "orders", request_body = schema::PeerAddress,
-    responses((status = 200, body = schema::PeerAddress), Guarded),
+    responses((status = 200, body = schema::PeerAddress, description = "It is tried"), Common, FromNode, Guarded, OrConflict, WithBody),
     security(("token" = []), ("session" = [])))]
 pub(super) async fn add_peer(
     State(context): State<Context>,
@@ -40,7 +40,7 @@ pub(super) async fn add_peer(
 
 /// Mines one block now, even an empty one.
 #[utoipa::path(post, path = "/v1/mine", tag = "orders",
-    responses((status = 200, body = schema::BlockOrdered), Guarded),
+    responses((status = 200, body = schema::BlockOrdered, description = "It is searched for"), Common, FromNode, Guarded, OrConflict),
     security(("token" = []), ("session" = [])))]
 pub(super) async fn mine(State(context): State<Context>) -> Answered<schema::BlockOrdered> {
     Ok(Json(context.actions().mine().await?))
@@ -48,7 +48,7 @@ pub(super) async fn mine(State(context): State<Context>) -> Answered<schema::Blo
 
 /// Asks all neighbours for what this peer lacks.
 #[utoipa::path(post, path = "/v1/sync", tag = "orders",
-    responses((status = 200, body = schema::SyncOrdered), Guarded),
+    responses((status = 200, body = schema::SyncOrdered, description = "They are asked"), Common, FromNode, Guarded, OrConflict),
     security(("token" = []), ("session" = [])))]
 pub(super) async fn sync(State(context): State<Context>) -> Answered<schema::SyncOrdered> {
     Ok(Json(context.actions().sync().await?))
@@ -56,7 +56,7 @@ pub(super) async fn sync(State(context): State<Context>) -> Answered<schema::Syn
 
 /// Takes leave of the others, and ends the peer.
 #[utoipa::path(post, path = "/v1/leave", tag = "orders",
-    responses((status = 200, body = schema::Left), Guarded),
+    responses((status = 200, body = schema::Left, description = "It takes leave"), Common, Guarded),
     security(("token" = []), ("session" = [])))]
 pub(super) async fn leave(State(context): State<Context>) -> Json<schema::Left> {
     let own_vote = context.actions().own_vote().await;

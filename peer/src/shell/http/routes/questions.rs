@@ -11,9 +11,9 @@ use web::{Json, OwnPage, Path, Problem, Query};
 
 use crate::node::{BlockSelector, CHAIN_LIMIT_MAX, POOL_LIMIT_MAX};
 use crate::shell::http::Context;
-use crate::shell::http::openapi::{Common, OrNotFound};
+use crate::shell::http::openapi::{Common, FromNode, OrNotFound, Worded};
 use crate::shell::http::problem::Refused;
-use crate::shell::schema::{self, Hash};
+use crate::shell::schema;
 
 /// Blocks in one listing unless told.
 const CHAIN_LIMIT_DEFAULT: u32 = 20;
@@ -24,14 +24,14 @@ type Answered<T> = Result<Json<T>, Refused>;
 
 /// The questions and their options, and all else that defines the election.
 #[utoipa::path(get, path = "/v1/ballot", tag = "election",
-    responses((status = 200, body = schema::Ballot), Common))]
+    responses((status = 200, body = schema::Ballot, description = "The ballot"), Common))]
 pub(super) async fn ballot(State(context): State<Context>) -> Answered<schema::Ballot> {
     Ok(Json(context.actions().ballot()))
 }
 
 /// The count on the best chain.
 #[utoipa::path(get, path = "/v1/results", tag = "election",
-    responses((status = 200, body = schema::Results), Common))]
+    responses((status = 200, body = schema::Results, description = "The count"), Common, FromNode))]
 pub(super) async fn results(State(context): State<Context>) -> Answered<schema::Results> {
     Ok(Json(context.actions().results().await?))
 }
@@ -40,8 +40,8 @@ pub(super) async fn results(State(context): State<Context>) -> Answered<schema::
 ///
 /// A voter that nobody has heard of is answered too, without a registration or a vote.
 #[utoipa::path(get, path = "/v1/voters/{id}", tag = "election",
-    params(("id" = inline(Hash), Path, description = "A VoterId")),
-    responses((status = 200, body = schema::Voter), Common))]
+    params(("id" = String, Path, pattern = "^[0-9A-Fa-f]{64}$", description = "A VoterId: 64 hexadecimal digits")),
+    responses((status = 200, body = schema::Voter, description = "The voter"), Common, FromNode, Worded))]
 pub(super) async fn voter(
     State(context): State<Context>,
     Path(id): Path<VoterId>,
@@ -53,8 +53,8 @@ pub(super) async fn voter(
 ///
 /// Keep it: `peer verify-receipt` checks it against an archive or another peer's chain.
 #[utoipa::path(get, path = "/v1/receipts/{id}", tag = "election",
-    params(("id" = inline(Hash), Path, description = "A VoterId")),
-    responses((status = 200, body = schema::Receipt), OrNotFound))]
+    params(("id" = String, Path, pattern = "^[0-9A-Fa-f]{64}$", description = "A VoterId: 64 hexadecimal digits")),
+    responses((status = 200, body = schema::Receipt, description = "The proof"), Common, FromNode, Worded, OrNotFound))]
 pub(super) async fn receipt(
     State(context): State<Context>,
     Path(id): Path<VoterId>,
@@ -68,6 +68,7 @@ pub(super) async fn receipt(
 #[into_params(parameter_in = Query)]
 pub(super) struct ChainQuery {
     /// The height to go down from; the tip's unless told.
+    #[param(format = "uint64", maximum = 18_446_744_073_709_551_615_u64)]
     from: Option<u64>,
     /// Most blocks; 20 unless told.
     #[param(minimum = 1, maximum = 1_000)]
@@ -76,7 +77,7 @@ pub(super) struct ChainQuery {
 
 /// Blocks of the best chain, the newest first.
 #[utoipa::path(get, path = "/v1/chain", tag = "chain", params(ChainQuery),
-    responses((status = 200, body = schema::Chain), Common))]
+    responses((status = 200, body = schema::Chain, description = "Some blocks"), Common, FromNode, Worded))]
 pub(super) async fn chain(
     State(context): State<Context>,
     Query(query): Query<ChainQuery>,
@@ -87,8 +88,8 @@ pub(super) async fn chain(
 
 /// A block and its transactions, by its height on the best chain, or by its hash on any branch.
 #[utoipa::path(get, path = "/v1/blocks/{block}", tag = "chain",
-    params(("block" = String, Path, description = "A height, or a hash of 64 digits", example = "0")),
-    responses((status = 200, body = schema::Block), OrNotFound))]
+    params(("block" = String, Path, pattern = "^(0|[1-9][0-9]{0,18}|[0-9A-Fa-f]{64})$", description = "A height, or a hash of 64 hexadecimal digits", example = "0")),
+    responses((status = 200, body = schema::Block, description = "The block"), Common, FromNode, Worded, OrNotFound))]
 pub(super) async fn block(
     State(context): State<Context>,
     Path(text): Path<String>,
@@ -104,8 +105,8 @@ pub(super) async fn block(
 
 /// A transaction of the pool or of the best chain, and the proof that a block holds it.
 #[utoipa::path(get, path = "/v1/transactions/{id}", tag = "chain",
-    params(("id" = inline(Hash), Path, description = "A TransactionId")),
-    responses((status = 200, body = schema::TransactionFound), OrNotFound))]
+    params(("id" = String, Path, pattern = "^[0-9A-Fa-f]{64}$", description = "A TransactionId: 64 hexadecimal digits")),
+    responses((status = 200, body = schema::TransactionFound, description = "The transaction"), Common, FromNode, Worded, OrNotFound))]
 pub(super) async fn transaction(
     State(context): State<Context>,
     Path(id): Path<TransactionId>,
@@ -119,6 +120,7 @@ pub(super) async fn transaction(
 #[into_params(parameter_in = Query)]
 pub(super) struct PoolQuery {
     /// The `next` of the page before; the oldest transactions come first unless told.
+    #[param(format = "uint64", maximum = 18_446_744_073_709_551_615_u64)]
     after: Option<u64>,
     /// Most transactions; 100 unless told.
     #[param(minimum = 1, maximum = 1_000)]
@@ -127,7 +129,7 @@ pub(super) struct PoolQuery {
 
 /// Transactions that are valid and in no block of the best chain yet.
 #[utoipa::path(get, path = "/v1/pool", tag = "chain", params(PoolQuery),
-    responses((status = 200, body = schema::PoolPage), Common))]
+    responses((status = 200, body = schema::PoolPage, description = "Some transactions"), Common, FromNode, Worded))]
 pub(super) async fn pool(
     State(context): State<Context>,
     Query(query): Query<PoolQuery>,
@@ -138,7 +140,7 @@ pub(super) async fn pool(
 
 /// The neighbours.
 #[utoipa::path(get, path = "/v1/peers", tag = "peer",
-    responses((status = 200, body = schema::Peers), Common))]
+    responses((status = 200, body = schema::Peers, description = "The neighbours"), Common, FromNode))]
 pub(super) async fn peers(State(context): State<Context>) -> Answered<schema::Peers> {
     Ok(Json(context.actions().peers().await?))
 }
@@ -147,7 +149,7 @@ pub(super) async fn peers(State(context): State<Context>) -> Answered<schema::Pe
 ///
 /// With the token, also whose votes it casts and where it keeps the chain.
 #[utoipa::path(get, path = "/v1/status", tag = "peer",
-    responses((status = 200, body = schema::Status), Common),
+    responses((status = 200, body = schema::Status, description = "The state"), Common, FromNode),
     security((), ("token" = []), ("session" = [])))]
 pub(super) async fn status(
     State(context): State<Context>,

@@ -9,7 +9,7 @@ use web::{Json, Problem};
 
 use crate::shell::actions::ActionError;
 use crate::shell::http::Context;
-use crate::shell::http::openapi::Common;
+use crate::shell::http::openapi::{Common, WithBody};
 use crate::shell::http::problem::Refused;
 use crate::shell::schema;
 
@@ -21,7 +21,7 @@ const TRANSACTIONS_MAX: usize = 1_000;
 /// Each has its own outcome, in the order of the request. Registrations are taken before votes, so a voter's
 /// registration and vote may come together. To send the same transaction again is harmless: it is accepted as before.
 #[utoipa::path(post, path = "/v1/transactions", tag = "election", request_body = schema::Submission,
-    responses((status = 200, body = schema::Outcomes), Common))]
+    responses((status = 200, body = schema::Outcomes, description = "What became of each"), Common, WithBody))]
 pub(super) async fn submit(
     State(context): State<Context>,
     Json(submission): Json<schema::Submission>,
