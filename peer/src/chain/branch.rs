@@ -9,23 +9,9 @@ use protocol::transaction::TransactionKind;
 use protocol::units::{Height, TransactionId, VoterId};
 
 use super::error::{BlockError, TransactionError};
-use super::places::{PackedPlace, Places};
+use super::places::{PackedPlace, Place, Places};
 use super::summary::{Summarized, Summary};
 use crate::rules::{Rule, Rules};
-
-/// Where a transaction stands on the best chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    pub height: Height,
-    /// Place in the block, from 0.
-    pub index: u32,
-}
-
-impl Place {
-    pub(super) fn new(height: Height, index: usize) -> Self {
-        Self { height, index: u32::try_from(index).expect("a body of 1 MiB holds fewer") }
-    }
-}
 
 /// What a branch knows of a registered voter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,8 +15,21 @@ use std::num::NonZeroU64;
 
 use protocol::units::{Height, TransactionId};
 
-use super::branch::Place;
 use super::summary::{IdPrefix, id_prefix};
+
+/// Where a transaction stands on the best chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub height: Height,
+    /// Place in the block, from 0.
+    pub index: u32,
+}
+
+impl Place {
+    pub(super) fn new(height: Height, index: usize) -> Self {
+        Self { height, index: u32::try_from(index).expect("a body of 1 MiB holds fewer") }
+    }
+}
 
 /// A place in 8 bytes: there may be a million voters. The height is above 0, since the genesis holds nothing,
 /// so that an optional one takes no more.

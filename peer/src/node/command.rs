@@ -14,7 +14,6 @@ use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Wor
 
 use super::counters::Counters;
 use super::probes::NEIGHBOURS_BY_HAND_MAX;
-use super::transactions::TransactionAnswer;
 use crate::chain::{Tally, TransactionError};
 use crate::pool::Arrival;
 
@@ -300,6 +299,16 @@ impl TransactionView {
             cast_at: vote.map(|vote| vote.cast_at),
         }
     }
+}
+
+/// A transaction, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionAnswer {
+    pub view: TransactionView,
+    pub transaction: Arc<HashedTransaction>,
+    pub standing: Standing,
+    /// The proof that a block of the best chain holds it, if one does.
+    pub receipt: Option<Receipt>,
 }
 
 /// A piece of the pool, in the order of arrival.

@@ -54,7 +54,7 @@ use blocks::EarlyHeaders;
 pub use command::{
     Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command, CommandError,
     NeighbourView, POOL_LIMIT_MAX, PoolPage, PooledTransaction, QuestionTally, Results, Standing,
-    Status, Ticket, Tip, TrackerView, TransactionView, VoteView, VoterView,
+    Status, Ticket, Tip, TrackerView, TransactionAnswer, TransactionView, VoteView, VoterView,
 };
 pub use config::{NodeConfig, RESIDENT_BYTES_MAX};
 pub use counters::Counters;
@@ -76,7 +76,6 @@ use submit::Submissions;
 use sync::Sync;
 use timers::{Timer, Timers};
 use tracker_link::TrackerLink;
-pub use transactions::TransactionAnswer;
 use verification::Verification;
 
 /// One peer's state, with one owner.

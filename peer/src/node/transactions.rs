@@ -9,18 +9,8 @@ use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, TransactionId};
 
 use super::Node;
-use super::command::{CommandError, Standing, TransactionView};
+use super::command::{CommandError, Standing, TransactionAnswer, TransactionView};
 use crate::chain::Place;
-
-/// A transaction, and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TransactionAnswer {
-    pub view: TransactionView,
-    pub transaction: Arc<HashedTransaction>,
-    pub standing: Standing,
-    /// The proof that a block of the best chain holds it, if one does.
-    pub receipt: Option<Receipt>,
-}
 
 impl Node {
     /// The block of the best chain that holds a transaction, or the first that may: its body has to be read to

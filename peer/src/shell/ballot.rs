@@ -10,9 +10,9 @@ use protocol::election::{Election, ElectionError, Question};
 use protocol::units::UnixMillis;
 
 use super::files::{self, FileError};
+use super::local_election::{LocalElectionError, read_ballot};
 use super::render::Style;
-use super::run::read_ballot;
-use super::{PeerError, clock, entropy};
+use super::{clock, entropy};
 use crate::cli::{CheckBallot, NewBallot};
 
 /// Between a question and its options.
@@ -51,7 +51,7 @@ pub fn show(text: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// The first slip in the file.
-pub fn check_ballot(check: &CheckBallot) -> Result<(), PeerError> {
+pub fn check_ballot(check: &CheckBallot) -> Result<(), LocalElectionError> {
     let election = read_ballot(&check.file)?;
     let color = io::stdout().is_terminal();
     let style = if check.json { Style::Json } else { Style::Human { color } };

@@ -23,6 +23,7 @@ mod handle;
 mod http;
 mod join;
 mod key_file;
+mod local_election;
 mod logs;
 mod manual;
 mod miner;
@@ -50,6 +51,7 @@ pub use data_directory::DataDirectoryError;
 pub use files::FileError;
 pub use http::ApiError;
 pub use key_file::KeyFileError;
+pub use local_election::LocalElectionError;
 pub use logs::start_log;
 pub use manual::{ManualError, write_man_pages};
 pub use offline::{

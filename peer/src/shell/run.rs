@@ -2,13 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use protocol::ballot_file::{self, BallotFileError};
 use protocol::election::Election;
 use protocol::keys::VoterKey;
-use protocol::units::ElectionId;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
@@ -16,12 +14,12 @@ use super::actions::{Actions, Reply};
 use super::addresses::{self, AddressError};
 use super::commit_metrics::CommitMetrics;
 use super::data_directory::{self, DataDirectory, DataDirectoryError};
-use super::files::FileError;
 use super::front::{self, Ending, Front, LAST_WORDS_PATIENCE};
 use super::handle::PeerHandle;
 use super::http::{Api, ApiError};
 use super::join::join;
 use super::key_file::{self, KeyFileError};
+use super::local_election::{LocalElectionError, local_election};
 use super::notice::Notice;
 use super::schema::Left;
 use super::store::{self, Opened, StoreError};
@@ -34,9 +32,6 @@ use crate::config::{Mining, Settings};
 use crate::node::{JoinError, NodeConfig, RESIDENT_BYTES_MAX};
 use crate::rules::Rules;
 
-/// The election of a peer without a tracker.
-const BALLOT_DEFAULT: &str = "ballot.toml";
-
 /// Why a peer does not run, or ended before it was asked to. One line each.
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
@@ -45,15 +40,7 @@ pub enum PeerError {
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
-    File(#[from] FileError),
-    #[error("{path}: {reason}", path = path.display())]
-    Ballot { path: PathBuf, reason: BallotFileError },
-    #[error(
-        "{what} is election {found}, and --election asks for {expected}: leave one of them out"
-    )]
-    OtherElection { what: String, found: ElectionId, expected: ElectionId },
-    #[error("election {election} is not in {path}: name its tracker, or its --ballot", path = path.display())]
-    UnknownElection { election: ElectionId, path: PathBuf },
+    Election(#[from] LocalElectionError),
     #[error(transparent)]
     DataDirectory(#[from] DataDirectoryError),
     #[error(transparent)]
@@ -215,48 +202,6 @@ async fn open_chain(
     tokio::task::spawn_blocking(open)
         .await
         .unwrap_or_else(|error| Err(PeerError::Crashed { reason: Some(error.to_string()) }))
-}
-
-/// The election as far as this machine knows it.
-fn local_election(
-    settings: &Settings,
-    has_tracker: bool,
-    port: u16,
-) -> Result<Option<Election>, PeerError> {
-    let expect = |what: &Path, election: Election| match settings.election {
-        Some(expected) if expected != election.election_id() => {
-            let (what, found) = (what.display().to_string(), election.election_id());
-            Err(PeerError::OtherElection { what, found, expected })
-        }
-        _ => Ok(Some(election)),
-    };
-    if let Some(path) = &settings.ballot {
-        return expect(path, read_ballot(path)?);
-    }
-    let kept_in = match (&settings.data_dir, settings.election) {
-        (Some(path), _) => Some(path.clone()),
-        (None, Some(election)) => Some(data_directory::default_path(&election, port)?),
-        (None, None) => None,
-    };
-    if let Some(path) = kept_in {
-        if let Some(election) = data_directory::read_election(&path)? {
-            return expect(&path, election);
-        }
-        if let (Some(election), false) = (settings.election, has_tracker) {
-            return Err(PeerError::UnknownElection { election, path });
-        }
-    }
-    if has_tracker { Ok(None) } else { read_ballot(Path::new(BALLOT_DEFAULT)).map(Some) }
-}
-
-/// Reads a ballot file.
-///
-/// # Errors
-/// When it can't be read, or with the first slip in it.
-pub(crate) fn read_ballot(path: &Path) -> Result<Election, PeerError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| FileError::new("read", path, error))?;
-    ballot_file::parse(&text).map_err(|reason| PeerError::Ballot { path: path.to_owned(), reason })
 }
 
 async fn run_node(

@@ -9,16 +9,16 @@ use protocol::election::Election;
 use protocol::units::ElectionId;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::OfflineError;
 use super::progress::Progress;
 use super::report::AuditReport;
 use super::source::{Source, Unchecked};
-use super::{OfflineError, PeerError};
 use crate::chain::{Audit, CheckedBlock};
 use crate::cli::AuditChain;
 use crate::shell::ballot::show;
 use crate::shell::clock;
+use crate::shell::local_election::{LocalElectionError, read_ballot};
 use crate::shell::render::Style;
-use crate::shell::run::read_ballot;
 
 /// Most bytes of blocks that are read and not counted yet; in memory they take about four times as much. Some
 /// blocks of the largest size for each of many cores.
@@ -43,7 +43,7 @@ pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
     Ok(report.failure.is_none())
 }
 
-fn expected_election(command: &AuditChain) -> Result<Option<ElectionId>, PeerError> {
+fn expected_election(command: &AuditChain) -> Result<Option<ElectionId>, LocalElectionError> {
     match &command.ballot {
         Some(path) => Ok(Some(read_ballot(path)?.election_id())),
         None => Ok(command.election),

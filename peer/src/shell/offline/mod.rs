@@ -33,8 +33,8 @@ pub use whole_file::WholeFileError;
 
 use super::data_directory::DataDirectoryError;
 use super::files::FileError;
+use super::local_election::LocalElectionError;
 use super::receipt::ReceiptFileError;
-use super::run::PeerError;
 use super::store::StoreError;
 use crate::chain::{AuditFailure, HeaderError};
 
@@ -58,7 +58,7 @@ pub enum OfflineError {
     #[error("{path} is of election {found}, not {expected}", path = path.display())]
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
     #[error(transparent)]
-    Ballot(#[from] PeerError),
+    Ballot(#[from] LocalElectionError),
     #[error(transparent)]
     DataDirectory(#[from] DataDirectoryError),
     #[error(transparent)]
