@@ -27,7 +27,7 @@ use pages::{CompletionsTask, ManTask};
 pub use pages::{ManPage, man_pages};
 
 const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
-       peer register|vote|myvote|results|chain|block|peers|status|mine|sync|leave|login [OPTIONS]
+       peer register|vote|myvote|results|chain|block|peers|status|watch|mine|sync|leave|login [OPTIONS]
        peer ballot new|check|show [OPTIONS]
        peer export FILE [--as archive|votes|results] [--data-dir DIR]
        peer audit FILE|DATA-DIR [--json]

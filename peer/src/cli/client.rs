@@ -46,6 +46,8 @@ pub enum Wish {
     Receipt(PathBuf),
     /// The count, again whenever it may have changed.
     WatchResults,
+    /// All of the peer on the terminal, as it changes.
+    Watch,
     /// A link by which a browser logs in once.
     Login,
 }
@@ -68,6 +70,8 @@ pub(super) enum ClientTask {
     Peers(Connection),
     /// Show a running peer's tip, pool, neighbours and tracker
     Status(Connection),
+    /// Watch a running peer on the whole terminal: chain, count, pool, mining, neighbours and events
+    Watch(Connection),
     /// Let a running peer mine one block now, even an empty one
     Mine(Connection),
     /// Let a running peer ask all neighbours for what it lacks
@@ -153,6 +157,7 @@ impl ClientTask {
             Self::Block(block) => (line(&format!("block {}", block.selector)), block.connection),
             Self::Peers(connection) => (line("peers"), connection),
             Self::Status(connection) => (line("status"), connection),
+            Self::Watch(connection) => (Wish::Watch, connection),
             Self::Mine(connection) => (line("mine"), connection),
             Self::Sync(connection) => (line("sync"), connection),
             Self::Leave(connection) => (line("leave"), connection),

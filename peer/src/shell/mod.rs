@@ -43,6 +43,7 @@ mod verifier;
 mod verify;
 mod voter;
 mod wait;
+mod watch;
 
 pub use addresses::AddressError;
 pub use ballot::{BallotCommandError, check_ballot, new_ballot, show};

@@ -50,6 +50,12 @@ pub(super) enum ClientError {
     NotGone { seconds: u64 },
     #[error("the peer has ended")]
     PeerEnded,
+    #[error(
+        "`watch` draws on a terminal, and stdout is none: use `peer results --watch`, or `peer status --json`"
+    )]
+    NoTerminal,
+    #[error("can't draw on the terminal: {0}")]
+    Terminal(#[source] io::Error),
     #[error("can't write to stdout: {0}")]
     Stdout(#[from] io::Error),
 }
@@ -92,6 +98,8 @@ impl ClientError {
             | Self::NoKey { .. }
             | Self::Key(_)
             | Self::DataDirectory(_)
+            | Self::NoTerminal
+            | Self::Terminal(_)
             | Self::Stdout(_) => ClientEnd::Usage,
         }
     }
@@ -115,6 +123,7 @@ impl ClientError {
             Self::Receipt(_) | Self::ReceiptOfAnother => "bad_receipt",
             Self::NotGone { .. } => "not_gone",
             Self::PeerEnded => "peer_ended",
+            Self::NoTerminal | Self::Terminal(_) => "terminal",
             Self::Stdout(_) => "stdout",
         }
     }

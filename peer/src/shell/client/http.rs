@@ -186,8 +186,13 @@ impl Http {
         }
     }
 
+    /// Where the peer is asked, as `http://HOST:PORT`.
+    pub(crate) fn base(&self) -> &str {
+        self.server.base()
+    }
+
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.server.base())
+        format!("{}{path}", self.base())
     }
 
     fn answer<T: DeserializeOwned>(

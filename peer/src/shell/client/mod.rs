@@ -20,7 +20,7 @@ use std::io::{self, IsTerminal, Write};
 
 use super::actions::{PromptCommand, Reply, first_word, parse};
 use super::render::Style;
-use super::{screen, show};
+use super::{screen, show, watch};
 use crate::cli::{ClientRequest, Wish};
 use error::ClientError;
 use http::{Http, Patience};
@@ -84,16 +84,25 @@ fn perform(
     let command = match &request.wish {
         Wish::Line(line) => parse(line)?,
         Wish::Receipt(file) => Some(PromptCommand::MyVote(Some(file.clone()))),
-        Wish::WatchResults | Wish::Login => None,
+        Wish::WatchResults | Wish::Watch | Wish::Login => None,
     };
     if let (Some(PromptCommand::Vote(None)), false) = (&command, asks) {
         return Err(super::actions::ActionError::NoChoices.into());
+    }
+    if request.wish == Wish::Watch && !watch::has_terminal() {
+        return Err(ClientError::NoTerminal);
     }
     let target = Target::find(&request.connection)?;
     let http = Http::new(target.server.clone(), Patience::default());
     let client = Client { target, http, style, asks };
     match (&request.wish, command) {
         (Wish::WatchResults, _) => follow::watch_results(&client.http, style).map(|()| None),
+        (Wish::Watch, _) => {
+            let election = client.election()?;
+            watch::watch(&request.connection, &election, client.http.base())
+                .map(|()| None)
+                .map_err(ClientError::Terminal)
+        }
         (Wish::Login, _) => client.login().map(Some),
         (Wish::Line(_) | Wish::Receipt(_), Some(command)) => client.perform(command).map(Some),
         // A line without a word asks for nothing.
@@ -107,6 +116,7 @@ fn word(wish: &Wish) -> String {
         Wish::Line(line) => first_word(line),
         Wish::Receipt(_) => "myvote".to_owned(),
         Wish::WatchResults => "results".to_owned(),
+        Wish::Watch => "watch".to_owned(),
         Wish::Login => "login".to_owned(),
     }
 }

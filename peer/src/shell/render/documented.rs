@@ -311,6 +311,7 @@ fn examples() -> Vec<(String, String)> {
         ("help myvote", &["peer", "myvote", "--help"]),
         ("help results", &["peer", "results", "--help"]),
         ("help chain", &["peer", "chain", "--help"]),
+        ("help watch", &["peer", "watch", "--help"]),
         ("help block", &["peer", "block", "--help"]),
         ("help man", &["peer", "man", "--help"]),
     ] {

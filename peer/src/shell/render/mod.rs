@@ -17,6 +17,8 @@ use super::notice::Notice;
 use super::offline::{AuditReport, ReceiptStanding};
 use super::schema::{Ballot, Event, Question, Refusal};
 
+pub(crate) use text::{event as event_text, rate, short, time};
+
 /// How answers and notices look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {

@@ -11,7 +11,7 @@ use crate::shell::schema::{Event, LeaveReason, Mining, TransactionKind};
 const WRITABLE_MS_MAX: u64 = 253_402_300_799_999;
 
 /// A date, or else the number itself.
-pub(super) fn time(moment_ms: u64) -> String {
+pub(crate) fn time(moment_ms: u64) -> String {
     if moment_ms > WRITABLE_MS_MAX {
         return format!("{moment_ms} ms after 1970");
     }
@@ -165,7 +165,7 @@ fn clock_differs(address: SocketAddr, offset_ms: i64) -> String {
 }
 
 /// Enough of a hash to tell one from another at a glance.
-pub(super) fn short(hash: impl Display) -> String {
+pub(crate) fn short(hash: impl Display) -> String {
     hash.to_string()[..16].to_owned()
 }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use ballot::{Ballot, BallotError, PRIVACY, Question};
-pub(crate) use chain::{Block, Chain, Transaction, TransactionKind};
+pub(crate) use chain::{Block, BlockSummary, Chain, Transaction, TransactionKind};
 pub(crate) use event::{Event, LeaveReason};
 pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
@@ -27,7 +27,7 @@ pub(crate) use exchange::{
 pub(crate) use order::{
     BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,
 };
-pub(crate) use peer::{Mining, Peers, Status};
+pub(crate) use peer::{Mining, Neighbour, Peers, Status};
 #[cfg(test)]
 pub(crate) use results::OptionTally;
 pub(crate) use results::{QuestionTally, Results};
