@@ -8,6 +8,8 @@ mod draw;
 mod source;
 mod state;
 mod terminal;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -166,7 +168,7 @@ fn first_row(wish: Wish, look: Look, (visible, all): (usize, usize)) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+mod key_tests {
     use super::*;
 
     #[test]

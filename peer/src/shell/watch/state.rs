@@ -6,9 +6,7 @@ use std::collections::VecDeque;
 use protocol::units::{BlockHash, ElectionId};
 
 use crate::shell::render::event_text;
-use crate::shell::schema::{
-    BlockSummary, Chain, Event, Neighbour, Peers, Results, Status, TransactionKind,
-};
+use crate::shell::schema::{BlockSummary, Chain, Event, Neighbour, Peers, Results, Status};
 
 /// Newest events that are kept: more than the tallest terminal shows.
 const EVENTS_MAX: usize = 200;
@@ -55,14 +53,14 @@ pub(super) enum Contact {
     },
 }
 
-/// An event, or several alike in a row.
+/// An event, or several transactions in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Heard {
     pub(super) at_ms: u64,
     pub(super) text: String,
-    /// Events of the same kind right before it.
+    /// Transactions right before it.
     pub(super) more: u64,
-    transaction: Option<TransactionKind>,
+    is_transaction: bool,
 }
 
 /// Something new.
@@ -136,17 +134,18 @@ impl State {
         if matches!(event, Event::Mining(_)) {
             return;
         }
-        let transaction =
-            if let Event::Transaction { kind, .. } = event { Some(*kind) } else { None };
+        let is_transaction = matches!(event, Event::Transaction { .. });
         let (at_ms, text) = (self.now_ms, event_text(event));
         match self.events.front_mut() {
             // Thousands of votes are no news one by one, and must not drive out the rest.
-            Some(last) if transaction.is_some() && last.transaction == transaction => {
-                *last = Heard { at_ms, text, more: last.more + 1, transaction };
+            Some(last) if is_transaction && last.is_transaction => {
+                *last = Heard { at_ms, text, more: last.more + 1, is_transaction };
             }
-            _ => {
-                remember(&mut self.events, Heard { at_ms, text, more: 0, transaction }, EVENTS_MAX)
-            }
+            _ => remember(
+                &mut self.events,
+                Heard { at_ms, text, more: 0, is_transaction },
+                EVENTS_MAX,
+            ),
         }
     }
 

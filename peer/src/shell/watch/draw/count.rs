@@ -80,8 +80,13 @@ fn turnout(results: &Results, look: Look, width: usize) -> Line<'static> {
     let Results { votes, registered_voters, .. } = *results;
     let part = share(votes, registered_voters);
     let percent = cell(&percent(part), PERCENT_COLUMNS, Alignment::Right);
-    let numbers = format!("  {votes} of {registered_voters}  {percent}");
     let word = "turnout  ";
+    let mut numbers = format!("  {votes} of {registered_voters}");
+    let room = width.saturating_sub(word.width() + numbers.width());
+    // Long numbers say it without the share.
+    if room >= 2 + PERCENT_COLUMNS {
+        numbers += &format!("  {percent}");
+    }
     let room = width.saturating_sub(word.width() + numbers.width());
     Line::from(vec![
         Span::styled(word, look.strong()),

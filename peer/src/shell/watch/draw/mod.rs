@@ -18,7 +18,7 @@ use crate::shell::render::short;
 use text::{fit, sides, span};
 
 /// The smallest terminal on which every panel can show something.
-const SIZE_MIN: Size = Size { width: 72, height: 20 };
+const SIZE_MIN: Size = Size { width: 80, height: 20 };
 
 /// Rows of a panel's border.
 const BORDER_ROWS: u16 = 2;
@@ -159,7 +159,7 @@ fn head(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
     };
     let width = usize::from(area.width).saturating_sub(2);
     let server = fit(&state.server, width / 2);
-    let (contact, server) = (format!("{sign} {word}"), format!("  {server}"));
+    let (contact, server) = (format!("  {sign} {word}"), format!("  {server}"));
     let room = width.saturating_sub(contact.width() + server.width());
     let spans = vec![
         Span::raw(" "),

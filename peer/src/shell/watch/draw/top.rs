@@ -75,7 +75,7 @@ pub(super) fn mining(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
     curve(&state.rate_samples, look, frame, third);
 }
 
-/// `4s of ~2s`, and the share of the expected time that is over.
+/// `4.1s of ~2.0s`, and the share of the expected time that is over.
 fn progress(mining: &Mining) -> (String, f64) {
     #[expect(
         clippy::cast_possible_truncation,
@@ -83,10 +83,14 @@ fn progress(mining: &Mining) -> (String, f64) {
         reason = "seconds for people; what is out of range becomes the end of the range"
     )]
     let milliseconds = |seconds: f64| (seconds * 1_000.0) as u64;
-    let running = span(milliseconds(mining.running_seconds));
+    let span = |seconds: f64| match seconds {
+        short if short < 10.0 => format!("{short:.1}s"),
+        long => span(milliseconds(long)),
+    };
+    let running = span(mining.running_seconds);
     match mining.expected_seconds {
         Some(expected) if expected > 0.0 => {
-            let text = format!("{running} of ~{}", span(milliseconds(expected)));
+            let text = format!("{running} of ~{}", span(expected));
             (text, (mining.running_seconds / expected).min(1.0))
         }
         _ => (running, 0.0),
