@@ -37,3 +37,4 @@ mod starting;
 mod terminal;
 mod tracker_loss;
 mod votes;
+mod watch;
