@@ -136,7 +136,8 @@ fn other_methods_are_refused_with_those_that_are_taken() {
         }
         let mut connection = HttpConnection::open(peer.api);
         let head = connection.ask("HEAD", target, &[], b"");
-        if taken == "GET" {
+        // A look at a link must not use it up.
+        if taken == "GET" && !target.starts_with("/login/") {
             let answer = get(peer.api, target);
             assert_eq!(head.status, answer.status, "{target}");
             assert_eq!(head.header("content-type"), answer.header("content-type"), "{target}");
