@@ -25,7 +25,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDR:PORT|off", env = "OSTRAKON_API")]
     pub(crate) api: Option<Api>,
 
-    /// Further names under which the API is reached, as through a proxy; without a port, that of the API
+    /// Further names under which the API is reached, as through a proxy; without a port, on that of the API or
+    /// the usual one
     #[arg(long, value_name = "NAME[:PORT]", env = "OSTRAKON_API_HOST", value_delimiter = ',')]
     pub(crate) api_host: Vec<HostName>,
 

@@ -13,7 +13,7 @@ const HTTPS_PORT: u16 = 443;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Authority {
     pub(crate) host: Host,
-    port: Option<u16>,
+    pub(crate) port: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Host {
     Name(String),
 }
 
-/// A name under which a server is reached: `vote.example.org` on the port that it listens on, or
+/// A name under which a server is reached: `vote.example.org` on the port that it listens on or the usual one, or
 /// `vote.example.org:8080`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostName(pub(crate) Authority);
@@ -69,7 +69,7 @@ impl Authority {
         Some(Self { host: parse_host(host)?, port })
     }
 
-    pub(crate) fn port_or(&self, default: u16) -> u16 {
+    fn port_or(&self, default: u16) -> u16 {
         self.port.unwrap_or(default)
     }
 

@@ -44,7 +44,12 @@ impl Site {
         let is_own = port == self.address.port() && self.is_own(&host.host);
         is_own
             || self.hosts.iter().any(|HostName(name)| {
-                name.host == host.host && name.port_or(self.address.port()) == port
+                // Where none is written, a proxy in front may have the usual one, which its clients don't write.
+                let is_port = match name.port {
+                    Some(expected) => port == expected,
+                    None => port == self.address.port() || host.port.is_none(),
+                };
+                name.host == host.host && is_port
             })
     }
 
@@ -133,16 +138,23 @@ mod tests {
     }
 
     #[test]
-    fn configured_names_have_their_own_port_or_the_listening_one() {
+    fn configured_names_have_their_own_port_or_the_listening_or_usual_one() {
         check(
             &site("127.0.0.1:5000", &["vote.example.org", "proxy.example.org:80", "10.0.0.1:8080"]),
             &[
                 "vote.example.org:5000",
+                "vote.example.org",
                 "Proxy.Example.Org",
                 "proxy.example.org:80",
                 "10.0.0.1:8080",
             ],
-            &["vote.example.org", "proxy.example.org:5000", "10.0.0.1:5000", "example.org:5000"],
+            &[
+                "vote.example.org:443",
+                "proxy.example.org:5000",
+                "10.0.0.1:5000",
+                "10.0.0.1",
+                "example.org:5000",
+            ],
         );
         check(&site("127.0.0.1:80", &[]), &["localhost", "localhost:80"], &["localhost:81"]);
     }
