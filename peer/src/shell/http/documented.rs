@@ -25,11 +25,15 @@ const PAGES: [&str; 2] = ["/", "/style.css"];
 
 /// The API of a peer whose node has ended.
 fn context() -> (Context, TempDir) {
+    context_of(PeerHandle::new().0)
+}
+
+/// The API of a peer whose node is asked by this handle.
+pub(super) fn context_of(handle: PeerHandle) -> (Context, TempDir) {
     let text = std::fs::read_to_string(BALLOT_PATH).expect("the sample ballot");
     let election = Arc::new(ballot_file::parse(&text).expect("the sample ballot is good"));
     let key = VoterKey::from_secret_bytes(&[1; 32]).expect("it is a key");
     let directory = tempfile::tempdir().expect("a directory");
-    let (handle, _) = PeerHandle::new();
     let actions = Actions {
         handle,
         voter: OwnVoter::new(key, Arc::clone(&election)),

@@ -25,11 +25,17 @@ use super::actions::Actions;
 use access::Access;
 use events::EventLog;
 use metrics::Metrics;
+use routes::TRANSACTIONS_MAX;
 pub(crate) use server::Api;
 pub use server::ApiError;
 
 /// Archives that are sent at the same time: each reads the whole chain from the disk.
 const ARCHIVES_MAX: usize = 4;
+
+/// Transactions of others that are checked and made durable at the same time: those of two full requests, a fifth of
+/// a second of one core. More wait here, where they are only text, so that strangers neither fill the memory nor
+/// keep the node from its neighbours' blocks and its user's questions.
+const SUBMISSIONS_MAX: usize = 2 * TRANSACTIONS_MAX;
 
 /// What handlers work with.
 #[derive(Debug, Clone)]
@@ -42,6 +48,7 @@ struct Shared {
     /// Where this machine's programs reach the API.
     url: String,
     archives: Arc<Semaphore>,
+    submissions: Arc<Semaphore>,
     events: EventLog,
     metrics: Metrics,
     /// Somebody with the token wants the peer to leave.
@@ -57,8 +64,18 @@ impl Context {
         metrics: Metrics,
     ) -> Self {
         let archives = Arc::new(Semaphore::new(ARCHIVES_MAX));
+        let submissions = Arc::new(Semaphore::new(SUBMISSIONS_MAX));
         let events = EventLog::start(&actions.handle);
-        Self(Arc::new(Shared { actions, access, url, archives, events, metrics, leave }))
+        Self(Arc::new(Shared {
+            actions,
+            access,
+            url,
+            archives,
+            submissions,
+            events,
+            metrics,
+            leave,
+        }))
     }
 
     fn actions(&self) -> &Actions {
@@ -81,6 +98,13 @@ impl Context {
     /// The right to send an archive, unless too many are on their way.
     fn archive_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.archives).try_acquire_owned().ok()
+    }
+
+    /// The right to hand in so many transactions, at most [`TRANSACTIONS_MAX`], once it is their turn.
+    async fn submission_permit(&self, transactions: usize) -> OwnedSemaphorePermit {
+        let permits = u32::try_from(transactions).expect("one request has few");
+        let submissions = Arc::clone(&self.0.submissions);
+        submissions.acquire_many_owned(permits).await.expect("it is never closed")
     }
 
     fn events(&self) -> &EventLog {

@@ -23,6 +23,7 @@ use web::OwnPage;
 use super::openapi::Description;
 use super::problem::Refused;
 use super::{Context, metrics, openapi, page};
+pub(super) use submit::TRANSACTIONS_MAX;
 
 /// The whole API, with its description as a page for people, which alone is not described.
 pub(super) fn router(context: Context) -> Router {
