@@ -6,6 +6,7 @@ use protocol::election::Election;
 use protocol::keys::VoterKey;
 use protocol::transaction::Choices;
 use protocol::units::{TransactionId, VoterId};
+use tokio::sync::Mutex;
 
 use super::handle::PeerHandle;
 use super::notice::Notice;
@@ -18,11 +19,13 @@ use crate::node::{Answer, Command, CommandError, VoterView};
 pub(crate) struct OwnVoter {
     key: Arc<VoterKey>,
     election: Arc<Election>,
+    /// Held while a registration is under way.
+    registering: Arc<Mutex<()>>,
 }
 
 impl OwnVoter {
     pub(crate) fn new(key: VoterKey, election: Arc<Election>) -> Self {
-        Self { key: Arc::new(key), election }
+        Self { key: Arc::new(key), election, registering: Arc::default() }
     }
 
     pub(crate) fn id(&self) -> VoterId {
@@ -62,7 +65,8 @@ impl OwnVoter {
         handle.submit(signing::vote(&self.key, &self.election, choices)).await
     }
 
-    /// Registers the voter.
+    /// Registers the voter. A stamp may take minutes, longer than whoever asks over HTTP waits; so it is searched for
+    /// to its end whether anybody waits or not, and whoever asks meanwhile waits for the same one.
     ///
     /// # Errors
     /// As the node refuses it.
@@ -70,6 +74,7 @@ impl OwnVoter {
         &self,
         handle: &PeerHandle,
     ) -> Result<TransactionId, CommandError> {
+        let under_way = Arc::clone(&self.registering).lock_owned().await;
         if self.view(handle).await?.registration.is_some() {
             let voter = self.id();
             return Err(TransactionError::AlreadyRegistered { voter }.into());
@@ -78,8 +83,51 @@ impl OwnVoter {
         handle.notify(Notice::Registering { voter: self.id(), registration_bits });
         let (key, election) = (Arc::clone(&self.key), Arc::clone(&self.election));
         let search = move || signing::registration(&key, &election);
-        let registration =
-            tokio::task::spawn_blocking(search).await.map_err(|_| CommandError::Leaving)?;
-        handle.submit(registration).await
+        let handle = handle.clone();
+        let registering = tokio::spawn(async move {
+            let _under_way = under_way;
+            let registration =
+                tokio::task::spawn_blocking(search).await.map_err(|_| CommandError::Leaving)?;
+            handle.submit(registration).await
+        });
+        registering.await.map_err(|_| CommandError::Leaving)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::fixtures;
+    use crate::shell::handle::Request;
+
+    #[tokio::test]
+    async fn a_registration_goes_on_when_nobody_waits_for_it_any_more() {
+        let key = VoterKey::from_secret_bytes(&[1; 32]).expect("it is a key");
+        let voter = OwnVoter::new(key, Arc::new(fixtures::election()));
+        let (handle, mut requests) = PeerHandle::new();
+        let mut notices = handle.notices().expect("the node's end is here");
+        let mut registering = Box::pin(voter.register(&handle));
+        tokio::select! {
+            _ = &mut registering => unreachable!("nobody has answered yet"),
+            asked = requests.requests.recv() => {
+                let Request { reply, .. } = asked.expect("a handle is here");
+                let unknown = VoterView { voter: voter.id(), registration: None, vote: None };
+                reply.send(Ok(Answer::Voter(unknown))).expect("somebody asked");
+            }
+        }
+        tokio::select! {
+            _ = &mut registering => unreachable!("nobody has answered yet"),
+            notice = notices.recv() => {
+                assert!(matches!(notice, Ok(Notice::Registering { .. })), "{notice:?}");
+            }
+        }
+        drop(registering);
+        let submitted = timeout(Duration::from_secs(60), requests.requests.recv()).await;
+        let Request { command, .. } = submitted.expect("in time").expect("a handle is here");
+        assert!(matches!(command, Command::Submit(_)), "{command:?}");
     }
 }
