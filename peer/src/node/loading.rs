@@ -20,8 +20,11 @@ use crate::chain::Summary;
 const REQUESTS_WAITING_MAX: usize = 256;
 /// The same of one neighbour: it may have 16 blocks in flight, and asks for a body in several requests.
 const REQUESTS_OF_NEIGHBOUR_MAX: usize = 32;
-/// Questions and submissions of users that wait for the disk.
+/// Questions of users that wait for the disk.
 const LOOKUPS_WAITING_MAX: usize = 256;
+/// Transactions that were handed in again and wait for the disk: whoever lost an answer sends a thousand at once, and
+/// so may another. They share the reading of their blocks.
+const SUBMISSIONS_WAITING_MAX: usize = 2_048;
 
 /// How long neighbours have to give a body of our own branch that the disk has lost, before the branch is left
 /// without it: its transactions can't go back to the pool then.
@@ -53,6 +56,7 @@ pub(super) struct Loading {
     /// How many wait, by who asked.
     requests: BTreeMap<SocketAddr, usize>,
     lookups: usize,
+    submissions: usize,
     /// What a change of branch still waits for, and what came for it. Moving takes all of it at once.
     awaited: BTreeSet<BlockHash>,
     gathered: BTreeMap<BlockHash, Arc<Block>>,
@@ -68,7 +72,8 @@ impl Loading {
                 theirs < REQUESTS_OF_NEIGHBOUR_MAX
                     && self.requests.values().sum::<usize>() < REQUESTS_WAITING_MAX
             }
-            Waiter::User { .. } | Waiter::Submission(_) => self.lookups < LOOKUPS_WAITING_MAX,
+            Waiter::User { .. } => self.lookups < LOOKUPS_WAITING_MAX,
+            Waiter::Submission(_) => self.submissions < SUBMISSIONS_WAITING_MAX,
             Waiter::Chain => true,
         }
     }
@@ -76,7 +81,8 @@ impl Loading {
     fn count_in(&mut self, waiter: &Waiter) {
         match waiter {
             Waiter::Neighbour { to, .. } => *self.requests.entry(*to).or_default() += 1,
-            Waiter::User { .. } | Waiter::Submission(_) => self.lookups += 1,
+            Waiter::User { .. } => self.lookups += 1,
+            Waiter::Submission(_) => self.submissions += 1,
             Waiter::Chain => {}
         }
     }
@@ -89,7 +95,8 @@ impl Loading {
                 }
                 self.requests.retain(|_, waiting| *waiting > 0);
             }
-            Waiter::User { .. } | Waiter::Submission(_) => self.lookups -= 1,
+            Waiter::User { .. } => self.lookups -= 1,
+            Waiter::Submission(_) => self.submissions -= 1,
             Waiter::Chain => {}
         }
     }

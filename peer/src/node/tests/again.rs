@@ -65,6 +65,37 @@ fn what_is_handed_in_again_after_a_crash_is_accepted() {
     assert_eq!(network.submit(1, known[1].clone()), Err(CommandError::BlockLost));
 }
 
+#[test]
+fn a_full_request_that_is_sent_again_after_a_crash_is_accepted() {
+    const TIMES: usize = 1_000;
+    let mut network = Network::with_nodes(1);
+    let registration = network.registration(1);
+    network.submit(1, registration.clone()).expect("new");
+    network.run(Duration::from_secs(5));
+    let tip = network.node(1).tip();
+    assert!(tip.height.0 > 0);
+    let block = Arc::clone(network.node(1).chain.block(&tip.hash).expect("it is new"));
+    network.restart(1);
+
+    let now = network.time();
+    let node = network.nodes.get_mut(&address(1)).expect("a node");
+    for _ in 0..TIMES {
+        let command = Command::Submit(Box::new(registration.clone()));
+        let answer = node.handle_command(command, now);
+        assert!(matches!(answer, Ok(Answer::Pending(_))), "{answer:?}");
+    }
+    let mut accepted = 0;
+    while let Some(output) = node.poll_output() {
+        if let Output::Load(job) = output {
+            node.handle_loaded(job.number, Ok(Arc::clone(&block)), now);
+        } else if let Output::Answered { outcome, .. } = output {
+            assert!(matches!(outcome, Ok(Answer::Accepted(_))), "{outcome:?}");
+            accepted += 1;
+        }
+    }
+    assert_eq!(accepted, TIMES);
+}
+
 /// Effects of a node whose disk and checks are slow.
 struct Slow {
     batches: Vec<u64>,
