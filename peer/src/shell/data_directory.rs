@@ -3,6 +3,8 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use protocol::election::{CanonicalError, Election};
 use protocol::units::ElectionId;
@@ -15,6 +17,11 @@ const LOCK_FILE: &str = "lock";
 pub(crate) const URL_FILE: &str = "api.url";
 /// Where a peer keeps the token of those who may give it orders.
 pub(crate) const TOKEN_FILE: &str = "api.token";
+
+/// How often a locked directory is tried before a peer is refused, and how long after: whoever looks whether a peer
+/// runs there locks it for microseconds, and a script may look all the time.
+const LOCK_TRIES: u32 = 30;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// A data directory that no other process uses.
 #[derive(Debug)]
@@ -168,7 +175,7 @@ impl DataDirectory {
         let lock_path = path.join(LOCK_FILE);
         let failed = |error| FileError::new("open", &lock_path, error);
         let lock = File::options().create(true).append(true).open(&lock_path).map_err(failed)?;
-        match lock.try_lock() {
+        match try_lock(&lock) {
             Ok(()) => {
                 let url = path.join(URL_FILE);
                 match fs::remove_file(&url) {
@@ -185,6 +192,7 @@ impl DataDirectory {
             }
         }
     }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -218,6 +226,16 @@ impl DataDirectory {
     }
 }
 
+fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    for _ in 1..LOCK_TRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            outcome => return outcome,
+        }
+    }
+    lock.try_lock()
+}
+
 fn make_private(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -228,6 +246,8 @@ fn make_private(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use protocol::election::Question;
     use protocol::units::UnixMillis;
 
@@ -263,6 +283,24 @@ mod tests {
         fs::write(path.join(URL_FILE), "http://127.0.0.1:1").expect("left by one that was killed");
         DataDirectory::open(path.clone()).expect("free again");
         assert!(!path.join(URL_FILE).exists());
+    }
+
+    #[test]
+    fn looking_whether_a_peer_runs_keeps_none_from_starting() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let path = parent.path().join("a");
+        drop(DataDirectory::open(path.clone()).expect("a new directory"));
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    is_in_use(&path);
+                }
+            });
+            let opened = (0..200).try_for_each(|_| DataDirectory::open(path.clone()).map(drop));
+            is_over.store(true, Ordering::Relaxed);
+            opened.expect("it was free each time");
+        });
     }
 
     #[cfg(unix)]
