@@ -72,9 +72,11 @@ impl Access {
         now: Instant,
     ) -> Result<(), Problem> {
         if headers.contains_key(AUTHORIZATION) {
-            let bearer =
-                only(headers, &AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-            return match bearer.and_then(Secret::parse) {
+            // RFC 9110, 11.1: schemes have no case.
+            let bearer = only(headers, &AUTHORIZATION)
+                .and_then(|value| value.split_once(' '))
+                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
+            return match bearer.and_then(|(_, token)| Secret::parse(token)) {
                 Some(token) if token == self.token => Ok(()),
                 Some(_) | None => Err(unauthorized("wrong_token", "that is not this peer's token")),
             };
@@ -206,6 +208,30 @@ mod tests {
         let code = access.new_link(now).digits();
         let cookie = access.use_link(&code, now).expect("it is good");
         HeaderMap::from_iter([(COOKIE, cookie)])
+    }
+
+    #[test]
+    fn the_token_lets_in_and_nothing_like_it_does() {
+        let (access, now) = (access(), Instant::now());
+        let token = access.token.digits();
+        let check = |value: String| {
+            let value = HeaderValue::try_from(value).expect("plain text");
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+            access.check(&headers, OwnPage(false), now).map_err(|problem| problem.kind)
+        };
+        for scheme in ["Bearer", "bearer"] {
+            assert_eq!(check(format!("{scheme} {token}")), Ok(()));
+        }
+        for wrong in [
+            token.clone(),
+            format!("Basic {token}"),
+            format!("Bearer{token}"),
+            format!("Bearer  {token}"),
+            format!("Bearer {token}0"),
+            format!("Bearer {}", "08".repeat(32)),
+        ] {
+            assert_eq!(check(wrong.clone()), Err("wrong_token".to_owned()), "{wrong}");
+        }
     }
 
     #[test]
