@@ -1,13 +1,13 @@
 //! A real Prometheus watches over a tracker and a peer.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::harness::http::HttpConnection;
 use crate::harness::{Network, PATIENCE, Program, tool, until};
 
 fn host_of(url: &str) -> &str {
@@ -16,14 +16,9 @@ fn host_of(url: &str) -> &str {
 
 /// The body of an answer that says 200.
 fn get(address: &str, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).expect("a time");
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.split_whitespace().nth(1).filter(|status| *status == "200")?;
-    Some(body.to_owned())
+    let mut connection = HttpConnection::try_open(address.parse().expect("an address")).ok()?;
+    let answer = connection.try_ask("GET", path, &[], b"").ok()?;
+    (answer.status == 200).then(|| String::from_utf8(answer.body).expect("UTF-8"))
 }
 
 /// The value of a query's only series, as Prometheus writes it.

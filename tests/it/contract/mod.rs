@@ -6,37 +6,19 @@
 
 mod problems;
 
-use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::harness::{Network, PATIENCE, Peer, Program, Voter, new_election, until};
+use crate::harness::http::{HttpAnswer, HttpConnection};
+use crate::harness::{Network, PATIENCE, Peer, Program, Voter, new_election, tool, until};
 
 const CONFIGURATION: &str = include_str!("schemathesis.toml");
 const STRANGER: &str = include_str!("stranger.toml");
 
 /// For some hundred requests on a busy machine, of which each is answered within milliseconds.
 const RUN_PATIENCE: Duration = Duration::from_secs(120);
-
-/// An answer over HTTP.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-}
 
 #[test]
 fn a_peer_answers_as_its_description_says() {
@@ -88,27 +70,19 @@ fn end(mut peer: Peer) {
 }
 
 /// The tool, if the test has to run.
-fn schemathesis() -> Option<OsString> {
-    let named = std::env::var_os("OSTRAKON_SCHEMATHESIS");
-    let tool = named.unwrap_or_else(|| "schemathesis".into());
-    let found = Command::new(&tool).arg("--version").stdout(Stdio::null()).status();
-    if found.is_ok_and(|status| status.success()) {
-        return Some(tool);
-    }
-    let is_required = std::env::var_os("OSTRAKON_REQUIRE_TOOLS").is_some_and(|value| value == "1");
-    assert!(!is_required, "schemathesis is not installed, and OSTRAKON_REQUIRE_TOOLS=1");
-    eprintln!("schemathesis is not installed: the description was not tested");
-    None
+fn schemathesis() -> Option<PathBuf> {
+    let named = std::env::var_os("OSTRAKON_SCHEMATHESIS").map(PathBuf::from);
+    named.or_else(|| tool("schemathesis"))
 }
 
 /// Holds a peer against its description.
-fn run(tool: &OsStr, peer: &Peer, configuration: &str, arguments: &[&str], directory: &Path) {
+fn run(tool: &Path, peer: &Peer, configuration: &str, arguments: &[&str], directory: &Path) {
     let file = directory.join("schemathesis.toml");
     fs::write(&file, configuration).expect("a file");
     let mut command = Command::new(tool);
     command.arg("--config-file").arg(&file).arg("run").args(arguments).arg("--no-color");
-    command.arg(format!("http://{}/v1/openapi.json", api(peer)));
-    command.env("OSTRAKON_TEST_TOKEN", token(peer)).current_dir(directory);
+    command.arg(format!("http://{}/v1/openapi.json", peer.api));
+    command.env("OSTRAKON_TEST_TOKEN", peer.token()).current_dir(directory);
     let program = Program::start("schemathesis", command);
     let lines = program.remaining_lines(RUN_PATIENCE);
     let (code, text) = program.finish(PATIENCE);
@@ -117,33 +91,14 @@ fn run(tool: &OsStr, peer: &Peer, configuration: &str, arguments: &[&str], direc
     assert!(tested, "nothing was tested:\n{}", lines.join("\n"));
 }
 
-fn token(peer: &Peer) -> String {
-    fs::read_to_string(peer.data_directory.join("api.token")).expect("a token").trim().to_owned()
-}
-
-/// Where a peer's API listens.
-fn api(peer: &Peer) -> String {
-    let url = fs::read_to_string(peer.data_directory.join("api.url")).expect("it listens");
-    url.trim().strip_prefix("http://").expect("it is http").to_owned()
-}
-
-/// Asks once, on a connection of its own.
-fn ask(peer: &Peer, method: &str, target: &str, headers: &[&str], body: &str) -> Answer {
-    let address = api(peer);
-    let mut stream = TcpStream::connect(&address).expect("it listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a time");
-    let own = [format!("Host: {address}"), format!("Content-Length: {}", body.len())];
-    // What the request says of itself goes before what it would say otherwise.
+/// Asks once, on a connection of its own; what the request says of itself goes before what it would say otherwise.
+fn ask(peer: &Peer, method: &str, target: &str, headers: &[&str], body: &str) -> HttpAnswer {
+    let own = [format!("Host: {}", peer.api), format!("Content-Length: {}", body.len())];
     let named = |name: &str| headers.iter().any(|header| header.starts_with(name));
     let own = own.iter().filter(|line| !named(line.split(' ').next().expect("a name")));
     let lines: Vec<_> = own.map(String::as_str).chain(headers.iter().copied()).collect();
-    let head = lines.join("\r\n");
-    write!(stream, "{method} {target} HTTP/1.1\r\nConnection: close\r\n{head}\r\n\r\n{body}")
-        .expect("it listens");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).expect("an answer");
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text}"));
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let status = status.unwrap_or_else(|| panic!("no status: {head}"));
-    Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+    let request = format!("{method} {target} HTTP/1.1\r\n{}\r\n\r\n{body}", lines.join("\r\n"));
+    let mut connection = HttpConnection::open(peer.api);
+    connection.send(request.as_bytes()).expect("it listens");
+    connection.answer(method).unwrap_or_else(|error| panic!("{method} {target}: {error}"))
 }

@@ -19,7 +19,7 @@ const PROMPT: &str = "ostrakon> ";
 const TRACKERS: [&str; 2] = ["5000", "tracker.example.org:5000"];
 const LISTENS: [&str; 3] = ["6001", "6002", "0.0.0.0:6001"];
 
-fn document(name: &str) -> String {
+pub(crate) fn document(name: &str) -> String {
     let path = workspace_directory().join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
