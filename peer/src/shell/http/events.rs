@@ -230,19 +230,21 @@ impl Kept {
     }
 }
 
-/// Keeps all public events until the node's end.
+/// Keeps all public events until the node's end, and that end as the last of them.
 async fn follow(mut notices: broadcast::Receiver<Notice>, kept: watch::Sender<Kept>) {
     loop {
         let event = match notices.recv().await {
             Ok(notice) => Event::from(&notice),
             // Not all of them need have been public, but nobody knows any more.
             Err(RecvError::Lagged(events)) => Event::Missed { events },
-            Err(RecvError::Closed) => return,
+            Err(RecvError::Closed) => break,
         };
         if is_public(&event) {
             kept.send_modify(|kept| kept.push(to_json(&event)));
         }
     }
+    // So that nobody comes back for more, or takes the end for a broken connection.
+    kept.send_modify(|kept| kept.push(to_json(&Event::Left)));
 }
 
 fn to_json(event: &Event) -> Arc<str> {

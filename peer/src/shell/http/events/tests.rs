@@ -215,9 +215,10 @@ async fn the_stream_is_what_the_standard_says_and_ends_with_the_node() {
         )
     };
     let missed = format!("id: {run}-0\ndata: {{\"event\":\"missed\",\"events\":0}}\n\n");
+    let left = format!("id: {run}-3\ndata: {{\"event\":\"left\"}}\n\n");
     for (answer, text) in [
-        (first.into_response(), format!("retry: 2000\nid: {run}-1\n\n{}", block(2))),
-        (other.into_response(), format!("retry: 2000\n\n{missed}{}{}", block(1), block(2))),
+        (first.into_response(), format!("retry: 2000\nid: {run}-1\n\n{}{left}", block(2))),
+        (other.into_response(), format!("retry: 2000\n\n{missed}{}{}{left}", block(1), block(2))),
     ] {
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
         let body = timeout(PATIENCE, to_bytes(answer.into_body(), usize::MAX)).await;
