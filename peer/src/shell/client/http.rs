@@ -56,7 +56,7 @@ pub(crate) enum HttpError {
     TimedOut { server: Server, seconds: u64 },
     #[error("the connection to {server} was cut ({reason})")]
     Cut { server: Server, reason: String },
-    #[error("what is at {server} does not answer as a peer does: {reason}")]
+    #[error("what is at {server} does not answer as a peer does ({reason}): name another --server")]
     NotAPeer { server: Server, reason: String },
 }
 
@@ -215,12 +215,14 @@ impl Http {
         }
         let problem = match self.json(response) {
             Ok(problem) => problem,
-            Err(HttpError::NotAPeer { reason, .. }) => {
-                return self.not_a_peer(format!("its status is {status}, and {reason}"));
+            Err(HttpError::NotAPeer { .. }) => {
+                return self.not_a_peer(format!("its status is {status}, and no JSON says why"));
             }
             Err(error) => return error,
         };
         match (problem["kind"].as_str(), problem["detail"].as_str()) {
+            // A peer has all routes that are asked for here; a tracker has others.
+            (Some("not_found"), Some(message)) => self.not_a_peer(message.to_owned()),
             (Some(kind), Some(message)) => {
                 let refusal = Refusal { kind: kind.to_owned(), message: message.to_owned() };
                 HttpError::Refused { status: status.as_u16(), refusal }
@@ -242,7 +244,10 @@ impl Http {
     pub(super) fn failed(&self, error: ureq::Error) -> HttpError {
         use ureq::Error;
         let server = self.server.clone();
-        let reason = without_controls(&error.to_string());
+        // What the system says, without the library's word before it.
+        let reason =
+            if let Error::Io(error) = &error { error.to_string() } else { error.to_string() };
+        let reason = without_controls(&reason);
         let cause = if let Error::Io(error) = &error { Some(error.kind()) } else { None };
         if matches!(error, Error::Timeout(_)) || cause.is_some_and(is_time_out) {
             return HttpError::TimedOut { server, seconds: self.patience.answer.as_secs() };

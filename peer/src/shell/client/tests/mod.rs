@@ -175,7 +175,12 @@ fn whoever_is_no_peer_is_told_apart() {
     let elsewhere = Scripted::start([Answer::json(200, &json!({"height": 3}))]);
     for (answer, part) in [
         (Answer::Raw(b"220 mail.example.org ESMTP\r\n".to_vec()), "does not answer as a peer does"),
-        (html, "404"),
+        (html, "its status is 404 Not Found, and no JSON says why): name another --server"),
+        // A tracker is a peer's next of kin.
+        (
+            Answer::problem(404, "not_found", "there is nothing at /v1/results"),
+            "as a peer does (there is nothing",
+        ),
         (Answer::text(200, "application/json", "{"), "no JSON"),
         (Answer::json(200, &json!({"depth": 3})), "height"),
         (Answer::json(500, &json!({"title": "x"})), "without a reason"),
