@@ -9,7 +9,7 @@ use super::Client;
 use super::error::ClientError;
 use crate::shell::actions::{ActionError, parse_answer};
 use crate::shell::render::choice_line;
-use crate::shell::schema::{Question, choice_names};
+use crate::shell::schema::{PRIVACY, Question, choice_names};
 use crate::shell::show;
 
 impl Client {
@@ -34,7 +34,8 @@ impl Client {
                 .map_err(not_answered)?;
             choices.push(parse_answer(&answer, number, question).map_err(ActionError::from)?);
         }
-        show(&format!("You choose: {}\n", choice_line(&choice_names(&choices, election))))?;
+        let chosen = choice_line(&choice_names(&choices, election));
+        show(&format!("You choose: {chosen}\n{PRIVACY}\n"))?;
         let question = Confirm::new("Cast this vote? It can't be changed.").with_default(false);
         match question.prompt().map_err(not_answered)? {
             true => Ok(choices),

@@ -18,10 +18,11 @@ use crate::node::CommandError;
 use crate::shell::actions::{ActionError, Reply, parse_choices};
 use crate::shell::data_directory::DataDirectory;
 use crate::shell::notice::Notice;
+use crate::shell::render::Style;
 use crate::shell::schema::{
     self, Outcome, Outcomes, PRIVACY, Refusal, Registered, Submission, Voted, choice_names,
 };
-use crate::shell::{key_file, show, signing};
+use crate::shell::{key_file, signing};
 
 /// How often the same bytes are sent until an answer comes: each may take the whole patience of an answer.
 const SUBMISSIONS_MAX: u32 = 4;
@@ -52,11 +53,13 @@ impl Client {
             // Nobody should have to fill in a ballot that is refused in any case.
             return Err(refused(TransactionError::AlreadyVoted { voter }));
         }
-        if !matches!(self.style, crate::shell::render::Style::Json) {
-            show(&format!("{PRIVACY}\n"))?;
-        }
         let choices = match choices {
-            Some(choices) => choices,
+            Some(choices) => {
+                if self.style != Style::Json {
+                    tell(&format!("{PRIVACY}\n"));
+                }
+                choices
+            }
             None => self.ask_choices(&election)?,
         };
         let names = choice_names(&choices, &election);
