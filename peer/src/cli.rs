@@ -1,6 +1,7 @@
 //! What was typed: arguments and `OSTRAKON_*` variables, and what they mean.
 
 mod client;
+mod mistakes;
 mod offline;
 mod pages;
 
@@ -304,7 +305,7 @@ pub fn parse(
                 .to_owned();
             return Err(UsageError { message });
         }
-        Err(error) => return Err(UsageError { message: one_line(&error.render().to_string()) }),
+        Err(error) => return Err(UsageError { message: mistakes::message(&error) }),
     };
     match arguments.task {
         Some(Task::Ballot(BallotTask::New(new))) => Ok(Invocation::NewBallot(new)),
@@ -386,15 +387,6 @@ impl Arguments {
 
 fn is_text(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
-}
-
-/// What is wrong and the tip, without the usage that follows them.
-fn one_line(text: &str) -> String {
-    let end =
-        ["\n\nUsage:", "\n\nFor more information"].iter().filter_map(|end| text.find(end)).min();
-    let text = &text[..end.unwrap_or(text.len())];
-    let words: Vec<_> = text.trim_start_matches("error: ").split_whitespace().collect();
-    words.join(" ").replace(" tip:", "; tip:")
 }
 
 #[cfg(test)]

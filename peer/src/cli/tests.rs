@@ -39,6 +39,9 @@ fn mistakes_are_told_in_one_line() {
     for (line, part) in [
         ("", "where to listen is missing"),
         ("localhost", "write host:port"),
+        ("statsu --json", "there is no command \"statsu\": did you mean `peer status`?"),
+        ("frobnicate", "\"frobnicate\" is no command, and no address"),
+        ("example.org 6001", "\"example.org\" has no port"),
         ("5000 6001 6002", "'6002'"),
         ("6001 --ballto x", "tip: a similar argument exists: '--ballot'"),
         ("6001 --mining-threads 0", "--mining-threads"),

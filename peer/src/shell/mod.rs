@@ -45,6 +45,7 @@ mod voter;
 mod wait;
 mod watch;
 
+pub(crate) use actions::suggest;
 pub use addresses::AddressError;
 pub use ballot::{BallotCommandError, check_ballot, new_ballot, show};
 pub use client::{ClientEnd, client};
