@@ -73,7 +73,7 @@ pub(crate) fn event(event: &Event) -> String {
             }
         }
         Event::Registering { registration_bits, .. } => format!(
-            "registering your voter key first: a proof of work of about 2^{registration_bits} attempts"
+            "registering your voter key: a proof of work of about 2^{registration_bits} attempts"
         ),
         Event::Missed { events } => format!("{events} events came too fast to be shown"),
         Event::Left => "peer ended".to_owned(),
