@@ -1,5 +1,6 @@
 //! The picture that `peer watch` draws, as a terminal shows it.
 
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -8,8 +9,8 @@ use rexpect::session::{PtySession, spawn_with_options};
 
 use crate::harness::{Network, PATIENCE, Peer, binary, new_election, until};
 
-const ROWS: u16 = 24;
-const COLUMNS: u16 = 80;
+const ROWS: NonZeroU16 = NonZeroU16::new(24).expect("it is not 0");
+const COLUMNS: NonZeroU16 = NonZeroU16::new(80).expect("it is not 0");
 
 /// Shows the terminal's modes, then the peer, then the code with which that ended, and the modes again.
 const SCRIPT: &str = r#"
@@ -45,7 +46,9 @@ impl Watch {
     /// What the terminal shows now.
     fn contents(&mut self) -> String {
         while let Some(character) = self.session.try_read() {
-            self.screen.process(character.encode_utf8(&mut [0; 4]).as_bytes());
+            // The reader makes a character of each byte, whatever it is a part of.
+            let byte = u8::try_from(character).expect("each is one byte");
+            self.screen.process(&[byte]);
         }
         self.screen.screen().contents()
     }
@@ -103,7 +106,7 @@ fn a_vote_is_seen_as_it_is_counted_and_a_peer_that_comes_back_is_found() {
     // Most likely on another port.
     let again = Peer::start("the peer again", &["0"], &directory);
     let found = watch.sees("● live");
-    assert!(found.contains(&again.api), "{found}");
+    assert!(found.contains(&again.api.to_string()), "{found}");
     watch.presses("q");
     watch.ends_well();
 }
@@ -122,6 +125,21 @@ fn the_terminal_is_given_back_when_the_system_wants_an_end() {
         assert!(sent.expect("there is a kill").success());
         watch.ends_well();
     }
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_the_watch() {
+    let network = &mut Network::without_tracker(new_election(12));
+    let peer = network.start_alone(&["--no-mining"]);
+    let mut watch = Watch::start(&peer.data_directory);
+    watch.sees("● live");
+    let directory = peer.data_directory.parent().expect("it is inside the test's directory");
+    let id = std::fs::read_to_string(directory.join("watch.pid")).expect("it runs");
+    drop(watch);
+    let is_there = || Command::new("kill").args(["-0", id.trim()]).stderr(Stdio::null()).status();
+    until("the watch ends", PATIENCE, || {
+        (!is_there().expect("there is a kill").success()).then_some(())
+    });
 }
 
 #[test]

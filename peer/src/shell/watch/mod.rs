@@ -14,8 +14,8 @@ mod tests;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{process, thread};
 
 use protocol::election::Election;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -32,6 +32,9 @@ use terminal::Taken;
 
 /// Longest time that news waits to be drawn; so the picture changes at most ten times a second, but for keys.
 const WAIT: Duration = Duration::from_millis(100);
+
+/// How long the loop has to see that the system wants an end, before the program ends without it.
+const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often the ages are drawn anew while nothing else changes.
 const AGES_PERIOD: Duration = Duration::from_secs(1);
@@ -125,6 +128,10 @@ fn end_signals() -> io::Result<Arc<AtomicBool>> {
                     let _ = started.send(Ok(()));
                     signals.leave().await;
                     over.store(true, Ordering::Relaxed);
+                    // A terminal that has gone is read by crossterm without end, so that the loop never looks up.
+                    tokio::time::sleep(END_PATIENCE).await;
+                    terminal::give_back();
+                    process::exit(0);
                 }
                 Err(error) => drop(started.send(Err(error))),
             }

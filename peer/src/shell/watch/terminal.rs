@@ -27,9 +27,14 @@ impl Taken {
 
 impl Drop for GivingBack {
     fn drop(&mut self) {
-        if let Err(error) = ratatui::try_restore() {
-            // It went away; there is nothing to give back.
-            tracing::debug!(%error, "the terminal was not given back");
-        }
+        give_back();
+    }
+}
+
+/// Gives the terminal back; harmless a second time.
+pub(super) fn give_back() {
+    if let Err(error) = ratatui::try_restore() {
+        // It went away; there is nothing to give back.
+        tracing::debug!(%error, "the terminal was not given back");
     }
 }
