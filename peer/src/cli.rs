@@ -13,9 +13,8 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use protocol::address::AddressText;
-use protocol::election::{
-    BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, REGISTRATION_BITS_MAX,
-};
+use protocol::admission::{REGISTRATION_BITS_MAX, VOTERS_MAX};
+use protocol::election::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX};
 use protocol::units::ElectionId;
 use web::{HostName, Origin};
 
@@ -216,10 +215,24 @@ pub struct NewBallot {
     #[arg(value_parser = clap::value_parser!(u8).range(..=i64::from(DIFFICULTY_BITS_MAX)))]
     pub difficulty_bits: u8,
 
-    /// Base-2 logarithm of the attempts that registering a voter takes
-    #[arg(long, value_name = "BITS", default_value_t = 16)]
+    /// One who admits voters: 'Secretary: 02…', as `peer registrar init` prints it; may stand several times. Without
+    /// one, anybody may register
+    #[arg(long, value_name = "NAME: KEY")]
+    pub registrar: Vec<String>,
+
+    /// How many of the registrars have to sign for each voter (more than half, unless told)
+    #[arg(long, value_name = "COUNT", requires = "registrar")]
+    pub threshold: Option<u8>,
+
+    /// Base-2 logarithm of the attempts that registering a voter takes, where anybody may (16 unless told)
+    #[arg(long, value_name = "BITS", conflicts_with = "registrar")]
     #[arg(value_parser = clap::value_parser!(u8).range(..=i64::from(REGISTRATION_BITS_MAX)))]
-    pub registration_bits: u8,
+    pub registration_bits: Option<u8>,
+
+    /// Most voters that can register, where anybody may
+    #[arg(long, value_name = "COUNT", conflicts_with = "registrar")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(VOTERS_MAX)))]
+    pub max_voters: Option<u32>,
 
     /// Most bytes of a block's transactions
     #[arg(long, value_name = "BYTES", default_value_t = 262_144)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use protocol::admission::AdmissionRule;
 use protocol::election::{Election, Question};
 use protocol::keys::VoterKey;
 use protocol::proof_of_work;
@@ -17,7 +18,7 @@ pub(crate) fn election() -> Election {
         title: "Board".into(),
         created: UnixMillis(1_700_000_000_000),
         difficulty_bits: 1,
-        registration_bits: 2,
+        admission: AdmissionRule::Open { registration_bits: 2, max_voters: None },
         block_bytes_max: 2 * 1024,
         questions: vec![Question {
             title: "Chair".into(),
@@ -41,7 +42,7 @@ pub(crate) fn hashed(transaction: Transaction) -> Arc<HashedTransaction> {
 }
 
 pub(crate) fn registration(voter: u8) -> Arc<HashedTransaction> {
-    let difficulty = election().registration_difficulty();
+    let difficulty = election().admission.stamp_difficulty().expect("it is open");
     let stamp = proof_of_work::find_stamp(&id(), &key(voter).public().0, difficulty, 0);
     hashed(Transaction::open_registration(&id(), &key(voter), stamp))
 }

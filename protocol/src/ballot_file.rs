@@ -12,19 +12,30 @@ pub use write::write;
 
 use crate::election::ElectionError;
 
-/// Keys above the first [[question]], in the order in which they are written.
-const ELECTION_KEYS: [&str; 7] = [
+/// Keys above all tables, in the order in which they are written, and the tables.
+const ELECTION_KEYS: [&str; 11] = [
     "id",
     "title",
     "created",
     "difficulty_bits",
-    "registration_bits",
     "block_bytes_max",
+    "admission",
+    "registration_bits",
+    "max_voters",
+    "threshold",
+    "registrar",
     "question",
 ];
 
+/// Keys of a [[registrar]].
+const REGISTRAR_KEYS: [&str; 2] = ["name", "key"];
+
 /// Keys of a [[question]].
 const QUESTION_KEYS: [&str; 4] = ["title", "options", "min", "max"];
+
+/// The values of `admission`.
+const OPEN: &str = "open";
+const REGISTRAR: &str = "registrar";
 
 /// What `min` and `max` are where a question leaves them out: exactly one choice.
 const CHOICES_DEFAULT: u16 = 1;
@@ -36,12 +47,14 @@ pub enum BallotFileError {
     Syntax { line: usize, reason: String },
     #[error("line {line}: `{key}` stands twice: remove one")]
     Duplicate { line: usize, key: String },
-    #[error("line {line}: `question` stands twice: write [[question]] above each")]
-    QuestionTable { line: usize },
+    #[error("line {line}: `{key}` stands twice: write [[{key}]] above each")]
+    TableTwice { line: usize, key: String },
     #[error("line {line}: `{key}` is not a key of ballot.toml: {mend}")]
     UnknownKey { line: usize, key: String, mend: String },
     #[error("line {line}: `{key}` is not supported by this version yet: remove it")]
     NotSupported { line: usize, key: String },
+    #[error("line {line}: `{key}` goes with `admission = {needed:?}`: remove it, or write that")]
+    OtherAdmission { line: usize, key: String, needed: &'static str },
     #[error("`{key}` is missing: add a line such as `{example}`")]
     Missing { key: String, example: &'static str },
     #[error("line {line}: `{key}` is {found}: write {expected}")]

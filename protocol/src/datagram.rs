@@ -54,8 +54,7 @@ impl ElectionPrefix {
 
 impl From<&ElectionId> for ElectionPrefix {
     fn from(id: &ElectionId) -> Self {
-        let (prefix, _) = id.0.split_first_chunk().expect("an id has 32 bytes");
-        Self(*prefix)
+        Self(id.prefix())
     }
 }
 

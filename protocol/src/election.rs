@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use bincode::{Decode, Encode};
 
+use crate::admission::{
+    AdmissionRule, REGISTRARS_MAX, REGISTRATION_BITS_MAX, Registrar, VOTERS_MAX,
+};
 use crate::codec::{self, DecodeError};
+use crate::keys::{self, PublicKey};
 use crate::transaction::{Choices, TRANSACTION_BYTES_MAX, Transaction, Vote};
 use crate::units::{Difficulty, ElectionId, UnixMillis, VoterId, sha256};
 
@@ -18,8 +22,6 @@ pub const OPTIONS_MAX: usize = 512;
 pub const TEXT_BYTES_MAX: usize = 200;
 /// Highest `difficulty_bits`: about a month of one core per block; anything above is a slip of the pen.
 pub const DIFFICULTY_BITS_MAX: u8 = 48;
-/// Highest `registration_bits`: minutes of one core per voter.
-pub const REGISTRATION_BITS_MAX: u8 = 32;
 /// Smallest block size limit: one transaction of any kind has to fit.
 pub const BLOCK_BYTES_MIN: u32 = 2 * 1024;
 /// Largest block size limit: about 5,000 votes, a second of signature checks on one core.
@@ -29,7 +31,7 @@ pub const BLOCK_BYTES_MAX: u32 = 1024 * 1024;
 pub const CREATED_MAX: UnixMillis = UnixMillis(253_402_300_799_999);
 
 /// Version of the canonical encoding; later kinds of election count up.
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 
 /// An election as `ballot.toml` defines it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -41,8 +43,8 @@ pub struct Election {
     pub created: UnixMillis,
     /// Base-2 logarithm of the expected attempts per block.
     pub difficulty_bits: u8,
-    /// Base-2 logarithm of the expected attempts per open registration.
-    pub registration_bits: u8,
+    /// By what right voters are registered.
+    pub admission: AdmissionRule,
     /// Limit on a block body's encoding.
     pub block_bytes_max: u32,
     pub questions: Vec<Question>,
@@ -69,6 +71,12 @@ pub enum ElectionError {
     TextUnclean { key: String },
     #[error("`{key}` is {found}: choose {min} to {max}")]
     OutOfRange { key: String, found: u64, min: u64, max: u64 },
+    #[error("`registrar` stands {found} times: write 1 to {REGISTRARS_MAX} [[registrar]] tables")]
+    RegistrarCount { found: usize },
+    #[error("`registrar[{registrar}].key` is {key}, which is no public key: copy it anew")]
+    RegistrarKey { registrar: usize, key: PublicKey },
+    #[error("`registrar` has {what} twice: remove one")]
+    RegistrarTwice { what: String },
     #[error("`question` stands {found} times: write 1 to {QUESTIONS_MAX} [[question]] tables")]
     QuestionCount { found: usize },
     #[error("`question[{question}].options` has {found}: list 1 to {OPTIONS_MAX}")]
@@ -92,7 +100,7 @@ pub enum ElectionError {
 pub enum CanonicalError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    #[error("the election's format is {found}; this program knows {FORMAT}: update it")]
+    #[error("the election's format is {found}; this program knows {FORMAT}: use one of its age")]
     UnknownFormat { found: u16 },
     #[error(transparent)]
     Invalid(#[from] ElectionError),
@@ -145,7 +153,7 @@ impl Election {
         check_text("title", &self.title)?;
         check_range("created", self.created.0, 0, CREATED_MAX.0)?;
         check_range("difficulty_bits", self.difficulty_bits, 0, DIFFICULTY_BITS_MAX)?;
-        check_range("registration_bits", self.registration_bits, 0, REGISTRATION_BITS_MAX)?;
+        self.admission.check()?;
         check_range("block_bytes_max", self.block_bytes_max, BLOCK_BYTES_MIN, BLOCK_BYTES_MAX)?;
         if !(1..=QUESTIONS_MAX).contains(&self.questions.len()) {
             return Err(ElectionError::QuestionCount { found: self.questions.len() });
@@ -189,12 +197,6 @@ impl Election {
         Difficulty::from_bits(self.difficulty_bits)
     }
 
-    /// Expected attempts per open registration.
-    #[must_use]
-    pub fn registration_difficulty(&self) -> Difficulty {
-        Difficulty::from_bits(self.registration_bits)
-    }
-
     fn vote_bytes_max(&self) -> usize {
         let choices = self.questions.iter().map(|question| vec![0; question.choices_max.into()]);
         let vote = Vote {
@@ -206,6 +208,41 @@ impl Election {
         let signature = crate::keys::Signature([0; 65]);
         codec::encoded_size(&Transaction::Vote { vote, signature })
     }
+}
+
+impl AdmissionRule {
+    fn check(&self) -> Result<(), ElectionError> {
+        match self {
+            Self::Open { registration_bits, max_voters } => {
+                check_range("registration_bits", *registration_bits, 0, REGISTRATION_BITS_MAX)?;
+                max_voters.map_or(Ok(()), |most| check_range("max_voters", most, 1, VOTERS_MAX))
+            }
+            Self::Registrars { registrars, threshold } => {
+                check_registrars(registrars)?;
+                let most = u8::try_from(registrars.len()).expect("bounded by REGISTRARS_MAX");
+                check_range("threshold", *threshold, 1, most)
+            }
+        }
+    }
+}
+
+fn check_registrars(registrars: &[Registrar]) -> Result<(), ElectionError> {
+    if !(1..=REGISTRARS_MAX).contains(&registrars.len()) {
+        return Err(ElectionError::RegistrarCount { found: registrars.len() });
+    }
+    let (mut names, mut keys) = (BTreeSet::new(), BTreeSet::new());
+    for (registrar, Registrar { name, key }) in registrars.iter().enumerate() {
+        check_text(&format!("registrar[{registrar}].name"), name)?;
+        keys::check_public_key(key)
+            .map_err(|_| ElectionError::RegistrarKey { registrar, key: *key })?;
+        if !names.insert(name) {
+            return Err(ElectionError::RegistrarTwice { what: format!("the name {name:?}") });
+        }
+        if !keys.insert(key.0) {
+            return Err(ElectionError::RegistrarTwice { what: format!("the key {key}") });
+        }
+    }
+    Ok(())
 }
 
 impl Question {
@@ -276,87 +313,4 @@ fn check_range<N: Into<u64> + Copy>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    pub(crate) fn election() -> Election {
-        Election {
-            id: [1; 16],
-            title: "Board".into(),
-            created: UnixMillis(1_700_000_000_000),
-            difficulty_bits: 8,
-            registration_bits: 4,
-            block_bytes_max: 64 * 1024,
-            questions: vec![Question {
-                title: "Chair".into(),
-                options: vec!["Ada".into(), "Grace".into(), "Hedy".into()],
-                choices_min: 0,
-                choices_max: 2,
-            }],
-        }
-    }
-
-    #[test]
-    fn canonical_bytes_read_back_and_change_with_every_field() {
-        let sample = election();
-        assert_eq!(Election::from_canonical_bytes(&sample.canonical_bytes()), Ok(sample.clone()));
-        let renamed = Election { id: [2; 16], ..sample.clone() };
-        assert_ne!(renamed.election_id(), sample.election_id());
-        let mut newer = sample.canonical_bytes();
-        newer[0] = 2;
-        assert_eq!(
-            Election::from_canonical_bytes(&newer),
-            Err(CanonicalError::UnknownFormat { found: 2 })
-        );
-    }
-
-    #[test]
-    fn impossible_limits_are_named() {
-        let broken = |change: fn(&mut Election)| {
-            let mut sample = election();
-            change(&mut sample);
-            sample.check().expect_err("the election is broken").to_string()
-        };
-        assert!(broken(|e| e.title.clear()).contains("`title`"));
-        assert!(broken(|e| e.created.0 = CREATED_MAX.0 + 1).contains("`created`"));
-        assert!(broken(|e| e.difficulty_bits = 60).contains("`difficulty_bits` is 60"));
-        assert!(broken(|e| e.questions.clear()).contains("`question`"));
-        assert!(broken(|e| e.questions[0].choices_min = 3).contains("`question[0].min`"));
-        assert!(broken(|e| e.questions[0].choices_max = 4).contains("`question[0].max`"));
-        assert!(broken(|e| e.questions[0].options[1] = "Ada".into()).contains("twice"));
-        assert!(broken(|e| e.questions[0].options[1] = " Ada".into()).contains("spaces"));
-        assert!(broken(|e| e.questions.push(e.questions[0].clone())).contains("rename"));
-        assert!(
-            broken(|e| {
-                e.questions[0].options = (0..500).map(|number| number.to_string()).collect();
-                e.questions[0].choices_max = 500;
-            })
-            .contains("lower `max`")
-        );
-    }
-
-    #[test]
-    fn choices_have_to_fit_the_ballot() {
-        let sample = election();
-        assert_eq!(sample.check_choices(&vec![vec![]]), Ok(()));
-        assert_eq!(sample.check_choices(&vec![vec![0, 2]]), Ok(()));
-        assert!(matches!(
-            sample.check_choices(&vec![]),
-            Err(ChoiceError::QuestionCount { found: 0, expected: 1 })
-        ));
-        assert!(matches!(
-            sample.check_choices(&vec![vec![0, 1, 2]]),
-            Err(ChoiceError::Count { found: 3, .. })
-        ));
-        assert!(matches!(
-            sample.check_choices(&vec![vec![3]]),
-            Err(ChoiceError::NoSuchOption { option: 4, .. })
-        ));
-        for twisted in [vec![1, 0], vec![1, 1]] {
-            assert!(matches!(
-                sample.check_choices(&vec![twisted]),
-                Err(ChoiceError::NotRising { question: 1 })
-            ));
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 //! that every check, single or batched, accepts the same set.
 
 use std::fmt;
+use std::str::FromStr;
 
 use bincode::{Decode, Encode};
 use k256::ecdsa::{RecoveryId, Signature as EcdsaSignature, SigningKey, VerifyingKey};
@@ -20,6 +21,42 @@ impl PublicKey {
     #[must_use]
     pub fn voter(&self) -> VoterId {
         VoterId(sha256(&[&self.0]))
+    }
+}
+
+/// Its 66 hexadecimal digits.
+impl fmt::Display for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&hex::encode(self.0))
+    }
+}
+
+/// Why a text is not a public key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParsePublicKeyError {
+    #[error("expected 66 hexadecimal digits that begin with 02 or 03, found {found:?}")]
+    NotDigits { found: String },
+    #[error("{found} is no public key of secp256k1: a digit may be wrong")]
+    NotAPoint { found: String },
+}
+
+/// From its 66 hexadecimal digits; only a point of the curve is one.
+impl FromStr for PublicKey {
+    type Err = ParsePublicKeyError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePublicKeyError> {
+        let mut bytes = [0; 33];
+        let found = || text.to_owned();
+        hex::decode_to_slice(text, &mut bytes)
+            .map_err(|_| ParsePublicKeyError::NotDigits { found: found() })?;
+        let key = Self(bytes);
+        match check_public_key(&key) {
+            Ok(()) => Ok(key),
+            Err(_) if !matches!(bytes[0], 2 | 3) => {
+                Err(ParsePublicKeyError::NotDigits { found: found() })
+            }
+            Err(_) => Err(ParsePublicKeyError::NotAPoint { found: found() }),
+        }
     }
 }
 
@@ -54,6 +91,12 @@ pub enum SignatureError {
     WrongRecoveryBit,
     #[error("the signature is not by voter {expected}")]
     WrongSigner { expected: VoterId },
+    #[error("the signature of registrar {registrar} is by none of the election's registrars")]
+    NotARegistrar { registrar: u8 },
+    #[error("registrar {registrar} signed twice")]
+    RegistrarTwice { registrar: u8 },
+    #[error("the signature of registrar {registrar} is by registrar {signer}")]
+    OtherRegistrar { registrar: u8, signer: u8 },
 }
 
 /// A voter's secret key. Its `Debug` shows the voter only; the secret is wiped from memory on drop.

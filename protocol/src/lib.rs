@@ -5,6 +5,7 @@
 //! or random source: a page in a browser has to be able to follow it byte for byte.
 
 pub mod address;
+pub mod admission;
 pub mod ballot_file;
 pub mod block;
 pub mod codec;

@@ -1,6 +1,7 @@
 //! The proof that a block holds a transaction: what a voter keeps to show later, against anybody's copy of the
 //! chain, that the vote is counted. A receipt proves nothing of the chain itself.
 
+use crate::admission::AdmissionRule;
 use crate::block::{Block, Header};
 use crate::keys::SignatureError;
 use crate::merkle::Proof;
@@ -35,14 +36,16 @@ impl Receipt {
         Some(Self { election: *election, transaction, header: block.header, proof })
     }
 
-    /// The transaction that the block with this header holds; whether the block is on a chain is not looked at.
+    /// The transaction that the block with this header holds; whether the block is on a chain is not looked at. The
+    /// rule is that of the receipt's election.
     ///
     /// # Errors
     /// When the signature or the path does not hold.
-    pub fn check(&self) -> Result<HashedTransaction, ReceiptError> {
+    pub fn check(&self, rule: &AdmissionRule) -> Result<HashedTransaction, ReceiptError> {
         let transaction = HashedTransaction::new(self.transaction.clone(), &self.election);
         let id = transaction.id();
-        transaction.check_signature().map_err(|error| ReceiptError::Signature { id, error })?;
+        let signed = transaction.check_signatures(rule);
+        signed.map_err(|error| ReceiptError::Signature { id, error })?;
         if !self.proof.proves(transaction.leaf(), self.header.merkle_root) {
             return Err(ReceiptError::Path { id, block: self.header.hash() });
         }
@@ -79,13 +82,14 @@ mod tests {
         let block = Block { header, transactions };
         assert_eq!(Receipt::new(&block, 3, &election), None);
         let receipt = Receipt::new(&block, 2, &election).expect("there are three");
-        let held = receipt.check().expect("it holds");
+        let rule = AdmissionRule::Open { registration_bits: 0, max_voters: None };
+        let held = receipt.check(&rule).expect("it holds");
         assert_eq!(held.id(), block.transactions[2].id());
 
         let of_another = block.transactions[1].transaction().clone();
         let swapped = Receipt { transaction: of_another, ..receipt.clone() };
-        assert!(matches!(swapped.check(), Err(ReceiptError::Path { .. })));
+        assert!(matches!(swapped.check(&rule), Err(ReceiptError::Path { .. })));
         let elsewhere = Receipt { election: ElectionId([2; 32]), ..receipt };
-        assert!(matches!(elsewhere.check(), Err(ReceiptError::Signature { .. })));
+        assert!(matches!(elsewhere.check(&rule), Err(ReceiptError::Signature { .. })));
     }
 }

@@ -7,15 +7,13 @@ use std::fmt;
 
 use bincode::{Decode, Encode};
 
+use crate::admission::{AdmissionRule, RegistrarSignatures};
 use crate::codec::{self, DecodeError};
 use crate::keys::{self, PublicKey, Signature, SignatureError, VoterKey};
 use crate::units::{ElectionId, LeafHash, TransactionId, UnixMillis, VoterId, sha256};
 
 /// Longest encoding of a transaction: with the datagram around it, it fits into 1,200 bytes.
 pub const TRANSACTION_BYTES_MAX: usize = 1_100;
-
-/// Most registrars that an election can have, and so most signatures of a signed admission.
-pub const REGISTRARS_MAX: usize = 16;
 
 const SIGNING_TAG: &[u8] = b"ostrakon/transaction/1";
 const LEAF_PREFIX: &[u8] = &[0];
@@ -24,20 +22,20 @@ const LEAF_PREFIX: &[u8] = &[0];
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Transaction {
     /// Puts a voter's key on the chain.
-    Registration { voter_key: PublicKey, admission: Admission, signature: Signature },
+    Registration { voter_key: PublicKey, admission: Admission },
     /// A voter's choices: one per voter and election.
     Vote { vote: Vote, signature: Signature },
-    /// Takes a registration back, by the registrars.
-    Withdrawal { voter: VoterId, signatures: Vec<Signature> },
+    /// Takes a voter's registration back for good, or forbids it, by the registrars.
+    Withdrawal { voter: VoterId, signatures: RegistrarSignatures },
 }
 
 /// By what right a voter is registered.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Admission {
-    /// A small proof of work over key and election.
-    Open { stamp: u64 },
-    /// The registrars' signatures, in the order of the ballot.
-    Signed { signatures: Vec<Signature> },
+    /// A small proof of work over key and election, and the voter's signature.
+    Open { stamp: u64, signature: Signature },
+    /// The registrars' signatures. The voter need not sign: who holds the key can vote, nobody else can.
+    Signed { signatures: RegistrarSignatures },
 }
 
 /// What a voter says.
@@ -68,10 +66,27 @@ impl Transaction {
     pub fn open_registration(election: &ElectionId, key: &VoterKey, stamp: u64) -> Self {
         let unsigned = Self::Registration {
             voter_key: key.public(),
-            admission: Admission::Open { stamp },
-            signature: Signature([0; 65]),
+            admission: Admission::Open { stamp, signature: Signature([0; 65]) },
         };
         unsigned.signed(election, key)
+    }
+
+    /// A registration by the registrars, who sign [`admission_id`](Self::admission_id).
+    #[must_use]
+    pub fn admission(voter_key: PublicKey, signatures: RegistrarSignatures) -> Self {
+        Self::Registration { voter_key, admission: Admission::Signed { signatures } }
+    }
+
+    /// What registrars sign to admit a key: the id of that registration.
+    #[must_use]
+    pub fn admission_id(election: &ElectionId, voter_key: &PublicKey) -> TransactionId {
+        signed_hash(election, &codec::encode(&(0u32, voter_key, 1u32)))
+    }
+
+    /// What registrars sign to withdraw a voter: the id of that withdrawal.
+    #[must_use]
+    pub fn withdrawal_id(election: &ElectionId, voter: &VoterId) -> TransactionId {
+        signed_hash(election, &codec::encode(&(2u32, voter)))
     }
 
     /// A vote, signed by its voter.
@@ -83,17 +98,16 @@ impl Transaction {
     /// SHA-256 of what is signed.
     #[must_use]
     pub fn id(&self, election: &ElectionId) -> TransactionId {
-        let body = match self {
-            Self::Registration { voter_key, admission: Admission::Open { stamp }, .. } => {
-                codec::encode(&(0u32, voter_key, 0u32, stamp))
+        match self {
+            Self::Registration { voter_key, admission: Admission::Open { stamp, .. } } => {
+                signed_hash(election, &codec::encode(&(0u32, voter_key, 0u32, stamp)))
             }
-            Self::Registration { voter_key, admission: Admission::Signed { .. }, .. } => {
-                codec::encode(&(0u32, voter_key, 1u32))
+            Self::Registration { voter_key, admission: Admission::Signed { .. } } => {
+                Self::admission_id(election, voter_key)
             }
-            Self::Vote { vote, .. } => codec::encode(&(1u32, vote)),
-            Self::Withdrawal { voter, .. } => codec::encode(&(2u32, voter)),
-        };
-        TransactionId(sha256(&[SIGNING_TAG, &election.0, &body]))
+            Self::Vote { vote, .. } => signed_hash(election, &codec::encode(&(1u32, vote))),
+            Self::Withdrawal { voter, .. } => Self::withdrawal_id(election, voter),
+        }
     }
 
     #[must_use]
@@ -115,32 +129,59 @@ impl Transaction {
         }
     }
 
-    /// Whether the voter's signature holds; needs no knowledge of the chain. Costs about 0.1 ms.
-    /// Registrars' signatures are the chain's matter, since only the ballot says who they are.
+    /// Whether the voter's signature holds, or all of the registrars'; needs no knowledge of the chain. Costs about
+    /// 50 µs per signature. Whether there are as many as the rule asks for, and for this election, is not looked at.
     ///
     /// # Errors
     /// See [`SignatureError`].
-    pub fn check_signature(&self, id: &TransactionId) -> Result<(), SignatureError> {
+    pub fn check_signatures(
+        &self,
+        id: &TransactionId,
+        rule: &AdmissionRule,
+    ) -> Result<(), SignatureError> {
         match self {
-            Self::Registration { voter_key, signature, .. } => {
+            Self::Registration { voter_key, admission } => {
                 keys::check_public_key(voter_key)?;
-                keys::check(&id.0, signature, &voter_key.voter())
+                match admission {
+                    Admission::Open { signature, .. } => {
+                        keys::check(&id.0, signature, &voter_key.voter())
+                    }
+                    Admission::Signed { signatures } => signatures.check(&id.0, rule),
+                }
             }
             Self::Vote { vote, signature } => keys::check(&id.0, signature, &vote.voter),
-            Self::Withdrawal { .. } => Ok(()),
+            Self::Withdrawal { signatures, .. } => signatures.check(&id.0, rule),
+        }
+    }
+
+    /// The registrars' signatures, where it is they who sign.
+    #[must_use]
+    pub fn registrar_signatures(&self) -> Option<&RegistrarSignatures> {
+        match self {
+            Self::Registration { admission: Admission::Signed { signatures }, .. }
+            | Self::Withdrawal { signatures, .. } => Some(signatures),
+            Self::Registration { admission: Admission::Open { .. }, .. } | Self::Vote { .. } => {
+                None
+            }
         }
     }
 
     fn signed(self, election: &ElectionId, key: &VoterKey) -> Self {
         let fresh = key.sign(&self.id(election).0);
         match self {
-            Self::Registration { voter_key, admission, .. } => {
-                Self::Registration { voter_key, admission, signature: fresh }
+            Self::Registration { voter_key, admission: Admission::Open { stamp, .. } } => {
+                let admission = Admission::Open { stamp, signature: fresh };
+                Self::Registration { voter_key, admission }
             }
             Self::Vote { vote, .. } => Self::Vote { vote, signature: fresh },
-            unsigned @ Self::Withdrawal { .. } => unsigned,
+            by_registrars @ (Self::Registration { .. } | Self::Withdrawal { .. }) => by_registrars,
         }
     }
+}
+
+/// What signatures sign, of a body without them.
+fn signed_hash(election: &ElectionId, body: &[u8]) -> TransactionId {
+    TransactionId(sha256(&[SIGNING_TAG, &election.0, body]))
 }
 
 /// A transaction with its hashes and size, computed once.
@@ -205,12 +246,12 @@ impl HashedTransaction {
         self.bytes
     }
 
-    /// See [`Transaction::check_signature`].
+    /// See [`Transaction::check_signatures`].
     ///
     /// # Errors
     /// See [`SignatureError`].
-    pub fn check_signature(&self) -> Result<(), SignatureError> {
-        self.transaction.check_signature(&self.id)
+    pub fn check_signatures(&self, rule: &AdmissionRule) -> Result<(), SignatureError> {
+        self.transaction.check_signatures(&self.id, rule)
     }
 }
 
@@ -255,9 +296,10 @@ mod tests {
     fn signatures_hold_and_bind_the_election() {
         for transaction in [vote(), Transaction::open_registration(&ELECTION, &key(), 9)] {
             let here = transaction.id(&ELECTION);
-            assert_eq!(transaction.check_signature(&here), Ok(()));
+            let rule = AdmissionRule::Open { registration_bits: 0, max_voters: None };
+            assert_eq!(transaction.check_signatures(&here, &rule), Ok(()));
             let elsewhere = transaction.id(&ElectionId([2; 32]));
-            assert!(transaction.check_signature(&elsewhere).is_err());
+            assert!(transaction.check_signatures(&elsewhere, &rule).is_err());
         }
     }
 }

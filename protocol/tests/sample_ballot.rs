@@ -1,5 +1,6 @@
 //! The sample election at the root of the repository.
 
+use protocol::admission::AdmissionRule;
 use protocol::ballot_file;
 
 fn sample() -> String {
@@ -23,6 +24,8 @@ fn the_sample_suits_the_documents() {
     assert_ne!(chair.options[1], "Ada", "`vote 2` and `vote Ada` have to differ");
     assert_eq!((chair.choices_min, chair.choices_max), (1, 1));
     assert_eq!((evenings.choices_min, evenings.choices_max), (0, 2));
-    assert_eq!((election.difficulty_bits, election.registration_bits), (24, 16));
+    assert_eq!(election.difficulty_bits, 24);
+    let open = AdmissionRule::Open { registration_bits: 16, max_voters: None };
+    assert_eq!(election.admission, open);
     assert_eq!(election.block_bytes_max, 262_144);
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::admission::AdmissionRule;
 use protocol::block::{self, BODY_OVERHEAD_BYTES, Block, Header};
 use protocol::election::{Election, Question};
 use protocol::keys::VoterKey;
@@ -41,7 +42,7 @@ pub(crate) fn election(seed: u64, block_bytes_max: u32) -> Election {
         title: "A large election".into(),
         created: CREATED,
         difficulty_bits: DIFFICULTY_BITS,
-        registration_bits: REGISTRATION_BITS,
+        admission: AdmissionRule::Open { registration_bits: REGISTRATION_BITS, max_voters: None },
         block_bytes_max,
         questions: vec![
             question("Who takes the chair?", &["Ada", "Grace", "Hedy", "Joan"], 1, 1),
@@ -106,7 +107,7 @@ impl Blocks {
             &number.to_le_bytes(),
         ]);
         let key = VoterKey::from_secret_bytes(&secret).expect("almost every number is a key");
-        let difficulty = self.election.registration_difficulty();
+        let difficulty = self.election.admission.stamp_difficulty().expect("it is open");
         let stamp = find_stamp(&self.id, &key.public().0, difficulty, 0);
         let vote = Vote {
             voter: key.public().voter(),

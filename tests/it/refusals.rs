@@ -1,5 +1,6 @@
 //! What no peer takes, whoever hands it in: each refused with a kind of its own, and nothing of it counted.
 
+use protocol::admission::AdmissionRule;
 use protocol::keys::Signature;
 use protocol::transaction::Transaction;
 use protocol::units::Difficulty;
@@ -101,7 +102,7 @@ fn the_prompt_refuses_what_is_not_on_the_ballot_and_a_second_vote() {
 #[test]
 fn a_stamp_without_work_registers_nobody() {
     let mut election = new_election(12);
-    election.registration_bits = 20;
+    election.admission = AdmissionRule::Open { registration_bits: 20, max_voters: None };
     let mut network = Network::with_tracker(election.clone());
     network.join(&[]);
     let lazy = Voter::with_work(&election, Difficulty::from_bits(0), 1);

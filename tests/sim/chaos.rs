@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use peer::node::Record;
 use peer::rules::Rules;
+use protocol::admission::AdmissionRule;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -44,7 +45,10 @@ impl Chaos {
         let difficulty_bits = rng.random_range(6..=8);
         let is_ipv6 = rng.random_bool(0.3);
         let mut scenario = Scenario::quiet("chaos", seed, count, ends_at);
-        scenario.election = Arc::new(forge::election(seed, difficulty_bits));
+        scenario.election = Arc::new(match rng.random_bool(0.3) {
+            true => forge::election_by_registrars(seed, difficulty_bits),
+            false => forge::election(seed, difficulty_bits),
+        });
         scenario.is_ipv6 = is_ipv6;
         scenario.rules = Rules::ALL;
         scenario.demands = Demands { partitions: 1, crashes: 1, reorganisations: 1, votes: 20 };
@@ -233,6 +237,11 @@ impl Chaos {
         let count = 20 + last.as_secs() / 6;
         let rush = random::between(&mut self.rng, Duration::from_secs(5), last / 2);
         let rushing = self.rng.random_range(0..60);
+        let here: &[Badness] = match self.scenario.election.admission {
+            AdmissionRule::Open { .. } => &Badness::OPENLY,
+            AdmissionRule::Registrars { .. } => &Badness::BY_REGISTRARS,
+        };
+        let badnesses = [&Badness::ANYWHERE[..], here].concat();
         for number in 0..count + rushing {
             let starts_at = match number < count {
                 true => random::between(&mut self.rng, Duration::from_secs(5), last),
@@ -244,7 +253,7 @@ impl Chaos {
                 14..=16 => Character::Double,
                 17 => Character::TwoStamps,
                 _ => {
-                    let badness = random::pick(&mut self.rng, &Badness::ALL).copied();
+                    let badness = random::pick(&mut self.rng, &badnesses).copied();
                     Character::Bad(badness.unwrap_or(Badness::HighS))
                 }
             };

@@ -156,7 +156,7 @@ impl Disk {
         if self.durable.damaged.contains(hash) {
             let reason = "its checksum does not match".to_owned();
             let summary = block.map(|block| Summary::of(block));
-            return Err(LoadFailure::Lost { reason, summary });
+            return Err(LoadFailure::Lost { reason, summary: summary.map(Box::new) });
         }
         let lost = || LoadFailure::Lost { reason: "it is not there".to_owned(), summary: None };
         block.map(Arc::clone).ok_or_else(lost)

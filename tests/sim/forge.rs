@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use protocol::admission::{AdmissionRule, Registrar, RegistrarSignatures};
 use protocol::block::{self, Block, Header};
 use protocol::election::{Election, Question};
 use protocol::keys::{Signature, VoterKey};
 use protocol::proof_of_work;
-use protocol::transaction::{HashedTransaction, Transaction, Vote};
-use protocol::units::{ElectionId, UnixMillis, sha256};
+use protocol::transaction::{Admission, HashedTransaction, Transaction, Vote};
+use protocol::units::{ElectionId, TransactionId, UnixMillis, sha256};
 
 use crate::clock::UNIX_START;
 use crate::random;
@@ -34,7 +35,7 @@ pub fn election(seed: u64, difficulty_bits: u8) -> Election {
         title: "Simulated election".to_owned(),
         created: UnixMillis(UNIX_START.0 - 24 * 3_600 * 1_000),
         difficulty_bits,
-        registration_bits: 2,
+        admission: AdmissionRule::Open { registration_bits: 2, max_voters: None },
         block_bytes_max: 16 * 1024,
         questions: vec![
             question("Chair", &["Ada", "Grace", "Hedy"], 1, 1),
@@ -50,7 +51,68 @@ pub fn key(seed: u64, purpose: &str, number: u64) -> VoterKey {
         .expect("one in 2^128 hashes is no key")
 }
 
-/// A registration with its stamp.
+/// The same election where two of three registrars admit.
+#[must_use]
+pub fn election_by_registrars(seed: u64, difficulty_bits: u8) -> Election {
+    let registrar = |number| Registrar {
+        name: format!("Registrar {number}"),
+        key: registrar_key(number).public(),
+    };
+    let registrars = (0..3).map(registrar).collect();
+    let admission = AdmissionRule::Registrars { registrars, threshold: 2 };
+    Election { admission, ..election(seed, difficulty_bits) }
+}
+
+/// The same registrars serve all elections.
+fn registrar_key(number: u64) -> VoterKey {
+    key(0, "registrar", number)
+}
+
+/// Signatures over an id: at a registrar's place, the one by that registrar or another.
+fn registrars_sign(
+    id: &ElectionId,
+    signed: &TransactionId,
+    pairs: &[(usize, u64)],
+) -> RegistrarSignatures {
+    let sign = |(place, signer): &(usize, u64)| (*place, registrar_key(*signer).sign(&signed.0));
+    RegistrarSignatures::new(id, pairs.iter().map(sign).collect())
+}
+
+/// What two registrars sign to admit a key.
+#[must_use]
+pub fn admission(id: &ElectionId, key: &VoterKey, registrars: [u64; 2]) -> Transaction {
+    let pairs = registrars.map(|number| (usize::try_from(number).expect("a few"), number));
+    admission_by(id, key, &pairs)
+}
+
+/// An admission with signatures at registrars' places, by whomever.
+#[must_use]
+pub fn admission_by(id: &ElectionId, key: &VoterKey, pairs: &[(usize, u64)]) -> Transaction {
+    let signed = Transaction::admission_id(id, &key.public());
+    Transaction::admission(key.public(), registrars_sign(id, &signed, pairs))
+}
+
+/// What two registrars sign to withdraw a voter.
+#[must_use]
+pub fn withdrawal(id: &ElectionId, key: &VoterKey) -> Transaction {
+    let voter = key.public().voter();
+    let signed = Transaction::withdrawal_id(id, &voter);
+    let signatures = registrars_sign(id, &signed, &[(0, 0), (2, 2)]);
+    Transaction::Withdrawal { voter, signatures }
+}
+
+/// A vote by a key in the name of an id that differs from its own in the last digit alone.
+#[must_use]
+pub fn vote_by_look_alike(id: &ElectionId, key: &VoterKey, cast_at: UnixMillis) -> Transaction {
+    let mut transaction = vote(id, key, 1, cast_at);
+    if let Transaction::Vote { vote, .. } = &mut transaction {
+        vote.voter.0[31] ^= 1;
+    }
+    let signed = transaction.id(id);
+    with_signature(transaction, |signature| *signature = key.sign(&signed.0))
+}
+
+/// A registration with its stamp, or by two registrars where they admit.
 #[must_use]
 pub fn registration(election: &Election, key: &VoterKey) -> Transaction {
     registration_from(election, key, 0)
@@ -60,7 +122,10 @@ pub fn registration(election: &Election, key: &VoterKey) -> Transaction {
 #[must_use]
 pub fn registration_from(election: &Election, key: &VoterKey, start: u64) -> Transaction {
     let id = election.election_id();
-    let difficulty = election.registration_difficulty();
+    let Some(difficulty) = election.admission.stamp_difficulty() else {
+        // Other registrars' signatures are other bytes of the same id.
+        return admission(&id, key, if start > 0 { [1, 2] } else { [0, 1] });
+    };
     let stamp = proof_of_work::find_stamp(&id, &key.public().0, difficulty, start);
     Transaction::open_registration(&id, key, stamp)
 }
@@ -88,16 +153,16 @@ pub fn vote_for(
 
 /// The transaction with another signature.
 #[must_use]
-pub fn with_signature(
-    transaction: Transaction,
-    change: impl FnOnce(&mut Signature),
-) -> Transaction {
+pub fn with_signature(transaction: Transaction, change: impl FnMut(&mut Signature)) -> Transaction {
     let mut changed = transaction;
+    let mut change = change;
     match &mut changed {
-        Transaction::Registration { signature, .. } | Transaction::Vote { signature, .. } => {
-            change(signature);
+        Transaction::Registration { admission: Admission::Open { signature, .. }, .. }
+        | Transaction::Vote { signature, .. } => change(signature),
+        Transaction::Registration { admission: Admission::Signed { signatures }, .. }
+        | Transaction::Withdrawal { signatures, .. } => {
+            signatures.signatures.iter_mut().take(1).for_each(change);
         }
-        Transaction::Withdrawal { .. } => {}
     }
     changed
 }
@@ -205,9 +270,12 @@ mod tests {
             let vote = vote(&id, &key, number, UNIX_START);
             let Transaction::Vote { vote: inner, .. } = &vote else { unreachable!("it is a vote") };
             assert_eq!(election.check_choices(&inner.choices), Ok(()));
-            assert_eq!(vote.check_signature(&vote.id(&id)), Ok(()));
+            assert_eq!(vote.check_signatures(&vote.id(&id), &election.admission), Ok(()));
             let twin = with_signature(vote, raise_s);
-            assert_eq!(twin.check_signature(&twin.id(&id)), Err(SignatureError::HighS));
+            assert_eq!(
+                twin.check_signatures(&twin.id(&id), &election.admission),
+                Err(SignatureError::HighS)
+            );
         }
     }
 

@@ -107,6 +107,9 @@ impl World {
                 let found = chain.registered_voters();
                 Some(format!("it counts {found} voters, not {}", count.registrations.len()))
             }
+            Ok(count) if count.withdrawn.len() as u64 != chain.admissions().withdrawn => {
+                Some(format!("it counts {:?}, of {count:?}", chain.admissions()))
+            }
             Ok(_) if earlier.is_some_and(|earlier| earlier.work > tip.work) => {
                 Some(format!("its work fell from {earlier:?} to {tip:?}"))
             }

@@ -1,11 +1,12 @@
 //! A second, naive count of a chain, that shares no rule with the peer's: what every peer's tally and every
 //! peer's best chain are compared with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use peer::chain::{Chain, Tally};
+use protocol::admission::RegistrarSignatures;
 use protocol::block::{Block, Header};
 use protocol::election::Election;
 use protocol::proof_of_work;
@@ -23,6 +24,8 @@ pub struct Count {
     /// Shared with the count of the block before, where nothing changed.
     pub registrations: Rc<BTreeMap<VoterId, TransactionId>>,
     pub votes: Rc<BTreeMap<VoterId, TransactionId>>,
+    /// Voters whom the registrars withdrew, registered before or not.
+    pub withdrawn: Rc<BTreeSet<VoterId>>,
     /// Question by question, the votes per option, and the blank ones.
     pub options: Vec<Vec<u64>>,
     pub blank: Vec<u64>,
@@ -45,6 +48,7 @@ impl Reference {
             work: 0,
             registrations: Rc::default(),
             votes: Rc::default(),
+            withdrawn: Rc::default(),
             options: options.collect(),
             blank: vec![0; election.questions.len()],
         };
@@ -128,12 +132,10 @@ impl Reference {
         let voter = transaction.voter();
         verdicts.of(transaction).map_err(|error| format!("a signature: {error}"))?;
         match transaction.transaction() {
-            Transaction::Registration {
-                voter_key, admission: Admission::Open { stamp }, ..
-            } => {
-                let hash = proof_of_work::stamp_hash(&self.id, &voter_key.0, *stamp);
-                if !proof_of_work::is_met(&hash, self.election.registration_difficulty()) {
-                    return Err("a stamp without work".to_owned());
+            Transaction::Registration { voter_key, admission } => {
+                self.check_admission(&voter_key.0, admission)?;
+                if count.withdrawn.contains(&voter) {
+                    return Err("a withdrawn voter is registered".to_owned());
                 }
                 match Rc::make_mut(&mut count.registrations).insert(voter, transaction.id()) {
                     None => Ok(()),
@@ -156,9 +158,44 @@ impl Reference {
                 }
                 Ok(())
             }
-            Transaction::Registration { admission: Admission::Signed { .. }, .. }
-            | Transaction::Withdrawal { .. } => Err("an admission by nobody".to_owned()),
+            Transaction::Withdrawal { signatures, .. } => {
+                self.check_signers(signatures)?;
+                if count.votes.contains_key(&voter) {
+                    return Err("a voter who voted is withdrawn".to_owned());
+                }
+                Rc::make_mut(&mut count.registrations).remove(&voter);
+                match Rc::make_mut(&mut count.withdrawn).insert(voter) {
+                    true => Ok(()),
+                    false => Err("a voter is withdrawn twice".to_owned()),
+                }
+            }
         }
+    }
+
+    fn check_admission(&self, voter_key: &[u8; 33], admission: &Admission) -> Result<(), String> {
+        match (admission, self.election.admission.stamp_difficulty()) {
+            (Admission::Open { stamp, .. }, Some(difficulty)) => {
+                let hash = proof_of_work::stamp_hash(&self.id, voter_key, *stamp);
+                if proof_of_work::is_met(&hash, difficulty) {
+                    return Ok(());
+                }
+                Err("a stamp without work".to_owned())
+            }
+            (Admission::Signed { signatures }, None) => self.check_signers(signatures),
+            _ => Err("an admission of the other kind".to_owned()),
+        }
+    }
+
+    /// How many there are, and by whom; that they hold is checked with all signatures.
+    fn check_signers(&self, signatures: &RegistrarSignatures) -> Result<(), String> {
+        let signers: Vec<_> = signatures.places().collect();
+        let threshold = usize::from(self.election.admission.threshold());
+        let is_right = threshold > 0
+            && signers.len() == threshold
+            && signatures.signatures.len() == threshold
+            && signers.iter().all(|place| *place < self.election.admission.registrars().len())
+            && signatures.election == self.id.0[..8];
+        if is_right { Ok(()) } else { Err("signatures of too few registrars".to_owned()) }
     }
 }
 

@@ -1,16 +1,27 @@
 //! Signature checks, each really made, but once per world for all peers of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use protocol::election::Election;
 use protocol::keys::SignatureError;
 use protocol::transaction::HashedTransaction;
 use protocol::units::LeafHash;
 
-#[derive(Debug, Default)]
-pub struct Verdicts(BTreeMap<LeafHash, Result<(), SignatureError>>);
+#[derive(Debug)]
+pub struct Verdicts {
+    election: Arc<Election>,
+    known: BTreeMap<LeafHash, Result<(), SignatureError>>,
+}
 
 impl Verdicts {
+    #[must_use]
+    pub fn new(election: Arc<Election>) -> Self {
+        Self { election, known: BTreeMap::new() }
+    }
+
     pub fn of(&mut self, transaction: &HashedTransaction) -> Result<(), SignatureError> {
-        *self.0.entry(transaction.leaf()).or_insert_with(|| transaction.check_signature())
+        let check = || transaction.check_signatures(&self.election.admission);
+        *self.known.entry(transaction.leaf()).or_insert_with(check)
     }
 }

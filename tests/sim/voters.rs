@@ -47,10 +47,28 @@ pub enum Badness {
     Old,
     Twice,
     NoStamp,
+    /// The id of a registered voter but for its last digit.
+    LookAlike,
+    Reregistration,
+    /// A stamp where registrars admit.
+    Unadmitted,
+    AdmittedElsewhere,
+    WrongRegistrar,
+    /// All but one of the registrars' signatures.
+    HalfAdmitted,
+    /// As many signatures as it takes, all by one registrar.
+    SignedTwice,
+    /// Admitted, withdrawn, admitted anew.
+    Withdrawn,
+    /// Admitted, withdrawn, and voting all the same.
+    VotesWithdrawn,
+    /// Withdrawn after voting.
+    WithdrawnTooLate,
 }
 
 impl Badness {
-    pub const ALL: [Self; 11] = [
+    /// What is wrong in any election.
+    pub const ANYWHERE: [Self; 11] = [
         Self::NoSuchOption,
         Self::TooManyChoices,
         Self::NotRising,
@@ -61,8 +79,24 @@ impl Badness {
         Self::OtherElection,
         Self::Old,
         Self::Twice,
-        Self::NoStamp,
+        Self::LookAlike,
     ];
+
+    /// What is wrong where anybody may register.
+    pub const OPENLY: [Self; 2] = [Self::NoStamp, Self::Reregistration];
+
+    /// What is wrong where registrars admit, and one paper alone shows.
+    pub const BY_REGISTRARS: [Self; 5] = [
+        Self::Unadmitted,
+        Self::AdmittedElsewhere,
+        Self::WrongRegistrar,
+        Self::HalfAdmitted,
+        Self::SignedTwice,
+    ];
+
+    /// What is wrong with a voter whom registrars withdraw.
+    pub const WITHDRAWN: [Self; 3] =
+        [Self::Withdrawn, Self::VotesWithdrawn, Self::WithdrawnTooLate];
 
     /// The word that programs are told.
     #[must_use]
@@ -78,13 +112,22 @@ impl Badness {
             Self::Old => "cast_at_far_from_clock",
             Self::Twice => "already_voted",
             Self::NoStamp => "stamp_without_work",
+            Self::LookAlike => "not_registered",
+            Self::Reregistration => "already_registered",
+            Self::Unadmitted => "needs_admission",
+            Self::AdmittedElsewhere => "wrong_election",
+            Self::WrongRegistrar => "not_a_registrar",
+            Self::HalfAdmitted => "wrong_number_of_signatures",
+            Self::SignedTwice => "registrar_twice",
+            Self::Withdrawn | Self::VotesWithdrawn => "withdrawn",
+            Self::WithdrawnTooLate => "withdrawal_after_vote",
         }
     }
 
     /// Whether the voter has to be registered for this fault to be the one that is named.
     #[must_use]
     pub fn needs_registration(self) -> bool {
-        !matches!(self, Self::Unregistered | Self::NoStamp)
+        !matches!(self, Self::Unregistered | Self::NoStamp) && !Self::BY_REGISTRARS.contains(&self)
     }
 }
 
@@ -115,10 +158,22 @@ pub fn bad_transaction(
         }
         Badness::Old => forge::vote(&id, key, 1, UnixMillis(now.0 - 3_600_000)),
         Badness::Twice => forge::vote(&id, key, 2, now),
+        Badness::LookAlike => forge::vote_by_look_alike(&id, key, now),
+        Badness::Reregistration => forge::registration_from(election, key, 1_000_000),
+        Badness::Unadmitted => Transaction::open_registration(&id, key, 0),
+        Badness::AdmittedElsewhere => {
+            forge::admission(&protocol::units::ElectionId([7; 32]), key, [0, 1])
+        }
+        Badness::WrongRegistrar => forge::admission_by(&id, key, &[(0, 0), (1, 9)]),
+        Badness::HalfAdmitted => forge::admission_by(&id, key, &[(0, 0)]),
+        Badness::SignedTwice => forge::admission_by(&id, key, &[(0, 0), (1, 0)]),
+        Badness::Withdrawn => forge::admission(&id, key, [1, 2]),
+        Badness::VotesWithdrawn => good(),
+        Badness::WithdrawnTooLate => forge::withdrawal(&id, key),
         Badness::NoStamp => {
             let stamped = forge::registration(election, key);
             let Transaction::Registration { voter_key, .. } = &stamped else { return stamped };
-            let difficulty = election.registration_difficulty();
+            let difficulty = election.admission.stamp_difficulty().expect("it is open");
             let stamp = (0u64..)
                 .find(|stamp| {
                     let hash = proof_of_work::stamp_hash(&id, &voter_key.0, *stamp);

@@ -81,7 +81,7 @@ impl World {
             network: Network::new(scenario.faults.clone(), seed),
             meter: Meter::default(),
             trace: Trace::default(),
-            verdicts: Verdicts::default(),
+            verdicts: Verdicts::new(Arc::clone(&scenario.election)),
             reference: Reference::new(Arc::clone(&scenario.election)),
             tracker: TrackerHost {
                 address: scenario.tracker_address(),

@@ -1,4 +1,5 @@
-//! Each bad vote is refused with its own error: at the prompt, in the pool, and in a block.
+//! Each bad vote, registration and withdrawal is refused with its own error: at the prompt, in the pool, and in a
+//! block.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,12 +29,37 @@ fn words(badness: Badness) -> &'static str {
         Badness::Old => "away from this peer's clock",
         Badness::Twice => "has voted already",
         Badness::NoStamp => "shows less work",
+        // Without the chain, only the signature tells.
+        Badness::LookAlike => "voter ",
+        Badness::Reregistration => "is registered already",
+        Badness::Unadmitted => "ask them to admit your key",
+        Badness::AdmittedElsewhere => {
+            "the registrars signed for the election that begins with 0707"
+        }
+        Badness::WrongRegistrar => "registrar 2 is by none of the election's registrars",
+        Badness::HalfAdmitted => "it bears 1 of the 2 registrars' signatures",
+        Badness::SignedTwice => "registrar 1 signed twice",
+        Badness::Withdrawn | Badness::VotesWithdrawn => "the registrars withdrew voter",
+        Badness::WithdrawnTooLate => "has voted, and so can't be withdrawn",
     }
 }
 
+/// Every badness, those of registrars last.
+fn all() -> impl Iterator<Item = Badness> {
+    let openly = Badness::ANYWHERE.into_iter().chain(Badness::OPENLY);
+    openly.chain(Badness::BY_REGISTRARS).chain(Badness::WITHDRAWN)
+}
+
+fn is_by_registrars(badness: Badness) -> bool {
+    Badness::BY_REGISTRARS.contains(&badness) || Badness::WITHDRAWN.contains(&badness)
+}
+
 /// Two peers that mine nothing, and a puppet that is the neighbour of the first.
-fn world() -> (World, Puppet) {
+fn world(by_registrars: bool) -> (World, Puppet) {
     let mut scenario = Scenario::quiet("bad votes", 1, 2, seconds(60));
+    if by_registrars {
+        scenario.election = Arc::new(forge::election_by_registrars(1, 6));
+    }
     for peer in &mut scenario.peers {
         peer.block_time = None;
     }
@@ -57,7 +83,10 @@ fn before(world: &World, badness: Badness, key: &protocol::keys::VoterKey) -> Ve
     if badness.needs_registration() {
         papers.push(forge::registration(election, key));
     }
-    if badness == Badness::Twice {
+    if matches!(badness, Badness::Withdrawn | Badness::VotesWithdrawn) {
+        papers.push(forge::withdrawal(&election.election_id(), key));
+    }
+    if matches!(badness, Badness::Twice | Badness::WithdrawnTooLate) {
         papers.push(forge::vote(&election.election_id(), key, 1, world.unix()));
     }
     papers
@@ -71,8 +100,8 @@ fn case(world: &World, badness: Badness) -> (Vec<Transaction>, Transaction) {
 
 #[test]
 fn at_the_prompt() {
-    let (mut world, _) = world();
-    for badness in Badness::ALL {
+    for badness in all() {
+        let (mut world, _) = world(is_by_registrars(badness));
         let (before, bad) = case(&world, badness);
         for paper in before {
             world.submit_and_wait(1, paper).expect("an honest paper is accepted");
@@ -87,8 +116,8 @@ fn at_the_prompt() {
 
 #[test]
 fn in_the_pool() {
-    for badness in Badness::ALL {
-        let (mut world, puppet) = world();
+    for badness in all() {
+        let (mut world, puppet) = world(is_by_registrars(badness));
         let (before, bad) = case(&world, badness);
         let (target, known) = (world.scenario().peer_address(0), before.len());
         puppet.say(&mut world, target, Datagram::NewTransactions(before));
@@ -113,7 +142,16 @@ fn in_the_pool() {
             })
             .collect();
         // What may be right on another branch is nobody's fault.
-        let is_fault = !matches!(badness, Badness::Old | Badness::Twice | Badness::Unregistered);
+        let depends_on_branch = [
+            Badness::Old,
+            Badness::Twice,
+            Badness::Unregistered,
+            Badness::Reregistration,
+            Badness::Withdrawn,
+            Badness::VotesWithdrawn,
+            Badness::WithdrawnTooLate,
+        ];
+        let is_fault = !depends_on_branch.contains(&badness);
         assert_eq!(blamed.len(), usize::from(is_fault), "{badness:?}: {blamed:?}");
         assert!(blamed.iter().all(|reason| reason.contains(words(badness))), "{blamed:?}");
     }
@@ -121,8 +159,8 @@ fn in_the_pool() {
 
 #[test]
 fn in_a_block() {
-    for badness in Badness::ALL {
-        let (mut world, puppet) = world();
+    for badness in all() {
+        let (mut world, puppet) = world(is_by_registrars(badness));
         let (mut papers, bad) = case(&world, badness);
         papers.push(bad);
         let election = Arc::clone(&world.scenario().election);
@@ -157,7 +195,7 @@ fn in_a_block() {
 
 #[test]
 fn good_votes_are_taken_everywhere() {
-    let (mut world, puppet) = world();
+    let (mut world, puppet) = world(false);
     let election = Arc::clone(&world.scenario().election);
     let id = election.election_id();
     let key = forge::key(9, "good votes", 0);

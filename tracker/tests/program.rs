@@ -18,8 +18,9 @@ id = "000102030405060708090a0b0c0d0e0f"
 title = "Board"
 created = "2026-11-01T09:00:00Z"
 difficulty_bits = 8
-registration_bits = 4
 block_bytes_max = 65536
+admission = "open"
+registration_bits = 4
 
 [[question]]
 title = "Chair"

@@ -31,10 +31,30 @@ pub struct Tally {
     pub blank: Vec<u64>,
 }
 
+/// What registrars did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Admissions {
+    /// Voters who were withdrawn, registered before or not.
+    pub withdrawn: u64,
+    /// Admissions and withdrawals that each registrar signed, in the ballot's order.
+    pub by_registrar: Vec<RegistrarCount>,
+}
+
+/// What one registrar signed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RegistrarCount {
+    pub admissions: u64,
+    pub withdrawals: u64,
+}
+
 /// The state at the end of one branch.
 #[derive(Debug)]
 pub(super) struct Branch {
     voters: BTreeMap<VoterId, PackedRecord>,
+    /// Where a voter was withdrawn, and what was known of it before.
+    withdrawn: BTreeMap<VoterId, (PackedPlace, Option<PackedRecord>)>,
+    by_registrar: Vec<RegistrarCount>,
+    max_voters: Option<u32>,
     places: Places,
     tally: Tally,
     /// Heights of the blocks that hold votes.
@@ -45,16 +65,35 @@ pub(super) struct Branch {
 impl Branch {
     pub(super) fn new(election: &Election, rules: Rules) -> Self {
         let tally = Tally::new(election);
-        let (voters, places) = (BTreeMap::new(), Places::default());
-        Self { voters, places, tally, vote_heights: Vec::new(), rules }
+        Self {
+            voters: BTreeMap::new(),
+            withdrawn: BTreeMap::new(),
+            by_registrar: vec![RegistrarCount::default(); election.admission.registrars().len()],
+            max_voters: election.admission.max_voters(),
+            places: Places::default(),
+            tally,
+            vote_heights: Vec::new(),
+            rules,
+        }
     }
 
     pub(super) fn voter(&self, voter: &VoterId) -> Option<VoterRecord> {
         self.voters.get(voter).map(PackedRecord::unpack)
     }
 
+    /// Where a voter was withdrawn.
+    pub(super) fn withdrawal(&self, voter: &VoterId) -> Option<Place> {
+        self.withdrawn.get(voter).map(|(place, _)| place.unpack())
+    }
+
+    /// Voters who are registered and not withdrawn.
     pub(super) fn registered_voters(&self) -> usize {
         self.voters.len()
+    }
+
+    pub(super) fn admissions(&self) -> Admissions {
+        let by_registrar = self.by_registrar.clone();
+        Admissions { withdrawn: self.withdrawn.len() as u64, by_registrar }
     }
 
     pub(super) fn tally(&self) -> &Tally {
@@ -84,7 +123,13 @@ impl Branch {
     ) -> Result<(), TransactionError> {
         let record = self.voters.get(&voter);
         match (kind, record) {
-            (TransactionKind::Registration, None) => Ok(()),
+            (TransactionKind::Withdrawal, _) if self.withdrawn.contains_key(&voter) => {
+                Err(TransactionError::AlreadyWithdrawn { voter })
+            }
+            (_, None) if self.withdrawn.contains_key(&voter) => {
+                Err(TransactionError::Withdrawn { voter })
+            }
+            (TransactionKind::Registration, None) => self.check_room(),
             (TransactionKind::Registration, Some(_)) => {
                 Err(TransactionError::AlreadyRegistered { voter })
             }
@@ -95,7 +140,19 @@ impl Branch {
                 Err(TransactionError::AlreadyVoted { voter })
             }
             (TransactionKind::Vote, Some(_)) => Ok(()),
-            (TransactionKind::Withdrawal, _) => Err(TransactionError::WithdrawalWithoutRegistrars),
+            (TransactionKind::Withdrawal, Some(record)) if record.vote.is_some() => {
+                Err(TransactionError::WithdrawalAfterVote { voter })
+            }
+            (TransactionKind::Withdrawal, _) => Ok(()),
+        }
+    }
+
+    fn check_room(&self) -> Result<(), TransactionError> {
+        match self.max_voters {
+            Some(max) if self.voters.len() >= max as usize => {
+                Err(TransactionError::VotersFull { max })
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -109,6 +166,7 @@ impl Branch {
             self.add(transaction, Place::new(height, place));
         }
         self.tally.change(summary, |count, votes| *count += votes);
+        self.change_signed(summary, |count, signed| *count += signed);
         if summary.count(TransactionKind::Vote) > 0 {
             self.vote_heights.push(height);
         }
@@ -120,6 +178,7 @@ impl Branch {
         self.remove_first(height, summary, summary.transactions.len());
         // A body that does not do what its summary said is damage; it must not end the program.
         self.tally.change(summary, |count, votes| *count = count.saturating_sub(votes));
+        self.change_signed(summary, |count, signed| *count = count.saturating_sub(signed));
         if summary.count(TransactionKind::Vote) > 0 {
             self.vote_heights.pop();
         }
@@ -159,7 +218,10 @@ impl Branch {
                     record.vote = Some(PackedPlace::new(place));
                 }
             }
-            TransactionKind::Withdrawal => {}
+            TransactionKind::Withdrawal => {
+                let before = self.voters.remove(&voter);
+                self.withdrawn.insert(voter, (PackedPlace::new(place), before));
+            }
         }
     }
 
@@ -176,8 +238,20 @@ impl Branch {
                         record.vote = None;
                     }
                 }
-                TransactionKind::Withdrawal => {}
+                TransactionKind::Withdrawal => {
+                    if let Some((_, Some(record))) = self.withdrawn.remove(voter) {
+                        self.voters.insert(*voter, record);
+                    }
+                }
             }
+        }
+    }
+
+    fn change_signed(&mut self, summary: &Summary, step: fn(&mut u64, u64)) {
+        for signed in &summary.signed {
+            let count = &mut self.by_registrar[usize::from(signed.registrar)];
+            step(&mut count.admissions, signed.admissions.into());
+            step(&mut count.withdrawals, signed.withdrawals.into());
         }
     }
 }

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use protocol::admission::{AdmissionRule, RegistrarSignatures};
 use protocol::block::{BODY_OVERHEAD_BYTES, Block, Header};
 use protocol::election::Election;
+use protocol::keys::PublicKey;
 use protocol::proof_of_work;
 use protocol::transaction::{Admission, HashedTransaction, TRANSACTION_BYTES_MAX, Transaction};
 use protocol::units::{ElectionId, UnixMillis};
@@ -100,17 +102,45 @@ pub(super) fn transaction(
     }
     match transaction.transaction() {
         Transaction::Vote { vote, .. } => Ok(election.check_choices(&vote.choices)?),
-        Transaction::Registration { voter_key, admission: Admission::Open { stamp }, .. } => {
-            let hash = proof_of_work::stamp_hash(id, &voter_key.0, *stamp);
-            if proof_of_work::is_met(&hash, election.registration_difficulty()) {
-                return Ok(());
+        Transaction::Registration { voter_key, admission } => match admission {
+            Admission::Open { stamp, .. } => self::stamp(voter_key, *stamp, election, id),
+            Admission::Signed { signatures } => {
+                let none = TransactionError::SignedAdmissionWithoutRegistrars;
+                registrars(signatures, election, id, none)
             }
-            Err(TransactionError::Stamp { stamp: *stamp })
+        },
+        Transaction::Withdrawal { signatures, .. } => {
+            let none = TransactionError::WithdrawalWithoutRegistrars;
+            registrars(signatures, election, id, none)
         }
-        Transaction::Registration { admission: Admission::Signed { .. }, .. } => {
-            Err(TransactionError::SignedAdmissionWithoutRegistrars)
-        }
-        Transaction::Withdrawal { .. } => Err(TransactionError::WithdrawalWithoutRegistrars),
+    }
+}
+
+fn stamp(
+    voter_key: &PublicKey,
+    stamp: u64,
+    election: &Election,
+    id: &ElectionId,
+) -> Result<(), TransactionError> {
+    let difficulty = election.admission.stamp_difficulty();
+    let difficulty = difficulty.ok_or(TransactionError::NeedsAdmission)?;
+    let hash = proof_of_work::stamp_hash(id, &voter_key.0, stamp);
+    if proof_of_work::is_met(&hash, difficulty) {
+        Ok(())
+    } else {
+        Err(TransactionError::Stamp { stamp })
+    }
+}
+
+fn registrars(
+    signatures: &RegistrarSignatures,
+    election: &Election,
+    id: &ElectionId,
+    none: TransactionError,
+) -> Result<(), TransactionError> {
+    match &election.admission {
+        AdmissionRule::Open { .. } => Err(none),
+        rule @ AdmissionRule::Registrars { .. } => Ok(signatures.check_structure(id, rule)?),
     }
 }
 

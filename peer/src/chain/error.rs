@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use protocol::admission::RegistrarsError;
 use protocol::election::ChoiceError;
 use protocol::keys::SignatureError;
 use protocol::transaction::TRANSACTION_BYTES_MAX;
@@ -61,16 +62,28 @@ pub enum TransactionError {
     Choice(#[from] ChoiceError),
     #[error("the registration's stamp {stamp} shows less work than the election asks for")]
     Stamp { stamp: u64 },
+    #[error("registrars admit voters to this election: ask them to admit your key")]
+    NeedsAdmission,
     #[error("the election has no registrars: a registration needs a stamp, not signatures")]
     SignedAdmissionWithoutRegistrars,
     #[error("the election has no registrars, so no registration can be withdrawn")]
     WithdrawalWithoutRegistrars,
+    #[error(transparent)]
+    Registrars(#[from] RegistrarsError),
     #[error(transparent)]
     Signature(#[from] SignatureError),
     #[error("voter {voter} is registered already")]
     AlreadyRegistered { voter: VoterId },
     #[error("voter {voter} is not registered")]
     NotRegistered { voter: VoterId },
+    #[error("the election has all of the {max} voters that it takes")]
+    VotersFull { max: u32 },
+    #[error("the registrars withdrew voter {voter}: only another key can be admitted")]
+    Withdrawn { voter: VoterId },
+    #[error("voter {voter} is withdrawn already")]
+    AlreadyWithdrawn { voter: VoterId },
+    #[error("voter {voter} has voted, and so can't be withdrawn any more")]
+    WithdrawalAfterVote { voter: VoterId },
     #[error("voter {voter} has voted already: the first vote stands")]
     AlreadyVoted { voter: VoterId },
     /// Refused from a peer's own user only; relayed votes may be of any age.
@@ -92,8 +105,18 @@ impl TransactionError {
             Self::Choice(ChoiceError::QuestionCount { .. }) => "wrong_number_of_questions",
             Self::Choice(ChoiceError::NotRising { .. }) => "choices_not_rising",
             Self::Stamp { .. } => "stamp_without_work",
+            Self::NeedsAdmission => "needs_admission",
             Self::SignedAdmissionWithoutRegistrars => "no_registrars",
             Self::WithdrawalWithoutRegistrars => "no_withdrawals",
+            Self::Registrars(RegistrarsError::WrongElection { .. }) => "wrong_election",
+            Self::Registrars(RegistrarsError::SignatureCount { .. }) => {
+                "wrong_number_of_signatures"
+            }
+            Self::Registrars(RegistrarsError::Miscounted { .. }) => "registrars_miscounted",
+            Self::Registrars(RegistrarsError::UnknownRegistrar { .. }) => "unknown_registrar",
+            Self::Signature(SignatureError::NotARegistrar { .. }) => "not_a_registrar",
+            Self::Signature(SignatureError::RegistrarTwice { .. }) => "registrar_twice",
+            Self::Signature(SignatureError::OtherRegistrar { .. }) => "other_registrar",
             Self::Signature(SignatureError::BadKey) => "bad_key",
             Self::Signature(SignatureError::HighS) => "high_s",
             Self::Signature(
@@ -104,6 +127,10 @@ impl TransactionError {
             }
             Self::AlreadyRegistered { .. } => "already_registered",
             Self::NotRegistered { .. } => "not_registered",
+            Self::VotersFull { .. } => "voters_full",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::AlreadyWithdrawn { .. } => "already_withdrawn",
+            Self::WithdrawalAfterVote { .. } => "withdrawal_after_vote",
             Self::AlreadyVoted { .. } => "already_voted",
             Self::CastAt { .. } => "cast_at_far_from_clock",
         }

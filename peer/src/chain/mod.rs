@@ -32,14 +32,14 @@ use crate::rules::{Rule, Rules};
 pub use advance::{Advance, Change, InvalidBlock};
 pub use audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock};
 use branch::Branch;
-pub use branch::{Tally, VoterRecord};
+pub use branch::{Admissions, RegistrarCount, Tally, VoterRecord};
 pub use check::{CAST_AT_DISTANCE_MAX, TIME_AHEAD_MAX, cast_about_now};
 pub use error::{BlockError, BodyError, HeaderError, TransactionError};
 pub use fork_choice::{Candidate, compare};
 pub use places::Place;
 use residence::Residence;
 pub use restore::StoredBlock;
-pub use summary::{Blank, Chosen, IdPrefix, Summarized, Summary};
+pub use summary::{Blank, Chosen, IdPrefix, Signed, Summarized, Summary};
 use tree::{Body, Entry, Tree};
 
 /// Most headers that wait for their bodies: about 20 MB. Headers of low difficulty are cheap to make, so
@@ -186,6 +186,12 @@ impl Chain {
         self.branch.voter(voter)
     }
 
+    /// Where the best chain withdraws a voter.
+    #[must_use]
+    pub fn withdrawal(&self, voter: &VoterId) -> Option<Place> {
+        self.branch.withdrawal(voter)
+    }
+
     /// Where the best chain may hold a transaction, upwards: a body there decides it, by the whole id. Nearly
     /// always one place or none; where there is none, the chain does not hold it.
     pub fn places_of(&self, id: &TransactionId) -> impl Iterator<Item = Place> {
@@ -195,6 +201,32 @@ impl Chain {
     #[must_use]
     pub fn registered_voters(&self) -> usize {
         self.branch.registered_voters()
+    }
+
+    /// Voters that the best chain has room for.
+    #[must_use]
+    pub fn room_for_voters(&self) -> usize {
+        let max = self.election.admission.max_voters().map_or(usize::MAX, |max| max as usize);
+        max.saturating_sub(self.registered_voters())
+    }
+
+    /// Whether there is room for one more voter beside some that are about to be registered.
+    ///
+    /// # Errors
+    /// [`TransactionError::VotersFull`] when there is not.
+    pub fn check_room(&self, others: usize) -> Result<(), TransactionError> {
+        match self.election.admission.max_voters() {
+            Some(max) if others >= self.room_for_voters() => {
+                Err(TransactionError::VotersFull { max })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// What registrars did on the best chain.
+    #[must_use]
+    pub fn admissions(&self) -> Admissions {
+        self.branch.admissions()
     }
 
     #[must_use]

@@ -115,7 +115,8 @@ impl Chain {
 const TRANSACTIONS_MAX: usize = 1 << 16;
 
 impl Summary {
-    /// Whether all options are on the ballot, and all places can be told, so that the count has room for them.
+    /// Whether all options and registrars are on the ballot, and all places can be told, so that the count has room
+    /// for them.
     pub(super) fn fits(&self, election: &Election) -> bool {
         let options = |question: u16| {
             election.questions.get(usize::from(question)).map_or(0, |known| known.options.len())
@@ -126,5 +127,9 @@ impl Summary {
                 .iter()
                 .all(|chosen| usize::from(chosen.option) < options(chosen.question))
             && self.blank.iter().all(|blank| usize::from(blank.question) < election.questions.len())
+            && self
+                .signed
+                .iter()
+                .all(|signed| usize::from(signed.registrar) < election.admission.registrars().len())
     }
 }

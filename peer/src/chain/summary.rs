@@ -17,6 +17,8 @@ pub struct Summary {
     pub chosen: Vec<Chosen>,
     /// The same for questions where some of them chose nothing.
     pub blank: Vec<Blank>,
+    /// What each registrar signed of the block's transactions, in rising order.
+    pub signed: Vec<Signed>,
 }
 
 /// A transaction, as far as a branch has to know it.
@@ -43,6 +45,15 @@ pub struct Chosen {
 pub struct Blank {
     pub question: u16,
     pub votes: u32,
+}
+
+/// Admissions and withdrawals that a registrar signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Signed {
+    /// Place in the ballot, from 0.
+    pub registrar: u16,
+    pub admissions: u32,
+    pub withdrawals: u32,
 }
 
 impl Summary {
@@ -73,6 +84,7 @@ impl Summary {
                 .map(|((question, option), votes)| Chosen { question, option, votes })
                 .collect(),
             blank: blank.map(|(question, votes)| Blank { question, votes }).collect(),
+            signed: signed(block),
         }
     }
 
@@ -82,6 +94,25 @@ impl Summary {
         let count = self.transactions.iter().filter(|each| each.kind == kind).count();
         u32::try_from(count).expect("a body of 1 MiB holds fewer")
     }
+}
+
+fn signed(block: &Block) -> Vec<Signed> {
+    let mut counts = BTreeMap::<u16, (u32, u32)>::new();
+    for transaction in &block.transactions {
+        let Some(signatures) = transaction.transaction().registrar_signatures() else { continue };
+        for place in signatures.places() {
+            let registrar = u16::try_from(place).expect("at most 16");
+            let (admissions, withdrawals) = counts.entry(registrar).or_default();
+            match transaction.kind() {
+                TransactionKind::Withdrawal => *withdrawals += 1,
+                TransactionKind::Registration | TransactionKind::Vote => *admissions += 1,
+            }
+        }
+    }
+    let counts = counts.into_iter();
+    counts
+        .map(|(registrar, (admissions, withdrawals))| Signed { registrar, admissions, withdrawals })
+        .collect()
 }
 
 impl Summarized {

@@ -270,9 +270,10 @@ impl Node {
         for superseded in &moved.superseded {
             let transaction = &superseded.transaction;
             let kind = transaction.kind();
+            let (id, voter, by) = (transaction.id(), transaction.voter(), superseded.by);
             // A registration in place of another one of the same key changes nothing for its voter.
-            if kind != TransactionKind::Registration {
-                let (id, voter, by) = (transaction.id(), transaction.voter(), superseded.by);
+            let is_registered = self.chain.voter(&voter).is_some();
+            if kind != TransactionKind::Registration || !is_registered {
                 self.output(Output::Event(Event::Superseded { id, voter, kind, by }));
             }
         }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::admission::AdmissionRule;
 use protocol::block::{Block, Header};
 use protocol::election::{Election, Question};
 use protocol::receipt::Receipt;
@@ -14,7 +15,7 @@ use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Wor
 
 use super::counters::Counters;
 use super::probes::NEIGHBOURS_BY_HAND_MAX;
-use crate::chain::{Tally, TransactionError};
+use crate::chain::{Admissions, RegistrarCount, Tally, TransactionError};
 use crate::pool::Arrival;
 
 /// Most block summaries in one [`Answer::Chain`]: a screenful many times over.
@@ -200,6 +201,7 @@ pub struct Status {
     pub held: usize,
     pub neighbours: usize,
     pub registered_voters: u64,
+    pub admitted: Admitted,
     pub votes: u64,
     /// Whether the tracker listed this peer and has been heard of lately; `None` without a tracker.
     pub tracker: Option<TrackerView>,
@@ -226,10 +228,33 @@ pub struct Results {
     /// Votes counted, blank ones included.
     pub votes: u64,
     pub registered_voters: u64,
+    pub admitted: Admitted,
     /// Blocks from the newest block that holds a vote up to the tip, both included; 0 without votes.
     pub blocks_deep: u64,
     /// Question by question, the votes per option in the ballot's order.
     pub tally: Vec<QuestionTally>,
+}
+
+/// By what right the voters on the best chain are registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admitted {
+    /// Anybody could register any number of keys.
+    Openly,
+    /// What each registrar signed, by name in the ballot's order.
+    ByRegistrars { withdrawn: u64, signed: Vec<(String, RegistrarCount)> },
+}
+
+impl Admitted {
+    pub(crate) fn of(election: &Election, admissions: &Admissions) -> Self {
+        match &election.admission {
+            AdmissionRule::Open { .. } => Self::Openly,
+            AdmissionRule::Registrars { registrars, .. } => {
+                let names = registrars.iter().map(|registrar| registrar.name.clone());
+                let signed = names.zip(admissions.by_registrar.iter().copied()).collect();
+                Self::ByRegistrars { withdrawn: admissions.withdrawn, signed }
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -342,6 +367,8 @@ pub enum Standing {
 pub struct VoterView {
     pub voter: VoterId,
     pub registration: Option<Standing>,
+    /// Where the registrars took the right to vote back.
+    pub withdrawal: Option<Standing>,
     pub vote: Option<VoteView>,
 }
 

@@ -10,9 +10,9 @@ use protocol::units::{BlockHash, Height, Now, VoterId};
 
 use super::Node;
 use super::command::{
-    Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command, CommandError, Lookup,
-    NeighbourView, POOL_LIMIT_MAX, PoolPage, PooledTransaction, QuestionTally, Results, Standing,
-    Status, Ticket, Tip, TransactionView, VoteView, VoterView,
+    Admitted, Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command,
+    CommandError, Lookup, NeighbourView, POOL_LIMIT_MAX, PoolPage, PooledTransaction,
+    QuestionTally, Results, Standing, Status, Ticket, Tip, TransactionView, VoteView, VoterView,
 };
 use super::loading::Waiter;
 use crate::chain::Place;
@@ -76,6 +76,7 @@ impl Node {
             held: self.pool.held(),
             neighbours: self.neighbours.len(),
             registered_voters: self.chain.registered_voters() as u64,
+            admitted: self.admitted(),
             votes: self.chain.tally().votes,
             tracker: self.tracker.as_ref().map(|tracker| tracker.view()),
             mining: self.mining.is_searching(),
@@ -91,9 +92,14 @@ impl Node {
             tip: self.tip(),
             votes: tally.votes,
             registered_voters: self.chain.registered_voters() as u64,
+            admitted: self.admitted(),
             blocks_deep: self.chain.blocks_since_newest_vote(),
             tally: QuestionTally::of_all(election, tally),
         }
+    }
+
+    fn admitted(&self) -> Admitted {
+        Admitted::of(self.chain.election(), &self.chain.admissions())
     }
 
     fn summaries(&self, from: Option<Height>, limit: u32) -> Vec<BlockSummary> {
@@ -221,6 +227,10 @@ impl Node {
             Some(record) => Some(self.standing(record.registration.height)),
             None => pooled(self.pool.registration(&voter).is_some()),
         };
+        let withdrawal = match self.chain.withdrawal(&voter) {
+            Some(place) => Some(self.standing(place.height)),
+            None => pooled(self.pool.withdrawal(&voter).is_some()),
+        };
         let mined = block.zip(record.and_then(|record| record.vote));
         let vote = match &mined {
             Some((block, place)) => {
@@ -230,7 +240,7 @@ impl Node {
             None => self.pool.vote(&voter).map(|vote| (vote, Standing::Pool)),
         };
         let vote = vote.and_then(|(transaction, standing)| vote_view(transaction, standing));
-        VoterView { voter, registration, vote }
+        VoterView { voter, registration, withdrawal, vote }
     }
 
     fn receipt(&self, voter: &VoterId, block: &Block) -> Option<Receipt> {

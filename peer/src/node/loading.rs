@@ -152,7 +152,7 @@ impl Node {
         match outcome {
             Ok(block) => self.give_to_waiters(hash, waiters, &Ok(block), now),
             Err(LoadFailure::Lost { reason, summary }) => {
-                self.lose_block(hash, reason, summary);
+                self.lose_block(hash, reason, summary.map(|summary| *summary));
                 self.give_to_waiters(hash, waiters, &Err(CommandError::BlockLost), now);
             }
             Err(LoadFailure::Refused { reason }) => {

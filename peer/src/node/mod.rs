@@ -52,9 +52,10 @@ use crate::rules::Rules;
 use announce::Announcements;
 use blocks::EarlyHeaders;
 pub use command::{
-    Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command, CommandError,
-    NeighbourView, POOL_LIMIT_MAX, PoolPage, PooledTransaction, QuestionTally, Results, Standing,
-    Status, Ticket, Tip, TrackerView, TransactionAnswer, TransactionView, VoteView, VoterView,
+    Admitted, Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command,
+    CommandError, NeighbourView, POOL_LIMIT_MAX, PoolPage, PooledTransaction, QuestionTally,
+    Results, Standing, Status, Ticket, Tip, TrackerView, TransactionAnswer, TransactionView,
+    VoteView, VoterView,
 };
 pub use config::{NodeConfig, RESIDENT_BYTES_MAX};
 pub use counters::Counters;

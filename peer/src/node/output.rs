@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::block::{Block, Header};
+use protocol::election::Election;
 use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId};
 
@@ -82,15 +83,17 @@ pub struct LoadJob {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadFailure {
     /// The disk does not have it any more, or not whole; it may still know what the block did.
-    Lost { reason: String, summary: Option<Summary> },
+    Lost { reason: String, summary: Option<Box<Summary>> },
     /// The disk gives nothing for now.
     Refused { reason: String },
 }
 
-/// Transactions whose signatures are to be checked by [`HashedTransaction::check_signature`], each on its own.
+/// Transactions whose signatures are to be checked by [`HashedTransaction::check_signatures`], each on its own.
 #[derive(Debug)]
 pub struct VerifyJob {
     pub number: u64,
+    /// Says who the registrars are.
+    pub election: Arc<Election>,
     pub transactions: Vec<Arc<HashedTransaction>>,
 }
 
@@ -127,12 +130,13 @@ pub enum Event {
         voter: VoterId,
         kind: TransactionKind,
     },
-    /// A transaction in the pool can't be counted any more, since the chain holds another of the same voter.
+    /// A transaction in the pool can't be counted any more, since the chain holds another of the same voter, or has
+    /// all the voters that it takes.
     Superseded {
         id: TransactionId,
         voter: VoterId,
         kind: TransactionKind,
-        by: TransactionId,
+        by: Option<TransactionId>,
     },
     NeighbourJoined {
         address: SocketAddr,

@@ -57,6 +57,7 @@ impl Node {
     ) -> Result<Ticket, CommandError> {
         let transaction = HashedTransaction::new(transaction, self.chain.election_id());
         self.chain.check_structure(&transaction)?;
+        self.check_not_withdrawn(&transaction)?;
         let checked = self.pool.check(&transaction, &self.chain);
         let id = transaction.id();
         if let Err(error) = &checked
@@ -72,6 +73,21 @@ impl Node {
         let ticket = self.new_ticket();
         self.verify(vec![Arc::new(transaction)], Purpose::Submission { ticket }, now);
         Ok(ticket)
+    }
+
+    /// An admission stays valid by itself, and may still wait in the pool: its voter should hear what became of it.
+    fn check_not_withdrawn(&self, transaction: &HashedTransaction) -> Result<(), TransactionError> {
+        let voter = transaction.voter();
+        let is_withdrawn =
+            self.chain.withdrawal(&voter).is_some() || self.pool.withdrawal(&voter).is_some();
+        match transaction.kind() {
+            TransactionKind::Registration | TransactionKind::Vote if is_withdrawn => {
+                Err(TransactionError::Withdrawn { voter })
+            }
+            TransactionKind::Registration | TransactionKind::Vote | TransactionKind::Withdrawal => {
+                Ok(())
+            }
+        }
     }
 
     /// Accepts what is in the pool or on the best chain already, so that whoever lost the answer may simply send
@@ -207,7 +223,7 @@ fn command_error(error: PoolError, transaction: &HashedTransaction) -> CommandEr
             TransactionError::AlreadyVoted { voter }
         }
         (PoolError::Known { .. }, TransactionKind::Withdrawal) => {
-            TransactionError::WithdrawalWithoutRegistrars
+            TransactionError::AlreadyWithdrawn { voter }
         }
     };
     error.into()

@@ -17,7 +17,8 @@ use crate::rules::Rule;
 
 /// Verdicts remembered: several times the votes that wait for a block at any time; 6 MB.
 const VERDICTS_MAX: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
-/// Gossiped transactions being checked: half a second of one core. More are dropped; they are announced again.
+/// Gossiped transactions being checked: half a second of one core, or 16 times that if registrars signed them all and
+/// only the last signature of each is forged. More are dropped; they are announced again.
 const PENDING_MAX: usize = 8_192;
 
 /// What signatures are checked for.
@@ -120,7 +121,8 @@ impl Node {
         self.verification.last_job += 1;
         let number = self.verification.last_job;
         self.verification.jobs.insert(number, job);
-        self.output(Output::Verify(VerifyJob { number, transactions }));
+        let election = Arc::clone(self.chain.election());
+        self.output(Output::Verify(VerifyJob { number, election, transactions }));
     }
 
     fn finish_job(&mut self, job: Job, now: Now) {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use protocol::block::{BODY_OVERHEAD_BYTES, Block};
 use protocol::datagram::ShortId;
-use protocol::transaction::{HashedTransaction, Transaction};
+use protocol::transaction::{HashedTransaction, Transaction, TransactionKind};
 use protocol::units::{LeafHash, TransactionId, VoterId};
 
 use crate::chain::{Chain, Change, TransactionError};
@@ -38,11 +38,12 @@ pub enum PoolError {
     Context(#[from] TransactionError),
 }
 
-/// A transaction that can't be counted any more, since the chain holds another one in its place.
+/// A transaction that can't be counted any more: the chain holds another one in its place, or has all the voters
+/// that it takes.
 #[derive(Debug)]
 pub struct Superseded {
     pub transaction: Arc<HashedTransaction>,
-    pub by: TransactionId,
+    pub by: Option<TransactionId>,
 }
 
 #[derive(Debug)]
@@ -59,6 +60,7 @@ pub struct Pool {
     by_voter: BTreeMap<VoterId, VoterSlots>,
     held: Held,
     bytes: usize,
+    registrations: usize,
     arrivals: Arrival,
 }
 
@@ -122,6 +124,12 @@ impl Pool {
         self.get(&self.by_voter.get(voter)?.vote?)
     }
 
+    /// The voter's withdrawal in the pool.
+    #[must_use]
+    pub fn withdrawal(&self, voter: &VoterId) -> Option<&Arc<HashedTransaction>> {
+        self.get(&self.by_voter.get(voter)?.withdrawal?)
+    }
+
     /// Transactions from an arrival on, in the order of arrival.
     pub fn from_arrival(
         &self,
@@ -139,17 +147,11 @@ impl Pool {
         if self.entries.contains_key(&id) {
             return Err(PoolError::Known { id });
         }
-        let in_pool = match transaction.transaction() {
-            Transaction::Registration { .. } => {
-                self.registration(&voter).map(|_| TransactionError::AlreadyRegistered { voter })
-            }
-            Transaction::Vote { .. } => {
-                self.vote(&voter).map(|_| TransactionError::AlreadyVoted { voter })
-            }
-            Transaction::Withdrawal { .. } => None,
-        };
-        if let Some(error) = in_pool {
-            return Err(error.into());
+        if let Some(slots) = self.by_voter.get(&voter) {
+            slots.check(transaction.kind(), voter)?;
+        }
+        if transaction.kind() == TransactionKind::Registration {
+            chain.check_room(self.registrations)?;
         }
         match chain.check_context(transaction) {
             Err(TransactionError::NotRegistered { .. }) if self.registration(&voter).is_some() => {
@@ -188,9 +190,9 @@ impl Pool {
         chain: &Chain,
     ) -> Result<Vec<Arc<HashedTransaction>>, PoolError> {
         self.check(&transaction, chain)?;
-        let voter = transaction.voter();
-        let is_registration = matches!(transaction.transaction(), Transaction::Registration { .. });
+        let (voter, kind) = (transaction.voter(), transaction.kind());
         self.add(transaction);
+        let is_registration = kind == TransactionKind::Registration;
         let released = if is_registration { self.held.release(&voter) } else { None };
         Ok(released.into_iter().collect())
     }
@@ -205,9 +207,7 @@ impl Pool {
     pub fn follow(&mut self, chain: &Chain, moved: &Change, rules: Rules) -> PoolChange {
         let mut change = PoolChange::default();
         for transaction in moved.connected.iter().flat_map(|block| &block.transactions) {
-            if let Some(superseded) = self.remove_rival(transaction) {
-                change.superseded.push(superseded);
-            }
+            change.superseded.extend(self.remove_rivals(transaction));
             if matches!(transaction.transaction(), Transaction::Registration { .. }) {
                 change.released.extend(self.held.release(&transaction.voter()));
             }
@@ -218,29 +218,35 @@ impl Pool {
             }
             self.hold_unregistered(chain);
         }
+        if chain.room_for_voters() == 0 {
+            change.superseded.extend(self.remove_without_room(chain));
+        }
         change
     }
 
     /// Transactions for the next block, in an order that a block may have: by arrival, but a voter's
-    /// registration before the vote.
+    /// registration before the vote; and no more registrations than the election has room for.
     #[must_use]
     pub fn template(&self, chain: &Chain) -> Vec<Arc<HashedTransaction>> {
         let limit = usize::try_from(chain.election().block_bytes_max).expect("a u32 fits");
         let mut template = Template { bytes: BODY_OVERHEAD_BYTES, limit, chosen: Vec::new() };
         let mut registered_here = BTreeSet::new();
+        let room = chain.room_for_voters();
         for transaction in self.by_arrival.values().filter_map(|id| self.get(id)) {
             let voter = transaction.voter();
             let is_new_voter = chain.voter(&voter).is_none() && !registered_here.contains(&voter);
-            let is_registration =
-                matches!(transaction.transaction(), Transaction::Registration { .. });
-            if is_new_voter {
+            let kind = transaction.kind();
+            if is_new_voter && kind != TransactionKind::Withdrawal {
                 let Some(registration) = self.registration(&voter) else { continue };
+                if registered_here.len() >= room {
+                    continue;
+                }
                 if !template.push(registration) {
                     break;
                 }
                 registered_here.insert(voter);
             }
-            if !is_registration && !template.push(transaction) {
+            if kind != TransactionKind::Registration && !template.push(transaction) {
                 break;
             }
         }
@@ -251,23 +257,25 @@ impl Pool {
         let (id, arrival) = (transaction.id(), self.arrivals);
         self.arrivals += 1;
         self.bytes += transaction.bytes();
+        self.registrations += usize::from(transaction.kind() == TransactionKind::Registration);
         self.by_arrival.insert(arrival, id);
         self.by_short_id.insert(short_id(&transaction.leaf()), id);
         let slots = self.by_voter.entry(transaction.voter()).or_default();
-        *slots.of(&transaction) = Some(id);
+        *slots.of(transaction.kind()) = Some(id);
         self.entries.insert(id, Entry { transaction, arrival });
     }
 
     fn remove(&mut self, id: &TransactionId) -> Option<Arc<HashedTransaction>> {
         let Entry { transaction, arrival } = self.entries.remove(id)?;
         self.bytes -= transaction.bytes();
+        self.registrations -= usize::from(transaction.kind() == TransactionKind::Registration);
         self.by_arrival.remove(&arrival);
         let short_id = short_id(&transaction.leaf());
         if self.by_short_id.get(&short_id) == Some(id) {
             self.by_short_id.remove(&short_id);
         }
         if let Some(slots) = self.by_voter.get_mut(&transaction.voter()) {
-            *slots.of(&transaction) = None;
+            *slots.of(transaction.kind()) = None;
             if slots.is_empty() {
                 self.by_voter.remove(&transaction.voter());
             }
@@ -275,11 +283,22 @@ impl Pool {
         Some(transaction)
     }
 
-    /// Removes what a mined transaction makes needless: itself, or the voter's other one of its kind.
-    fn remove_rival(&mut self, mined: &HashedTransaction) -> Option<Superseded> {
-        let id = (*self.by_voter.get_mut(&mined.voter())?.of(mined))?;
-        let transaction = self.remove(&id)?;
-        (id != mined.id()).then(|| Superseded { transaction, by: mined.id() })
+    /// Removes what a mined transaction makes needless or impossible: itself, or others of the voter.
+    fn remove_rivals(&mut self, mined: &HashedTransaction) -> Vec<Superseded> {
+        let slots = self.by_voter.get(&mined.voter());
+        let rivals = slots.map(|slots| slots.rivals(mined.kind())).unwrap_or_default();
+        let removed = rivals.into_iter().filter_map(|id| self.remove(&id));
+        let others = removed.filter(|transaction| transaction.id() != mined.id());
+        others.map(|transaction| Superseded { transaction, by: Some(mined.id()) }).collect()
+    }
+
+    /// Removes registrations that a full election has no room for, and the votes of their voters.
+    fn remove_without_room(&mut self, chain: &Chain) -> Vec<Superseded> {
+        let is_new = |entry: &&Entry| chain.voter(&entry.transaction.voter()).is_none();
+        let new = self.entries.values().filter(is_new);
+        let ids: Vec<_> = new.map(|entry| entry.transaction.id()).collect();
+        let removed = ids.iter().filter_map(|id| self.remove(id));
+        removed.map(|transaction| Superseded { transaction, by: None }).collect()
     }
 
     fn take_back(&mut self, chain: &Chain, disconnected: &[Arc<Block>], change: &mut PoolChange) {
@@ -296,7 +315,16 @@ impl Pool {
                 Err(PoolError::Context(TransactionError::AlreadyVoted { voter })) => {
                     let by = self.vote_of(&voter, chain).filter(|by| *by != transaction.id());
                     let transaction = Arc::clone(transaction);
-                    change.superseded.extend(by.map(|by| Superseded { transaction, by }));
+                    change.superseded.extend(by.map(|by| Superseded { transaction, by: Some(by) }));
+                }
+                Err(PoolError::Context(TransactionError::Withdrawn { voter })) => {
+                    let by = self.withdrawal_of(&voter, chain);
+                    let transaction = Arc::clone(transaction);
+                    change.superseded.push(Superseded { transaction, by });
+                }
+                Err(PoolError::Context(TransactionError::VotersFull { .. })) => {
+                    let transaction = Arc::clone(transaction);
+                    change.superseded.push(Superseded { transaction, by: None });
                 }
                 Err(PoolError::Known { .. } | PoolError::Full { .. } | PoolError::Context(_)) => {}
             }
@@ -308,6 +336,11 @@ impl Pool {
         let place = chain.voter(voter).and_then(|record| record.vote);
         let mined = place.and_then(|place| chain.transaction(place));
         mined.or_else(|| self.vote(voter)).map(|vote| vote.id())
+    }
+
+    fn withdrawal_of(&self, voter: &VoterId, chain: &Chain) -> Option<TransactionId> {
+        let mined = chain.withdrawal(voter).and_then(|place| chain.transaction(place));
+        mined.or_else(|| self.withdrawal(voter)).map(|withdrawal| withdrawal.id())
     }
 
     /// Votes whose registration left with the branch that lost, and did not come back, wait for another.

@@ -118,7 +118,7 @@ fn a_vote_that_another_one_displaced_is_told() {
     assert!(pool.is_empty());
     let displaced: Vec<_> =
         change.superseded.iter().map(|each| (each.transaction.id(), each.by)).collect();
-    assert_eq!(displaced, [(vote(0, 0).id(), vote(0, 1).id())]);
+    assert_eq!(displaced, [(vote(0, 0).id(), Some(vote(0, 1).id()))]);
 }
 
 #[test]

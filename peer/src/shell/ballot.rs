@@ -5,8 +5,10 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use inquire::{Confirm, InquireError, Text};
+use protocol::admission::{AdmissionRule, Registrar};
 use protocol::ballot_file;
 use protocol::election::{Election, ElectionError, Question};
+use protocol::keys::PublicKey;
 use protocol::units::UnixMillis;
 
 use super::files::{self, FileError};
@@ -17,6 +19,8 @@ use crate::cli::{CheckBallot, NewBallot};
 
 /// Between a question and its options.
 const OPTION_SEPARATOR: char = '|';
+/// Some hundredths of a second of one core.
+const REGISTRATION_BITS_DEFAULT: u8 = 16;
 
 /// Why there is no new ballot. One line each.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +33,10 @@ pub enum BallotCommandError {
     Question { text: String, mend: &'static str },
     #[error("nothing was written: {0}")]
     NotAnswered(InquireError),
+    #[error(
+        "`--registrar {text}`: write 'NAME: KEY', as `peer registrar init` prints it ({reason})"
+    )]
+    Registrar { text: String, reason: String },
     #[error(transparent)]
     Election(#[from] ElectionError),
     #[error(transparent)]
@@ -80,7 +88,7 @@ pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
         },
         created: whole_second(clock::unix_now()),
         difficulty_bits: new.difficulty_bits,
-        registration_bits: new.registration_bits,
+        admission: admission(new)?,
         block_bytes_max: new.block_bytes_max,
         questions: match new.question.as_slice() {
             [] if is_terminal => ask_questions()?,
@@ -95,6 +103,27 @@ pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
     write_file(&new.output, &ballot_file::write(&election), new.force)?;
     show(&format!("wrote {}, election {}\n", new.output.display(), election.election_id()))?;
     Ok(())
+}
+
+fn admission(new: &NewBallot) -> Result<AdmissionRule, BallotCommandError> {
+    let registrars: Vec<_> =
+        new.registrar.iter().map(|text| registrar(text)).collect::<Result<_, _>>()?;
+    if registrars.is_empty() {
+        let registration_bits = new.registration_bits.unwrap_or(REGISTRATION_BITS_DEFAULT);
+        return Ok(AdmissionRule::Open { registration_bits, max_voters: new.max_voters });
+    }
+    // With too many the check of the election has the better words.
+    let most = u8::try_from(registrars.len()).unwrap_or(u8::MAX);
+    let threshold = new.threshold.unwrap_or(most / 2 + 1);
+    Ok(AdmissionRule::Registrars { registrars, threshold })
+}
+
+/// Reads `Secretary: 02…`.
+fn registrar(text: &str) -> Result<Registrar, BallotCommandError> {
+    let wrong = |reason: String| BallotCommandError::Registrar { text: text.to_owned(), reason };
+    let (name, key) = text.rsplit_once(':').ok_or_else(|| wrong("there is no colon".to_owned()))?;
+    let key = key.trim().parse::<PublicKey>().map_err(|error| wrong(error.to_string()))?;
+    Ok(Registrar { name: name.trim().to_owned(), key })
 }
 
 /// Seconds are enough for people to read.
@@ -175,7 +204,10 @@ mod tests {
                 "[0-2] Which evenings? | Tuesday | Thursday".into(),
             ],
             difficulty_bits: 10,
-            registration_bits: 4,
+            registrar: Vec::new(),
+            threshold: None,
+            registration_bits: Some(4),
+            max_voters: None,
             block_bytes_max: 4_096,
             output,
             force: false,
@@ -199,6 +231,23 @@ mod tests {
         new_ballot(&NewBallot { force: true, ..new.clone() }).expect("replaced");
         let replaced = read_ballot(&new.output).expect("a ballot");
         assert_ne!(replaced.id, election.id, "every ballot is another election");
+    }
+
+    #[test]
+    fn registrars_are_read_and_a_majority_of_them_admits() {
+        const FIRST: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+        const SECOND: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
+        let mut new = flags(PathBuf::new());
+        new.registrar = vec![format!("Secretary: {FIRST}"), format!("Treasurer:{SECOND}")];
+        let rule = admission(&new).expect("two registrars");
+        assert_eq!((rule.registrars().len(), rule.threshold()), (2, 2));
+        assert_eq!(rule.registrars()[1].name, "Treasurer");
+        new.threshold = Some(1);
+        assert_eq!(admission(&new).expect("two registrars").threshold(), 1);
+        for text in ["Secretary", "Secretary: 02", FIRST] {
+            let error = registrar(text).expect_err(text).to_string();
+            assert!(error.contains("`peer registrar init`"), "{error}");
+        }
     }
 
     #[test]

@@ -248,6 +248,7 @@ fn make_private(path: &Path) -> io::Result<()> {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use protocol::admission::AdmissionRule;
     use protocol::election::Question;
     use protocol::units::UnixMillis;
 
@@ -259,7 +260,7 @@ mod tests {
             title: "Board".into(),
             created: UnixMillis(1_700_000_000_000),
             difficulty_bits: 8,
-            registration_bits: 4,
+            admission: AdmissionRule::Open { registration_bits: 4, max_voters: None },
             block_bytes_max: 64 * 1024,
             questions: vec![Question {
                 title: "Chair".into(),

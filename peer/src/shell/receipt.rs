@@ -113,6 +113,7 @@ pub(crate) fn from_json(value: &Value) -> Result<Receipt, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use protocol::admission::AdmissionRule;
     use protocol::block::Block;
     use protocol::units::{BlockHash, Difficulty, Height, UnixMillis};
 
@@ -145,7 +146,8 @@ mod tests {
         }
         let found = read(&path).expect("it is a receipt");
         assert_eq!(found, receipt());
-        assert!(found.check().is_ok());
+        let rule = AdmissionRule::Open { registration_bits: 0, max_voters: None };
+        assert!(found.check(&rule).is_ok());
         assert!(matches!(write(&path, &receipt()), Err(ReceiptFileError::Exists { .. })));
     }
 

@@ -4,12 +4,18 @@ use protocol::election::Election;
 use protocol::keys::VoterKey;
 use protocol::proof_of_work;
 use protocol::transaction::{Choices, Transaction, Vote};
+use protocol::units::Difficulty;
 
 use super::{clock, entropy};
 
 /// A registration of the key, with its stamp: 2^`registration_bits` attempts on average, on this thread.
-pub(crate) fn registration(key: &VoterKey, election: &Election) -> Transaction {
-    let (election_id, difficulty) = (election.election_id(), election.registration_difficulty());
+pub(crate) fn registration(
+    key: &VoterKey,
+    election: &Election,
+    registration_bits: u8,
+) -> Transaction {
+    let (election_id, difficulty) =
+        (election.election_id(), Difficulty::from_bits(registration_bits));
     let start = u64::from_le_bytes(entropy::random());
     let stamp = proof_of_work::find_stamp(&election_id, &key.public().0, difficulty, start);
     Transaction::open_registration(&election_id, key, stamp)

@@ -36,7 +36,9 @@ impl Verifier {
     /// Checks all signatures of a job in parallel, then calls `done`.
     pub(crate) fn verify(&self, job: VerifyJob, done: impl FnOnce(Verified) + Send + 'static) {
         self.pool.spawn(move || {
-            let verdicts = job.transactions.par_iter().map(|each| each.check_signature()).collect();
+            let rule = &job.election.admission;
+            let checks = job.transactions.par_iter().map(|each| each.check_signatures(rule));
+            let verdicts = checks.collect();
             done(Verified { job: job.number, verdicts });
         });
     }
@@ -47,10 +49,11 @@ mod tests {
     use std::sync::{Arc, mpsc};
 
     use protocol::keys::{Signature, VoterKey};
-    use protocol::transaction::{HashedTransaction, Transaction};
+    use protocol::transaction::{Admission, HashedTransaction, Transaction};
     use protocol::units::ElectionId;
 
     use super::*;
+    use crate::fixtures;
 
     #[test]
     fn verdicts_stand_in_the_order_of_the_transactions() {
@@ -58,13 +61,20 @@ mod tests {
         let transactions = (1..=40).map(|number: u8| {
             let key = VoterKey::from_secret_bytes(&[number; 32]).expect("a secret key");
             let mut transaction = Transaction::open_registration(&election, &key, 0);
-            if let (Transaction::Registration { signature, .. }, 0) = (&mut transaction, number % 3)
+            if let (
+                Transaction::Registration { admission: Admission::Open { signature, .. }, .. },
+                0,
+            ) = (&mut transaction, number % 3)
             {
                 *signature = Signature([0; 65]);
             }
             Arc::new(HashedTransaction::new(transaction, &election))
         });
-        let job = VerifyJob { number: 7, transactions: transactions.collect() };
+        let job = VerifyJob {
+            number: 7,
+            election: Arc::new(fixtures::election()),
+            transactions: transactions.collect(),
+        };
         let (sender, receiver) = mpsc::channel();
         Verifier::start().verify(job, move |verified| sender.send(verified).expect("received"));
         let verified = receiver.recv().expect("verdicts");

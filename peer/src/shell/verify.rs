@@ -85,7 +85,7 @@ pub(crate) fn verify(opened: &mut Opened, election: &Election) -> Result<Verifie
         }
     }
     for (_, transaction) in &opened.restored.pool {
-        let checked = transaction.check_signature();
+        let checked = transaction.check_signatures(&election.admission);
         checked.map_err(|error| VerifyError::Transaction {
             path: path(),
             id: transaction.id(),

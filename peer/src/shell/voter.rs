@@ -79,10 +79,11 @@ impl OwnVoter {
             let voter = self.id();
             return Err(TransactionError::AlreadyRegistered { voter }.into());
         }
-        let registration_bits = self.election.registration_bits;
+        let registration_bits = self.election.admission.registration_bits();
+        let registration_bits = registration_bits.ok_or(TransactionError::NeedsAdmission)?;
         handle.notify(Notice::Registering { voter: self.id(), registration_bits });
         let (key, election) = (Arc::clone(&self.key), Arc::clone(&self.election));
-        let search = move || signing::registration(&key, &election);
+        let search = move || signing::registration(&key, &election, registration_bits);
         let handle = handle.clone();
         let registering = tokio::spawn(async move {
             let _under_way = under_way;
@@ -115,7 +116,12 @@ mod tests {
             _ = &mut registering => unreachable!("nobody has answered yet"),
             asked = requests.requests.recv() => {
                 let Request { reply, .. } = asked.expect("a handle is here");
-                let unknown = VoterView { voter: voter.id(), registration: None, vote: None };
+                let unknown = VoterView {
+                    voter: voter.id(),
+                    registration: None,
+                    withdrawal: None,
+                    vote: None,
+                };
                 reply.send(Ok(Answer::Voter(unknown))).expect("somebody asked");
             }
         }

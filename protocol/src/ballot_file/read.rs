@@ -6,29 +6,25 @@ use std::time::UNIX_EPOCH;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{BallotFileError, CHOICES_DEFAULT, ELECTION_KEYS, QUESTION_KEYS};
-use crate::election::{
-    BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, Election, Question,
-    REGISTRATION_BITS_MAX,
+use super::{
+    BallotFileError, CHOICES_DEFAULT, ELECTION_KEYS, OPEN, QUESTION_KEYS, REGISTRAR, REGISTRAR_KEYS,
 };
+use crate::admission::{
+    AdmissionRule, REGISTRARS_MAX, REGISTRATION_BITS_MAX, Registrar, VOTERS_MAX,
+};
+use crate::election::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, Election, Question};
 use crate::units::UnixMillis;
 
 /// Keys that the design names and this version does not know: whoever writes one must not believe that it
 /// is heeded.
-pub(super) const NOT_SUPPORTED_KEYS: [&str; 14] = [
+pub(super) const NOT_SUPPORTED_KEYS: [&str; 8] = [
     "opens",
     "closes",
     "block_interval",
     "confirmations",
-    "admission",
-    "registrar",
-    "registrars",
-    "registrars_needed",
-    "max_voters",
     "validator",
     "validators",
     "quorum",
-    "threshold",
     "crash_faults_only",
 ];
 
@@ -36,6 +32,8 @@ pub(super) const NOT_SUPPORTED_KEYS: [&str; 14] = [
 const TYPING_SLIPS_MAX: usize = 2;
 
 const ID_EXPECTED: &str = "32 hexadecimal digits, such as `openssl rand -hex 16` gives";
+const ADMISSION_EXPECTED: &str =
+    "\"registrar\" (registrars admit voters) or \"open\" (anybody may register)";
 const CREATED_EXPECTED: &str =
     "a time in UTC from 1970 on, to the millisecond at most, such as \"2026-11-01T09:00:00Z\"";
 
@@ -46,10 +44,16 @@ const CREATED_EXPECTED: &str =
 pub fn parse(text: &str) -> Result<Election, BallotFileError> {
     let document = DeTable::parse(text).map_err(|error| syntax_error(text, &error))?;
     let file = Section { text, prefix: String::new(), table: document.get_ref() };
-    let questions = file.question_sections()?;
+    let questions =
+        file.sections("question", "each question as a table of its own under [[question]]")?;
+    let registrars =
+        file.sections("registrar", "each registrar as a table of its own under [[registrar]]")?;
     file.check_keys(&ELECTION_KEYS)?;
     for question in &questions {
         question.check_keys(&QUESTION_KEYS)?;
+    }
+    for registrar in &registrars {
+        registrar.check_keys(&REGISTRAR_KEYS)?;
     }
     let election = Election {
         id: file.id()?,
@@ -60,23 +64,19 @@ pub fn parse(text: &str) -> Result<Election, BallotFileError> {
             "difficulty_bits = 24",
             (0, DIFFICULTY_BITS_MAX),
         )?,
-        registration_bits: file.number(
-            "registration_bits",
-            "registration_bits = 16",
-            (0, REGISTRATION_BITS_MAX),
-        )?,
         block_bytes_max: file.number(
             "block_bytes_max",
             "block_bytes_max = 262144",
             (BLOCK_BYTES_MIN, BLOCK_BYTES_MAX),
         )?,
+        admission: file.admission(&registrars)?,
         questions: questions.iter().map(Section::question).collect::<Result<_, _>>()?,
     };
     election.check()?;
     Ok(election)
 }
 
-/// One table of the file: the top level or a question.
+/// One table of the file: the top level, a registrar or a question.
 struct Section<'a> {
     text: &'a str,
     /// What stands before the keys of this table in messages.
@@ -87,17 +87,20 @@ struct Section<'a> {
 type Value<'a> = Spanned<DeValue<'a>>;
 
 impl<'a> Section<'a> {
-    fn question_sections(&self) -> Result<Vec<Section<'a>>, BallotFileError> {
-        const EXPECTED: &str = "each question as a table of its own under [[question]]";
-        let Some(value) = self.table.get("question") else { return Ok(Vec::new()) };
+    fn sections(
+        &self,
+        key: &str,
+        expected: &'static str,
+    ) -> Result<Vec<Section<'a>>, BallotFileError> {
+        let Some(value) = self.table.get(key) else { return Ok(Vec::new()) };
         let DeValue::Array(tables) = value.get_ref() else {
-            return Err(self.wrong_type("question", value, EXPECTED));
+            return Err(self.wrong_type(key, value, expected));
         };
         let sections = tables.iter().enumerate().map(|(index, value)| {
             let DeValue::Table(table) = value.get_ref() else {
-                return Err(self.wrong_type(&format!("question[{index}]"), value, EXPECTED));
+                return Err(self.wrong_type(&format!("{key}[{index}]"), value, expected));
             };
-            Ok(Section { text: self.text, prefix: format!("question[{index}]."), table })
+            Ok(Section { text: self.text, prefix: format!("{key}[{index}]."), table })
         });
         sections.collect()
     }
@@ -112,9 +115,11 @@ impl<'a> Section<'a> {
             return Err(BallotFileError::NotSupported { line, key: full_name });
         }
         let mend = if ELECTION_KEYS.contains(&name) {
-            "move it above the first [[question]]".to_owned()
+            "move it above all [[registrar]] and [[question]]".to_owned()
         } else if QUESTION_KEYS.contains(&name) {
             "move it below a [[question]]".to_owned()
+        } else if REGISTRAR_KEYS.contains(&name) {
+            "move it below a [[registrar]]".to_owned()
         } else if let Some(nearest) = nearest(name, known) {
             format!("did you mean `{nearest}`?")
         } else {
@@ -150,6 +155,56 @@ impl<'a> Section<'a> {
             Some(millis) => Ok(UnixMillis(millis)),
             None => Err(self.bad_text("created", found, CREATED_EXPECTED)),
         }
+    }
+
+    fn admission(&self, registrars: &[Self]) -> Result<AdmissionRule, BallotFileError> {
+        let found = self.string("admission", "admission = \"registrar\"")?;
+        match found.as_str() {
+            OPEN => {
+                self.refuse_keys(&["threshold", "registrar"], REGISTRAR)?;
+                let bits = (0, REGISTRATION_BITS_MAX);
+                let max_voters = self.table.contains_key("max_voters");
+                Ok(AdmissionRule::Open {
+                    registration_bits: self.number(
+                        "registration_bits",
+                        "registration_bits = 16",
+                        bits,
+                    )?,
+                    max_voters: max_voters
+                        .then(|| self.number("max_voters", "", (1, VOTERS_MAX)))
+                        .transpose()?,
+                })
+            }
+            REGISTRAR => {
+                self.refuse_keys(&["registration_bits", "max_voters"], OPEN)?;
+                let most = u8::try_from(registrars.len().clamp(1, REGISTRARS_MAX));
+                let most = most.expect("it was clamped");
+                Ok(AdmissionRule::Registrars {
+                    threshold: self.number("threshold", "threshold = 1", (1, most))?,
+                    registrars: registrars.iter().map(Self::registrar).collect::<Result<_, _>>()?,
+                })
+            }
+            _ => Err(self.bad_text("admission", found, ADMISSION_EXPECTED)),
+        }
+    }
+
+    /// Refuses keys that say nothing under this admission: whoever writes one must not believe that it is heeded.
+    fn refuse_keys(&self, keys: &[&str], needed: &'static str) -> Result<(), BallotFileError> {
+        for key in keys {
+            if let Some(value) = self.table.get(*key) {
+                let (line, key) = (self.line(value.span()), self.key(key));
+                return Err(BallotFileError::OtherAdmission { line, key, needed });
+            }
+        }
+        Ok(())
+    }
+
+    fn registrar(&self) -> Result<Registrar, BallotFileError> {
+        const EXPECTED: &str = "the line that `peer registrar init` prints";
+        let name = self.string("name", "name = \"Secretary\"")?;
+        let found = self.string("key", "key = \"02…\", as `peer registrar init` prints it")?;
+        let Ok(key) = found.parse() else { return Err(self.bad_text("key", found, EXPECTED)) };
+        Ok(Registrar { name, key })
     }
 
     fn question(&self) -> Result<Question, BallotFileError> {
@@ -260,7 +315,9 @@ fn syntax_error(text: &str, error: &toml::de::Error) -> BallotFileError {
     let line = line(text, span.start);
     if error.message() == "duplicate key" {
         return match text.get(span).unwrap_or_default().trim() {
-            "question" => BallotFileError::QuestionTable { line },
+            key @ ("question" | "registrar") => {
+                BallotFileError::TableTwice { line, key: key.to_owned() }
+            }
             key => BallotFileError::Duplicate { line, key: key.to_owned() },
         };
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::admission::AdmissionRule;
 use crate::election::{CREATED_MAX, Election, Question};
 use crate::units::UnixMillis;
 
@@ -6,8 +7,9 @@ const GOOD: &str = r#"id = "000102030405060708090a0b0c0d0e0f"
 title = "Board"
 created = "2026-11-01T09:00:00Z"
 difficulty_bits = 8
-registration_bits = 4
 block_bytes_max = 65_536
+admission = "open"
+registration_bits = 4
 
 [[question]]
 title = "Chair"
@@ -38,7 +40,9 @@ fn a_good_file_gives_its_election_with_defaults() {
     assert_eq!(election.id[15], 15);
     assert_eq!(election.title, "Board");
     assert_eq!(election.created, UnixMillis(1_793_523_600_000));
-    assert_eq!((election.difficulty_bits, election.registration_bits), (8, 4));
+    assert_eq!(election.difficulty_bits, 8);
+    let open = AdmissionRule::Open { registration_bits: 4, max_voters: None };
+    assert_eq!(election.admission, open);
     assert_eq!(election.block_bytes_max, 65_536);
     let limits = |question: &Question| (question.choices_min, question.choices_max);
     assert_eq!(election.questions.iter().map(limits).collect::<Vec<_>>(), [(1, 1), (0, 2)]);
@@ -69,7 +73,7 @@ fn every_key_is_written_below_a_comment() {
     let lines: Vec<_> = text.lines().collect();
     let keys = lines.windows(2).filter(|pair| pair[1].contains(" = ") && !pair[1].starts_with('#'));
     let commented: Vec<_> = keys.map(|pair| (pair[0].starts_with('#'), pair[1])).collect();
-    assert_eq!(commented.len(), 6 + 2 * 4);
+    assert_eq!(commented.len(), 7 + 2 * 4);
     assert!(commented.iter().all(|(is_commented, _)| *is_commented), "{commented:?}");
 }
 
@@ -88,7 +92,7 @@ fn syntax_errors_name_their_line() {
     let line = slip("difficulty_bits = 8", "difficulty_bits 8");
     assert!(line.starts_with("line 4 is not TOML: "), "{line}");
     let line = slip("[[question]]", "[[question]");
-    assert!(line.starts_with("line 8 is not TOML: "), "{line}");
+    assert!(line.starts_with("line 9 is not TOML: "), "{line}");
 }
 
 #[test]
@@ -96,9 +100,9 @@ fn keys_that_stand_twice_are_named() {
     let line = slip("created", "title");
     assert_eq!(line, "line 3: `title` stands twice: remove one");
     let line = slip("max = 2", "min = 2");
-    assert_eq!(line, "line 16: `min` stands twice: remove one");
+    assert_eq!(line, "line 17: `min` stands twice: remove one");
     let line = parse(&GOOD.replace("[[question]]", "[question]")).expect_err("twice").to_string();
-    assert_eq!(line, "line 12: `question` stands twice: write [[question]] above each");
+    assert_eq!(line, "line 13: `question` stands twice: write [[question]] above each");
 }
 
 #[test]
@@ -120,7 +124,7 @@ fn unknown_keys_come_with_the_nearest_known_one() {
 #[test]
 fn keys_in_the_wrong_place_are_sent_to_the_right_one() {
     let line = slip("max = 2", "block_bytes_max = 4096");
-    assert!(line.ends_with("move it above the first [[question]]"), "{line}");
+    assert!(line.ends_with("move it above all [[registrar]] and [[question]]"), "{line}");
     let line = slip("title = \"Board\"", "options = [\"Ada\"]");
     assert!(line.ends_with("`options` is not a key of ballot.toml: move it below a [[question]]"));
 }
@@ -133,7 +137,7 @@ fn keys_of_what_is_not_built_yet_are_refused() {
         assert_eq!(line, expected);
     }
     let line = slip("[[question]]", "[[validator]]\nkey = 1\n[[question]]");
-    assert_eq!(line, "line 8: `validator` is not supported by this version yet: remove it");
+    assert_eq!(line, "line 9: `validator` is not supported by this version yet: remove it");
     let line = slip("max = 2", "max = 2\ncloses = 2026-11-02T09:00:00Z");
     assert!(line.contains("`question[1].closes` is not supported"), "{line}");
 }
@@ -147,8 +151,9 @@ fn missing_keys_are_named_with_an_example() {
         "id = \"000102030405060708090a0b0c0d0e0f\"\n",
         "created = \"2026-11-01T09:00:00Z\"\n",
         "difficulty_bits = 8\n",
-        "registration_bits = 4\n",
         "block_bytes_max = 65_536\n",
+        "admission = \"open\"\n",
+        "registration_bits = 4\n",
     ];
     for good in examples {
         let key = good.split(' ').next().expect("a key");
@@ -163,14 +168,16 @@ fn missing_keys_are_named_with_an_example() {
 
 #[test]
 fn every_example_of_a_missing_key_is_itself_good() {
-    for key in ELECTION_KEYS.iter().filter(|key| **key != "question") {
+    let needed =
+        ["id", "title", "created", "difficulty_bits", "block_bytes_max", "registration_bits"];
+    for key in needed {
         let without: String = GOOD
             .lines()
             .filter(|line| !line.starts_with(key))
             .map(|line| format!("{line}\n"))
             .collect();
         let without =
-            if *key == "title" { GOOD.replacen("title = \"Board\"\n", "", 1) } else { without };
+            if key == "title" { GOOD.replacen("title = \"Board\"\n", "", 1) } else { without };
         let Err(BallotFileError::Missing { example, .. }) = parse(&without) else {
             panic!("`{key}` is missing")
         };
@@ -189,16 +196,16 @@ fn wrong_types_are_named_with_what_to_write() {
     let line = slip("\"2026-11-01T09:00:00Z\"", "true");
     assert!(line.starts_with("line 3: `created` is true or false: write a time"), "{line}");
     let line = slip("[\"Ada\", \"Grace\", \"Hedy\"]", "\"Ada\"");
-    assert!(line.starts_with("line 10: `question[0].options` is a text: write a list"), "{line}");
+    assert!(line.starts_with("line 11: `question[0].options` is a text: write a list"), "{line}");
     let line = slip("\"Grace\"", "1");
     assert!(line.contains("`question[0].options[1]` is a whole number: write a name"), "{line}");
     let single = GOOD.split("[[question]]").take(2).collect::<Vec<_>>().join("[question]");
     let line = parse(&single).expect_err("one table").to_string();
-    assert!(line.starts_with("line 8: `question` is a table: write each question"), "{line}");
+    assert!(line.starts_with("line 9: `question` is a table: write each question"), "{line}");
     let numbers =
         GOOD.split("[[question]]").next().expect("the first part").to_owned() + "question = [1]";
     let line = parse(&numbers).expect_err("a number").to_string();
-    assert!(line.starts_with("line 8: `question[0]` is a whole number: write each"), "{line}");
+    assert!(line.starts_with("line 9: `question[0]` is a whole number: write each"), "{line}");
 }
 
 #[test]
@@ -220,12 +227,12 @@ fn ids_and_times_that_do_not_read_are_named() {
 fn impossible_limits_keep_the_words_of_the_election() {
     assert_eq!(slip("= 8", "= 60"), "`difficulty_bits` is 60: choose 0 to 48");
     assert_eq!(slip("= 8", "= 600"), "line 4: `difficulty_bits` is 600: choose 0 to 48");
-    assert_eq!(slip("= 4", "= -1"), "line 5: `registration_bits` is -1: choose 0 to 32");
+    assert_eq!(slip("= 4", "= -1"), "line 7: `registration_bits` is -1: choose 0 to 32");
     assert!(slip("= 65_536", "= 1").starts_with("`block_bytes_max` is 1: choose 2048 to"));
     assert_eq!(slip("max = 2", "max = 4"), "`question[1].max` is 4: choose 1 to 3");
     assert_eq!(
         slip("max = 2", "max = 70000"),
-        "line 16: `question[1].max` is 70000: choose 1 to 3"
+        "line 17: `question[1].max` is 70000: choose 1 to 3"
     );
     assert_eq!(slip("min = 0", "min = 3"), "`question[1].min` is 3, above `max` 2: lower it");
     assert!(slip("min = 0", "min = 99999999999999999999").contains("choose 0 to 2"));
@@ -239,4 +246,97 @@ fn impossible_limits_keep_the_words_of_the_election() {
     let without_questions = GOOD.split("[[question]]").next().expect("the first part");
     let line = parse(without_questions).expect_err("no questions").to_string();
     assert!(line.starts_with("`question` stands 0 times"), "{line}");
+}
+
+/// The good file, of an election that registrars admit to. Their keys are those of the secrets 1 and 2.
+fn by_registrars() -> String {
+    let tables = "\
+[[registrar]]
+name = \"Secretary\"
+key = \"0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798\"
+
+[[registrar]]
+name = \"Treasurer\"
+key = \"02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5\"
+
+[[question]]";
+    let open = "admission = \"open\"\nregistration_bits = 4\n";
+    GOOD.replacen(open, "admission = \"registrar\"\nthreshold = 2\n", 1).replacen(
+        "[[question]]",
+        tables,
+        1,
+    )
+}
+
+/// The line for a slip in that file.
+fn registrar_slip(good: &str, bad: &str) -> String {
+    let text = by_registrars();
+    assert!(text.contains(good), "{good:?} does not stand in the good file");
+    let line = parse(&text.replacen(good, bad, 1)).expect_err("a slip").to_string();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    line
+}
+
+#[test]
+fn registrars_and_limits_on_voters_read_back_as_written() {
+    let election = parse(&by_registrars()).expect("the file is good");
+    let AdmissionRule::Registrars { registrars, threshold: 2 } = &election.admission else {
+        panic!("{:?}", election.admission)
+    };
+    let names: Vec<_> = registrars.iter().map(|each| each.name.as_str()).collect();
+    assert_eq!(names, ["Secretary", "Treasurer"]);
+    assert_eq!(parse(&write(&election)), Ok(election));
+
+    let limited =
+        GOOD.replacen("registration_bits = 4", "registration_bits = 4\nmax_voters = 9", 1);
+    let election = parse(&limited).expect("the file is good");
+    assert_eq!(election.admission.max_voters(), Some(9));
+    assert_eq!(parse(&write(&election)), Ok(election));
+}
+
+#[test]
+fn who_may_vote_has_to_be_said_in_one_way() {
+    let line = slip("admission = \"open\"\n", "");
+    assert_eq!(line, "`admission` is missing: add a line such as `admission = \"registrar\"`");
+    let line = slip("\"open\"", "\"everybody\"");
+    assert!(
+        line.starts_with("line 6: `admission` is \"everybody\": write \"registrar\" ("),
+        "{line}"
+    );
+    let line = slip("registration_bits", "threshold = 1\nregistration_bits");
+    assert_eq!(
+        line,
+        "line 7: `threshold` goes with `admission = \"registrar\"`: remove it, or write that"
+    );
+    let line = registrar_slip("threshold", "max_voters = 3\nthreshold");
+    assert_eq!(
+        line,
+        "line 7: `max_voters` goes with `admission = \"open\"`: remove it, or write that"
+    );
+    let line = slip("registration_bits = 4", "registration_bits = 4\nmax_voters = 0");
+    assert_eq!(line, "`max_voters` is 0: choose 1 to 10000000");
+}
+
+#[test]
+fn slips_in_registrars_are_named() {
+    assert_eq!(registrar_slip("threshold = 2", "threshold = 3"), "`threshold` is 3: choose 1 to 2");
+    assert_eq!(registrar_slip("threshold = 2", "threshold = 0"), "`threshold` is 0: choose 1 to 2");
+    let line = registrar_slip("threshold = 2\n", "");
+    assert_eq!(line, "`threshold` is missing: add a line such as `threshold = 1`");
+    let line = registrar_slip("Treasurer", "Secretary");
+    assert_eq!(line, "`registrar` has the name \"Secretary\" twice: remove one");
+    let line = registrar_slip("81798", "81796");
+    assert!(line.starts_with("line 11: `registrar[0].key` is \"0279be"), "{line}");
+    assert!(line.ends_with("write the line that `peer registrar init` prints"), "{line}");
+    let line = registrar_slip("name = \"Treasurer\"\n", "");
+    assert!(line.starts_with("`registrar[1].name` is missing"), "{line}");
+    let line = registrar_slip("name = \"Treasurer\"", "titel = 1");
+    assert!(line.ends_with("remove it, or use one of `name`, `key`"), "{line}");
+    let line = parse(&by_registrars().replace("[[registrar]]", "[registrar]"));
+    let line = line.expect_err("twice").to_string();
+    assert_eq!(line, "line 13: `registrar` stands twice: write [[registrar]] above each");
+    let open = "admission = \"open\"\nregistration_bits = 4\n";
+    let nobody = GOOD.replacen(open, "admission = \"registrar\"\nthreshold = 1\n", 1);
+    let line = parse(&nobody).expect_err("nobody admits").to_string();
+    assert_eq!(line, "`registrar` stands 0 times: write 1 to 16 [[registrar]] tables");
 }

@@ -3,10 +3,13 @@
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::CHOICES_DEFAULT;
+use super::{CHOICES_DEFAULT, OPEN, REGISTRAR};
+use crate::admission::{
+    AdmissionRule, REGISTRARS_MAX, REGISTRATION_BITS_MAX, Registrar, VOTERS_MAX,
+};
 use crate::election::{
     BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, CREATED_MAX, DIFFICULTY_BITS_MAX, Election, OPTIONS_MAX,
-    Question, REGISTRATION_BITS_MAX,
+    Question,
 };
 use crate::units::UnixMillis;
 
@@ -33,10 +36,6 @@ created = {created}
 # or two. Each step doubles the work, for honest peers and for attackers.
 difficulty_bits = {difficulty_bits}
 
-# How hard it is to register a voter: 2^registration_bits attempts on average, 0 to {REGISTRATION_BITS_MAX}. 16 takes some
-# hundredths of a second. It slows mass registrations down; it does not stop them.
-registration_bits = {registration_bits}
-
 # Most bytes of one block's transactions, {BLOCK_BYTES_MIN} to {BLOCK_BYTES_MAX}. A vote takes about 150.
 block_bytes_max = {block_bytes_max}
 ",
@@ -44,13 +43,60 @@ block_bytes_max = {block_bytes_max}
         title = quoted(&election.title),
         created = quoted(&rfc_3339(election.created)),
         difficulty_bits = election.difficulty_bits,
-        registration_bits = election.registration_bits,
         block_bytes_max = election.block_bytes_max,
     );
+    write_admission(&mut text, &election.admission);
     for (index, question) in election.questions.iter().enumerate() {
         write_question(&mut text, index + 1, question);
     }
     text
+}
+
+fn write_admission(text: &mut String, rule: &AdmissionRule) {
+    let (word, rest) = match rule {
+        AdmissionRule::Open { registration_bits, max_voters } => {
+            let max_voters = match max_voters {
+                Some(most) => format!("max_voters = {most}"),
+                None => "# max_voters = 1000".to_owned(),
+            };
+            (OPEN, format!("
+# How hard it is to register a voter: 2^registration_bits attempts on average, 0 to {REGISTRATION_BITS_MAX}. 16 takes some
+# hundredths of a second. It slows mass registrations down; it does not stop them.
+registration_bits = {registration_bits}
+
+# Most voters that can register, 1 to {VOTERS_MAX}. No limit if left out.
+{max_voters}
+"))
+        }
+        AdmissionRule::Registrars { registrars, threshold } => {
+            let tables: String = registrars.iter().map(registrar_table).collect();
+            (
+                REGISTRAR,
+                format!(
+                    "
+# How many of the registrars below have to sign for each voter.
+threshold = {threshold}
+{tables}"
+                ),
+            )
+        }
+    };
+    write!(text, "
+# Who may vote: \"registrar\" (those whom the registrars of this file admit; for elections that matter) or
+# \"open\" (anybody registers, any number of times; for demos and classes).
+admission = {word}
+{rest}", word = quoted(word)).expect("writing into a string cannot fail");
+}
+
+fn registrar_table(registrar: &Registrar) -> String {
+    format!("
+# One who admits voters, 1 to {REGISTRARS_MAX} in all. `peer registrar init` makes the key and prints this table.
+[[registrar]]
+# As everybody sees it.
+name = {name}
+# The public key, 66 hexadecimal digits.
+key = {key}
+", name = quoted(&registrar.name), key = quoted(&registrar.key.to_string()))
 }
 
 fn write_question(text: &mut String, number: usize, question: &Question) {

@@ -51,7 +51,7 @@ fn check_bytes(bytes: &[u8]) -> Result<(), TestCaseError> {
 
 fn sample_election() -> Election {
     let text = "id = \"000102030405060708090a0b0c0d0e0f\"\ntitle = \"Board\"\n\
-        created = \"2026-11-01T09:00:00Z\"\ndifficulty_bits = 8\nregistration_bits = 4\n\
+        created = \"2026-11-01T09:00:00Z\"\ndifficulty_bits = 8\nadmission = \"open\"\nregistration_bits = 4\n\
         block_bytes_max = 65536\n[[question]]\ntitle = \"Chair\"\noptions = [\"Ada\", \"Grace\"]\n";
     ballot_file::parse(text).expect("the sample is good")
 }
@@ -101,7 +101,7 @@ proptest! {
             let read = HashedTransaction::decode(&codec::encode(plain), &ELECTION);
             prop_assert_eq!(read.as_ref(), Ok(&*hashed(plain)));
             // Nothing that anyone can write makes the signature check panic.
-            let _ = hashed(plain).check_signature();
+            let _ = hashed(plain).check_signatures(&sample_election().admission);
         }
         let block = Block { header, transactions: transactions.iter().map(hashed).collect() };
         let body = block.body_bytes();

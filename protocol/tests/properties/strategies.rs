@@ -6,13 +6,14 @@ use proptest::array::{uniform8, uniform16, uniform32};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use protocol::admission::{AdmissionRule, Registrar, RegistrarSignatures, VOTERS_MAX};
 use protocol::block::Header;
 use protocol::datagram::{
     AnnouncedBody, BlockReference, Certificate, Commit, Datagram, ElectionPrefix, Envelope,
     LEFT_MAX, PeerStatus, Prepare, RegisterAck, Wanted,
 };
 use protocol::election::{CREATED_MAX, Election, Question};
-use protocol::keys::{PublicKey, Signature};
+use protocol::keys::{PublicKey, Signature, VoterKey};
 use protocol::token::Token;
 use protocol::transaction::{Admission, Transaction, Vote};
 use protocol::units::{
@@ -55,8 +56,9 @@ fn address() -> impl Strategy<Value = SocketAddr> {
 
 pub(crate) fn transaction() -> BoxedStrategy<Transaction> {
     let admission = prop_oneof![
-        any::<u64>().prop_map(|stamp| Admission::Open { stamp }),
-        vec(signature(), 0..4).prop_map(|signatures| Admission::Signed { signatures }),
+        (any::<u64>(), signature())
+            .prop_map(|(stamp, signature)| Admission::Open { stamp, signature }),
+        registrar_signatures().prop_map(|signatures| Admission::Signed { signatures }),
     ];
     let choices = vec(vec(any::<u16>(), 0..4), 0..4);
     let vote = (bytes_32(), choices, uniform8(any::<u8>()), any::<u64>()).prop_map(
@@ -68,15 +70,25 @@ pub(crate) fn transaction() -> BoxedStrategy<Transaction> {
         },
     );
     prop_oneof![
-        (public_key(), admission, signature()).prop_map(|(voter_key, admission, signature)| {
-            Transaction::Registration { voter_key, admission, signature }
+        (public_key(), admission).prop_map(|(voter_key, admission)| {
+            Transaction::Registration { voter_key, admission }
         }),
         (vote, signature()).prop_map(|(vote, signature)| Transaction::Vote { vote, signature }),
-        (bytes_32(), vec(signature(), 0..4)).prop_map(|(voter, signatures)| {
+        (bytes_32(), registrar_signatures()).prop_map(|(voter, signatures)| {
             Transaction::Withdrawal { voter: VoterId(voter), signatures }
         }),
     ]
     .boxed()
+}
+
+fn registrar_signatures() -> impl Strategy<Value = RegistrarSignatures> {
+    (uniform8(any::<u8>()), any::<u16>(), vec(signature(), 0..4)).prop_map(
+        |(election, registrars, signatures)| RegistrarSignatures {
+            election,
+            registrars,
+            signatures,
+        },
+    )
 }
 
 pub(crate) fn header() -> impl Strategy<Value = Header> {
@@ -225,10 +237,30 @@ fn text() -> impl Strategy<Value = String> {
     vec(character, 1..12).prop_map(String::from_iter)
 }
 
+fn admission_rule() -> impl Strategy<Value = AdmissionRule> {
+    let registrars = vec(text(), 1..=16).prop_map(|names| {
+        let registrar = |(number, name): (usize, &String)| {
+            let secret = [u8::try_from(number + 1).expect("a few registrars"); 32];
+            let key = VoterKey::from_secret_bytes(&secret).expect("a secret key").public();
+            Registrar { name: format!("{name}{number}"), key }
+        };
+        names.iter().enumerate().map(registrar).collect::<Vec<_>>()
+    });
+    prop_oneof![
+        (0..=32u8, option::of(1..=VOTERS_MAX)).prop_map(|(registration_bits, max_voters)| {
+            AdmissionRule::Open { registration_bits, max_voters }
+        }),
+        (registrars, any::<u8>()).prop_map(|(registrars, some)| {
+            let most = u8::try_from(registrars.len()).expect("at most 16");
+            AdmissionRule::Registrars { registrars, threshold: 1 + some % most }
+        }),
+    ]
+}
+
 /// Any election that passes its check.
 pub(crate) fn election() -> impl Strategy<Value = Election> {
     let question = (text(), vec(text(), 1..6), any::<u16>(), any::<u16>());
-    let limits = (0..=48u8, 0..=32u8, 2_048..=1_048_576u32);
+    let limits = (0..=48u8, admission_rule(), 2_048..=1_048_576u32);
     let head = (uniform16(any::<u8>()), text(), 0..=CREATED_MAX.0);
     (head, limits, vec(question, 1..5)).prop_map(|((id, title, created), limits, questions)| {
         let numbered = |number: usize, text: &str| format!("{text}{number}");
@@ -248,7 +280,7 @@ pub(crate) fn election() -> impl Strategy<Value = Election> {
             title,
             created: UnixMillis(created),
             difficulty_bits: limits.0,
-            registration_bits: limits.1,
+            admission: limits.1,
             block_bytes_max: limits.2,
             questions: questions.collect(),
         }

@@ -19,15 +19,22 @@ type HeaderBytes = [u8; 96];
 
 #[derive(SchemaRead, SchemaWrite)]
 enum Transaction {
-    Registration { voter_key: [u8; 33], admission: Admission, signature: SignatureBytes },
+    Registration { voter_key: [u8; 33], admission: Admission },
     Vote { vote: Vote, signature: SignatureBytes },
-    Withdrawal { voter: Hash, signatures: Vec<SignatureBytes> },
+    Withdrawal { voter: Hash, signatures: RegistrarSignatures },
 }
 
 #[derive(SchemaRead, SchemaWrite)]
 enum Admission {
-    Open { stamp: u64 },
-    Signed { signatures: Vec<SignatureBytes> },
+    Open { stamp: u64, signature: SignatureBytes },
+    Signed { signatures: RegistrarSignatures },
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct RegistrarSignatures {
+    election: [u8; 8],
+    registrars: u16,
+    signatures: Vec<SignatureBytes>,
 }
 
 #[derive(SchemaRead, SchemaWrite)]
@@ -127,9 +134,21 @@ struct CanonicalElection {
     title: String,
     created: u64,
     difficulty_bits: u8,
-    registration_bits: u8,
+    admission: AdmissionRule,
     block_bytes_max: u32,
     questions: Vec<Question>,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+enum AdmissionRule {
+    Open { registration_bits: u8, max_voters: Option<u32> },
+    Registrars { registrars: Vec<Registrar>, threshold: u8 },
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct Registrar {
+    name: String,
+    key: [u8; 33],
 }
 
 #[derive(SchemaRead, SchemaWrite)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use protocol::admission::{AdmissionRule, Registrar, RegistrarSignatures};
 use protocol::block::{self, Block, Header};
 use protocol::codec;
 use protocol::election::{Election, Question};
@@ -9,12 +10,14 @@ use protocol::keys::{self, Signature, VoterKey};
 use protocol::merkle;
 use protocol::proof_of_work;
 use protocol::transaction::{Admission, HashedTransaction, Transaction, Vote};
-use protocol::units::{Difficulty, ElectionId, Height, LeafHash, UnixMillis, sha256};
+use protocol::units::{
+    Difficulty, ElectionId, Height, LeafHash, TransactionId, UnixMillis, sha256,
+};
 
 use crate::layout::{Layout, Vector};
 
 const SECRET: [u8; 32] = [0x11; 32];
-const REGISTRAR_SECRETS: [[u8; 32]; 2] = [[0x21; 32], [0x22; 32]];
+const REGISTRAR_SECRETS: [[u8; 32]; 3] = [[0x21; 32], [0x22; 32], [0x23; 32]];
 
 pub(crate) fn election() -> Election {
     let id = std::array::from_fn(|place| u8::try_from(place).expect("below 16"));
@@ -29,10 +32,26 @@ pub(crate) fn election() -> Election {
         title: "Vectors".into(),
         created: UnixMillis(1_793_523_600_000),
         difficulty_bits: 8,
-        registration_bits: 8,
+        admission: AdmissionRule::Open { registration_bits: 8, max_voters: Some(1_000) },
         block_bytes_max: 262_144,
         questions: vec![question("Chair?", 1, 1), question("Committee?", 0, 2)],
     }
+}
+
+fn registrar_key(secret: &[u8; 32]) -> VoterKey {
+    VoterKey::from_secret_bytes(secret).expect("a secret key")
+}
+
+/// The same election where two of three registrars admit.
+fn election_by_registrars() -> Election {
+    let registrar = |(name, secret): (&str, &[u8; 32])| Registrar {
+        name: name.into(),
+        key: registrar_key(secret).public(),
+    };
+    let names = ["Secretary", "Treasurer", "Auditor"];
+    let registrars = names.into_iter().zip(&REGISTRAR_SECRETS).map(registrar).collect();
+    let admission = AdmissionRule::Registrars { registrars, threshold: 2 };
+    Election { admission, ..election() }
 }
 
 pub(crate) fn election_id() -> ElectionId {
@@ -43,8 +62,12 @@ fn key() -> VoterKey {
     VoterKey::from_secret_bytes(&SECRET).expect("a secret key")
 }
 
+fn stamp_difficulty() -> Difficulty {
+    election().admission.stamp_difficulty().expect("it is open")
+}
+
 fn stamp() -> u64 {
-    let difficulty = election().registration_difficulty();
+    let difficulty = stamp_difficulty();
     proof_of_work::find_stamp(&election_id(), &key().public().0, difficulty, 0)
 }
 
@@ -62,28 +85,31 @@ pub(crate) fn vote() -> Transaction {
     Transaction::vote(&election_id(), &key(), vote)
 }
 
-fn registrar_signatures(transaction: &Transaction) -> Vec<Signature> {
-    let id = transaction.id(&election_id());
-    let sign = |secret| VoterKey::from_secret_bytes(secret).expect("a secret key").sign(&id.0);
-    REGISTRAR_SECRETS.iter().map(sign).collect()
+/// By the first and the third registrar.
+fn registrar_signatures(id: &TransactionId) -> RegistrarSignatures {
+    let sign = |place: usize| (place, registrar_key(&REGISTRAR_SECRETS[place]).sign(&id.0));
+    let election = election_by_registrars().election_id();
+    RegistrarSignatures::new(&election, [2, 0].map(sign).to_vec())
 }
 
 fn signed_registration() -> Transaction {
-    let voter_key = key().public();
-    let admitted = |signatures, signature| Transaction::Registration {
-        voter_key,
-        admission: Admission::Signed { signatures },
-        signature,
-    };
-    let unsigned = admitted(Vec::new(), Signature([0; 65]));
-    let signature = key().sign(&unsigned.id(&election_id()).0);
-    admitted(registrar_signatures(&unsigned), signature)
+    let (election, voter_key) = (election_by_registrars().election_id(), key().public());
+    let id = Transaction::admission_id(&election, &voter_key);
+    Transaction::admission(voter_key, registrar_signatures(&id))
 }
 
 fn withdrawal() -> Transaction {
-    let voter = key().public().voter();
-    let unsigned = Transaction::Withdrawal { voter, signatures: Vec::new() };
-    Transaction::Withdrawal { voter, signatures: registrar_signatures(&unsigned) }
+    let (election, voter) = (election_by_registrars().election_id(), key().public().voter());
+    let id = Transaction::withdrawal_id(&election, &voter);
+    Transaction::Withdrawal { voter, signatures: registrar_signatures(&id) }
+}
+
+/// The election that a transaction is for.
+fn election_of(transaction: &Transaction) -> Election {
+    match transaction.registrar_signatures() {
+        Some(_) => election_by_registrars(),
+        None => election(),
+    }
 }
 
 pub(crate) fn transactions() -> Vec<Arc<HashedTransaction>> {
@@ -110,7 +136,8 @@ pub(crate) fn block() -> Block {
 
 pub(crate) fn vectors() -> Vec<Vector> {
     let mut vectors = vec![
-        election_vector(),
+        election_vector("election", election()),
+        election_vector("election by registrars", election_by_registrars()),
         header_vector("genesis", &Header::genesis(&election())),
         key_vector(),
         signature_vector(),
@@ -131,15 +158,14 @@ pub(crate) fn vectors() -> Vec<Vector> {
     vectors
 }
 
-fn election_vector() -> Vector {
-    let election = election();
+fn election_vector(name: &'static str, election: Election) -> Vector {
     let mut layout = Layout::new()
-        .u16("format", 1)
+        .u16("format", 2)
         .bytes("id", &election.id)
         .text("title", &election.title)
         .u64("created", election.created.0)
         .u8("difficulty_bits", election.difficulty_bits)
-        .u8("registration_bits", election.registration_bits)
+        .within("admission", admission_layout(&election.admission))
         .u32("block_bytes_max", election.block_bytes_max)
         .length("questions", election.questions.len());
     for (index, question) in election.questions.iter().enumerate() {
@@ -153,12 +179,35 @@ fn election_vector() -> Vector {
         layout = layout.within(&format!("questions[{index}]"), inner);
     }
     assert_eq!(election.canonical_bytes(), layout.all_bytes());
-    assert_eq!(Election::from_canonical_bytes(&layout.all_bytes()), Ok(election));
+    assert_eq!(Election::from_canonical_bytes(&layout.all_bytes()), Ok(election.clone()));
     let id = sha256(&[&layout.all_bytes()]);
-    assert_eq!(election_id().0, id);
-    Vector::new("election", layout)
+    assert_eq!(election.election_id().0, id);
+    Vector::new(name, layout)
         .derive("election_id", hex::encode(id))
         .derive("prefix", hex::encode(&id[..8]))
+}
+
+fn admission_layout(rule: &AdmissionRule) -> Layout {
+    match rule {
+        AdmissionRule::Open { registration_bits, max_voters } => {
+            let most = max_voters.expect("the vector has a limit");
+            Layout::new()
+                .variant("rule", 0, "Open")
+                .u8("registration_bits", *registration_bits)
+                .u8("max_voters is there", 1)
+                .u32("max_voters", most)
+        }
+        AdmissionRule::Registrars { registrars, threshold } => {
+            let mut layout = Layout::new()
+                .variant("rule", 1, "Registrars")
+                .length("registrars", registrars.len());
+            for (index, registrar) in registrars.iter().enumerate() {
+                layout = layout.text(&format!("registrars[{index}].name"), &registrar.name);
+                layout = layout.bytes(&format!("registrars[{index}].key"), &registrar.key.0);
+            }
+            layout.u8("threshold", *threshold)
+        }
+    }
 }
 
 pub(crate) fn header_layout(header: &Header) -> Layout {
@@ -211,7 +260,7 @@ fn stamp_vector() -> Vector {
         .u64_big_endian("stamp", stamp());
     let hash = sha256(&[&layout.all_bytes()]);
     assert_eq!(proof_of_work::stamp_hash(&election_id(), &key().public().0, stamp()), hash);
-    let difficulty = election().registration_difficulty();
+    let difficulty = stamp_difficulty();
     assert!(proof_of_work::is_met(&hash, difficulty));
     Vector::new("stamp", layout)
         .derive("difficulty", difficulty)
@@ -222,12 +271,12 @@ fn stamp_vector() -> Vector {
 /// What stands before the signatures of a transaction, and is signed.
 fn body_layout(transaction: &Transaction) -> Layout {
     match transaction {
-        Transaction::Registration { voter_key, admission, .. } => {
+        Transaction::Registration { voter_key, admission } => {
             let layout = Layout::new()
                 .variant("transaction", 0, "Registration")
                 .bytes("voter_key", &voter_key.0);
             match admission {
-                Admission::Open { stamp } => {
+                Admission::Open { stamp, .. } => {
                     layout.variant("admission", 0, "Open").u64("stamp", *stamp)
                 }
                 Admission::Signed { .. } => layout.variant("admission", 1, "Signed"),
@@ -254,35 +303,30 @@ fn body_layout(transaction: &Transaction) -> Layout {
 
 pub(crate) fn transaction_layout(transaction: &Transaction) -> Layout {
     let mut layout = body_layout(transaction);
-    let (list, own) = match transaction {
-        Transaction::Registration { admission: Admission::Open { .. }, signature, .. }
-        | Transaction::Vote { signature, .. } => (None, Some(signature)),
-        Transaction::Registration {
-            admission: Admission::Signed { signatures },
-            signature,
-            ..
-        } => (Some(signatures), Some(signature)),
-        Transaction::Withdrawal { signatures, .. } => (Some(signatures), None),
-    };
-    if let Some(signatures) = list {
-        layout = layout.length("signatures", signatures.len());
-        for (index, signature) in signatures.iter().enumerate() {
-            layout = layout.bytes(&format!("signatures[{index}]"), &signature.0);
+    match transaction {
+        Transaction::Registration { admission: Admission::Open { signature, .. }, .. }
+        | Transaction::Vote { signature, .. } => layout.bytes("signature", &signature.0),
+        Transaction::Registration { admission: Admission::Signed { signatures }, .. }
+        | Transaction::Withdrawal { signatures, .. } => {
+            layout = layout
+                .bytes("election", &signatures.election)
+                .u16("registrars", signatures.registrars)
+                .length("signatures", signatures.signatures.len());
+            for (index, signature) in signatures.signatures.iter().enumerate() {
+                layout = layout.bytes(&format!("signatures[{index}]"), &signature.0);
+            }
+            layout
         }
-    }
-    match own {
-        Some(signature) => layout.bytes("signature", &signature.0),
-        None => layout,
     }
 }
 
 fn signed_vector(name: &'static str, transaction: &Transaction) -> Vector {
     let layout = Layout::new()
         .bytes("tag \"ostrakon/transaction/1\"", b"ostrakon/transaction/1")
-        .bytes("election", &election_id().0)
+        .bytes("election", &election_of(transaction).election_id().0)
         .within("", body_layout(transaction));
     let id = sha256(&[&layout.all_bytes()]);
-    assert_eq!(transaction.id(&election_id()).0, id);
+    assert_eq!(transaction.id(&election_of(transaction).election_id()).0, id);
     Vector::new(name, layout).derive("transaction_id", hex::encode(id))
 }
 
@@ -290,9 +334,11 @@ fn transaction_vector(name: &'static str, transaction: &Transaction) -> Vector {
     let layout = transaction_layout(transaction);
     let bytes = layout.all_bytes();
     assert_eq!(codec::encode(transaction), bytes);
-    let hashed = HashedTransaction::decode(&bytes, &election_id()).expect("the vector decodes");
+    let election = election_of(transaction);
+    let hashed = HashedTransaction::decode(&bytes, &election.election_id());
+    let hashed = hashed.expect("the vector decodes");
     assert_eq!(hashed.transaction(), transaction);
-    assert_eq!(hashed.check_signature(), Ok(()));
+    assert_eq!(hashed.check_signatures(&election.admission), Ok(()));
     assert_eq!(hashed.leaf().0, sha256(&[&[0], &bytes]));
     Vector::new(name, layout)
         .derive("transaction_id", hashed.id())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use protocol::admission::{REGISTRARS_MAX, REGISTRATION_BITS_MAX, VOTERS_MAX};
 use protocol::block::HEADER_BYTES;
 use protocol::datagram::{
     BALLOT_PIECE_BYTES, BLOCK_PIECE_BYTES, DATAGRAM_BYTES_MAX, ENVELOPE_BYTES, HEADERS_PER_PIECE,
@@ -9,7 +10,7 @@ use protocol::datagram::{
 };
 use protocol::election::{
     BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, ELECTION_BYTES_MAX, OPTIONS_MAX,
-    QUESTIONS_MAX, REGISTRATION_BITS_MAX, TEXT_BYTES_MAX,
+    QUESTIONS_MAX, TEXT_BYTES_MAX,
 };
 use protocol::transaction::TRANSACTION_BYTES_MAX;
 
@@ -46,10 +47,12 @@ fn the_limits_in_the_document_are_those_of_the_code() {
         PEERS_MAX,
         PLACES_MAX,
         QUESTIONS_MAX,
+        REGISTRARS_MAX,
         REGISTRATION_BITS_MAX,
         SHORT_IDS_MAX,
         TEXT_BYTES_MAX,
         TRANSACTION_BYTES_MAX,
+        VOTERS_MAX,
     ];
     assert_eq!(rows.collect::<BTreeMap<_, _>>(), expected);
 }

@@ -22,7 +22,7 @@ fn the_blocks_keep_all_rules_and_count_every_voter() {
     let mut blocks = Blocks::new(&election, 1, VOTERS).peekable();
     while let Some(block) = blocks.next() {
         for transaction in &block.transactions {
-            transaction.check_signature().expect("it is signed");
+            transaction.check_signatures(&election.admission).expect("it is signed");
             if let Transaction::Vote { vote, .. } = transaction.transaction() {
                 expected[usize::from(vote.choices[0][0])] += 1;
             }

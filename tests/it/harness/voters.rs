@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use protocol::admission::AdmissionRule;
 use protocol::codec;
 use protocol::election::{Election, Question};
 use protocol::keys::VoterKey;
@@ -22,7 +23,7 @@ pub(crate) fn new_election(difficulty_bits: u8) -> Election {
         title: "Board".into(),
         created: UnixMillis(now.0 - 60_000),
         difficulty_bits,
-        registration_bits: 8,
+        admission: AdmissionRule::Open { registration_bits: 8, max_voters: None },
         block_bytes_max: 64 * 1024,
         questions: vec![Question {
             title: "Who takes the chair?".into(),
@@ -48,7 +49,11 @@ pub(crate) struct Voter {
 
 impl Voter {
     pub(crate) fn new(election: &Election, number: u64) -> Self {
-        Self::with_work(election, election.registration_difficulty(), number)
+        Self::with_work(
+            election,
+            election.admission.stamp_difficulty().expect("it is open"),
+            number,
+        )
     }
 
     /// A voter whose stamp shows this much work, whatever the election asks for.
@@ -68,12 +73,13 @@ impl Voter {
 
     /// The same key's registration with another stamp.
     pub(crate) fn another_registration(&self, election: &Election) -> String {
-        let Transaction::Registration { admission: Admission::Open { stamp }, .. } =
+        let Transaction::Registration { admission: Admission::Open { stamp, .. }, .. } =
             self.registration
         else {
             unreachable!("voters are registered by a stamp")
         };
-        let (key, work) = (self.key.public().0, election.registration_difficulty());
+        let (key, work) =
+            (self.key.public().0, election.admission.stamp_difficulty().expect("it is open"));
         let stamp = find_stamp(&self.election, &key, work, stamp + 1);
         hex_of(&Transaction::open_registration(&self.election, &self.key, stamp))
     }

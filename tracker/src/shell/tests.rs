@@ -1,5 +1,6 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for some kinds of datagrams")]
 
+use protocol::admission::AdmissionRule;
 use protocol::datagram::{Datagram, ElectionPrefix, Envelope};
 use protocol::election::Question;
 use protocol::token::Token;
@@ -68,7 +69,7 @@ fn election() -> Election {
         title: "Board".into(),
         created: UnixMillis(1_700_000_000_000),
         difficulty_bits: 8,
-        registration_bits: 4,
+        admission: AdmissionRule::Open { registration_bits: 4, max_voters: None },
         block_bytes_max: 64 * 1024,
         questions: vec![question],
     }

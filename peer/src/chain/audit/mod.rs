@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use protocol::block::{Block, Header};
 use protocol::election::Election;
+use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, ElectionId, Height, UnixMillis, Work};
 
-use super::branch::{Branch, Tally};
+use super::branch::{Admissions, Branch, Tally};
 use super::check;
 use super::error::{BlockError, BodyError, HeaderError};
 use super::summary::Summary;
@@ -34,6 +35,7 @@ pub struct Audit {
     tip_hash: BlockHash,
     work: Work,
     branch: Branch,
+    transactions: u64,
     signatures: u64,
 }
 
@@ -83,10 +85,15 @@ fn check_alone(block: &Block, election: &Election, id: &ElectionId) -> Result<()
     check::body(block, election, id)?;
     for (place, transaction) in block.transactions.iter().enumerate() {
         transaction
-            .check_signature()
+            .check_signatures(&election.admission)
             .map_err(|error| BlockError::Transaction { place, error: error.into() })?;
     }
     Ok(())
+}
+
+fn signatures(transaction: &HashedTransaction) -> u64 {
+    let by_registrars = transaction.transaction().registrar_signatures();
+    by_registrars.map_or(1, |each| each.signatures.len() as u64)
 }
 
 impl Audit {
@@ -99,6 +106,7 @@ impl Audit {
             tip_hash: tip.hash(),
             work: Work(0),
             branch: Branch::new(&election, Rules::ALL),
+            transactions: 0,
             signatures: 0,
             election,
         }
@@ -118,7 +126,9 @@ impl Audit {
         self.branch
             .apply(height, summary)
             .map_err(|error| failed(BodyError::Invalid(error).into()))?;
-        self.signatures += checked.block.transactions.len() as u64;
+        self.transactions += checked.block.transactions.len() as u64;
+        self.signatures +=
+            checked.block.transactions.iter().map(|each| signatures(each)).sum::<u64>();
         self.work = self.work.plus(header.difficulty);
         (self.tip, self.tip_hash) = (*header, hash);
         Ok(())
@@ -140,7 +150,12 @@ impl Audit {
         self.work
     }
 
-    /// Signatures that hold: one per transaction.
+    #[must_use]
+    pub fn transactions(&self) -> u64 {
+        self.transactions
+    }
+
+    /// Signatures that hold: one per vote and open registration, those of all registrars where they signed.
     #[must_use]
     pub fn signatures(&self) -> u64 {
         self.signatures
@@ -149,6 +164,12 @@ impl Audit {
     #[must_use]
     pub fn registered_voters(&self) -> u64 {
         self.branch.registered_voters() as u64
+    }
+
+    /// What registrars did.
+    #[must_use]
+    pub fn admissions(&self) -> Admissions {
+        self.branch.admissions()
     }
 
     #[must_use]

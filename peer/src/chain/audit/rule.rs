@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use protocol::admission::RegistrarsError;
 use protocol::election::ChoiceError;
 use protocol::keys::SignatureError;
 
@@ -47,8 +48,16 @@ rules! {
     NoSuchOption "no_such_option"
     ChoicesNotRising "choices_not_rising"
     Stamp "stamp_without_work"
+    NeedsAdmission "needs_admission"
     NoRegistrars "no_registrars"
     NoWithdrawals "no_withdrawals"
+    WrongElection "wrong_election"
+    SignatureCount "wrong_number_of_signatures"
+    RegistrarsMiscounted "registrars_miscounted"
+    UnknownRegistrar "unknown_registrar"
+    NotARegistrar "not_a_registrar"
+    RegistrarTwice "registrar_twice"
+    OtherRegistrar "other_registrar"
     BadKey "bad_key"
     SignatureOutOfRange "signature_out_of_range"
     HighS "high_s"
@@ -58,6 +67,10 @@ rules! {
     AlreadyRegistered "already_registered"
     NotRegistered "not_registered"
     AlreadyVoted "already_voted"
+    VotersFull "voters_full"
+    Withdrawn "withdrawn"
+    AlreadyWithdrawn "already_withdrawn"
+    WithdrawalAfterVote "withdrawal_after_vote"
 }
 
 impl AuditRule {
@@ -91,12 +104,18 @@ impl AuditRule {
             TransactionError::TooLarge { .. } => Some(Self::TransactionTooLarge),
             TransactionError::Choice(error) => Some(Self::of_choice(error)),
             TransactionError::Stamp { .. } => Some(Self::Stamp),
+            TransactionError::NeedsAdmission => Some(Self::NeedsAdmission),
             TransactionError::SignedAdmissionWithoutRegistrars => Some(Self::NoRegistrars),
             TransactionError::WithdrawalWithoutRegistrars => Some(Self::NoWithdrawals),
+            TransactionError::Registrars(error) => Some(Self::of_registrars(error)),
             TransactionError::Signature(error) => Some(Self::of_signature(error)),
             TransactionError::AlreadyRegistered { .. } => Some(Self::AlreadyRegistered),
             TransactionError::NotRegistered { .. } => Some(Self::NotRegistered),
             TransactionError::AlreadyVoted { .. } => Some(Self::AlreadyVoted),
+            TransactionError::VotersFull { .. } => Some(Self::VotersFull),
+            TransactionError::Withdrawn { .. } => Some(Self::Withdrawn),
+            TransactionError::AlreadyWithdrawn { .. } => Some(Self::AlreadyWithdrawn),
+            TransactionError::WithdrawalAfterVote { .. } => Some(Self::WithdrawalAfterVote),
             TransactionError::CastAt { .. } => None,
         }
     }
@@ -110,6 +129,15 @@ impl AuditRule {
         }
     }
 
+    fn of_registrars(error: &RegistrarsError) -> Self {
+        match error {
+            RegistrarsError::WrongElection { .. } => Self::WrongElection,
+            RegistrarsError::SignatureCount { .. } => Self::SignatureCount,
+            RegistrarsError::Miscounted { .. } => Self::RegistrarsMiscounted,
+            RegistrarsError::UnknownRegistrar { .. } => Self::UnknownRegistrar,
+        }
+    }
+
     fn of_signature(error: &SignatureError) -> Self {
         match error {
             SignatureError::BadKey => Self::BadKey,
@@ -118,6 +146,9 @@ impl AuditRule {
             SignatureError::BadRecoveryBit { .. } => Self::BadRecoveryBit,
             SignatureError::WrongRecoveryBit => Self::WrongRecoveryBit,
             SignatureError::WrongSigner { .. } => Self::WrongSigner,
+            SignatureError::NotARegistrar { .. } => Self::NotARegistrar,
+            SignatureError::RegistrarTwice { .. } => Self::RegistrarTwice,
+            SignatureError::OtherRegistrar { .. } => Self::OtherRegistrar,
         }
     }
 }

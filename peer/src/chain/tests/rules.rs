@@ -1,9 +1,9 @@
 //! Each rule broken once, with the error that names it.
 
 use super::*;
+use protocol::admission::RegistrarSignatures;
 use protocol::election::ChoiceError;
 use protocol::keys::{PublicKey, Signature};
-use protocol::transaction::Admission;
 use protocol::units::{Difficulty, Height, VoterId};
 
 fn refused_header(change: impl Fn(&mut Header)) -> HeaderError {
@@ -129,7 +129,7 @@ fn transactions_keep_the_rules_that_need_no_history() {
         refused_in_block(vote(0, vec![vec![2]])),
         ChoiceError::NoSuchOption { question: 1, option: 3, options: 2 }.into()
     );
-    let difficulty = election().registration_difficulty();
+    let difficulty = election().admission.stamp_difficulty().expect("it is open");
     let worthless = |stamp: &u64| {
         let hash = proof_of_work::stamp_hash(&id(), &key(1).public().0, *stamp);
         !proof_of_work::is_met(&hash, difficulty)
@@ -137,22 +137,17 @@ fn transactions_keep_the_rules_that_need_no_history() {
     let stamp = (0..).find(worthless).expect("three stamps in four are worthless");
     let lazy = Transaction::open_registration(&id(), &key(1), stamp);
     assert_eq!(refused_in_block(hashed(lazy)), TransactionError::Stamp { stamp });
-    let signed = Transaction::Registration {
-        voter_key: key(1).public(),
-        admission: Admission::Signed { signatures: vec![Signature([0; 65])] },
-        signature: Signature([0; 65]),
-    };
+    let nobody = RegistrarSignatures::new(&id(), Vec::new());
+    let signed = Transaction::admission(key(1).public(), nobody.clone());
     assert_eq!(
         refused_in_block(hashed(signed)),
         TransactionError::SignedAdmissionWithoutRegistrars
     );
-    let withdrawal = Transaction::Withdrawal { voter: VoterId([0; 32]), signatures: vec![] };
+    let withdrawal =
+        Transaction::Withdrawal { voter: VoterId([0; 32]), signatures: nobody.clone() };
     assert_eq!(refused_in_block(hashed(withdrawal)), TransactionError::WithdrawalWithoutRegistrars);
-    let large = Transaction::Registration {
-        voter_key: PublicKey([0; 33]),
-        admission: Admission::Signed { signatures: vec![Signature([0; 65]); 16] },
-        signature: Signature([0; 65]),
-    };
+    let signatures = RegistrarSignatures { signatures: vec![Signature([0; 65]); 17], ..nobody };
+    let large = Transaction::admission(PublicKey([0; 33]), signatures);
     assert!(matches!(refused_in_block(hashed(large)), TransactionError::TooLarge { .. }));
 }
 

@@ -135,7 +135,8 @@ fn what_is_handed_in_again_is_accepted_once_it_is_durable_and_not_before() {
     // The second while the first is being checked, the third while it is being written.
     let mut tickets = vec![submit(node), submit(node)];
     for check in effects(node).checks {
-        let verdicts = check.transactions.iter().map(|each| each.check_signature());
+        let verdicts =
+            check.transactions.iter().map(|each| each.check_signatures(&check.election.admission));
         node.handle_verified(check.number, verdicts.collect(), now);
     }
     tickets.push(submit(node));

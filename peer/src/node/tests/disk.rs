@@ -95,7 +95,7 @@ fn a_receipt_is_given_for_a_vote_in_a_block() {
         for number in [1, 2] {
             let answer = network.command(number, Command::Receipt(voter));
             let Ok(Answer::Receipt(receipt)) = answer else { panic!("{answer:?}") };
-            assert_eq!(receipt.check().map(|vote| vote.voter()), Ok(voter));
+            assert_eq!(receipt.check(&election().admission).map(|vote| vote.voter()), Ok(voter));
         }
         network.command(1, Command::Mine).expect("an order");
         network.run(Duration::from_secs(1));
@@ -227,7 +227,7 @@ fn transactions_are_found_by_their_ids_in_the_pool_in_memory_and_on_the_disk() {
             };
             let receipt = found.receipt.expect("a block holds it");
             assert_eq!(receipt.header.hash(), hash);
-            assert_eq!(receipt.check().map(|proven| proven.id()), Ok(id));
+            assert_eq!(receipt.check(&election().admission).map(|proven| proven.id()), Ok(id));
             assert_eq!(height.0 + blocks_deep - 1, network.node(number).tip().height.0);
         }
         network.command(1, Command::Mine).expect("an order");

@@ -57,7 +57,9 @@ fn a_forgotten_verdict_is_not_a_good_one() {
     let now = network.time();
     let forged = {
         let mut each = network.registration(1);
-        if let Transaction::Registration { signature, .. } = &mut each {
+        if let Transaction::Registration { admission: Admission::Open { signature, .. }, .. } =
+            &mut each
+        {
             *signature = Signature([0; 65]);
         }
         hashed(each)
@@ -87,8 +89,7 @@ fn a_forgotten_verdict_is_not_a_good_one() {
     for stamp in 0..70_000u64 {
         let other = Transaction::Registration {
             voter_key: crate::fixtures::key(3).public(),
-            admission: Admission::Open { stamp },
-            signature: Signature([0; 65]),
+            admission: Admission::Open { stamp, signature: Signature([0; 65]) },
         };
         node.verification.trust(&hashed(other));
     }
@@ -295,7 +296,10 @@ fn a_branch_of_headers_alone_that_grows_does_not_stop_mining() {
                     sent.push(Envelope::decode(&bytes).expect("ours").datagram)
                 }
                 Output::Verify(job) => {
-                    let verdicts = job.transactions.iter().map(|each| each.check_signature());
+                    let verdicts = job
+                        .transactions
+                        .iter()
+                        .map(|each| each.check_signatures(&job.election.admission));
                     node.handle_verified(job.number, verdicts.collect(), now);
                 }
                 Output::Mine(_) => searches.push(round * 100),

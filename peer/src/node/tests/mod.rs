@@ -254,7 +254,10 @@ impl Network {
                     node.handle_loaded(job.number, block.ok_or(lost), now);
                 }
                 Output::Verify(job) => {
-                    let verdicts = job.transactions.iter().map(|each| each.check_signature());
+                    let verdicts = job
+                        .transactions
+                        .iter()
+                        .map(|each| each.check_signatures(&job.election.admission));
                     node.handle_verified(job.number, verdicts.collect(), now);
                 }
                 Output::Mine(job) => {

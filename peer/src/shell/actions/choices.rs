@@ -215,6 +215,8 @@ fn suggested(suggestion: Option<&str>) -> String {
 mod tests {
     use protocol::units::UnixMillis;
 
+    use protocol::admission::AdmissionRule;
+
     use super::*;
 
     fn question(title: &str, options: &[&str], min: u16, max: u16) -> Question {
@@ -232,7 +234,7 @@ mod tests {
             title: "Board".into(),
             created: UnixMillis(0),
             difficulty_bits: 8,
-            registration_bits: 4,
+            admission: AdmissionRule::Open { registration_bits: 4, max_voters: None },
             block_bytes_max: 64 * 1024,
             questions,
         }

@@ -90,13 +90,13 @@ impl Client {
 
     fn write_receipt(&self, file: &Path) -> Result<Reply, ClientError> {
         let voter = self.own_key()?.public().voter();
-        let election = self.election()?.election_id();
+        let election = self.election()?;
         let value: Value = self.http.get(&format!("/v1/receipts/{voter}"))?;
         let receipt = receipt::from_json(&value)
             .map_err(|key| self.http.not_a_peer(format!("its receipt has no good {key:?}")))?;
-        let held = receipt.check()?;
+        let held = receipt.check(&election.admission)?;
         let is_own = held.voter() == voter && held.kind() == TransactionKind::Vote;
-        if !is_own || receipt.election != election {
+        if !is_own || receipt.election != election.election_id() {
             return Err(ClientError::ReceiptOfAnother);
         }
         receipt::write(file, &receipt).map_err(ActionError::from)?;

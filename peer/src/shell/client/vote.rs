@@ -35,7 +35,7 @@ impl Client {
         if self.voter(voter)?.registration.is_some() {
             return Err(refused(TransactionError::AlreadyRegistered { voter }));
         }
-        let registration = self.registration(&key, &election);
+        let registration = self.registration(&key, &election)?;
         let [outcome] = self.submit([&registration], &election.election_id())?;
         let transaction = outcome.map_err(peer_refuses)?;
         Ok(Reply::Register(Registered { accepted: true, transaction, voter }))
@@ -64,7 +64,8 @@ impl Client {
         };
         let names = choice_names(&choices, &election);
         let election_id = election.election_id();
-        let registration = known.registration.is_none().then(|| self.registration(&key, &election));
+        let registration =
+            known.registration.is_none().then(|| self.registration(&key, &election)).transpose()?;
         let vote = signing::vote(&key, &election, choices);
         let outcome = match registration {
             None => {
@@ -100,11 +101,17 @@ impl Client {
     }
 
     /// A signed registration; says that it searches, since that may take a while.
-    fn registration(&self, key: &VoterKey, election: &Election) -> Transaction {
-        let registration_bits = election.registration_bits;
+    fn registration(
+        &self,
+        key: &VoterKey,
+        election: &Election,
+    ) -> Result<Transaction, ClientError> {
+        let registration_bits = election.admission.registration_bits();
+        let registration_bits =
+            registration_bits.ok_or_else(|| refused(TransactionError::NeedsAdmission))?;
         let notice = Notice::Registering { voter: key.public().voter(), registration_bits };
         tell(&self.style.notice(&notice));
-        signing::registration(key, election)
+        Ok(signing::registration(key, election, registration_bits))
     }
 
     /// Sends transactions to the peer, the same bytes again while no answer comes: the peer takes them as one.

@@ -95,6 +95,8 @@ impl Helper for Completion {}
 mod tests {
     use protocol::units::UnixMillis;
 
+    use protocol::admission::AdmissionRule;
+
     use super::*;
 
     fn election() -> Arc<Election> {
@@ -109,7 +111,7 @@ mod tests {
             title: "Board".into(),
             created: UnixMillis(0),
             difficulty_bits: 8,
-            registration_bits: 4,
+            admission: AdmissionRule::Open { registration_bits: 4, max_voters: None },
             block_bytes_max: 64 * 1024,
             questions: vec![
                 question("Chair", &["Ada", "Adele", "Grace"], 1),

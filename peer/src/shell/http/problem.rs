@@ -33,7 +33,11 @@ fn command_status(error: &CommandError) -> StatusCode {
         | CommandError::NoSuchTransaction { .. }
         | CommandError::NoReceipt => StatusCode::NOT_FOUND,
         CommandError::Transaction(
-            TransactionError::AlreadyRegistered { .. } | TransactionError::AlreadyVoted { .. },
+            TransactionError::AlreadyRegistered { .. }
+            | TransactionError::AlreadyVoted { .. }
+            | TransactionError::VotersFull { .. }
+            | TransactionError::AlreadyWithdrawn { .. }
+            | TransactionError::WithdrawalAfterVote { .. },
         )
         | CommandError::MiningOff
         | CommandError::NoNeighbours

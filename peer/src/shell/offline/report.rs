@@ -6,7 +6,7 @@ use protocol::election::Election;
 use protocol::units::Work;
 
 use crate::chain::{Audit, AuditFailure};
-use crate::node::{QuestionTally, Results, Tip};
+use crate::node::{Admitted, QuestionTally, Results, Tip};
 
 /// How far an audit came, what it counted on the way, and where it stopped.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub(crate) struct AuditReport {
     pub(crate) election: Arc<Election>,
     pub(crate) results: Results,
     pub(crate) work: Work,
+    pub(crate) transactions: u64,
     pub(crate) signatures: u64,
     /// The first block that breaks a rule; nothing of it is counted.
     pub(crate) failure: Option<AuditFailure>,
@@ -28,9 +29,17 @@ impl AuditReport {
             tip: Tip { height, hash },
             votes: tally.votes,
             registered_voters: audit.registered_voters(),
+            admitted: Admitted::of(audit.election(), &audit.admissions()),
             blocks_deep: audit.blocks_since_newest_vote(),
             tally: QuestionTally::of_all(&election, tally),
         };
-        Self { election, results, work: audit.work(), signatures: audit.signatures(), failure }
+        Self {
+            election,
+            results,
+            work: audit.work(),
+            transactions: audit.transactions(),
+            signatures: audit.signatures(),
+            failure,
+        }
     }
 }

@@ -43,7 +43,7 @@ pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
         None => Source::open(&data_directory::only_default()?)?,
     };
     source.expect(&receipt.election)?;
-    let standing = match receipt.check() {
+    let standing = match receipt.check(&source.election().admission) {
         Ok(transaction) => find(&receipt, transaction, &mut source)?,
         Err(error) => ReceiptStanding::Worthless(error),
     };

@@ -1,25 +1,36 @@
 //! The report of an audit.
 
 use owo_colors::OwoColorize;
+use protocol::admission::AdmissionRule;
 use serde_json::{Value, json};
 
 use super::human;
 use crate::chain::AuditFailure;
 use crate::shell::offline::AuditReport;
-use crate::shell::schema::{Results, Tip};
+use crate::shell::schema::{Admitted, Results, Tip};
 
 /// What was checked and how much of it, the count, and whether all holds or what does not.
 pub(super) fn human(report: &AuditReport, color: bool) -> String {
-    let AuditReport { election, results, work, signatures, failure } = report;
-    let transactions = results.registered_voters + results.votes;
+    let AuditReport { election, results, work, transactions, signatures, failure } = report;
+    let rule = &election.admission;
+    let (signers, right) = match rule {
+        AdmissionRule::Open { .. } => {
+            ("by the voters' keys", "with a stamp, one per key".to_owned())
+        }
+        AdmissionRule::Registrars { registrars, threshold } => {
+            let of = registrars.len();
+            let right = format!("each signed by {threshold} of {of} registrars, one per key");
+            ("by the voters' and the registrars' keys", right)
+        }
+    };
     let mut text = format!("election {} ({})\n", election.election_id(), election.title);
     let proofs = format!("one per block; {work} attempts expected in all");
     for (thing, number, checked) in [
         ("blocks", results.tip.height.0, "each on the one before it, from the genesis; times"),
         ("proofs of work", results.tip.height.0, proofs.as_str()),
-        ("transactions", transactions, "in the merkle root of their block; sizes"),
-        ("signatures", *signatures, "by the voters' keys"),
-        ("registrations", results.registered_voters, "with a stamp, one per key"),
+        ("transactions", *transactions, "in the merkle root of their block; sizes"),
+        ("signatures", *signatures, signers),
+        ("registrations", results.registered_voters, right.as_str()),
         ("votes", results.votes, "as the ballot allows, by registered voters, one each"),
     ] {
         text += &format!("{thing:<14}{number:>9}  {checked}\n");
@@ -47,7 +58,7 @@ fn verdict(text: &str, is_good: bool, color: bool) -> String {
 }
 
 pub(super) fn json(report: &AuditReport) -> Value {
-    let AuditReport { election, results, work, signatures, failure } = report;
+    let AuditReport { election, results, work, transactions, signatures, failure } = report;
     let failure = failure.as_ref().map(|AuditFailure { height, hash, error }| {
         json!({
             "height": height.0,
@@ -64,6 +75,8 @@ pub(super) fn json(report: &AuditReport) -> Value {
         "blocks": results.tip.height.0,
         "registrations": results.registered_voters,
         "votes": results.votes,
+        "admitted": Admitted::from(&results.admitted),
+        "transactions": transactions,
         "signatures": signatures,
         // More than 64 bits may be needed, which many readers of JSON do not take as a number.
         "work": work.to_string(),
@@ -99,6 +112,7 @@ pub(super) mod samples {
         });
         AuditReport {
             election: Arc::new(election.clone()),
+            transactions: results.registered_voters + results.votes,
             signatures: results.registered_voters + results.votes,
             results,
             work: Work(33_554_432),

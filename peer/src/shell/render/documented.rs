@@ -15,8 +15,9 @@ use super::*;
 use crate::chain::{AuditRule, TransactionError};
 use crate::cli::{self, Invocation};
 use crate::node::{
-    BlockSummary, BlockView, CommandError, Event, LeaveReason, NeighbourView, QuestionTally,
-    Results, Standing, Status, Tip, TrackerView, TransactionView, VoteView, VoterView,
+    Admitted, BlockSummary, BlockView, CommandError, Event, LeaveReason, NeighbourView,
+    QuestionTally, Results, Standing, Status, Tip, TrackerView, TransactionView, VoteView,
+    VoterView,
 };
 use crate::shell::actions::{COMMANDS, parse, parse_choices};
 use crate::shell::miner::MiningProgress;
@@ -93,7 +94,14 @@ fn results(election: &Election) -> Results {
     let questions = election.questions.iter().cloned().zip(votes).zip([0, 1]);
     let tally =
         questions.map(|((question, votes), blank)| QuestionTally { question, votes, blank });
-    Results { tip: tip(2), votes: 3, registered_voters: 4, blocks_deep: 1, tally: tally.collect() }
+    Results {
+        tip: tip(2),
+        votes: 3,
+        registered_voters: 4,
+        admitted: Admitted::Openly,
+        blocks_deep: 1,
+        tally: tally.collect(),
+    }
 }
 
 fn block(choices: &Choices, election: &Election) -> Reply {
@@ -131,6 +139,7 @@ fn status(election: &Election) -> Reply {
         held: 0,
         neighbours: 1,
         registered_voters: 4,
+        admitted: Admitted::Openly,
         votes: 3,
         tracker: Some(tracker),
         mining: true,
@@ -166,7 +175,12 @@ fn replies(election: &Election) -> Vec<Reply> {
         cast_at: AT,
         standing: in_block(),
     };
-    let voter_view = VoterView { voter: voter(), registration: Some(in_block()), vote: Some(vote) };
+    let voter_view = VoterView {
+        voter: voter(),
+        registration: Some(in_block()),
+        withdrawal: None,
+        vote: Some(vote),
+    };
     let names = schema::choice_names(&choices, election);
     let accepted = true;
     let transaction = vote_id();
@@ -213,7 +227,7 @@ fn events() -> Vec<Event> {
             lost: 0,
         },
         Event::Transaction { id, voter, kind },
-        Event::Superseded { id, voter, kind, by },
+        Event::Superseded { id, voter, kind, by: Some(by) },
         Event::NeighbourJoined { address: neighbour },
         left(LeaveReason::Left),
         left(LeaveReason::Missed(3)),
@@ -267,7 +281,10 @@ fn notices() -> Vec<Notice> {
     notices.extend(events().into_iter().map(Notice::Node));
     notices.extend([
         Notice::Mining(progress()),
-        Notice::Registering { voter: voter(), registration_bits: election.registration_bits },
+        Notice::Registering {
+            voter: voter(),
+            registration_bits: election.admission.registration_bits().expect("it is open"),
+        },
         Notice::Missed { notices: 12 },
         Notice::Left,
     ]);

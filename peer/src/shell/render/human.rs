@@ -63,10 +63,10 @@ fn ballot(ballot: &Ballot, color: bool) -> String {
         heading(&ballot.title, color),
         format!("election {}, created {}", ballot.election, text::time(ballot.created_ms)),
         format!(
-            "difficulty 2^{} per block, 2^{} per registration; blocks of up to {} bytes",
-            ballot.difficulty_bits, ballot.registration_bits, ballot.block_bytes_max
+            "difficulty 2^{} per block; blocks of up to {} bytes",
+            ballot.difficulty_bits, ballot.block_bytes_max
         ),
-        "anyone can register as a voter".to_owned(),
+        text::admission(&ballot.admission),
     ];
     for (index, question) in ballot.questions.iter().enumerate() {
         lines.push(String::new());
@@ -95,6 +95,7 @@ pub(super) fn tally(results: &Results, color: bool) -> String {
         results.tip.height,
         short(results.tip.hash),
     )];
+    lines.push(text::admitted(&results.admitted));
     lines.push(match results.blocks_deep {
         0 => "no block holds a vote yet".to_owned(),
         deep => format!("the newest vote is {} deep", text::count(deep, "block")),
@@ -168,10 +169,14 @@ fn transaction(view: &Transaction) -> String {
 }
 
 fn my_vote(voter: &Voter) -> String {
-    let registration = voter.registration.as_ref().map_or_else(
-        || "not registered: the first vote does it".to_owned(),
-        |registration| format!("registered, {}", standing(registration)),
-    );
+    let registration = match (&voter.withdrawal, &voter.registration) {
+        (Some(withdrawal), _) => format!("withdrawn by the registrars, {}", standing(withdrawal)),
+        (None, Some(registration)) => format!("registered, {}", standing(registration)),
+        (None, None) => {
+            "not registered: in an open election the first vote does it, else the registrars"
+                .to_owned()
+        }
+    };
     let vote = match &voter.vote {
         None => "no vote was cast with this key".to_owned(),
         Some(Vote { transaction, choices, cast_at_ms, standing: place }) => format!(
@@ -238,6 +243,7 @@ fn status(status: &Status) -> String {
         ("data", status.data_dir.clone()),
         ("tip", Some(format!("{} {}", status.tip.height, status.tip.hash))),
         ("work", Some(status.work.clone())),
+        ("voters", Some(text::admitted(&status.admitted))),
         ("votes", Some(votes)),
         ("pool", Some(pool)),
         ("neighbours", Some(status.neighbours.to_string())),

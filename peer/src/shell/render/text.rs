@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::shell::schema::{Event, LeaveReason, Mining, TransactionKind};
+use crate::shell::schema::{Admission, Admitted, Event, LeaveReason, Mining, TransactionKind};
 
 /// The last moment of the year 9999. Strangers choose the times of their votes, and nothing later can be
 /// written as a date.
@@ -24,6 +24,36 @@ pub(super) fn count(number: impl Display, thing: &str) -> String {
     match number.to_string().as_str() {
         "1" => format!("1 {thing}"),
         many => format!("{many} {thing}s"),
+    }
+}
+
+/// Who may vote.
+pub(super) fn admission(admission: &Admission) -> String {
+    match admission {
+        Admission::Open { registration_bits, max_voters } => {
+            let work = format!("2^{registration_bits} attempts each");
+            let most = max_voters.map_or(String::new(), |most| format!(", {most} voters at most"));
+            format!("open: anybody can register, any number of times ({work}{most})")
+        }
+        Admission::Registrar { threshold, registrars } => {
+            let names: Vec<_> = registrars.iter().map(|each| each.name.as_str()).collect();
+            let (count, names) = (registrars.len(), names.join(", "));
+            format!("voters are admitted by {threshold} of {count} registrars: {names}")
+        }
+    }
+}
+
+/// Who was admitted by whom.
+pub(crate) fn admitted(admitted: &Admitted) -> String {
+    match admitted {
+        Admitted::Anybody => "open: anybody could register, any number of times".to_owned(),
+        Admitted::Registrars { withdrawn, registrars } => {
+            let signed: Vec<_> = registrars
+                .iter()
+                .map(|each| format!("{} {}", each.name, each.admissions))
+                .collect();
+            format!("admitted by {}; {withdrawn} withdrawn", signed.join(", "))
+        }
     }
 }
 
@@ -99,13 +129,14 @@ pub(crate) fn event(event: &Event) -> String {
             let (kind, id, voter) = (self::kind(*kind), short(id), short(voter));
             format!("{kind} {id} of voter {voter} waits for a block")
         }
-        Event::Superseded { transaction: id, voter, kind, by } => format!(
-            "{} {} of voter {} will not be counted: the chain holds {}",
-            self::kind(*kind),
-            short(id),
-            short(voter),
-            short(by)
-        ),
+        Event::Superseded { transaction: id, voter, kind, by } => {
+            let (kind, id, voter) = (self::kind(*kind), short(id), short(voter));
+            let reason = match by {
+                Some(by) => format!("the chain holds {}", short(by)),
+                None => "the election has all the voters that it takes".to_owned(),
+            };
+            format!("{kind} {id} of voter {voter} will not be counted: {reason}")
+        }
         Event::NeighbourJoined { address } => format!("neighbour {address} joined"),
         Event::NeighbourLeft { address, reason } => neighbour_left(*address, *reason),
         Event::Registered { tracker, seen_as, peers } => {

@@ -1,6 +1,8 @@
 //! The ballot.
 
+use protocol::admission::{self, AdmissionRule};
 use protocol::election::{self, Election, ElectionError};
+use protocol::keys::ParsePublicKeyError;
 use protocol::units::{ElectionId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -22,11 +24,34 @@ pub(crate) struct Ballot {
     pub(crate) title: String,
     pub(crate) created_ms: u64,
     pub(crate) difficulty_bits: u8,
-    pub(crate) registration_bits: u8,
+    pub(crate) admission: Admission,
     pub(crate) block_bytes_max: u32,
     pub(crate) questions: Vec<Question>,
     /// Who sees what a voter chose.
     pub(crate) privacy: String,
+}
+
+/// Who may vote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "mode", rename_all = "snake_case")]
+pub(crate) enum Admission {
+    /// Anybody may register any number of keys, each by a proof of work of 2^`registration_bits` attempts.
+    Open {
+        registration_bits: u8,
+        /// Most voters that can register; null without a limit.
+        max_voters: Option<u32>,
+    },
+    /// So many of the registrars sign for each voter.
+    Registrar { threshold: u8, registrars: Vec<Registrar> },
+}
+
+/// Somebody who admits voters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Registrar {
+    pub(crate) name: String,
+    /// The public key, compressed.
+    #[schema(pattern = "^0[23][0-9a-f]{64}$")]
+    pub(crate) key: String,
 }
 
 /// One question and its options.
@@ -45,6 +70,8 @@ pub(crate) struct Question {
 pub(crate) enum BallotError {
     #[error("its id is not 32 hexadecimal digits")]
     Id,
+    #[error("registrar {name:?} has no good key: {error}")]
+    Registrar { name: String, error: ParsePublicKeyError },
     #[error(transparent)]
     Election(#[from] ElectionError),
     #[error("it says that it is election {claimed}, and it is {found}")]
@@ -59,7 +86,7 @@ impl Ballot {
             title: election.title.clone(),
             created_ms: election.created.0,
             difficulty_bits: election.difficulty_bits,
-            registration_bits: election.registration_bits,
+            admission: Admission::of(&election.admission),
             block_bytes_max: election.block_bytes_max,
             questions: election.questions.iter().map(Question::of).collect(),
             privacy: PRIVACY.to_owned(),
@@ -84,7 +111,7 @@ impl Ballot {
             title: self.title.clone(),
             created: UnixMillis(self.created_ms),
             difficulty_bits: self.difficulty_bits,
-            registration_bits: self.registration_bits,
+            admission: self.admission.to_rule()?,
             block_bytes_max: self.block_bytes_max,
             questions: questions.collect(),
         };
@@ -92,6 +119,42 @@ impl Ballot {
         match election.election_id() {
             found if found == self.election => Ok(election),
             found => Err(BallotError::OtherElection { claimed: self.election, found }),
+        }
+    }
+}
+
+impl Admission {
+    pub(crate) fn of(rule: &AdmissionRule) -> Self {
+        match rule {
+            AdmissionRule::Open { registration_bits, max_voters } => {
+                Self::Open { registration_bits: *registration_bits, max_voters: *max_voters }
+            }
+            AdmissionRule::Registrars { registrars, threshold } => {
+                let registrars = registrars
+                    .iter()
+                    .map(|each| Registrar { name: each.name.clone(), key: each.key.to_string() });
+                Self::Registrar { threshold: *threshold, registrars: registrars.collect() }
+            }
+        }
+    }
+
+    fn to_rule(&self) -> Result<AdmissionRule, BallotError> {
+        match self {
+            Self::Open { registration_bits, max_voters } => Ok(AdmissionRule::Open {
+                registration_bits: *registration_bits,
+                max_voters: *max_voters,
+            }),
+            Self::Registrar { threshold, registrars } => {
+                let registrars = registrars.iter().map(|Registrar { name, key }| {
+                    let name = name.clone();
+                    match key.parse() {
+                        Ok(key) => Ok(admission::Registrar { name, key }),
+                        Err(error) => Err(BallotError::Registrar { name, error }),
+                    }
+                });
+                let registrars = registrars.collect::<Result<_, _>>()?;
+                Ok(AdmissionRule::Registrars { registrars, threshold: *threshold })
+            }
         }
     }
 }

@@ -71,15 +71,17 @@ pub(crate) enum Event {
         voter: VoterId,
         kind: TransactionKind,
     },
-    /// A transaction in the pool can't be counted any more: the chain holds another of the same voter.
+    /// A transaction in the pool can't be counted any more: the chain holds another of the same voter, or has all the
+    /// voters that it takes.
     Superseded {
         #[schema(value_type = Hash)]
         transaction: TransactionId,
         #[schema(value_type = Hash)]
         voter: VoterId,
         kind: TransactionKind,
-        #[schema(value_type = Hash)]
-        by: TransactionId,
+        /// The other transaction; null where there is no room for another voter.
+        #[schema(value_type = Option<Hash>)]
+        by: Option<TransactionId>,
     },
     NeighbourJoined {
         #[schema(value_type = String)]

@@ -17,7 +17,7 @@ use protocol::units::BlockHash;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(crate) use ballot::{Ballot, BallotError, PRIVACY, Question};
+pub(crate) use ballot::{Admission, Ballot, BallotError, PRIVACY, Question};
 pub(crate) use chain::{Block, BlockSummary, Chain, Transaction, TransactionKind};
 pub(crate) use event::{Event, LeaveReason};
 pub(crate) use exchange::{
@@ -30,7 +30,7 @@ pub(crate) use order::{
 pub(crate) use peer::{Mining, Neighbour, Peers, Status};
 #[cfg(test)]
 pub(crate) use results::OptionTally;
-pub(crate) use results::{QuestionTally, Results};
+pub(crate) use results::{Admitted, QuestionTally, Results};
 pub(crate) use voter::{OwnVoteStanding, Standing, Vote, Voter};
 
 use crate::node;

@@ -7,7 +7,7 @@ use protocol::units::{ElectionId, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Hash, Tip, rounded};
+use super::{Admitted, Hash, Tip, rounded};
 use crate::node;
 use crate::shell::miner::MiningProgress;
 
@@ -34,6 +34,7 @@ pub(crate) struct Status {
     pub(crate) held: usize,
     pub(crate) neighbours: usize,
     pub(crate) registered_voters: u64,
+    pub(crate) admitted: Admitted,
     pub(crate) votes: u64,
     pub(crate) tracker: Option<Tracker>,
     /// The search for a block, while there is one.
@@ -110,6 +111,7 @@ impl Status {
             held: node.held,
             neighbours: node.neighbours,
             registered_voters: node.registered_voters,
+            admitted: Admitted::from(&node.admitted),
             votes: node.votes,
             tracker: node.tracker.map(Tracker::from),
             mining: progress.filter(|_| node.mining).map(Mining::from),

@@ -14,6 +14,8 @@ pub(crate) struct Voter {
     #[schema(value_type = Hash)]
     pub(crate) voter: VoterId,
     pub(crate) registration: Option<Standing>,
+    /// Where the registrars took the right to vote back.
+    pub(crate) withdrawal: Option<Standing>,
     pub(crate) vote: Option<Vote>,
 }
 
@@ -58,6 +60,7 @@ impl Voter {
         Self {
             voter: view.voter,
             registration: view.registration.map(Standing::from),
+            withdrawal: view.withdrawal.map(Standing::from),
             vote: view.vote.as_ref().map(|vote| Vote::of(vote, election)),
         }
     }

@@ -48,8 +48,8 @@ pub enum StoreError {
     #[error("{path} has format {found}; this program knows {known}: update it", path = path.display(), known = rows::FORMAT)]
     NewerFormat { path: PathBuf, found: u32 },
     #[error(
-        "{path} has the older format {found}; this program knows {known} alone: write an archive with the program that \
-         made it (`peer export`), then `peer import` it here into an empty directory",
+        "{path} has the older format {found}; this program knows {known} alone: go on with the program that made it, or \
+         move the directory away",
         path = path.display(), known = rows::FORMAT
     )]
     OlderFormat { path: PathBuf, found: u32 },
@@ -225,7 +225,7 @@ impl LoadError {
         let reason = self.to_string();
         match self {
             Self::Absent | Self::Damaged(_) => {
-                LoadFailure::Lost { reason, summary: find_summary() }
+                LoadFailure::Lost { reason, summary: find_summary().map(Box::new) }
             }
             Self::Disk(_) => LoadFailure::Refused { reason },
         }

@@ -14,7 +14,7 @@ use super::database::Trouble;
 use crate::chain::{StoredBlock, Summary};
 
 /// Version of the tables; a program refuses any but its own. Since 2, summaries tell of the ids.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 /// Most neighbours of one record; more than a node ever keeps.
 const NEIGHBOURS_MAX: usize = 4_096;
 
@@ -211,7 +211,7 @@ mod tests {
     use protocol::units::{Difficulty, MerkleRoot, UnixMillis, VoterId};
 
     use super::*;
-    use crate::chain::{Blank, Chosen, Summarized};
+    use crate::chain::{Blank, Chosen, Signed, Summarized};
 
     /// Made by hand, as docs/PROTOCOL.md lays it out.
     #[test]
@@ -248,6 +248,7 @@ mod tests {
             transactions: vec![of(TransactionKind::Registration, 7), of(TransactionKind::Vote, 9)],
             chosen: vec![Chosen { question: 0, option: 11, votes: 12 }],
             blank: vec![Blank { question: 1, votes: 13 }],
+            signed: vec![Signed { registrar: 2, admissions: 14, withdrawals: 15 }],
         };
         let golden = [
             hex::encode(header.to_bytes()),
@@ -261,6 +262,8 @@ mod tests {
             "00000b000c000000".into(),
             "0100000000000000".into(),
             "01000d000000".into(),
+            "0100000000000000".into(),
+            "02000e0000000f000000".into(),
         ];
         let stored = StoredBlock { header, summary, has_body: true };
         assert_eq!(hex::encode(summary_content(&stored)), golden.concat());

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use protocol::admission::AdmissionRule;
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, ElectionId, Height};
 use redb::StorageBackend;
@@ -234,8 +235,11 @@ impl Salvage {
             let row = self.target.run(|redb| read::read_block_row(redb, key))?;
             let row = row.ok_or_else(|| Trouble::damaged("a block that was just saved is gone"))?;
             let block = rows::decode_block(&key.to_bytes(), &row, &self.election)?;
-            // Nothing that the chain vouched for vouches for them any more.
-            let good = block.transactions.iter().filter(|each| each.check_signature().is_ok());
+            // Nothing that the chain vouched for vouches for them any more. What registrars signed does not pass, as
+            // only the ballot says who they are: whoever has their file can hand it in again.
+            let nobody = AdmissionRule::Open { registration_bits: 0, max_voters: None };
+            let is_good = |each: &&Arc<HashedTransaction>| each.check_signatures(&nobody).is_ok();
+            let good = block.transactions.iter().filter(is_good);
             let good: Vec<_> = (self.last_row + 1..).zip(good.cloned()).collect();
             self.last_row += good.len() as u64;
             self.returned += good.len() as u64;

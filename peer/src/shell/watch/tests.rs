@@ -14,8 +14,8 @@ use ratatui::style::{Color, Modifier};
 use super::draw::{Look, draw};
 use super::state::{Answers, Contact, State, Update};
 use crate::shell::schema::{
-    BlockSummary, Chain, Event, Mining, Neighbour, OptionTally, Peers, QuestionTally, Results,
-    Status, Tip, TransactionKind,
+    Admitted, BlockSummary, Chain, Event, Mining, Neighbour, OptionTally, Peers, QuestionTally,
+    Results, Status, Tip, TransactionKind,
 };
 
 const NOW_MS: u64 = 1_795_233_117_040;
@@ -56,6 +56,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         held: 0,
         neighbours: 2,
         registered_voters: 12,
+        admitted: Admitted::Anybody,
         votes,
         tracker: None,
         mining: None,
@@ -86,6 +87,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         tip: tip(height),
         votes,
         registered_voters: if votes == 0 { 0 } else { 12 },
+        admitted: Admitted::Anybody,
         blocks_deep: 1,
         questions,
     };

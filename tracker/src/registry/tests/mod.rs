@@ -10,6 +10,7 @@ mod updates;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use protocol::admission::AdmissionRule;
 use protocol::election::Question;
 use protocol::units::UnixMillis;
 
@@ -205,7 +206,7 @@ fn election() -> Election {
         title: "Board".into(),
         created: UnixMillis(1_700_000_000_000),
         difficulty_bits: 8,
-        registration_bits: 4,
+        admission: AdmissionRule::Open { registration_bits: 4, max_voters: None },
         block_bytes_max: 64 * 1024,
         questions: vec![Question { title, options, choices_min: 0, choices_max: 2 }],
     }

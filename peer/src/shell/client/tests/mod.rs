@@ -20,7 +20,7 @@ use super::*;
 use crate::cli::Connection;
 use crate::fixtures::{election, key};
 use crate::shell::data_directory::{DataDirectory, URL_FILE};
-use crate::shell::schema::{self, Ballot, OptionTally, QuestionTally, Results, Tip};
+use crate::shell::schema::{self, Admitted, Ballot, OptionTally, QuestionTally, Results, Tip};
 
 const TOKEN: &str = "abababababababababababababababababababababababababababababababab";
 
@@ -98,7 +98,12 @@ fn voter_id() -> VoterId {
 }
 
 fn voter(registration: Value, vote: Value) -> Answer {
-    Answer::json(200, &json!({"voter": voter_id(), "registration": registration, "vote": vote}))
+    Answer::json(
+        200,
+        &json!({
+            "voter": voter_id(), "registration": registration, "withdrawal": null, "vote": vote
+        }),
+    )
 }
 
 fn results(votes: u64) -> Results {
@@ -108,6 +113,7 @@ fn results(votes: u64) -> Results {
         tip: Tip { height: 3, hash: BlockHash([7; 32]) },
         votes,
         registered_voters: 9,
+        admitted: Admitted::Anybody,
         blocks_deep: 1,
         questions: vec![question],
     }

@@ -27,7 +27,10 @@ fn the_first_vote_registers_and_is_sent_again_as_it_is() {
     assert_eq!((vote.voter, &vote.choices), (voter_id(), &vec![vec![0]]));
     assert_eq!(transactions[1].id(&id()), voted.transaction);
     for transaction in &transactions {
-        assert_eq!(transaction.check_signature(&transaction.id(&id())), Ok(()));
+        assert_eq!(
+            transaction.check_signatures(&transaction.id(&id()), &election().admission),
+            Ok(())
+        );
     }
 }
 

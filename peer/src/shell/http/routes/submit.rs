@@ -105,7 +105,7 @@ mod tests {
         let (handle, mut requests) = PeerHandle::new();
         let (context, _directory) = context_of(handle);
         let key = VoterKey::from_secret_bytes(&[1; 32]).expect("it is a key");
-        let registration = signing::registration(&key, &context.actions().election);
+        let registration = signing::registration(&key, &context.actions().election, 4);
         let transactions = vec![hex::encode(codec::encode(&registration)); TRANSACTIONS_MAX];
         let submit_all = |_| {
             let submission = schema::Submission { transactions: transactions.clone() };

@@ -76,10 +76,10 @@ fn fate(image: Vec<u8>, model: &Model, at: &str) -> Fate {
                 assert_eq!(Some(&block), truth, "{at}");
             }
             Err(LoadFailure::Lost { summary, .. }) if !stored.has_body => {
-                assert_eq!(summary.as_ref(), Some(&stored.summary), "{at}");
+                assert_eq!(summary.as_deref(), Some(&stored.summary), "{at}");
             }
             Err(LoadFailure::Lost { summary, .. }) if !is_mended => {
-                assert_eq!(summary.as_ref(), Some(&stored.summary), "{at}");
+                assert_eq!(summary.as_deref(), Some(&stored.summary), "{at}");
                 fate = Fate::NoticedByALoad;
             }
             Err(error) => panic!("{at}: {error:?} after it was mended"),

@@ -96,8 +96,8 @@ fn another_election_another_format_and_foreign_files_are_refused_untouched() {
     let error = refuse(&ElectionId([8; 32]));
     assert!(error.to_string().contains("belongs to election 0707"), "{error}");
     for (format, told) in [
-        (3, "has format 3; this program knows 2: update it"),
-        (1, "has the older format 1; this program knows 2 alone: write an archive"),
+        (4, "has format 4; this program knows 3: update it"),
+        (2, "has the older format 2; this program knows 3 alone: go on with the program"),
     ] {
         {
             let database = open_file(&path).expect("a database");
