@@ -1,6 +1,7 @@
 //! What was typed: arguments and `OSTRAKON_*` variables, and what they mean.
 
 mod client;
+mod key;
 mod mistakes;
 mod offline;
 mod pages;
@@ -22,6 +23,10 @@ use crate::config::{ApiListen, ApiSettings, Mining, Settings};
 use crate::node::NEIGHBOURS_BY_HAND_MAX;
 use client::ClientTask;
 pub use client::{ClientRequest, Connection, Wish};
+pub use key::{
+    ChangePassphrase, ExportKey, ImportKey, KeyPlace, KeyTask, NewKey, NewPassphraseOptions,
+    PassphraseOptions, SecretSource, ShowKey,
+};
 pub use offline::{AuditChain, ExportChain, ExportKind, ImportChain, VerifyReceipt};
 use pages::{CompletionsTask, ManTask};
 pub use pages::{ManPage, man_pages};
@@ -29,6 +34,7 @@ pub use pages::{ManPage, man_pages};
 const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer register|vote|myvote|results|chain|block|peers|status|watch|mine|sync|leave|login [OPTIONS]
        peer ballot new|check|show [OPTIONS]
+       peer key new|show|export|import|passwd [OPTIONS]
        peer export FILE [--as archive|votes|results] [--data-dir DIR]
        peer audit FILE|DATA-DIR [--json]
        peer import FILE --data-dir DIR
@@ -72,6 +78,9 @@ struct Arguments {
     /// Where the key, the chain and the pool are kept, instead of a directory by election and port
     #[arg(long, value_name = "DIR", env = "OSTRAKON_DATA_DIR", hide_env_values = true)]
     data_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    passphrase: PassphraseOptions,
 
     /// Another peer to exchange datagrams with; may stand several times
     #[arg(
@@ -172,6 +181,9 @@ enum Task {
     /// Make, check or show what defines an election
     #[command(subcommand)]
     Ballot(BallotTask),
+    /// Make, show, move or lock secret keys
+    #[command(subcommand)]
+    Key(KeyTask),
     #[command(flatten)]
     Client(ClientTask),
     /// Write the chain of an election, its votes or its results into a file
@@ -273,6 +285,7 @@ pub enum Invocation {
     },
     NewBallot(NewBallot),
     CheckBallot(CheckBallot),
+    Key(KeyTask),
     Export(ExportChain),
     Audit(AuditChain),
     Import(ImportChain),
@@ -314,15 +327,20 @@ pub fn parse(
             return Ok(Invocation::Show(error.render().to_string()));
         }
         Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let message = "write `peer ballot new`, `peer ballot check FILE` or `peer ballot show`"
-                .to_owned();
-            return Err(UsageError { message });
+            let message = match error.render().to_string().contains("peer key") {
+                true => {
+                    "write `peer key new`, `peer key show`, `peer key export`, `peer key import` or `peer key passwd`"
+                }
+                false => "write `peer ballot new`, `peer ballot check FILE` or `peer ballot show`",
+            };
+            return Err(UsageError { message: message.to_owned() });
         }
         Err(error) => return Err(UsageError { message: mistakes::message(&error) }),
     };
     match arguments.task {
         Some(Task::Ballot(BallotTask::New(new))) => Ok(Invocation::NewBallot(new)),
         Some(Task::Ballot(BallotTask::Check(check))) => Ok(Invocation::CheckBallot(check)),
+        Some(Task::Key(task)) => Ok(Invocation::Key(task)),
         Some(Task::Export(export)) => Ok(Invocation::Export(export)),
         Some(Task::Audit(audit)) => Ok(Invocation::Audit(audit)),
         Some(Task::Import(import)) => Ok(Invocation::Import(import)),
@@ -386,6 +404,7 @@ impl Arguments {
             ballot: self.ballot,
             election: self.election,
             data_dir: self.data_dir,
+            passphrase: self.passphrase.source(),
             verify: self.verify,
             json: self.json,
             mining,

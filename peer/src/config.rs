@@ -7,6 +7,8 @@ use protocol::address::{AddressText, AddressTextError};
 use protocol::units::ElectionId;
 use web::{HostName, Origin};
 
+use crate::cli::SecretSource;
+
 /// Most mining threads unless told: more would make a class's laptops hot for no gain.
 const MINING_THREADS_DEFAULT_MAX: usize = 4;
 
@@ -21,6 +23,8 @@ pub struct Settings {
     /// The election that this peer takes part in, whatever its tracker says.
     pub election: Option<ElectionId>,
     pub data_dir: Option<PathBuf>,
+    /// What opens the data directory's key, if it is locked and is to be open all the time.
+    pub passphrase: Option<SecretSource>,
     /// Whether all that is remembered is checked again at the start.
     pub verify: bool,
     pub json: bool,

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 
+use super::key::{PassphraseOptions, SecretSource};
+use crate::shell::VoterName;
+
 /// Which peer is asked, by what right, and how its answer looks.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Connection {
@@ -35,6 +38,8 @@ pub struct Connection {
 pub struct ClientRequest {
     pub wish: Wish,
     pub connection: Connection,
+    /// What opens the key that signs, if it is locked; it is asked for unless told.
+    pub passphrase: Option<SecretSource>,
 }
 
 /// What is asked.
@@ -42,8 +47,8 @@ pub struct ClientRequest {
 pub enum Wish {
     /// A line as it could be typed at the prompt.
     Line(String),
-    /// The proof that a block holds the own vote, into this file.
-    Receipt(PathBuf),
+    /// The proof that a block holds the vote of an own voter, into a file.
+    Receipt { voter: Option<VoterName>, file: PathBuf },
     /// The count, again whenever it may have changed.
     WatchResults,
     /// All of the peer on the terminal, as it changes.
@@ -55,7 +60,7 @@ pub enum Wish {
 #[derive(Debug, Subcommand)]
 pub(super) enum ClientTask {
     /// Register your voter key with a running peer; the first vote does it by itself
-    Register(Connection),
+    Register(RegisterTask),
     /// Vote through a running peer, by numbers or names: `peer vote 'Ada; Red, Blue'`; alone it asks
     Vote(VoteTask),
     /// Show where your own vote stands, or write the proof that a block holds it
@@ -82,11 +87,37 @@ pub(super) enum ClientTask {
     Login(Connection),
 }
 
+/// Which voter of the data directory it is about.
+#[derive(Debug, Args)]
+struct OwnVoter {
+    /// The voter of this name, whose key is voters/NAME.key in the data directory, instead of voter.key
+    #[arg(long, value_name = "NAME")]
+    voter: Option<VoterName>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RegisterTask {
+    #[command(flatten)]
+    own: OwnVoter,
+
+    #[command(flatten)]
+    passphrase: PassphraseOptions,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct VoteTask {
     /// Numbers or names; `;` stands between questions, `,` between choices
     #[arg(value_name = "CHOICES")]
     choices: Vec<String>,
+
+    #[command(flatten)]
+    own: OwnVoter,
+
+    #[command(flatten)]
+    passphrase: PassphraseOptions,
 
     #[command(flatten)]
     connection: Connection,
@@ -97,6 +128,9 @@ pub(super) struct MyVoteTask {
     /// Write the proof that a block holds your vote into this new file
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
+
+    #[command(flatten)]
+    own: OwnVoter,
 
     #[command(flatten)]
     connection: Connection,
@@ -136,15 +170,24 @@ impl ClientTask {
     /// The words are joined into the prompt's line, so that mistakes read as they do there.
     pub(super) fn request(self) -> ClientRequest {
         let line = |words: &str| Wish::Line(words.to_owned());
+        let mut passphrase = None;
         let (wish, connection) = match self {
-            Self::Register(connection) => (line("register"), connection),
+            Self::Register(register) => {
+                passphrase = register.passphrase.source();
+                (Wish::Line(format!("register{}", register.own.words())), register.connection)
+            }
             Self::Vote(vote) => {
-                (Wish::Line(format!("vote {}", vote.choices.join(" "))), vote.connection)
+                passphrase = vote.passphrase.source();
+                let words = vote.own.words();
+                let line = format!("vote{words} {}", vote.choices.join(" "));
+                (Wish::Line(line), vote.connection)
             }
-            Self::Myvote(MyVoteTask { receipt: Some(file), connection }) => {
-                (Wish::Receipt(file), connection)
+            Self::Myvote(MyVoteTask { receipt: Some(file), own, connection }) => {
+                (Wish::Receipt { voter: own.voter, file }, connection)
             }
-            Self::Myvote(MyVoteTask { receipt: None, connection }) => (line("myvote"), connection),
+            Self::Myvote(MyVoteTask { receipt: None, own, connection }) => {
+                (Wish::Line(format!("myvote{}", own.words())), connection)
+            }
             Self::Results(ResultsTask { watch: true, connection }) => {
                 (Wish::WatchResults, connection)
             }
@@ -163,13 +206,20 @@ impl ClientTask {
             Self::Leave(connection) => (line("leave"), connection),
             Self::Login(connection) => (Wish::Login, connection),
         };
-        ClientRequest { wish, connection }
+        ClientRequest { wish, connection, passphrase }
+    }
+}
+
+impl OwnVoter {
+    /// As the prompt's line names it.
+    fn words(&self) -> String {
+        self.voter.as_ref().map_or_else(String::new, |name| format!(" --voter {name}"))
     }
 }
 
 impl ClientRequest {
     /// The ballot of a running peer.
     pub(super) fn ballot(connection: Connection) -> Self {
-        Self { wish: Wish::Line("ballot".to_owned()), connection }
+        Self { wish: Wish::Line("ballot".to_owned()), connection, passphrase: None }
     }
 }

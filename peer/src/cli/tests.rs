@@ -50,6 +50,14 @@ fn mistakes_are_told_in_one_line() {
         ("ballot", "write `peer ballot new`, `peer"),
         ("import a.archive", "--data-dir <DIR>"),
         ("audit", "<SOURCE>"),
+        ("key", "write `peer key new`, `peer key show`"),
+        ("key import", "<FILE|--phrase|--phrase-file <FILE>|--phrase-fd <N>>"),
+        ("key import a.pem --phrase", "cannot be used with"),
+        ("key show --voter ../ada", "a voter's name has 1 to 32 of a-z, 0-9, - and _"),
+        ("key show --voter ada --key a.key", "cannot be used with"),
+        ("key new --passphrase secret", "unexpected argument '--passphrase'"),
+        ("vote 1 --passphrase-file a --passphrase-fd 3", "cannot be used with"),
+        ("6001 --passphrase-fd x", "--passphrase-fd <N>"),
         ("audit a.archive --ballot b.toml --election 12", "64 hexadecimal digits"),
         ("block", "<HEIGHT|HASH>"),
         ("chain 5 6", "'6'"),
@@ -87,7 +95,7 @@ fn help_and_ballots_are_understood() {
 
 fn request(line: &str) -> (Wish, Connection) {
     match read(line) {
-        Ok(Invocation::Client(ClientRequest { wish, connection })) => (wish, connection),
+        Ok(Invocation::Client(ClientRequest { wish, connection, .. })) => (wish, connection),
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -98,6 +106,9 @@ fn commands_for_a_running_peer_become_the_prompts_lines() {
         ("register", "register"),
         ("vote Ada; Tuesday, Red --json", "vote Ada; Tuesday, Red"),
         ("vote", "vote "),
+        ("register --voter ada", "register --voter ada"),
+        ("vote --voter ada --json Ada", "vote --voter ada Ada"),
+        ("myvote --voter ada", "myvote --voter ada"),
         ("myvote", "myvote"),
         ("results", "results"),
         ("chain", "chain "),
@@ -110,7 +121,10 @@ fn commands_for_a_running_peer_become_the_prompts_lines() {
     }
     assert_eq!(request("results --watch").0, Wish::WatchResults);
     assert_eq!(request("login").0, Wish::Login);
-    assert_eq!(request("myvote --receipt a.json").0, Wish::Receipt("a.json".into()));
+    let receipt = |voter| Wish::Receipt { voter, file: "a.json".into() };
+    assert_eq!(request("myvote --receipt a.json").0, receipt(None));
+    let ada = Some("ada".parse().expect("a name"));
+    assert_eq!(request("myvote --voter ada --receipt a.json").0, receipt(ada));
     let (_, connection) = request("mine --server http://a.org --data-dir d --token-file t --json");
     let expected = Connection {
         server: Some("http://a.org".to_owned()),

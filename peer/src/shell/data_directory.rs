@@ -236,7 +236,11 @@ fn try_lock(lock: &File) -> Result<(), TryLockError> {
     lock.try_lock()
 }
 
-fn make_private(path: &Path) -> io::Result<()> {
+/// Makes a directory that only its owner can read, if it is not there.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -52,3 +52,26 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     };
     write().map_err(|error| FileError::new("write", path, error))
 }
+
+/// The directory that a name is in.
+pub(crate) fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+/// Keeps other processes from writing in a directory by the same means, for as long as the answer lives. Where the file
+/// system knows no such locks, two commands that write one file at once are their user's matter.
+#[cfg(unix)]
+pub(crate) fn lock_directory(directory: &Path) -> Option<File> {
+    let directory = File::open(directory).ok()?;
+    directory.lock().ok()?;
+    Some(directory)
+}
+
+/// Other systems do not open directories as files.
+#[cfg(not(unix))]
+pub(crate) fn lock_directory(_: &Path) -> Option<File> {
+    None
+}

@@ -22,6 +22,7 @@ mod front;
 mod handle;
 mod http;
 mod join;
+mod key_commands;
 mod key_file;
 mod local_election;
 mod logs;
@@ -52,7 +53,10 @@ pub use client::{ClientEnd, client};
 pub use data_directory::DataDirectoryError;
 pub use files::FileError;
 pub use http::ApiError;
-pub use key_file::KeyFileError;
+pub use key_commands::{KeyCommandError, key};
+pub use key_file::{
+    KeyFileError, PassphraseError, PemError, PhraseError, VoterName, VoterNameError,
+};
 pub use local_election::LocalElectionError;
 pub use logs::start_log;
 pub use manual::{ManualError, write_man_pages};

@@ -2,11 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::election::Election;
-use protocol::keys::VoterKey;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
@@ -18,7 +17,8 @@ use super::front::{self, Ending, Front, LAST_WORDS_PATIENCE};
 use super::handle::PeerHandle;
 use super::http::{Api, ApiError};
 use super::join::join;
-use super::key_file::{self, KeyFileError};
+use super::key_file::passphrase;
+use super::key_file::{self, KeyFileError, PassphraseError};
 use super::local_election::{LocalElectionError, local_election};
 use super::notice::Notice;
 use super::schema::Left;
@@ -26,7 +26,7 @@ use super::store::{self, Opened, StoreError};
 use super::task::NodeTask;
 use super::udp::{BindError, Udp};
 use super::verify::{self, Verified, VerifyError};
-use super::voter::OwnVoter;
+use super::voter::OwnVoters;
 use super::wait::EndSignals;
 use crate::config::{Mining, Settings};
 use crate::node::{JoinError, NodeConfig, RESIDENT_BYTES_MAX};
@@ -45,6 +45,8 @@ pub enum PeerError {
     DataDirectory(#[from] DataDirectoryError),
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -105,7 +107,7 @@ struct Start {
     neighbours: Vec<SocketAddr>,
     election: Arc<Election>,
     directory: DataDirectory,
-    key: VoterKey,
+    voters: OwnVoters,
     opened: Opened,
     verified: Option<Verified>,
 }
@@ -170,8 +172,8 @@ async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>
         None => DataDirectory::open(data_directory::default_path(&election_id, address.port())?)?,
     };
     directory.keep_election(&election)?;
-    let key = key_file::read_or_make(directory.path())?;
     let election = Arc::new(election);
+    let voters = own_voters(settings, directory.path(), Arc::clone(&election)).await?;
     let (opened, verified) =
         open_chain(directory.path().to_owned(), Arc::clone(&election), settings.verify).await?;
     Ok(Some(Start {
@@ -182,10 +184,31 @@ async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>
         neighbours: addresses.neighbours,
         election,
         directory,
-        key,
+        voters,
         opened,
         verified,
     }))
+}
+
+/// The voters of a data directory. What is to open its own key is read once, at the start; it is forgotten, and the key is not.
+async fn own_voters(
+    settings: &Settings,
+    directory: &Path,
+    election: Arc<Election>,
+) -> Result<OwnVoters, PeerError> {
+    let (directory, source) = (directory.to_owned(), settings.passphrase.clone());
+    let open = move || {
+        let file = key_file::read_or_make(&directory)?;
+        let key = match source {
+            _ if !file.is_locked() => Some(file.unlock(None)?),
+            Some(source) => Some(file.unlock(passphrase::read(&source)?.as_ref())?),
+            None => None,
+        };
+        Ok(OwnVoters::new(directory, &file, key, election)?)
+    };
+    tokio::task::spawn_blocking(open)
+        .await
+        .unwrap_or_else(|error| Err(PeerError::Crashed { reason: Some(error.to_string()) }))
 }
 
 /// Opens the chain and, if that is wanted, checks all of it; on a thread of its own, as either may take long.
@@ -218,7 +241,7 @@ async fn run_node(
         neighbours,
         election,
         directory,
-        key,
+        voters,
         opened,
         verified,
     } = start;
@@ -241,7 +264,7 @@ async fn run_node(
     let actions = Arc::new(Actions {
         handle,
         election_id: election.election_id(),
-        voter: OwnVoter::new(key, Arc::clone(&election)),
+        voters,
         election,
         address,
         data_directory: directory.path().to_owned(),
@@ -302,7 +325,7 @@ fn listening(actions: &Actions, api: Option<String>) -> Notice {
         api,
         election: actions.election_id,
         title: actions.election.title.clone(),
-        voter: actions.voter.id(),
+        voter: actions.voters.id(),
         data_directory: actions.data_directory.clone(),
     }
 }

@@ -1,5 +1,5 @@
-//! Secrets of 32 bytes in files that nobody else can read: the voter's key, the API's token. Each is a line of 64
-//! hexadecimal digits.
+//! Files that nobody else can read: keys, the API's token, recovery phrases. They appear whole or not at all, with mode 0600,
+//! and are refused when others may read them. A token is a line of 64 hexadecimal digits.
 //!
 //! A secret appears in no message, log or `Debug`; what holds it is wiped after use.
 
@@ -22,9 +22,20 @@ pub enum SecretFileError {
     Readable { path: PathBuf, mode: u32 },
     #[error("{path} holds no secret of 64 hexadecimal digits: put your copy of it back", path = path.display())]
     Malformed { path: PathBuf },
+    #[error("{path} has over {bytes_max} bytes: name another file", path = path.display())]
+    TooLong { path: PathBuf, bytes_max: usize },
+    #[error("{path} is there already: name another file, or replace it by --force", path = path.display())]
+    Exists { path: PathBuf },
 }
 
-/// Reads a secret, or makes and keeps one. The caller holds the directory's lock.
+/// What becomes of a file that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Keep,
+    Replace,
+}
+
+/// Reads a secret of 32 bytes, or makes and keeps one. The caller holds the directory's lock.
 ///
 /// # Errors
 /// See [`SecretFileError`]; a file that is there is never replaced.
@@ -32,61 +43,123 @@ pub(crate) fn read_or_make(
     path: &Path,
     make: impl FnOnce() -> Zeroizing<[u8; 32]>,
 ) -> Result<Zeroizing<[u8; 32]>, SecretFileError> {
-    match File::open(path) {
-        Ok(file) => {
-            // A run that ended between linking and removing left a second name of the secret.
-            let unfinished = unfinished(path);
-            remove_left_over(&unfinished)
-                .map_err(|error| FileError::new("remove", &unfinished, error))?;
-            read(&file, path)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let secret = make();
-            write(path, &secret)?;
-            Ok(secret)
-        }
-        Err(error) => Err(FileError::new("read", path, error).into()),
+    remove_left_over(path)?;
+    if let Some(secret) = read_existing(path)? {
+        return Ok(secret);
     }
+    let secret = make();
+    let mut text = Zeroizing::new([b'\n'; SECRET_DIGITS + 1]);
+    hex::encode_to_slice(secret.as_slice(), &mut text[..SECRET_DIGITS])
+        .expect("32 bytes are 64 digits");
+    write(path, text.as_slice(), Existing::Keep)?;
+    Ok(secret)
 }
 
-/// Reads a secret, if there is one; nothing is made or removed, so that a peer may use the directory.
+/// Reads a secret of 32 bytes, if there is one; nothing is made or removed, so that a peer may use the directory.
 ///
 /// # Errors
 /// See [`SecretFileError`].
 pub(crate) fn read_existing(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, SecretFileError> {
-    match File::open(path) {
-        Ok(file) => read(&file, path).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(FileError::new("read", path, error).into()),
+    // Two bytes for the end of the line, as some editors write it.
+    let text = match read(path, SECRET_DIGITS + 2) {
+        Err(SecretFileError::TooLong { path, .. }) => {
+            return Err(SecretFileError::Malformed { path });
+        }
+        text => text?,
+    };
+    let secret = text.map(|text| secret_of_line(&text));
+    match secret {
+        Some(None) => Err(SecretFileError::Malformed { path: path.to_owned() }),
+        Some(secret) => Ok(secret),
+        None => Ok(None),
     }
 }
 
-fn read(file: &File, path: &Path) -> Result<Zeroizing<[u8; 32]>, SecretFileError> {
-    check_mode(file, path)?;
-    // Two bytes for the end of the line, as some editors write it, and one that shows that the file is too
-    // long.
-    let mut text = Zeroizing::new([0; SECRET_DIGITS + 3]);
-    let mut length = 0;
-    loop {
-        match (&*file).read(&mut text[length..]) {
-            Ok(0) => break,
-            Ok(read) => length += read,
-            Err(error) => return Err(FileError::new("read", path, error).into()),
-        }
-    }
-    let text = &text[..length];
+/// The 32 bytes that a line of 64 digits says.
+pub(crate) fn secret_of_line(text: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
     let line = text.strip_suffix(b"\r\n").or_else(|| text.strip_suffix(b"\n")).unwrap_or(text);
     let mut secret = Zeroizing::new([0; 32]);
-    match hex::decode_to_slice(line, secret.as_mut_slice()) {
-        Ok(()) => Ok(secret),
-        Err(_) => Err(SecretFileError::Malformed { path: path.to_owned() }),
+    hex::decode_to_slice(line, secret.as_mut_slice()).ok()?;
+    Some(secret)
+}
+
+/// Reads a file that only its owner may read; `None` if it is not there. What is no file, such as a pipe, has no mode
+/// that says who may read it.
+///
+/// # Errors
+/// When others may read it, it is longer than that, or the disk refuses.
+pub(crate) fn read(
+    path: &Path,
+    bytes_max: usize,
+) -> Result<Option<Zeroizing<Vec<u8>>>, SecretFileError> {
+    let failed = |error| FileError::new("read", path, error);
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(failed)?,
+    };
+    check_mode(&file, path)?;
+    // All of it at once: a growing vector would leave copies behind.
+    let mut text = Zeroizing::new(vec![0; bytes_max + 1]);
+    let mut length = 0;
+    while length < text.len() {
+        match file.read(&mut text[length..]).map_err(failed)? {
+            0 => break,
+            read => length += read,
+        }
     }
+    if length > bytes_max {
+        return Err(SecretFileError::TooLong { path: path.to_owned(), bytes_max });
+    }
+    text.truncate(length);
+    Ok(Some(text))
+}
+
+/// Writes a file that only its owner may read; it appears whole or not at all: written under another name, made
+/// durable, then named.
+///
+/// # Errors
+/// When it is there already and is to be kept, or the disk refuses.
+pub(crate) fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), SecretFileError> {
+    let directory = files::directory_of(path);
+    let _alone = files::lock_directory(directory);
+    let unfinished = unfinished(path);
+    write_private(&unfinished, bytes)
+        .map_err(|error| FileError::new("write", &unfinished, error))?;
+    let named = match existing {
+        Existing::Replace => fs::rename(&unfinished, path),
+        // Unlike a renaming, a link never replaces a secret that is there.
+        Existing::Keep => {
+            let linked = fs::hard_link(&unfinished, path);
+            let removed = fs::remove_file(&unfinished);
+            linked.and(removed)
+        }
+    };
+    match named.and_then(|()| files::sync_directory(directory)) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(SecretFileError::Exists { path: path.to_owned() })
+        }
+        named => Ok(named.map_err(|error| FileError::new("write", path, error))?),
+    }
+}
+
+/// A run that ended between writing and naming left a second name of the secret, or a piece of it. The caller holds the
+/// directory's lock.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn remove_left_over(path: &Path) -> Result<(), SecretFileError> {
+    let unfinished = unfinished(path);
+    let removed = remove_if_there(&unfinished);
+    Ok(removed.map_err(|error| FileError::new("remove", &unfinished, error))?)
 }
 
 #[cfg(unix)]
 fn check_mode(file: &File, path: &Path) -> Result<(), SecretFileError> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = file.metadata().map_err(|error| FileError::new("read", path, error))?;
+    if !metadata.is_file() {
+        return Ok(());
+    }
     match metadata.permissions().mode() & 0o7777 {
         mode if mode & 0o077 == 0 => Ok(()),
         mode => Err(SecretFileError::Readable { path: path.to_owned(), mode }),
@@ -98,27 +171,11 @@ fn check_mode(_: &File, _: &Path) -> Result<(), SecretFileError> {
     Ok(())
 }
 
-/// The file appears whole or not at all: written under another name, made durable, then linked.
-fn write(path: &Path, secret: &[u8; 32]) -> Result<(), SecretFileError> {
-    let unfinished = unfinished(path);
-    let mut text = Zeroizing::new([b'\n'; SECRET_DIGITS + 1]);
-    hex::encode_to_slice(secret, &mut text[..SECRET_DIGITS]).expect("32 bytes are 64 digits");
-    write_private(&unfinished, text.as_slice())
-        .map_err(|error| FileError::new("write", &unfinished, error))?;
-    // Unlike a renaming, a link never replaces a secret that is there.
-    fs::hard_link(&unfinished, path)
-        .and_then(|()| fs::remove_file(&unfinished))
-        .and_then(|()| path.parent().map_or(Ok(()), files::sync_directory))
-        .map_err(|error| FileError::new("write", path, error))?;
-    Ok(())
-}
-
 fn unfinished(path: &Path) -> PathBuf {
     path.with_added_extension("new")
 }
 
-/// What an earlier run could not finish was never used.
-fn remove_left_over(path: &Path) -> io::Result<()> {
+fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Err(_) | Ok(()) => Ok(()),
@@ -126,7 +183,7 @@ fn remove_left_over(path: &Path) -> io::Result<()> {
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    remove_left_over(path)?;
+    remove_if_there(path)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{ActionError, suggest};
 use crate::node::{BlockSelector, CHAIN_LIMIT_MAX};
+use crate::shell::key_file::VoterName;
 
 /// Blocks that `chain` shows unless told: what fits on a screen.
 const CHAIN_LIMIT_DEFAULT: u32 = 20;
@@ -30,10 +31,14 @@ const fn help(name: &'static str, usage: &'static str, about: &'static str) -> C
 /// All commands, in the order in which `help` shows them.
 pub(crate) const COMMANDS: [CommandHelp; 14] = [
     help("ballot", "ballot", "show the questions and their options"),
-    help("register", "register", "register your voter key; the first vote does it by itself"),
+    help(
+        "register",
+        "register [--voter NAME]",
+        "register your voter key, or that of voters/NAME.key; the first vote does it by itself",
+    ),
     help(
         "vote",
-        "vote [CHOICES]",
+        "vote [--voter NAME] [CHOICES]",
         "vote by numbers or names: `vote 2`, `vote Ada`, `vote Ada; Red, Blue`; alone it asks",
     ),
     help("results", "results", "show the count on the best chain"),
@@ -41,7 +46,7 @@ pub(crate) const COMMANDS: [CommandHelp; 14] = [
     help("block", "block HEIGHT|HASH", "show a block and its transactions"),
     help(
         "myvote",
-        "myvote [--receipt FILE]",
+        "myvote [--voter NAME] [--receipt FILE]",
         "show where your own vote stands; --receipt writes the proof that a block holds it",
     ),
     help("peers", "peers", "show the neighbours"),
@@ -57,16 +62,24 @@ pub(crate) const COMMANDS: [CommandHelp; 14] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PromptCommand {
     Ballot,
-    Register,
-    /// The text after `vote`; `None` asks question by question.
-    Vote(Option<String>),
+    Register {
+        voter: Option<VoterName>,
+    },
+    Vote {
+        voter: Option<VoterName>,
+        /// The text after `vote`; `None` asks question by question.
+        choices: Option<String>,
+    },
     Results,
     Chain {
         limit: u32,
     },
     Block(BlockSelector),
-    /// With the file that a receipt goes into.
-    MyVote(Option<PathBuf>),
+    MyVote {
+        voter: Option<VoterName>,
+        /// The file that a receipt goes into.
+        receipt: Option<PathBuf>,
+    },
     Peers,
     Status,
     Mine,
@@ -75,6 +88,23 @@ pub(crate) enum PromptCommand {
     Submit(Vec<u8>),
     Help(Option<CommandHelp>),
     Leave,
+}
+
+impl PromptCommand {
+    /// The own voter that it is about, if one is named.
+    pub(crate) fn voter(&self) -> Option<&VoterName> {
+        let (Self::Register { voter } | Self::Vote { voter, .. } | Self::MyVote { voter, .. }) =
+            self
+        else {
+            return None;
+        };
+        voter.as_ref()
+    }
+
+    /// Whether it signs something, which may take a passphrase.
+    pub(crate) fn signs(&self) -> bool {
+        matches!(self, Self::Register { .. } | Self::Vote { .. })
+    }
 }
 
 /// The first word of a line, as the answer's name.
@@ -96,6 +126,14 @@ pub(crate) fn parse(line: &str) -> Result<Option<PromptCommand>, ActionError> {
         return Err(unknown(word));
     };
     let argument = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
+    let (voter, argument) = match command.name {
+        "register" | "vote" | "myvote" => named_voter(argument).ok_or(ActionError::Argument {
+            usage: command.usage,
+            found: argument.to_owned(),
+            expected: "a voter's name (a-z, 0-9, - and _) after --voter",
+        })?,
+        _ => (None, argument),
+    };
     let wrong = |expected: &'static str| ActionError::Argument {
         usage: command.usage,
         found: argument.to_owned(),
@@ -107,8 +145,11 @@ pub(crate) fn parse(line: &str) -> Result<Option<PromptCommand>, ActionError> {
     };
     let parsed = match command.name {
         "ballot" => alone(PromptCommand::Ballot)?,
-        "register" => alone(PromptCommand::Register)?,
-        "vote" => PromptCommand::Vote(Some(argument.to_owned()).filter(|text| !text.is_empty())),
+        "register" => alone(PromptCommand::Register { voter })?,
+        "vote" => {
+            let choices = Some(argument.to_owned()).filter(|text| !text.is_empty());
+            PromptCommand::Vote { voter, choices }
+        }
         "results" => alone(PromptCommand::Results)?,
         "chain" => PromptCommand::Chain {
             limit: limit(argument).ok_or_else(|| wrong("a number from 1 to 1000"))?,
@@ -116,9 +157,11 @@ pub(crate) fn parse(line: &str) -> Result<Option<PromptCommand>, ActionError> {
         "block" => PromptCommand::Block(
             selector(argument).ok_or_else(|| wrong("a height or a hash of 64 digits"))?,
         ),
-        "myvote" => PromptCommand::MyVote(
-            receipt_file(argument).ok_or_else(|| wrong("--receipt FILE, or nothing"))?,
-        ),
+        "myvote" => PromptCommand::MyVote {
+            voter,
+            receipt: receipt_file(argument)
+                .ok_or_else(|| wrong("--receipt FILE, or nothing, after the voter"))?,
+        },
         "peers" => alone(PromptCommand::Peers)?,
         "status" => alone(PromptCommand::Status)?,
         "mine" => alone(PromptCommand::Mine)?,
@@ -151,6 +194,18 @@ fn limit(argument: &str) -> Option<u32> {
         "" => Some(CHAIN_LIMIT_DEFAULT),
         text => text.parse().ok().filter(|limit| (1..=CHAIN_LIMIT_MAX).contains(limit)),
     }
+}
+
+/// The voter that `--voter NAME` names at the beginning, and what follows; `None` if that is no name.
+fn named_voter(argument: &str) -> Option<(Option<VoterName>, &str)> {
+    let after = argument.strip_prefix("--voter");
+    let Some(after) = after.filter(|rest| rest.is_empty() || rest.starts_with([' ', '=', '\t']))
+    else {
+        return Some((None, argument));
+    };
+    let after = after.get(1..)?.trim_start();
+    let (name, rest) = after.split_once(char::is_whitespace).unwrap_or((after, ""));
+    Some((Some(name.parse().ok()?), rest.trim_start()))
 }
 
 fn receipt_file(argument: &str) -> Option<Option<PathBuf>> {
@@ -188,10 +243,24 @@ mod tests {
         }
         let read = |line: &str| parse(line).expect(line);
         assert_eq!(read("   "), None);
-        let vote = PromptCommand::Vote(Some("Ada; Red,  Blue".into()));
+        let vote = PromptCommand::Vote { voter: None, choices: Some("Ada; Red,  Blue".into()) };
         assert_eq!(read("VOTE   Ada; Red,  Blue "), Some(vote));
         assert_eq!(read("chain 1000"), Some(PromptCommand::Chain { limit: 1_000 }));
-        let receipt = PromptCommand::MyVote(Some("my receipt.json".into()));
+        let voter: VoterName = "ada-2".parse().expect("a name");
+        let named = Some(voter.clone());
+        for line in ["vote --voter ada-2 Ada; Red", "vote --voter=ada-2   Ada; Red "] {
+            let choices = Some("Ada; Red".into());
+            assert_eq!(read(line), Some(PromptCommand::Vote { voter: named.clone(), choices }));
+        }
+        let asked = PromptCommand::Vote { voter: named.clone(), choices: None };
+        assert_eq!(read("vote --voter ada-2"), Some(asked));
+        let register = PromptCommand::Register { voter: named.clone() };
+        assert_eq!(read("register --voter ada-2"), Some(register));
+        let receipt = Some("a.json".into());
+        let mine = PromptCommand::MyVote { voter: named, receipt };
+        assert_eq!(read("myvote --voter ada-2 --receipt a.json"), Some(mine));
+        let receipt =
+            PromptCommand::MyVote { voter: None, receipt: Some("my receipt.json".into()) };
         assert_eq!(read("myvote --receipt my receipt.json"), Some(receipt));
         let hash = "ab".repeat(32);
         let block = PromptCommand::Block(BlockSelector::Hash(BlockHash([0xab; 32])));
@@ -212,7 +281,11 @@ mod tests {
             ),
             (
                 "myvote --receipt",
-                "`myvote [--receipt FILE]` takes --receipt FILE, or nothing, and here is \"--receipt\"",
+                "`myvote [--voter NAME] [--receipt FILE]` takes --receipt FILE, or nothing, after the voter, and here is \"--receipt\"",
+            ),
+            (
+                "vote --voter ../ada 1",
+                "`vote [--voter NAME] [CHOICES]` takes a voter's name (a-z, 0-9, - and _) after --voter, and here is \"--voter ../ada 1\"",
             ),
             ("chain 0", "`chain [N]` takes a number from 1 to 1000, and here is \"0\""),
             (

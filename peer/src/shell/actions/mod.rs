@@ -21,10 +21,11 @@ pub(crate) use choices::{
 pub(crate) use line::{COMMANDS, CommandHelp, LINE_BYTES_MAX, PromptCommand, first_word, parse};
 
 use super::handle::PeerHandle;
+use super::key_file::{KeyFileError, Passphrase};
 use super::miner::MinerView;
 use super::receipt::ReceiptFileError;
 use super::schema;
-use super::voter::OwnVoter;
+use super::voter::{Actor, OwnVoters};
 use crate::node::{Command, CommandError};
 
 /// Most edits between a typed word and the one that it is taken for.
@@ -34,7 +35,7 @@ const TYPING_SLIPS_MAX: usize = 2;
 #[derive(Debug)]
 pub(crate) struct Actions {
     pub(crate) handle: PeerHandle,
-    pub(crate) voter: OwnVoter,
+    pub(crate) voters: OwnVoters,
     pub(crate) election: Arc<Election>,
     pub(crate) election_id: ElectionId,
     pub(crate) address: SocketAddr,
@@ -112,6 +113,8 @@ pub(crate) enum ActionError {
     #[error(transparent)]
     Receipt(#[from] ReceiptFileError),
     #[error(transparent)]
+    Key(#[from] KeyFileError),
+    #[error(transparent)]
     Command(#[from] CommandError),
 }
 
@@ -127,6 +130,7 @@ impl ActionError {
             Self::NotHexadecimal | Self::NotATransaction(_) => "not_a_transaction",
             Self::Choices(error) => error.kind(),
             Self::Receipt(_) => "receipt_file",
+            Self::Key(error) => error.kind(),
             Self::Command(error) => error.kind(),
         }
     }
@@ -139,23 +143,34 @@ impl From<&ActionError> for schema::Refusal {
 }
 
 impl Actions {
-    /// Carries out a command. `vote` alone and `leave` are the front's: they ask, or end it.
+    /// Carries out a command; a passphrase is for those that sign. `vote` alone and `leave` are the front's: they ask, or
+    /// end it.
     ///
     /// # Errors
     /// As the ballot or the node refuses it.
-    pub(crate) async fn perform(&self, command: PromptCommand) -> Result<Reply, ActionError> {
+    pub(crate) async fn perform(
+        &self,
+        command: PromptCommand,
+        passphrase: Option<Passphrase>,
+    ) -> Result<Reply, ActionError> {
+        let actor = Actor { voter: command.voter().cloned(), passphrase };
         Ok(match command {
             PromptCommand::Ballot => Reply::Ballot(self.ballot()),
-            PromptCommand::Register => Reply::Register(self.register().await?),
-            PromptCommand::Vote(None) => return Err(ActionError::NoChoices),
-            PromptCommand::Vote(Some(text)) => {
-                Reply::Vote(self.vote(parse_choices(&text, &self.election)?).await?)
+            PromptCommand::Register { .. } => Reply::Register(self.register(actor).await?),
+            PromptCommand::Vote { choices: None, .. } => return Err(ActionError::NoChoices),
+            PromptCommand::Vote { choices: Some(text), .. } => {
+                Reply::Vote(self.vote(actor, parse_choices(&text, &self.election)?).await?)
             }
             PromptCommand::Results => Reply::Results(self.results().await?),
             PromptCommand::Chain { limit } => Reply::Chain(self.chain(None, limit).await?),
             PromptCommand::Block(selector) => Reply::Block(self.block(selector).await?),
-            PromptCommand::MyVote(None) => Reply::MyVote(self.voter(self.voter.id()).await?),
-            PromptCommand::MyVote(Some(file)) => Reply::Receipt(self.write_receipt(&file).await?),
+            PromptCommand::MyVote { voter, receipt: None } => {
+                Reply::MyVote(self.voter(self.voters.id_of(voter.as_ref())?).await?)
+            }
+            PromptCommand::MyVote { voter, receipt: Some(file) } => {
+                let voter = self.voters.id_of(voter.as_ref())?;
+                Reply::Receipt(self.write_receipt(voter, &file).await?)
+            }
             PromptCommand::Peers => Reply::Peers(self.peers().await?),
             PromptCommand::Status => Reply::Status(Box::new(self.status().await?)),
             PromptCommand::Mine => Reply::Mine(self.mine().await?),
@@ -168,7 +183,7 @@ impl Actions {
             PromptCommand::Help(None) => Reply::Help { commands: COMMANDS.to_vec() },
             PromptCommand::Help(Some(command)) => Reply::Help { commands: vec![command] },
             PromptCommand::Leave => {
-                let own_vote = self.own_vote().await;
+                let own_vote = self.own_votes().await;
                 self.handle.command(Command::Leave).await?;
                 Reply::Leave(schema::Left { own_vote })
             }

@@ -14,6 +14,7 @@ use crate::node::{Answer, BlockSelector, Command};
 use crate::shell::miner::MinerView;
 use crate::shell::receipt;
 use crate::shell::schema::{self, OwnVoteStanding};
+use crate::shell::voter::Actor;
 
 impl Actions {
     pub(crate) fn ballot(&self) -> schema::Ballot {
@@ -110,7 +111,7 @@ impl Actions {
         let Answer::Status(node) = &answer else { unasked(&answer) };
         let progress = self.miner.as_ref().and_then(MinerView::progress);
         Ok(schema::Status {
-            voter: Some(self.voter.id()),
+            voter: Some(self.voters.id()),
             data_dir: Some(self.data_directory.display().to_string()),
             ..schema::Status::of(node, self.election_id, self.address, progress)
         })
@@ -153,39 +154,58 @@ impl Actions {
         Ok(self.handle.submit(transaction).await?)
     }
 
-    /// Registers this peer's own voter.
+    /// Registers one of this peer's own voters.
     ///
     /// # Errors
-    /// As the node refuses it.
-    pub(crate) async fn register(&self) -> Result<schema::Registered, ActionError> {
-        let transaction = self.voter.register(&self.handle).await?;
-        Ok(schema::Registered { accepted: true, transaction, voter: self.voter.id() })
+    /// When its key stays locked, or as the node refuses it.
+    pub(crate) async fn register(&self, actor: Actor) -> Result<schema::Registered, ActionError> {
+        let (transaction, voter) = self.voters.register(&self.handle, actor).await?;
+        Ok(schema::Registered { accepted: true, transaction, voter })
     }
 
-    /// Casts this peer's own vote.
+    /// Casts the vote of one of this peer's own voters.
     ///
     /// # Errors
-    /// As the node refuses it.
-    pub(crate) async fn vote(&self, choices: Choices) -> Result<schema::Voted, ActionError> {
+    /// When its key stays locked, or as the node refuses it.
+    pub(crate) async fn vote(
+        &self,
+        actor: Actor,
+        choices: Choices,
+    ) -> Result<schema::Voted, ActionError> {
         let names = schema::choice_names(&choices, &self.election);
-        let transaction = self.voter.vote(&self.handle, choices).await?;
+        let transaction = self.voters.vote(&self.handle, actor, choices).await?;
         Ok(schema::Voted { accepted: true, transaction, choices: names })
     }
 
-    pub(crate) async fn own_vote(&self) -> OwnVoteStanding {
-        let voter = self.voter(self.voter.id()).await;
+    /// What would become of a voter's vote if this peer left now.
+    pub(crate) async fn own_vote(&self, voter: VoterId) -> OwnVoteStanding {
+        let voter = self.voter(voter).await;
         voter.map_or(OwnVoteStanding::NotCast, |voter| voter.own_vote())
     }
 
-    /// Writes the receipt of this peer's own vote into a new file.
+    /// The same for all of this peer's own voters: what becomes of the worst vote.
+    pub(crate) async fn own_votes(&self) -> OwnVoteStanding {
+        let mut worst = OwnVoteStanding::NotCast;
+        for voter in self.voters.ids() {
+            match self.own_vote(voter).await {
+                OwnVoteStanding::Pool => return OwnVoteStanding::Pool,
+                OwnVoteStanding::Block => worst = OwnVoteStanding::Block,
+                OwnVoteStanding::NotCast => {}
+            }
+        }
+        worst
+    }
+
+    /// Writes the receipt of a voter's vote into a new file.
     ///
     /// # Errors
     /// When no block holds the vote, or the file can't be written.
     pub(crate) async fn write_receipt(
         &self,
+        voter: VoterId,
         file: &Path,
     ) -> Result<schema::ReceiptWritten, ActionError> {
-        let receipt = self.receipt(self.voter.id()).await?;
+        let receipt = self.receipt(voter).await?;
         receipt::write(file, &receipt)?;
         Ok(schema::ReceiptWritten::of(file, &receipt))
     }

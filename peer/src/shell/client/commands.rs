@@ -1,12 +1,11 @@
 //! The prompt's commands over HTTP, but for those that sign.
 
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use protocol::election::Election;
-use protocol::keys::VoterKey;
 use protocol::transaction::TransactionKind;
 use protocol::units::VoterId;
 use serde_json::Value;
@@ -15,8 +14,9 @@ use super::Client;
 use super::error::ClientError;
 use crate::node::BlockSelector;
 use crate::shell::actions::{ActionError, PromptCommand, Reply};
+use crate::shell::key_file::{self, KeyFile, VoterName};
 use crate::shell::schema::{self, Ballot};
-use crate::shell::{data_directory, key_file, receipt};
+use crate::shell::{data_directory, receipt};
 
 /// Longest wait for the end of a peer that takes leave: it tells the others for a second, and writes what waits.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
@@ -28,8 +28,10 @@ impl Client {
     pub(super) fn perform(&self, command: PromptCommand) -> Result<Reply, ClientError> {
         Ok(match command {
             PromptCommand::Ballot => Reply::Ballot(Ballot::of(&self.election()?)),
-            PromptCommand::Register => self.register()?,
-            PromptCommand::Vote(text) => self.vote(text.as_deref())?,
+            PromptCommand::Register { voter } => self.register(voter.as_ref())?,
+            PromptCommand::Vote { voter, choices } => {
+                self.vote(voter.as_ref(), choices.as_deref())?
+            }
             PromptCommand::Results => Reply::Results(self.http.get("/v1/results")?),
             PromptCommand::Chain { limit } => {
                 Reply::Chain(self.http.get(&format!("/v1/chain?limit={limit}"))?)
@@ -40,10 +42,12 @@ impl Client {
             PromptCommand::Block(BlockSelector::Hash(hash)) => {
                 Reply::Block(self.http.get(&format!("/v1/blocks/{hash}"))?)
             }
-            PromptCommand::MyVote(None) => {
-                Reply::MyVote(self.voter(self.own_key()?.public().voter())?)
+            PromptCommand::MyVote { voter, receipt: None } => {
+                Reply::MyVote(self.voter(self.own_id(voter.as_ref())?)?)
             }
-            PromptCommand::MyVote(Some(file)) => self.write_receipt(&file)?,
+            PromptCommand::MyVote { voter, receipt: Some(file) } => {
+                self.write_receipt(self.own_id(voter.as_ref())?, &file)?
+            }
             PromptCommand::Peers => Reply::Peers(self.http.get("/v1/peers")?),
             PromptCommand::Status => {
                 // Where the token is at hand, the peer tells as much as at its prompt.
@@ -79,17 +83,29 @@ impl Client {
         Ok(voter)
     }
 
-    fn own_key(&self) -> Result<VoterKey, ClientError> {
-        let path = self.target.directory()?;
-        key_file::read_existing(&path)?.ok_or(ClientError::NoKey { path })
+    fn own_id(&self, voter: Option<&VoterName>) -> Result<VoterId, ClientError> {
+        let file = self.own_file(voter)?;
+        let file = file.ok_or(ClientError::NoKey { path: self.own_place(voter)? })?;
+        Ok(file.public()?.voter())
+    }
+
+    /// The key file of an own voter, if it has one.
+    pub(super) fn own_file(
+        &self,
+        voter: Option<&VoterName>,
+    ) -> Result<Option<KeyFile>, ClientError> {
+        Ok(KeyFile::open_if_there(&self.own_place(voter)?)?)
+    }
+
+    pub(super) fn own_place(&self, voter: Option<&VoterName>) -> Result<PathBuf, ClientError> {
+        Ok(key_file::place(&self.target.directory()?, voter))
     }
 
     fn order<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         Ok(self.http.order(path, &self.target.token()?)?)
     }
 
-    fn write_receipt(&self, file: &Path) -> Result<Reply, ClientError> {
-        let voter = self.own_key()?.public().voter();
+    fn write_receipt(&self, voter: VoterId, file: &Path) -> Result<Reply, ClientError> {
         let election = self.election()?;
         let value: Value = self.http.get(&format!("/v1/receipts/{voter}"))?;
         let receipt = receipt::from_json(&value)

@@ -11,7 +11,7 @@ use super::http::HttpError;
 use super::server::TargetError;
 use crate::shell::actions::ActionError;
 use crate::shell::data_directory::DataDirectoryError;
-use crate::shell::key_file::{KEY_FILE, KeyFileError};
+use crate::shell::key_file::{KeyFileError, PassphraseError};
 use crate::shell::schema::{BallotError, Refusal};
 
 /// Statuses that ask for another token, another origin or another name of the peer: something that the user mends.
@@ -34,10 +34,12 @@ pub(super) enum ClientError {
     Ballot(#[from] BallotError),
     #[error("the peer's election is {found}, and {path} belongs to {expected}: name another --server or --data-dir", path = path.display())]
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
-    #[error("there is no {KEY_FILE} in {path}: name the --data-dir that has yours", path = path.display())]
+    #[error("there is no {path}: name the --data-dir that has your key, or make one by `peer key new`", path = path.display())]
     NoKey { path: PathBuf },
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
     #[error(transparent)]
     DataDirectory(#[from] DataDirectoryError),
     #[error("the peer's receipt proves nothing, and was not written: {0}")]
@@ -71,6 +73,7 @@ impl ClientError {
                 | ActionError::NoChoices
                 | ActionError::NotHexadecimal
                 | ActionError::NotATransaction(_)
+                | ActionError::Key(_)
                 | ActionError::Receipt(_) => ClientEnd::Usage,
                 ActionError::Cancelled | ActionError::Choices(_) | ActionError::Command(_) => {
                     ClientEnd::Refused
@@ -97,6 +100,7 @@ impl ClientError {
             Self::Target(_)
             | Self::NoKey { .. }
             | Self::Key(_)
+            | Self::Passphrase(_)
             | Self::DataDirectory(_)
             | Self::NoTerminal
             | Self::Terminal(_)
@@ -118,7 +122,8 @@ impl ClientError {
             Self::Ballot(_) => "bad_ballot",
             Self::OtherElection { .. } => "other_election",
             Self::NoKey { .. } => "no_key",
-            Self::Key(_) => "key_file",
+            Self::Key(error) => error.kind(),
+            Self::Passphrase(_) => "no_passphrase",
             Self::DataDirectory(_) => "data_directory",
             Self::Receipt(_) | Self::ReceiptOfAnother => "bad_receipt",
             Self::NotGone { .. } => "not_gone",

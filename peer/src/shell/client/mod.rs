@@ -21,7 +21,7 @@ use std::io::{self, IsTerminal, Write};
 use super::actions::{PromptCommand, Reply, first_word, parse};
 use super::render::Style;
 use super::{screen, show, watch};
-use crate::cli::{ClientRequest, Wish};
+use crate::cli::{ClientRequest, SecretSource, Wish};
 use error::ClientError;
 use http::{Http, Patience};
 use server::Target;
@@ -46,6 +46,8 @@ struct Client {
     style: Style,
     /// Whether somebody sits at a terminal, who can be asked.
     asks: bool,
+    /// What opens the key, if it is locked; it is asked for unless told.
+    passphrase: Option<SecretSource>,
 }
 
 /// Carries out a request, and prints what came of it.
@@ -83,10 +85,12 @@ fn perform(
     // A slip of the finger is told without asking anybody.
     let command = match &request.wish {
         Wish::Line(line) => parse(line)?,
-        Wish::Receipt(file) => Some(PromptCommand::MyVote(Some(file.clone()))),
+        Wish::Receipt { voter, file } => {
+            Some(PromptCommand::MyVote { voter: voter.clone(), receipt: Some(file.clone()) })
+        }
         Wish::WatchResults | Wish::Watch | Wish::Login => None,
     };
-    if let (Some(PromptCommand::Vote(None)), false) = (&command, asks) {
+    if let (Some(PromptCommand::Vote { choices: None, .. }), false) = (&command, asks) {
         return Err(super::actions::ActionError::NoChoices.into());
     }
     if request.wish == Wish::Watch && !watch::has_terminal() {
@@ -94,7 +98,7 @@ fn perform(
     }
     let target = Target::find(&request.connection)?;
     let http = Http::new(target.server.clone(), Patience::default());
-    let client = Client { target, http, style, asks };
+    let client = Client { target, http, style, asks, passphrase: request.passphrase.clone() };
     match (&request.wish, command) {
         (Wish::WatchResults, _) => follow::watch_results(&client.http, style).map(|()| None),
         (Wish::Watch, _) => {
@@ -104,9 +108,9 @@ fn perform(
                 .map_err(ClientError::Terminal)
         }
         (Wish::Login, _) => client.login().map(Some),
-        (Wish::Line(_) | Wish::Receipt(_), Some(command)) => client.perform(command).map(Some),
+        (Wish::Line(_) | Wish::Receipt { .. }, Some(command)) => client.perform(command).map(Some),
         // A line without a word asks for nothing.
-        (Wish::Line(_) | Wish::Receipt(_), None) => Ok(None),
+        (Wish::Line(_) | Wish::Receipt { .. }, None) => Ok(None),
     }
 }
 
@@ -114,7 +118,7 @@ fn perform(
 fn word(wish: &Wish) -> String {
     match wish {
         Wish::Line(line) => first_word(line),
-        Wish::Receipt(_) => "myvote".to_owned(),
+        Wish::Receipt { .. } => "myvote".to_owned(),
         Wish::WatchResults => "results".to_owned(),
         Wish::Watch => "watch".to_owned(),
         Wish::Login => "login".to_owned(),

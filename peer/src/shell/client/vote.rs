@@ -17,24 +17,27 @@ use crate::chain::TransactionError;
 use crate::node::CommandError;
 use crate::shell::actions::{ActionError, Reply, parse_choices};
 use crate::shell::data_directory::DataDirectory;
+use crate::shell::key_file::passphrase;
+use crate::shell::key_file::{self, KeyFile, VoterName};
 use crate::shell::notice::Notice;
 use crate::shell::render::Style;
 use crate::shell::schema::{
     self, Outcome, Outcomes, PRIVACY, Refusal, Registered, Submission, Voted, choice_names,
 };
-use crate::shell::{key_file, signing};
+use crate::shell::signing;
 
 /// How often the same bytes are sent until an answer comes: each may take the whole patience of an answer.
 const SUBMISSIONS_MAX: u32 = 4;
 
 impl Client {
-    pub(super) fn register(&self) -> Result<Reply, ClientError> {
+    pub(super) fn register(&self, name: Option<&VoterName>) -> Result<Reply, ClientError> {
         let election = self.election()?;
-        let key = self.signing_key(&election)?;
-        let voter = key.public().voter();
+        let file = self.signing_file(name, &election)?;
+        let voter = file.public()?.voter();
         if self.voter(voter)?.registration.is_some() {
             return Err(refused(TransactionError::AlreadyRegistered { voter }));
         }
+        let key = self.unlock(&file)?;
         let registration = self.registration(&key, &election)?;
         let [outcome] = self.submit([&registration], &election.election_id())?;
         let transaction = outcome.map_err(peer_refuses)?;
@@ -42,17 +45,22 @@ impl Client {
     }
 
     /// Votes as the text says, or as the voter answers when asked; registers before that, if need be.
-    pub(super) fn vote(&self, text: Option<&str>) -> Result<Reply, ClientError> {
+    pub(super) fn vote(
+        &self,
+        name: Option<&VoterName>,
+        text: Option<&str>,
+    ) -> Result<Reply, ClientError> {
         let election = self.election()?;
         let choices = text.map(|text| parse_choices(text, &election)).transpose();
         let choices = choices.map_err(ActionError::from)?;
-        let key = self.signing_key(&election)?;
-        let voter = key.public().voter();
+        let file = self.signing_file(name, &election)?;
+        let voter = file.public()?.voter();
         let known = self.voter(voter)?;
         if known.vote.is_some() {
             // Nobody should have to fill in a ballot that is refused in any case.
             return Err(refused(TransactionError::AlreadyVoted { voter }));
         }
+        let key = self.unlock(&file)?;
         let choices = match choices {
             Some(choices) => {
                 if self.style != Style::Json {
@@ -82,22 +90,36 @@ impl Client {
         Ok(Reply::Vote(Voted { accepted: true, transaction, choices: names }))
     }
 
-    /// The data directory's key; where a server and a directory were both named, one is made if there is none.
-    fn signing_key(&self, election: &Election) -> Result<VoterKey, ClientError> {
+    /// The key file of a voter of the data directory; where a server and a directory were both named, its own is made if there
+    /// is none.
+    fn signing_file(
+        &self,
+        name: Option<&VoterName>,
+        election: &Election,
+    ) -> Result<KeyFile, ClientError> {
         let path = self.target.directory()?;
         check_kept(&path, election)?;
-        if let Some(key) = key_file::read_existing(&path)? {
-            return Ok(key);
+        if let Some(file) = self.own_file(name)? {
+            return Ok(file);
         }
-        if !self.target.may_make_key {
-            return Err(ClientError::NoKey { path });
+        if name.is_some() || !self.target.may_make_key {
+            return Err(ClientError::NoKey { path: self.own_place(name)? });
         }
         let directory = DataDirectory::open(path)?;
         directory.keep_election(election)?;
-        let key = key_file::read_or_make(directory.path())?;
-        let file = directory.path().join(key_file::KEY_FILE);
-        tell(&format!("made {}: keep a copy of it, and keep it to yourself\n", file.display()));
-        Ok(key)
+        let file = key_file::read_or_make(directory.path())?;
+        let made = file.path().display();
+        tell(&format!("made {made}: keep a copy of it, and keep it to yourself\n"));
+        Ok(file)
+    }
+
+    /// The key that signs; its passphrase goes no further than here.
+    fn unlock(&self, file: &KeyFile) -> Result<VoterKey, ClientError> {
+        if !file.is_locked() {
+            return Ok(file.unlock(None)?);
+        }
+        let passphrase = passphrase::read_or_ask(self.passphrase.as_ref(), file.path())?;
+        Ok(file.unlock(Some(&passphrase))?)
     }
 
     /// A signed registration; says that it searches, since that may take a while.

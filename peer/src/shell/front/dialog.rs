@@ -7,22 +7,29 @@ use super::terminal::{Terminal, Typed};
 use super::{Front, Input};
 use crate::chain::TransactionError;
 use crate::node::CommandError;
-use crate::shell::actions::{ActionError, Actions, parse_answer};
+use crate::shell::actions::{ActionError, Actions, PromptCommand, parse_answer};
+use crate::shell::key_file::{Passphrase, VoterName};
 use crate::shell::render::choice_line;
 use crate::shell::schema::{OwnVoteStanding, PRIVACY, Question, choice_names};
+use crate::shell::voter::Actor;
 
 impl Front {
     /// Asks question by question, shows the choices, and asks whether to cast them.
-    pub(super) async fn ask_vote(&self, actions: &Actions) -> Result<Choices, ActionError> {
+    pub(super) async fn ask_vote(
+        &self,
+        voter: Option<VoterName>,
+        actions: &Actions,
+    ) -> Result<(Actor, Choices), ActionError> {
         let Input::Terminal { terminal, .. } = &self.input else {
             return Err(ActionError::NoChoices);
         };
-        if actions.own_vote().await != OwnVoteStanding::NotCast {
+        let id = actions.voters.id_of(voter.as_ref())?;
+        if actions.own_vote(id).await != OwnVoteStanding::NotCast {
             // Nobody should have to fill in a ballot that is refused in any case.
-            let voter = actions.voter.id();
-            let refusal = TransactionError::AlreadyVoted { voter };
+            let refusal = TransactionError::AlreadyVoted { voter: id };
             return Err(CommandError::Transaction(refusal).into());
         }
+        let passphrase = self.ask_passphrase(voter.as_ref(), actions).await?;
         let mut choices = Vec::with_capacity(actions.election.questions.len());
         for index in 0..actions.election.questions.len() {
             choices.push(self.ask_question(terminal, actions, index).await?);
@@ -31,15 +38,45 @@ impl Front {
         let shown = format!("You choose: {chosen}\n{PRIVACY}\n");
         let question = "Cast this vote? It can't be changed. [y/N] ";
         match self.confirms(terminal, shown, question).await {
-            true => Ok(choices),
+            true => Ok((Actor { voter, passphrase }, choices)),
             false => Err(ActionError::Cancelled),
         }
     }
 
-    /// Whether the peer is to leave; asked only where the own vote could be left behind.
+    /// What opens the key that a command signs with, if it is locked and somebody can be asked.
+    pub(super) async fn passphrase_for(
+        &self,
+        command: &PromptCommand,
+        actions: &Actions,
+    ) -> Result<Option<Passphrase>, ActionError> {
+        match command.signs() {
+            true => self.ask_passphrase(command.voter(), actions).await,
+            false => Ok(None),
+        }
+    }
+
+    async fn ask_passphrase(
+        &self,
+        voter: Option<&VoterName>,
+        actions: &Actions,
+    ) -> Result<Option<Passphrase>, ActionError> {
+        let Input::Terminal { terminal, .. } = &self.input else { return Ok(None) };
+        if !actions.voters.is_locked(voter)? {
+            return Ok(None);
+        }
+        let prompt = format!("Passphrase of {}: ", actions.voters.place(voter).display());
+        // What was printed before stands above the question.
+        self.screen.flush().await;
+        match terminal.read_secret(prompt).await {
+            Some(passphrase) => Ok(Some(passphrase)),
+            None => Err(ActionError::Cancelled),
+        }
+    }
+
+    /// Whether the peer is to leave; asked only where a vote of its own voters could be left behind.
     pub(super) async fn confirms_leave(&self, actions: &Actions) -> bool {
         let Input::Terminal { terminal, .. } = &self.input else { return true };
-        if actions.own_vote().await != OwnVoteStanding::Pool {
+        if actions.own_votes().await != OwnVoteStanding::Pool {
             return true;
         }
         let warning = "Your vote is in no block yet. If no other peer has it, it is not counted until you come back.\n";

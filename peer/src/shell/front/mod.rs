@@ -111,17 +111,23 @@ impl Front {
                     }
                     continue;
                 }
-                Ok(Some(PromptCommand::Vote(None))) => match self.ask_vote(actions).await {
-                    Ok(choices) => {
-                        let vote = async { actions.vote(choices).await.map(Reply::Vote) };
-                        self.perform(actions, vote).await
+                Ok(Some(PromptCommand::Vote { voter, choices: None })) => {
+                    match self.ask_vote(voter, actions).await {
+                        Ok((actor, choices)) => {
+                            let vote =
+                                async { actions.vote(actor, choices).await.map(Reply::Vote) };
+                            self.perform(actions, vote).await
+                        }
+                        Err(error) => Some(Err(error)),
+                    }
+                }
+                Ok(Some(command)) => match self.passphrase_for(&command, actions).await {
+                    Ok(passphrase) => {
+                        self.warn_before(&command, actions).await;
+                        self.perform(actions, actions.perform(command, passphrase)).await
                     }
                     Err(error) => Some(Err(error)),
                 },
-                Ok(Some(command)) => {
-                    self.warn_before(&command, actions).await;
-                    self.perform(actions, actions.perform(command)).await
-                }
                 Err(error) => Some(Err(error)),
             };
             let Some(outcome) = outcome else { return false };
@@ -227,7 +233,7 @@ impl Front {
     /// A vote that is not asked for piece by piece is public as well.
     async fn warn_before(&mut self, command: &PromptCommand, actions: &Actions) {
         self.read_ahead(actions);
-        if let (PromptCommand::Vote(_), Style::Human { .. }) = (command, self.style) {
+        if let (PromptCommand::Vote { .. }, Style::Human { .. }) = (command, self.style) {
             self.screen.print(format!("{PRIVACY}\n")).await;
         }
     }
@@ -243,7 +249,7 @@ pub(crate) async fn leave(
     actions: &Actions,
     node: &mut JoinHandle<()>,
 ) -> Result<OwnVoteStanding, JoinError> {
-    let standing = actions.own_vote().await;
+    let standing = actions.own_votes().await;
     // Refused only where the node has ended already.
     let _ = actions.handle.command(Command::Leave).await;
     node.await?;

@@ -13,6 +13,7 @@ use rustyline::{Config, Editor};
 use tokio::sync::oneshot;
 
 use super::complete::Completion;
+use crate::shell::key_file::passphrase::{self, Passphrase};
 use crate::shell::screen::Sink;
 
 /// Name of the history in the data directory.
@@ -60,6 +61,11 @@ enum Order {
         completion: Completion,
         reply: oneshot::Sender<Typed>,
     },
+    /// Without echo, history or completion.
+    ReadSecret {
+        prompt: String,
+        reply: oneshot::Sender<Option<Passphrase>>,
+    },
 }
 
 type LineEditor = Editor<Completion, FileHistory>;
@@ -104,6 +110,14 @@ impl Terminal {
         Reading(typed)
     }
 
+    /// Asks for a passphrase without echo; `None` if none is given.
+    pub(super) async fn read_secret(&self, prompt: String) -> Option<Passphrase> {
+        let (reply, typed) = oneshot::channel();
+        // Without the thread the reply is dropped, which reads as none.
+        let _ = self.orders.send(Order::ReadSecret { prompt, reply });
+        typed.await.ok().flatten()
+    }
+
     /// Puts the terminal back as it was, also in the middle of a line, and prints a last text.
     pub(super) fn end(&self, text: &str) {
         let mut stdout = io::stdout().lock();
@@ -128,6 +142,15 @@ fn serve(mut editor: LineEditor, orders: &mpsc::Receiver<Order>, is_reading: &At
                     tracing::debug!(%error, "no history");
                 }
                 history = Some(path);
+            }
+            Order::ReadSecret { prompt, reply } => {
+                is_reading.store(true, Ordering::Release);
+                let asked = passphrase::ask(&prompt);
+                is_reading.store(false, Ordering::Release);
+                let _ = reply.send(asked.unwrap_or_else(|error| {
+                    tracing::debug!(%error, "no passphrase");
+                    None
+                }));
             }
             Order::Read { prompt, completion, reply } => {
                 let is_command = completion.is_command();

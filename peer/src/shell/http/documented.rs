@@ -1,11 +1,12 @@
 //! docs/openapi.json is the description that a peer gives, and the description is of all that the API has.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use protocol::ballot_file;
-use protocol::keys::VoterKey;
+use protocol::election::Election;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -14,7 +15,8 @@ use super::*;
 use crate::shell::commit_metrics::CommitMetrics;
 use crate::shell::data_directory::TOKEN_FILE;
 use crate::shell::handle::PeerHandle;
-use crate::shell::voter::OwnVoter;
+use crate::shell::key_file;
+use crate::shell::voter::OwnVoters;
 
 const DOCUMENT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
 const BALLOT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ballot.toml");
@@ -35,11 +37,10 @@ fn context() -> (Context, TempDir) {
 pub(super) fn context_of(handle: PeerHandle) -> (Context, TempDir) {
     let text = std::fs::read_to_string(BALLOT_PATH).expect("the sample ballot");
     let election = Arc::new(ballot_file::parse(&text).expect("the sample ballot is good"));
-    let key = VoterKey::from_secret_bytes(&[1; 32]).expect("it is a key");
     let directory = tempfile::tempdir().expect("a directory");
     let actions = Actions {
         handle,
-        voter: OwnVoter::new(key, Arc::clone(&election)),
+        voters: voters_of(directory.path(), Arc::clone(&election)),
         election_id: election.election_id(),
         election,
         address: ([127, 0, 0, 1], 6_001).into(),
@@ -50,6 +51,12 @@ pub(super) fn context_of(handle: PeerHandle) -> (Context, TempDir) {
     let url = "http://127.0.0.1:6001".to_owned();
     let metrics = Metrics::new(&CommitMetrics::default());
     (Context::new(Arc::new(actions), access, url, Arc::default(), metrics), directory)
+}
+
+fn voters_of(directory: &Path, election: Arc<Election>) -> OwnVoters {
+    let file = key_file::read_or_make(directory).expect("a key");
+    let key = file.unlock(None).expect("it is not locked");
+    OwnVoters::new(directory.to_owned(), &file, Some(key), election).expect("it is not locked")
 }
 
 fn description() -> Value {

@@ -6,6 +6,7 @@ use web::Problem;
 use crate::chain::TransactionError;
 use crate::node::CommandError;
 use crate::shell::actions::ActionError;
+use crate::shell::key_file::KeyFileError;
 
 /// The problem that a refused action is; its `kind` and `detail` are what the prompt says.
 pub(super) fn of_action(error: &ActionError) -> Problem {
@@ -23,7 +24,24 @@ fn status(error: &ActionError) -> StatusCode {
         | ActionError::NotATransaction(_)
         | ActionError::Choices(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ActionError::Receipt(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        ActionError::Key(error) => key_status(error),
         ActionError::Command(error) => command_status(error),
+    }
+}
+
+/// The file is this machine's matter, unless the request names the wrong one or does not open it.
+fn key_status(error: &KeyFileError) -> StatusCode {
+    match error {
+        KeyFileError::Locked { .. } => StatusCode::CONFLICT,
+        KeyFileError::WrongPassphrase { .. } | KeyFileError::Missing { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        KeyFileError::Secret(_)
+        | KeyFileError::File(_)
+        | KeyFileError::NotAKey { .. }
+        | KeyFileError::Former { .. }
+        | KeyFileError::Anonymous { .. }
+        | KeyFileError::OtherKey { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

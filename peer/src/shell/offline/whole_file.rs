@@ -52,7 +52,7 @@ impl WholeFile {
         synced.map_err(|error| self.failed(error))?;
         refuse_existing(&self.path, self.force)?;
         let named = fs::rename(&self.unfinished.0, &self.path)
-            .and_then(|()| files::sync_directory(directory_of(&self.path)));
+            .and_then(|()| files::sync_directory(files::directory_of(&self.path)));
         Ok(named.map_err(|error| self.failed(error))?)
     }
 
@@ -102,13 +102,6 @@ fn refuse_existing(path: &Path, force: bool) -> Result<(), WholeFileError> {
         return Err(WholeFileError::Exists { path: path.to_owned() });
     }
     Ok(())
-}
-
-fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) | None => Path::new("."),
-    }
 }
 
 #[cfg(test)]

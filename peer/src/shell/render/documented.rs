@@ -319,6 +319,11 @@ fn examples() -> Vec<(String, String)> {
         ("help", &["peer", "--help"][..]),
         ("help ballot new", &["peer", "ballot", "new", "--help"]),
         ("help ballot check", &["peer", "ballot", "check", "--help"]),
+        ("help key new", &["peer", "key", "new", "--help"]),
+        ("help key show", &["peer", "key", "show", "--help"]),
+        ("help key export", &["peer", "key", "export", "--help"]),
+        ("help key import", &["peer", "key", "import", "--help"]),
+        ("help key passwd", &["peer", "key", "passwd", "--help"]),
         ("help export", &["peer", "export", "--help"]),
         ("help audit", &["peer", "audit", "--help"]),
         ("help import", &["peer", "import", "--help"]),
@@ -360,6 +365,8 @@ fn examples() -> Vec<(String, String)> {
         let report = audit::samples::report(&election, results(&election), bad);
         examples.push((name.to_owned(), both(&human.audit(&report), &Style::Json.audit(&report))));
     }
+    let key = schema::KeyShown::new(&crate::fixtures::key(1).public(), "my.key".into(), true);
+    examples.push(("answer key".to_owned(), both(&human.key(&key), &Style::Json.key(&key))));
     examples.push(("errors".to_owned(), both(&said, &told)));
     examples
 }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod human;
+mod key;
 mod receipt;
 mod text;
 
@@ -15,8 +16,9 @@ use serde::Serialize;
 use super::actions::{ActionError, Reply};
 use super::notice::Notice;
 use super::offline::{AuditReport, ReceiptStanding};
-use super::schema::{Ballot, Event, Question, Refusal};
+use super::schema::{Ballot, Event, KeyShown, Question, Refusal};
 
+pub(crate) use key::phrase;
 pub(crate) use text::{event as event_text, rate, short, time};
 
 /// How answers and notices look.
@@ -80,6 +82,14 @@ impl Style {
         match self {
             Self::Human { .. } => receipt::human(standing, election),
             Self::Json => line(&receipt::json(standing, election)),
+        }
+    }
+
+    /// Whose key a file holds.
+    pub(crate) fn key(self, key: &KeyShown) -> String {
+        match self {
+            Self::Human { .. } => key::human(key),
+            Self::Json => line(key),
         }
     }
 

@@ -6,20 +6,29 @@ use protocol::codec;
 use protocol::election::Election;
 use protocol::receipt;
 use protocol::units::{ElectionId, TransactionId};
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Hash, Refusal, Standing, Transaction};
 use crate::node::{self, TransactionAnswer};
 use crate::shell::actions::ActionError;
+use crate::shell::key_file::{Passphrase, VoterName};
 
-/// A vote that this peer is to cast for its own voter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// A vote that this peer is to cast for one of its own voters.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VoteOrder {
     /// The chosen options by name, question by question.
     #[schema(example = json!([["Ada"], ["Tuesday", "Thursday"]]))]
     pub(crate) choices: Vec<Vec<String>>,
+    /// The voter whose key is `voters/NAME.key` of the data directory, instead of `voter.key`.
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-z][0-9a-z_-]{0,31}$", example = "ada")]
+    #[serde(default, deserialize_with = "voter_name")]
+    pub(crate) voter: Option<VoterName>,
+    /// What opens the voter's key, if it is locked; at most 1,024 bytes of UTF-8. It is kept no longer than this takes.
+    #[schema(value_type = Option<String>, format = Password, write_only, min_length = 1, max_length = 1_024)]
+    pub(crate) passphrase: Option<Passphrase>,
 }
 
 /// Signed transactions to be taken.
@@ -115,6 +124,11 @@ pub(crate) struct Login {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Health {
     pub(crate) ok: bool,
+}
+
+fn voter_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<VoterName>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
 }
 
 impl TransactionFound {

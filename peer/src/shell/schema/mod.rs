@@ -6,6 +6,7 @@ mod ballot;
 mod chain;
 mod event;
 mod exchange;
+mod key;
 mod order;
 mod peer;
 mod results;
@@ -24,6 +25,7 @@ pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
     VoteOrder,
 };
+pub(crate) use key::KeyShown;
 pub(crate) use order::{
     BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,
 };

@@ -45,7 +45,7 @@ pub(crate) enum Standing {
     },
 }
 
-/// What becomes of this peer's own vote when it leaves now.
+/// What becomes of the votes of this peer's own voters when it leaves now: of the one that fares worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OwnVoteStanding {

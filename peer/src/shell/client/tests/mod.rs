@@ -20,7 +20,9 @@ use super::*;
 use crate::cli::Connection;
 use crate::fixtures::{election, key};
 use crate::shell::data_directory::{DataDirectory, URL_FILE};
+use crate::shell::key_file::{self, KeyFile};
 use crate::shell::schema::{self, Admitted, Ballot, OptionTally, QuestionTally, Results, Tip};
+use crate::shell::secret_file::Existing;
 
 const TOKEN: &str = "abababababababababababababababababababababababababababababababab";
 
@@ -54,7 +56,8 @@ fn data_directory(url: &str) -> InUse {
     let directory = tempfile::tempdir().expect("a directory");
     let kept = DataDirectory::open(directory.path().to_owned()).expect("it is free");
     kept.keep_election(&election()).expect("kept");
-    write(directory.path(), "voter.key", &hex::encode(key(0).secret_bytes().as_slice()));
+    let path = directory.path().join(key_file::KEY_FILE);
+    KeyFile::create(&path, key(0), None, Existing::Keep).expect("there is none");
     write(directory.path(), "api.token", TOKEN);
     write(directory.path(), URL_FILE, &format!("{url}\n"));
     InUse { directory, _lock: kept }
@@ -73,7 +76,7 @@ fn write(directory: &Path, name: &str, text: &str) {
 fn client_of(connection: &Connection) -> Client {
     let target = Target::find(connection).expect("a server");
     let http = Http::new(target.server.clone(), patience());
-    Client { target, http, style: Style::Json, asks: false }
+    Client { target, http, style: Style::Json, asks: false, passphrase: None }
 }
 
 fn connection(server: Option<&str>, data_dir: Option<PathBuf>) -> Connection {
@@ -237,7 +240,7 @@ fn a_stale_url_is_no_contact() {
     fs::remove_file(directory.path().join(URL_FILE)).expect("removed");
     let line = Wish::Line("peers".to_owned());
     let asked = connection(None, Some(directory.path().to_owned()));
-    let request = ClientRequest { wish: line, connection: asked };
+    let request = ClientRequest { wish: line, connection: asked, passphrase: None };
     let error = perform(&request, Style::Json, false).expect_err("no peer runs");
     assert_eq!(error.end(), ClientEnd::NoContact);
 }
@@ -247,7 +250,7 @@ fn slips_are_told_before_anybody_is_asked() {
     for (line, kind) in [("chain many", "bad_argument"), ("vote ", "no_choices")] {
         let wish = Wish::Line(line.to_owned());
         let nowhere = connection(Some("http://127.0.0.1:1"), None);
-        let request = ClientRequest { wish, connection: nowhere };
+        let request = ClientRequest { wish, connection: nowhere, passphrase: None };
         let error = perform(&request, Style::Json, false).expect_err(line);
         assert_eq!((error.refusal().kind.as_str(), error.end()), (kind, ClientEnd::Usage));
     }

@@ -100,18 +100,21 @@ fn a_key_is_made_only_where_server_and_directory_were_named() {
     let path = parent.path().join("voter");
     let server = Scripted::start([ballot(), Answer::problem(503, "busy", "ask again soon")]);
     let client = client_of(&connection(Some(&server.url), Some(path.clone())));
-    assert!(matches!(client.perform(PromptCommand::MyVote(None)), Err(ClientError::NoKey { .. })));
+    assert!(matches!(
+        client.perform(PromptCommand::MyVote { voter: None, receipt: None }),
+        Err(ClientError::NoKey { .. })
+    ));
     assert!(!path.exists());
-    client.vote(Some("Ada")).expect_err("busy");
-    let made = crate::shell::key_file::read_existing(&path).expect("readable").expect("a key");
-    let asked = format!("GET /v1/voters/{}", made.public().voter());
+    client.vote(None, Some("Ada")).expect_err("busy");
+    let made = KeyFile::open(&path.join("voter.key")).expect("a key").public().expect("not locked");
+    let asked = format!("GET /v1/voters/{}", made.voter());
     assert_eq!(server.requests()[1].line, asked);
 
     let server = Scripted::start([ballot()]);
     let directory = data_directory(&server.url);
     fs::remove_file(directory.path().join("voter.key")).expect("removed");
     let client = client_of(&connection(None, Some(directory.path().to_owned())));
-    let error = client.register().expect_err("no key");
+    let error = client.register(None).expect_err("no key");
     assert!(matches!(error, ClientError::NoKey { .. }) && error.end() == ClientEnd::Usage);
     server.requests();
 }

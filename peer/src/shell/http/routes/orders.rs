@@ -8,12 +8,14 @@ use crate::shell::http::Context;
 use crate::shell::http::openapi::{Common, FromNode, Guarded, OrConflict, WithBody};
 use crate::shell::http::problem::Refused;
 use crate::shell::schema;
+use crate::shell::voter::Actor;
 
 type Answered<T> = Result<Json<T>, Refused>;
 
-/// Casts the vote of this peer's own voter, and registers it first if need be.
+/// Casts the vote of one of this peer's own voters, and registers it first if need be.
 ///
-/// Votes are public: everybody can see what a voter key chose. The answer comes when the vote is durable.
+/// A key that is locked takes its passphrase along: without it the vote is refused as `locked`, with another one as
+/// `wrong_passphrase`. Votes are public: everybody can see what a voter key chose. The answer comes when the vote is durable.
 #[utoipa::path(post, path = "/v1/vote", tag = "orders", request_body = schema::VoteOrder,
     responses((status = 200, body = schema::Voted, description = "The vote is durable"), Common, FromNode, Guarded, OrConflict, WithBody),
     security(("token" = []), ("session" = [])))]
@@ -23,7 +25,8 @@ pub(super) async fn vote(
 ) -> Answered<schema::Voted> {
     let actions = context.actions();
     let choices = choices_of_names(&order.choices, &actions.election).map_err(ActionError::from)?;
-    Ok(Json(actions.vote(choices).await?))
+    let actor = Actor { voter: order.voter, passphrase: order.passphrase };
+    Ok(Json(actions.vote(actor, choices).await?))
 }
 
 /// Tries a peer's address for as long as this one runs, as `--neighbour` does.
@@ -59,7 +62,7 @@ pub(super) async fn sync(State(context): State<Context>) -> Answered<schema::Syn
     responses((status = 200, body = schema::Left, description = "It takes leave"), Common, Guarded),
     security(("token" = []), ("session" = [])))]
 pub(super) async fn leave(State(context): State<Context>) -> Json<schema::Left> {
-    let own_vote = context.actions().own_vote().await;
+    let own_vote = context.actions().own_votes().await;
     context.leave();
     Json(schema::Left { own_vote })
 }

@@ -1,0 +1,60 @@
+//! Names of a peer's further voters: the names of their key files, so that nothing in them can lead elsewhere.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Longest name, in characters.
+const NAME_CHARACTERS_MAX: usize = 32;
+
+/// The name of a voter whose key lies beside others: 1 to 32 of a–z, 0–9, `-` and `_`. Capitals would be the same file as
+/// small letters on some systems.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VoterName(String);
+
+/// What is no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a voter's name has 1 to {NAME_CHARACTERS_MAX} of a-z, 0-9, - and _, and begins with a letter or a digit"
+)]
+pub struct VoterNameError;
+
+impl VoterName {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for VoterName {
+    type Err = VoterNameError;
+
+    fn from_str(text: &str) -> Result<Self, VoterNameError> {
+        let is_safe = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let is_name = text.len() <= NAME_CHARACTERS_MAX
+            && text.bytes().next().is_some_and(is_safe)
+            && text.bytes().all(|byte| is_safe(byte) || matches!(byte, b'-' | b'_'));
+        if is_name { Ok(Self(text.to_owned())) } else { Err(VoterNameError) }
+    }
+}
+
+impl fmt::Display for VoterName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_nowhere_else() {
+        for name in ["ada", "7", "a-b_c", &"x".repeat(32)] {
+            assert_eq!(name.parse::<VoterName>().expect(name).as_str(), name);
+        }
+        for text in ["", ".", "..", "a/b", "a\\b", "Ada", "-a", "_", "a.key", "é", "a b", "a\0"] {
+            assert_eq!(text.parse::<VoterName>(), Err(VoterNameError), "{text:?}");
+        }
+        assert_eq!("x".repeat(33).parse::<VoterName>(), Err(VoterNameError));
+    }
+}

@@ -1,0 +1,23 @@
+//! A key file, as far as everybody may know it.
+
+use protocol::keys::PublicKey;
+use protocol::units::VoterId;
+use serde::Serialize;
+
+/// Whose key a file holds. Never the key itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "answer", rename = "key")]
+pub(crate) struct KeyShown {
+    pub(crate) voter: VoterId,
+    /// The compressed public key in hexadecimal digits.
+    pub(crate) voter_key: String,
+    pub(crate) file: String,
+    /// Whether the file is locked by a passphrase.
+    pub(crate) passphrase: bool,
+}
+
+impl KeyShown {
+    pub(crate) fn new(key: &PublicKey, file: String, passphrase: bool) -> Self {
+        Self { voter: key.voter(), voter_key: hex::encode(key.0), file, passphrase }
+    }
+}
