@@ -5,7 +5,7 @@
 //!
 //! `OSTRAKON_TEST_ROUNDS` lowers how often the test of simultaneous votes is repeated (20 times by default).
 //! `OSTRAKON_KILLS=1000 cargo test -p tests --test it kills` kills a peer that often (see `kills`), and
-//! `OSTRAKON_KILL_SEED` repeats the moments of a run. Where a tool is not installed (curl, chromium, prometheus,
+//! `OSTRAKON_KILL_SEED` repeats the moments of a run. Where a tool is not installed (curl, chromium, openssl, prometheus,
 //! schemathesis), the test that needs it passes, unless `OSTRAKON_REQUIRE_TOOLS=1`.
 
 #![cfg(unix)]
@@ -28,6 +28,7 @@ mod documents;
 mod forgeries;
 mod full_disk;
 mod joining;
+mod keys;
 mod kills;
 mod leaving;
 mod prometheus;

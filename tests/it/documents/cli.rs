@@ -18,7 +18,7 @@ const DIGITS: &str = "HEX";
 const COUNTERS: &str = "dropped";
 
 /// What a peer's program does without becoming one or asking one.
-const TASKS: [&str; 6] = ["ballot", "export", "audit", "import", "completions", "man"];
+const TASKS: [&str; 7] = ["ballot", "key", "export", "audit", "import", "completions", "man"];
 
 /// What it asks of a running peer.
 const QUESTIONS: [&str; 12] = [
@@ -165,6 +165,9 @@ fn real_objects(network: &mut Network) -> Vec<(String, Value)> {
     let gone = |event: &Value| event["address"] == leaver.address.to_string();
     network.peers[0].wait_event("neighbour_left", PATIENCE, gone);
     let left = leaver.data_directory.to_str().expect("UTF-8").to_owned();
+    let shown = ["key", "show", "--json", "--data-dir", left.as_str()].map(str::to_owned);
+    let shown = run_to_its_end(&shown, network.directory.path());
+    objects.push(serde_json::from_str(&shown[0]).expect("JSON"));
     let report = run_to_its_end(&["audit".into(), left, "--json".into()], network.directory.path());
     objects.push(serde_json::from_str(&report[0]).expect("JSON"));
     objects.extend([&mut network.peers[0], &mut leaver].into_iter().flat_map(Peer::take_events));

@@ -1,4 +1,4 @@
-//! Programs of others that some tests need: curl, a browser, Prometheus.
+//! Programs of others that some tests need: curl, OpenSSL, a browser, Prometheus.
 
 use std::path::PathBuf;
 
