@@ -20,7 +20,7 @@ use protocol::units::ElectionId;
 use web::{HostName, Origin};
 
 use crate::config::{ApiListen, ApiSettings, Mining, Settings};
-use crate::node::NEIGHBOURS_BY_HAND_MAX;
+use crate::node::{NEIGHBOURS_BY_HAND_MAX, Role};
 use client::ClientTask;
 pub use client::{ClientRequest, Connection, Wish};
 pub use key::{
@@ -35,6 +35,7 @@ const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer register|vote|myvote|results|chain|block|peers|status|watch|mine|sync|leave|login [OPTIONS]
        peer ballot new|check|show [OPTIONS]
        peer key new|show|export|import|passwd [OPTIONS]
+       peer lab partition|bad-block|race|rules [OPTIONS]
        peer export FILE [--as archive|votes|results] [--data-dir DIR]
        peer audit FILE|DATA-DIR [--json]
        peer import FILE --data-dir DIR
@@ -132,6 +133,24 @@ struct Arguments {
     /// Threads that search for blocks; all cores but one, and at most 4, unless told
     #[arg(long, value_name = "N", env = "OSTRAKON_MINING_THREADS", hide_env_values = true)]
     mining_threads: Option<NonZeroUsize>,
+
+    /// Keep, check, pass on and serve the chain, and neither vote nor mine; no voter's key is made or read
+    #[arg(
+        long,
+        env = "OSTRAKON_OBSERVE",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    observe: bool,
+
+    /// Be a laboratory for teaching: `lab` cuts this peer off, races others, and sends blocks that break a rule
+    #[arg(
+        long,
+        env = "OSTRAKON_LAB",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    lab: bool,
 
     /// Where programs, browsers and the commands below reach this peer over HTTP, or `off`; on 127.0.0.1 and the
     /// port of LISTEN unless told. Whoever can reach it can read the chain, which is public
@@ -392,8 +411,17 @@ impl Arguments {
             message: "where to listen is missing: write `peer 5000 6001` (TRACKER and LISTEN), or see --help"
                 .to_owned(),
         })?;
+        let role = match (self.observe, self.lab) {
+            (true, true) => {
+                let message = "--observe and --lab don't go together: an observer takes no part in experiments";
+                return Err(UsageError { message: message.to_owned() });
+            }
+            (true, false) => Role::Observer,
+            (false, true) => Role::Laboratory,
+            (false, false) => Role::Ordinary,
+        };
         let mining = match self.mining_threads {
-            _ if self.no_mining => Mining::Off,
+            _ if self.no_mining || self.observe => Mining::Off,
             Some(threads) => Mining::Threads(threads.get()),
             None => Mining::on_cores(cores),
         };
@@ -408,6 +436,7 @@ impl Arguments {
             verify: self.verify,
             json: self.json,
             mining,
+            role,
             api: ApiSettings {
                 listen: self.api.unwrap_or_default(),
                 hosts: self.api_host,

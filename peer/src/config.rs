@@ -8,6 +8,7 @@ use protocol::units::ElectionId;
 use web::{HostName, Origin};
 
 use crate::cli::SecretSource;
+use crate::node::Role;
 
 /// Most mining threads unless told: more would make a class's laptops hot for no gain.
 const MINING_THREADS_DEFAULT_MAX: usize = 4;
@@ -29,6 +30,7 @@ pub struct Settings {
     pub verify: bool,
     pub json: bool,
     pub mining: Mining,
+    pub role: Role,
     pub api: ApiSettings,
 }
 

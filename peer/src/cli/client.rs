@@ -77,6 +77,9 @@ pub(super) enum ClientTask {
     Status(Connection),
     /// Watch a running peer on the whole terminal: chain, count, pool, mining, neighbours and events
     Watch(Connection),
+    /// Let a running laboratory make an experiment for a class
+    #[command(subcommand)]
+    Lab(LabTask),
     /// Let a running peer mine one block now, even an empty one
     Mine(Connection),
     /// Let a running peer ask all neighbours for what it lacks
@@ -102,6 +105,37 @@ pub(super) struct RegisterTask {
 
     #[command(flatten)]
     passphrase: PassphraseOptions,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LabTask {
+    /// Cut the laboratory off from all others, or let it take part again
+    Partition(PartitionTask),
+    /// Let the laboratory mine a block that breaks a rule, and send it to all neighbours
+    BadBlock(BadBlockTask),
+    /// Let the laboratory mine a rival of the newest block, of the same height, and send it to all neighbours
+    Race(Connection),
+    /// Show the rules that `bad-block` can break
+    Rules(Connection),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PartitionTask {
+    /// Whether nothing crosses from now on
+    #[arg(value_name = "on|off")]
+    switch: String,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BadBlockTask {
+    /// The rule to break: see `peer lab rules`
+    rule: String,
 
     #[command(flatten)]
     connection: Connection,
@@ -201,6 +235,14 @@ impl ClientTask {
             Self::Peers(connection) => (line("peers"), connection),
             Self::Status(connection) => (line("status"), connection),
             Self::Watch(connection) => (Wish::Watch, connection),
+            Self::Lab(LabTask::Partition(task)) => {
+                (line(&format!("lab partition {}", task.switch)), task.connection)
+            }
+            Self::Lab(LabTask::BadBlock(task)) => {
+                (line(&format!("lab bad-block {}", task.rule)), task.connection)
+            }
+            Self::Lab(LabTask::Race(connection)) => (line("lab race"), connection),
+            Self::Lab(LabTask::Rules(connection)) => (line("lab rules"), connection),
             Self::Mine(connection) => (line("mine"), connection),
             Self::Sync(connection) => (line("sync"), connection),
             Self::Leave(connection) => (line("leave"), connection),

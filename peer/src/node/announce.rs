@@ -63,6 +63,17 @@ impl Node {
         }
     }
 
+    /// Tells all neighbours of a block that is this node's own, whatever they know; gives how many.
+    pub(super) fn announce_own(&mut self, block: &Block) -> usize {
+        let body = announced_body(block);
+        let addresses = self.neighbours.addresses();
+        for address in &addresses {
+            let body = body.clone();
+            self.send(*address, Datagram::NewBlock { header: block.header, body });
+        }
+        addresses.len()
+    }
+
     pub(super) fn on_new_block(
         &mut self,
         from: SocketAddr,

@@ -16,7 +16,7 @@ use super::command::Tip;
 use super::output::{Event, Output, Record, Restored};
 use super::timers::Timer;
 use super::verification::Purpose;
-use crate::chain::{BlockError, BodyError, Change, HeaderError, InvalidBlock};
+use crate::chain::{BlockError, BodyError, Change, HeaderError, InvalidBlock, TIME_AHEAD_MAX};
 
 /// Headers that are held because their time is too far ahead. Each cost its maker the work of a block.
 const EARLY_HEADERS_MAX: usize = 64;
@@ -96,11 +96,21 @@ impl Node {
             held.pop_front();
         }
         held.push_back((header, from));
+        let (height, hash, ahead) = (header.height, header.hash(), header.time.distance(now.unix));
+        self.output(Output::Event(Event::EarlyBlock { address: from, height, hash, ahead }));
         self.timers.set_by(Timer::EarlyHeaders, now.instant + EARLY_HEADERS_PERIOD);
     }
 
     pub(super) fn on_early_headers_timer(&mut self, now: Now) {
-        for (header, from) in std::mem::take(&mut self.early_headers.0) {
+        let latest = now.unix.plus(TIME_AHEAD_MAX);
+        let held = std::mem::take(&mut self.early_headers.0);
+        let (early, due): (VecDeque<_>, VecDeque<_>) =
+            held.into_iter().partition(|(header, _)| header.time > latest);
+        if !early.is_empty() {
+            self.timers.set_by(Timer::EarlyHeaders, now.instant + EARLY_HEADERS_PERIOD);
+        }
+        self.early_headers.0 = early;
+        for (header, from) in due {
             self.take_header(header, false, from, now);
         }
         self.continue_sync(now);

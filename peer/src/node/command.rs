@@ -13,9 +13,10 @@ use protocol::receipt::Receipt;
 use protocol::transaction::{Choices, HashedTransaction, Transaction, TransactionKind};
 use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Work};
 
+use super::config::Role;
 use super::counters::Counters;
 use super::probes::NEIGHBOURS_BY_HAND_MAX;
-use crate::chain::{Admissions, RegistrarCount, Tally, TransactionError};
+use crate::chain::{Admissions, Forgery, RegistrarCount, Tally, TransactionError};
 use crate::pool::Arrival;
 
 /// Most block summaries in one [`Answer::Chain`]: a screenful many times over.
@@ -58,8 +59,21 @@ pub enum Command {
     Sync,
     /// Try an address for as long as this peer runs, as one that was given at its start. → [`Answer::NeighbourAdded`]
     AddNeighbour(SocketAddr),
+    /// What a laboratory alone does. → [`Answer::Experiment`]
+    Experiment(Experiment),
     /// Take leave of tracker and neighbours. → [`Answer::Leaving`], and later [`super::Output::Left`].
     Leave,
+}
+
+/// What a class may want to see; a laboratory alone does it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Experiment {
+    /// Hear and answer nothing but POKEs, or take part again.
+    Partition(bool),
+    /// Mine a block that breaks a rule on top of the tip, and send it to all neighbours without keeping it.
+    BadBlock(Box<Forgery>),
+    /// Mine a block of the same transactions beside this one, which is the tip, and send it to all neighbours.
+    Race(Arc<Block>),
 }
 
 /// A block by its place on the best chain, or by its hash on any branch.
@@ -92,6 +106,10 @@ pub enum Answer {
     },
     /// The address is probed from now on.
     NeighbourAdded,
+    /// It has begun: the height of the block that is mined for it, if one is.
+    Experiment {
+        height: Option<Height>,
+    },
     Leaving,
     /// The answer comes later, as [`super::Output::Answered`] with this ticket.
     Pending(Ticket),
@@ -118,6 +136,18 @@ pub enum CommandError {
     MiningOff,
     #[error("there is no neighbour to ask yet")]
     NoNeighbours,
+    #[error(
+        "this peer only observes, it neither votes nor mines: ask one that runs without --observe"
+    )]
+    Observer,
+    #[error("this peer is no laboratory: start it with --lab")]
+    NotALab,
+    #[error("this peer is partitioned from the others: write `lab partition off` first")]
+    Partitioned,
+    #[error("there is no block yet to race against: vote, or write `mine`, first")]
+    NothingToRace,
+    #[error("another block has become the tip meanwhile: race again")]
+    TipMoved,
     /// The vote may have spread and may yet be counted, but it is not safe on this peer's disk.
     #[error("the disk does not take it ({reason}): make room, then ask `myvote`")]
     NotDurable { reason: String },
@@ -169,6 +199,11 @@ impl CommandError {
             Self::NoReceipt => "no_receipt",
             Self::MiningOff => "mining_off",
             Self::NoNeighbours => "no_neighbours",
+            Self::Observer => "observer",
+            Self::NotALab => "not_a_lab",
+            Self::Partitioned => "partitioned",
+            Self::NothingToRace => "nothing_to_race",
+            Self::TipMoved => "tip_moved",
             Self::NotDurable { .. } => "not_durable",
             Self::ClockBehind { .. } => "clock_behind",
             Self::BlockLost => "block_lost",
@@ -193,6 +228,9 @@ pub struct Tip {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
+    pub role: Role,
+    /// Whether a laboratory hears nothing but POKEs just now.
+    pub partitioned: bool,
     pub tip: Tip,
     pub work: Work,
     /// Transactions that are valid and not on the best chain yet.

@@ -14,6 +14,7 @@ use super::command::{
     CommandError, Lookup, NeighbourView, POOL_LIMIT_MAX, PoolPage, PooledTransaction,
     QuestionTally, Results, Standing, Status, Ticket, Tip, TransactionView, VoteView, VoterView,
 };
+use super::config::Role;
 use super::loading::Waiter;
 use crate::chain::Place;
 use crate::pool::Arrival;
@@ -40,14 +41,19 @@ impl Node {
                 self.start_leaving(now);
                 Ok(Answer::Leaving)
             }
-            Command::Mine | Command::Sync | Command::AddNeighbour(_) if self.leaving.is_some() => {
+            Command::Mine | Command::Sync | Command::AddNeighbour(_) | Command::Experiment(_)
+                if self.leaving.is_some() =>
+            {
                 Err(CommandError::Leaving)
             }
             Command::Submit(transaction) => self.submit(*transaction, now).map(Answer::Pending),
+            Command::Mine if self.role == Role::Observer => Err(CommandError::Observer),
             Command::Mine if !self.mining.is_enabled() => Err(CommandError::MiningOff),
             Command::Mine => self.order_block(now).map(Answer::Mining),
             Command::Sync => self.ask_everybody(now),
             Command::AddNeighbour(address) => self.add_neighbour(address, now),
+            Command::Experiment(_) if self.role != Role::Laboratory => Err(CommandError::NotALab),
+            Command::Experiment(experiment) => self.experiment(experiment, now),
         }
     }
 
@@ -70,6 +76,8 @@ impl Node {
     fn status(&self) -> Status {
         let dropped = self.tallies.dropped.counts().into_iter();
         Status {
+            role: self.role,
+            partitioned: self.laboratory.is_partitioned(),
             tip: self.tip(),
             work: self.chain.tip().work,
             pool: self.pool.len(),
@@ -79,7 +87,7 @@ impl Node {
             admitted: self.admitted(),
             votes: self.chain.tally().votes,
             tracker: self.tracker.as_ref().map(|tracker| tracker.view()),
-            mining: self.mining.is_searching(),
+            mining: self.mining.is_searching() || self.laboratory.is_searching(),
             sync_target: self.sync_target(),
             dropped: dropped.filter(|(_, count)| *count > 0).collect(),
         }

@@ -8,6 +8,18 @@ use crate::rules::Rules;
 /// neighbours that lag behind seldom need the disk.
 pub const RESIDENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// What a node is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// To vote and to mine.
+    #[default]
+    Ordinary,
+    /// To keep, check, pass on and serve the chain alone.
+    Observer,
+    /// To be cut off, to race and to lie on command, so that a class sees what the others do about it.
+    Laboratory,
+}
+
 /// A node's settings.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
@@ -16,6 +28,7 @@ pub struct NodeConfig {
     pub neighbours: Vec<SocketAddr>,
     /// Whether this node mines at all.
     pub mining: bool,
+    pub role: Role,
     /// About how many bytes of bodies stay in memory beside the disk: see [`crate::chain::Chain::new`].
     pub resident_bytes_max: usize,
     pub rules: Rules,

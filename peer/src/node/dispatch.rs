@@ -23,16 +23,22 @@ impl Node {
         }
         let has_token = !self.rules.hold(Rule::AddressTokens)
             || self.tokens.is_valid(from, envelope.receiver_token);
+        if self.laboratory.is_partitioned() {
+            return self.dispatch_while_partitioned(from, &envelope, has_token, bytes.len(), now);
+        }
         match (&envelope.datagram, has_token) {
             (Datagram::Retry, true) => self.on_retry(from, envelope.sender_token, now),
             (Datagram::Retry, false) => self.tallies.dropped.count(DropReason::RetryWithoutToken),
             (_, true) => self.take_datagram(from, envelope, now),
-            (_, false) => {
-                self.tallies.dropped.count(DropReason::WithoutToken);
-                if bytes.len() >= RETRY_BYTES {
-                    self.send_with(from, envelope.sender_token, self.prefix, Datagram::Retry);
-                }
-            }
+            (_, false) => self.ask_for_token(from, envelope.sender_token, bytes.len()),
+        }
+    }
+
+    /// Answers what bears no valid token, so that it can be sent again with one.
+    pub(super) fn ask_for_token(&mut self, from: SocketAddr, token: Token, received_bytes: usize) {
+        self.tallies.dropped.count(DropReason::WithoutToken);
+        if received_bytes >= RETRY_BYTES {
+            self.send_with(from, token, self.prefix, Datagram::Retry);
         }
     }
 

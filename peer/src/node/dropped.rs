@@ -30,6 +30,7 @@ reasons! {
     DiskBusy: "a request while too many wait for the disk",
     UpdateTooSoon: "UPDATE_PEERS more often than once a second",
     NoRoom: "no room for another neighbour",
+    Partitioned: "on the other side of a partition",
 }
 
 /// Datagrams counted by why they were dropped.

@@ -31,6 +31,7 @@ impl Node {
             return;
         }
         self.stop_mining();
+        self.stop_experiment();
         // What was accepted a moment ago is still to be told.
         self.on_gossip_timer(now);
         let neighbours = self.neighbours.iter();

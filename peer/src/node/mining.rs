@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::block::{self, Header};
+use protocol::block::Header;
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, Height, Now};
 use rand::RngExt;
@@ -13,7 +13,7 @@ use super::Node;
 use super::command::CommandError;
 use super::output::{MineJob, Output};
 use super::timers::Timer;
-use crate::chain::TIME_AHEAD_MAX;
+use crate::chain::{TIME_AHEAD_MAX, next_header};
 
 /// What is cast at the same time should stand in the same block, and two peers that heard of it at the same
 /// time should not begin at the same time: both shortens what is mined twice where difficulty is low.
@@ -56,6 +56,17 @@ impl Mining {
         self.search.is_some()
     }
 
+    /// A number for the next search.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// Takes note that a block is this peer's own.
+    pub(super) fn note_mined(&mut self, hash: BlockHash) {
+        self.last_mined = Some(hash);
+    }
+
     /// Whether this peer mined a block in this run, lately.
     pub(super) fn mined(&self, hash: &BlockHash) -> bool {
         self.last_mined.as_ref() == Some(hash)
@@ -76,7 +87,7 @@ impl Node {
 
     /// Whether the next block's time would be too far ahead for others: so it is before an election that is
     /// made for the future, and where the local clock is behind.
-    fn check_clock(&self, now: Now) -> Result<(), CommandError> {
+    pub(super) fn check_clock(&self, now: Now) -> Result<(), CommandError> {
         let earliest = self.chain.tip_header().time;
         if earliest < now.unix.plus(TIME_AHEAD_MAX) {
             return Ok(());
@@ -102,6 +113,7 @@ impl Node {
     pub(super) fn tip_changed(&mut self, now: Now) {
         self.stop_mining();
         self.timers.set(Timer::Mine, None);
+        self.move_experiment(now);
         if self.mining.ordered {
             self.timers.set(Timer::Mine, Some(now.instant));
         }
@@ -118,7 +130,8 @@ impl Node {
         if !self.mining.enabled || self.leaving.is_some() {
             return;
         }
-        if self.is_catching_up(now.instant) && !self.mining.ordered {
+        let must_wait = self.is_catching_up(now.instant) && !self.mining.ordered;
+        if must_wait || self.laboratory.is_searching() {
             return self.timers.set(Timer::Mine, Some(now.instant + TEMPLATE_PERIOD));
         }
         if let Err(error) = self.check_clock(now) {
@@ -129,17 +142,8 @@ impl Node {
         if transactions.is_empty() && !self.mining.ordered {
             return self.stop_mining();
         }
-        let (parent, previous) = (self.chain.tip_header(), self.chain.tip().hash);
-        let header = Header {
-            previous,
-            merkle_root: block::merkle_root(&transactions),
-            height: parent.height.next(),
-            time: now.unix.max(parent.time.plus(Duration::from_millis(1))),
-            difficulty: parent.difficulty,
-            nonce: 0,
-        };
-        self.mining.last_number += 1;
-        let number = self.mining.last_number;
+        let header = next_header(self.chain.tip_header(), &transactions, now.unix);
+        let number = self.mining.next_number();
         let job = MineJob { number, header, transactions: transactions.len() };
         let started_at = now.instant;
         self.mining.search = Some(Search { number, header, transactions, started_at });
@@ -147,12 +151,15 @@ impl Node {
     }
 
     pub(super) fn on_mined(&mut self, job: u64, nonce: u64, now: Now) {
+        if self.take_experiment(job, nonce, now) {
+            return;
+        }
         let Some(search) = self.mining.search.take_if(|search| search.number == job) else {
             return;
         };
         let header = Header { nonce, ..search.header };
         let hash = header.hash();
-        self.mining.last_mined = Some(hash);
+        self.mining.note_mined(hash);
         self.mining.ordered = false;
         let inserted = self.chain.insert_header_with_body(header, now.unix);
         let taken = inserted.map_err(|error| error.to_string()).and_then(|hash| {

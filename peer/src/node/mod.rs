@@ -15,6 +15,7 @@ mod durability;
 mod gossip;
 mod heartbeat;
 mod join;
+mod laboratory;
 mod leave;
 mod loading;
 mod meet;
@@ -53,16 +54,17 @@ use announce::Announcements;
 use blocks::EarlyHeaders;
 pub use command::{
     Admitted, Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command,
-    CommandError, NeighbourView, POOL_LIMIT_MAX, PoolPage, PooledTransaction, QuestionTally,
-    Results, Standing, Status, Ticket, Tip, TrackerView, TransactionAnswer, TransactionView,
-    VoteView, VoterView,
+    CommandError, Experiment, NeighbourView, POOL_LIMIT_MAX, PoolPage, PooledTransaction,
+    QuestionTally, Results, Standing, Status, Ticket, Tip, TrackerView, TransactionAnswer,
+    TransactionView, VoteView, VoterView,
 };
-pub use config::{NodeConfig, RESIDENT_BYTES_MAX};
+pub use config::{NodeConfig, RESIDENT_BYTES_MAX, Role};
 pub use counters::Counters;
 use counters::Tallies;
 use durability::Durability;
 use gossip::Gossip;
 pub use join::{JoinError, JoinOutput, Joining};
+use laboratory::Laboratory;
 use leave::Leaving;
 use loading::Loading;
 use mining::Mining;
@@ -83,6 +85,7 @@ use verification::Verification;
 #[derive(Debug)]
 pub struct Node {
     rules: Rules,
+    role: Role,
     prefix: ElectionPrefix,
     /// The election's canonical bytes, for peers that ask for the ballot.
     ballot: Arc<[u8]>,
@@ -102,6 +105,7 @@ pub struct Node {
     verification: Verification,
     sync: Sync,
     mining: Mining,
+    laboratory: Laboratory,
     submissions: Submissions,
     durability: Durability,
     loading: Loading,
@@ -125,6 +129,7 @@ impl Node {
         let chain = Chain::new(Arc::clone(&election), config.rules, config.resident_bytes_max);
         let mut node = Self {
             rules: config.rules,
+            role: config.role,
             prefix: ElectionPrefix::from(chain.election_id()),
             ballot: election.canonical_bytes().into(),
             chain,
@@ -142,6 +147,7 @@ impl Node {
             verification: Verification::new(),
             sync: Sync::default(),
             mining: Mining::new(config.mining),
+            laboratory: Laboratory::default(),
             submissions: Submissions::default(),
             durability: Durability::default(),
             loading: Loading::default(),
@@ -284,6 +290,9 @@ impl Node {
         election: ElectionPrefix,
         datagram: Datagram,
     ) {
+        if self.laboratory.keeps_back(&datagram) {
+            return;
+        }
         let sender_token = self.tokens.issue(to);
         let envelope = Envelope { election, receiver_token, sender_token, datagram };
         let bytes = envelope.encode();

@@ -10,7 +10,7 @@ use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId};
 
 use super::command::{Answer, CommandError, Ticket, Tip};
-use crate::chain::{StoredBlock, Summary};
+use crate::chain::{AuditRule, StoredBlock, Summary};
 
 /// One effect. Drain them with [`super::Node::poll_output`] after every `handle_*`.
 #[derive(Debug)]
@@ -191,6 +191,19 @@ pub enum Event {
         height: Height,
         hash: BlockHash,
         reason: String,
+    },
+    /// This laboratory sent a block to its neighbours: one that breaks a rule, or else one that competes with the tip.
+    Experiment {
+        block: Tip,
+        rule: Option<AuditRule>,
+        neighbours: usize,
+    },
+    /// A block that came too early waits until its time has come.
+    EarlyBlock {
+        address: SocketAddr,
+        height: Height,
+        hash: BlockHash,
+        ahead: Duration,
     },
     /// A block whose header had work breaks a rule of the chain.
     InvalidBlock {

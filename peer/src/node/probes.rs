@@ -116,6 +116,14 @@ impl Probes {
         true
     }
 
+    /// Tries all addresses for good at once, as if none had been tried in vain.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        for probe in self.by_address.values_mut().filter(|probe| probe.is_kept()) {
+            probe.wait = WAIT_FIRST;
+            probe.next_at = now;
+        }
+    }
+
     /// Whether our own POKE came back from there.
     pub(super) fn is_own(&self, address: &SocketAddr) -> bool {
         self.own.contains(address)

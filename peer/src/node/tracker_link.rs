@@ -135,10 +135,15 @@ impl Node {
         }
     }
 
-    pub(super) fn on_tracker_poke(&mut self, from: SocketAddr, nonce: u64, now: Now) {
+    /// The tracker is there: its POKE came.
+    pub(super) fn heard_of_tracker(&mut self, now: Now) {
         if let Some(tracker) = &mut self.tracker {
             tracker.heard_at = now.instant;
         }
+    }
+
+    pub(super) fn on_tracker_poke(&mut self, from: SocketAddr, nonce: u64, now: Now) {
+        self.heard_of_tracker(now);
         self.send(from, Datagram::PokeAck { nonce, status: None });
     }
 

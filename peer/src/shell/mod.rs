@@ -24,6 +24,7 @@ mod http;
 mod join;
 mod key_commands;
 mod key_file;
+mod laboratory;
 mod local_election;
 mod logs;
 mod manual;
@@ -57,6 +58,7 @@ pub use key_commands::{KeyCommandError, key};
 pub use key_file::{
     KeyFileError, PassphraseError, PemError, PhraseError, VoterName, VoterNameError,
 };
+pub use laboratory::LaboratoryError;
 pub use local_election::LocalElectionError;
 pub use logs::start_log;
 pub use manual::{ManualError, write_man_pages};

@@ -7,7 +7,7 @@ use protocol::units::{ElectionId, VoterId};
 
 use super::miner::MiningProgress;
 use super::verify::Verified;
-use crate::node::Event;
+use crate::node::{Event, Role};
 
 /// One piece of news for people and programs.
 #[derive(Debug, Clone)]
@@ -19,7 +19,9 @@ pub(crate) enum Notice {
         api: Option<String>,
         election: ElectionId,
         title: String,
-        voter: VoterId,
+        role: Role,
+        /// An observer has none.
+        voter: Option<VoterId>,
         data_directory: PathBuf,
     },
     /// The chain's file was damaged, and was mended, before the start or while the peer runs.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::election::Election;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Mutex, Notify, oneshot};
 use tokio::time::timeout;
 
 use super::actions::{Actions, Reply};
@@ -19,6 +19,7 @@ use super::http::{Api, ApiError};
 use super::join::join;
 use super::key_file::passphrase;
 use super::key_file::{self, KeyFileError, PassphraseError};
+use super::laboratory::{self, LaboratoryError};
 use super::local_election::{LocalElectionError, local_election};
 use super::notice::Notice;
 use super::schema::Left;
@@ -29,7 +30,7 @@ use super::verify::{self, Verified, VerifyError};
 use super::voter::OwnVoters;
 use super::wait::EndSignals;
 use crate::config::{Mining, Settings};
-use crate::node::{JoinError, NodeConfig, RESIDENT_BYTES_MAX};
+use crate::node::{JoinError, NodeConfig, RESIDENT_BYTES_MAX, Role};
 use crate::rules::Rules;
 
 /// Why a peer does not run, or ended before it was asked to. One line each.
@@ -43,6 +44,8 @@ pub enum PeerError {
     Election(#[from] LocalElectionError),
     #[error(transparent)]
     DataDirectory(#[from] DataDirectoryError),
+    #[error(transparent)]
+    Laboratory(#[from] LaboratoryError),
     #[error(transparent)]
     Key(#[from] KeyFileError),
     #[error(transparent)]
@@ -107,7 +110,8 @@ struct Start {
     neighbours: Vec<SocketAddr>,
     election: Arc<Election>,
     directory: DataDirectory,
-    voters: OwnVoters,
+    /// An observer has none.
+    voters: Option<OwnVoters>,
     opened: Opened,
     verified: Option<Verified>,
 }
@@ -166,6 +170,9 @@ async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>
             }
         }
     };
+    if settings.role == Role::Laboratory {
+        laboratory::check(&election)?;
+    }
     let election_id = election.election_id();
     let directory = match locked {
         Some(directory) => directory,
@@ -173,7 +180,12 @@ async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>
     };
     directory.keep_election(&election)?;
     let election = Arc::new(election);
-    let voters = own_voters(settings, directory.path(), Arc::clone(&election)).await?;
+    let voters = match settings.role {
+        Role::Observer => None,
+        Role::Ordinary | Role::Laboratory => {
+            Some(own_voters(settings, directory.path(), Arc::clone(&election)).await?)
+        }
+    };
     let (opened, verified) =
         open_chain(directory.path().to_owned(), Arc::clone(&election), settings.verify).await?;
     Ok(Some(Start {
@@ -250,7 +262,8 @@ async fn run_node(
     let notices = handle.notices().expect("the node's end is still here");
     let mining = settings.mining != Mining::Off;
     let resident_bytes_max = RESIDENT_BYTES_MAX;
-    let config = NodeConfig { tracker, neighbours, mining, resident_bytes_max, rules: Rules::ALL };
+    let (role, rules) = (settings.role, Rules::ALL);
+    let config = NodeConfig { tracker, neighbours, mining, role, resident_bytes_max, rules };
     let commits = CommitMetrics::default();
     let task = NodeTask::new(
         config,
@@ -265,6 +278,8 @@ async fn run_node(
         handle,
         election_id: election.election_id(),
         voters,
+        role,
+        forging: Mutex::default(),
         election,
         address,
         data_directory: directory.path().to_owned(),
@@ -325,7 +340,8 @@ fn listening(actions: &Actions, api: Option<String>) -> Notice {
         api,
         election: actions.election_id,
         title: actions.election.title.clone(),
-        voter: actions.voters.id(),
+        role: actions.role,
+        voter: actions.voters.as_ref().map(OwnVoters::id),
         data_directory: actions.data_directory.clone(),
     }
 }

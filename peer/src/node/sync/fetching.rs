@@ -166,7 +166,9 @@ impl Node {
             self.sync.bodies.plan_again(&hash);
         } else if pieces > pieces_max || fetch.pieces.is_some_and(|told| told != pieces) {
             self.settle_block_requests(&hash, from);
-            self.refuse_copy(hash, from, format!("offers {pieces} pieces of block {hash}"), now);
+            let reason =
+                format!("offers {pieces} pieces of block {hash}, which has at most {pieces_max}");
+            self.refuse_copy(hash, from, reason, now);
         } else {
             fetch.pieces = Some(pieces);
             self.sync.piece_at = Some(now.instant);

@@ -175,7 +175,8 @@ impl Node {
         if let Some(body) = self.sync.body_cache.get(hash) {
             return Some(body);
         }
-        let block = Arc::clone(self.chain.block(hash)?);
+        let forged = || self.laboratory.forged(hash);
+        let block = Arc::clone(self.chain.block(hash).or_else(forged)?);
         Some(self.cache_body(*hash, || block.body_bytes()))
     }
 

@@ -4,6 +4,7 @@
 mod again;
 mod disk;
 mod hostile;
+mod laboratory;
 mod meeting;
 mod voting;
 mod withheld;
@@ -20,7 +21,7 @@ use protocol::units::{BlockHash, Now, TransactionId};
 
 use super::{
     Answer, Command, CommandError, Event, LoadFailure, Node, NodeConfig, Output, Record, Restored,
-    Ticket,
+    Role, Ticket,
 };
 use crate::chain::{StoredBlock, Summary};
 use crate::fixtures::{election, key, registration};
@@ -40,6 +41,8 @@ enum Incident {
 }
 
 struct Network {
+    /// Of the nodes that are added from now on.
+    role: Role,
     election: Arc<Election>,
     start: Instant,
     now: Instant,
@@ -63,6 +66,7 @@ impl Network {
         #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
         let start = Instant::now();
         Self {
+            role: Role::Ordinary,
             election: Arc::new(election()),
             start,
             now: start,
@@ -107,6 +111,7 @@ impl Network {
             tracker,
             neighbours,
             mining: true,
+            role: self.role,
             resident_bytes_max: 0,
             rules: Rules::ALL,
         };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use protocol::units::{BlockHash, Height};
 use serde::Serialize;
 
-use super::{ActionError, suggest};
+use super::{ActionError, LabCommand, suggest};
 use crate::node::{BlockSelector, CHAIN_LIMIT_MAX};
 use crate::shell::key_file::VoterName;
 
@@ -29,7 +29,7 @@ const fn help(name: &'static str, usage: &'static str, about: &'static str) -> C
 }
 
 /// All commands, in the order in which `help` shows them.
-pub(crate) const COMMANDS: [CommandHelp; 14] = [
+pub(crate) const COMMANDS: [CommandHelp; 15] = [
     help("ballot", "ballot", "show the questions and their options"),
     help(
         "register",
@@ -53,6 +53,11 @@ pub(crate) const COMMANDS: [CommandHelp; 14] = [
     help("status", "status", "show this peer's tip, pool, neighbours and tracker"),
     help("mine", "mine", "mine one block now, even an empty one"),
     help("sync", "sync", "ask all neighbours for what this peer lacks"),
+    help(
+        "lab",
+        "lab partition on|off, lab bad-block RULE, lab race, lab rules",
+        "on a laboratory: cut it off, send a block that breaks a rule, race; show the rules",
+    ),
     help("submit", "submit HEX", "submit a transaction that was signed elsewhere"),
     help("help", "help [COMMAND]", "show the commands, or one of them"),
     help("leave", "leave", "take leave of the others and end"),
@@ -84,6 +89,7 @@ pub(crate) enum PromptCommand {
     Status,
     Mine,
     Sync,
+    Lab(LabCommand),
     /// A transaction's encoding.
     Submit(Vec<u8>),
     Help(Option<CommandHelp>),
@@ -166,6 +172,9 @@ pub(crate) fn parse(line: &str) -> Result<Option<PromptCommand>, ActionError> {
         "status" => alone(PromptCommand::Status)?,
         "mine" => alone(PromptCommand::Mine)?,
         "sync" => alone(PromptCommand::Sync)?,
+        "lab" => PromptCommand::Lab(
+            LabCommand::parse(argument)?.ok_or_else(|| wrong("one of these experiments"))?,
+        ),
         "submit" => match hex::decode(argument) {
             Ok(bytes) if !bytes.is_empty() => PromptCommand::Submit(bytes),
             _ => return Err(wrong("a transaction in hexadecimal digits")),
@@ -235,6 +244,7 @@ mod tests {
             let line = match command.name {
                 "block" => "block 3".to_owned(),
                 "submit" => "submit 00ff".to_owned(),
+                "lab" => "lab race".to_owned(),
                 name => format!("  {name} "),
             };
             assert!(matches!(parse(&line), Ok(Some(_))), "{line}");

@@ -2,6 +2,7 @@
 //! and typed answers. How either looks is the matter of `render`.
 
 mod choices;
+mod laboratory;
 mod line;
 mod questions;
 
@@ -13,11 +14,13 @@ use protocol::codec::{self, DecodeError};
 use protocol::election::Election;
 use protocol::units::ElectionId;
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 pub(crate) use choices::{
     BLANK, ChoicesError, QUESTION_SEPARATOR, allowed, of_names as choices_of_names,
     parse as parse_choices, parse_answer,
 };
+pub(crate) use laboratory::{EXPERIMENTS, LabCommand, rule_of};
 pub(crate) use line::{COMMANDS, CommandHelp, LINE_BYTES_MAX, PromptCommand, first_word, parse};
 
 use super::handle::PeerHandle;
@@ -26,7 +29,8 @@ use super::miner::MinerView;
 use super::receipt::ReceiptFileError;
 use super::schema;
 use super::voter::{Actor, OwnVoters};
-use crate::node::{Command, CommandError};
+use crate::chain::ForgeryError;
+use crate::node::{Command, CommandError, Role};
 
 /// Most edits between a typed word and the one that it is taken for.
 const TYPING_SLIPS_MAX: usize = 2;
@@ -35,7 +39,11 @@ const TYPING_SLIPS_MAX: usize = 2;
 #[derive(Debug)]
 pub(crate) struct Actions {
     pub(crate) handle: PeerHandle,
-    pub(crate) voters: OwnVoters,
+    /// An observer has none.
+    pub(crate) voters: Option<OwnVoters>,
+    pub(crate) role: Role,
+    /// Held while a bad block is made: one at a time, whoever asks.
+    pub(crate) forging: Mutex<()>,
     pub(crate) election: Arc<Election>,
     pub(crate) election_id: ElectionId,
     pub(crate) address: SocketAddr,
@@ -60,6 +68,7 @@ pub(crate) enum Reply {
     Status(Box<schema::Status>),
     Mine(schema::BlockOrdered),
     Sync(schema::SyncOrdered),
+    Lab(schema::Experiment),
     Submit(schema::Submitted),
     Help {
         commands: Vec<CommandHelp>,
@@ -83,6 +92,7 @@ impl Reply {
             Self::Status(_) => "status",
             Self::Mine(_) => "mine",
             Self::Sync(_) => "sync",
+            Self::Lab(_) => "lab",
             Self::Submit(_) => "submit",
             Self::Help { .. } => "help",
             Self::Leave(_) => "leave",
@@ -98,6 +108,10 @@ pub(crate) enum ActionError {
     UnknownCommand { word: String, suggestion: Option<&'static str> },
     #[error("`{usage}` takes {expected}, and here is {found:?}")]
     Argument { usage: &'static str, found: String, expected: &'static str },
+    #[error("there is no experiment {word:?}: {}", experiment_or_help(*suggestion))]
+    UnknownExperiment { word: String, suggestion: Option<&'static str> },
+    #[error("there is no rule {word:?}: {}", rule_or_list(*suggestion))]
+    UnknownRule { word: String, suggestion: Option<&'static str> },
     #[error("the line has over {LINE_BYTES_MAX} bytes or is not UTF-8")]
     Line,
     #[error("write the choices after `vote`, such as `vote 1`: only a terminal is asked")]
@@ -110,6 +124,8 @@ pub(crate) enum ActionError {
     NotATransaction(DecodeError),
     #[error(transparent)]
     Choices(#[from] ChoicesError),
+    #[error(transparent)]
+    Forgery(#[from] ForgeryError),
     #[error(transparent)]
     Receipt(#[from] ReceiptFileError),
     #[error(transparent)]
@@ -124,11 +140,14 @@ impl ActionError {
         match self {
             Self::UnknownCommand { .. } => "unknown_command",
             Self::Argument { .. } => "bad_argument",
+            Self::UnknownExperiment { .. } => "unknown_experiment",
+            Self::UnknownRule { .. } => "unknown_rule",
             Self::Line => "bad_line",
             Self::NoChoices => "no_choices",
             Self::Cancelled => "cancelled",
             Self::NotHexadecimal | Self::NotATransaction(_) => "not_a_transaction",
             Self::Choices(error) => error.kind(),
+            Self::Forgery(error) => error.kind(),
             Self::Receipt(_) => "receipt_file",
             Self::Key(error) => error.kind(),
             Self::Command(error) => error.kind(),
@@ -165,16 +184,17 @@ impl Actions {
             PromptCommand::Chain { limit } => Reply::Chain(self.chain(None, limit).await?),
             PromptCommand::Block(selector) => Reply::Block(self.block(selector).await?),
             PromptCommand::MyVote { voter, receipt: None } => {
-                Reply::MyVote(self.voter(self.voters.id_of(voter.as_ref())?).await?)
+                Reply::MyVote(self.voter(self.voters()?.id_of(voter.as_ref())?).await?)
             }
             PromptCommand::MyVote { voter, receipt: Some(file) } => {
-                let voter = self.voters.id_of(voter.as_ref())?;
+                let voter = self.voters()?.id_of(voter.as_ref())?;
                 Reply::Receipt(self.write_receipt(voter, &file).await?)
             }
             PromptCommand::Peers => Reply::Peers(self.peers().await?),
             PromptCommand::Status => Reply::Status(Box::new(self.status().await?)),
             PromptCommand::Mine => Reply::Mine(self.mine().await?),
             PromptCommand::Sync => Reply::Sync(self.sync().await?),
+            PromptCommand::Lab(command) => Reply::Lab(self.lab(command).await?),
             PromptCommand::Submit(bytes) => {
                 let transaction = codec::decode(&bytes).map_err(ActionError::NotATransaction)?;
                 let transaction = self.submit(transaction).await?;
@@ -223,6 +243,16 @@ fn edits(from: &str, to: &str) -> usize {
         rows.push(row);
     }
     rows[from.len()][to.len()]
+}
+
+fn experiment_or_help(suggestion: Option<&str>) -> String {
+    let help = || "see `help lab`".to_owned();
+    suggestion.map_or_else(help, |word| format!("did you mean `lab {word}`?"))
+}
+
+fn rule_or_list(suggestion: Option<&str>) -> String {
+    let list = || "`lab rules` shows them".to_owned();
+    suggestion.map_or_else(list, |word| format!("did you mean `{word}`?"))
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {

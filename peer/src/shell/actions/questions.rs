@@ -10,11 +10,11 @@ use protocol::transaction::{Choices, Transaction};
 use protocol::units::{Height, TransactionId, VoterId};
 
 use super::{ActionError, Actions};
-use crate::node::{Answer, BlockSelector, Command};
+use crate::node::{Answer, BlockSelector, Command, CommandError};
 use crate::shell::miner::MinerView;
 use crate::shell::receipt;
 use crate::shell::schema::{self, OwnVoteStanding};
-use crate::shell::voter::Actor;
+use crate::shell::voter::{Actor, OwnVoters};
 
 impl Actions {
     pub(crate) fn ballot(&self) -> schema::Ballot {
@@ -111,7 +111,7 @@ impl Actions {
         let Answer::Status(node) = &answer else { unasked(&answer) };
         let progress = self.miner.as_ref().and_then(MinerView::progress);
         Ok(schema::Status {
-            voter: Some(self.voters.id()),
+            voter: self.voters.as_ref().map(OwnVoters::id),
             data_dir: Some(self.data_directory.display().to_string()),
             ..schema::Status::of(node, self.election_id, self.address, progress)
         })
@@ -154,12 +154,20 @@ impl Actions {
         Ok(self.handle.submit(transaction).await?)
     }
 
+    /// Whoever votes here.
+    ///
+    /// # Errors
+    /// Where this peer only observes.
+    pub(crate) fn voters(&self) -> Result<&OwnVoters, ActionError> {
+        self.voters.as_ref().ok_or_else(|| CommandError::Observer.into())
+    }
+
     /// Registers one of this peer's own voters.
     ///
     /// # Errors
     /// When its key stays locked, or as the node refuses it.
     pub(crate) async fn register(&self, actor: Actor) -> Result<schema::Registered, ActionError> {
-        let (transaction, voter) = self.voters.register(&self.handle, actor).await?;
+        let (transaction, voter) = self.voters()?.register(&self.handle, actor).await?;
         Ok(schema::Registered { accepted: true, transaction, voter })
     }
 
@@ -173,7 +181,7 @@ impl Actions {
         choices: Choices,
     ) -> Result<schema::Voted, ActionError> {
         let names = schema::choice_names(&choices, &self.election);
-        let transaction = self.voters.vote(&self.handle, actor, choices).await?;
+        let transaction = self.voters()?.vote(&self.handle, actor, choices).await?;
         Ok(schema::Voted { accepted: true, transaction, choices: names })
     }
 
@@ -186,7 +194,7 @@ impl Actions {
     /// The same for all of this peer's own voters: what becomes of the worst vote.
     pub(crate) async fn own_votes(&self) -> OwnVoteStanding {
         let mut worst = OwnVoteStanding::NotCast;
-        for voter in self.voters.ids() {
+        for voter in self.voters.iter().flat_map(OwnVoters::ids) {
             match self.own_vote(voter).await {
                 OwnVoteStanding::Pool => return OwnVoteStanding::Pool,
                 OwnVoteStanding::Block => worst = OwnVoteStanding::Block,
@@ -211,6 +219,6 @@ impl Actions {
     }
 }
 
-fn unasked(answer: &Answer) -> ! {
+pub(super) fn unasked(answer: &Answer) -> ! {
     unreachable!("the node answers what it is asked, not with {answer:?}")
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Client;
 use super::error::ClientError;
-use crate::node::BlockSelector;
+use crate::node::{BlockSelector, CommandError};
 use crate::shell::actions::{ActionError, PromptCommand, Reply};
 use crate::shell::key_file::{self, KeyFile, VoterName};
 use crate::shell::schema::{self, Ballot};
@@ -56,6 +56,7 @@ impl Client {
             }
             PromptCommand::Mine => Reply::Mine(self.order("/v1/mine")?),
             PromptCommand::Sync => Reply::Sync(self.order("/v1/sync")?),
+            PromptCommand::Lab(command) => Reply::Lab(self.lab(command)?),
             PromptCommand::Leave => self.leave()?,
             PromptCommand::Submit(_) => return Err(not_here("submit")),
             PromptCommand::Help(_) => return Err(not_here("help")),
@@ -99,6 +100,15 @@ impl Client {
 
     pub(super) fn own_place(&self, voter: Option<&VoterName>) -> Result<PathBuf, ClientError> {
         Ok(key_file::place(&self.target.directory()?, voter))
+    }
+
+    /// Why there is no key: an observer's directory never has one.
+    pub(super) fn no_key(&self, path: PathBuf) -> ClientError {
+        let status = self.http.get::<schema::Status>("/v1/status");
+        match status.is_ok_and(|status| status.role == schema::Role::Observer) {
+            true => ActionError::from(CommandError::Observer).into(),
+            false => ClientError::NoKey { path },
+        }
     }
 
     fn order<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {

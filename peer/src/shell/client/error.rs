@@ -68,6 +68,8 @@ impl ClientError {
         match self {
             Self::Action(error) => match error {
                 ActionError::UnknownCommand { .. }
+                | ActionError::UnknownExperiment { .. }
+                | ActionError::UnknownRule { .. }
                 | ActionError::Argument { .. }
                 | ActionError::Line
                 | ActionError::NoChoices
@@ -75,9 +77,10 @@ impl ClientError {
                 | ActionError::NotATransaction(_)
                 | ActionError::Key(_)
                 | ActionError::Receipt(_) => ClientEnd::Usage,
-                ActionError::Cancelled | ActionError::Choices(_) | ActionError::Command(_) => {
-                    ClientEnd::Refused
-                }
+                ActionError::Cancelled
+                | ActionError::Choices(_)
+                | ActionError::Forgery(_)
+                | ActionError::Command(_) => ClientEnd::Refused,
             },
             Self::Http(HttpError::Refused { status, .. }) if STATUSES_TO_MEND.contains(status) => {
                 ClientEnd::Usage

@@ -161,6 +161,21 @@ impl Http {
         self.answer(with_token(self.agent.post(self.url(path)), Some(token)).send_empty())
     }
 
+    /// The same, with what the order says.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub(crate) fn order_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        token: &Token,
+        body: &impl Serialize,
+    ) -> Result<T, HttpError> {
+        let body = serde_json::to_vec(body).expect("all keys are texts");
+        let request = with_token(self.agent.post(self.url(path)), Some(token));
+        self.answer(request.header(CONTENT_TYPE, "application/json").send(&body))
+    }
+
     /// What happens from now on, or since the event with this id. It connects at once, and again after a broken connection.
     ///
     /// # Errors

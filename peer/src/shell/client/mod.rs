@@ -9,6 +9,7 @@ mod error;
 pub(super) mod events;
 mod follow;
 pub(super) mod http;
+mod laboratory;
 #[cfg(test)]
 mod scripted;
 pub(super) mod server;

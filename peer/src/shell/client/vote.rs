@@ -103,7 +103,7 @@ impl Client {
             return Ok(file);
         }
         if name.is_some() || !self.target.may_make_key {
-            return Err(ClientError::NoKey { path: self.own_place(name)? });
+            return Err(self.no_key(self.own_place(name)?));
         }
         let directory = DataDirectory::open(path)?;
         directory.keep_election(election)?;

@@ -9,7 +9,8 @@ use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
-use crate::shell::actions::{BLANK, COMMANDS, QUESTION_SEPARATOR};
+use crate::chain::Forgery;
+use crate::shell::actions::{BLANK, COMMANDS, EXPERIMENTS, QUESTION_SEPARATOR};
 
 /// Knows what may stand where the cursor is.
 #[derive(Debug, Clone)]
@@ -47,6 +48,19 @@ fn command(line: &str, election: &Election) -> (usize, Vec<String>) {
     let argument = &line[argument_start..];
     match word.to_lowercase().as_str() {
         "help" => (argument_start, beginning(argument, COMMANDS.iter().map(|each| each.name))),
+        "lab" => match argument.split_once(char::is_whitespace) {
+            None => (argument_start, beginning(argument, EXPERIMENTS.into_iter())),
+            Some((experiment, last)) => {
+                let start = line.len() - last.trim_start().len();
+                let rules = Forgery::OFFERED.iter().map(|(rule, _)| rule.word());
+                let words: Vec<_> = match experiment {
+                    "partition" => vec!["on", "off"],
+                    "bad-block" => rules.collect(),
+                    _ => vec![],
+                };
+                (start, beginning(&line[start..], words.into_iter()))
+            }
+        },
         "vote" => {
             let question = argument.matches(QUESTION_SEPARATOR).count();
             let start = argument.rfind(QUESTION_SEPARATOR).map_or(0, |at| at + 1);

@@ -23,7 +23,7 @@ impl Front {
         let Input::Terminal { terminal, .. } = &self.input else {
             return Err(ActionError::NoChoices);
         };
-        let id = actions.voters.id_of(voter.as_ref())?;
+        let id = actions.voters()?.id_of(voter.as_ref())?;
         if actions.own_vote(id).await != OwnVoteStanding::NotCast {
             // Nobody should have to fill in a ballot that is refused in any case.
             let refusal = TransactionError::AlreadyVoted { voter: id };
@@ -61,10 +61,11 @@ impl Front {
         actions: &Actions,
     ) -> Result<Option<Passphrase>, ActionError> {
         let Input::Terminal { terminal, .. } = &self.input else { return Ok(None) };
-        if !actions.voters.is_locked(voter)? {
+        let voters = actions.voters()?;
+        if !voters.is_locked(voter)? {
             return Ok(None);
         }
-        let prompt = format!("Passphrase of {}: ", actions.voters.place(voter).display());
+        let prompt = format!("Passphrase of {}: ", voters.place(voter).display());
         // What was printed before stands above the question.
         self.screen.flush().await;
         match terminal.read_secret(prompt).await {

@@ -19,7 +19,7 @@ use super::actions::{ActionError, Actions, PromptCommand, Reply, first_word, par
 use super::logs;
 use super::notice::Notice;
 use super::render::Style;
-use super::schema::{OwnVoteStanding, PRIVACY};
+use super::schema::{self, OwnVoteStanding, PRIVACY};
 use super::screen::{self, Screen, Sink};
 use crate::node::Command;
 use complete::Completion;
@@ -89,9 +89,15 @@ impl Front {
     /// Says that the peer runs, and on a terminal what to do.
     pub(crate) async fn greet(&self, listening: &Notice, actions: &Actions) {
         self.screen.print(self.style.notice(listening)).await;
+        let banner = schema::Role::from(actions.role).banner();
+        if let (Some(banner), Style::Human { .. }) = (banner, self.style) {
+            self.screen.print(format!("{banner}\n")).await;
+        }
         if let Input::Terminal { terminal, .. } = &self.input {
             terminal.remember(&actions.data_directory);
-            self.screen.print(format!("`help` shows the commands. {PRIVACY}\n")).await;
+            let privacy = if actions.voters.is_some() { PRIVACY } else { "" };
+            let hint = format!("`help` shows the commands. {privacy}");
+            self.screen.print(format!("{}\n", hint.trim_end())).await;
         }
     }
 
@@ -233,7 +239,8 @@ impl Front {
     /// A vote that is not asked for piece by piece is public as well.
     async fn warn_before(&mut self, command: &PromptCommand, actions: &Actions) {
         self.read_ahead(actions);
-        if let (PromptCommand::Vote { .. }, Style::Human { .. }) = (command, self.style) {
+        let votes = matches!(command, PromptCommand::Vote { .. }) && actions.voters.is_some();
+        if let (true, Style::Human { .. }) = (votes, self.style) {
             self.screen.print(format!("{PRIVACY}\n")).await;
         }
     }

@@ -9,9 +9,11 @@ use protocol::ballot_file;
 use protocol::election::Election;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 use tower::ServiceExt;
 
 use super::*;
+use crate::node::Role;
 use crate::shell::commit_metrics::CommitMetrics;
 use crate::shell::data_directory::TOKEN_FILE;
 use crate::shell::handle::PeerHandle;
@@ -40,7 +42,9 @@ pub(super) fn context_of(handle: PeerHandle) -> (Context, TempDir) {
     let directory = tempfile::tempdir().expect("a directory");
     let actions = Actions {
         handle,
-        voters: voters_of(directory.path(), Arc::clone(&election)),
+        voters: Some(voters_of(directory.path(), Arc::clone(&election))),
+        role: Role::Ordinary,
+        forging: Mutex::default(),
         election_id: election.election_id(),
         election,
         address: ([127, 0, 0, 1], 6_001).into(),

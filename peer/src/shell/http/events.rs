@@ -260,6 +260,8 @@ fn is_public(event: &Event) -> bool {
         | Event::Transaction { .. }
         | Event::Superseded { .. }
         | Event::InvalidBlock { .. }
+        | Event::Experiment { .. }
+        | Event::EarlyBlock { .. }
         | Event::NeighbourJoined { .. }
         | Event::NeighbourLeft { .. }
         | Event::Registered { .. }

@@ -23,11 +23,12 @@ transactions; what changes something takes the token in `api.token` of the peer'
 problems (RFC 9457) whose `kind` is the word that the prompt uses too.";
 
 /// What the routes are sorted by.
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("election", "The ballot, votes and their count"),
     ("chain", "Blocks, and what waits for one"),
     ("peer", "This peer and its neighbours"),
     ("orders", "What changes something; all take the token"),
+    ("laboratory", "Experiments for a class; only a peer that runs with `--lab` makes them"),
     ("access", "How a browser gets in"),
     ("operation", "For those who watch over the peer"),
 ];

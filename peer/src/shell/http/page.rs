@@ -7,10 +7,12 @@ use axum::response::IntoResponse;
 use maud::{DOCTYPE, Markup, html};
 use serde_json::{Map, Value};
 
+use crate::shell::schema::Role;
+
 const STYLE: &str = include_str!("page.css");
 
 /// The page for a description of what is reached at `url`.
-pub(super) fn of(description: &Value, url: &str) -> Bytes {
+pub(super) fn of(description: &Value, url: &str, role: Role) -> Bytes {
     let info = &description["info"];
     let title = format!("{} API", text(&info["title"]));
     let page = html! {
@@ -25,6 +27,7 @@ pub(super) fn of(description: &Value, url: &str) -> Bytes {
             body {
                 header {
                     h1 { (title) }
+                    @if let Some(banner) = role.banner() { p.banner { (banner) } }
                     p { (marked(text(&info["description"]))) }
                     p { "For programs: " a href="/v1/openapi.json" { "/v1/openapi.json" } " (OpenAPI 3.1)." }
                 }

@@ -22,6 +22,9 @@ fn status(error: &ActionError) -> StatusCode {
         | ActionError::Cancelled
         | ActionError::NotHexadecimal
         | ActionError::NotATransaction(_)
+        | ActionError::UnknownExperiment { .. }
+        | ActionError::UnknownRule { .. }
+        | ActionError::Forgery(_)
         | ActionError::Choices(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ActionError::Receipt(_) => StatusCode::INTERNAL_SERVER_ERROR,
         ActionError::Key(error) => key_status(error),
@@ -59,6 +62,11 @@ fn command_status(error: &CommandError) -> StatusCode {
         )
         | CommandError::MiningOff
         | CommandError::NoNeighbours
+        | CommandError::Observer
+        | CommandError::NotALab
+        | CommandError::Partitioned
+        | CommandError::NothingToRace
+        | CommandError::TipMoved
         | CommandError::OwnAddress { .. }
         | CommandError::OwnTracker { .. }
         | CommandError::AlreadyNeighbour { .. }

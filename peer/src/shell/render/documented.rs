@@ -16,7 +16,7 @@ use crate::chain::{AuditRule, TransactionError};
 use crate::cli::{self, Invocation};
 use crate::node::{
     Admitted, BlockSummary, BlockView, CommandError, Event, LeaveReason, NeighbourView,
-    QuestionTally, Results, Standing, Status, Tip, TrackerView, TransactionView, VoteView,
+    QuestionTally, Results, Role, Standing, Status, Tip, TrackerView, TransactionView, VoteView,
     VoterView,
 };
 use crate::shell::actions::{COMMANDS, parse, parse_choices};
@@ -133,6 +133,8 @@ fn status(election: &Election) -> Reply {
     let tracker =
         TrackerView { address: address(5_000), registered: true, seen_as: Some(address(6_001)) };
     let node = Status {
+        role: Role::Ordinary,
+        partitioned: false,
         tip: tip(2),
         work: Work(33_554_432),
         pool: 2,
@@ -205,6 +207,10 @@ fn replies(election: &Election) -> Vec<Reply> {
         status(election),
         Reply::Mine(schema::BlockOrdered { height: 3 }),
         Reply::Sync(schema::SyncOrdered { neighbours: 1 }),
+        Reply::Lab(schema::Experiment::Partition { partitioned: true }),
+        Reply::Lab(schema::Experiment::BadBlock { rule: "merkle_root".into(), height: 3 }),
+        Reply::Lab(schema::Experiment::Race { height: 2 }),
+        Reply::Lab(schema::Experiment::rules()),
         Reply::Submit(schema::Submitted { accepted, transaction }),
         Reply::Help { commands: COMMANDS[..2].to_vec() },
         Reply::Leave(schema::Left { own_vote: schema::OwnVoteStanding::Block }),
@@ -250,6 +256,14 @@ fn events() -> Vec<Event> {
             hash: tip(3).hash,
             reason: "its checksum does not match".into(),
         },
+        Event::Experiment { block: tip(3), rule: Some(AuditRule::MerkleRoot), neighbours: 2 },
+        Event::Experiment { block: tip(2), rule: None, neighbours: 2 },
+        Event::EarlyBlock {
+            address: neighbour,
+            height: Height(3),
+            hash: tip(3).hash,
+            ahead: Duration::from_secs(86_400),
+        },
         Event::InvalidBlock { hash: tip(3).hash, height: Height(3), reason },
     ]
 }
@@ -271,7 +285,8 @@ fn notices() -> Vec<Notice> {
         api: Some("http://127.0.0.1:6001".into()),
         election: election.election_id(),
         title: election.title.clone(),
-        voter: voter(),
+        role: Role::Ordinary,
+        voter: Some(voter()),
         data_directory: "peer-1".into(),
     }];
     notices.extend([
@@ -301,6 +316,9 @@ fn refusals() -> Vec<(&'static str, ActionError)> {
         ("vote", choices("1,2")),
         ("block", CommandError::NoSuchBlock { selector: "9".into(), tip: Height(2) }.into()),
         ("mine", CommandError::MiningOff.into()),
+        ("mine", CommandError::Observer.into()),
+        ("lab", CommandError::NotALab.into()),
+        ("lab", line("lab bad-block merkel_root")),
         ("chain", line("chain many")),
         ("resluts", line("resluts")),
     ]
@@ -328,6 +346,7 @@ fn examples() -> Vec<(String, String)> {
         ("help audit", &["peer", "audit", "--help"]),
         ("help import", &["peer", "import", "--help"]),
         ("help verify-receipt", &["peer", "verify-receipt", "--help"]),
+        ("help lab", &["peer", "lab", "--help"]),
         ("help ballot show", &["peer", "ballot", "show", "--help"]),
         ("help vote", &["peer", "vote", "--help"]),
         ("help myvote", &["peer", "myvote", "--help"]),
@@ -342,7 +361,14 @@ fn examples() -> Vec<(String, String)> {
         examples.push((name.to_owned(), format!("```text\n{}\n```\n", text.trim_end())));
     }
     for reply in replies(&election) {
-        let detail = if matches!(reply, Reply::Receipt { .. }) { " --receipt" } else { "" };
+        let detail = match &reply {
+            Reply::Receipt(_) => " --receipt",
+            Reply::Lab(schema::Experiment::Partition { .. }) => " partition",
+            Reply::Lab(schema::Experiment::BadBlock { .. }) => " bad-block",
+            Reply::Lab(schema::Experiment::Race { .. }) => " race",
+            Reply::Lab(schema::Experiment::Rules { .. }) => " rules",
+            _ => "",
+        };
         let name = format!("answer {}{detail}", reply.name());
         let word = reply.name();
         let outcome = Ok(reply);

@@ -9,7 +9,7 @@ use super::text::short;
 use super::{choice_line, text};
 use crate::shell::actions::{CommandHelp, Reply, allowed};
 use crate::shell::schema::{
-    Ballot, Block, BlockOrdered, Chain, Left, Login, OwnVoteStanding, Peers, Question,
+    Ballot, Block, BlockOrdered, Chain, Experiment, Left, Login, OwnVoteStanding, Peers, Question,
     QuestionTally, ReceiptWritten, Registered, Results, Standing, Status, Submitted, SyncOrdered,
     Transaction, Vote, Voted, Voter,
 };
@@ -41,6 +41,7 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
         Reply::Sync(SyncOrdered { neighbours }) => {
             format!("asking {}\n", text::count(neighbours, "neighbour"))
         }
+        Reply::Lab(done) => experiment(done),
         Reply::Submit(Submitted { transaction, .. }) => {
             format!("accepted and safe on the peer's disk\ntransaction {transaction}\n")
         }
@@ -216,6 +217,30 @@ fn neighbours(peers: &Peers) -> String {
     table(Some(&["address", "tip", "round trip", "missed", "clock"]), rows, &[2, 3, 4]) + "\n"
 }
 
+fn experiment(experiment: &Experiment) -> String {
+    match experiment {
+        Experiment::Partition { partitioned: true } => {
+            "cut off: this peer answers POKEs and nothing else; `lab partition off` ends it\n"
+                .to_owned()
+        }
+        Experiment::Partition { partitioned: false } => {
+            "not cut off: this peer takes part as any other\n".to_owned()
+        }
+        Experiment::BadBlock { rule, height } => {
+            format!("mining block {height}, which breaks the rule {rule}\n")
+        }
+        Experiment::Race { height } => {
+            format!(
+                "mining a rival of block {height}: the smaller hash wins, or whoever finds the next block\n"
+            )
+        }
+        Experiment::Rules { rules } => {
+            let rows = rules.iter().map(|each| vec![each.rule.clone(), each.about.clone()]);
+            table(None, rows, &[]) + "\n"
+        }
+    }
+}
+
 fn status(status: &Status) -> String {
     let tracker = status.tracker.as_ref().map_or_else(
         || "none".to_owned(),
@@ -236,6 +261,7 @@ fn status(status: &Status) -> String {
         text::count(status.registered_voters, "registered voter")
     );
     let pool = format!("{}, and {} held", text::count(status.pool, "transaction"), status.held);
+    let banner = status.role.banner().and_then(|banner| banner.split_once(": "));
     let mut rows = vec![
         ("voter", status.voter.map(|voter| voter.to_string())),
         ("election", Some(status.election.to_string())),
@@ -255,6 +281,12 @@ fn status(status: &Status) -> String {
     }
     if !dropped.is_empty() {
         rows.push(("dropped", Some(dropped.join(", "))));
+    }
+    if let Some((role, about)) = banner {
+        rows.insert(0, (role, Some(about.to_owned())));
+    }
+    if status.partitioned {
+        rows.insert(1, ("PARTITION", Some("cut off: answers POKEs and nothing else".to_owned())));
     }
     let told = rows.into_iter().filter_map(|(name, fact)| Some((name, fact?)));
     told.map(|(name, fact)| format!("{name:<11}{fact}\n")).collect()

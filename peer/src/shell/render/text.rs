@@ -83,10 +83,12 @@ pub(crate) fn mining(progress: &Mining) -> String {
 /// One line.
 pub(crate) fn event(event: &Event) -> String {
     match event {
-        Event::Listening { address, api, election, title, voter, data_dir } => {
+        Event::Listening { address, api, election, title, role: _, voter, data_dir } => {
+            let voter =
+                voter.map_or_else(|| "no voter".to_owned(), |voter| format!("voter {voter}"));
             let api = api.as_ref().map(|url| format!(", API at {url}")).unwrap_or_default();
             format!(
-                "peer listening on {address}, election {election} ({title}), voter {voter}, data in {data_dir}{api}"
+                "peer listening on {address}, election {election} ({title}), {voter}, data in {data_dir}{api}"
             )
         }
         Event::Mining(progress) => format!("mining {}", mining(progress)),
@@ -168,6 +170,16 @@ pub(crate) fn event(event: &Event) -> String {
         Event::BlockLost { height, hash, reason } => {
             format!("the disk has lost block {height} {hash} ({reason}): fetching it again")
         }
+        Event::Experiment { height, hash, rule, neighbours } => {
+            let what = match rule {
+                Some(rule) => format!("block {height} {hash}, which breaks the rule {rule}"),
+                None => format!("block {height} {hash}, a rival of the newest one"),
+            };
+            format!("sent {what}, to {}", count(neighbours, "neighbour"))
+        }
+        Event::EarlyBlock { address, height, hash, seconds } => format!(
+            "neighbour {address} sent block {height} {hash}, whose time is {seconds} s ahead: it waits"
+        ),
         Event::InvalidBlock { hash, height, reason } => {
             format!("block {height} {hash} is invalid: {reason}")
         }

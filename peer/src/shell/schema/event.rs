@@ -6,7 +6,7 @@ use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Hash, Mining, Tip, TransactionKind};
+use super::{Hash, Mining, Role, Tip, TransactionKind};
 use crate::node;
 use crate::shell::notice::Notice;
 use crate::shell::verify::Verified;
@@ -24,8 +24,10 @@ pub(crate) enum Event {
         #[schema(value_type = Hash)]
         election: ElectionId,
         title: String,
-        #[schema(value_type = Hash)]
-        voter: VoterId,
+        role: Role,
+        /// An observer has none.
+        #[schema(value_type = Option<Hash>)]
+        voter: Option<VoterId>,
         data_dir: String,
     },
     /// The chain's file was damaged, and was mended.
@@ -142,6 +144,25 @@ pub(crate) enum Event {
         hash: BlockHash,
         reason: String,
     },
+    /// This laboratory sent a block to its neighbours: one that breaks a rule, or else a rival of the newest block.
+    Experiment {
+        height: u64,
+        #[schema(value_type = Hash)]
+        hash: BlockHash,
+        /// The rule that it breaks.
+        rule: Option<String>,
+        neighbours: usize,
+    },
+    /// A block that came too early waits until its time has come.
+    EarlyBlock {
+        #[schema(value_type = String)]
+        address: SocketAddr,
+        height: u64,
+        #[schema(value_type = Hash)]
+        hash: BlockHash,
+        /// By how much it is ahead of this peer's clock.
+        seconds: u64,
+    },
     /// A block whose header had work breaks a rule of the chain.
     InvalidBlock {
         height: u64,
@@ -166,12 +187,13 @@ pub(crate) enum LeaveReason {
 impl From<&Notice> for Event {
     fn from(notice: &Notice) -> Self {
         match notice {
-            Notice::Listening { address, api, election, title, voter, data_directory } => {
+            Notice::Listening { address, api, election, title, role, voter, data_directory } => {
                 Self::Listening {
                     address: *address,
                     api: api.clone(),
                     election: *election,
                     title: title.clone(),
+                    role: (*role).into(),
                     voter: *voter,
                     data_dir: data_directory.display().to_string(),
                 }
@@ -228,6 +250,13 @@ impl From<&node::Event> for Event {
             Node::DiskRecovered => Self::DiskRecovered,
             Node::BlockLost { height, hash, reason } => {
                 Self::BlockLost { height: height.0, hash, reason }
+            }
+            Node::Experiment { block, rule, neighbours } => {
+                let rule = rule.map(|rule| rule.word().to_owned());
+                Self::Experiment { height: block.height.0, hash: block.hash, rule, neighbours }
+            }
+            Node::EarlyBlock { address, height, hash, ahead } => {
+                Self::EarlyBlock { address, height: height.0, hash, seconds: ahead.as_secs() }
             }
             Node::InvalidBlock { hash, height, reason } => {
                 Self::InvalidBlock { height: height.0, hash, reason }

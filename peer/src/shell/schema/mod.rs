@@ -7,6 +7,7 @@ mod chain;
 mod event;
 mod exchange;
 mod key;
+mod laboratory;
 mod order;
 mod peer;
 mod results;
@@ -26,10 +27,11 @@ pub(crate) use exchange::{
     VoteOrder,
 };
 pub(crate) use key::KeyShown;
+pub(crate) use laboratory::{BadBlockOrder, Experiment, PartitionOrder};
 pub(crate) use order::{
     BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,
 };
-pub(crate) use peer::{Mining, Neighbour, Peers, Status};
+pub(crate) use peer::{Mining, Neighbour, Peers, Role, Status};
 #[cfg(test)]
 pub(crate) use results::OptionTally;
 pub(crate) use results::{Admitted, QuestionTally, Results};

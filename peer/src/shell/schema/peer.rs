@@ -11,10 +11,50 @@ use super::{Admitted, Hash, Tip, rounded};
 use crate::node;
 use crate::shell::miner::MiningProgress;
 
+/// What a peer is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    /// It votes and mines.
+    Ordinary,
+    /// It keeps, checks, passes on and serves the chain, and neither votes nor mines.
+    Observer,
+    /// It is there to teach: on command it is cut off, races others, and sends blocks that break a rule.
+    Laboratory,
+}
+
+impl Role {
+    /// What everybody has to know who sees such a peer.
+    pub(crate) fn banner(self) -> Option<&'static str> {
+        match self {
+            Self::Ordinary => None,
+            Self::Observer => {
+                Some("OBSERVER: keeps, checks and serves the chain; neither votes nor mines")
+            }
+            Self::Laboratory => Some(
+                "LABORATORY: for teaching alone; on command this peer is cut off, races, and sends bad blocks",
+            ),
+        }
+    }
+}
+
+impl From<node::Role> for Role {
+    fn from(role: node::Role) -> Self {
+        match role {
+            node::Role::Ordinary => Self::Ordinary,
+            node::Role::Observer => Self::Observer,
+            node::Role::Laboratory => Self::Laboratory,
+        }
+    }
+}
+
 /// A peer's tip, pool, neighbours and tracker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Status {
-    /// Whose votes this peer casts; the API tells it to those who have the peer's token.
+    pub(crate) role: Role,
+    /// Whether a laboratory is cut off from all others just now.
+    pub(crate) partitioned: bool,
+    /// Whose votes this peer casts, if any; the API tells it to those who have the peer's token.
     #[schema(value_type = Option<Hash>)]
     pub(crate) voter: Option<VoterId>,
     #[schema(value_type = Hash)]
@@ -101,6 +141,8 @@ impl Status {
     ) -> Self {
         let dropped = node.dropped.iter().map(|(reason, count)| ((*reason).to_owned(), *count));
         Self {
+            role: node.role.into(),
+            partitioned: node.partitioned,
             voter: None,
             election,
             address,

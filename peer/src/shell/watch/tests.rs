@@ -15,7 +15,7 @@ use super::draw::{Look, draw};
 use super::state::{Answers, Contact, State, Update};
 use crate::shell::schema::{
     Admitted, BlockSummary, Chain, Event, Mining, Neighbour, OptionTally, Peers, QuestionTally,
-    Results, Status, Tip, TransactionKind,
+    Results, Role, Status, Tip, TransactionKind,
 };
 
 const NOW_MS: u64 = 1_795_233_117_040;
@@ -46,6 +46,8 @@ fn state(title: &str) -> State {
 /// What a peer answers whose chain is so high, with this count.
 fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
     let status = Status {
+        role: Role::Ordinary,
+        partitioned: false,
         voter: None,
         election: ElectionId([0xe1; 32]),
         address: address(6_001),

@@ -98,7 +98,9 @@ fn nothing_is_signed_for_an_election_that_is_not_what_it_says() {
 fn a_key_is_made_only_where_server_and_directory_were_named() {
     let parent = tempfile::tempdir().expect("a directory");
     let path = parent.path().join("voter");
-    let server = Scripted::start([ballot(), Answer::problem(503, "busy", "ask again soon")]);
+    // It is asked first whether it only observes.
+    let busy = || Answer::problem(503, "busy", "ask again soon");
+    let server = Scripted::start([busy(), ballot(), busy()]);
     let client = client_of(&connection(Some(&server.url), Some(path.clone())));
     assert!(matches!(
         client.perform(PromptCommand::MyVote { voter: None, receipt: None }),
@@ -108,9 +110,9 @@ fn a_key_is_made_only_where_server_and_directory_were_named() {
     client.vote(None, Some("Ada")).expect_err("busy");
     let made = KeyFile::open(&path.join("voter.key")).expect("a key").public().expect("not locked");
     let asked = format!("GET /v1/voters/{}", made.voter());
-    assert_eq!(server.requests()[1].line, asked);
+    assert_eq!(server.requests()[2].line, asked);
 
-    let server = Scripted::start([ballot()]);
+    let server = Scripted::start([ballot(), busy()]);
     let directory = data_directory(&server.url);
     fs::remove_file(directory.path().join("voter.key")).expect("removed");
     let client = client_of(&connection(None, Some(directory.path().to_owned())));

@@ -9,7 +9,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::fixtures;
-use crate::node::{Node, NodeConfig, Restored};
+use crate::node::{Node, NodeConfig, Restored, Role};
 use crate::rules::Rules;
 use crate::shell::clock::now;
 use crate::shell::handle::Request as Asked;
@@ -32,6 +32,7 @@ impl Peer {
             tracker: None,
             neighbours: vec![],
             mining: false,
+            role: Role::Ordinary,
             resident_bytes_max: 0,
             rules: Rules::ALL,
         };

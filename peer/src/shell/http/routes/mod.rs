@@ -2,6 +2,7 @@
 
 mod archive;
 mod health;
+mod laboratory;
 mod live;
 mod login;
 mod orders;
@@ -29,8 +30,10 @@ pub(super) use submit::TRANSACTIONS_MAX;
 pub(super) fn router(context: Context) -> Router {
     let (router, description) = described(&context).split_for_parts();
     let description = serde_json::to_value(description).expect("all keys are texts");
-    let (json, page) =
-        (Bytes::from(description.to_string()), page::of(&description, context.url()));
+    let (json, page) = (
+        Bytes::from(description.to_string()),
+        page::of(&description, context.url(), context.actions().role.into()),
+    );
     let measured = context.metrics().clone();
     router
         .layer(Extension(Description(json)))
@@ -72,6 +75,9 @@ fn with_token(context: &Context) -> OpenApiRouter<Context> {
         .routes(routes!(orders::mine))
         .routes(routes!(orders::sync))
         .routes(routes!(orders::leave))
+        .routes(routes!(laboratory::partition))
+        .routes(routes!(laboratory::bad_block))
+        .routes(routes!(laboratory::race))
         .routes(routes!(login::new_login))
         .route_layer(middleware::from_fn_with_state(context.clone(), require_token))
 }

@@ -15,6 +15,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::state::{Contact, State};
 use crate::shell::render::short;
+use crate::shell::schema::{Role, Status};
 use text::{fit, sides, span};
 
 /// The smallest terminal on which every panel can show something.
@@ -160,14 +161,26 @@ fn head(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
     let width = usize::from(area.width).saturating_sub(2);
     let server = fit(&state.server, width / 2);
     let (contact, server) = (format!("  {sign} {word}"), format!("  {server}"));
-    let room = width.saturating_sub(contact.width() + server.width());
+    let banner = state.status.as_ref().map(banner).unwrap_or_default();
+    let room = width.saturating_sub(banner.width() + contact.width() + server.width());
     let spans = vec![
         Span::raw(" "),
+        Span::styled(banner, look.bad().add_modifier(Modifier::BOLD)),
         Span::styled(sides(&state.title, "", room), look.strong()),
         Span::styled(contact, style),
         Span::styled(server, look.faint()),
     ];
     frame.render_widget(Line::from(spans), area);
+}
+
+/// What everybody has to know who sees a peer that is not as others are.
+fn banner(status: &Status) -> String {
+    match (status.role, status.partitioned) {
+        (Role::Ordinary, _) => String::new(),
+        (Role::Observer, _) => "OBSERVER  ".to_owned(),
+        (Role::Laboratory, false) => "LABORATORY  ".to_owned(),
+        (Role::Laboratory, true) => "LABORATORY, CUT OFF  ".to_owned(),
+    }
 }
 
 fn foot(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {

@@ -1,0 +1,335 @@
+//! Blocks that break one rule each, for classes that want to see them bounce, and for tests.
+//!
+//! A forgery is mined and signed as somebody who wants to deceive would do it, by voters that are made up for it from
+//! a seed: no real key is needed, and none is ever at hand here. It must never be added to a chain.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::block::{self, BODY_OVERHEAD_BYTES, Block, Header};
+use protocol::election::{Election, Question};
+use protocol::keys::{PublicKey, Signature, VoterKey};
+use protocol::proof_of_work;
+use protocol::transaction::{Choices, HashedTransaction, TRANSACTION_BYTES_MAX, Transaction, Vote};
+use protocol::units::{Difficulty, ElectionId, Height, UnixMillis, sha256};
+
+use super::audit::AuditRule;
+
+/// How far ahead of the clock a block that comes too early is: no class waits until it is good.
+const TOO_EARLY: Duration = Duration::from_secs(24 * 3_600);
+
+/// A scalar of a signature that is too high, whatever the rest of it is.
+const HIGH_S: u8 = 0x80;
+
+/// What a block that breaks a rule is made of, before it has a place in a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forgery {
+    rule: AuditRule,
+    transactions: Vec<Arc<HashedTransaction>>,
+}
+
+/// Why a rule can't be broken by a block that anybody would look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ForgeryError {
+    #[error(
+        "no block of a laboratory breaks the rule {rule}: `lab rules` shows those that one can"
+    )]
+    NotOffered { rule: AuditRule },
+    #[error("nothing breaks the rule {rule} in this election: {reason}")]
+    NotHere { rule: AuditRule, reason: &'static str },
+}
+
+impl ForgeryError {
+    /// A stable word for programs.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotOffered { .. } => "rule_not_offered",
+            Self::NotHere { .. } => "rule_not_breakable",
+        }
+    }
+}
+
+/// A header for the block after `parent`, without a nonce; its time is as honest as the parent's lets it be.
+#[must_use]
+pub fn next_header(
+    parent: &Header,
+    transactions: &[Arc<HashedTransaction>],
+    now: UnixMillis,
+) -> Header {
+    Header {
+        previous: parent.hash(),
+        merkle_root: block::merkle_root(transactions),
+        height: parent.height.next(),
+        time: now.max(parent.time.plus(Duration::from_millis(1))),
+        difficulty: parent.difficulty,
+        nonce: 0,
+    }
+}
+
+impl Forgery {
+    /// The rules that a block can break so that others see it, with what is wrong with that block.
+    pub const OFFERED: [(AuditRule, &'static str); 22] = [
+        (AuditRule::NoWork, "its hash does not show the work that it claims"),
+        (AuditRule::MerkleRoot, "it comes with other transactions than its header commits to"),
+        (AuditRule::Height, "it claims a height that does not follow its parent's"),
+        (AuditRule::Difficulty, "it claims an easier difficulty than the election's"),
+        (AuditRule::NotAfterParent, "its time is its parent's"),
+        (AuditRule::TooEarly, "its time is a day ahead"),
+        (AuditRule::BlockTooLarge, "its transactions take more bytes than a block may have"),
+        (AuditRule::TransactionTooLarge, "one of its votes takes more bytes than any may have"),
+        (AuditRule::QuestionCount, "a vote answers a question that nobody asked"),
+        (AuditRule::ChoiceCount, "a vote chooses more options, or fewer, than its question takes"),
+        (AuditRule::NoSuchOption, "a vote chooses an option that is not on the ballot"),
+        (AuditRule::ChoicesNotRising, "a vote names its options out of their order"),
+        (AuditRule::Stamp, "a voter registers without the work that it takes"),
+        (AuditRule::BadKey, "a voter registers a key that is no point of the curve"),
+        (AuditRule::SignatureOutOfRange, "a vote's signature has a zero where none can be"),
+        (AuditRule::HighS, "a vote's signature is the twin that would make a second vote of one"),
+        (AuditRule::BadRecoveryBit, "a vote's signature ends in a byte that is no bit"),
+        (AuditRule::WrongRecoveryBit, "a vote's signature has its last bit turned round"),
+        (AuditRule::WrongSigner, "a vote is signed by somebody else"),
+        (AuditRule::AlreadyRegistered, "a voter registers twice"),
+        (AuditRule::NotRegistered, "somebody votes who is not registered"),
+        (AuditRule::AlreadyVoted, "a voter votes twice"),
+    ];
+
+    /// Makes what breaks this rule, with voters drawn from `seed`. Takes two registrations' stamps at most, which an
+    /// election may make slow, so callers that must not wait do it elsewhere.
+    ///
+    /// # Errors
+    /// When the rule is not among [`OFFERED`](Self::OFFERED), or this election leaves no way to break it.
+    pub fn new(
+        rule: AuditRule,
+        election: &Election,
+        seed: [u8; 32],
+        now: UnixMillis,
+    ) -> Result<Self, ForgeryError> {
+        let by_registrars = ForgeryError::NotHere { rule, reason: "registrars admit its voters" };
+        let difficulty = election.admission.stamp_difficulty().ok_or(by_registrars)?;
+        let id = election.election_id();
+        let forger = Forger { rule, election, id, difficulty, seed, now };
+        let transactions = forger.transactions()?.into_iter();
+        let transactions =
+            transactions.map(|each| Arc::new(HashedTransaction::new(each, &forger.id))).collect();
+        Ok(Self { rule, transactions })
+    }
+
+    /// The rule that it breaks.
+    #[must_use]
+    pub fn rule(&self) -> AuditRule {
+        self.rule
+    }
+
+    /// Whether a nonce is still to be found that shows work.
+    #[must_use]
+    pub fn needs_work(&self) -> bool {
+        self.rule != AuditRule::NoWork
+    }
+
+    /// The block on top of `parent`: its nonce is still to be found, unless the rule is that there is none.
+    ///
+    /// # Panics
+    /// Never: with a difficulty that every nonce meets, no block lacks work, and no such forgery was made.
+    #[must_use]
+    pub fn block(&self, parent: &Header, now: UnixMillis) -> Block {
+        let mut header = next_header(parent, &self.transactions, now);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the others are broken by transactions")]
+        match self.rule {
+            AuditRule::Height => header.height = Height(parent.height.0 + 2),
+            AuditRule::Difficulty => header.difficulty = Difficulty::from_bits(0),
+            AuditRule::NotAfterParent => header.time = parent.time,
+            AuditRule::TooEarly => header.time = now.plus(TOO_EARLY),
+            AuditRule::MerkleRoot => header.merkle_root = block::merkle_root(&[]),
+            AuditRule::NoWork => {
+                let nonces = (0..).map(|nonce| Header { nonce, ..header });
+                let lazy = nonces.into_iter().find(|header| !header.has_work());
+                header = lazy.expect("every other nonce fails at least");
+            }
+            _ => {}
+        }
+        Block { header, transactions: self.transactions.clone() }
+    }
+}
+
+/// Makes the transactions.
+struct Forger<'e> {
+    rule: AuditRule,
+    election: &'e Election,
+    id: ElectionId,
+    /// Of a registration's stamp.
+    difficulty: Difficulty,
+    seed: [u8; 32],
+    now: UnixMillis,
+}
+
+impl Forger<'_> {
+    fn transactions(&self) -> Result<Vec<Transaction>, ForgeryError> {
+        let (voter, other) = (self.key(0), self.key(1));
+        let honest = || self.vote(&voter, self.choices(), 0);
+        let with_registration = |vote| vec![self.registration(&voter, 0), vote];
+        let signed = |change: fn(&mut Signature)| with_registration(signed_anew(honest(), change));
+        #[expect(clippy::wildcard_enum_match_arm, reason = "whatever is not offered")]
+        Ok(match self.rule {
+            AuditRule::NoWork if self.election.difficulty_bits == 0 => {
+                return Err(self.not_here("every block shows enough work"));
+            }
+            AuditRule::Difficulty if self.election.difficulty_bits == 0 => {
+                return Err(self.not_here("no difficulty is easier than the election's"));
+            }
+            AuditRule::Height
+            | AuditRule::Difficulty
+            | AuditRule::NoWork
+            | AuditRule::NotAfterParent
+            | AuditRule::TooEarly
+            | AuditRule::MerkleRoot => with_registration(honest()),
+            AuditRule::BlockTooLarge => self.too_many(&voter),
+            AuditRule::TransactionTooLarge => {
+                let choices = vec![vec![0; TRANSACTION_BYTES_MAX / 2]];
+                with_registration(self.vote(&voter, choices, 0))
+            }
+            AuditRule::QuestionCount => {
+                let choices = self.choices().into_iter().chain([vec![]]).collect();
+                with_registration(self.vote(&voter, choices, 0))
+            }
+            AuditRule::ChoiceCount | AuditRule::NoSuchOption | AuditRule::ChoicesNotRising => {
+                with_registration(self.vote(&voter, self.bad_choices()?, 0))
+            }
+            AuditRule::Stamp if self.difficulty.attempts() <= 1 => {
+                return Err(self.not_here("registering takes no work"));
+            }
+            AuditRule::Stamp => {
+                let bad = (0..).find(|stamp| !self.is_stamp(&voter.public(), *stamp));
+                let stamp = bad.expect("every other one fails at least");
+                vec![Transaction::open_registration(&self.id, &voter, stamp)]
+            }
+            AuditRule::BadKey => {
+                let nobodys = PublicKey([5; 33]);
+                let stamp = self.stamp(&nobodys, 0);
+                let mut registration = Transaction::open_registration(&self.id, &voter, stamp);
+                if let Transaction::Registration { voter_key, .. } = &mut registration {
+                    *voter_key = nobodys;
+                }
+                vec![registration]
+            }
+            AuditRule::SignatureOutOfRange => signed(|signature| signature.0[..32].fill(0)),
+            AuditRule::HighS => signed(|signature| signature.0[32] = HIGH_S),
+            AuditRule::BadRecoveryBit => signed(|signature| signature.0[64] = 2),
+            AuditRule::WrongRecoveryBit => signed(|signature| signature.0[64] ^= 1),
+            AuditRule::WrongSigner => {
+                let foreign = self.vote(&other, self.choices(), 0);
+                match (honest(), foreign) {
+                    (Transaction::Vote { vote, .. }, Transaction::Vote { signature, .. }) => {
+                        with_registration(Transaction::Vote { vote, signature })
+                    }
+                    _ => unreachable!("both are votes"),
+                }
+            }
+            AuditRule::AlreadyRegistered => {
+                let first = self.registration(&voter, 0);
+                let again = self.registration(&voter, u64::MAX / 2);
+                vec![first, again]
+            }
+            AuditRule::NotRegistered => vec![honest()],
+            AuditRule::AlreadyVoted => {
+                let mut all = with_registration(honest());
+                all.push(self.vote(&voter, self.choices(), 1));
+                all
+            }
+            rule => return Err(ForgeryError::NotOffered { rule }),
+        })
+    }
+
+    fn not_here(&self, reason: &'static str) -> ForgeryError {
+        ForgeryError::NotHere { rule: self.rule, reason }
+    }
+
+    /// One of the made-up voters.
+    fn key(&self, number: u64) -> VoterKey {
+        let secret = sha256(&[b"ostrakon/laboratory/1", &self.seed, &number.to_be_bytes()]);
+        VoterKey::from_secret_bytes(&secret).expect("one in 2^128 hashes is no key")
+    }
+
+    fn is_stamp(&self, key: &PublicKey, stamp: u64) -> bool {
+        let hash = proof_of_work::stamp_hash(&self.id, &key.0, stamp);
+        proof_of_work::is_met(&hash, self.difficulty)
+    }
+
+    fn stamp(&self, key: &PublicKey, start: u64) -> u64 {
+        proof_of_work::find_stamp(&self.id, &key.0, self.difficulty, start)
+    }
+
+    fn registration(&self, key: &VoterKey, start: u64) -> Transaction {
+        let stamp = self.stamp(&key.public(), start);
+        Transaction::open_registration(&self.id, key, stamp)
+    }
+
+    fn vote(&self, key: &VoterKey, choices: Choices, number: u64) -> Transaction {
+        let (voter, nonce) = (key.public().voter(), number.to_be_bytes());
+        Transaction::vote(&self.id, key, Vote { voter, choices, nonce, cast_at: self.now })
+    }
+
+    /// As few choices as the ballot allows.
+    fn choices(&self) -> Choices {
+        self.election.questions.iter().map(|question| (0..question.choices_min).collect()).collect()
+    }
+
+    /// Choices of which those for one question are not allowed.
+    fn bad_choices(&self) -> Result<Choices, ForgeryError> {
+        let questions = self.election.questions.iter().enumerate();
+        let found = questions.filter_map(|(index, question)| Some((index, self.bad(question)?)));
+        let (index, bad) = found.into_iter().next().ok_or_else(|| {
+            self.not_here(match self.rule {
+                AuditRule::ChoicesNotRising => "no question takes two choices",
+                _ => "every number of choices is allowed",
+            })
+        })?;
+        let mut choices = self.choices();
+        choices[index] = bad;
+        Ok(choices)
+    }
+
+    /// Choices that a question does not allow by this rule, if there are such.
+    fn bad(&self, question: &Question) -> Option<Vec<u16>> {
+        let options = u16::try_from(question.options.len()).expect("at most 512 options");
+        let (min, max) = (question.choices_min, question.choices_max);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "two of the three rules are named")]
+        match self.rule {
+            AuditRule::ChoiceCount if max < options => Some((0..=max).collect()),
+            AuditRule::ChoiceCount => min.checked_sub(1).map(|few| (0..few).collect()),
+            AuditRule::NoSuchOption => (max > 0).then(|| (1..min).chain([options]).collect()),
+            _ => (max > 1).then(|| (0..min.max(2)).rev().collect()),
+        }
+    }
+
+    /// A registration and votes that together take one byte or two more than a block may have.
+    fn too_many(&self, voter: &VoterKey) -> Vec<Transaction> {
+        let bytes = |transaction: &Transaction| {
+            HashedTransaction::new(transaction.clone(), &self.id).bytes()
+        };
+        let limit = self.election.block_bytes_max as usize;
+        let mut all = vec![self.registration(voter, 0)];
+        let mut used = BODY_OVERHEAD_BYTES + bytes(&all[0]);
+        let smallest = bytes(&self.vote(voter, vec![], 0));
+        let vote = self.vote(voter, self.choices(), 0);
+        let step = bytes(&vote);
+        while used + step + smallest <= limit {
+            used += step;
+            all.push(vote.clone());
+        }
+        // The last one is drawn out by choices, of two bytes each.
+        let one_question = bytes(&self.vote(voter, vec![vec![]], 0));
+        let missing = (limit + 1).saturating_sub(used + one_question).div_ceil(2);
+        all.push(self.vote(voter, vec![vec![0; missing]], 0));
+        all
+    }
+}
+
+/// The transaction with another signature.
+fn signed_anew(vote: Transaction, change: fn(&mut Signature)) -> Transaction {
+    let mut vote = vote;
+    if let Transaction::Vote { signature, .. } = &mut vote {
+        change(signature);
+    }
+    vote
+}
