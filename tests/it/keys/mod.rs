@@ -4,6 +4,7 @@
 mod commands;
 mod openssl;
 mod secrets;
+mod terminal;
 mod voters;
 
 use std::fs;

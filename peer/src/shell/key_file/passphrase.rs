@@ -5,10 +5,12 @@ use std::fmt;
 #[cfg(unix)]
 use std::fs;
 use std::io::{self, IsTerminal};
+#[cfg(unix)]
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 #[cfg(unix)]
-use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use serde_json::Value;
@@ -20,6 +22,9 @@ use crate::shell::secret_file::{self, SecretFileError};
 
 /// Longest passphrase in bytes; OpenSSL asks for no longer one.
 pub(crate) const PASSPHRASE_BYTES_MAX: usize = 1_024;
+
+#[cfg(unix)]
+const CONTROL_C: u8 = 3;
 
 /// What opens a locked key; never empty.
 pub(crate) struct Passphrase(Zeroizing<Vec<u8>>);
@@ -139,8 +144,7 @@ pub(crate) fn ask_new(key: &Path) -> Result<Option<Passphrase>, PassphraseError>
 /// # Errors
 /// When nobody answers, or it is too long.
 pub(crate) fn ask(prompt: &str) -> Result<Option<Passphrase>, PassphraseError> {
-    let _hidden = Hidden::start();
-    let typed = rpassword::prompt_password(prompt).map_err(|error| {
+    let typed = prompt_hidden(prompt).map_err(|error| {
         let gave_up = [io::ErrorKind::Interrupted, io::ErrorKind::UnexpectedEof];
         if gave_up.contains(&error.kind()) {
             return PassphraseError::NotGiven;
@@ -150,8 +154,27 @@ pub(crate) fn ask(prompt: &str) -> Result<Option<Passphrase>, PassphraseError> {
     Passphrase::new(Zeroizing::new(typed.into_bytes()))
 }
 
-/// A terminal that shows nothing of what is typed, and takes Ctrl-C for a key, from before its question stands there: who
-/// types fast has nothing shown either.
+/// Asks with the terminal hidden from before the question stands there until it is as it was: who types fast has nothing
+/// shown, and Ctrl-C gives up the question, where the library's own way would end the process in the middle.
+#[cfg(unix)]
+fn prompt_hidden(prompt: &str) -> io::Result<String> {
+    let mut terminal = fs::File::options().read(true).write(true).open("/dev/tty")?;
+    let _hidden = Hidden::start(terminal.try_clone()?)?;
+    terminal.write_all(prompt.as_bytes())?;
+    let keys = Keys(terminal.try_clone()?);
+    let config = rpassword::ConfigBuilder::new().input_reader(keys).output_discard().build();
+    let typed = rpassword::read_password_with_config(config);
+    terminal.write_all(b"\n")?;
+    typed
+}
+
+/// Elsewhere the library does all of it.
+#[cfg(not(unix))]
+fn prompt_hidden(prompt: &str) -> io::Result<String> {
+    rpassword::prompt_password(prompt)
+}
+
+/// A terminal that shows nothing of what is typed and hands over each key, Ctrl-C included, for as long as this lives.
 #[cfg(unix)]
 #[derive(Debug)]
 struct Hidden {
@@ -161,14 +184,14 @@ struct Hidden {
 
 #[cfg(unix)]
 impl Hidden {
-    /// `None` where there is no terminal; whoever asks there is told so.
-    fn start() -> Option<Self> {
-        let terminal = fs::File::open("/dev/tty").ok()?;
-        let mode = termios::tcgetattr(&terminal).ok()?;
+    fn start(terminal: fs::File) -> io::Result<Self> {
+        let mode = termios::tcgetattr(&terminal)?;
         let mut hidden = mode.clone();
-        hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
-        termios::tcsetattr(&terminal, OptionalActions::Now, &hidden).ok()?;
-        Some(Self { terminal, mode })
+        hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
+        hidden.special_codes[SpecialCodeIndex::VTIME] = 0;
+        termios::tcsetattr(&terminal, OptionalActions::Now, &hidden)?;
+        Ok(Self { terminal, mode })
     }
 }
 
@@ -180,15 +203,19 @@ impl Drop for Hidden {
     }
 }
 
-/// Elsewhere it is hidden when it is read.
-#[cfg(not(unix))]
+/// What is typed, until Ctrl-C.
+#[cfg(unix)]
 #[derive(Debug)]
-struct Hidden;
+struct Keys(fs::File);
 
-#[cfg(not(unix))]
-impl Hidden {
-    fn start() -> Self {
-        Self
+#[cfg(unix)]
+impl Read for Keys {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(bytes)?;
+        match bytes[..read].contains(&CONTROL_C) {
+            true => Err(io::ErrorKind::Interrupted.into()),
+            false => Ok(read),
+        }
     }
 }
 
