@@ -354,7 +354,7 @@ mod tests {
             let made = KeyFile::create(&path, key.clone(), passphrase, Existing::Keep);
             let file = made.expect("there is none");
             let shown = format!("{file:#?} {passphrase:#?} {:?}", file.unlock(passphrase));
-            assert!(shown.contains(&key.public().voter().to_string()), "{shown}");
+            assert!(shown.contains(&hex::encode(key.public().0)), "{shown}");
             let secret = key.secret_bytes();
             let numbers = secret[..4].iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
             for part in
