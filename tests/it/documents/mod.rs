@@ -1,6 +1,7 @@
 //! What the documents say is so: their commands run as written, but for the ports and the profile.
 
 mod api;
+mod classroom;
 mod cli;
 mod readme;
 
@@ -65,7 +66,14 @@ fn sample_network() -> Network {
 
 #[test]
 fn links_lead_somewhere() {
-    for name in ["README.md", "ARCHITECTURE.md", "docs/PROTOCOL.md", "docs/CLI.md", "docs/API.md"] {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/PROTOCOL.md",
+        "docs/CLI.md",
+        "docs/API.md",
+        "docs/CLASSROOM.md",
+    ] {
         let text = document(name);
         let folder = workspace_directory().join(name);
         let folder = folder.parent().expect("a file is in a directory");

@@ -78,7 +78,8 @@ impl Peer {
             let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
             address.unwrap_or_else(|| panic!("{listening}"))
         });
-        self.voter = text(&listening, "voter").to_owned();
+        // An observer has none.
+        self.voter = listening["voter"].as_str().unwrap_or_default().to_owned();
     }
 
     /// The API's token, from the data directory.
