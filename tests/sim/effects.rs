@@ -1,9 +1,12 @@
 //! Does what cores ask for: sends, writes, checks, mines; and what the scenario and the voters do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use peer::node::{Answer, Command, JoinError, JoinOutput, Output};
+use peer::chain::Forgery;
+use peer::node::{Answer, Command, Experiment, JoinError, JoinOutput, Output};
 use protocol::election::Election;
+use protocol::units::{BlockHash, UnixMillis};
 use tracker::registry::Output as TrackerOutput;
 
 use crate::disk::Written;
@@ -206,6 +209,19 @@ impl World {
                 self.note(host, "mines".to_owned());
                 self.with_node(host, |node, now| node.handle_command(Command::Mine, now));
             }
+            Action::Partition(host, is_on) => {
+                self.experiment(host, |_, _, _| Some(Experiment::Partition(is_on)));
+            }
+            Action::BadBlock(host, rule) => self.experiment(host, |world, _, now| {
+                let seed = random::secret(world.at.as_secs(), rule.word(), host as u64);
+                let forgery = Forgery::new(rule, &world.scenario.election, seed, now).ok()?;
+                Some(Experiment::BadBlock(Box::new(forgery)))
+            }),
+            Action::Race(host) => self.experiment(host, |world, tip, _| {
+                let node = world.peers[host].node()?;
+                let block = node.chain().block(&tip).or_else(|| world.peers[host].disk.block(&tip));
+                block.map(|block| Experiment::Race(Arc::clone(block)))
+            }),
             Action::FillDisk(host) => self.peers[host].disk.fill(),
             Action::DamageDisk(host) => {
                 let others = self.peers.iter().enumerate().filter(|(other, _)| *other != host);
@@ -226,6 +242,19 @@ impl World {
             Action::StartTracker if self.tracker.registry.is_none() => self.start_tracker(),
             Action::StartTracker => {}
         }
+    }
+
+    /// Has a laboratory make an experiment; what can't be made just now is noted.
+    fn experiment(
+        &mut self,
+        host: HostIndex,
+        prepare: impl FnOnce(&Self, BlockHash, UnixMillis) -> Option<Experiment>,
+    ) {
+        let Some(tip) = self.peers[host].node().map(|node| node.tip().hash) else { return };
+        let Some(experiment) = prepare(self, tip, self.peer_now(host).unix) else { return };
+        let command = Command::Experiment(experiment);
+        let outcome = self.with_node(host, |node, now| node.handle_command(command, now));
+        self.note(host, format!("experiment: {outcome:?}"));
     }
 
     pub(crate) fn crash(&mut self, host: HostIndex) {

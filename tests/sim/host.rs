@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use peer::chain::Candidate;
-use peer::node::{Joining, Node, NodeConfig, Ticket};
+use peer::node::{Joining, Node, NodeConfig, Role, Ticket};
 use peer::rules::Rules;
 use tracker::registry::Registry;
 
@@ -106,6 +106,7 @@ impl PeerHost {
             tracker: self.plan.uses_tracker.then(|| scenario.tracker_address()),
             neighbours: neighbours.collect(),
             mining: self.plan.block_time.is_some(),
+            role: if self.plan.is_laboratory { Role::Laboratory } else { Role::Ordinary },
             resident_bytes_max: self.plan.resident_bytes_max,
             rules,
         }

@@ -133,7 +133,7 @@ impl World {
             Event::NeighbourLeft { address, reason } => {
                 self.check_leave(host, *address, *reason);
             }
-            Event::InvalidBlock { reason, .. } if self.liars.is_empty() => {
+            Event::InvalidBlock { reason, .. } if self.all_are_honest() => {
                 self.violate(format!("peer {host} found an honest block invalid: {reason}"));
             }
             Event::TrackerRefused { .. } if self.network.traffic().corrupted == 0 => {
@@ -141,6 +141,10 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    fn all_are_honest(&self) -> bool {
+        self.liars.is_empty() && !self.peers.iter().any(|peer| peer.plan.is_laboratory)
     }
 
     fn check_leave(&mut self, host: HostIndex, address: SocketAddr, reason: LeaveReason) {

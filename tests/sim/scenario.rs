@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use peer::chain::AuditRule;
 use peer::node::Record;
 use peer::rules::Rules;
 use protocol::election::Election;
@@ -27,6 +28,12 @@ pub enum Action {
     CrashAfterAcknowledging(HostIndex, Duration),
     /// Its user asks for a block.
     Mine(HostIndex),
+    /// A laboratory is cut off, or takes part again.
+    Partition(HostIndex, bool),
+    /// A laboratory sends a block that breaks this rule.
+    BadBlock(HostIndex, AuditRule),
+    /// A laboratory mines a rival of its tip.
+    Race(HostIndex),
     FillDisk(HostIndex),
     /// One block on its disk can't be read any more.
     DamageDisk(HostIndex),
@@ -43,6 +50,7 @@ pub struct PeerPlan {
     /// Whether it learns the election from the tracker instead of a file.
     pub joins: bool,
     pub uses_tracker: bool,
+    pub is_laboratory: bool,
     pub neighbours: Vec<HostIndex>,
     /// How long it takes to find a block, on average; `None` does not mine.
     pub block_time: Option<Duration>,
@@ -61,6 +69,7 @@ impl PeerPlan {
             starts_at,
             joins: false,
             uses_tracker: true,
+            is_laboratory: false,
             neighbours: Vec::new(),
             block_time: Some(Duration::from_secs(10)),
             skew_ms: 0,

@@ -9,6 +9,7 @@ mod bad_votes;
 mod chaos;
 mod disk;
 mod forgery;
+mod laboratory;
 mod partition;
 mod sabotage;
 mod sync;
