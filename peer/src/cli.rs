@@ -346,11 +346,13 @@ pub fn parse(
             return Ok(Invocation::Show(error.render().to_string()));
         }
         Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let message = match error.render().to_string().contains("peer key") {
-                true => {
-                    "write `peer key new`, `peer key show`, `peer key export`, `peer key import` or `peer key passwd`"
-                }
-                false => "write `peer ballot new`, `peer ballot check FILE` or `peer ballot show`",
+            let asked = error.render().to_string();
+            let message = if asked.contains("peer key ") {
+                "write `peer key new`, `peer key show`, `peer key export`, `peer key import` or `peer key passwd`"
+            } else if asked.contains("peer lab ") {
+                "write `peer lab partition on|off`, `peer lab bad-block RULE`, `peer lab race` or `peer lab rules`"
+            } else {
+                "write `peer ballot new`, `peer ballot check FILE` or `peer ballot show`"
             };
             return Err(UsageError { message: message.to_owned() });
         }

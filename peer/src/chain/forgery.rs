@@ -216,15 +216,7 @@ impl Forger<'_> {
             AuditRule::HighS => signed(|signature| signature.0[32] = HIGH_S),
             AuditRule::BadRecoveryBit => signed(|signature| signature.0[64] = 2),
             AuditRule::WrongRecoveryBit => signed(|signature| signature.0[64] ^= 1),
-            AuditRule::WrongSigner => {
-                let foreign = self.vote(&other, self.choices(), 0);
-                match (honest(), foreign) {
-                    (Transaction::Vote { vote, .. }, Transaction::Vote { signature, .. }) => {
-                        with_registration(Transaction::Vote { vote, signature })
-                    }
-                    _ => unreachable!("both are votes"),
-                }
-            }
+            AuditRule::WrongSigner => with_registration(self.vote_signed_by(&voter, &other)),
             AuditRule::AlreadyRegistered => {
                 let first = self.registration(&voter, 0);
                 let again = self.registration(&voter, u64::MAX / 2);
@@ -269,6 +261,17 @@ impl Forger<'_> {
         Transaction::vote(&self.id, key, Vote { voter, choices, nonce, cast_at: self.now })
     }
 
+    /// The vote of one under the signature of another.
+    fn vote_signed_by(&self, voter: &VoterKey, signer: &VoterKey) -> Transaction {
+        let [honest, foreign] = [voter, signer].map(|key| self.vote(key, self.choices(), 0));
+        match (honest, foreign) {
+            (Transaction::Vote { vote, .. }, Transaction::Vote { signature, .. }) => {
+                Transaction::Vote { vote, signature }
+            }
+            _ => unreachable!("both are votes"),
+        }
+    }
+
     /// As few choices as the ballot allows.
     fn choices(&self) -> Choices {
         self.election.questions.iter().map(|question| (0..question.choices_min).collect()).collect()
@@ -279,9 +282,10 @@ impl Forger<'_> {
         let questions = self.election.questions.iter().enumerate();
         let found = questions.filter_map(|(index, question)| Some((index, self.bad(question)?)));
         let (index, bad) = found.into_iter().next().ok_or_else(|| {
-            self.not_here(match self.rule {
-                AuditRule::ChoicesNotRising => "no question takes two choices",
-                _ => "every number of choices is allowed",
+            let is_order = self.rule == AuditRule::ChoicesNotRising;
+            self.not_here(match is_order {
+                true => "no question takes two choices",
+                false => "every number of choices is allowed",
             })
         })?;
         let mut choices = self.choices();

@@ -32,6 +32,10 @@ fn one_address_listens_and_two_join() {
     assert_eq!(turned.tracker, Some(AddressText::Port(5000)));
     assert_eq!(settings("6001 --no-mining --mining-threads 2").mining, Mining::Off);
     assert_eq!(settings("6001 --mining-threads 2").mining, Mining::Threads(2));
+    assert_eq!(settings("6001").role, Role::Ordinary);
+    assert_eq!(settings("6001 --lab").role, Role::Laboratory);
+    let observer = settings("6001 --observe --mining-threads 2");
+    assert_eq!((observer.role, observer.mining), (Role::Observer, Mining::Off));
 }
 
 #[test]
@@ -48,6 +52,10 @@ fn mistakes_are_told_in_one_line() {
         ("6001 --election 12", "64 hexadecimal digits"),
         ("ballot new --difficulty-bits 60", "60 is not in 0..=48"),
         ("ballot", "write `peer ballot new`, `peer"),
+        ("lab", "write `peer lab partition on|off`"),
+        ("lab partion on", "tip: a similar subcommand exists: 'partition'"),
+        ("lab bad-block", "<RULE>"),
+        ("6001 --observe --lab", "--observe and --lab don't go together"),
         ("import a.archive", "--data-dir <DIR>"),
         ("audit", "<SOURCE>"),
         ("key", "write `peer key new`, `peer key show`"),

@@ -1,5 +1,10 @@
 //! One node of three is a laboratory, and the others are not deceived.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks at the few events and rules that it is about"
+)]
+
 use protocol::datagram::{Datagram, Envelope, PeerStatus};
 use protocol::token::Token;
 use protocol::units::Height;

@@ -361,13 +361,17 @@ fn examples() -> Vec<(String, String)> {
         examples.push((name.to_owned(), format!("```text\n{}\n```\n", text.trim_end())));
     }
     for reply in replies(&election) {
-        let detail = match &reply {
-            Reply::Receipt(_) => " --receipt",
-            Reply::Lab(schema::Experiment::Partition { .. }) => " partition",
-            Reply::Lab(schema::Experiment::BadBlock { .. }) => " bad-block",
-            Reply::Lab(schema::Experiment::Race { .. }) => " race",
-            Reply::Lab(schema::Experiment::Rules { .. }) => " rules",
-            _ => "",
+        let detail = if matches!(reply, Reply::Receipt(_)) {
+            " --receipt"
+        } else if let Reply::Lab(done) = &reply {
+            match done {
+                schema::Experiment::Partition { .. } => " partition",
+                schema::Experiment::BadBlock { .. } => " bad-block",
+                schema::Experiment::Race { .. } => " race",
+                schema::Experiment::Rules { .. } => " rules",
+            }
+        } else {
+            ""
         };
         let name = format!("answer {}{detail}", reply.name());
         let word = reply.name();

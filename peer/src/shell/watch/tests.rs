@@ -279,3 +279,23 @@ fn what_is_remembered_is_bounded() {
     assert_eq!((state.pool_samples.len(), state.rate_samples.len()), (512, 512));
     assert!(state.is_mined_here(&BlockHash([88; 32])) && !state.is_mined_here(&tip(6).hash));
 }
+
+#[test]
+fn whoever_watches_an_observer_or_a_laboratory_sees_that_it_is_one() {
+    for (role, partitioned, words) in [
+        (Role::Ordinary, false, " Computing club 2026"),
+        (Role::Observer, false, " OBSERVER  Computing club 2026"),
+        (Role::Laboratory, false, " LABORATORY  Computing club 2026"),
+        (Role::Laboratory, true, " LABORATORY, CUT OFF  Computing club 2026"),
+    ] {
+        let mut state = state("Computing club 2026");
+        let mut answers = answers(6, 7, chair_and_evenings());
+        (answers.status.role, answers.status.partitioned) = (role, partitioned);
+        state.apply(Update::Asked(Box::new(answers)), NOW_MS);
+        for (width, height) in [(80, 20), (120, 40)] {
+            let shown = text(&picture(&state, LOOK, width, height));
+            let head = shown.lines().next().expect("a line");
+            assert!(head.starts_with(words) && head.contains("live"), "{head}");
+        }
+    }
+}
