@@ -5,6 +5,7 @@ mod key;
 mod mistakes;
 mod offline;
 mod pages;
+mod registrar;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -30,10 +31,13 @@ pub use key::{
 pub use offline::{AuditChain, ExportChain, ExportKind, ImportChain, VerifyReceipt};
 use pages::{CompletionsTask, ManTask};
 pub use pages::{ManPage, man_pages};
+use registrar::RegistrarCommand;
+pub use registrar::{InitRegistrar, RegistrarTask, ShowSigned, SignList};
 
 const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer register|vote|myvote|results|chain|block|peers|status|watch|mine|sync|leave|login [OPTIONS]
        peer ballot new|check|show [OPTIONS]
+       peer registrar init|admit|withdraw|show|post [OPTIONS]
        peer key new|show|export|import|passwd [OPTIONS]
        peer lab partition|bad-block|race|rules [OPTIONS]
        peer export FILE [--as archive|votes|results] [--data-dir DIR]
@@ -205,6 +209,9 @@ enum Task {
     Key(KeyTask),
     #[command(flatten)]
     Client(ClientTask),
+    /// Admit voters to an election and withdraw them, as one of its registrars
+    #[command(subcommand)]
+    Registrar(RegistrarCommand),
     /// Write the chain of an election, its votes or its results into a file
     Export(ExportChain),
     /// Check all of a chain and count it anew, trusting nobody; ends with code 0 only if all holds
@@ -304,6 +311,7 @@ pub enum Invocation {
     },
     NewBallot(NewBallot),
     CheckBallot(CheckBallot),
+    Registrar(RegistrarTask),
     Key(KeyTask),
     Export(ExportChain),
     Audit(AuditChain),
@@ -349,6 +357,8 @@ pub fn parse(
             let asked = error.render().to_string();
             let message = if asked.contains("peer key ") {
                 "write `peer key new`, `peer key show`, `peer key export`, `peer key import` or `peer key passwd`"
+            } else if asked.contains("peer registrar ") {
+                "write `peer registrar init`, `admit`, `withdraw`, `show` or `post`"
             } else if asked.contains("peer lab ") {
                 "write `peer lab partition on|off`, `peer lab bad-block RULE`, `peer lab race` or `peer lab rules`"
             } else {
@@ -361,6 +371,10 @@ pub fn parse(
     match arguments.task {
         Some(Task::Ballot(BallotTask::New(new))) => Ok(Invocation::NewBallot(new)),
         Some(Task::Ballot(BallotTask::Check(check))) => Ok(Invocation::CheckBallot(check)),
+        Some(Task::Registrar(command)) => Ok(match command.task() {
+            Ok(task) => Invocation::Registrar(task),
+            Err(request) => Invocation::Client(*request),
+        }),
         Some(Task::Key(task)) => Ok(Invocation::Key(task)),
         Some(Task::Export(export)) => Ok(Invocation::Export(export)),
         Some(Task::Audit(audit)) => Ok(Invocation::Audit(audit)),

@@ -39,6 +39,7 @@ fn start(invocation: Invocation) -> anyhow::Result<ExitCode> {
         Invocation::Show(text) => shell::show(&text)?,
         Invocation::NewBallot(new) => shell::new_ballot(&new)?,
         Invocation::CheckBallot(check) => shell::check_ballot(&check)?,
+        Invocation::Registrar(task) => shell::registrar(&task)?,
         Invocation::Key(task) => shell::key(&task)?,
         Invocation::Export(export) => shell::export(&export)?,
         Invocation::Audit(audit) => return Ok(good_or_refused(shell::audit(&audit)?)),

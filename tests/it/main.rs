@@ -36,6 +36,7 @@ mod observer;
 mod prometheus;
 mod records;
 mod refusals;
+mod registrars;
 mod starting;
 mod terminal;
 mod tracker_loss;

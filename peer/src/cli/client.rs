@@ -49,6 +49,10 @@ pub enum Wish {
     Line(String),
     /// The proof that a block holds the vote of an own voter, into a file.
     Receipt { voter: Option<VoterName>, file: PathBuf },
+    /// What registrars signed, from this file.
+    Post(PathBuf),
+    /// The admission of an own voter, from a file.
+    Admission { voter: Option<VoterName>, file: PathBuf },
     /// The count, again whenever it may have changed.
     WatchResults,
     /// All of the peer on the terminal, as it changes.
@@ -100,6 +104,10 @@ struct OwnVoter {
 
 #[derive(Debug, Args)]
 pub(super) struct RegisterTask {
+    /// Where registrars admit: their file with your key in it, of which yours alone is handed in
+    #[arg(long, value_name = "FILE")]
+    admission: Option<PathBuf>,
+
     #[command(flatten)]
     own: OwnVoter,
 
@@ -206,6 +214,9 @@ impl ClientTask {
         let line = |words: &str| Wish::Line(words.to_owned());
         let mut passphrase = None;
         let (wish, connection) = match self {
+            Self::Register(RegisterTask { admission: Some(file), own, connection, .. }) => {
+                (Wish::Admission { voter: own.voter, file }, connection)
+            }
             Self::Register(register) => {
                 passphrase = register.passphrase.source();
                 (Wish::Line(format!("register{}", register.own.words())), register.connection)

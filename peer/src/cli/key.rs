@@ -25,7 +25,7 @@ impl SecretSource {
         }
     }
 
-    fn of(file: Option<PathBuf>, descriptor: Option<u32>) -> Option<Self> {
+    pub(super) fn of(file: Option<PathBuf>, descriptor: Option<u32>) -> Option<Self> {
         file.map(Self::File).or(descriptor.map(Self::Descriptor))
     }
 }

@@ -32,6 +32,7 @@ mod miner;
 mod notice;
 mod offline;
 mod receipt;
+mod registrar;
 mod render;
 mod run;
 mod schema;
@@ -67,6 +68,7 @@ pub use offline::{
     WholeFileError, audit, export, import, verify_receipt,
 };
 pub use receipt::ReceiptFileError;
+pub use registrar::{ListError, RecordError, RegistrarError, Slip, SlipReason, registrar};
 pub use run::{PeerError, run};
 pub use secret_file::SecretFileError;
 pub use store::StoreError;

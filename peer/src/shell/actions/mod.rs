@@ -64,6 +64,8 @@ pub(crate) enum Reply {
     MyVote(schema::Voter),
     #[serde(rename = "myvote")]
     Receipt(schema::ReceiptWritten),
+    #[serde(rename = "registrar post")]
+    Posted(Box<schema::Posted>),
     Peers(schema::Peers),
     Status(Box<schema::Status>),
     Mine(schema::BlockOrdered),
@@ -88,6 +90,7 @@ impl Reply {
             Self::Chain(_) => "chain",
             Self::Block(_) => "block",
             Self::MyVote(_) | Self::Receipt(_) => "myvote",
+            Self::Posted(_) => "registrar post",
             Self::Peers(_) => "peers",
             Self::Status(_) => "status",
             Self::Mine(_) => "mine",

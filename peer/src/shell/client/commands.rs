@@ -84,7 +84,7 @@ impl Client {
         Ok(voter)
     }
 
-    fn own_id(&self, voter: Option<&VoterName>) -> Result<VoterId, ClientError> {
+    pub(super) fn own_id(&self, voter: Option<&VoterName>) -> Result<VoterId, ClientError> {
         let file = self.own_file(voter)?;
         let file = file.ok_or(ClientError::NoKey { path: self.own_place(voter)? })?;
         Ok(file.public()?.voter())

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use protocol::receipt::ReceiptError;
-use protocol::units::ElectionId;
+use protocol::units::{ElectionId, VoterId};
 
 use super::ClientEnd;
 use super::http::HttpError;
@@ -12,6 +12,7 @@ use super::server::TargetError;
 use crate::shell::actions::ActionError;
 use crate::shell::data_directory::DataDirectoryError;
 use crate::shell::key_file::{KeyFileError, PassphraseError};
+use crate::shell::registrar::RegistrarError;
 use crate::shell::schema::{BallotError, Refusal};
 
 /// Statuses that ask for another token, another origin or another name of the peer: something that the user mends.
@@ -30,6 +31,20 @@ pub(super) enum ClientError {
         "{error}; whether the peer took it is not known: ask `peer myvote` once it is reached again"
     )]
     AnswerLost { error: HttpError },
+    #[error("{error}; {accepted} were accepted until then: run the same command again")]
+    PostCut { error: HttpError, accepted: usize },
+    #[error(transparent)]
+    Registrar(#[from] RegistrarError),
+    #[error(
+        "{path} does not admit voter {voter}: ask the registrars for a file that has your key",
+        path = path.display()
+    )]
+    NotAdmitted { path: PathBuf, voter: VoterId },
+    #[error(
+        "{path} bears {found} of the {expected} signatures that admit voter {voter}: ask the registrars for the complete file",
+        path = path.display()
+    )]
+    Incomplete { path: PathBuf, voter: VoterId, found: usize, expected: u8 },
     #[error("the peer's ballot is not to be trusted: {0}")]
     Ballot(#[from] BallotError),
     #[error("the peer's election is {found}, and {path} belongs to {expected}: name another --server or --data-dir", path = path.display())]
@@ -86,6 +101,8 @@ impl ClientError {
                 ClientEnd::Usage
             }
             Self::Http(HttpError::Refused { .. })
+            | Self::NotAdmitted { .. }
+            | Self::Incomplete { .. }
             | Self::Ballot(_)
             | Self::OtherElection { .. }
             | Self::Receipt(_)
@@ -99,8 +116,10 @@ impl ClientError {
             )
             | Self::Target(TargetError::NotRunning { .. })
             | Self::AnswerLost { .. }
+            | Self::PostCut { .. }
             | Self::PeerEnded => ClientEnd::NoContact,
             Self::Target(_)
+            | Self::Registrar(_)
             | Self::NoKey { .. }
             | Self::Key(_)
             | Self::Passphrase(_)
@@ -122,6 +141,10 @@ impl ClientError {
             Self::Http(error) => error.kind(),
             Self::Target(error) => error.kind(),
             Self::AnswerLost { .. } => "answer_lost",
+            Self::PostCut { error, .. } => error.kind(),
+            Self::Registrar(_) => "registrars_file",
+            Self::NotAdmitted { .. } => "not_admitted",
+            Self::Incomplete { .. } => "incomplete",
             Self::Ballot(_) => "bad_ballot",
             Self::OtherElection { .. } => "other_election",
             Self::NoKey { .. } => "no_key",

@@ -10,6 +10,7 @@ pub(super) mod events;
 mod follow;
 pub(super) mod http;
 mod laboratory;
+mod post;
 #[cfg(test)]
 mod scripted;
 pub(super) mod server;
@@ -62,10 +63,17 @@ pub fn client(request: &ClientRequest) -> ClientEnd {
     let asks = is_terminal && io::stdin().is_terminal() && style != Style::Json;
     let word = word(&request.wish);
     let told = perform(request, style, asks).and_then(|reply| match reply {
-        Some(reply) => show(&style.outcome(&word, &Ok(reply))).map_err(ClientError::from),
-        None => Ok(()),
+        Some(reply) => {
+            let end = end_of(&reply);
+            show(&style.outcome(&word, &Ok(reply)))?;
+            Ok(end)
+        }
+        None => Ok(ClientEnd::Done),
     });
-    let Err(error) = told else { return ClientEnd::Done };
+    let error = match told {
+        Ok(end) => return end,
+        Err(error) => error,
+    };
     let told = match style {
         Style::Json => show(&style.refusal(&word, &error.refusal())),
         Style::Human { .. } => writeln!(io::stderr(), "peer: {error}"),
@@ -75,6 +83,12 @@ pub fn client(request: &ClientRequest) -> ClientEnd {
         let _ = writeln!(io::stderr(), "peer: {error}");
     }
     error.end()
+}
+
+/// How a request ends that was answered.
+fn end_of(reply: &Reply) -> ClientEnd {
+    let is_whole = !matches!(reply, Reply::Posted(posted) if !posted.is_all());
+    if is_whole { ClientEnd::Done } else { ClientEnd::Refused }
 }
 
 /// What came of it; `None` if that was told already.
@@ -89,7 +103,9 @@ fn perform(
         Wish::Receipt { voter, file } => {
             Some(PromptCommand::MyVote { voter: voter.clone(), receipt: Some(file.clone()) })
         }
-        Wish::WatchResults | Wish::Watch | Wish::Login => None,
+        Wish::Post(_) | Wish::Admission { .. } | Wish::WatchResults | Wish::Watch | Wish::Login => {
+            None
+        }
     };
     if let (Some(PromptCommand::Vote { choices: None, .. }), false) = (&command, asks) {
         return Err(super::actions::ActionError::NoChoices.into());
@@ -109,6 +125,8 @@ fn perform(
                 .map_err(ClientError::Terminal)
         }
         (Wish::Login, _) => client.login().map(Some),
+        (Wish::Post(file), _) => client.post(file).map(Some),
+        (Wish::Admission { voter, file }, _) => client.register_by(voter.as_ref(), file).map(Some),
         (Wish::Line(_) | Wish::Receipt { .. }, Some(command)) => client.perform(command).map(Some),
         // A line without a word asks for nothing.
         (Wish::Line(_) | Wish::Receipt { .. }, None) => Ok(None),
@@ -120,6 +138,8 @@ fn word(wish: &Wish) -> String {
     match wish {
         Wish::Line(line) => first_word(line),
         Wish::Receipt { .. } => "myvote".to_owned(),
+        Wish::Post(_) => "registrar post".to_owned(),
+        Wish::Admission { .. } => "register".to_owned(),
         Wish::WatchResults => "results".to_owned(),
         Wish::Watch => "watch".to_owned(),
         Wish::Login => "login".to_owned(),

@@ -137,7 +137,7 @@ impl Client {
     }
 
     /// Sends transactions to the peer, the same bytes again while no answer comes: the peer takes them as one.
-    fn submit<const N: usize>(
+    pub(super) fn submit<const N: usize>(
         &self,
         transactions: [&Transaction; N],
         election: &ElectionId,
@@ -162,7 +162,10 @@ impl Client {
         Ok(told.try_into().expect("there are as many as were sent"))
     }
 
-    fn post_until_answered(&self, submission: &Submission) -> Result<Outcomes, ClientError> {
+    pub(super) fn post_until_answered(
+        &self,
+        submission: &Submission,
+    ) -> Result<Outcomes, ClientError> {
         let mut lost = false;
         for attempt in 1.. {
             let error = match self.http.post("/v1/transactions", submission) {
@@ -185,15 +188,15 @@ impl Client {
 }
 
 /// On stderr, so that stdout holds the answer alone.
-fn tell(text: &str) {
+pub(super) fn tell(text: &str) {
     // Nobody may be looking.
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-fn refused(error: TransactionError) -> ClientError {
+pub(super) fn refused(error: TransactionError) -> ClientError {
     ActionError::from(CommandError::from(error)).into()
 }
 
-fn peer_refuses(refusal: schema::Refusal) -> ClientError {
+pub(super) fn peer_refuses(refusal: schema::Refusal) -> ClientError {
     HttpError::Refused { status: 200, refusal }.into()
 }

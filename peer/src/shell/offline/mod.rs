@@ -7,14 +7,14 @@ mod archive;
 mod audit;
 mod export;
 mod import;
-mod progress;
+pub(super) mod progress;
 mod report;
 mod source;
 mod table;
 #[cfg(test)]
 mod tests;
 mod verify_receipt;
-mod whole_file;
+pub(super) mod whole_file;
 
 use std::io;
 use std::path::{Path, PathBuf};

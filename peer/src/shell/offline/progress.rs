@@ -9,11 +9,11 @@ const DRAW_PERIOD: Duration = Duration::from_millis(200);
 
 /// How far a long task has come. The bar goes when this is dropped.
 #[derive(Debug)]
-pub(super) struct Progress(ProgressBar);
+pub(in crate::shell) struct Progress(ProgressBar);
 
 impl Progress {
     /// A task of this many steps.
-    pub(super) fn new(task: &'static str, steps: u64) -> Self {
+    pub(in crate::shell) fn new(task: &'static str, steps: u64) -> Self {
         // It draws nothing unless stderr is a terminal.
         let bar = ProgressBar::new(steps).with_message(task);
         let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %, {eta} left");
@@ -22,7 +22,7 @@ impl Progress {
         Self(bar)
     }
 
-    pub(super) fn advance(&self, steps: u64) {
+    pub(in crate::shell) fn advance(&self, steps: u64) {
         self.0.inc(steps);
     }
 }

@@ -20,7 +20,7 @@ pub enum WholeFileError {
 
 /// A file that is being written.
 #[derive(Debug)]
-pub(super) struct WholeFile {
+pub(in crate::shell) struct WholeFile {
     path: PathBuf,
     unfinished: Unfinished,
     file: BufWriter<File>,
@@ -36,7 +36,7 @@ impl WholeFile {
     ///
     /// # Errors
     /// When `path` is there already, unless `force` says to replace it; or when the disk refuses.
-    pub(super) fn create(path: &Path, force: bool) -> Result<Self, WholeFileError> {
+    pub(in crate::shell) fn create(path: &Path, force: bool) -> Result<Self, WholeFileError> {
         refuse_existing(path, force)?;
         let (unfinished, file) =
             create_beside(path).map_err(|error| FileError::new("write", path, error))?;
@@ -47,7 +47,7 @@ impl WholeFile {
     ///
     /// # Errors
     /// When a file of that name was made meanwhile, or the disk refuses.
-    pub(super) fn finish(mut self) -> Result<(), WholeFileError> {
+    pub(in crate::shell) fn finish(mut self) -> Result<(), WholeFileError> {
         let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
         synced.map_err(|error| self.failed(error))?;
         refuse_existing(&self.path, self.force)?;
@@ -57,7 +57,7 @@ impl WholeFile {
     }
 
     /// What the disk said, with the file's name.
-    pub(super) fn failed(&self, error: io::Error) -> FileError {
+    pub(in crate::shell) fn failed(&self, error: io::Error) -> FileError {
         FileError::new("write", &self.path, error)
     }
 }

@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use owo_colors::OwoColorize;
 
 use super::text::short;
-use super::{choice_line, text};
+use super::{choice_line, registrar, text};
 use crate::shell::actions::{CommandHelp, Reply, allowed};
 use crate::shell::schema::{
     Ballot, Block, BlockOrdered, Chain, Experiment, Left, Login, OwnVoteStanding, Peers, Question,
@@ -35,6 +35,7 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
             "wrote {receipt}: it proves that your vote is in block {height} ({})\n",
             short(hash)
         ),
+        Reply::Posted(posted) => registrar::posted(posted),
         Reply::Peers(peers) => neighbours(peers),
         Reply::Status(facts) => status(facts),
         Reply::Mine(BlockOrdered { height }) => format!("mining block {height}\n"),

@@ -5,6 +5,7 @@ mod audit;
 mod human;
 mod key;
 mod receipt;
+mod registrar;
 mod text;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use serde::Serialize;
 use super::actions::{ActionError, Reply};
 use super::notice::Notice;
 use super::offline::{AuditReport, ReceiptStanding};
+use super::registrar::{NewRegistrar, ShowReport, SignReport};
 use super::schema::{Ballot, Event, KeyShown, Question, Refusal};
 
 pub(crate) use key::phrase;
@@ -90,6 +92,30 @@ impl Style {
         match self {
             Self::Human { .. } => key::human(key),
             Self::Json => line(key),
+        }
+    }
+
+    /// A registrar's new key.
+    pub(crate) fn new_registrar(self, made: &NewRegistrar) -> String {
+        match self {
+            Self::Human { .. } => registrar::new_registrar(made),
+            Self::Json => line(&registrar::new_registrar_json(made)),
+        }
+    }
+
+    /// What a registrar signed.
+    pub(crate) fn signed(self, report: &SignReport) -> String {
+        match self {
+            Self::Human { .. } => registrar::signed(report),
+            Self::Json => line(&registrar::signed_json(report)),
+        }
+    }
+
+    /// What a file of registrars' signatures holds.
+    pub(crate) fn signed_file(self, report: &ShowReport) -> String {
+        match self {
+            Self::Human { .. } => registrar::shown(report),
+            Self::Json => line(&registrar::shown_json(report)),
         }
     }
 

@@ -10,6 +10,7 @@ mod key;
 mod laboratory;
 mod order;
 mod peer;
+mod posted;
 mod results;
 mod voter;
 
@@ -32,6 +33,7 @@ pub(crate) use order::{
     BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,
 };
 pub(crate) use peer::{Mining, Neighbour, Peers, Role, Status};
+pub(crate) use posted::{IncompleteEntry, Posted, RefusedEntry};
 #[cfg(test)]
 pub(crate) use results::OptionTally;
 pub(crate) use results::{Admitted, QuestionTally, Results};

@@ -1,0 +1,163 @@
+//! What registrars can do: admit voters and withdraw them, by lists and files that go from one to the next.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand};
+
+use super::client::{ClientRequest, Connection, Wish};
+use super::key::{PassphraseOptions, SecretSource};
+
+/// What a registrar does without a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistrarTask {
+    Init(InitRegistrar),
+    Admit(SignList),
+    Withdraw(SignList),
+    Show(ShowSigned),
+}
+
+/// The same as it is typed, and what takes a running peer.
+#[derive(Debug, Subcommand)]
+pub(super) enum RegistrarCommand {
+    /// Make a registrar's key, and print what goes into the ballot
+    Init(InitRegistrar),
+    /// Sign the admission of every voter of a list, beside those who signed before
+    Admit(SignList),
+    /// Sign the withdrawal of every voter of a list; it is for good, and whoever has voted stays
+    Withdraw(SignList),
+    /// Check a file of signatures, and show who signed and what is missing
+    Show(ShowSigned),
+    /// Hand in all that enough registrars signed to a running peer; safe to run again
+    Post(PostSigned),
+}
+
+/// Which key to make.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct InitRegistrar {
+    /// The file that gets the secret key
+    #[arg(long, value_name = "FILE", default_value = "registrar.key")]
+    pub key: PathBuf,
+
+    /// What the ballot calls this registrar
+    #[arg(long, value_name = "NAME", default_value = "Registrar")]
+    pub name: String,
+
+    /// Lock the key by the passphrase in this file, which holds it as one line, instead of asking
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "passphrase_fd",
+        conflicts_with = "no_passphrase"
+    )]
+    passphrase_file: Option<PathBuf>,
+
+    /// Lock the key by the passphrase in this file descriptor
+    #[arg(long, value_name = "N", conflicts_with = "no_passphrase")]
+    passphrase_fd: Option<u32>,
+
+    /// Let the key have no passphrase, without asking
+    #[arg(long)]
+    pub no_passphrase: bool,
+
+    /// The answer as one JSON object
+    #[arg(
+        long,
+        env = "OSTRAKON_JSON",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    pub json: bool,
+}
+
+impl InitRegistrar {
+    /// Where the passphrase is, if that was said.
+    #[must_use]
+    pub fn source(&self) -> Option<SecretSource> {
+        SecretSource::of(self.passphrase_file.clone(), self.passphrase_fd)
+    }
+}
+
+/// Whom to sign for.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct SignList {
+    /// A table (CSV) whose first line names the columns; `voter_key` or `key` is read, and for withdrawals `voter`, too
+    #[arg(value_name = "KEYS.csv")]
+    pub list: PathBuf,
+
+    /// The election
+    #[arg(long, value_name = "FILE", default_value = "ballot.toml")]
+    pub ballot: PathBuf,
+
+    /// The registrar's secret key
+    #[arg(long, value_name = "FILE", default_value = "registrar.key")]
+    pub key: PathBuf,
+
+    #[command(flatten)]
+    pub passphrase: PassphraseOptions,
+
+    /// The file in which the signatures gather; another registrar's is added to. admissions.jsonl or withdrawals.jsonl
+    /// unless told
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// The column of your own ids, by which one member with two keys is found (`id` unless told); ids go no further
+    #[arg(long, value_name = "NAME")]
+    pub id_column: Option<String>,
+
+    /// The answer as one JSON object
+    #[arg(
+        long,
+        env = "OSTRAKON_JSON",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    pub json: bool,
+}
+
+/// Which file to show.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ShowSigned {
+    /// The file of admissions or withdrawals
+    pub file: PathBuf,
+
+    /// The election
+    #[arg(long, value_name = "FILE", default_value = "ballot.toml")]
+    pub ballot: PathBuf,
+
+    /// The answer as one JSON object
+    #[arg(
+        long,
+        env = "OSTRAKON_JSON",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    pub json: bool,
+}
+
+/// Which file to hand in.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(super) struct PostSigned {
+    /// The file of admissions or withdrawals
+    file: PathBuf,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl RegistrarCommand {
+    /// What is done here, or else asked of a peer.
+    pub(super) fn task(self) -> Result<RegistrarTask, Box<ClientRequest>> {
+        match self {
+            Self::Init(task) => Ok(RegistrarTask::Init(task)),
+            Self::Admit(task) => Ok(RegistrarTask::Admit(task)),
+            Self::Withdraw(task) => Ok(RegistrarTask::Withdraw(task)),
+            Self::Show(task) => Ok(RegistrarTask::Show(task)),
+            Self::Post(PostSigned { file, connection }) => Err(Box::new(ClientRequest {
+                wish: Wish::Post(file),
+                connection,
+                passphrase: None,
+            })),
+        }
+    }
+}
