@@ -198,6 +198,7 @@ impl Node {
             true => self.chain.advance_without_lost(),
             false => self.chain.advance(),
         };
+        self.loading.note_wanted(!advance.wanted.is_empty(), now.instant);
         self.loading.note_awaits_lost(advance.awaits_lost, now.instant);
         for InvalidBlock { hash, error } in advance.invalid {
             // Whoever completed the branch need not be who sent this block.

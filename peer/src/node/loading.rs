@@ -30,6 +30,9 @@ const SUBMISSIONS_WAITING_MAX: usize = 2_048;
 /// without it: its transactions can't go back to the pool then.
 const LOST_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Between two attempts at a change of branch whose bodies the disk refused: it may have to be opened for each.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
+
 /// Who needs a body.
 #[derive(Debug)]
 pub(super) enum Waiter {
@@ -60,6 +63,8 @@ pub(super) struct Loading {
     /// What a change of branch still waits for, and what came for it. Moving takes all of it at once.
     awaited: BTreeSet<BlockHash>,
     gathered: BTreeMap<BlockHash, Arc<Block>>,
+    /// When a change of branch was tried last, where bodies had to be read for it first.
+    wanted_at: Option<Instant>,
     /// Since when a better branch can't be moved to for bodies of our own that the disk has lost.
     awaits_lost_since: Option<Instant>,
 }
@@ -104,6 +109,19 @@ impl Loading {
     /// Whether neighbours had long enough to give what the disk has lost.
     pub(super) fn gives_up_lost(&self, now: Instant) -> bool {
         self.awaits_lost_since.is_some_and(|since| now >= since + LOST_PATIENCE)
+    }
+
+    pub(super) fn note_wanted(&mut self, wants: bool, now: Instant) {
+        self.wanted_at = wants.then_some(now);
+    }
+
+    /// Whether bodies were read for a change of branch in vain, so that nothing but time leads to another attempt.
+    pub(super) fn was_refused(&self) -> bool {
+        self.wanted_at.is_some() && self.awaited.is_empty()
+    }
+
+    fn is_to_try_again(&self, now: Instant) -> bool {
+        self.was_refused() && self.wanted_at.is_some_and(|at| now >= at + REFUSED_PAUSE)
     }
 
     pub(super) fn note_awaits_lost(&mut self, awaits: bool, now: Instant) {
@@ -156,7 +174,7 @@ impl Node {
                 self.give_to_waiters(hash, waiters, &Err(CommandError::BlockLost), now);
             }
             Err(LoadFailure::Refused { reason }) => {
-                // Neighbours ask again, or somebody else; the chain does when the next block comes.
+                // Neighbours ask again, or somebody else; the chain does after a pause.
                 let error = CommandError::NotRead { reason };
                 let waiters = waiters.into_iter().filter(|waiter| match waiter {
                     Waiter::Neighbour { .. } => {
@@ -205,9 +223,11 @@ impl Node {
         }
     }
 
-    /// Leaves our own branch although the disk has lost some of it, once it was waited for long enough.
-    pub(super) fn pass_lost(&mut self, now: Now) {
-        if self.loading.gives_up_lost(now.instant) {
+    /// Tries a change of branch again that the disk held up: once it may read what it refused, or once what it
+    /// has lost of our own branch was waited for long enough.
+    pub(super) fn try_change_again(&mut self, now: Now) {
+        let loading = &self.loading;
+        if loading.is_to_try_again(now.instant) || loading.gives_up_lost(now.instant) {
             self.advance_chain(None, now);
         }
     }

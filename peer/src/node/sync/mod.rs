@@ -78,6 +78,7 @@ impl Node {
             && self.sync.headers.is_none()
             && !self.sync.bodies.is_busy()
             && self.chain.lost_bodies().next().is_none()
+            && !self.loading.was_refused()
         {
             self.timers.set(Timer::Sync, None);
             return;
@@ -104,7 +105,7 @@ impl Node {
             }
         }
         self.abandon_stalled(now);
-        self.pass_lost(now);
+        self.try_change_again(now);
         self.continue_sync(now);
     }
 

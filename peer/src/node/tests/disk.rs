@@ -58,6 +58,47 @@ fn a_move_to_a_better_branch_that_a_crash_cut_short_loses_no_vote() {
     assert!(matches!(standing(&mut network), Some(Standing::Block { .. })));
 }
 
+/// A node alone whose disk has a better branch and refuses its own block; and the end of that branch.
+fn refused_a_move(own: &Arc<Block>) -> (Network, BlockHash) {
+    let mut network = Network::new();
+    let genesis = Header::genesis(&network.election);
+    let rival = mined(&genesis, vec![], 1);
+    let better = mined(&rival.header, vec![], 0);
+    let blocks = [own, &rival, &better];
+    let disk = blocks.map(|block| (block.header.hash(), Arc::clone(block)));
+    network.disks.insert(address(1), disk.into());
+    let refused = LoadFailure::Refused { reason: "input/output error".into() };
+    network.load_failures.insert(own.header.hash(), refused);
+    let tip = Some(own.header.hash());
+    let blocks = blocks.map(stored).to_vec();
+    network.add(1, Restored { blocks, tip, ..Restored::default() });
+    network.run(Duration::from_secs(5));
+    assert_eq!(network.node(1).tip().hash, own.header.hash());
+    (network, better.header.hash())
+}
+
+/// No block comes that would have it tried again, as while nobody has anything to mine.
+#[test]
+fn a_move_that_the_disk_refused_is_made_once_it_reads_again() {
+    let own = mined(&Header::genesis(&election()), vec![], 0);
+    let (mut network, better) = refused_a_move(&own);
+    network.load_failures.clear();
+    network.run(Duration::from_secs(2));
+    assert_eq!(network.node(1).tip().hash, better);
+}
+
+/// The body that is lost may be the last one that the move waits for.
+#[test]
+fn a_move_that_the_disk_refused_is_made_although_it_turns_out_to_have_lost_a_body() {
+    let own = mined(&Header::genesis(&election()), vec![], 0);
+    let (mut network, better) = refused_a_move(&own);
+    let summary = Some(Box::new(Summary::of(&own)));
+    let lost = LoadFailure::Lost { reason: "its checksum does not match".into(), summary };
+    network.load_failures.insert(own.header.hash(), lost);
+    network.run(Duration::from_secs(20));
+    assert_eq!(network.node(1).tip().hash, better);
+}
+
 #[test]
 fn a_block_that_the_disk_lost_is_told_of_and_fetched_again() {
     let mut network = Network::with_nodes(2);

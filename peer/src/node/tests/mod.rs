@@ -52,6 +52,8 @@ struct Network {
     events: Vec<(SocketAddr, Event)>,
     outcomes: BTreeMap<(SocketAddr, Ticket), Result<Answer, CommandError>>,
     disks: BTreeMap<SocketAddr, BTreeMap<BlockHash, Arc<Block>>>,
+    /// What disks answer instead of giving a block.
+    load_failures: BTreeMap<BlockHash, LoadFailure>,
     /// All that was ever written, in its order.
     records: BTreeMap<SocketAddr, Vec<Record>>,
     left: Vec<SocketAddr>,
@@ -76,6 +78,7 @@ impl Network {
             events: Vec::new(),
             outcomes: BTreeMap::new(),
             disks: BTreeMap::new(),
+            load_failures: BTreeMap::new(),
             records: BTreeMap::new(),
             left: Vec::new(),
         }
@@ -256,7 +259,9 @@ impl Network {
                 Output::Load(job) => {
                     let block = self.disks.get(&at).and_then(|disk| disk.get(&job.hash)).cloned();
                     let lost = LoadFailure::Lost { reason: "it is gone".into(), summary: None };
-                    node.handle_loaded(job.number, block.ok_or(lost), now);
+                    let failure = self.load_failures.get(&job.hash).cloned();
+                    let outcome = failure.map_or(block.ok_or(lost), Err);
+                    node.handle_loaded(job.number, outcome, now);
                 }
                 Output::Verify(job) => {
                     let verdicts = job
