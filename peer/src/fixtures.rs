@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use protocol::admission::AdmissionRule;
+use protocol::admission::{AdmissionRule, Registrar, RegistrarSignatures};
 use protocol::election::{Election, Question};
 use protocol::keys::VoterKey;
 use protocol::proof_of_work;
 use protocol::transaction::{Choices, HashedTransaction, Transaction, Vote};
-use protocol::units::{ElectionId, UnixMillis};
+use protocol::units::{ElectionId, TransactionId, UnixMillis};
 
 /// 100 seconds after the election's creation.
 pub(crate) const NOW: UnixMillis = UnixMillis(1_700_000_100_000);
@@ -52,4 +52,51 @@ pub(crate) fn vote(voter: u8, choices: Choices) -> Arc<HashedTransaction> {
     let voter_id = key(voter).public().voter();
     let vote = Vote { voter: voter_id, choices, nonce: [voter; 8], cast_at: NOW };
     hashed(Transaction::vote(&id(), &key(voter), vote))
+}
+
+/// The same election where two of two registrars admit.
+pub(crate) fn election_by_registrars() -> Election {
+    let registrar = |number| Registrar {
+        name: format!("Registrar {number}"),
+        key: registrar_key(number).public(),
+    };
+    let registrars = (1..=2).map(registrar).collect();
+    Election { admission: AdmissionRule::Registrars { registrars, threshold: 2 }, ..election() }
+}
+
+fn registrar_key(number: u8) -> VoterKey {
+    key(number + 100)
+}
+
+fn hashed_by_registrars(transaction: Transaction) -> Arc<HashedTransaction> {
+    let id = election_by_registrars().election_id();
+    Arc::new(HashedTransaction::new(transaction, &id))
+}
+
+fn both_sign(signed: &TransactionId) -> RegistrarSignatures {
+    let sign = |number: u8| (usize::from(number - 1), registrar_key(number).sign(&signed.0));
+    let id = election_by_registrars().election_id();
+    RegistrarSignatures::new(&id, vec![sign(1), sign(2)])
+}
+
+pub(crate) fn admission(voter: u8) -> Arc<HashedTransaction> {
+    let id = election_by_registrars().election_id();
+    let voter_key = key(voter).public();
+    let signatures = both_sign(&Transaction::admission_id(&id, &voter_key));
+    hashed_by_registrars(Transaction::admission(voter_key, signatures))
+}
+
+pub(crate) fn withdrawal(voter: u8) -> Arc<HashedTransaction> {
+    let id = election_by_registrars().election_id();
+    let voter = key(voter).public().voter();
+    let signatures = both_sign(&Transaction::withdrawal_id(&id, &voter));
+    hashed_by_registrars(Transaction::Withdrawal { voter, signatures })
+}
+
+/// A vote in the election by registrars.
+pub(crate) fn admitted_vote(voter: u8, choices: Choices) -> Arc<HashedTransaction> {
+    let id = election_by_registrars().election_id();
+    let voter_id = key(voter).public().voter();
+    let vote = Vote { voter: voter_id, choices, nonce: [voter; 8], cast_at: NOW };
+    hashed_by_registrars(Transaction::vote(&id, &key(voter), vote))
 }

@@ -1,3 +1,5 @@
+mod registrars;
+
 use protocol::block::Header;
 use protocol::transaction::Vote;
 

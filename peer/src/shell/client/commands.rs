@@ -86,7 +86,10 @@ impl Client {
 
     pub(super) fn own_id(&self, voter: Option<&VoterName>) -> Result<VoterId, ClientError> {
         let file = self.own_file(voter)?;
-        let file = file.ok_or(ClientError::NoKey { path: self.own_place(voter)? })?;
+        let file = match file {
+            Some(file) => file,
+            None => return Err(self.no_key(self.own_place(voter)?)),
+        };
         Ok(file.public()?.voter())
     }
 

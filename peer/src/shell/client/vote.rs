@@ -56,9 +56,8 @@ impl Client {
         let file = self.signing_file(name, &election)?;
         let voter = file.public()?.voter();
         let known = self.voter(voter)?;
-        if known.vote.is_some() {
-            // Nobody should have to fill in a ballot that is refused in any case.
-            return Err(refused(TransactionError::AlreadyVoted { voter }));
+        if let Some(refusal) = known.refusal(&election.admission) {
+            return Err(refused(refusal));
         }
         let key = self.unlock(&file)?;
         let choices = match choices {

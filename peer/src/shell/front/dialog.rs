@@ -5,7 +5,6 @@ use protocol::transaction::Choices;
 use super::complete::Completion;
 use super::terminal::{Terminal, Typed};
 use super::{Front, Input};
-use crate::chain::TransactionError;
 use crate::node::CommandError;
 use crate::shell::actions::{ActionError, Actions, PromptCommand, parse_answer};
 use crate::shell::key_file::{Passphrase, VoterName};
@@ -24,9 +23,8 @@ impl Front {
             return Err(ActionError::NoChoices);
         };
         let id = actions.voters()?.id_of(voter.as_ref())?;
-        if actions.own_vote(id).await != OwnVoteStanding::NotCast {
-            // Nobody should have to fill in a ballot that is refused in any case.
-            let refusal = TransactionError::AlreadyVoted { voter: id };
+        let known = actions.voter(id).await?;
+        if let Some(refusal) = known.refusal(&actions.election.admission) {
             return Err(CommandError::Transaction(refusal).into());
         }
         let passphrase = self.ask_passphrase(voter.as_ref(), actions).await?;

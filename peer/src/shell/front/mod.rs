@@ -90,8 +90,12 @@ impl Front {
     pub(crate) async fn greet(&self, listening: &Notice, actions: &Actions) {
         self.screen.print(self.style.notice(listening)).await;
         let banner = schema::Role::from(actions.role).banner();
-        if let (Some(banner), Style::Human { .. }) = (banner, self.style) {
-            self.screen.print(format!("{banner}\n")).await;
+        let is_open = actions.election.admission.registrars().is_empty();
+        let open = is_open.then_some(schema::OPEN_BANNER);
+        if let Style::Human { .. } = self.style {
+            for banner in banner.into_iter().chain(open) {
+                self.screen.print(format!("{banner}\n")).await;
+            }
         }
         if let Input::Terminal { terminal, .. } = &self.input {
             terminal.remember(&actions.data_directory);

@@ -7,12 +7,12 @@ use axum::response::IntoResponse;
 use maud::{DOCTYPE, Markup, html};
 use serde_json::{Map, Value};
 
-use crate::shell::schema::Role;
+use crate::shell::schema::{OPEN_BANNER, Role};
 
 const STYLE: &str = include_str!("page.css");
 
-/// The page for a description of what is reached at `url`.
-pub(super) fn of(description: &Value, url: &str, role: Role) -> Bytes {
+/// The page for a description of what is reached at `url`, of an election where anybody may register or not.
+pub(super) fn of(description: &Value, url: &str, role: Role, is_open: bool) -> Bytes {
     let info = &description["info"];
     let title = format!("{} API", text(&info["title"]));
     let page = html! {
@@ -28,6 +28,7 @@ pub(super) fn of(description: &Value, url: &str, role: Role) -> Bytes {
                 header {
                     h1 { (title) }
                     @if let Some(banner) = role.banner() { p.banner { (banner) } }
+                    @if is_open { p.banner { (OPEN_BANNER) } }
                     p { (marked(text(&info["description"]))) }
                     p { "For programs: " a href="/v1/openapi.json" { "/v1/openapi.json" } " (OpenAPI 3.1)." }
                 }

@@ -10,7 +10,11 @@ use utoipa::ToSchema;
 use super::Hash;
 
 /// Said before anybody votes.
-pub(crate) const PRIVACY: &str = "Votes are public: everybody can see what your voter key chose, for as long as the chain is kept.";
+pub(crate) const PRIVACY: &str = "Votes are public under your voter key for as long as the chain is kept: tell nobody which key is yours, and let the organiser's list not say who holds which.";
+
+/// What everybody has to know who sees an election where nobody decides who may vote.
+pub(crate) const OPEN_BANNER: &str =
+    "OPEN ELECTION: anybody can register, any number of times; for demos and classes";
 
 /// What is asked, and all else that defines the election.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -20,7 +20,7 @@ use protocol::units::BlockHash;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(crate) use ballot::{Admission, Ballot, BallotError, PRIVACY, Question};
+pub(crate) use ballot::{Admission, Ballot, BallotError, OPEN_BANNER, PRIVACY, Question};
 pub(crate) use chain::{Block, BlockSummary, Chain, Transaction, TransactionKind};
 pub(crate) use event::{Event, LeaveReason};
 pub(crate) use exchange::{

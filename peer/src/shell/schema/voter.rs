@@ -1,11 +1,13 @@
 //! A voter, and where its vote stands.
 
+use protocol::admission::AdmissionRule;
 use protocol::election::Election;
 use protocol::units::{BlockHash, TransactionId, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Hash, choice_names};
+use crate::chain::TransactionError;
 use crate::node;
 
 /// What the best chain and the pool say of a voter.
@@ -62,6 +64,20 @@ impl Voter {
             registration: view.registration.map(Standing::from),
             withdrawal: view.withdrawal.map(Standing::from),
             vote: view.vote.as_ref().map(|vote| Vote::of(vote, election)),
+        }
+    }
+
+    /// Why a vote of this voter would be refused in any case. Nobody should have to fill in a ballot first.
+    pub(crate) fn refusal(&self, rule: &AdmissionRule) -> Option<TransactionError> {
+        let voter = self.voter;
+        if self.vote.is_some() {
+            Some(TransactionError::AlreadyVoted { voter })
+        } else if self.withdrawal.is_some() {
+            Some(TransactionError::Withdrawn { voter })
+        } else if self.registration.is_none() && rule.registration_bits().is_none() {
+            Some(TransactionError::NeedsAdmission)
+        } else {
+            None
         }
     }
 

@@ -281,12 +281,12 @@ fn what_is_remembered_is_bounded() {
 }
 
 #[test]
-fn whoever_watches_an_observer_or_a_laboratory_sees_that_it_is_one() {
+fn whoever_watches_sees_what_kind_of_peer_and_election_it_is() {
     for (role, partitioned, words) in [
-        (Role::Ordinary, false, " Computing club 2026"),
-        (Role::Observer, false, " OBSERVER  Computing club 2026"),
-        (Role::Laboratory, false, " LABORATORY  Computing club 2026"),
-        (Role::Laboratory, true, " LABORATORY, CUT OFF  Computing club 2026"),
+        (Role::Ordinary, false, " OPEN  Computing club 2026"),
+        (Role::Observer, false, " OBSERVER  OPEN  Computing club 2026"),
+        (Role::Laboratory, false, " LABORATORY  OPEN  Computing club 2026"),
+        (Role::Laboratory, true, " LABORATORY, CUT OFF  OPEN  Computing club 2026"),
     ] {
         let mut state = state("Computing club 2026");
         let mut answers = answers(6, 7, chair_and_evenings());
@@ -298,4 +298,10 @@ fn whoever_watches_an_observer_or_a_laboratory_sees_that_it_is_one() {
             assert!(head.starts_with(words) && head.contains("live"), "{head}");
         }
     }
+    let mut state = state("Computing club 2026");
+    let mut answers = answers(6, 7, chair_and_evenings());
+    answers.status.admitted = Admitted::Registrars { withdrawn: 0, registrars: Vec::new() };
+    state.apply(Update::Asked(Box::new(answers)), NOW_MS);
+    let shown = text(&picture(&state, LOOK, 80, 20));
+    assert!(shown.starts_with(" Computing club 2026"), "{shown}");
 }

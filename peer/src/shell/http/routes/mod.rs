@@ -32,7 +32,12 @@ pub(super) fn router(context: Context) -> Router {
     let description = serde_json::to_value(description).expect("all keys are texts");
     let (json, page) = (
         Bytes::from(description.to_string()),
-        page::of(&description, context.url(), context.actions().role.into()),
+        page::of(
+            &description,
+            context.url(),
+            context.actions().role.into(),
+            context.actions().election.admission.registrars().is_empty(),
+        ),
     );
     let measured = context.metrics().clone();
     router

@@ -15,7 +15,8 @@ type Answered<T> = Result<Json<T>, Refused>;
 /// Casts the vote of one of this peer's own voters, and registers it first if need be.
 ///
 /// A key that is locked takes its passphrase along: without it the vote is refused as `locked`, with another one as
-/// `wrong_passphrase`. Votes are public: everybody can see what a voter key chose. The answer comes when the vote is durable.
+/// `wrong_passphrase`. Votes are public under the voter key: voters should tell nobody which key is theirs, and the
+/// organiser's list need not say who holds which. The answer comes when the vote is durable.
 #[utoipa::path(post, path = "/v1/vote", tag = "orders", request_body = schema::VoteOrder,
     responses((status = 200, body = schema::Voted, description = "The vote is durable"), Common, FromNode, Guarded, OrConflict, WithBody),
     security(("token" = []), ("session" = [])))]

@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::state::{Contact, State};
 use crate::shell::render::short;
-use crate::shell::schema::{Role, Status};
+use crate::shell::schema::{Admitted, Role, Status};
 use text::{fit, sides, span};
 
 /// The smallest terminal on which every panel can show something.
@@ -173,14 +173,16 @@ fn head(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Line::from(spans), area);
 }
 
-/// What everybody has to know who sees a peer that is not as others are.
+/// What everybody has to know who sees a peer that is not as others are, or an election where anybody may vote.
 fn banner(status: &Status) -> String {
-    match (status.role, status.partitioned) {
-        (Role::Ordinary, _) => String::new(),
-        (Role::Observer, _) => "OBSERVER  ".to_owned(),
-        (Role::Laboratory, false) => "LABORATORY  ".to_owned(),
-        (Role::Laboratory, true) => "LABORATORY, CUT OFF  ".to_owned(),
-    }
+    let role = match (status.role, status.partitioned) {
+        (Role::Ordinary, _) => "",
+        (Role::Observer, _) => "OBSERVER  ",
+        (Role::Laboratory, false) => "LABORATORY  ",
+        (Role::Laboratory, true) => "LABORATORY, CUT OFF  ",
+    };
+    let open = if status.admitted == Admitted::Anybody { "OPEN  " } else { "" };
+    format!("{role}{open}")
 }
 
 fn foot(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {

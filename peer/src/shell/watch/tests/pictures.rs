@@ -2,7 +2,7 @@
 
 /// A peer in the middle of an election, on 80 columns.
 pub(super) const BUSY_80: &str = "
- Computing club 2026                              ● live  http://127.0.0.1:6001
+ OPEN  Computing club 2026                        ● live  http://127.0.0.1:6001
 ╭ Chain ──────────────────╮╭ Pool ──────────────────╮╭ Mining ─────────────────╮
 │ block 6         10s ago ││ 2 waiting       1 held ││ block 7        6.0 MH/s │
 │ 0000005a5a5a5a5a        ││                     █  ││ ███▍      3.0s of ~8.0s │
@@ -30,7 +30,7 @@ pub(super) const BUSY_80: &str = "
 
 /// The same on 120 columns.
 pub(super) const BUSY_120: &str = "
- Computing club 2026                                                                      ● live  http://127.0.0.1:6001
+ OPEN  Computing club 2026                                                                ● live  http://127.0.0.1:6001
 ╭ Chain ───────────────────────────────╮╭ Pool ────────────────────────────────╮╭ Mining ──────────────────────────────╮
 │ block 6                      10s ago ││ 2 waiting                     1 held ││ block 7                     6.0 MH/s │
 │ 0000005a5a5a5a5a                     ││                                   █  ││ ████████▎              3.0s of ~8.0s │
@@ -98,7 +98,7 @@ pub(super) const UNHEARD: &str = "
 
 /// Many questions, scrolled, in wide characters, while blocks are fetched.
 pub(super) const WIDE: &str = "
- 選挙管理委員会と電算部の合同総会における役員選…  ● live  http://127.0.0.1:6001
+ OPEN  選挙管理委員会と電算部の合同総会における…  ● live  http://127.0.0.1:6001
 ╭ Chain ──────────────────╮╭ Pool ──────────────────╮╭ Mining ─────────────────╮
 │ block 120       10s ago ││ 0 waiting              ││ nothing to mine         │
 │ sync ▌                  ││                        ││                         │
