@@ -154,17 +154,25 @@ pub fn check(
     signature: &Signature,
     voter: &VoterId,
 ) -> Result<(), SignatureError> {
-    let (numbers, recovery) = split(signature)?;
-    let signer = |recovery| VerifyingKey::recover_from_prehash(digest, &numbers, recovery);
-    let is_voter = |key: &VerifyingKey| public_key(key).voter() == *voter;
-    if signer(recovery).is_ok_and(|key| is_voter(&key)) {
+    if signer(digest, signature)? == Some(*voter) {
         return Ok(());
     }
-    let flipped = RecoveryId::new(!recovery.is_y_odd(), false);
-    if signer(flipped).is_ok_and(|key| is_voter(&key)) {
+    let mut flipped = *signature;
+    flipped.0[64] ^= 1;
+    if signer(digest, &flipped)? == Some(*voter) {
         return Err(SignatureError::WrongRecoveryBit);
     }
     Err(SignatureError::WrongSigner { expected: *voter })
+}
+
+/// Whose signature over a digest this is; `None` when it can be nobody's.
+///
+/// # Errors
+/// When the signature is not in the one form that is accepted.
+pub fn signer(digest: &[u8; 32], signature: &Signature) -> Result<Option<VoterId>, SignatureError> {
+    let (numbers, recovery) = split(signature)?;
+    let key = VerifyingKey::recover_from_prehash(digest, &numbers, recovery);
+    Ok(key.ok().map(|key| public_key(&key).voter()))
 }
 
 /// Whether 33 bytes are the compressed form of a point.
