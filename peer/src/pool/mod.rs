@@ -1,7 +1,7 @@
 //! Valid transactions that are not on the best chain yet, and votes that wait for their registration.
 //!
-//! What enters here was checked, signatures included. At most one registration and one vote of a voter is
-//! kept: the first that came.
+//! What enters here was checked, signatures included. At most one registration of a voter is kept, and one vote or
+//! one withdrawal: the first that came.
 
 mod held;
 mod slots;
@@ -38,8 +38,8 @@ pub enum PoolError {
     Context(#[from] TransactionError),
 }
 
-/// A transaction that can't be counted any more: the chain holds another one in its place, or has all the voters
-/// that it takes.
+/// A transaction that can't be counted any more: another one stands in its place, or others took all the room that
+/// the election has for voters.
 #[derive(Debug)]
 pub struct Superseded {
     pub transaction: Arc<HashedTransaction>,
@@ -206,17 +206,20 @@ impl Pool {
     /// if the pool is full: it was acknowledged, and memory held it already.
     pub fn follow(&mut self, chain: &Chain, moved: &Change, rules: Rules) -> PoolChange {
         let mut change = PoolChange::default();
-        for transaction in moved.connected.iter().flat_map(|block| &block.transactions) {
+        let connected = || moved.connected.iter().flat_map(|block| &block.transactions);
+        for transaction in connected() {
             change.superseded.extend(self.remove_rivals(transaction));
-            if matches!(transaction.transaction(), Transaction::Registration { .. }) {
-                change.released.extend(self.held.release(&transaction.voter()));
-            }
+        }
+        let is_registration =
+            |each: &&Arc<HashedTransaction>| each.kind() == TransactionKind::Registration;
+        for registration in connected().filter(is_registration) {
+            change.released.extend(self.held.release(&registration.voter()));
         }
         if !moved.disconnected.is_empty() || moved.disconnected_lost > 0 {
             if rules.hold(Rule::ReturnToPool) {
                 self.take_back(chain, &moved.disconnected, &mut change);
             }
-            self.hold_unregistered(chain);
+            self.hold_unregistered(chain, &mut change);
         }
         if chain.room_for_voters() == 0 {
             change.superseded.extend(self.remove_without_room(chain));
@@ -287,8 +290,11 @@ impl Pool {
     fn remove_rivals(&mut self, mined: &HashedTransaction) -> Vec<Superseded> {
         let slots = self.by_voter.get(&mined.voter());
         let rivals = slots.map(|slots| slots.rivals(mined.kind())).unwrap_or_default();
-        let removed = rivals.into_iter().filter_map(|id| self.remove(&id));
-        let others = removed.filter(|transaction| transaction.id() != mined.id());
+        let mut removed: Vec<_> = rivals.iter().filter_map(|id| self.remove(id)).collect();
+        if mined.kind() != TransactionKind::Registration {
+            removed.extend(self.held.release(&mined.voter()));
+        }
+        let others = removed.into_iter().filter(|transaction| transaction.id() != mined.id());
         others.map(|transaction| Superseded { transaction, by: Some(mined.id()) }).collect()
     }
 
@@ -309,10 +315,16 @@ impl Pool {
                     change.returned.push(Arc::clone(transaction));
                 }
                 Err(PoolError::Context(TransactionError::NotRegistered { .. })) => {
-                    self.hold(Arc::clone(transaction));
-                    change.held.push(Arc::clone(transaction));
+                    let vote = Arc::clone(transaction);
+                    match self.hold_if_room(Arc::clone(&vote), chain) {
+                        Ok(()) => change.held.push(vote),
+                        Err(lost) => change.superseded.push(lost),
+                    }
                 }
-                Err(PoolError::Context(TransactionError::AlreadyVoted { voter })) => {
+                Err(PoolError::Context(
+                    TransactionError::AlreadyVoted { voter }
+                    | TransactionError::WithdrawalAfterVote { voter },
+                )) => {
                     let by = self.vote_of(&voter, chain).filter(|by| *by != transaction.id());
                     let transaction = Arc::clone(transaction);
                     change.superseded.extend(by.map(|by| Superseded { transaction, by: Some(by) }));
@@ -343,8 +355,22 @@ impl Pool {
         mined.or_else(|| self.withdrawal(voter)).map(|withdrawal| withdrawal.id())
     }
 
+    /// Keeps a vote whose registration left with the branch that lost until another comes; where others took all the
+    /// room, none can.
+    fn hold_if_room(
+        &mut self,
+        vote: Arc<HashedTransaction>,
+        chain: &Chain,
+    ) -> Result<(), Superseded> {
+        if chain.check_room(self.registrations).is_err() {
+            return Err(Superseded { transaction: vote, by: None });
+        }
+        self.hold(vote);
+        Ok(())
+    }
+
     /// Votes whose registration left with the branch that lost, and did not come back, wait for another.
-    fn hold_unregistered(&mut self, chain: &Chain) {
+    fn hold_unregistered(&mut self, chain: &Chain, change: &mut PoolChange) {
         let unregistered: Vec<_> = self
             .entries
             .values()
@@ -357,7 +383,7 @@ impl Pool {
             .collect();
         for id in unregistered {
             if let Some(vote) = self.remove(&id) {
-                self.hold(vote);
+                change.superseded.extend(self.hold_if_room(vote, chain).err());
             }
         }
     }

@@ -1,4 +1,5 @@
 mod registrars;
+mod sequences;
 
 use protocol::block::Header;
 use protocol::transaction::Vote;
