@@ -146,7 +146,7 @@ impl Node {
             early_headers: EarlyHeaders::default(),
             verification: Verification::new(),
             sync: Sync::default(),
-            mining: Mining::new(config.mining),
+            mining: Mining::new(config.mining && config.role != Role::Observer),
             laboratory: Laboratory::default(),
             submissions: Submissions::default(),
             durability: Durability::default(),

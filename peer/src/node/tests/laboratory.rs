@@ -91,6 +91,7 @@ fn an_ordinary_node_makes_no_experiments_and_an_observer_does_not_mine() {
         assert_eq!(answer, Err(CommandError::NotALab));
     }
     assert_eq!(network.command(2, Command::Mine), Err(CommandError::Observer));
+    assert!(!network.node(2).mining.is_enabled(), "nor does it by itself");
     assert!(network.command(1, Command::Mine).is_ok());
 }
 
