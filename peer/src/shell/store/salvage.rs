@@ -238,7 +238,10 @@ impl Salvage {
             // Nothing that the chain vouched for vouches for them any more. What registrars signed does not pass, as
             // only the ballot says who they are: whoever has their file can hand it in again.
             let nobody = AdmissionRule::Open { registration_bits: 0, max_voters: None };
-            let is_good = |each: &&Arc<HashedTransaction>| each.check_signatures(&nobody).is_ok();
+            let is_good = |each: &&Arc<HashedTransaction>| {
+                each.transaction().registrar_signatures().is_none()
+                    && each.check_signatures(&nobody).is_ok()
+            };
             let good = block.transactions.iter().filter(is_good);
             let good: Vec<_> = (self.last_row + 1..).zip(good.cloned()).collect();
             self.last_row += good.len() as u64;
