@@ -115,26 +115,28 @@ pub(crate) fn read(
 }
 
 /// Writes a file that only its owner may read; it appears whole or not at all: written under another name, made
-/// durable, then named.
+/// durable, then named. Of what can't be written nothing stays. A link to a file that is replaced goes on to lead to it, so
+/// that no former secret lies on behind it.
 ///
 /// # Errors
 /// When it is there already and is to be kept, or the disk refuses.
 pub(crate) fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), SecretFileError> {
+    let led_to = match existing {
+        Existing::Replace => fs::canonicalize(path).ok(),
+        Existing::Keep => None,
+    };
+    let path = led_to.as_deref().unwrap_or(path);
     let directory = files::directory_of(path);
     let _alone = files::lock_directory(directory);
     let unfinished = unfinished(path);
-    write_private(&unfinished, bytes)
-        .map_err(|error| FileError::new("write", &unfinished, error))?;
-    let named = match existing {
+    let named = write_private(&unfinished, bytes).and_then(|()| match existing {
         Existing::Replace => fs::rename(&unfinished, path),
         // Unlike a renaming, a link never replaces a secret that is there.
-        Existing::Keep => {
-            let linked = fs::hard_link(&unfinished, path);
-            let removed = fs::remove_file(&unfinished);
-            linked.and(removed)
-        }
-    };
-    match named.and_then(|()| files::sync_directory(directory)) {
+        Existing::Keep => fs::hard_link(&unfinished, path),
+    });
+    // It was renamed, is a second name by now, or holds a secret that nobody wants.
+    let removed = remove_if_there(&unfinished);
+    match named.and(removed).and_then(|()| files::sync_directory(directory)) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(SecretFileError::Exists { path: path.to_owned() })
         }
@@ -171,8 +173,9 @@ fn check_mode(_: &File, _: &Path) -> Result<(), SecretFileError> {
     Ok(())
 }
 
+/// A name that people give to no file of theirs, since whatever has it is removed.
 fn unfinished(path: &Path) -> PathBuf {
-    path.with_added_extension("new")
+    path.with_added_extension("unfinished")
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
@@ -191,4 +194,55 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = options.open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).expect("a listing");
+        let name = |entry: io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
+        let mut names: Vec<_> =
+            entries.map(|entry| name(entry).to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn nothing_stays_of_a_secret_that_could_not_be_written() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.key");
+        fs::create_dir(&path).expect("a directory");
+        for existing in [Existing::Keep, Existing::Replace] {
+            write(&path, b"secret", existing).expect_err("there is a directory");
+            assert_eq!(names(directory.path()), ["a.key"]);
+        }
+    }
+
+    #[test]
+    fn what_lies_beside_a_secret_is_left_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.key");
+        let other = directory.path().join("a.key.new");
+        fs::write(&other, "somebody's").expect("there is room");
+        for existing in [Existing::Keep, Existing::Replace] {
+            write(&path, b"secret", existing).expect("there is room");
+            assert_eq!(fs::read(&other).expect("untouched"), b"somebody's");
+            assert_eq!(names(directory.path()), ["a.key", "a.key.new"]);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_behind_a_link_is_replaced_where_it_lies() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (path, link) = (directory.path().join("a.key"), directory.path().join("link.key"));
+        write(&path, b"former", Existing::Keep).expect("there is room");
+        std::os::unix::fs::symlink("a.key", &link).expect("a link");
+        write(&link, b"latter", Existing::Keep).expect_err("it is there");
+        write(&link, b"latter", Existing::Replace).expect("there is room");
+        assert_eq!(fs::read(&path).expect("a file"), b"latter");
+        assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
+    }
 }

@@ -270,12 +270,12 @@ mod tests {
     #[test]
     fn a_left_over_of_an_unfinished_run_is_replaced() {
         let directory = tempfile::tempdir().expect("a directory");
-        fs::write(directory.path().join("voter.key.new"), "12").expect("written");
+        fs::write(directory.path().join("voter.key.unfinished"), "12").expect("written");
         let first = voter(directory.path()).expect("a key");
         let path = directory.path().join(KEY_FILE);
-        fs::hard_link(&path, directory.path().join("voter.key.new")).expect("a link");
+        fs::hard_link(&path, directory.path().join("voter.key.unfinished")).expect("a link");
         assert_eq!(voter(directory.path()), Ok(first));
-        assert!(!directory.path().join("voter.key.new").exists(), "it holds the secret");
+        assert!(!directory.path().join("voter.key.unfinished").exists(), "it holds the secret");
     }
 
     #[cfg(unix)]
