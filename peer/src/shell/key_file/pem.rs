@@ -53,6 +53,8 @@ const CURVES: [(&str, &str); 3] =
 pub enum PemError {
     #[error("has no block of a private key in PEM")]
     NoBlock,
+    #[error("holds several private keys: leave one of them in it")]
+    SeveralKeys,
     #[error("holds a public key alone: the secret one is needed")]
     PublicAlone,
     #[error("has a PEM block that is cut short or damaged")]
@@ -193,7 +195,11 @@ fn find_block(text: &str) -> Result<(&str, &str, &str), PemError> {
             PLAIN | ENCRYPTED | SEC1 => {
                 let end = format!("-----END {label}-----");
                 let length = text[start..].find(&end).ok_or(PemError::Damaged)? + end.len();
-                return Ok((label, &text[..start], &text[start..start + length]));
+                let (block, after) = text[start..].split_at(length);
+                if after.contains("PRIVATE KEY-----") {
+                    return Err(PemError::SeveralKeys);
+                }
+                return Ok((label, &text[..start], block));
             }
             "RSA PRIVATE KEY" | "DSA PRIVATE KEY" => {
                 let algorithm = label.split(' ').next().unwrap_or_default().to_owned();
@@ -379,6 +385,16 @@ mod tests {
         assert_eq!(asked(rounds), Err(refused));
         rounds.prf = Pbkdf2Prf::HmacWithSha1;
         assert_eq!(asked(rounds), Err(PemError::OtherEncryption));
+    }
+
+    #[test]
+    fn of_several_keys_none_is_taken_by_chance() {
+        let (first, second) = (write(&key(1), None), write(&key(2), Some(&passphrase("a"))));
+        for text in [format!("{}{}", *first, *second), format!("{}\n{}", *second, *first)] {
+            assert_eq!(read(&text).map(|_| ()), Err(PemError::SeveralKeys));
+        }
+        let with_public = format!("{}{}", *first, write_public(&key(1).public()));
+        read(&with_public).expect("one key, and what it shows");
     }
 
     #[test]
