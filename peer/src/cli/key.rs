@@ -53,7 +53,7 @@ impl PassphraseOptions {
 /// What is to lock a key from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct NewPassphraseOptions {
-    /// Read the new passphrase from this file, which holds it as one line; empty stands for none
+    /// Read the new passphrase from this file, which holds it as one line
     #[arg(
         long,
         value_name = "FILE",

@@ -47,6 +47,8 @@ pub enum KeyCommandError {
         "there is no terminal to ask for the recovery phrase: name a --phrase-file or --phrase-fd"
     )]
     NoTerminal,
+    #[error("{path} is there already: name another --phrase-file", path = path.display())]
+    PhraseExists { path: PathBuf },
     #[error("no recovery phrase was given")]
     NoPhrase,
     #[error("can't write to stdout: {0}")]
@@ -80,7 +82,12 @@ fn make(new: &NewKey) -> Result<(), KeyCommandError> {
         let mut line = Zeroizing::new(String::with_capacity(words.len() + 1));
         line.push_str(&words);
         line.push('\n');
-        secret_file::write(file, line.as_bytes(), Existing::Keep)?;
+        match secret_file::write(file, line.as_bytes(), Existing::Keep) {
+            Err(SecretFileError::Exists { path }) => {
+                return Err(KeyCommandError::PhraseExists { path });
+            }
+            written => written?,
+        }
     }
     let made = KeyFile::create(&path, secret, passphrase.as_ref(), existing(new.force));
     if let (Err(_), Some(file)) = (&made, &new.phrase_file) {
@@ -217,7 +224,7 @@ fn new_passphrase(
     key: &Path,
 ) -> Result<Option<Passphrase>, KeyCommandError> {
     Ok(match source {
-        Some(source) => passphrase::read(source)?,
+        Some(source) => Some(passphrase::read(source)?),
         None if no_passphrase || !io::stdin().is_terminal() => None,
         None => passphrase::ask_new(key)?,
     })

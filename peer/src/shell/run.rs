@@ -213,7 +213,7 @@ async fn own_voters(
         let file = key_file::read_or_make(&directory)?;
         let key = match source {
             _ if !file.is_locked() => Some(file.unlock(None)?),
-            Some(source) => Some(file.unlock(passphrase::read(&source)?.as_ref())?),
+            Some(source) => Some(file.unlock(Some(&passphrase::read(&source)?))?),
             None => None,
         };
         Ok(OwnVoters::new(directory, &file, key, election)?)

@@ -40,6 +40,8 @@ pub enum PassphraseError {
     Secret(#[from] SecretFileError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error("{path} is not there", path = path.display())]
+    Missing { path: PathBuf },
     #[error("{path} holds no passphrase", path = path.display())]
     Empty { path: PathBuf },
     #[error(
@@ -90,11 +92,12 @@ impl<'de> Deserialize<'de> for Passphrase {
     }
 }
 
-/// The passphrase that a file or a descriptor holds, as one line; `None` if that is empty.
+/// The passphrase that a file or a descriptor holds, as one line. An empty one is refused: who names a file wants the key
+/// locked, and a script that wrote nothing into it must not leave it open.
 ///
 /// # Errors
 /// When it can't be read, others may read it, or it is no passphrase.
-pub(crate) fn read(source: &SecretSource) -> Result<Option<Passphrase>, PassphraseError> {
+pub(crate) fn read(source: &SecretSource) -> Result<Passphrase, PassphraseError> {
     let path = source.path();
     // Two bytes for the end of the line, as some editors write it.
     let mut text = read_secret(&path, PASSPHRASE_BYTES_MAX + 2)?;
@@ -104,7 +107,7 @@ pub(crate) fn read(source: &SecretSource) -> Result<Option<Passphrase>, Passphra
         return Err(PassphraseError::SeveralLines { path });
     }
     text.truncate(length);
-    Passphrase::new(text)
+    Passphrase::new(text)?.ok_or(PassphraseError::Empty { path })
 }
 
 /// The passphrase that opens a key: from where it was said to be, or else asked for on the terminal.
@@ -116,7 +119,7 @@ pub(crate) fn read_or_ask(
     key: &Path,
 ) -> Result<Passphrase, PassphraseError> {
     match source {
-        Some(source) => read(source)?.ok_or_else(|| PassphraseError::Empty { path: source.path() }),
+        Some(source) => read(source),
         None if io::stdin().is_terminal() => {
             ask(&format!("Passphrase of {}: ", key.display()))?.ok_or(PassphraseError::NotGiven)
         }
@@ -227,9 +230,8 @@ pub(crate) fn read_secret(
     path: &Path,
     bytes_max: usize,
 ) -> Result<Zeroizing<Vec<u8>>, PassphraseError> {
-    secret_file::read(path, bytes_max)?.ok_or_else(|| {
-        FileError::new("read", path, io::Error::from(io::ErrorKind::NotFound)).into()
-    })
+    secret_file::read(path, bytes_max)?
+        .ok_or_else(|| PassphraseError::Missing { path: path.to_owned() })
 }
 
 /// The same as UTF-8.
@@ -265,14 +267,16 @@ mod tests {
             read(&SecretSource::File(path.clone()))
         };
         for text in [&b"open sesame"[..], b"open sesame\n", b"open sesame\r\n"] {
-            let passphrase = read(text).expect("a line").expect("a passphrase");
+            let passphrase = read(text).expect("a line");
             assert_eq!(passphrase.bytes(), b"open sesame");
             assert_eq!(format!("{passphrase:?}"), "Passphrase");
         }
-        assert!(matches!(read(b"\n"), Ok(None)));
+        for text in [&b""[..], b"\n", b"\r\n"] {
+            assert!(matches!(read(text), Err(PassphraseError::Empty { .. })));
+        }
         assert!(matches!(read(b"a\nb\n"), Err(PassphraseError::SeveralLines { .. })));
         let longest = vec![b'x'; PASSPHRASE_BYTES_MAX];
-        assert!(matches!(read(&longest), Ok(Some(_))));
+        assert!(matches!(read(&longest), Ok(_)));
         let longer = vec![b'x'; PASSPHRASE_BYTES_MAX + 1];
         assert!(matches!(read(&longer), Err(PassphraseError::TooLong)));
     }

@@ -23,7 +23,7 @@ pub(super) fn make(
         return Err(RegistrarError::KeyExists { path: path.to_owned() });
     }
     let passphrase = match source {
-        Some(source) => passphrase::read(source)?,
+        Some(source) => Some(passphrase::read(source)?),
         None if no_passphrase || !io::stdin().is_terminal() => None,
         None => passphrase::ask_new(path)?,
     };
