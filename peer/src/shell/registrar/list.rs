@@ -77,6 +77,10 @@ pub enum SlipReason {
     NotAPoint,
     #[error("line {first} has the same id with another key: that would be two votes")]
     OneIdTwoKeys { first: u64 },
+    #[error("line {first} has the same key with another id: that would be one vote for both")]
+    OneKeyTwoIds { first: u64 },
+    #[error("a field goes on over several lines: a quotation mark is missing or one too many")]
+    SeveralLines,
 }
 
 impl fmt::Display for Slip {
@@ -111,13 +115,16 @@ struct Row {
     line: u64,
     key: String,
     id: Box<[u8]>,
+    /// A quotation mark that nothing closes takes in the lines after it, with the voters in them.
+    has_line_break: bool,
 }
 
 /// Keys, and what is wrong with lines, as they are gathered.
 #[derive(Debug, Default)]
 struct Gathered {
     list: KeyList,
-    lines: HashMap<VoterId, u64>,
+    /// Where a voter stands first, and with which id.
+    lines: HashMap<VoterId, (u64, Box<[u8]>)>,
     ids: HashMap<Box<[u8]>, (u64, VoterId)>,
     slips: Vec<Slip>,
     slip_count: u64,
@@ -216,7 +223,11 @@ fn columns(
     let id = place(id_column.unwrap_or("id"))?;
     match (id, id_column) {
         (None, Some(name)) => Err(ListError::NoIdColumn { name: name.to_owned() }),
-        (id, _) => Ok(Columns { key, holds_voters, id }),
+        // A member may well be withdrawn with two keys.
+        (id, _) => {
+            let id = id.filter(|_| kind == RecordKind::Admissions);
+            Ok(Columns { key, holds_voters, id })
+        }
     }
 }
 
@@ -230,6 +241,7 @@ fn row(record: &ByteRecord, columns: Columns) -> Row {
         line: record.position().map_or(0, csv::Position::line),
         key: String::from_utf8_lossy(field(columns.key)).into_owned(),
         id: columns.id.map(field).unwrap_or_default().into(),
+        has_line_break: record.iter().any(|field| field.contains(&b'\n')),
     }
 }
 
@@ -259,7 +271,11 @@ fn is_digits(text: &str) -> bool {
 
 impl Gathered {
     fn take(&mut self, rows: &mut Vec<Row>, holds_voters: bool) {
-        let read: Vec<_> = rows.par_iter().map(|row| voter(&row.key, holds_voters)).collect();
+        let read = |row: &Row| match row.has_line_break {
+            true => Err(SlipReason::SeveralLines),
+            false => voter(&row.key, holds_voters),
+        };
+        let read: Vec<_> = rows.par_iter().map(read).collect();
         for (row, read) in rows.drain(..).zip(read) {
             let line = row.line;
             match read.and_then(|voter| self.add(row, voter)) {
@@ -281,12 +297,16 @@ impl Gathered {
     ) -> Result<(), SlipReason> {
         let Row { line, id, .. } = row;
         if !id.is_empty() {
-            let (first, known) = *self.ids.entry(id).or_insert((line, voter));
+            let (first, known) = *self.ids.entry(id.clone()).or_insert((line, voter));
             if known != voter {
                 return Err(SlipReason::OneIdTwoKeys { first });
             }
         }
-        let first = *self.lines.entry(voter).or_insert(line);
+        let (first, known) = self.lines.entry(voter).or_insert_with(|| (line, id.clone()));
+        let first = *first;
+        if *known != id && !known.is_empty() && !id.is_empty() {
+            return Err(SlipReason::OneKeyTwoIds { first });
+        }
         if self.list.voters.insert(voter, key).is_some() {
             self.list.twice_count += 1;
             if self.list.twice.len() < TOLD_MAX {
@@ -370,6 +390,29 @@ mod tests {
         assert_eq!((list.voters.len(), list.twice_count), (2, 2));
         let voter = key(1).public().voter();
         assert_eq!(list.twice, [(voter, [2, 3]), (voter, [2, 4])]);
+        let shared = format!("id,key\n1,{0}\n2,{0}\n", digits(1));
+        let error = read_text(&shared).expect_err("a slip");
+        assert!(error.contains("line 3: line 2 has the same key with another id"), "{error}");
+    }
+
+    #[test]
+    fn no_voter_is_lost_behind_a_quotation_mark() {
+        let (a, b, c) = (digits(1), digits(2), digits(3));
+        for text in [
+            format!("key,name\n{a},\"Bob\n{b},Al\n{c},Cy\n"),
+            format!("key,name\n{a},\"Bob\n{b},\"Al\"\n{c},Cy\n"),
+            format!("key,name\n{a},Bob\n{b},Al\n{c},\"Cy\n"),
+        ] {
+            let error = read_text(&text).expect_err("a slip");
+            assert!(error.contains("a field goes on over several lines"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_withdrawn_with_all_keys() {
+        let text = format!("id,key\n1,{}\n1,{}\n", digits(1), digits(2));
+        let list = read_from(text.as_bytes(), RecordKind::Withdrawals, None).expect("memory");
+        assert_eq!(list.expect("two keys").voters.len(), 2);
     }
 
     #[test]
