@@ -1,7 +1,6 @@
 //! What registrars signed, on its way to a peer: all of a file, or a voter's own line of it. To send the same once more is
 //! harmless, so whoever was interrupted simply begins again.
 
-use std::io;
 use std::path::Path;
 use std::thread;
 
@@ -16,7 +15,6 @@ use super::http::HttpError;
 use super::vote::{peer_refuses, refused, tell};
 use crate::chain::TransactionError;
 use crate::shell::actions::Reply;
-use crate::shell::files::FileError;
 use crate::shell::key_file::VoterName;
 use crate::shell::offline::progress::Progress;
 use crate::shell::registrar::{Check, RecordError, RecordKind, RegistrarError, SignedFile};
@@ -232,6 +230,5 @@ impl Posted {
 
 fn read(path: &Path, election: &Election) -> Result<SignedFile, ClientError> {
     let read = SignedFile::read(path, election, Check::Lines)?;
-    let missing = || FileError::new("read", path, io::Error::from(io::ErrorKind::NotFound));
-    Ok(read.ok_or_else(|| RegistrarError::from(missing()))?)
+    Ok(read.ok_or_else(|| RegistrarError::NoRecord { path: path.to_owned() })?)
 }

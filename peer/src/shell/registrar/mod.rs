@@ -63,10 +63,15 @@ pub enum RegistrarError {
     #[error("{path}: {reason}", path = path.display())]
     Record { path: PathBuf, reason: RecordError },
     #[error(
-        "{path} is of election {found}, and the ballot is election {expected}: name another file, or another --ballot",
+        "{path} is of election {found}, and not of {expected}: name another file, or the election that it is of",
         path = path.display()
     )]
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
+    #[error(
+        "there is no {path}: `peer registrar admit` and `peer registrar withdraw` make such files",
+        path = path.display()
+    )]
+    NoRecord { path: PathBuf },
     #[error("{path} would have over {max} voters", path = path.display())]
     TooManyVoters { path: PathBuf, max: u32 },
     #[error(transparent)]

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use protocol::admission::{REGISTRARS_MAX, RegistrarSignatures, VOTERS_MAX};
 use protocol::election::Election;
-use protocol::keys::{self, PublicKey, Signature};
+use protocol::keys::{self, PublicKey, Signature, VoterKey};
 use protocol::transaction::Transaction;
 use protocol::units::{ElectionId, TransactionId, VoterId};
 use rayon::prelude::*;
@@ -50,10 +50,12 @@ pub(crate) struct Entry {
     pub(crate) signatures: BTreeMap<u8, Signature>,
 }
 
-/// Whether the signatures of a file are checked while it is read: some 50 µs each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Check {
+/// How the signatures of a file are checked while it is read: some 100 µs each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Check<'a> {
     Signatures,
+    /// Those of the registrar at this place are compared with what its key signs, which takes half the time.
+    SignaturesBeside(u8, &'a VoterKey),
     /// Whoever the file is sent to checks them.
     Lines,
 }
@@ -170,7 +172,7 @@ impl SignedFile {
     pub(crate) fn read(
         path: &Path,
         election: &Election,
-        check: Check,
+        check: Check<'_>,
     ) -> Result<Option<Self>, RegistrarError> {
         let file = match File::open(path) {
             Ok(file) => file,
@@ -238,7 +240,7 @@ impl SignedFile {
 pub(super) fn read_from(
     mut input: impl BufRead,
     election: &Election,
-    check: Check,
+    check: Check<'_>,
     progress: &Progress,
 ) -> io::Result<Result<SignedFile, RecordError>> {
     let header = match read_line(&mut input, 1)? {
@@ -300,14 +302,17 @@ impl SignedFile {
         lines: &[(u64, Vec<u8>)],
         election: &Election,
         id: &ElectionId,
-        check: Check,
+        check: Check<'_>,
     ) -> Result<(), RecordError> {
         let kind = self.kind;
         let entry = |(number, line): &(u64, Vec<u8>)| {
             let (voter, entry) = read_entry(*number, line, kind, election)?;
-            if check == Check::Signatures {
-                check_signatures(*number, kind, voter, &entry, election, id)?;
-            }
+            let own = match check {
+                Check::Lines => return Ok((voter, entry)),
+                Check::Signatures => None,
+                Check::SignaturesBeside(place, key) => Some((place, key)),
+            };
+            check_signatures(*number, kind, voter, &entry, election, id, own)?;
             Ok((voter, entry))
         };
         let read: Vec<Result<_, RecordError>> = lines.par_iter().map(entry).collect();
@@ -363,9 +368,17 @@ fn check_signatures(
     entry: &Entry,
     election: &Election,
     id: &ElectionId,
+    own: Option<(u8, &VoterKey)>,
 ) -> Result<(), RecordError> {
     let digest = kind.digest(id, &voter, entry.voter_key.as_ref());
+    // One key signs one text in one way. Another way may be good as well, so it is checked like any other's.
+    let is_own = |place: u8, signature: &Signature| {
+        own.is_some_and(|(own, key)| own == place && key.sign(&digest.0) == *signature)
+    };
     for (place, signature) in &entry.signatures {
+        if is_own(*place, signature) {
+            continue;
+        }
         let registrar = &election.admission.registrars()[usize::from(*place)];
         if keys::check(&digest.0, signature, &registrar.key.voter()).is_err() {
             let (number, name) = (place + 1, registrar.name.clone());

@@ -1,13 +1,11 @@
 //! `peer registrar show`: what a file of signatures holds, each of them checked.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 
 use super::record::{Check, RecordKind, SignedFile};
 use super::{RegistrarError, sign};
 use crate::cli::ShowSigned;
-use crate::shell::files::FileError;
 
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +28,8 @@ pub(crate) struct ShowReport {
 /// When there is no such file, or it is not good for the ballot's election.
 pub(super) fn show(task: &ShowSigned) -> Result<ShowReport, RegistrarError> {
     let election = sign::election(&task.ballot)?;
-    let file = SignedFile::read(&task.file, &election, Check::Signatures)?.ok_or_else(|| {
-        FileError::new("read", &task.file, io::Error::from(io::ErrorKind::NotFound))
-    })?;
+    let file = SignedFile::read(&task.file, &election, Check::Signatures)?;
+    let file = file.ok_or_else(|| RegistrarError::NoRecord { path: task.file.clone() })?;
     let threshold = election.admission.threshold();
     let names = election.admission.registrars().iter().map(|each| each.name.clone());
     let mut registrars: Vec<_> = names.map(|name| (name, 0)).collect();

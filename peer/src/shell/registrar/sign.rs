@@ -12,6 +12,7 @@ use super::list::{self, KeyList, TOLD_MAX};
 use super::record::{Check, RecordError, RecordKind, SignedFile};
 use super::{RegistrarError, key};
 use crate::cli::SignList;
+use crate::shell::files;
 use crate::shell::local_election::read_ballot;
 use crate::shell::offline::progress::Progress;
 
@@ -64,7 +65,10 @@ pub(super) fn sign(task: &SignList, kind: RecordKind) -> Result<SignReport, Regi
     })?;
     let path = task.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}.jsonl", kind.name())));
     let list = list::read(&task.list, kind, task.id_column.as_deref())?;
-    let before = SignedFile::read(&path, &election, Check::Signatures)?;
+    // Two registrars at once would each replace what the other signed.
+    let _alone = files::lock_directory(files::directory_of(&path));
+    let place = u8::try_from(place).expect("an election has few registrars");
+    let before = SignedFile::read(&path, &election, Check::SignaturesBeside(place, &key))?;
     let (is_there, mut file) = match before {
         Some(file) if file.kind != kind => {
             let (found, expected) = (file.kind.name(), kind.name());
@@ -91,7 +95,7 @@ pub(super) fn sign(task: &SignList, kind: RecordKind) -> Result<SignReport, Regi
     Ok(SignReport {
         kind,
         file: path,
-        registrar: (place + 1, registrars[place].name.clone()),
+        registrar: (usize::from(place) + 1, registrars[usize::from(place)].name.clone()),
         listed: list.voters.len(),
         signed,
         signed_before: list.voters.len() - signed,
@@ -121,11 +125,10 @@ impl SignedFile {
     pub(super) fn sign(
         &mut self,
         list: &KeyList,
-        place: usize,
+        place: u8,
         key: &VoterKey,
         election: &Election,
     ) -> usize {
-        let place = u8::try_from(place).expect("an election has few registrars");
         let id = election.election_id();
         let is_signed = |voter: &VoterId| {
             self.entries.get(voter).is_some_and(|entry| entry.signatures.contains_key(&place))

@@ -135,6 +135,20 @@ fn two_of_three_admit_in_any_order_and_a_second_run_changes_nothing() {
 }
 
 #[test]
+fn of_registrars_who_sign_at_once_each_adds_to_what_the_other_signed() {
+    let office = Office::new();
+    std::thread::scope(|scope| {
+        for registrar in 0..3 {
+            let office = &office;
+            scope.spawn(move || office.admit("keys.csv", registrar, "a.jsonl"));
+        }
+    });
+    let shown = office.show("a.jsonl").expect("a good file");
+    let signed: Vec<_> = shown.registrars.iter().map(|(_, signed)| *signed).collect();
+    assert_eq!(signed, [5, 5, 5]);
+}
+
+#[test]
 fn only_those_of_the_own_list_are_signed_for() {
     let office = Office::new();
     office.admit("keys.csv", 0, "a.jsonl");
@@ -172,7 +186,7 @@ fn what_is_no_good_file_is_refused_and_left_alone() {
         (good.replace("\"format\":1", "\"format\":2"), "its format is 2"),
         (good.replace("\"admissions\"", "\"withdrawals\""), "line 2: the signature of registrar 1"),
         (foreign, "is of election"),
-        (forged, "line 6: the signature of registrar 1 (Registrar 1) is not theirs"),
+        (forged.clone(), "line 6: the signature of registrar 1 (Registrar 1) is not theirs"),
         (good.replace("{\"1\":", "{\"2\":"), "line 2: the signature of registrar 2 (Registrar 2)"),
         (good.replace("{\"1\":", "{\"4\":"), "registrar 4; the election has 3"),
         (good.replace("{\"1\":", "{\"0\":"), "registrar 0; the election has 3"),
@@ -186,6 +200,9 @@ fn what_is_no_good_file_is_refused_and_left_alone() {
         assert!(error.contains(part), "{part}: {error}");
         assert_eq!(office.read("b.jsonl"), text, "left as it is");
     }
+    fs::write(office.path("b.jsonl"), &forged).expect("room");
+    let error = office.refusal(0, "b.jsonl");
+    assert!(error.contains("(Registrar 1) is not theirs"), "even to itself: {error}");
     let error = office.refusal(3, "a.jsonl");
     assert!(error.contains("(Registrar 1, Registrar 2, Registrar 3)"), "{error}");
     assert_eq!(office.read("a.jsonl"), good);
@@ -227,7 +244,7 @@ proptest! {
                 let listed = voters.iter().map(|voter| key(*voter).public());
                 let voters = listed.map(|key| (key.voter(), Some(key))).collect();
                 let list = KeyList { voters, ..KeyList::default() };
-                file.sign(&list, usize::from(*registrar), &key(REGISTRAR + registrar), &election);
+                file.sign(&list, *registrar, &key(REGISTRAR + registrar), &election);
             }
             file
         };
