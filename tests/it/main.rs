@@ -17,6 +17,7 @@
 
 mod harness;
 
+mod admissions;
 // What a process takes of memory and files is read as Linux shows it.
 #[cfg(target_os = "linux")]
 mod api;

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use protocol::admission::{AdmissionRule, Registrar};
 use protocol::election::Election;
@@ -13,27 +12,12 @@ use protocol::units::sha256;
 use serde_json::Value;
 
 use crate::harness::{
-    Network, PATIENCE, Program, agree, binary, hex_of, meet_all, new_election, offline, unix_now,
-    until,
+    Network, PATIENCE, agree, end_task, hex_of, meet_all, new_election, offline, run_task,
+    start_task, unix_now, until,
 };
 
-/// Starts one of the peer's tasks.
-fn start(directory: &Path, arguments: &[&str]) -> Program {
-    let mut command = Command::new(binary("peer"));
-    command.env_clear().current_dir(directory).args(arguments).arg("--json");
-    Program::start("peer", command)
-}
-
-/// Its code and its answer.
-fn end(program: Program) -> (Option<i32>, Value) {
-    let line = program.remaining_lines(PATIENCE).join("\n");
-    let (code, stderr) = program.finish(PATIENCE);
-    let answer = serde_json::from_str(&line);
-    (code, answer.unwrap_or_else(|error| panic!("{error}: {line:?}, {stderr}")))
-}
-
 fn run(directory: &Path, arguments: &[&str]) -> Value {
-    let (code, answer) = end(start(directory, arguments));
+    let (code, answer) = run_task(directory, arguments);
     assert_eq!(code, Some(0), "{arguments:?}: {answer}");
     answer
 }
@@ -108,9 +92,8 @@ fn two_of_three_registrars_admit_by_files_that_they_pass_on() {
     write_list(&directory.join("keys.csv"), 1..=6);
     assert_eq!(sign(&directory, "admit", "keys.csv", 1, "a.jsonl")["complete"], 0);
     let first = url(&network, 0);
-    let post = |file: &str, url: &str| {
-        end(start(&directory, &["registrar", "post", file, "--server", url]))
-    };
+    let post =
+        |file: &str, url: &str| run_task(&directory, &["registrar", "post", file, "--server", url]);
     let (code, posted) = post("a.jsonl", &first);
     assert_eq!((code, &posted["incomplete"]), (Some(1), &6.into()), "{posted}");
     assert_eq!(sign(&directory, "admit", "keys.csv", 3, "a.jsonl")["complete"], 6);
@@ -139,7 +122,7 @@ fn two_of_three_registrars_admit_by_files_that_they_pass_on() {
     }
     agree(&mut network.peers, 5, PATIENCE);
     let answer = network.peers[1].ask(&format!("submit {}", vote(&network.election, 6)));
-    assert_eq!(answer["error"]["kind"], "not_registered", "{answer}");
+    assert_eq!(answer["error"]["kind"], "withdrawn", "{answer}");
     let answer = network.peers[1].ask("vote Ada");
     assert_eq!(answer["error"]["kind"], "needs_admission", "{answer}");
 
@@ -156,10 +139,8 @@ fn a_voter_hands_in_the_own_admission_of_a_file() {
     let data = network.peers[0].data_directory.to_str().expect("UTF-8").to_owned();
     let key = run(&directory, &["key", "show", "--data-dir", &data]);
     let list = format!("voter_key\n{}\n", key["voter_key"].as_str().expect("a key"));
-    let register = || {
-        let arguments = ["register", "--admission", "a.jsonl", "--data-dir", &data];
-        end(start(&directory, &arguments))
-    };
+    let register =
+        || run_task(&directory, &["register", "--admission", "a.jsonl", "--data-dir", &data]);
     write_list(&directory.join("others.csv"), 1..=2);
     sign(&directory, "admit", "others.csv", 1, "a.jsonl");
     let (code, answer) = register();
@@ -193,11 +174,11 @@ fn registrations_never_block_each_other() {
     let all: Vec<_> = (0..FILES)
         .map(|file| {
             let (name, url) = (format!("{file}.jsonl"), url(&network, file as usize % 3));
-            start(&directory, &["registrar", "post", &name, "--server", &url])
+            start_task(&directory, &["registrar", "post", &name, "--server", &url])
         })
         .collect();
     for program in all {
-        let (code, posted) = end(program);
+        let (code, posted) = end_task(program);
         assert_eq!((code, &posted["accepted"]), (Some(0), &VOTERS.into()), "{posted}");
     }
     wait_registered(&mut network, VOTERS / 2 * (FILES + 1));

@@ -20,6 +20,7 @@ pub(crate) use build::{binary, target_directory, workspace_directory};
 pub(crate) use gate::{Turn, take_turn};
 pub(crate) use ledger::{Ledger, OUTSTANDING_MAX};
 pub(crate) use network::{Network, Tip, agree, meet_all, results_of};
+pub(crate) use offline::{end_task, run_task, start_task};
 pub(crate) use peer::{Peer, error_kind};
 pub(crate) use program::{Line, Program};
 pub(crate) use stranger::Stranger;

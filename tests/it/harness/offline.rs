@@ -1,4 +1,4 @@
-//! The commands that work on files while no peer runs: `audit`, `export` and `import`.
+//! The commands that do one thing and end: those on files, such as `audit`, `export` and `import`, and those that ask a peer.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,6 +10,32 @@ use super::{Line, Peer, Program, binary, until};
 
 /// For a command that reads a whole chain on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Starts a command in a directory, answering in JSON.
+pub(crate) fn start_task(directory: &Path, arguments: &[&str]) -> Program {
+    let mut command = Command::new(binary("peer"));
+    command.env_clear().current_dir(directory).args(arguments).arg("--json");
+    Program::start("peer", command)
+}
+
+/// Its code and its answer.
+///
+/// # Panics
+/// When it does not end in time, or answers nothing.
+pub(crate) fn end_task(program: Program) -> (Option<i32>, Value) {
+    let line = program.remaining_lines(PATIENCE).join("\n");
+    let (code, stderr) = program.finish(PATIENCE);
+    let answer = serde_json::from_str(&line);
+    (code, answer.unwrap_or_else(|error| panic!("{error}: {line:?}, {stderr}")))
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// See [`end_task`].
+pub(crate) fn run_task(directory: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
+    end_task(start_task(directory, arguments))
+}
 
 /// What an audit finds in a data directory or an archive that it has no fault to find with.
 ///
