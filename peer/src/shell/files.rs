@@ -48,7 +48,8 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&unfinished, path)?;
-        path.parent().map_or(Ok(()), sync_directory)
+        // A bare name's parent is the empty path, which can't be opened.
+        sync_directory(directory_of(path))
     };
     write().map_err(|error| FileError::new("write", path, error))
 }

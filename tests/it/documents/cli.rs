@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::{
     SHELL, console_blocks, document, run_to_its_end, sample_network, start_as_written, words,
 };
-use crate::harness::{Network, PATIENCE, Peer, Program, Tracker, Voter, agree, binary, meet_all};
+use crate::harness::{
+    Network, PATIENCE, Peer, Program, Tracker, Voter, agree, binary, meet_all, run_task,
+};
 
 /// Stands for 64 hexadecimal digits in the output of a command.
 const DIGITS: &str = "HEX";
@@ -41,7 +43,7 @@ const PEER: &str = "http://127.0.0.1:6001";
 
 #[test]
 fn its_commands_run_as_written() {
-    let page = document("docs/CLI.md");
+    let (page, _) = pages();
     let mut network = sample_network();
     network.tracker = Some(Tracker::start("localhost:0", &network.ballot()));
     let tracker_port = network.tracker.as_ref().expect("just started").address.port();
@@ -65,7 +67,7 @@ fn its_commands_run_as_written() {
                 if network.peers.is_empty() {
                     network.join(&[]);
                 }
-                ask_peer(arguments, &network);
+                ask(arguments, &network, 0);
                 continue;
             }
             if !TASKS.contains(&arguments[0].as_str()) {
@@ -84,9 +86,63 @@ fn its_commands_run_as_written() {
     assert!(commands >= 20, "{commands} commands");
 }
 
-/// Has the network's peer asked, which is the one of the data directory.
-fn ask_peer(arguments: &[String], network: &Network) {
-    let peer = &network.peers[0];
+/// The page without what is about registrars, whose election is another one, and that.
+fn pages() -> (String, String) {
+    let page = document("docs/CLI.md");
+    let (before, rest) = page.split_once("\n## Registrars\n").expect("the page has it");
+    let (registrars, after) = rest.split_once("\n## ").expect("more follows");
+    (format!("{before}\n## {after}"), registrars.to_owned())
+}
+
+#[test]
+fn the_registrars_commands_run_as_written() {
+    let (_, page) = pages();
+    let mut network = sample_network();
+    let directory = network.directory.path().to_owned();
+    let lines = console_blocks(&page).into_iter().flatten();
+    let commands: Vec<_> =
+        lines.map(|line| words(line.strip_prefix(SHELL).expect("it is typed"))).collect();
+    assert!(commands.len() >= 7, "{commands:#?}");
+    let (init, others) = commands.split_first().expect("there are some");
+    let key_of = |init: &[String]| {
+        let made = run_to_its_end(init, &directory);
+        let line =
+            made.iter().find_map(|line| line.trim().strip_prefix("key = \"")).expect("a key");
+        line.trim_end_matches('"').to_owned()
+    };
+    let secretary = key_of(&init[1..]);
+    let treasurer = key_of(&words("registrar init --key treasurer.key --name Treasurer"));
+    let ballot = format!(
+        "ballot new --force --title Board --question \"Who? | Ada | Grace\" --difficulty-bits 8 --threshold 2 \
+         --registrar \"Secretary: {secretary}\" --registrar \"Treasurer: {treasurer}\""
+    );
+    run_to_its_end(&words(&ballot), &directory);
+    // One peer takes the whole file, and one, which knows nothing of the other, its own voter's line.
+    for _ in 0..2 {
+        let peer = network.start_alone(&["--ballot", "ballot.toml"]);
+        network.peers.push(peer);
+    }
+    let key = |name: &str| {
+        let shown = run_task(&directory, &["key", "show", "--data-dir", name]).1;
+        shown["voter_key"].as_str().expect("a key").to_owned()
+    };
+    let (gone, own) = (key("peer-1"), key("peer-2"));
+    let write =
+        |name: &str, text: String| std::fs::write(directory.join(name), text).expect("room");
+    write("KEYS.csv", format!("id,voter_key\nA,{gone}\nB,{own}\n"));
+    write("gone.csv", format!("voter_key\n{gone}\n"));
+    for command in others {
+        match command[1..].join(" ") {
+            asked if asked.starts_with("registrar post ") => ask(&command[1..], &network, 0),
+            asked if asked.starts_with("register ") => ask(&command[1..], &network, 1),
+            _ => drop(run_to_its_end(&command[1..], &directory)),
+        }
+    }
+}
+
+/// Has a network's peer asked, which is the one of the data directory.
+fn ask(arguments: &[String], network: &Network, peer: usize) {
+    let peer = &network.peers[peer];
     let mut command = Command::new(binary("peer"));
     command.env_clear().current_dir(network.directory.path());
     command.env("OSTRAKON_DATA_DIR", &peer.data_directory);
