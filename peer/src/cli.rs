@@ -26,7 +26,7 @@ use client::ClientTask;
 pub use client::{ClientRequest, Connection, Wish};
 pub use key::{
     ChangePassphrase, ExportKey, ImportKey, KeyPlace, KeyTask, NewKey, NewPassphraseOptions,
-    PassphraseOptions, SecretSource, ShowKey,
+    PassphraseOptions, ShowKey,
 };
 pub use offline::{AuditChain, ExportChain, ExportKind, ImportChain, VerifyReceipt};
 use pages::{CompletionsTask, ManTask};

@@ -7,7 +7,6 @@ use protocol::address::{AddressText, AddressTextError};
 use protocol::units::ElectionId;
 use web::{HostName, Origin};
 
-use crate::cli::SecretSource;
 use crate::node::Role;
 
 /// Most mining threads unless told: more would make a class's laptops hot for no gain.
@@ -32,6 +31,29 @@ pub struct Settings {
     pub mining: Mining,
     pub role: Role,
     pub api: ApiSettings,
+}
+
+/// Where a secret is read from, if nobody is asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    File(PathBuf),
+    /// A file descriptor that the program was started with.
+    Descriptor(u32),
+}
+
+impl SecretSource {
+    /// The file that it is.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::Descriptor(number) => PathBuf::from(format!("/dev/fd/{number}")),
+        }
+    }
+
+    pub(crate) fn of(file: Option<PathBuf>, descriptor: Option<u32>) -> Option<Self> {
+        file.map(Self::File).or(descriptor.map(Self::Descriptor))
+    }
 }
 
 /// Whether, where and for whom a peer answers over HTTP.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 
-use super::key::{PassphraseOptions, SecretSource};
+use super::key::PassphraseOptions;
+use crate::config::SecretSource;
 use crate::shell::VoterName;
 
 /// Which peer is asked, by what right, and how its answer looks.

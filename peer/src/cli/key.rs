@@ -5,30 +5,8 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 
+use crate::config::SecretSource;
 use crate::shell::VoterName;
-
-/// Where a secret is read from, if nobody is asked for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretSource {
-    File(PathBuf),
-    /// A file descriptor that the program was started with.
-    Descriptor(u32),
-}
-
-impl SecretSource {
-    /// The file that it is.
-    #[must_use]
-    pub fn path(&self) -> PathBuf {
-        match self {
-            Self::File(path) => path.clone(),
-            Self::Descriptor(number) => PathBuf::from(format!("/dev/fd/{number}")),
-        }
-    }
-
-    pub(super) fn of(file: Option<PathBuf>, descriptor: Option<u32>) -> Option<Self> {
-        file.map(Self::File).or(descriptor.map(Self::Descriptor))
-    }
-}
 
 /// What opens a locked key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]

@@ -6,7 +6,8 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 
 use super::client::{ClientRequest, Connection, Wish};
-use super::key::{PassphraseOptions, SecretSource};
+use super::key::PassphraseOptions;
+use crate::config::SecretSource;
 
 /// What a registrar does without a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]

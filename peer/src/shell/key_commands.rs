@@ -19,8 +19,9 @@ use super::secret_file::{self, Existing, SecretFileError};
 use super::show;
 use crate::cli::{
     ChangePassphrase, ExportKey, ImportKey, KeyPlace, KeyTask, NewKey, NewPassphraseOptions,
-    PassphraseOptions, SecretSource, ShowKey,
+    PassphraseOptions, ShowKey,
 };
+use crate::config::SecretSource;
 
 /// Why a command for keys does not do it. One line each.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,6 @@ use protocol::transaction::Choices;
 use protocol::units::{TransactionId, VoterId};
 use tokio::sync::{Mutex, Semaphore};
 
-use super::actions::ActionError;
 use super::handle::PeerHandle;
 use super::key_file::{self, KeyFile, KeyFileError, Passphrase, VoterName};
 use super::notice::Notice;
@@ -22,6 +21,15 @@ use crate::node::{Answer, Command, CommandError, VoterView};
 /// Keys that are unlocked at the same time, on threads of their own: each takes a core for a while and up to 128 MiB. Who
 /// asks meanwhile waits.
 const UNLOCKS_MAX: usize = 2;
+
+/// Why an own voter can't act.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum VoterError {
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+}
 
 /// Who acts: which of a peer's own voters, and what opens its key if that is locked.
 #[derive(Debug, Default)]
@@ -121,7 +129,7 @@ impl OwnVoters {
         handle: &PeerHandle,
         actor: Actor,
         choices: Choices,
-    ) -> Result<TransactionId, ActionError> {
+    ) -> Result<TransactionId, VoterError> {
         let key = self.unlock(actor).await?;
         if view(handle, key.public().voter()).await?.registration.is_none() {
             match self.register_key(handle, &key).await {
@@ -147,7 +155,7 @@ impl OwnVoters {
         &self,
         handle: &PeerHandle,
         actor: Actor,
-    ) -> Result<(TransactionId, VoterId), ActionError> {
+    ) -> Result<(TransactionId, VoterId), VoterError> {
         let key = self.unlock(actor).await?;
         Ok((self.register_key(handle, &key).await?, key.public().voter()))
     }
@@ -191,7 +199,7 @@ impl OwnVoters {
     }
 
     /// The key of who acts.
-    async fn unlock(&self, actor: Actor) -> Result<Arc<VoterKey>, ActionError> {
+    async fn unlock(&self, actor: Actor) -> Result<Arc<VoterKey>, VoterError> {
         if let (None, OwnKey::Open(key)) = (&actor.voter, &self.own) {
             return Ok(Arc::clone(key));
         }
@@ -226,6 +234,7 @@ mod tests {
 
     use super::*;
     use crate::fixtures;
+    use crate::shell::actions::ActionError;
     use crate::shell::handle::Request;
     use crate::shell::secret_file::Existing;
 
@@ -254,7 +263,10 @@ mod tests {
         let voters = voters(directory.path());
         assert_eq!(voters.id(), fixtures::key(3).public().voter());
         assert!(voters.is_locked(None).expect("readable"));
-        let kind = async |actor| voters.unlock(actor).await.map(|_| ()).map_err(|e| e.kind());
+        let kind = async |actor| {
+            let unlocked = voters.unlock(actor).await;
+            unlocked.map(|_| ()).map_err(|error| ActionError::from(error).kind())
+        };
         assert_eq!(kind(actor(None, "")).await, Err("locked"));
         assert_eq!(kind(actor(None, "shut")).await, Err("wrong_passphrase"));
         assert_eq!(kind(actor(Some("ada"), "open")).await, Err("no_key"));

@@ -28,7 +28,7 @@ use super::key_file::{KeyFileError, Passphrase};
 use super::miner::MinerView;
 use super::receipt::ReceiptFileError;
 use super::schema;
-use super::voter::{Actor, OwnVoters};
+use super::voter::{Actor, OwnVoters, VoterError};
 use crate::chain::ForgeryError;
 use crate::node::{Command, CommandError, Role};
 
@@ -135,6 +135,15 @@ pub(crate) enum ActionError {
     Key(#[from] KeyFileError),
     #[error(transparent)]
     Command(#[from] CommandError),
+}
+
+impl From<VoterError> for ActionError {
+    fn from(error: VoterError) -> Self {
+        match error {
+            VoterError::Key(error) => Self::Key(error),
+            VoterError::Command(error) => Self::Command(error),
+        }
+    }
 }
 
 impl ActionError {

@@ -16,7 +16,7 @@ use serde::de::{Deserializer, Error as _};
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::cli::SecretSource;
+use crate::config::SecretSource;
 use crate::shell::files::FileError;
 use crate::shell::secret_file::{self, SecretFileError};
 
@@ -276,7 +276,7 @@ mod tests {
         }
         assert!(matches!(read(b"a\nb\n"), Err(PassphraseError::SeveralLines { .. })));
         let longest = vec![b'x'; PASSPHRASE_BYTES_MAX];
-        assert!(matches!(read(&longest), Ok(_)));
+        assert!(read(&longest).is_ok());
         let longer = vec![b'x'; PASSPHRASE_BYTES_MAX + 1];
         assert!(matches!(read(&longer), Err(PassphraseError::TooLong)));
     }

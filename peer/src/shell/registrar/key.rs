@@ -6,7 +6,8 @@ use std::path::Path;
 use protocol::keys::{PublicKey, VoterKey};
 
 use super::RegistrarError;
-use crate::cli::{PassphraseOptions, SecretSource};
+use crate::cli::PassphraseOptions;
+use crate::config::SecretSource;
 use crate::shell::key_file::{self, KeyFile, KeyFileError, passphrase};
 use crate::shell::secret_file::Existing;
 
