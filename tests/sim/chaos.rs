@@ -241,6 +241,10 @@ impl Chaos {
             AdmissionRule::Open { .. } => &Badness::OPENLY,
             AdmissionRule::Registrars { .. } => &Badness::BY_REGISTRARS,
         };
+        let rival = match self.scenario.election.admission {
+            AdmissionRule::Open { .. } => Character::Double,
+            AdmissionRule::Registrars { .. } => Character::Withdrawn,
+        };
         let badnesses = [&Badness::ANYWHERE[..], here].concat();
         for number in 0..count + rushing {
             let starts_at = match number < count {
@@ -250,7 +254,8 @@ impl Chaos {
             let character = match self.rng.random_range(0..20) {
                 0..=10 => Character::Single,
                 11..=13 => Character::Everywhere,
-                14..=16 => Character::Double,
+                14..=15 => Character::Double,
+                16 => rival,
                 17 => Character::TwoStamps,
                 _ => {
                     let badness = random::pick(&mut self.rng, &badnesses).copied();

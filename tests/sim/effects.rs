@@ -303,7 +303,10 @@ impl World {
             Err(fault) => return self.violate(fault),
             Ok(true) => {
                 let pause = match self.voters[voter].plan.character {
-                    Character::Everywhere | Character::Double | Character::TwoStamps => SPREADING,
+                    Character::Everywhere
+                    | Character::Double
+                    | Character::Withdrawn
+                    | Character::TwoStamps => SPREADING,
                     Character::Single | Character::Bad(_) => {
                         let most = Duration::from_millis(500);
                         random::between(&mut self.rng, Duration::from_millis(5), most)

@@ -265,7 +265,7 @@ impl World {
             return self.violate(format!("at the end {fault}"));
         }
         let mut acknowledged: Vec<(VoterId, TransactionId)> = Vec::new();
-        for voter in self.voters.iter().filter(|voter| voter.signed_one_vote()) {
+        for voter in self.voters.iter().filter(|voter| voter.may_lose_to_withdrawal_alone()) {
             acknowledged.extend(voter.acknowledgements.iter().map(|known| (voter.id, known.vote)));
         }
         let running = self.peers.iter().find_map(|peer| Some((peer.node()?, &peer.disk)));
@@ -275,8 +275,9 @@ impl World {
             let count = self.reference.count(chain, disk, tip, &mut self.verdicts);
             let Ok(count) = count else { return };
             self.statistics.votes = count.votes.len() as u64;
-            let lost =
-                acknowledged.iter().find(|(voter, vote)| count.votes.get(voter) != Some(vote));
+            let lost = acknowledged.iter().find(|(voter, vote)| {
+                count.votes.get(voter) != Some(vote) && !count.withdrawn.contains(voter)
+            });
             if let Some((voter, vote)) = lost {
                 return self.violate(format!(
                     "the acknowledged vote {vote} of {voter} is not on the best chain at the end"

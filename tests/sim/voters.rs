@@ -29,6 +29,8 @@ pub enum Character {
     Double,
     /// Registers at two peers at the same moment with two stamps, then votes once.
     TwoStamps,
+    /// Votes at one peer at the moment when its registrars withdraw it at another: either stands, never both.
+    Withdrawn,
     /// Hands in what must be refused.
     Bad(Badness),
 }
@@ -199,6 +201,7 @@ pub enum Paper {
     Registration,
     /// 0, or 1 for the second of two different votes.
     Vote(u8),
+    Withdrawal,
     Bad,
 }
 
@@ -267,8 +270,15 @@ impl Voter {
         match self.plan.character {
             Character::Single | Character::Everywhere | Character::TwoStamps => true,
             Character::Bad(badness) => badness == Badness::Twice,
-            Character::Double => false,
+            Character::Double | Character::Withdrawn => false,
         }
+    }
+
+    /// Whether only the registrars can keep a vote of it from being counted once acknowledged. They withdraw nobody
+    /// else.
+    #[must_use]
+    pub fn may_lose_to_withdrawal_alone(&self) -> bool {
+        self.signed_one_vote() || self.plan.character == Character::Withdrawn
     }
 
     #[must_use]
@@ -325,6 +335,10 @@ impl Voter {
                 (0..self.plan.hosts.len() as u32).map(|place| paper(self, place, 0)).collect()
             }
             Character::Double => vec![paper(self, 0, 0), paper(self, 1, 1)],
+            Character::Withdrawn => {
+                let withdrawal = forge::withdrawal(&election.election_id(), &self.key);
+                vec![paper(self, 0, 0), (self.host(1), Paper::Withdrawal, withdrawal)]
+            }
             Character::Single | Character::TwoStamps | Character::Bad(_) => {
                 vec![paper(self, 0, 0)]
             }
@@ -364,7 +378,23 @@ impl Voter {
         host: HostIndex,
         at: Duration,
     ) -> Result<bool, String> {
+        let is_withdrawn = self.plan.character == Character::Withdrawn;
         match (paper, outcome) {
+            (Paper::Registration | Paper::Vote(_), Err(error))
+                if is_withdrawn && is(error, "withdrawn") =>
+            {
+                self.stage = Stage::Done;
+                Ok(false)
+            }
+            (Paper::Withdrawal, Ok(_)) => Ok(false),
+            (Paper::Withdrawal, Err(error))
+                if is(error, "withdrawal_after_vote") || is_passing(error) =>
+            {
+                Ok(false)
+            }
+            (Paper::Withdrawal, Err(error)) => {
+                Err(format!("the withdrawal of {:?} was refused: {error}", self.id))
+            }
             (Paper::Registration, Ok(_)) => Ok(self.registered()),
             (Paper::Registration, Err(error)) if is(error, "already_registered") => {
                 Ok(self.registered())

@@ -11,6 +11,7 @@ mod disk;
 mod forgery;
 mod laboratory;
 mod partition;
+mod registrars;
 mod sabotage;
 mod sync;
 mod tracker;
