@@ -426,6 +426,11 @@ impl Voter {
                 self.stage = Stage::Done;
                 Ok(false)
             }
+            // A peer that was cut off from the first stamp takes the second one, as it does of an honest voter.
+            Ok(_) if badness == Badness::Reregistration => {
+                self.stage = Stage::Done;
+                Ok(false)
+            }
             // The peer that knew the registration or the first vote may be another one.
             Err(error) if is_passing(error) || is(error, "not_registered") => Ok(false),
             other => Err(format!("a vote that is bad by {badness:?} was answered {other:?}")),
