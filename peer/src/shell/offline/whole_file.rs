@@ -32,12 +32,15 @@ pub(in crate::shell) struct WholeFile {
 struct Unfinished(PathBuf);
 
 impl WholeFile {
-    /// Begins a file beside `path`, under a name that nothing has.
+    /// Begins a file beside `path`, under a name that nothing has; where `path` is a link to a file that is replaced, beside
+    /// that file, so that whoever else has a link to it sees the new one.
     ///
     /// # Errors
     /// When `path` is there already, unless `force` says to replace it; or when the disk refuses.
     pub(in crate::shell) fn create(path: &Path, force: bool) -> Result<Self, WholeFileError> {
         refuse_existing(path, force)?;
+        let led_to = fs::canonicalize(path).ok().filter(|_| path.is_symlink());
+        let path = led_to.as_deref().unwrap_or(path);
         let (unfinished, file) =
             create_beside(path).map_err(|error| FileError::new("write", path, error))?;
         Ok(Self { path: path.to_owned(), unfinished, file: BufWriter::new(file), force })
@@ -124,5 +127,19 @@ mod tests {
         assert_eq!(fs::read(&path).expect("it is whole"), b"second");
         assert_eq!(fs::read(&other).expect("untouched"), b"somebody's");
         assert_eq!(fs::read_dir(directory.path()).expect("readable").count(), 2);
+    }
+    #[cfg(unix)]
+    #[test]
+    fn a_link_goes_on_to_lead_to_what_is_replaced() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (path, link) = (directory.path().join("a.jsonl"), directory.path().join("link.jsonl"));
+        fs::write(&path, "former").expect("there is room");
+        std::os::unix::fs::symlink("a.jsonl", &link).expect("a link");
+        WholeFile::create(&link, false).expect_err("it is there");
+        let mut file = WholeFile::create(&link, true).expect("it may be replaced");
+        file.write_all(b"latter").expect("there is room");
+        file.finish().expect("it may be replaced");
+        assert_eq!(fs::read(&path).expect("it is whole"), b"latter");
+        assert!(link.is_symlink());
     }
 }
