@@ -83,11 +83,13 @@ fn a_passphrase_is_set_changed_and_removed() {
     desk.keys(&format!("{change} first"));
     // By descriptors, as a script that has it in a variable hands it over.
     let mut command = Command::new("sh");
-    let line = "exec \"$1\" key passwd --key a.key --passphrase-fd 3 --new-passphrase-fd 4 3<second 4<none";
+    let line = "exec \"$1\" key passwd --key a.key --passphrase-fd 3 --new-passphrase-fd 4 3<second 4<first";
     command.args(["-c", line, "sh"]).arg(binary("peer"));
-    let opened = desk.run(command);
-    assert_eq!(opened.code, Some(0), "{opened:?}");
-    assert!(field(&opened.stdout, "passphrase").starts_with("none"), "{opened:?}");
+    let changed = desk.run(command);
+    assert_eq!(changed.code, Some(0), "{changed:?}");
+    assert_eq!(field(&changed.stdout, "passphrase"), "yes");
+    let opened = desk.keys("passwd --key a.key --passphrase-file first --no-passphrase");
+    assert!(field(&opened, "passphrase").starts_with("none"), "{opened}");
     assert_eq!(field(&desk.keys("show --key a.key"), "voter"), voter);
     assert_eq!(
         desk.refused("passwd --key a.key"),
@@ -101,7 +103,9 @@ fn a_passphrase_is_set_changed_and_removed() {
         ("lines", "lines holds several lines: a passphrase is one"),
         ("long", "a passphrase has at most 1024 bytes"),
         ("readable", "readable can be read by others (mode 644): run `chmod 600 readable`"),
-        ("nowhere", "can't read nowhere: entity not found"),
+        ("nowhere", "nowhere is not there"),
+        // A script that wrote nothing into it wants the key locked, all the same.
+        ("none", "none holds no passphrase"),
     ] {
         let line = format!("passwd --key a.key --new-passphrase-file {file}");
         assert_eq!(desk.refused(&line), expected);
@@ -126,7 +130,7 @@ fn nothing_is_replaced_unless_that_is_said() {
     }
     // The phrase's file is nothing that --force is about.
     let line = "new --key c.key --phrase-file b.phrase --force";
-    assert_eq!(desk.refused(line), format!("b.phrase {EXISTS}"));
+    assert_eq!(desk.refused(line), "b.phrase is there already: name another --phrase-file");
     assert!(!desk.path("c.key").exists());
     assert_eq!(desk.read("a.key"), before);
     desk.keys("import b.key --key a.key --force");
