@@ -12,10 +12,10 @@ use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, Now};
 
 use super::Node;
-use super::command::Tip;
 use super::output::{Event, Output, Record, Restored};
 use super::timers::Timer;
 use super::verification::Purpose;
+use super::views::Tip;
 use crate::chain::{BlockError, BodyError, Change, HeaderError, InvalidBlock, TIME_AHEAD_MAX};
 
 /// Headers that are held because their time is too far ahead. Each cost its maker the work of a block.

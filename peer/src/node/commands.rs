@@ -10,12 +10,14 @@ use protocol::units::{BlockHash, Height, Now, VoterId};
 
 use super::Node;
 use super::command::{
-    Admitted, Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command,
-    CommandError, Lookup, NeighbourView, POOL_LIMIT_MAX, PoolPage, PooledTransaction,
-    QuestionTally, Results, Standing, Status, Ticket, Tip, TransactionView, VoteView, VoterView,
+    Answer, BlockSelector, CHAIN_LIMIT_MAX, Command, CommandError, Lookup, POOL_LIMIT_MAX, Ticket,
 };
 use super::config::Role;
 use super::loading::Waiter;
+use super::views::{
+    Admitted, BlockSummary, BlockView, NeighbourView, PoolPage, PooledTransaction, QuestionTally,
+    Results, Standing, Status, Tip, TransactionView, VoteView, VoterView,
+};
 use crate::chain::Place;
 use crate::pool::Arrival;
 

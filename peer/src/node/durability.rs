@@ -10,9 +10,9 @@ use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, Now, TransactionId};
 
 use super::Node;
-use super::command::Tip;
 use super::output::{Event, Output, PersistBatch, Record};
 use super::timers::Timer;
+use super::views::Tip;
 
 /// Good neighbours are remembered this long after their list changed.
 const REMEMBER_NEIGHBOURS_AFTER: Duration = Duration::from_secs(5);

@@ -12,10 +12,11 @@ use protocol::datagram::{Datagram, Envelope};
 use protocol::units::{BlockHash, Height, Now};
 
 use super::Node;
-use super::command::{Answer, CommandError, Experiment, Tip};
+use super::command::{Answer, CommandError, Experiment};
 use super::dropped::DropReason;
 use super::output::{Event, MineJob, Output};
 use super::timers::Timer;
+use super::views::Tip;
 use crate::chain::{Forgery, next_header};
 
 /// What is under way, and what is left of it.

@@ -32,6 +32,7 @@ mod timers;
 mod tracker_link;
 mod transactions;
 mod verification;
+mod views;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -53,10 +54,8 @@ use crate::rules::Rules;
 use announce::Announcements;
 use blocks::EarlyHeaders;
 pub use command::{
-    Admitted, Answer, BlockSelector, BlockSummary, BlockView, CHAIN_LIMIT_MAX, Command,
-    CommandError, Experiment, NeighbourView, POOL_LIMIT_MAX, PoolPage, PooledTransaction,
-    QuestionTally, Results, Standing, Status, Ticket, Tip, TrackerView, TransactionAnswer,
-    TransactionView, VoteView, VoterView,
+    Answer, BlockSelector, CHAIN_LIMIT_MAX, Command, CommandError, Experiment, POOL_LIMIT_MAX,
+    Ticket,
 };
 pub use config::{NodeConfig, RESIDENT_BYTES_MAX, Role};
 pub use counters::Counters;
@@ -80,6 +79,11 @@ use sync::Sync;
 use timers::{Timer, Timers};
 use tracker_link::TrackerLink;
 use verification::Verification;
+pub use views::{
+    Admitted, BlockSummary, BlockView, NeighbourView, PoolPage, PooledTransaction, QuestionTally,
+    Results, Standing, Status, Tip, TrackerView, TransactionAnswer, TransactionView, VoteView,
+    VoterView,
+};
 
 /// One peer's state, with one owner.
 #[derive(Debug)]

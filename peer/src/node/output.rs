@@ -9,7 +9,8 @@ use protocol::election::Election;
 use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId};
 
-use super::command::{Answer, CommandError, Ticket, Tip};
+use super::command::{Answer, CommandError, Ticket};
+use super::views::Tip;
 use crate::chain::{AuditRule, StoredBlock, Summary};
 
 /// One effect. Drain them with [`super::Node::poll_output`] after every `handle_*`.

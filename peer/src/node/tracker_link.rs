@@ -7,9 +7,9 @@ use protocol::datagram::{Datagram, ElectionPrefix, RegisterAck};
 use protocol::token::Token;
 use protocol::units::Now;
 
-use super::command::TrackerView;
 use super::output::{Event, Output};
 use super::timers::Timer;
+use super::views::TrackerView;
 use super::{Node, neighbours::HEARTBEAT};
 use crate::rules::Rule;
 

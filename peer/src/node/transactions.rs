@@ -9,7 +9,8 @@ use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, TransactionId};
 
 use super::Node;
-use super::command::{CommandError, Standing, TransactionAnswer, TransactionView};
+use super::command::CommandError;
+use super::views::{Standing, TransactionAnswer, TransactionView};
 use crate::chain::Place;
 
 impl Node {

@@ -3,6 +3,8 @@
 
 use proptest::prelude::*;
 
+use protocol::datagram::LOCATOR_MAX;
+
 use super::*;
 
 pub(super) const VOTERS: u8 = 4;

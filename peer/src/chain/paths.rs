@@ -1,0 +1,65 @@
+//! Ways through the tree: where a branch leaves the best chain, what another peer has to know of ours, and which bodies
+//! are missing on the way to a header.
+
+use protocol::datagram::LOCATOR_MAX;
+use protocol::units::{BlockHash, Height};
+
+use super::Chain;
+use super::tree::Body;
+
+impl Chain {
+    /// Hashes that tell another peer where this one's best branch of headers runs: the newest ten, then at
+    /// doubling distances, the genesis last (as in Bitcoin's `getheaders`).
+    #[must_use]
+    pub fn locator(&self) -> Vec<BlockHash> {
+        let (above, fork) = self.path_from_best_chain(self.best_header.hash);
+        let hash_at = |height: u64| match height.checked_sub(fork.0 + 1) {
+            Some(index) => above[usize::try_from(index).expect("it indexes memory")],
+            None => self.best_hash(Height(height)).expect("at or below the fork"),
+        };
+        let mut height = fork.0 + above.len() as u64;
+        let (mut locator, mut step) = (Vec::new(), 1);
+        while height > 0 && locator.len() < LOCATOR_MAX - 1 {
+            locator.push(hash_at(height));
+            if locator.len() >= 10 {
+                step *= 2;
+            }
+            height = height.saturating_sub(step);
+        }
+        locator.push(self.best[0]);
+        locator
+    }
+
+    /// Height of the first hash of a locator that the best chain holds.
+    #[must_use]
+    pub fn find_fork(&self, locator: &[BlockHash]) -> Option<Height> {
+        let known = locator.iter().find(|hash| self.is_on_best_chain(hash))?;
+        self.header(known).map(|header| header.height)
+    }
+
+    /// Blocks on the way to a header whose bodies are not here, downwards.
+    #[must_use]
+    pub fn missing_bodies(&self, end: BlockHash) -> Vec<(Height, BlockHash)> {
+        let mut missing = Vec::new();
+        let mut hash = end;
+        while let Some(entry) = self.tree.get(&hash).filter(|entry| !entry.complete) {
+            if matches!(entry.body, Body::Missing) {
+                missing.push((entry.header.height, hash));
+            }
+            hash = entry.header.previous;
+        }
+        missing
+    }
+
+    /// The blocks above the best chain down from `hash`, upwards, and the height where they leave it.
+    pub(super) fn path_from_best_chain(&self, hash: BlockHash) -> (Vec<BlockHash>, Height) {
+        let mut above = Vec::new();
+        let mut hash = hash;
+        while !self.is_on_best_chain(&hash) {
+            above.push(hash);
+            hash = self.entry(&hash).header.previous;
+        }
+        above.reverse();
+        (above, self.entry(&hash).header.height)
+    }
+}

@@ -1,0 +1,86 @@
+//! Ballots: making, checking and showing what defines an election.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand};
+use protocol::admission::{REGISTRATION_BITS_MAX, VOTERS_MAX};
+use protocol::election::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX};
+
+use super::client::Connection;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BallotTask {
+    /// Write a fresh ballot.toml; on a terminal it asks for what the flags do not say
+    New(NewBallot),
+    /// Say whether a ballot file is good, and show its election
+    Check(CheckBallot),
+    /// Show the questions of a running peer's election
+    Show(Connection),
+}
+
+/// What a new ballot is to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct NewBallot {
+    /// What the election is called
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+
+    /// A question and its options: 'Who takes the chair? | Ada | Grace'; how many to choose stands before
+    /// it, as in '[0-2] Which evenings? | Tuesday | Thursday' (1 unless told); may stand several times
+    #[arg(long, value_name = "TEXT")]
+    pub question: Vec<String>,
+
+    /// Base-2 logarithm of the attempts that finding a block takes
+    #[arg(long, value_name = "BITS", default_value_t = 24)]
+    #[arg(value_parser = clap::value_parser!(u8).range(..=i64::from(DIFFICULTY_BITS_MAX)))]
+    pub difficulty_bits: u8,
+
+    /// One who admits voters: 'Secretary: 02…', as `peer registrar init` prints it; may stand several times. Without
+    /// one, anybody may register
+    #[arg(long, value_name = "NAME: KEY")]
+    pub registrar: Vec<String>,
+
+    /// How many of the registrars have to sign for each voter (more than half, unless told)
+    #[arg(long, value_name = "COUNT", requires = "registrar")]
+    pub threshold: Option<u8>,
+
+    /// Base-2 logarithm of the attempts that registering a voter takes, where anybody may (16 unless told)
+    #[arg(long, value_name = "BITS", conflicts_with = "registrar")]
+    #[arg(value_parser = clap::value_parser!(u8).range(..=i64::from(REGISTRATION_BITS_MAX)))]
+    pub registration_bits: Option<u8>,
+
+    /// Most voters that can register, where anybody may
+    #[arg(long, value_name = "COUNT", conflicts_with = "registrar")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(VOTERS_MAX)))]
+    pub max_voters: Option<u32>,
+
+    /// Most bytes of a block's transactions
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
+    #[arg(value_parser = clap::value_parser!(u32).range(i64::from(BLOCK_BYTES_MIN)..=i64::from(BLOCK_BYTES_MAX)))]
+    pub block_bytes_max: u32,
+
+    /// The file to write
+    #[arg(long, value_name = "FILE", default_value = "ballot.toml")]
+    pub output: PathBuf,
+
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Which ballot to check.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct CheckBallot {
+    /// The ballot file
+    pub file: PathBuf,
+
+    /// The answer as one JSON object
+    #[arg(
+        long,
+        env = "OSTRAKON_JSON",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    pub json: bool,
+}
