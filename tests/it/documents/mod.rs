@@ -3,7 +3,10 @@
 mod api;
 mod classroom;
 mod cli;
+mod organiser;
 mod readme;
+mod script;
+mod voter;
 
 use std::path::Path;
 use std::process::Command;
@@ -18,7 +21,7 @@ const PROMPT: &str = "ostrakon> ";
 
 /// The documents' tracker and the places where their peers listen.
 const TRACKERS: [&str; 2] = ["5000", "tracker.example.org:5000"];
-const LISTENS: [&str; 3] = ["6001", "6002", "0.0.0.0:6001"];
+const LISTENS: [&str; 5] = ["6001", "6002", "6003", "6004", "0.0.0.0:6001"];
 
 pub(crate) fn document(name: &str) -> String {
     let path = workspace_directory().join(name);
@@ -73,6 +76,8 @@ fn links_lead_somewhere() {
         "docs/CLI.md",
         "docs/API.md",
         "docs/CLASSROOM.md",
+        "docs/ORGANISER.md",
+        "docs/VOTER.md",
     ] {
         let text = document(name);
         let folder = workspace_directory().join(name);
