@@ -15,6 +15,7 @@ const NAME_BYTES_MAX: usize = 200;
 pub(crate) struct NewRegistrar {
     pub(crate) registrar: Registrar,
     pub(crate) key_file: PathBuf,
+    pub(crate) has_passphrase: bool,
 }
 
 /// Makes the key file.
@@ -26,9 +27,8 @@ pub(super) fn init(task: &InitRegistrar) -> Result<NewRegistrar, RegistrarError>
     if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(char::is_control) {
         return Err(RegistrarError::Name { name: task.name.escape_debug().to_string() });
     }
-    let registrar = Registrar {
-        name: name.to_owned(),
-        key: key::make(&task.key, task.source().as_ref(), task.no_passphrase)?,
-    };
-    Ok(NewRegistrar { registrar, key_file: task.key.clone() })
+    let file = key::make(&task.key, task.source().as_ref(), task.no_passphrase)?;
+    let registrar = Registrar { name: name.to_owned(), key: file.public()? };
+    let has_passphrase = file.is_locked();
+    Ok(NewRegistrar { registrar, key_file: task.key.clone(), has_passphrase })
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use protocol::keys::{PublicKey, VoterKey};
+use protocol::keys::VoterKey;
 
 use super::RegistrarError;
 use crate::cli::PassphraseOptions;
@@ -19,7 +19,7 @@ pub(super) fn make(
     path: &Path,
     source: Option<&SecretSource>,
     no_passphrase: bool,
-) -> Result<PublicKey, RegistrarError> {
+) -> Result<KeyFile, RegistrarError> {
     if path.symlink_metadata().is_ok() {
         return Err(RegistrarError::KeyExists { path: path.to_owned() });
     }
@@ -28,8 +28,7 @@ pub(super) fn make(
         None if no_passphrase || !io::stdin().is_terminal() => None,
         None => passphrase::ask_new(path)?,
     };
-    let file = KeyFile::create(path, key_file::draw(), passphrase.as_ref(), Existing::Keep)?;
-    Ok(file.public()?)
+    Ok(KeyFile::create(path, key_file::draw(), passphrase.as_ref(), Existing::Keep)?)
 }
 
 /// The key that signs.

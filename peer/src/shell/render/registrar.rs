@@ -11,11 +11,15 @@ use crate::shell::schema::Posted;
 pub(super) fn new_registrar(made: &NewRegistrar) -> String {
     let (name, key) = (&made.registrar.name, made.registrar.key);
     let quoted = toml_text(name);
+    let file = made.key_file.display();
+    let open = match made.has_passphrase {
+        true => String::new(),
+        false => format!("it has no passphrase: `peer key passwd --key {file}` gives it one\n"),
+    };
     format!(
-        "made {}: keep a copy of it, and keep it to yourself\n\n\
+        "made {file}: keep a copy of it, and keep it to yourself\n{open}\n\
          for a new ballot:\n  peer ballot new --registrar '{}: {key}'\n\n\
          for a ballot.toml that you write yourself:\n  [[registrar]]\n  name = {quoted}\n  key = \"{key}\"\n",
-        made.key_file.display(),
         name.replace('\'', "'\\''"),
     )
 }
@@ -26,6 +30,7 @@ pub(super) fn new_registrar_json(made: &NewRegistrar) -> Value {
         "name": made.registrar.name,
         "key": made.registrar.key.to_string(),
         "file": made.key_file.display().to_string(),
+        "passphrase": made.has_passphrase,
     })
 }
 
@@ -210,10 +215,8 @@ fn more(out: &mut String, count: usize, told: usize) {
 
 fn standing(complete: usize, voters: usize, threshold: u8) -> String {
     let signatures = text::count(u64::from(threshold), "signature");
-    format!(
-        "{complete} of {} have the {signatures} that the election asks for",
-        text::count(voters as u64, "voter")
-    )
+    let voters = text::count(voters as u64, "voter");
+    format!("{complete} of {voters} with the {signatures} that the election asks for")
 }
 
 /// As TOML quotes a text of one line.
