@@ -66,8 +66,12 @@ fn example(method: &str, path: &str, operation: &Value, description: &Value, url
     let properties =
         named(body).map(|name| &description["components"]["schemas"][name]["properties"]);
     if let Some(properties) = properties {
-        let examples =
-            entries(properties).map(|(name, it)| (name.to_owned(), it["example"].clone()));
+        // A property says it in one of the two ways that OpenAPI 3.1 knows.
+        let example = |it: &Value| {
+            let single = Some(&it["example"]).filter(|example| !example.is_null());
+            single.unwrap_or(&it["examples"][0]).clone()
+        };
+        let examples = entries(properties).map(|(name, it)| (name.to_owned(), example(it)));
         let body = Value::Object(examples.collect());
         line += &format!(" --json '{body}'");
     } else if method == "post" {

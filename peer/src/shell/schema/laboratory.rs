@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::chain::Forgery;
 
@@ -18,8 +19,17 @@ pub(crate) struct PartitionOrder {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BadBlockOrder {
     /// One of those that `peer lab rules` shows.
-    #[schema(example = "merkle_root")]
+    #[schema(schema_with = breakable_rule)]
     pub(crate) rule: String,
+}
+
+fn breakable_rule() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("One of those that `peer lab rules` shows."))
+        .enum_values(Some(Forgery::OFFERED.map(|(rule, _)| rule.word())))
+        .examples(["merkle_root"])
+        .build()
 }
 
 /// An experiment that has begun, or what can be chosen for one.
