@@ -135,13 +135,20 @@ impl Client {
     fn leave(&self) -> Result<Reply, ClientError> {
         let left: schema::Left = self.order("/v1/leave")?;
         let deadline = Instant::now() + LEAVE_PATIENCE;
-        while self.is_listening() {
+        while self.is_listening() || self.is_writing() {
             if Instant::now() >= deadline {
                 return Err(ClientError::NotGone { seconds: LEAVE_PATIENCE.as_secs() });
             }
             thread::sleep(LEAVE_PAUSE);
         }
         Ok(Reply::Leave(left))
+    }
+
+    /// A peer that answers nobody any more may still write what waits. It can be told where it is the one of a data
+    /// directory.
+    fn is_writing(&self) -> bool {
+        let directory = self.http.server.named_in.as_deref().and_then(Path::parent);
+        directory.is_some_and(data_directory::is_in_use)
     }
 
     fn is_listening(&self) -> bool {

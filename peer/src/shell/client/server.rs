@@ -25,7 +25,7 @@ pub(crate) struct Server {
     host: String,
     port: u16,
     /// The file that names it, unless the user did.
-    named_in: Option<PathBuf>,
+    pub(super) named_in: Option<PathBuf>,
 }
 
 /// The right to give a peer orders; wiped after use, and shown in no message.

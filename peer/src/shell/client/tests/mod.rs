@@ -42,7 +42,7 @@ fn http(server: &Scripted) -> Http {
 /// A directory that a peer runs on, as its lock says.
 struct InUse {
     directory: TempDir,
-    _lock: DataDirectory,
+    lock: DataDirectory,
 }
 
 impl InUse {
@@ -60,7 +60,7 @@ fn data_directory(url: &str) -> InUse {
     KeyFile::create(&path, key(0), None, Existing::Keep).expect("there is none");
     write(directory.path(), "api.token", TOKEN);
     write(directory.path(), URL_FILE, &format!("{url}\n"));
-    InUse { directory, _lock: kept }
+    InUse { directory, lock: kept }
 }
 
 fn write(directory: &Path, name: &str, text: &str) {
@@ -256,12 +256,24 @@ fn slips_are_told_before_anybody_is_asked() {
     }
 }
 
+/// Whoever wants to read the directory next would find it in use.
+#[test]
+fn a_peer_that_holds_its_directory_has_not_gone() {
+    let left = json!({"own_vote": "block"});
+    let (outcome, _) = ask("leave", vec![Answer::json(200, &left), Answer::Cut]);
+    assert!(matches!(outcome, Err(ClientError::NotGone { .. })), "{outcome:?}");
+}
+
 #[test]
 fn leaving_waits_until_nobody_listens() {
     let left = json!({"own_vote": "block"});
-    let (outcome, requests) = ask("leave", vec![Answer::json(200, &left), Answer::Cut]);
+    let server = Scripted::start([Answer::json(200, &left), Answer::Cut]);
+    let InUse { directory, lock } = data_directory(&server.url);
+    let client = client_of(&connection(None, Some(directory.path().to_owned())));
+    drop(lock);
+    let outcome = client.perform(PromptCommand::Leave);
     assert!(matches!(outcome, Ok(Reply::Leave(_))), "{outcome:?}");
-    assert_eq!(requests[0].line, "POST /v1/leave");
+    assert_eq!(server.requests()[0].line, "POST /v1/leave");
     let login = json!({"url": "http://127.0.0.1:6001/login/x"});
     let server = Scripted::start([Answer::json(200, &login)]);
     let directory = data_directory(&server.url);
