@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use protocol::address::AddressText;
 use protocol::units::ElectionId;
 use web::{HostName, Origin};
@@ -26,8 +26,8 @@ pub use ballot::{CheckBallot, NewBallot};
 use client::ClientTask;
 pub use client::{ClientRequest, Connection, Wish};
 pub use key::{
-    ChangePassphrase, ExportKey, ImportKey, KeyPlace, KeyTask, NewKey, NewPassphraseOptions,
-    PassphraseOptions, ShowKey,
+    ChangePassphrase, ExportKey, ImportKey, KeyPlace, KeyTask, LockOptions, NewKey,
+    NewPassphraseOptions, PassphraseOptions, ShowKey,
 };
 pub use offline::{AuditChain, ExportChain, ExportKind, ImportChain, VerifyReceipt};
 use pages::{CompletionsTask, ManTask};
@@ -225,6 +225,19 @@ enum Task {
     Completions(CompletionsTask),
     /// Print the manual's main page, or write all pages into a directory
     Man(ManTask),
+}
+
+/// How an answer looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+pub struct AnswerFormat {
+    /// The answer as one JSON object
+    #[arg(
+        long,
+        env = "OSTRAKON_JSON",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    pub json: bool,
 }
 
 /// What the user wants.

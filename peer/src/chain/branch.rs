@@ -129,7 +129,7 @@ impl Branch {
             (_, None) if self.withdrawn.contains_key(&voter) => {
                 Err(TransactionError::Withdrawn { voter })
             }
-            (TransactionKind::Registration, None) => self.check_room(),
+            (TransactionKind::Registration, None) => self.check_room(0),
             (TransactionKind::Registration, Some(_)) => {
                 Err(TransactionError::AlreadyRegistered { voter })
             }
@@ -147,9 +147,16 @@ impl Branch {
         }
     }
 
-    fn check_room(&self) -> Result<(), TransactionError> {
+    /// Voters that there is room for.
+    pub(super) fn room_for_voters(&self) -> usize {
+        let max = self.max_voters.map_or(usize::MAX, |max| max as usize);
+        max.saturating_sub(self.registered_voters())
+    }
+
+    /// Whether there is room for one more voter beside some that are about to be registered.
+    pub(super) fn check_room(&self, others: usize) -> Result<(), TransactionError> {
         match self.max_voters {
-            Some(max) if self.voters.len() >= max as usize => {
+            Some(max) if others >= self.room_for_voters() => {
                 Err(TransactionError::VotersFull { max })
             }
             Some(_) | None => Ok(()),

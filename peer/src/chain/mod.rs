@@ -208,8 +208,7 @@ impl Chain {
     /// Voters that the best chain has room for.
     #[must_use]
     pub fn room_for_voters(&self) -> usize {
-        let max = self.election.admission.max_voters().map_or(usize::MAX, |max| max as usize);
-        max.saturating_sub(self.registered_voters())
+        self.branch.room_for_voters()
     }
 
     /// Whether there is room for one more voter beside some that are about to be registered.
@@ -217,12 +216,7 @@ impl Chain {
     /// # Errors
     /// [`TransactionError::VotersFull`] when there is not.
     pub fn check_room(&self, others: usize) -> Result<(), TransactionError> {
-        match self.election.admission.max_voters() {
-            Some(max) if others >= self.room_for_voters() => {
-                Err(TransactionError::VotersFull { max })
-            }
-            Some(_) | None => Ok(()),
-        }
+        self.branch.check_room(others)
     }
 
     /// What registrars did on the best chain.

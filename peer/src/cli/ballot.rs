@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use protocol::admission::{REGISTRATION_BITS_MAX, VOTERS_MAX};
 use protocol::election::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX};
 
+use super::AnswerFormat;
 use super::client::Connection;
 
 #[derive(Debug, Subcommand)]
@@ -75,12 +75,6 @@ pub struct CheckBallot {
     /// The ballot file
     pub file: PathBuf,
 
-    /// The answer as one JSON object
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    pub json: bool,
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }

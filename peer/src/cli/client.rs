@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 
+use super::AnswerFormat;
 use super::key::PassphraseOptions;
 use crate::config::SecretSource;
 use crate::shell::VoterName;
@@ -24,14 +24,8 @@ pub struct Connection {
     #[arg(long, value_name = "FILE", env = "OSTRAKON_TOKEN_FILE", hide_env_values = true)]
     pub token_file: Option<PathBuf>,
 
-    /// The answer as one JSON object
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    pub json: bool,
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }
 
 /// One question or order to a running peer.

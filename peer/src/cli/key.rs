@@ -2,11 +2,40 @@
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 
+use super::AnswerFormat;
 use crate::config::SecretSource;
 use crate::shell::VoterName;
+
+/// What locks a key that is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct LockOptions {
+    /// Lock the key by the passphrase in this file, which holds it as one line, instead of asking
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "passphrase_fd",
+        conflicts_with = "no_passphrase"
+    )]
+    passphrase_file: Option<PathBuf>,
+
+    /// Lock the key by the passphrase in this file descriptor
+    #[arg(long, value_name = "N", conflicts_with = "no_passphrase")]
+    passphrase_fd: Option<u32>,
+
+    /// Let the key have no passphrase, without asking
+    #[arg(long)]
+    pub no_passphrase: bool,
+}
+
+impl LockOptions {
+    /// Where the passphrase is, if that was said.
+    #[must_use]
+    pub fn source(&self) -> Option<SecretSource> {
+        SecretSource::of(self.passphrase_file.clone(), self.passphrase_fd)
+    }
+}
 
 /// What opens a locked key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -94,22 +123,8 @@ pub struct NewKey {
     #[command(flatten)]
     pub place: KeyPlace,
 
-    /// Lock the key by the passphrase in this file, which holds it as one line, instead of asking
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "passphrase_fd",
-        conflicts_with = "no_passphrase"
-    )]
-    passphrase_file: Option<PathBuf>,
-
-    /// Lock the key by the passphrase in this file descriptor
-    #[arg(long, value_name = "N", conflicts_with = "no_passphrase")]
-    passphrase_fd: Option<u32>,
-
-    /// Let the key have no passphrase, without asking
-    #[arg(long)]
-    pub no_passphrase: bool,
+    #[command(flatten)]
+    pub lock: LockOptions,
 
     /// Write the recovery phrase into this new file instead of showing it
     #[arg(long, value_name = "FILE", conflicts_with = "no_phrase")]
@@ -123,22 +138,8 @@ pub struct NewKey {
     #[arg(long)]
     pub force: bool,
 
-    /// The answer as one JSON object
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    pub json: bool,
-}
-
-impl NewKey {
-    /// Where the passphrase is, if that was said.
-    #[must_use]
-    pub fn source(&self) -> Option<SecretSource> {
-        SecretSource::of(self.passphrase_file.clone(), self.passphrase_fd)
-    }
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }
 
 /// Which key to show.
@@ -150,14 +151,8 @@ pub struct ShowKey {
     #[command(flatten)]
     pub passphrase: PassphraseOptions,
 
-    /// The answer as one JSON object
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    pub json: bool,
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }
 
 /// Which key to print or write, and what of it.
@@ -218,14 +213,8 @@ pub struct ImportKey {
     #[arg(long)]
     pub force: bool,
 
-    /// The answer as one JSON object
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    pub json: bool,
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }
 
 impl ImportKey {
@@ -248,12 +237,6 @@ pub struct ChangePassphrase {
     #[command(flatten)]
     pub new_passphrase: NewPassphraseOptions,
 
-    /// The answer as one JSON object
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    pub json: bool,
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use protocol::units::ElectionId;
+
+use super::AnswerFormat;
 
 /// What of a chain to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,14 +61,8 @@ pub struct AuditChain {
     #[arg(long, value_name = "ID")]
     pub election: Option<ElectionId>,
 
-    /// The report as one JSON object
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    pub json: bool,
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }
 
 /// Which receipt to check against which chain.
@@ -80,14 +75,8 @@ pub struct VerifyReceipt {
     /// keep them
     pub source: Option<PathBuf>,
 
-    /// The answer as one JSON object
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    pub json: bool,
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }
 
 /// Which archive to begin a data directory with.

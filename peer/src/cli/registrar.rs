@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 
+use super::AnswerFormat;
 use super::client::{ClientRequest, Connection, Wish};
-use super::key::PassphraseOptions;
-use crate::config::SecretSource;
+use super::key::{LockOptions, PassphraseOptions};
 
 /// What a registrar does without a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,39 +43,11 @@ pub struct InitRegistrar {
     #[arg(long, value_name = "NAME", default_value = "Registrar")]
     pub name: String,
 
-    /// Lock the key by the passphrase in this file, which holds it as one line, instead of asking
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "passphrase_fd",
-        conflicts_with = "no_passphrase"
-    )]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub lock: LockOptions,
 
-    /// Lock the key by the passphrase in this file descriptor
-    #[arg(long, value_name = "N", conflicts_with = "no_passphrase")]
-    passphrase_fd: Option<u32>,
-
-    /// Let the key have no passphrase, without asking
-    #[arg(long)]
-    pub no_passphrase: bool,
-
-    /// The answer as one JSON object
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    pub json: bool,
-}
-
-impl InitRegistrar {
-    /// Where the passphrase is, if that was said.
-    #[must_use]
-    pub fn source(&self) -> Option<SecretSource> {
-        SecretSource::of(self.passphrase_file.clone(), self.passphrase_fd)
-    }
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }
 
 /// Whom to sign for.
@@ -106,14 +77,8 @@ pub struct SignList {
     #[arg(long, value_name = "NAME")]
     pub id_column: Option<String>,
 
-    /// The answer as one JSON object
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    pub json: bool,
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }
 
 /// Which file to show.
@@ -126,14 +91,8 @@ pub struct ShowSigned {
     #[arg(long, value_name = "FILE", default_value = "ballot.toml")]
     pub ballot: PathBuf,
 
-    /// The answer as one JSON object
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    pub json: bool,
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }
 
 /// Which file to hand in.

@@ -98,7 +98,7 @@ fn help_and_ballots_are_understood() {
         panic!("an export")
     };
     assert_eq!((export.data_dir, export.force), (Some("data".into()), false));
-    assert!(matches!(read("audit data --json"), Ok(Invocation::Audit(audit)) if audit.json));
+    assert!(matches!(read("audit data --json"), Ok(Invocation::Audit(audit)) if audit.format.json));
 }
 
 fn request(line: &str) -> (Wish, Connection) {
@@ -138,7 +138,7 @@ fn commands_for_a_running_peer_become_the_prompts_lines() {
         server: Some("http://a.org".to_owned()),
         data_dir: Some("d".into()),
         token_file: Some("t".into()),
-        json: true,
+        format: AnswerFormat { json: true },
     };
     assert_eq!(connection, expected);
 }

@@ -62,7 +62,7 @@ pub fn show(text: &str) -> io::Result<()> {
 pub fn check_ballot(check: &CheckBallot) -> Result<(), LocalElectionError> {
     let election = read_ballot(&check.file)?;
     let color = io::stdout().is_terminal();
-    let style = if check.json { Style::Json } else { Style::Human { color } };
+    let style = Style::of(check.format.json, color);
     let shown = show(&style.ballot(&election));
     Ok(shown.map_err(|error| FileError::new("write to", Path::new("stdout"), error))?)
 }

@@ -76,7 +76,7 @@ fn make(new: &NewKey) -> Result<(), KeyCommandError> {
         return Err(KeyCommandError::NowhereForPhrase);
     }
     let path = place_for_new(&new.place, new.force)?;
-    let passphrase = new_passphrase(new.source().as_ref(), new.no_passphrase, &path)?;
+    let passphrase = new_passphrase(new.lock.source().as_ref(), new.lock.no_passphrase, &path)?;
     let secret = key_file::draw();
     let words = phrase::of_key(&secret);
     if let Some(file) = &new.phrase_file {
@@ -95,7 +95,7 @@ fn make(new: &NewKey) -> Result<(), KeyCommandError> {
         // The words of a key that nobody has; what can't be removed does no harm.
         let _ = fs::remove_file(file);
     }
-    tell(&made?, new.json)?;
+    tell(&made?, new.format.json)?;
     if shows_phrase {
         show("\n")?;
         show(&render::phrase(&words))?;
@@ -110,9 +110,11 @@ fn tell_of(shown: &ShowKey) -> Result<(), KeyCommandError> {
     if file.is_locked() && (shown.passphrase.source().is_some() || may_ask) {
         let key = unlock(&file, &shown.passphrase)?;
         let (path, public) = (file.path().display().to_string(), key.public());
-        return Ok(show(&style(shown.json).key(&KeyShown::new(&public, path, true)))?);
+        return Ok(show(
+            &Style::of(shown.format.json, false).key(&KeyShown::new(&public, path, true)),
+        )?);
     }
-    tell(&file, shown.json)
+    tell(&file, shown.format.json)
 }
 
 fn write_out(export: &ExportKey) -> Result<(), KeyCommandError> {
@@ -174,7 +176,7 @@ fn take_in(import: &ImportKey) -> Result<(), KeyCommandError> {
         Some(_) | None => new_passphrase(source.as_ref(), no_passphrase, &path)?,
     };
     let made = KeyFile::create(&path, key, passphrase.as_ref(), existing(import.force))?;
-    tell(&made, import.json)
+    tell(&made, import.format.json)
 }
 
 fn change_passphrase(change: &ChangePassphrase) -> Result<(), KeyCommandError> {
@@ -188,7 +190,7 @@ fn change_passphrase(change: &ChangePassphrase) -> Result<(), KeyCommandError> {
     }
     let passphrase = new_passphrase(source.as_ref(), no_passphrase, &path)?;
     let made = KeyFile::create(&path, key, passphrase.as_ref(), Existing::Replace)?;
-    tell(&made, change.json)
+    tell(&made, change.format.json)
 }
 
 fn key_of_file(
@@ -289,9 +291,5 @@ fn existing(force: bool) -> Existing {
 fn tell(file: &KeyFile, json: bool) -> Result<(), KeyCommandError> {
     let path = file.path().display().to_string();
     let shown = KeyShown::new(&file.public()?, path, file.is_locked());
-    Ok(show(&style(json).key(&shown))?)
-}
-
-fn style(json: bool) -> Style {
-    if json { Style::Json } else { Style::Human { color: false } }
+    Ok(show(&Style::of(json, false).key(&shown))?)
 }

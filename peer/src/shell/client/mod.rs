@@ -57,10 +57,8 @@ struct Client {
 #[must_use]
 pub fn client(request: &ClientRequest) -> ClientEnd {
     let is_terminal = io::stdout().is_terminal();
-    let style = match request.connection.json {
-        true => Style::Json,
-        false => Style::Human { color: is_terminal && screen::wants_color() },
-    };
+    let color = is_terminal && screen::wants_color();
+    let style = Style::of(request.connection.format.json, color);
     let asks = is_terminal && io::stdin().is_terminal() && style != Style::Json;
     let word = word(&request.wish);
     let told = perform(request, style, asks).and_then(|reply| match reply {

@@ -248,6 +248,7 @@ fn read_short(path: &Path) -> Result<String, FileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::AnswerFormat;
     use crate::fixtures::election;
     use crate::shell::data_directory::DataDirectory;
 
@@ -256,7 +257,7 @@ mod tests {
             server: server.map(str::to_owned),
             data_dir: data_dir.map(Path::to_owned),
             token_file: None,
-            json: false,
+            format: AnswerFormat::default(),
         }
     }
 

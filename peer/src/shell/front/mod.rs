@@ -70,7 +70,7 @@ impl Front {
             let input = Input::Terminal { terminal, reading: None, typed: None };
             return Self { style: Style::Human { color }, screen, input };
         }
-        let style = if json { Style::Json } else { Style::Human { color: false } };
+        let style = Style::of(json, false);
         let input = Input::Lines { lines: lines::read_stdin(), early: None };
         Self { style, screen: Screen::start(Sink::Stdout), input }
     }

@@ -38,7 +38,7 @@ pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
     }
     let report = audit_source(&mut source, |_| Ok(()))?;
     let color = std::io::stdout().is_terminal();
-    let style = if command.json { Style::Json } else { Style::Human { color } };
+    let style = Style::of(command.format.json, color);
     show(&style.audit(&report))?;
     Ok(report.failure.is_none())
 }

@@ -47,7 +47,7 @@ pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
         Ok(transaction) => find(&receipt, transaction, &mut source)?,
         Err(error) => ReceiptStanding::Worthless(error),
     };
-    let style = if command.json { Style::Json } else { Style::Human { color: false } };
+    let style = Style::of(command.format.json, false);
     show(&style.receipt_standing(&standing, source.election()))?;
     Ok(matches!(standing, ReceiptStanding::OnBestChain { .. }))
 }

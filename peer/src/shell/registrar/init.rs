@@ -27,7 +27,7 @@ pub(super) fn init(task: &InitRegistrar) -> Result<NewRegistrar, RegistrarError>
     if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(char::is_control) {
         return Err(RegistrarError::Name { name: task.name.escape_debug().to_string() });
     }
-    let file = key::make(&task.key, task.source().as_ref(), task.no_passphrase)?;
+    let file = key::make(&task.key, task.lock.source().as_ref(), task.lock.no_passphrase)?;
     let registrar = Registrar { name: name.to_owned(), key: file.public()? };
     let has_passphrase = file.is_locked();
     Ok(NewRegistrar { registrar, key_file: task.key.clone(), has_passphrase })

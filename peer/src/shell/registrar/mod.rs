@@ -87,18 +87,21 @@ pub enum RegistrarError {
 /// # Errors
 /// See [`RegistrarError`]; no file was changed then.
 pub fn registrar(task: &RegistrarTask) -> Result<(), RegistrarError> {
-    let style = |json| if json { Style::Json } else { Style::Human { color: false } };
     let text = match task {
-        RegistrarTask::Init(task) => style(task.json).new_registrar(&init::init(task)?),
+        RegistrarTask::Init(task) => {
+            Style::of(task.format.json, false).new_registrar(&init::init(task)?)
+        }
         RegistrarTask::Admit(task) => {
             let report = sign::sign(task, RecordKind::Admissions)?;
-            style(task.json).signed(&report)
+            Style::of(task.format.json, false).signed(&report)
         }
         RegistrarTask::Withdraw(task) => {
             let report = sign::sign(task, RecordKind::Withdrawals)?;
-            style(task.json).signed(&report)
+            Style::of(task.format.json, false).signed(&report)
         }
-        RegistrarTask::Show(task) => style(task.json).signed_file(&show::show(task)?),
+        RegistrarTask::Show(task) => {
+            Style::of(task.format.json, false).signed_file(&show::show(task)?)
+        }
     };
     Ok(print(&text)?)
 }

@@ -12,7 +12,7 @@ use protocol::transaction::HashedTransaction;
 use super::list::KeyList;
 use super::record::{Check, SignedFile};
 use super::*;
-use crate::cli::{PassphraseOptions, ShowSigned, SignList};
+use crate::cli::{AnswerFormat, PassphraseOptions, ShowSigned, SignList};
 use crate::fixtures::{self, key};
 use crate::shell::key_file::KeyFile;
 use crate::shell::secret_file::Existing;
@@ -74,7 +74,7 @@ impl Office {
             passphrase: PassphraseOptions::default(),
             out: Some(self.path(out)),
             id_column: None,
-            json: false,
+            format: AnswerFormat::default(),
         };
         sign::sign(&task, kind)
     }
@@ -94,7 +94,7 @@ impl Office {
 
     fn show(&self, file: &str) -> Result<ShowReport, RegistrarError> {
         let (file, ballot) = (self.path(file), self.path("ballot.toml"));
-        show::show(&ShowSigned { file, ballot, json: false })
+        show::show(&ShowSigned { file, ballot, format: AnswerFormat::default() })
     }
 }
 

@@ -34,6 +34,11 @@ pub(crate) enum Style {
 }
 
 impl Style {
+    /// JSON if that was asked for; else text, with colours where it goes to a terminal.
+    pub(crate) fn of(json: bool, color: bool) -> Self {
+        if json { Self::Json } else { Self::Human { color } }
+    }
+
     /// The answer to the command `word`, ended by a line feed.
     pub(crate) fn outcome(self, word: &str, outcome: &Result<Reply, ActionError>) -> String {
         match (self, outcome) {

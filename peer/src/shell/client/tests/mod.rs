@@ -17,7 +17,7 @@ use super::http::HttpError;
 use super::scripted::{Answer, Request, Scripted};
 use super::server::Server;
 use super::*;
-use crate::cli::Connection;
+use crate::cli::{AnswerFormat, Connection};
 use crate::fixtures::{election, key};
 use crate::shell::data_directory::{DataDirectory, URL_FILE};
 use crate::shell::key_file::{self, KeyFile};
@@ -80,7 +80,12 @@ fn client_of(connection: &Connection) -> Client {
 }
 
 fn connection(server: Option<&str>, data_dir: Option<PathBuf>) -> Connection {
-    Connection { server: server.map(str::to_owned), data_dir, token_file: None, json: true }
+    Connection {
+        server: server.map(str::to_owned),
+        data_dir,
+        token_file: None,
+        format: AnswerFormat { json: true },
+    }
 }
 
 /// Runs a line against a server that runs on a data directory.
