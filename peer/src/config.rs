@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use host::http::{HostName, Origin};
+use keys::SecretSource;
 use protocol::address::{AddressText, AddressTextError};
 use protocol::units::ElectionId;
-use web::{HostName, Origin};
 
-use crate::node::Role;
+use node::Role;
 
 /// Most mining threads unless told: more would make a class's laptops hot for no gain.
 const MINING_THREADS_DEFAULT_MAX: usize = 4;
@@ -31,29 +32,6 @@ pub struct Settings {
     pub mining: Mining,
     pub role: Role,
     pub api: ApiSettings,
-}
-
-/// Where a secret is read from, if nobody is asked for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretSource {
-    File(PathBuf),
-    /// A file descriptor that the program was started with.
-    Descriptor(u32),
-}
-
-impl SecretSource {
-    /// The file that it is.
-    #[must_use]
-    pub fn path(&self) -> PathBuf {
-        match self {
-            Self::File(path) => path.clone(),
-            Self::Descriptor(number) => PathBuf::from(format!("/dev/fd/{number}")),
-        }
-    }
-
-    pub(crate) fn of(file: Option<PathBuf>, descriptor: Option<u32>) -> Option<Self> {
-        file.map(Self::File).or(descriptor.map(Self::Descriptor))
-    }
 }
 
 /// Whether, where and for whom a peer answers over HTTP.

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
 
+use peer::ClientEnd;
 use peer::cli::{self, Invocation};
-use peer::shell::{self, ClientEnd};
 
 /// The arguments, a file that they name, or the machine's state have to be mended.
 const EXIT_USAGE: u8 = 2;
@@ -27,8 +27,8 @@ fn main() -> ExitCode {
 }
 
 fn is_refusal(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<shell::PeerError>().is_some_and(shell::PeerError::is_refusal)
-        || error.downcast_ref::<shell::OfflineError>().is_some_and(shell::OfflineError::is_refusal)
+    error.downcast_ref::<peer::PeerError>().is_some_and(peer::PeerError::is_refusal)
+        || error.downcast_ref::<peer::OfflineError>().is_some_and(peer::OfflineError::is_refusal)
 }
 
 /// How the program ends; what came of it was told already.
@@ -36,24 +36,24 @@ fn start(invocation: Invocation) -> anyhow::Result<ExitCode> {
     let good_or_refused =
         |is_good| if is_good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_REFUSED) };
     match invocation {
-        Invocation::Show(text) => shell::show(&text)?,
-        Invocation::NewBallot(new) => shell::new_ballot(&new)?,
-        Invocation::CheckBallot(check) => shell::check_ballot(&check)?,
-        Invocation::Registrar(task) => shell::registrar(&task)?,
-        Invocation::Key(task) => shell::key(&task)?,
-        Invocation::Export(export) => shell::export(&export)?,
-        Invocation::Audit(audit) => return Ok(good_or_refused(shell::audit(&audit)?)),
-        Invocation::Import(import) => shell::import(&import)?,
+        Invocation::Show(text) => host::output::print(&text)?,
+        Invocation::NewBallot(new) => peer::new_ballot(&new)?,
+        Invocation::CheckBallot(check) => peer::check_ballot(&check)?,
+        Invocation::Registrar(task) => peer::registrar(&task)?,
+        Invocation::Key(task) => peer::key(&task)?,
+        Invocation::Export(export) => peer::export(&export)?,
+        Invocation::Audit(audit) => return Ok(good_or_refused(peer::audit(&audit)?)),
+        Invocation::Import(import) => peer::import(&import)?,
         Invocation::VerifyReceipt(verify) => {
-            return Ok(good_or_refused(shell::verify_receipt(&verify)?));
+            return Ok(good_or_refused(peer::verify_receipt(&verify)?));
         }
-        Invocation::Client(request) => return Ok(end(shell::client(&request))),
+        Invocation::Client(request) => return Ok(end(peer::client(&request))),
         Invocation::WriteManPages { directory, force } => {
-            shell::write_man_pages(&directory, force)?;
+            peer::write_man_pages(&directory, force)?;
         }
         Invocation::Run { settings, log_format } => {
-            shell::start_log(log_format);
-            shell::run(&settings)?;
+            peer::start_log(log_format);
+            peer::run(&settings)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use peer::shell::ArchiveWriter;
+use peer::ArchiveWriter;
 use protocol::transaction::Transaction;
 
 use generate::Blocks;

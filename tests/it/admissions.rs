@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use peer::shell::{ArchiveReader, ArchiveWriter};
+use peer::{ArchiveReader, ArchiveWriter};
 use protocol::block::Block;
 use protocol::election::Election;
 use protocol::keys::VoterKey;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use peer::shell::{ArchiveReader, ArchiveWriter};
+use peer::{ArchiveReader, ArchiveWriter};
 use protocol::block::{Block, Header, merkle_root};
 use protocol::election::Election;
 use protocol::transaction::{HashedTransaction, Transaction};

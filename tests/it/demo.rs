@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::harness::{Line, PATIENCE, Program, take_turn, target_directory};
+use crate::harness::{Line, PATIENCE, Program, binary, take_turn, target_directory};
 
 /// The demo builds the programs first, if need be.
 const BUILD_PATIENCE: Duration = Duration::from_secs(300);
@@ -24,7 +24,7 @@ struct Demo {
 impl Demo {
     fn start() -> Self {
         let place = tempfile::tempdir().expect("a directory");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
+        let mut command = Command::new(binary("demo"));
         command.args(["--", "--peers", "2"]).env("TMPDIR", place.path());
         command.env("CARGO_TARGET_DIR", target_directory());
         // The demo is an election of its own, whatever the user's variables say.

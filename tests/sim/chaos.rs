@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peer::node::Record;
-use peer::rules::Rules;
+use chain::rules::Rules;
+use node::Record;
 use protocol::admission::AdmissionRule;
 use rand::RngExt;
 use rand::seq::SliceRandom;

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peer::chain::{StoredBlock, Summary};
-use peer::node::{LoadFailure, PersistBatch, Record, Restored};
+use chain::{StoredBlock, Summary};
+use node::{LoadFailure, PersistBatch, Record, Restored};
 use protocol::block::Block;
 use protocol::transaction::HashedTransaction;
 use protocol::units::BlockHash;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use peer::chain::Forgery;
-use peer::node::{Answer, Command, Experiment, JoinError, JoinOutput, Output};
+use chain::Forgery;
+use node::{Answer, Command, Experiment, JoinError, JoinOutput, Output};
 use protocol::election::Election;
 use protocol::units::{BlockHash, UnixMillis};
 use tracker::registry::Output as TrackerOutput;
@@ -297,7 +297,7 @@ impl World {
         voter: usize,
         paper: Paper,
         host: HostIndex,
-        outcome: &Result<protocol::units::TransactionId, peer::node::CommandError>,
+        outcome: &Result<protocol::units::TransactionId, node::CommandError>,
     ) {
         match self.voters[voter].hear(paper, outcome, host, self.at) {
             Err(fault) => return self.violate(fault),

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use peer::chain::Candidate;
-use peer::node::{Joining, Node, NodeConfig, Role, Ticket};
-use peer::rules::Rules;
+use chain::Candidate;
+use chain::rules::Rules;
+use node::{Joining, Node, NodeConfig, Role, Ticket};
 use tracker::registry::Registry;
 
 use crate::disk::Disk;

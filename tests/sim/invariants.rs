@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use peer::node::{Answer, Command, Event, LeaveReason, Status};
-use peer::pool::POOL_BYTES_MAX;
+use node::pool::POOL_BYTES_MAX;
+use node::{Answer, Command, Event, LeaveReason, Status};
 use protocol::units::{TransactionId, VoterId};
 
 use crate::host::{Party, Program};
@@ -201,7 +201,7 @@ impl World {
         &mut self,
         host: HostIndex,
         command: Command,
-    ) -> Option<Result<Answer, peer::node::CommandError>> {
+    ) -> Option<Result<Answer, node::CommandError>> {
         let now = self.peer_now(host);
         self.peers[host].node_mut().map(|node| node.handle_command(command, now))
     }
@@ -240,7 +240,7 @@ impl World {
 
     /// Two peers that are up and do not agree, or one whose pool waits, in words.
     pub fn disagreement(&mut self) -> Option<String> {
-        let mut first: Option<(HostIndex, peer::node::Tip)> = None;
+        let mut first: Option<(HostIndex, node::Tip)> = None;
         for host in 0..self.peers.len() {
             if let Program::Joining(_) = &self.peers[host].program {
                 return Some(format!("peer {host} still joins"));

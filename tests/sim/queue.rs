@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use peer::node::{LoadJob, MineJob};
+use node::{LoadJob, MineJob};
 use protocol::keys::SignatureError;
 
 use crate::network::Parcel;

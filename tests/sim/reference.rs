@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use peer::chain::{Chain, Tally};
+use chain::{Chain, Tally};
 use protocol::admission::RegistrarSignatures;
 use protocol::block::{Block, Header};
 use protocol::election::Election;

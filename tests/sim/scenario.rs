@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peer::chain::AuditRule;
-use peer::node::Record;
-use peer::rules::Rules;
+use chain::AuditRule;
+use chain::rules::Rules;
+use node::Record;
 use protocol::election::Election;
 
 use crate::adversary::{LiarPlan, StrangerPlan};
@@ -73,7 +73,7 @@ impl PeerPlan {
             neighbours: Vec::new(),
             block_time: Some(Duration::from_secs(10)),
             skew_ms: 0,
-            resident_bytes_max: peer::node::RESIDENT_BYTES_MAX,
+            resident_bytes_max: node::RESIDENT_BYTES_MAX,
             records: Vec::new(),
         }
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use peer::node::{MineJob, Node};
+use node::{MineJob, Node};
 use protocol::block::Header;
 use protocol::datagram::ENVELOPE_BYTES;
 use protocol::units::Now;

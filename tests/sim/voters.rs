@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peer::node::CommandError;
+use node::CommandError;
 use protocol::election::Election;
 use protocol::keys::VoterKey;
 use protocol::proof_of_work;

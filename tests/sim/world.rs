@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peer::node::{Answer, Command, CommandError, Joining, Node};
+use node::{Answer, Command, CommandError, Joining, Node};
 use protocol::transaction::Transaction;
 use protocol::units::{TransactionId, UnixMillis};
 use rand_chacha::ChaCha8Rng;
@@ -50,7 +50,7 @@ pub struct World {
     /// What puppets were sent.
     pub(crate) heard: BTreeMap<SocketAddr, Vec<Parcel>>,
     /// Events of nodes, for tests that ask.
-    pub(crate) news: Vec<(Duration, HostIndex, peer::node::Event)>,
+    pub(crate) news: Vec<(Duration, HostIndex, node::Event)>,
     pub(crate) keeps_news: bool,
     pub(crate) statistics: Statistics,
     pub(crate) violation: Option<Violation>,
@@ -181,7 +181,7 @@ impl World {
     }
 
     /// From now on events of nodes are kept; gives those kept so far.
-    pub fn take_news(&mut self) -> Vec<(Duration, HostIndex, peer::node::Event)> {
+    pub fn take_news(&mut self) -> Vec<(Duration, HostIndex, node::Event)> {
         self.keeps_news = true;
         std::mem::take(&mut self.news)
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use peer::node::Event;
+use node::Event;
 use protocol::block::Header;
 use protocol::datagram::{AnnouncedBody, Datagram};
 use protocol::transaction::{HashedTransaction, Transaction};

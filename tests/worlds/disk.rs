@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use peer::node::{Event, Record};
+use node::{Event, Record};
 use sim::forge;
 use sim::scenario::{Action, Scenario};
 use sim::world::World;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peer::node::LeaveReason;
+use node::LeaveReason;
 use protocol::block::{Block, Header};
 use protocol::datagram::{AnnouncedBody, Datagram, ENVELOPE_BYTES, Envelope, PeerStatus, Wanted};
 use protocol::transaction::{HashedTransaction, Transaction};
@@ -59,7 +59,7 @@ fn a_forged_leave_parts_nobody() {
         .take_news()
         .into_iter()
         .filter_map(|(_, _, event)| match event {
-            peer::node::Event::NeighbourLeft { reason, .. } => Some(reason),
+            node::Event::NeighbourLeft { reason, .. } => Some(reason),
             _ => None,
         })
         .collect();

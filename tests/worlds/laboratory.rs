@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use peer::chain::{AuditRule, Forgery};
-use peer::node::Event;
+use chain::{AuditRule, Forgery};
+use node::Event;
 use sim::scenario::{Action, Demands, Scenario};
 use sim::world::World;
 

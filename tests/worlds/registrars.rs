@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use peer::node::Event;
+use node::Event;
 use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::Height;
 use sim::faults::{FaultPlan, Partition, Window};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use peer::rules::{Rule, Rules};
+use chain::rules::{Rule, Rules};
 use sim::adversary::{LiarPlan, StrangerPlan, Trick};
 use sim::faults::{FaultPlan, Partition, Quality, Window};
 use sim::report::Verdict;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use peer::node::Record;
+use node::Record;
 use sim::faults::{FaultPlan, Quality};
 use sim::forge;
 use sim::scenario::Scenario;
@@ -82,7 +82,7 @@ fn a_peer_that_joins_under_traffic_catches_up_within_5_seconds() {
     let mut world = World::new(scenario, 1);
     world.run_until(seconds(15));
     let caught_up = world.run_until_holds(seconds(20), |world| {
-        let tip = |host| world.node(host).map(|node: &peer::node::Node| node.tip());
+        let tip = |host| world.node(host).map(|node: &node::Node| node.tip());
         tip(0).is_some_and(|tip| tip.height.0 > 0) && tip(4) == tip(0)
     });
     assert!(caught_up.is_some(), "{:?}", world.violation());

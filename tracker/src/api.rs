@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
+use host::http::{BindError, Json, OpenMetrics, Problem, Query};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -16,7 +17,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use web::{BindError, Json, OpenMetrics, Problem, Query};
 
 use crate::handle::{Figures, Stopping, TrackerHandle};
 use crate::shell::ListenError;
@@ -69,9 +69,9 @@ pub fn listen(
     address: SocketAddr,
     another_port_would_do: bool,
 ) -> Result<TcpListener, ListenError> {
-    let listener = match web::bind(address) {
+    let listener = match host::http::bind(address) {
         Err(BindError::InUse { .. }) if another_port_would_do => {
-            web::bind(SocketAddr::new(address.ip(), 0))
+            host::http::bind(SocketAddr::new(address.ip(), 0))
         }
         bound => bound,
     };

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
+use host::http::HostName;
 use protocol::address::{AddressText, AddressTextError};
-use web::HostName;
 
 /// Ostrakon's tracker: introduces the peers of one election to each other and serves its ballot.
 #[derive(Debug, Parser)]

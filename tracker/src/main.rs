@@ -18,11 +18,11 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use cli::{Api, Arguments, LogFormat};
+use host::http::{Limits, Site};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracker::handle::TrackerHandle;
 use tracker::shell::ListenError;
-use web::{Limits, Site};
 
 /// The arguments, the ballot or a port in use have to be mended; the same as for arguments that do not parse.
 const EXIT_CONFIGURATION: u8 = 2;
@@ -87,7 +87,7 @@ fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
                 // The sender says nothing: it is dropped at the end.
                 let stopped = async { stopped.await.unwrap_or_default() };
                 let router = tracker::api::router(handle);
-                web::serve(listener, site, Limits::default(), router, stopped).await;
+                host::http::serve(listener, site, Limits::default(), router, stopped).await;
             }
         };
         let (result, ()) = tokio::join!(tracking, serving);

@@ -49,7 +49,7 @@ pub enum ListenError {
     #[error("can't listen on {address}")]
     Unavailable { address: SocketAddr, source: io::Error },
     #[error("can't serve the API (--api ADDR:PORT names another address, --api off serves none)")]
-    Api { source: web::BindError },
+    Api { source: host::http::BindError },
 }
 
 /// Counts of what the registry never sees.

@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::AnswerFormat;
 use super::key::PassphraseOptions;
-use crate::config::SecretSource;
-use crate::shell::VoterName;
+use keys::SecretSource;
+use keys::VoterName;
 
 /// Which peer is asked, by what right, and how its answer looks.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::AnswerFormat;
-use crate::config::SecretSource;
-use crate::shell::VoterName;
+use keys::SecretSource;
+use keys::VoterName;
 
 /// What locks a key that is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]

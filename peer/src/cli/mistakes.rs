@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Arguments;
-use crate::shell::suggest;
+use crate::actions::suggest;
 
 /// What is wrong, and what was meant, if that is known.
 pub(super) fn message(error: &clap::Error) -> String {

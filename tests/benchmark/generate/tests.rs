@@ -1,7 +1,7 @@
 //! The blocks are fed to a chain, as a peer would feed them to its own.
 
-use peer::chain::Chain;
-use peer::rules::Rules;
+use chain::Chain;
+use chain::rules::Rules;
 
 use super::*;
 

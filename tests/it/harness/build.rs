@@ -32,7 +32,8 @@ fn build() -> PathBuf {
     let is_release = !cfg!(debug_assertions);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--locked", "--package", "tracker", "--package", "peer"]);
+    command.args(["build", "--quiet", "--locked"]);
+    command.args(["--package", "tracker", "--package", "peer", "--package", "demo"]);
     command.arg("--target-dir").arg(target).current_dir(workspace_directory());
     if is_release {
         command.arg("--release");

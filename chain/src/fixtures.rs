@@ -1,0 +1,102 @@
+//! What tests of chain, pool and node begin with: an election of low difficulty, and its voters.
+
+use std::sync::Arc;
+
+use protocol::admission::{AdmissionRule, Registrar, RegistrarSignatures};
+use protocol::election::{Election, Question};
+use protocol::keys::VoterKey;
+use protocol::proof_of_work;
+use protocol::transaction::{Choices, HashedTransaction, Transaction, Vote};
+use protocol::units::{ElectionId, TransactionId, UnixMillis};
+
+/// 100 seconds after the election's creation.
+pub const NOW: UnixMillis = UnixMillis(1_700_000_100_000);
+
+pub fn election() -> Election {
+    Election {
+        id: [1; 16],
+        title: "Board".into(),
+        created: UnixMillis(1_700_000_000_000),
+        difficulty_bits: 1,
+        admission: AdmissionRule::Open { registration_bits: 2, max_voters: None },
+        block_bytes_max: 2 * 1024,
+        questions: vec![Question {
+            title: "Chair".into(),
+            options: vec!["Ada".into(), "Grace".into()],
+            choices_min: 0,
+            choices_max: 1,
+        }],
+    }
+}
+
+pub fn id() -> ElectionId {
+    election().election_id()
+}
+
+pub fn key(voter: u8) -> VoterKey {
+    VoterKey::from_secret_bytes(&[voter + 1; 32]).expect("a secret key")
+}
+
+pub fn hashed(transaction: Transaction) -> Arc<HashedTransaction> {
+    Arc::new(HashedTransaction::new(transaction, &id()))
+}
+
+pub fn registration(voter: u8) -> Arc<HashedTransaction> {
+    let difficulty = election().admission.stamp_difficulty().expect("it is open");
+    let stamp = proof_of_work::find_stamp(&id(), &key(voter).public().0, difficulty, 0);
+    hashed(Transaction::open_registration(&id(), &key(voter), stamp))
+}
+
+/// A vote cast at [`NOW`].
+pub fn vote(voter: u8, choices: Choices) -> Arc<HashedTransaction> {
+    let voter_id = key(voter).public().voter();
+    let vote = Vote { voter: voter_id, choices, nonce: [voter; 8], cast_at: NOW };
+    hashed(Transaction::vote(&id(), &key(voter), vote))
+}
+
+/// The same election where two of two registrars admit.
+pub fn election_by_registrars() -> Election {
+    let registrar = |number| Registrar {
+        name: format!("Registrar {number}"),
+        key: registrar_key(number).public(),
+    };
+    let registrars = (1..=2).map(registrar).collect();
+    Election { admission: AdmissionRule::Registrars { registrars, threshold: 2 }, ..election() }
+}
+
+fn registrar_key(number: u8) -> VoterKey {
+    key(number + 100)
+}
+
+fn hashed_by_registrars(transaction: Transaction) -> Arc<HashedTransaction> {
+    let id = election_by_registrars().election_id();
+    Arc::new(HashedTransaction::new(transaction, &id))
+}
+
+fn both_sign(signed: &TransactionId) -> RegistrarSignatures {
+    let sign = |number: u8| (usize::from(number - 1), registrar_key(number).sign(&signed.0));
+    let id = election_by_registrars().election_id();
+    RegistrarSignatures::new(&id, vec![sign(1), sign(2)])
+}
+
+pub fn admission(voter: u8) -> Arc<HashedTransaction> {
+    let id = election_by_registrars().election_id();
+    let voter_key = key(voter).public();
+    let signatures = both_sign(&Transaction::admission_id(&id, &voter_key));
+    hashed_by_registrars(Transaction::admission(voter_key, signatures))
+}
+
+pub fn withdrawal(voter: u8) -> Arc<HashedTransaction> {
+    let id = election_by_registrars().election_id();
+    let voter = key(voter).public().voter();
+    let signatures = both_sign(&Transaction::withdrawal_id(&id, &voter));
+    hashed_by_registrars(Transaction::Withdrawal { voter, signatures })
+}
+
+/// A vote in the election by registrars.
+pub fn admitted_vote(voter: u8, choices: Choices) -> Arc<HashedTransaction> {
+    let id = election_by_registrars().election_id();
+    let voter_id = key(voter).public().voter();
+    let vote = Vote { voter: voter_id, choices, nonce: [voter; 8], cast_at: NOW };
+    hashed_by_registrars(Transaction::vote(&id, &key(voter), vote))
+}

@@ -1,0 +1,266 @@
+//! Which connections there are, and which one gives way when there are too many.
+//!
+//! A connection holds its place while it brings a whole request and takes the answer. One that has not sent a whole
+//! request yet, or none again since its last answer, waits; whoever waits longest gives way to a newcomer. So any
+//! number of slow connections only ever get in each other's way.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::http::limits::Limits;
+
+/// A reader that took nothing of its answer for so long gives way too, if nobody waits for a request.
+const STALL_MIN: Duration = Duration::from_secs(1);
+
+/// All connections of a listener.
+#[derive(Debug, Clone)]
+pub(crate) struct Connections {
+    connections_max: usize,
+    per_address_max: usize,
+    table: Arc<Mutex<Table>>,
+}
+
+/// The place of one connection; it is free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    id: u64,
+    table: Arc<Mutex<Table>>,
+}
+
+/// Completes when the connection has to give way.
+pub(crate) type Closing = oneshot::Receiver<()>;
+
+#[derive(Debug, Default)]
+struct Table {
+    by_id: BTreeMap<u64, Entry>,
+    id_next: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    from: IpAddr,
+    standing: Standing,
+    /// The connection ends when this is dropped.
+    _keep: oneshot::Sender<()>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// No whole request has come since then.
+    Waiting { since: Instant },
+    /// A whole request is here, and its answer is on its way.
+    Busy,
+    /// The answer is on its way, and its reader has taken nothing since then.
+    Stalled { since: Instant },
+}
+
+impl Connections {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            connections_max: limits.connections_max,
+            per_address_max: limits.connections_per_address_max,
+            table: Arc::default(),
+        }
+    }
+
+    /// Gives a newcomer a place, perhaps another's. Nothing if all are busy.
+    pub(crate) fn admit(&self, from: IpAddr, now: Instant) -> Option<(Place, Closing)> {
+        let from = from.to_canonical();
+        let mut table = lock(&self.table);
+        let of_address = table.by_id.values().filter(|entry| entry.from == from).count();
+        if !from.is_loopback() && of_address >= self.per_address_max {
+            table.evict(now, |entry| entry.from == from)?;
+        }
+        if table.by_id.len() >= self.connections_max {
+            table.evict(now, |_| true)?;
+        }
+        let id = table.id_next;
+        table.id_next += 1;
+        let (keep, closing) = oneshot::channel();
+        let standing = Standing::Waiting { since: now };
+        table.by_id.insert(id, Entry { from, standing, _keep: keep });
+        Some((Place { id, table: Arc::clone(&self.table) }, closing))
+    }
+
+    /// Closes the `most` connections that can best be spared.
+    pub(crate) fn close_some(&self, most: usize, now: Instant) {
+        let mut table = lock(&self.table);
+        for _ in 0..most {
+            if table.evict(now, |_| true).is_none() {
+                break;
+            }
+        }
+    }
+
+    /// Closes all connections that have brought no whole request.
+    pub(crate) fn close_waiting(&self) {
+        let is_kept = |entry: &Entry| !matches!(entry.standing, Standing::Waiting { .. });
+        lock(&self.table).by_id.retain(|_, entry| is_kept(entry));
+    }
+}
+
+impl Place {
+    /// A whole request is here. Returns whether the connection still has its place.
+    pub(crate) fn begin(&self) -> bool {
+        self.set(Standing::Busy)
+    }
+
+    /// The answer has left.
+    pub(crate) fn end(&self, now: Instant) {
+        self.set(Standing::Waiting { since: now });
+    }
+
+    /// The reader takes nothing now.
+    pub(crate) fn stall(&self, now: Instant) {
+        self.change(|standing| match standing {
+            Standing::Busy => Standing::Stalled { since: now },
+            Standing::Waiting { .. } | Standing::Stalled { .. } => standing,
+        });
+    }
+
+    /// The reader took something.
+    pub(crate) fn resume(&self) {
+        self.change(|standing| match standing {
+            Standing::Stalled { .. } => Standing::Busy,
+            Standing::Waiting { .. } | Standing::Busy => standing,
+        });
+    }
+
+    fn set(&self, standing: Standing) -> bool {
+        self.change(|_| standing)
+    }
+
+    fn change(&self, change: impl FnOnce(Standing) -> Standing) -> bool {
+        let mut table = lock(&self.table);
+        let Some(entry) = table.by_id.get_mut(&self.id) else { return false };
+        entry.standing = change(entry.standing);
+        true
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.table).by_id.remove(&self.id);
+    }
+}
+
+impl Table {
+    /// Closes whoever waits longest for a whole request, or else whoever has stalled longest.
+    fn evict(&mut self, now: Instant, is_candidate: impl Fn(&Entry) -> bool) -> Option<()> {
+        let candidates = self.by_id.iter().filter(|(_, entry)| is_candidate(entry));
+        let spared = candidates.filter_map(|(id, entry)| match entry.standing {
+            Standing::Waiting { since } => Some((false, since, *id)),
+            Standing::Stalled { since } if now.saturating_duration_since(since) >= STALL_MIN => {
+                Some((true, since, *id))
+            }
+            Standing::Stalled { .. } | Standing::Busy => None,
+        });
+        let (_, _, id) = spared.min()?;
+        self.by_id.remove(&id).map(drop)
+    }
+}
+
+/// Nothing panics while it holds the lock, so what is in it is whole.
+fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRANGER: [u8; 4] = [192, 0, 2, 1];
+    const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
+
+    fn connections(connections_max: usize, connections_per_address_max: usize) -> Connections {
+        let limits = Limits { connections_max, connections_per_address_max, ..Limits::default() };
+        Connections::new(&limits)
+    }
+
+    fn is_closed(closing: &mut Closing) -> bool {
+        closing.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+    }
+
+    #[test]
+    fn whoever_waits_longest_gives_way() {
+        let (connections, start) = (connections(2, 2), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let (first, mut first_closing) = connections.admit(LOOPBACK.into(), at(0)).expect("room");
+        let (second, mut second_closing) = connections.admit(LOOPBACK.into(), at(1)).expect("room");
+        assert!(first.begin());
+        first.end(at(2));
+
+        let (third, mut third_closing) =
+            connections.admit(LOOPBACK.into(), at(3)).expect("the second goes");
+        assert!(is_closed(&mut second_closing) && !is_closed(&mut first_closing));
+        assert!(!second.begin(), "its request is not looked at any more");
+        drop(second);
+
+        assert!(first.begin() && third.begin());
+        assert!(connections.admit(LOOPBACK.into(), at(4)).is_none(), "all are busy");
+        third.end(at(5));
+        assert!(connections.admit(LOOPBACK.into(), at(6)).is_some());
+        assert!(is_closed(&mut third_closing) && !is_closed(&mut first_closing));
+    }
+
+    #[test]
+    fn a_stalled_reader_gives_way_after_a_while() {
+        let (connections, start) = (connections(1, 1), Instant::now());
+        let (reader, mut closing) = connections.admit(LOOPBACK.into(), start).expect("room");
+        assert!(reader.begin());
+        reader.stall(start);
+        assert!(connections.admit(LOOPBACK.into(), start).is_none());
+        reader.resume();
+        assert!(connections.admit(LOOPBACK.into(), start + STALL_MIN).is_none());
+        reader.stall(start + STALL_MIN);
+        assert!(connections.admit(LOOPBACK.into(), start + 2 * STALL_MIN).is_some());
+        assert!(is_closed(&mut closing));
+    }
+
+    #[test]
+    fn an_address_only_takes_places_of_its_own() {
+        let (connections, now) = (connections(4, 2), Instant::now());
+        let (_other, mut other_closing) =
+            connections.admit([192, 0, 2, 2].into(), now).expect("room");
+        let (first, mut first_closing) = connections.admit(STRANGER.into(), now).expect("room");
+        let mapped = IpAddr::from(std::net::Ipv4Addr::from(STRANGER).to_ipv6_mapped());
+        let (second, mut second_closing) = connections.admit(mapped, now).expect("room");
+        let third = connections.admit(STRANGER.into(), now).expect("the first goes");
+        assert!(is_closed(&mut first_closing) && !is_closed(&mut second_closing));
+        drop(first);
+        assert!(second.begin() && third.0.begin());
+        assert!(connections.admit(STRANGER.into(), now).is_none());
+        assert!(!is_closed(&mut other_closing));
+        assert!(connections.admit(LOOPBACK.into(), now).is_some());
+    }
+
+    #[test]
+    fn some_are_closed_in_their_order() {
+        let (connections, start) = (connections(8, 8), Instant::now());
+        let admit = |number| connections.admit(LOOPBACK.into(), start + number * STALL_MIN);
+        let mut all: Vec<_> = (0..4).map(|number| admit(number).expect("room")).collect();
+        assert!(all[0].0.begin());
+        let closed = |all: &mut Vec<(Place, Closing)>| -> Vec<bool> {
+            all.iter_mut().map(|(_, closing)| is_closed(closing)).collect()
+        };
+        connections.close_some(2, start);
+        assert_eq!(closed(&mut all), [false, true, true, false]);
+        connections.close_some(2, start);
+        assert_eq!(closed(&mut all), [false, true, true, true]);
+    }
+
+    #[test]
+    fn places_are_free_again_and_the_end_spares_the_busy() {
+        let (connections, now) = (connections(2, 2), Instant::now());
+        drop(connections.admit(LOOPBACK.into(), now).expect("room"));
+        let (busy, mut busy_closing) = connections.admit(LOOPBACK.into(), now).expect("room");
+        let (_idle, mut idle_closing) = connections.admit(LOOPBACK.into(), now).expect("room");
+        assert!(busy.begin());
+        connections.close_waiting();
+        assert!(is_closed(&mut idle_closing) && !is_closed(&mut busy_closing));
+    }
+}

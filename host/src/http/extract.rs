@@ -1,0 +1,110 @@
+//! axum's extractors, with rejections that are problems.
+
+use std::convert::Infallible;
+use std::error::Error;
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use http_body_util::BodyExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::http::bodies::BodyError;
+use crate::http::problem::Problem;
+
+/// A body in JSON; an answer too.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Json<T>(pub T);
+
+/// What stands behind the question mark.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Query<T>(pub T);
+
+/// The variable parts of the path.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Path<T>(pub T);
+
+/// Whether the request was made by a page that this server serves, as its browser says; a page of anybody else's,
+/// one that may read included, can't have it say so. False where nobody says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnPage(pub bool);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        // A page of another origin can't send this content type without asking first.
+        if !is_json(&request) {
+            return Err(Problem::unsupported_media_type());
+        }
+        let body = request.into_body().collect().await.map_err(|error| unread(&error))?;
+        match axum::Json::from_bytes(&body.to_bytes()) {
+            Ok(axum::Json(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Problem::bad_request(one_line(&rejection.body_text()))),
+        }
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        match axum::extract::Query::try_from_uri(&parts.uri) {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Problem::bad_request(one_line(&rejection.body_text()))),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(rejection) if rejection.status() == StatusCode::BAD_REQUEST => {
+                Err(Problem::bad_request(one_line(&rejection.body_text())))
+            }
+            Err(rejection) => Err(Problem::internal(one_line(&rejection.body_text()))),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OwnPage {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().copied().unwrap_or(Self(false)))
+    }
+}
+
+impl<T: Serialize> axum::response::IntoResponse for Json<T> {
+    fn into_response(self) -> axum::response::Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+fn is_json(request: &Request) -> bool {
+    let mut values = request.headers().get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+fn unread(error: &(dyn Error + 'static)) -> Problem {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(BodyError::TooLarge { bytes_max }) = error.downcast_ref() {
+            return Problem::body_too_large(*bytes_max);
+        }
+        cause = error.source();
+    }
+    Problem::bad_request("the body ended early, or its framing is wrong")
+}
+
+/// What a library says of a stranger's input may hold some of it.
+fn one_line(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}

@@ -1,0 +1,156 @@
+//! Which requests are looked at: those that name this server, and that no page of somebody else's made.
+//!
+//! Whoever may do what is not decided here.
+
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONTENT_SECURITY_POLICY,
+    HOST, ORIGIN, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::request::Parts;
+use axum::http::uri::Scheme;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::http::authority::{Authority, Origin};
+use crate::http::problem::Problem;
+use crate::http::site::Site;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// What every answer says to a browser: no script or style but the server's own, in nobody's frame, read by nobody.
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+/// The origin of somebody else's page that may read the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reader(HeaderValue);
+
+/// Which page made a request, as far as its browser says so.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Source {
+    pub(crate) reader: Option<Reader>,
+    pub(crate) is_own_page: bool,
+}
+
+/// The host that a request names, if it is one of this server's.
+///
+/// # Errors
+/// 421 if it names none, several, or another one; 400 for what is no path.
+pub(crate) fn check_host(site: &Site, parts: &Parts) -> Result<Authority, Problem> {
+    let Some(text) = only(&parts.headers, &HOST) else {
+        return Err(Problem::wrong_host("a request names its host once, in Host"));
+    };
+    let host = Authority::parse(text)
+        .filter(|host| site.serves(host))
+        .ok_or_else(|| Problem::wrong_host("this server is not reached under the name in Host"))?;
+    if let Some(authority) = parts.uri.authority()
+        && Authority::parse(authority.as_str()).as_ref() != Some(&host)
+    {
+        return Err(Problem::wrong_host("the host in the request line is not the one in Host"));
+    }
+    if parts.uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP) {
+        return Err(Problem::wrong_host("this server speaks http alone"));
+    }
+    if !parts.uri.path().starts_with('/') {
+        return Err(Problem::bad_request("the request line has no path"));
+    }
+    Ok(host)
+}
+
+/// Whether the request comes from no page, a page of this server's, or one that may read.
+///
+/// # Errors
+/// 403 if it comes from any other page, unless a person follows a link.
+pub(crate) fn check_source(
+    site: &Site,
+    parts: &Parts,
+    host: &Authority,
+) -> Result<Source, Problem> {
+    let headers = &parts.headers;
+    let fetch_site = only(headers, &SEC_FETCH_SITE);
+    // Pages can't write this header. A proxy in front may serve the server's own under an origin that only reads.
+    let mut source = Source { reader: None, is_own_page: fetch_site == Some("same-origin") };
+    if headers.contains_key(ORIGIN) {
+        let origin = only(headers, &ORIGIN).and_then(|text| text.parse::<Origin>().ok());
+        match origin {
+            Some(origin) if site.lets_read(&origin) => {
+                source.reader = Some(Reader(headers[ORIGIN].clone()));
+                return Ok(source);
+            }
+            Some(origin) if origin.is_of(host) => source.is_own_page = true,
+            _ => return Err(Problem::cross_origin("pages of that origin may not ask this server")),
+        }
+    }
+    let from_elsewhere =
+        headers.contains_key(SEC_FETCH_SITE) && !matches!(fetch_site, Some("same-origin" | "none"));
+    if from_elsewhere && !is_navigation(parts) {
+        return Err(Problem::cross_origin("pages of others may not ask this server"));
+    }
+    Ok(source)
+}
+
+/// The answer to a browser that asks whether a page may send more than a form could.
+pub(crate) fn preflight(parts: &Parts) -> Option<Response> {
+    let asks = parts.method == Method::OPTIONS
+        && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    asks.then(|| {
+        let headers = [
+            (ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST")),
+            (ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type")),
+            (ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600")),
+        ];
+        (StatusCode::NO_CONTENT, headers).into_response()
+    })
+}
+
+/// Gives an answer what browsers have to know about it.
+pub(crate) fn seal(site: &Site, reader: Option<Reader>, response: &mut Response) {
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(name, value);
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if site.has_readers() {
+        headers.append(VARY, HeaderValue::from_static("origin"));
+    }
+    if let Some(Reader(origin)) = reader {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
+}
+
+/// A person follows a link or reloads: what comes back is shown to them, not to the page that led here.
+fn is_navigation(parts: &Parts) -> bool {
+    let headers = &parts.headers;
+    parts.method == Method::GET
+        && !headers.contains_key(ORIGIN)
+        && matches!(only(headers, &SEC_FETCH_SITE), Some("same-site" | "cross-site"))
+        && only(headers, &SEC_FETCH_MODE) == Some("navigate")
+        && only(headers, &SEC_FETCH_DEST) == Some("document")
+}
+
+/// The value of a header that stands there exactly once, as text.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    value.to_str().ok()
+}

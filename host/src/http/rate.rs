@@ -1,0 +1,139 @@
+//! How many requests each source may make.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use lru::LruCache;
+
+use crate::http::limits::{Limits, Rate};
+
+/// Sources that are remembered, 100 bytes each. Beyond it the one that asked longest ago is forgotten: its bucket
+/// has filled up again, or so many others asked within seconds that no limit by source would hold them.
+const SOURCES_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("it is not zero");
+/// Who has an IPv6 address commonly has all that share its first bits.
+const IPV6_SOURCE_BITS: u32 = 64;
+
+/// A token bucket for each source, kept as the moment when it is full again.
+#[derive(Debug)]
+pub(crate) struct RateLimiter {
+    rate: Rate,
+    loopback_rate: Rate,
+    full_at: LruCache<IpAddr, Instant>,
+}
+
+impl RateLimiter {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let Limits { rate, loopback_rate, .. } = *limits;
+        Self { rate, loopback_rate, full_at: LruCache::new(SOURCES_MAX) }
+    }
+
+    /// Takes a token of this source.
+    ///
+    /// # Errors
+    /// If there is none: how long it takes until there is.
+    pub(crate) fn take(&mut self, from: IpAddr, now: Instant) -> Result<(), Duration> {
+        let from = from.to_canonical();
+        let Rate { burst, per_second } =
+            if from.is_loopback() { self.loopback_rate } else { self.rate };
+        let token = Duration::from_secs(1) / per_second.max(1);
+        let full_at = self.full_at.get_or_insert_mut(source(from), || now);
+        let full_with_this = (*full_at).max(now) + token;
+        let capacity = token * burst.max(1);
+        match full_with_this.saturating_duration_since(now).checked_sub(capacity) {
+            None | Some(Duration::ZERO) => {
+                *full_at = full_with_this;
+                Ok(())
+            }
+            Some(wait) => Err(wait),
+        }
+    }
+}
+
+fn source(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(ip) => {
+            let network = u128::from(ip) >> (128 - IPV6_SOURCE_BITS) << (128 - IPV6_SOURCE_BITS);
+            Ipv6Addr::from(network).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limiter(burst: u32, per_second: u32) -> RateLimiter {
+        let rate = Rate { burst, per_second };
+        RateLimiter::new(&Limits { rate, ..Limits::default() })
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn a_burst_and_then_the_rate() {
+        let (mut limiter, start) = (limiter(3, 10), Instant::now());
+        let one = ip("192.0.2.1");
+        for _ in 0..3 {
+            assert_eq!(limiter.take(one, start), Ok(()));
+        }
+        assert_eq!(limiter.take(one, start), Err(Duration::from_millis(100)));
+        assert_eq!(limiter.take(ip("192.0.2.2"), start), Ok(()), "others have their own");
+
+        let soon = start + Duration::from_millis(100);
+        assert_eq!(limiter.take(one, soon), Ok(()));
+        assert!(limiter.take(one, soon).is_err());
+        // A long pause fills the bucket, and no further.
+        let later = start + Duration::from_secs(60);
+        for _ in 0..3 {
+            assert_eq!(limiter.take(one, later), Ok(()));
+        }
+        assert!(limiter.take(one, later).is_err());
+    }
+
+    #[test]
+    fn a_refusal_costs_nothing() {
+        let (mut limiter, start) = (limiter(1, 1), Instant::now());
+        assert_eq!(limiter.take(ip("192.0.2.1"), start), Ok(()));
+        for _ in 0..100 {
+            assert_eq!(limiter.take(ip("192.0.2.1"), start), Err(Duration::from_secs(1)));
+        }
+        assert_eq!(limiter.take(ip("192.0.2.1"), start + Duration::from_secs(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_source_and_a_mapped_address_is_its_own() {
+        let (mut limiter, now) = (limiter(1, 1), Instant::now());
+        assert_eq!(limiter.take(ip("2001:db8::1"), now), Ok(()));
+        assert!(limiter.take(ip("2001:db8::ffff:1:2:3"), now).is_err());
+        assert_eq!(limiter.take(ip("2001:db8:0:1::1"), now), Ok(()));
+        assert_eq!(limiter.take(ip("192.0.2.1"), now), Ok(()));
+        assert!(limiter.take(ip("::ffff:192.0.2.1"), now).is_err());
+        assert_eq!(limiter.take(ip("::ffff:192.0.2.2"), now), Ok(()));
+    }
+
+    #[test]
+    fn this_machine_has_a_rate_of_its_own() {
+        let (mut limiter, now) = (limiter(1, 1), Instant::now());
+        for _ in 0..1_000 {
+            assert_eq!(limiter.take(ip("127.0.0.1"), now), Ok(()));
+            assert_eq!(limiter.take(ip("::1"), now), Ok(()));
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_oldest_go_first() {
+        let (mut limiter, now) = (limiter(1, 1), Instant::now());
+        let nth = |number: u32| IpAddr::from((0x0b00_0000 + number).to_be_bytes());
+        let total = u32::try_from(SOURCES_MAX.get()).expect("it is small") + 10;
+        for number in 0..total {
+            assert_eq!(limiter.take(nth(number), now), Ok(()));
+        }
+        assert_eq!(limiter.full_at.len(), SOURCES_MAX.get());
+        assert!(limiter.take(nth(total - 1), now).is_err(), "the newest is remembered");
+        assert_eq!(limiter.take(nth(0), now), Ok(()), "the oldest is not");
+    }
+}

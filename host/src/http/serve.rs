@@ -1,0 +1,140 @@
+//! The listener's loop: takes connections, and ends them in time.
+
+use std::future::Future;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{sleep_until, timeout};
+
+use crate::http::connections::{Closing, Connections, Place};
+use crate::http::limits::Limits;
+use crate::http::service::Service;
+use crate::http::site::Site;
+use crate::http::stream::WatchedStream;
+
+/// hyper's least size of a connection's buffer.
+const BUFFER_BYTES_MIN: usize = 8 * 1024;
+/// How long nothing is accepted after the system could not give a connection, as when there are no more file
+/// descriptors: trying at once would only burn the processor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that are closed then, to make room: slow ones that wait to be accepted are passed over at some hundreds
+/// a second.
+const CLOSED_FOR_ROOM: usize = 32;
+/// How often it is logged at most.
+const WARNING_PERIOD: Duration = Duration::from_secs(60);
+
+/// Serves a router until `shutdown` completes, and then for [`Limits::shutdown_wait`] at most, so that answers at
+/// hand may leave. Handlers find the source's address as `axum::extract::ConnectInfo<SocketAddr>`. Unknown
+/// paths and methods are answered by problems.
+pub async fn serve(
+    listener: TcpListener,
+    site: Site,
+    limits: Limits,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) {
+    let service = Arc::new(Service::new(site, limits, router));
+    let connections = Connections::new(&limits);
+    let (stop, stopping) = watch::channel(());
+    let mut tasks = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    let mut paused_until: Option<Instant> = None;
+    let mut warned_at: Option<Instant> = None;
+    loop {
+        let resume_at = paused_until.unwrap_or_else(Instant::now);
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            Some(ended) = tasks.join_next() => log_panic(ended),
+            () = sleep_until(resume_at.into()), if paused_until.is_some() => paused_until = None,
+            accepted = listener.accept(), if paused_until.is_none() => match accepted {
+                Ok((stream, from)) => {
+                    // If all are busy, the newcomer goes.
+                    if let Some((place, closing)) = connections.admit(from.ip(), Instant::now()) {
+                        let service = Arc::clone(&service);
+                        let stopping = stopping.clone();
+                        tasks.spawn(connection(service, stream, from, place, closing, stopping));
+                    }
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    let now = Instant::now();
+                    if warned_at.is_none_or(|at| now - at >= WARNING_PERIOD) {
+                        tracing::warn!(%error, "can't take connections: trying again and again");
+                        warned_at = Some(now);
+                    }
+                    connections.close_some(CLOSED_FOR_ROOM, now);
+                    paused_until = Some(now + ACCEPT_PAUSE);
+                }
+            },
+        }
+    }
+    drop(listener);
+    connections.close_waiting();
+    // Connections may have ended all.
+    let _ = stop.send(());
+    let all_ended = async { while tasks.join_next().await.is_some() {} };
+    // What is left after that ends with its task.
+    let _ = timeout(limits.shutdown_wait, all_ended).await;
+}
+
+async fn connection(
+    service: Arc<Service>,
+    stream: TcpStream,
+    from: SocketAddr,
+    place: Place,
+    closing: Closing,
+    mut stopping: watch::Receiver<()>,
+) {
+    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+    let place = Arc::new(place);
+    let limits = service.limits;
+    // Answers that wait for an acknowledgement are only slower.
+    let _ = stream.set_nodelay(true);
+    let io = TokioIo::new(WatchedStream::new(stream, limits.write_wait, Arc::clone(&place)));
+    let answer = service_fn(|request| service.answer(request, from, Arc::clone(&place)));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.head_wait)
+        .max_header_size(limits.head_bytes_max)
+        .max_headers(limits.headers_max)
+        .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES_MIN));
+    let mut connection = pin!(http.serve_connection(io, answer));
+    let mut closing = pin!(closing);
+    loop {
+        tokio::select! {
+            biased;
+            // The other end of this channel says nothing: it is only ever dropped.
+            _ = &mut closing => break,
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    tracing::debug!(%from, %error, "a connection broke");
+                }
+                break;
+            }
+            Ok(()) = stopping.changed() => connection.as_mut().graceful_shutdown(),
+        }
+    }
+}
+
+/// The client went away before its connection was taken.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+fn log_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection ended in a panic");
+    }
+}

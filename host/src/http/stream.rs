@@ -1,0 +1,127 @@
+//! A connection's bytes, with an end for readers that take nothing, and for writers that don't stop.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+use crate::http::connections::Place;
+
+/// What is read and thrown away after the last answer, for so long and so much at most. A socket that is closed on
+/// unread bytes resets the connection, and whoever still sends never sees why it was refused.
+const LINGER_MAX: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: usize = 256 * 1024;
+const LINGER_BUFFER_BYTES: usize = 4 * 1024;
+
+/// A connection with time-outs of its own.
+#[derive(Debug)]
+pub(crate) struct WatchedStream {
+    stream: TcpStream,
+    write_wait: Duration,
+    place: Arc<Place>,
+    /// Runs while the reader takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+    linger: Option<Linger>,
+}
+
+#[derive(Debug)]
+struct Linger {
+    until: Pin<Box<Sleep>>,
+    bytes_left: usize,
+}
+
+impl WatchedStream {
+    pub(crate) fn new(stream: TcpStream, write_wait: Duration, place: Arc<Place>) -> Self {
+        Self { stream, write_wait, place, stalled: None, linger: None }
+    }
+
+    /// Takes note of whether the reader took something.
+    fn watch<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            if self.stalled.take().is_some() {
+                self.place.resume();
+            }
+            return written;
+        }
+        let write_wait = self.write_wait;
+        let stalled = self.stalled.get_or_insert_with(|| {
+            self.place.stall(Instant::now());
+            Box::pin(sleep(write_wait))
+        });
+        ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+    }
+
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let linger = self.linger.get_or_insert_with(|| Linger {
+            until: Box::pin(sleep(LINGER_MAX)),
+            bytes_left: LINGER_BYTES_MAX,
+        });
+        while linger.bytes_left > 0 && linger.until.as_mut().poll(context).is_pending() {
+            let mut bytes = [0; LINGER_BUFFER_BYTES];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            // Whether it ended well does not matter any more.
+            let has_ended =
+                ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)).is_err();
+            if has_ended || buffer.filled().is_empty() {
+                break;
+            }
+            linger.bytes_left = linger.bytes_left.saturating_sub(buffer.filled().len());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for WatchedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for WatchedStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watch(written, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.watch(written, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.linger.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        }
+        self.poll_linger(context)
+    }
+}

@@ -1,0 +1,157 @@
+//! The socket. Datagrams may get lost, so nothing that a network says here ends the peer.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use protocol::datagram::DATAGRAM_BYTES_MAX;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Room for what arrives while the node is busy: some 3,000 datagrams of full size.
+const BUFFER_BYTES: usize = 4 * 1024 * 1024;
+
+/// Most datagrams handled before effects are performed, so that answers do not wait for a flood to end.
+pub const BURST_MAX: usize = 64;
+
+/// Longest wait for room in the system's send buffer, once in a round of sending; a datagram that finds no
+/// room counts as lost. The same task handles what arrives, so it must not wait for long.
+const SEND_PATIENCE: Duration = Duration::from_millis(5);
+
+/// The peer's socket.
+#[derive(Debug)]
+pub struct Udp {
+    socket: tokio::net::UdpSocket,
+    /// Whether this round of sending has not waited in vain yet.
+    may_wait: bool,
+    send_errors: u64,
+}
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    #[error("port {port} of {ip} is in use: choose another LISTEN, or 0 for any free port", port = .0.port(), ip = .0.ip())]
+    InUse(SocketAddr),
+    #[error("{ip} is no address of this machine: choose another LISTEN", ip = .0.ip())]
+    NotHere(SocketAddr),
+    #[error("can't listen on {address}: {source}")]
+    Other { address: SocketAddr, source: io::Error },
+}
+
+impl Udp {
+    /// Binds within a tokio runtime.
+    ///
+    /// # Errors
+    /// See [`BindError`].
+    pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
+        match open(address) {
+            Ok(socket) => Ok(Self { socket, may_wait: true, send_errors: 0 }),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => Err(BindError::InUse(address)),
+            Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {
+                Err(BindError::NotHere(address))
+            }
+            Err(source) => Err(BindError::Other { address, source }),
+        }
+    }
+
+    /// # Errors
+    /// When the system does not tell.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Completes when something may have arrived.
+    pub async fn readable(&self) {
+        if let Err(error) = self.socket.readable().await {
+            // The runtime is ending, or the system is out of its mind; the timers go on.
+            tracing::error!(%error, "the socket is not readable any more");
+            std::future::pending().await
+        }
+    }
+
+    /// The next datagram that is here already.
+    pub fn try_receive<'b>(&self, buffer: &'b mut [u8]) -> Option<(SocketAddr, &'b [u8])> {
+        // Errors tell that an earlier datagram found nobody; each reads one such message away.
+        for _ in 0..BURST_MAX {
+            match self.socket.try_recv_from(buffer) {
+                Ok((length, from)) => return Some((from, &buffer[..length])),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(error) => tracing::trace!(%error, "receive"),
+            }
+        }
+        None
+    }
+
+    /// Begins a round of sending: a buffer that stays full is waited for once, not once for each datagram.
+    pub fn begin_round(&mut self) {
+        self.may_wait = true;
+    }
+
+    /// Sends, or loses, one datagram.
+    pub async fn send(&mut self, to: SocketAddr, bytes: &[u8]) {
+        let mut sent = self.socket.try_send_to(bytes, to);
+        let is_full = |error: &io::Error| error.kind() == ErrorKind::WouldBlock;
+        if self.may_wait && sent.as_ref().is_err_and(is_full) {
+            let sending = tokio::time::timeout(SEND_PATIENCE, self.socket.send_to(bytes, to));
+            sent = sending.await.unwrap_or_else(|_| {
+                self.may_wait = false;
+                Err(ErrorKind::TimedOut.into())
+            });
+        }
+        if let Err(error) = sent {
+            self.send_errors += 1;
+            tracing::debug!(%to, %error, total = self.send_errors, "not sent");
+        }
+    }
+}
+
+/// A buffer that shows when a datagram is longer than any may be.
+pub fn receive_buffer() -> Vec<u8> {
+    vec![0; DATAGRAM_BYTES_MAX + 1]
+}
+
+fn open(address: SocketAddr) -> io::Result<tokio::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        // One family per peer, so that an address always looks the same.
+        socket.set_only_v6(true)?;
+    }
+    for resized in
+        [socket.set_recv_buffer_size(BUFFER_BYTES), socket.set_send_buffer_size(BUFFER_BYTES)]
+    {
+        if let Err(error) = resized {
+            tracing::debug!(%error, "the system keeps its own buffer sizes");
+        }
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    tokio::net::UdpSocket::from_std(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn datagrams_come_and_go_and_a_refused_one_is_no_error() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (mut here, there) = (Udp::bind(any).expect("bound"), Udp::bind(any).expect("bound"));
+        let to = there.local_address().expect("an address");
+        here.send(to, b"hello").await;
+        there.readable().await;
+        let mut buffer = receive_buffer();
+        let from = here.local_address().expect("an address");
+        assert_eq!(there.try_receive(&mut buffer), Some((from, &b"hello"[..])));
+        drop(there);
+        here.send(to, b"nobody").await;
+        here.send(to, b"nobody").await;
+        assert_eq!(here.try_receive(&mut buffer), None);
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_named() {
+        let first = Udp::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("bound");
+        let address = first.local_address().expect("an address");
+        let error = Udp::bind(address).expect_err("in use").to_string();
+        assert!(error.contains(&format!("port {} of 127.0.0.1 is in use", address.port())));
+    }
+}

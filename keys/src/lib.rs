@@ -1,0 +1,394 @@
+//! Secret keys in files: those of a peer's own voters, and any other of the same kind, such as a registrar's.
+//!
+//! A file is PKCS#8 in PEM, locked by a passphrase or not, readable by its owner alone. Whose a locked key is stands
+//! before the block, as a hint: once it is unlocked, the two are compared. Nothing here asks anybody anything, but for
+//! `passphrase`; and no secret stands in a message, a log or a `Debug`. Nothing here may ever import anything of the
+//! network.
+#![allow(clippy::disallowed_types, reason = "files are what keys lie in")]
+
+mod name;
+pub mod passphrase;
+mod pem;
+pub mod phrase;
+pub mod secret_file;
+pub mod signing;
+mod source;
+
+use std::path::{Path, PathBuf};
+
+use protocol::keys::{PublicKey, VoterKey};
+use zeroize::Zeroizing;
+
+pub use name::{VoterName, VoterNameError};
+pub use passphrase::Passphrase;
+pub use passphrase::PassphraseError;
+pub use pem::PemError;
+pub use phrase::PhraseError;
+pub use secret_file::SecretFileError;
+pub use source::SecretSource;
+
+use host::entropy;
+use host::files::FileError;
+use pem::{Contents, Locked};
+use secret_file::Existing;
+
+/// Name of the file in the data directory.
+pub const KEY_FILE: &str = "voter.key";
+
+/// Where the keys of a peer's further voters lie, each in `NAME.key`.
+const VOTERS_DIRECTORY: &str = "voters";
+
+/// Longest key file: PEM of a key takes some 300 bytes, and other tools put their own lines before it.
+const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
+
+/// Why there is no key. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    #[error(transparent)]
+    Secret(#[from] SecretFileError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{path} {reason}", path = path.display())]
+    NotAKey { path: PathBuf, reason: PemError },
+    #[error(
+        "{path} has the former format of 64 digits: write it anew by `peer key import {path} --key {path} --force`",
+        path = path.display()
+    )]
+    Former { path: PathBuf },
+    #[error("there is no key in {path}: make one by `peer key new`", path = path.display())]
+    Missing { path: PathBuf },
+    #[error("{path} is locked: its passphrase is needed", path = path.display())]
+    Locked { path: PathBuf },
+    #[error("this is not the passphrase of {path}", path = path.display())]
+    WrongPassphrase { path: PathBuf },
+    #[error(
+        "{path} is locked and does not say whose it is: `peer key passwd --key {path}` writes that into it",
+        path = path.display()
+    )]
+    Anonymous { path: PathBuf },
+    #[error(
+        "{path} says that it is the key of voter {said}, and it is that of {found}: put your copy of it back",
+        path = path.display(), said = said.voter(), found = found.voter()
+    )]
+    OtherKey { path: PathBuf, said: PublicKey, found: PublicKey },
+}
+
+impl KeyFileError {
+    /// A stable word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Locked { .. } => "locked",
+            Self::WrongPassphrase { .. } => "wrong_passphrase",
+            Self::Missing { .. } => "no_key",
+            Self::Secret(_)
+            | Self::File(_)
+            | Self::NotAKey { .. }
+            | Self::Former { .. }
+            | Self::Anonymous { .. }
+            | Self::OtherKey { .. } => "key_file",
+        }
+    }
+}
+
+/// A key in a file, locked or not. What it is does not change when the file does.
+#[derive(Debug)]
+pub struct KeyFile {
+    path: PathBuf,
+    contents: Contents,
+    /// What the file says of itself.
+    said: Option<PublicKey>,
+}
+
+impl KeyFile {
+    /// Reads a key file; nothing is unlocked yet.
+    ///
+    /// # Errors
+    /// See [`KeyFileError`].
+    pub fn open(path: &Path) -> Result<Self, KeyFileError> {
+        Self::open_if_there(path)?.ok_or_else(|| KeyFileError::Missing { path: path.to_owned() })
+    }
+
+    /// The same, or `None` if there is no such file.
+    ///
+    /// # Errors
+    /// See [`KeyFileError`].
+    pub fn open_if_there(path: &Path) -> Result<Option<Self>, KeyFileError> {
+        let Some(bytes) = secret_file::read(path, KEY_FILE_BYTES_MAX)? else { return Ok(None) };
+        let path = path.to_owned();
+        if secret_file::secret_of_line(&bytes).is_some() {
+            return Err(KeyFileError::Former { path });
+        }
+        // What is no text has no block either.
+        let text = std::str::from_utf8(&bytes).unwrap_or_default();
+        let (contents, said) = match pem::read(text) {
+            Ok(read) => read,
+            Err(reason) => return Err(KeyFileError::NotAKey { path, reason }),
+        };
+        if let Contents::Open(key) = &contents {
+            check_said(&path, said, key)?;
+        }
+        Ok(Some(Self { path, contents, said }))
+    }
+
+    /// Writes a new key file, locked if there is a passphrase.
+    ///
+    /// # Errors
+    /// When the file is there already and is to be kept, or the disk refuses.
+    pub fn create(
+        path: &Path,
+        key: VoterKey,
+        passphrase: Option<&Passphrase>,
+        existing: Existing,
+    ) -> Result<Self, KeyFileError> {
+        let text = pem::write(&key, passphrase);
+        secret_file::write(path, text.as_bytes(), existing)?;
+        let (contents, said) = pem::read(&text).expect("what is written can be read");
+        Ok(Self { path: path.to_owned(), contents, said })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn is_locked(&self) -> bool {
+        matches!(self.contents, Contents::Locked(_))
+    }
+
+    /// The public key; of a locked file it is what the file says.
+    ///
+    /// # Errors
+    /// When it is locked and says nothing.
+    pub fn public(&self) -> Result<PublicKey, KeyFileError> {
+        match &self.contents {
+            Contents::Open(key) => Ok(key.public()),
+            Contents::Locked(_) => {
+                self.said.ok_or_else(|| KeyFileError::Anonymous { path: self.path.clone() })
+            }
+        }
+    }
+
+    /// The secret key. Takes some 50 ms of one core and 16 MiB if it is locked, seconds and 128 MiB at most.
+    ///
+    /// # Errors
+    /// When it is locked and this is not its passphrase, or the key is not the one that the file says.
+    pub fn unlock(&self, passphrase: Option<&Passphrase>) -> Result<VoterKey, KeyFileError> {
+        match &self.contents {
+            Contents::Open(key) => Ok(key.clone()),
+            Contents::Locked(locked) => self.unlock_by(locked, passphrase),
+        }
+    }
+
+    /// The file's text: locked if the file is.
+    pub fn text(&self) -> Zeroizing<String> {
+        match &self.contents {
+            Contents::Open(key) => pem::write(key, None),
+            Contents::Locked(locked) => pem::write_locked(locked, self.said.as_ref()),
+        }
+    }
+
+    fn unlock_by(
+        &self,
+        locked: &Locked,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<VoterKey, KeyFileError> {
+        let path = || self.path.clone();
+        let passphrase = passphrase.ok_or_else(|| KeyFileError::Locked { path: path() })?;
+        let key = locked
+            .unlock(passphrase)
+            .map_err(|reason| KeyFileError::NotAKey { path: path(), reason })?
+            .ok_or_else(|| KeyFileError::WrongPassphrase { path: path() })?;
+        check_said(&self.path, self.said, &key)?;
+        Ok(key)
+    }
+}
+
+/// Where the key of a data directory's voter lies: its own, or the one of that name.
+pub fn place(directory: &Path, voter: Option<&VoterName>) -> PathBuf {
+    match voter {
+        None => directory.join(KEY_FILE),
+        Some(name) => directory.join(VOTERS_DIRECTORY).join(format!("{name}.key")),
+    }
+}
+
+/// Reads the key of a data directory, or makes one without a passphrase. The caller holds the directory's lock.
+///
+/// # Errors
+/// See [`KeyFileError`]; a file that is there is never replaced.
+pub fn read_or_make(directory: &Path) -> Result<KeyFile, KeyFileError> {
+    let path = place(directory, None);
+    secret_file::remove_left_over(&path)?;
+    match KeyFile::open_if_there(&path)? {
+        Some(file) => Ok(file),
+        None => KeyFile::create(&path, draw(), None, Existing::Keep),
+    }
+}
+
+/// A new key.
+pub fn draw() -> VoterKey {
+    loop {
+        let secret = Zeroizing::new(entropy::random::<32>());
+        // Nearly all are keys.
+        if let Ok(key) = VoterKey::from_secret_bytes(&secret) {
+            return key;
+        }
+    }
+}
+
+/// A key as the text of a file that is not locked.
+pub fn open_text(key: &VoterKey) -> Zeroizing<String> {
+    pem::write(key, None)
+}
+
+/// The public key alone, in PEM.
+pub fn public_text(key: &PublicKey) -> String {
+    pem::write_public(key)
+}
+
+fn check_said(path: &Path, said: Option<PublicKey>, key: &VoterKey) -> Result<(), KeyFileError> {
+    match said {
+        Some(said) if said != key.public() => {
+            Err(KeyFileError::OtherKey { path: path.to_owned(), said, found: key.public() })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn voter(directory: &Path) -> Result<String, String> {
+        read_or_make(directory)
+            .and_then(|file| Ok(file.public()?.voter().to_string()))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_key_is_made_once_and_read_back() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let first = voter(directory.path()).expect("a key");
+        assert_eq!(voter(directory.path()), Ok(first));
+        let files: Vec<_> = fs::read_dir(directory.path()).expect("a listing").collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+    }
+
+    #[test]
+    fn a_left_over_of_an_unfinished_run_is_replaced() {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(directory.path().join("voter.key.unfinished"), "12").expect("written");
+        let first = voter(directory.path()).expect("a key");
+        let path = directory.path().join(KEY_FILE);
+        fs::hard_link(&path, directory.path().join("voter.key.unfinished")).expect("a link");
+        assert_eq!(voter(directory.path()), Ok(first));
+        assert!(!directory.path().join("voter.key.unfinished").exists(), "it holds the secret");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        voter(directory.path()).expect("a key");
+        let path = directory.path().join(KEY_FILE);
+        let mode = fs::metadata(&path).expect("metadata").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        for mode in [0o640, 0o604, 0o610] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a new mode");
+            let message = voter(directory.path()).expect_err("too open");
+            assert!(message.contains(&format!("mode {mode:o}")), "{message}");
+            assert!(message.contains("chmod 600"), "{message}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_key_is_refused_and_stays() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join(KEY_FILE);
+        let good = pem::write(&VoterKey::from_secret_bytes(&[0x11; 32]).expect("a key"), None);
+        let digits = "11".repeat(32);
+        for (text, part) in [
+            (String::new(), "has no block of a private key"),
+            ("zz".repeat(32), "has no block of a private key"),
+            (digits[1..].to_owned(), "has no block of a private key"),
+            (good[..good.len() - 20].to_owned(), "is cut short or damaged"),
+            (good.replace("PRIVATE", "PUBLIC"), "holds a public key alone"),
+            (
+                digits.clone(),
+                "has the former format of 64 digits: write it anew by `peer key import",
+            ),
+            (format!("{digits}\n"), "has the former format of 64 digits"),
+            (" ".repeat(KEY_FILE_BYTES_MAX + 1), "has over 16384 bytes"),
+        ] {
+            fs::write(&path, &text).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a new mode");
+            let message = voter(directory.path()).expect_err("no key");
+            assert!(message.contains(part), "{message}");
+            assert!(text.is_empty() || !message.contains(&text), "the text is told: {message}");
+            assert_eq!(fs::read_to_string(&path).expect("the file"), text);
+        }
+    }
+
+    #[test]
+    fn a_file_that_says_another_voter_is_refused_once_that_can_be_known() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.key");
+        let (key, other) = (draw(), draw());
+        let passphrase = Passphrase::new(Zeroizing::new(b"open".to_vec())).expect("short");
+        for passphrase in [None, passphrase.as_ref()] {
+            let text = pem::write(&key, passphrase);
+            let said = |key: &VoterKey| hex::encode(key.public().0);
+            let forged = text.replace(&said(&key), &said(&other));
+            secret_file::write(&path, forged.as_bytes(), Existing::Replace).expect("written");
+            let opened = KeyFile::open(&path).and_then(|file| file.unlock(passphrase));
+            let message = opened.expect_err("it says another").to_string();
+            let (said, found) = (other.public().voter(), key.public().voter());
+            assert!(message.contains(&format!("of voter {said}, and it is that of {found}")));
+        }
+    }
+
+    /// Panics, logs and assertions show things by `Debug`.
+    #[test]
+    fn debug_shows_no_secret() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let key = draw();
+        let passphrase = Passphrase::new(Zeroizing::new(b"open sesame".to_vec())).expect("short");
+        for (name, passphrase) in [("open.key", None), ("locked.key", passphrase.as_ref())] {
+            let path = directory.path().join(name);
+            let made = KeyFile::create(&path, key.clone(), passphrase, Existing::Keep);
+            let file = made.expect("there is none");
+            let shown = format!("{file:#?} {passphrase:#?} {:?}", file.unlock(passphrase));
+            assert!(shown.contains(&hex::encode(key.public().0)), "{shown}");
+            let secret = key.secret_bytes();
+            let numbers = secret[..4].iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+            for part in
+                [hex::encode(&secret[..8]), numbers, "open sesame".into(), "111, 112".into()]
+            {
+                assert!(!shown.contains(&part), "{shown}");
+            }
+            assert!(file.text().lines().filter(|line| line.len() > 60).count() > 1);
+            for line in file.text().lines().filter(|line| !line.contains(' ')) {
+                assert!(!shown.contains(line), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_never_replaced_unless_that_is_said() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.key");
+        let (first, second) = (draw(), draw());
+        let create = |key: &VoterKey, existing| KeyFile::create(&path, key.clone(), None, existing);
+        create(&first, Existing::Keep).expect("there is none");
+        let message = create(&second, Existing::Keep).expect_err("there is one").to_string();
+        assert!(message.ends_with("is there already: name another file, or replace it by --force"));
+        let voter = || KeyFile::open(&path).and_then(|file| file.public()).expect("a key").voter();
+        assert_eq!(voter(), first.public().voter());
+        create(&second, Existing::Replace).expect("replaced");
+        assert_eq!(voter(), second.public().voter());
+        assert_eq!(fs::read_dir(directory.path()).expect("a listing").count(), 1);
+    }
+}

@@ -1,0 +1,136 @@
+//! The recovery phrase: 24 words of BIP 39 that are the secret key itself, for paper. No message repeats a word.
+
+use bip39::{Language, Mnemonic};
+use protocol::keys::VoterKey;
+use zeroize::Zeroizing;
+
+/// 32 bytes and their checksum.
+pub const PHRASE_WORDS: usize = 24;
+
+/// Longest text that is read for a phrase: no word of the list has over 8 letters, and there is room for spaces.
+pub const PHRASE_BYTES_MAX: usize = 1_024;
+
+/// Why a text is no recovery phrase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PhraseError {
+    #[error("a recovery phrase has {PHRASE_WORDS} words, and here are {found}")]
+    Count { found: usize },
+    #[error(
+        "word {place} of the recovery phrase is none of BIP 39's English words: look at it again"
+    )]
+    UnknownWord { place: usize },
+    #[error("the recovery phrase does not check: a word is another one, or two changed places")]
+    Checksum,
+    #[error("the recovery phrase is of no key on secp256k1: it was made for something else")]
+    NotAKey,
+}
+
+/// The words of a key, with a space between them.
+///
+/// # Panics
+/// Never: 32 bytes have a phrase.
+pub fn of_key(key: &VoterKey) -> Zeroizing<String> {
+    let secret = key.secret_bytes();
+    let mnemonic = Mnemonic::from_entropy_in(Language::English, secret.as_slice());
+    let mnemonic = Zeroizing::new(mnemonic.expect("32 bytes are 24 words"));
+    // No longer than a text that is read, so that it never grows, which would leave copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(PHRASE_BYTES_MAX));
+    for word in mnemonic.words() {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(word);
+    }
+    text
+}
+
+/// The key of a phrase, in any case and with any white space between the words.
+///
+/// # Errors
+/// See [`PhraseError`].
+pub fn to_key(text: &str) -> Result<VoterKey, PhraseError> {
+    let found = text.split_whitespace().count();
+    if found != PHRASE_WORDS {
+        return Err(PhraseError::Count { found });
+    }
+    let text = Zeroizing::new(text.to_lowercase());
+    let mnemonic =
+        Mnemonic::parse_in_normalized(Language::English, &text).map_err(|error| match error {
+            bip39::Error::UnknownWord(index) => PhraseError::UnknownWord { place: index + 1 },
+            bip39::Error::InvalidChecksum => PhraseError::Checksum,
+            bip39::Error::BadWordCount(found) => PhraseError::Count { found },
+            bip39::Error::BadEntropyBitCount(_) | bip39::Error::AmbiguousLanguages(_) => {
+                unreachable!("24 words of one language have 256 bits")
+            }
+        })?;
+    let mnemonic = Zeroizing::new(mnemonic);
+    let (entropy, length) = mnemonic.to_entropy_array();
+    let entropy = Zeroizing::new(entropy);
+    let mut secret = Zeroizing::new([0; 32]);
+    secret.copy_from_slice(&entropy[..length]);
+    VoterKey::from_secret_bytes(&secret).map_err(|_| PhraseError::NotAKey)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The last of the vectors that BIP 39 names, with 256 bits, and one that is no key.
+    const ENTROPY: &str = "f585c11aec520db57dd353c69554b21a89b20fb0650966fa0a9d6f74fd989d8f";
+    const PHRASE: &str = "void come effort suffer camp survey warrior heavy shoot primary clutch crush open amazing \
+screen patrol group space point ten exist slush involve unfold";
+
+    fn key(digits: &str) -> VoterKey {
+        let mut secret = [0; 32];
+        hex::decode_to_slice(digits, &mut secret).expect("64 digits");
+        VoterKey::from_secret_bytes(&secret).expect("a key")
+    }
+
+    #[test]
+    fn the_words_are_the_key() {
+        assert_eq!(of_key(&key(ENTROPY)).as_str(), PHRASE);
+        let spread = format!("  {} \n", PHRASE.to_uppercase().replace(' ', "\t \r\n"));
+        for text in [PHRASE, &spread] {
+            let read = to_key(text).expect("a phrase");
+            assert_eq!(hex::encode(read.secret_bytes().as_slice()), ENTROPY);
+        }
+    }
+
+    #[test]
+    fn slips_are_told_by_their_place_alone() {
+        let words: Vec<_> = PHRASE.split(' ').collect();
+        let mut swapped = words.clone();
+        swapped.swap(3, 4);
+        let mut unknown = words.clone();
+        unknown[6] = "warior";
+        let zero = format!("{}art", "abandon ".repeat(23));
+        for (text, expected) in [
+            (String::new(), PhraseError::Count { found: 0 }),
+            (words[..23].join(" "), PhraseError::Count { found: 23 }),
+            (words[..12].join(" "), PhraseError::Count { found: 12 }),
+            (unknown.join(" "), PhraseError::UnknownWord { place: 7 }),
+            (swapped.join(" "), PhraseError::Checksum),
+            (zero, PhraseError::NotAKey),
+        ] {
+            let error = to_key(&text).expect_err("a slip");
+            assert_eq!(error, expected);
+            let message = error.to_string();
+            assert!(
+                words.iter().all(|word| word.len() < 6 || !message.contains(word)),
+                "{message}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_key_comes_back_from_its_phrase(secret: [u8; 32]) {
+            prop_assume!(VoterKey::from_secret_bytes(&secret).is_ok());
+            let key = VoterKey::from_secret_bytes(&secret).expect("a key");
+            let read = to_key(&of_key(&key)).expect("a phrase");
+            prop_assert_eq!(read.secret_bytes(), key.secret_bytes());
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Files that nobody else can read: keys, the API's token, recovery phrases. They appear whole or not at all, with mode 0600,
+//! and are refused when others may read them. A token is a line of 64 hexadecimal digits.
+//!
+//! A secret appears in no message, log or `Debug`; what holds it is wiped after use.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use host::files::{self, FileError};
+
+const SECRET_DIGITS: usize = 64;
+
+/// Why there is no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretFileError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{path} can be read by others (mode {mode:o}): run `chmod 600 {path}`", path = path.display())]
+    Readable { path: PathBuf, mode: u32 },
+    #[error("{path} holds no secret of 64 hexadecimal digits: put your copy of it back", path = path.display())]
+    Malformed { path: PathBuf },
+    #[error("{path} has over {bytes_max} bytes: name another file", path = path.display())]
+    TooLong { path: PathBuf, bytes_max: usize },
+    #[error("{path} is there already: name another file, or replace it by --force", path = path.display())]
+    Exists { path: PathBuf },
+}
+
+/// What becomes of a file that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    Keep,
+    Replace,
+}
+
+/// Reads a secret of 32 bytes, or makes and keeps one. The caller holds the directory's lock.
+///
+/// # Errors
+/// See [`SecretFileError`]; a file that is there is never replaced.
+pub fn read_or_make(
+    path: &Path,
+    make: impl FnOnce() -> Zeroizing<[u8; 32]>,
+) -> Result<Zeroizing<[u8; 32]>, SecretFileError> {
+    remove_left_over(path)?;
+    if let Some(secret) = read_existing(path)? {
+        return Ok(secret);
+    }
+    let secret = make();
+    let mut text = Zeroizing::new([b'\n'; SECRET_DIGITS + 1]);
+    hex::encode_to_slice(secret.as_slice(), &mut text[..SECRET_DIGITS])
+        .expect("32 bytes are 64 digits");
+    write(path, text.as_slice(), Existing::Keep)?;
+    Ok(secret)
+}
+
+/// Reads a secret of 32 bytes, if there is one; nothing is made or removed, so that a peer may use the directory.
+///
+/// # Errors
+/// See [`SecretFileError`].
+pub fn read_existing(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, SecretFileError> {
+    // Two bytes for the end of the line, as some editors write it.
+    let text = match read(path, SECRET_DIGITS + 2) {
+        Err(SecretFileError::TooLong { path, .. }) => {
+            return Err(SecretFileError::Malformed { path });
+        }
+        text => text?,
+    };
+    let secret = text.map(|text| secret_of_line(&text));
+    match secret {
+        Some(None) => Err(SecretFileError::Malformed { path: path.to_owned() }),
+        Some(secret) => Ok(secret),
+        None => Ok(None),
+    }
+}
+
+/// The 32 bytes that a line of 64 digits says.
+pub fn secret_of_line(text: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    let line = text.strip_suffix(b"\r\n").or_else(|| text.strip_suffix(b"\n")).unwrap_or(text);
+    let mut secret = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(line, secret.as_mut_slice()).ok()?;
+    Some(secret)
+}
+
+/// Reads a file that only its owner may read; `None` if it is not there. What is no file, such as a pipe, has no mode
+/// that says who may read it.
+///
+/// # Errors
+/// When others may read it, it is longer than that, or the disk refuses.
+pub fn read(path: &Path, bytes_max: usize) -> Result<Option<Zeroizing<Vec<u8>>>, SecretFileError> {
+    let failed = |error| FileError::new("read", path, error);
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(failed)?,
+    };
+    check_mode(&file, path)?;
+    // All of it at once: a growing vector would leave copies behind.
+    let mut text = Zeroizing::new(vec![0; bytes_max + 1]);
+    let mut length = 0;
+    while length < text.len() {
+        match file.read(&mut text[length..]).map_err(failed)? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    if length > bytes_max {
+        return Err(SecretFileError::TooLong { path: path.to_owned(), bytes_max });
+    }
+    text.truncate(length);
+    Ok(Some(text))
+}
+
+/// Writes a file that only its owner may read; it appears whole or not at all: written under another name, made
+/// durable, then named. Of what can't be written nothing stays. A link to a file that is replaced goes on to lead to it, so
+/// that no former secret lies on behind it.
+///
+/// # Errors
+/// When it is there already and is to be kept, or the disk refuses.
+pub fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), SecretFileError> {
+    let led_to = match existing {
+        Existing::Replace => fs::canonicalize(path).ok(),
+        Existing::Keep => None,
+    };
+    let path = led_to.as_deref().unwrap_or(path);
+    let directory = files::directory_of(path);
+    let _alone = files::lock_directory(directory);
+    let unfinished = unfinished(path);
+    let named = write_private(&unfinished, bytes).and_then(|()| match existing {
+        Existing::Replace => fs::rename(&unfinished, path),
+        // Unlike a renaming, a link never replaces a secret that is there.
+        Existing::Keep => fs::hard_link(&unfinished, path),
+    });
+    // It was renamed, is a second name by now, or holds a secret that nobody wants.
+    let removed = remove_if_there(&unfinished);
+    match named.and(removed).and_then(|()| files::sync_directory(directory)) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(SecretFileError::Exists { path: path.to_owned() })
+        }
+        named => Ok(named.map_err(|error| FileError::new("write", path, error))?),
+    }
+}
+
+/// A run that ended between writing and naming left a second name of the secret, or a piece of it. The caller holds the
+/// directory's lock.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn remove_left_over(path: &Path) -> Result<(), SecretFileError> {
+    let unfinished = unfinished(path);
+    let removed = remove_if_there(&unfinished);
+    Ok(removed.map_err(|error| FileError::new("remove", &unfinished, error))?)
+}
+
+#[cfg(unix)]
+fn check_mode(file: &File, path: &Path) -> Result<(), SecretFileError> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = file.metadata().map_err(|error| FileError::new("read", path, error))?;
+    if !metadata.is_file() {
+        return Ok(());
+    }
+    match metadata.permissions().mode() & 0o7777 {
+        mode if mode & 0o077 == 0 => Ok(()),
+        mode => Err(SecretFileError::Readable { path: path.to_owned(), mode }),
+    }
+}
+
+#[cfg(not(unix))]
+fn check_mode(_: &File, _: &Path) -> Result<(), SecretFileError> {
+    Ok(())
+}
+
+/// A name that people give to no file of theirs, since whatever has it is removed.
+fn unfinished(path: &Path) -> PathBuf {
+    path.with_added_extension("unfinished")
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(_) | Ok(()) => Ok(()),
+    }
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    remove_if_there(path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).expect("a listing");
+        let name = |entry: io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
+        let mut names: Vec<_> =
+            entries.map(|entry| name(entry).to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn nothing_stays_of_a_secret_that_could_not_be_written() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.key");
+        fs::create_dir(&path).expect("a directory");
+        for existing in [Existing::Keep, Existing::Replace] {
+            write(&path, b"secret", existing).expect_err("there is a directory");
+            assert_eq!(names(directory.path()), ["a.key"]);
+        }
+    }
+
+    #[test]
+    fn what_lies_beside_a_secret_is_left_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.key");
+        let other = directory.path().join("a.key.new");
+        fs::write(&other, "somebody's").expect("there is room");
+        for existing in [Existing::Keep, Existing::Replace] {
+            write(&path, b"secret", existing).expect("there is room");
+            assert_eq!(fs::read(&other).expect("untouched"), b"somebody's");
+            assert_eq!(names(directory.path()), ["a.key", "a.key.new"]);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_behind_a_link_is_replaced_where_it_lies() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (path, link) = (directory.path().join("a.key"), directory.path().join("link.key"));
+        write(&path, b"former", Existing::Keep).expect("there is room");
+        std::os::unix::fs::symlink("a.key", &link).expect("a link");
+        write(&link, b"latter", Existing::Keep).expect_err("it is there");
+        write(&link, b"latter", Existing::Replace).expect("there is room");
+        assert_eq!(fs::read(&path).expect("a file"), b"latter");
+        assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
+    }
+}

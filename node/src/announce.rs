@@ -1,0 +1,243 @@
+//! New tips: announcing them with as much of the body as fits, and putting together bodies that were
+//! announced by short ids (compact blocks, BIP 152, in one round trip).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::block::{self, Block, Header};
+use protocol::datagram::{
+    AnnouncedBody, DATAGRAM_BYTES_MAX, Datagram, ENVELOPE_BYTES, SHORT_IDS_MAX, ShortId, Wanted,
+};
+use protocol::transaction::{HashedTransaction, Transaction};
+use protocol::units::{BlockHash, Now};
+
+use super::Node;
+use super::dropped::DropReason;
+use super::timers::Timer;
+use crate::pool::short_id;
+use chain::rules::Rule;
+
+/// Announced blocks that wait for transactions. Each cost its maker the work of a block.
+const PARTIALS_MAX: usize = 32;
+/// How long to wait for them before the block is fetched like any other.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Bytes of NEW_BLOCK before its transactions: envelope, two variants, header, length.
+const OVERHEAD: usize = ENVELOPE_BYTES + 4 + 96 + 4 + 8;
+
+/// A block of which some transactions are here.
+#[derive(Debug)]
+struct Partial {
+    from: SocketAddr,
+    short_ids: Vec<ShortId>,
+    transactions: Vec<Option<Arc<HashedTransaction>>>,
+    request: u32,
+    deadline: Instant,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Announcements {
+    partials: BTreeMap<BlockHash, Partial>,
+    last_request: u32,
+}
+
+impl Announcements {
+    pub(super) fn forget(&mut self, hash: &BlockHash) {
+        self.partials.remove(hash);
+    }
+}
+
+impl Node {
+    /// Tells the tip to all neighbours but the one that it came from.
+    pub(super) fn announce_tip(&mut self, from: Option<SocketAddr>) {
+        let tip = self.chain.tip().hash;
+        let Some(block) = self.chain.block(&tip).map(Arc::clone) else { return };
+        let body = announced_body(&block);
+        for address in self.neighbours.addresses() {
+            let knows = self.neighbours.get(&address).and_then(|neighbour| neighbour.status);
+            if Some(address) == from || knows.is_some_and(|status| status.tip == tip) {
+                continue;
+            }
+            self.send(address, Datagram::NewBlock { header: block.header, body: body.clone() });
+        }
+    }
+
+    /// Tells all neighbours of a block that is this node's own, whatever they know; gives how many.
+    pub(super) fn announce_own(&mut self, block: &Block) -> usize {
+        let body = announced_body(block);
+        let addresses = self.neighbours.addresses();
+        for address in &addresses {
+            let body = body.clone();
+            self.send(*address, Datagram::NewBlock { header: block.header, body });
+        }
+        addresses.len()
+    }
+
+    pub(super) fn on_new_block(
+        &mut self,
+        from: SocketAddr,
+        header: Header,
+        body: AnnouncedBody,
+        now: Now,
+    ) {
+        let whole = match &body {
+            AnnouncedBody::Transactions(transactions) => self.hashed_body(&header, transactions),
+            AnnouncedBody::ShortIds(_) | AnnouncedBody::Omitted => None,
+        };
+        // While the disk takes nothing, bodies would fill the memory.
+        let whole = whole.filter(|_| self.durability.has_room());
+        let has_body = whole.is_some();
+        let Some(hash) = self.take_header(header, has_body, from, now) else {
+            return self.look_for_parent(from, &header, now);
+        };
+        self.note_tip_of(from, hash);
+        if self.chain.lacks_body(&hash) {
+            match (body, whole) {
+                (_, Some(transactions)) => {
+                    self.take_fetched_body(hash, transactions, from, now);
+                }
+                (AnnouncedBody::Transactions(_), None) => {
+                    self.fault(from, format!("announced {hash} with another block's body"), now);
+                }
+                (AnnouncedBody::ShortIds(ids), None) => self.start_partial(from, hash, ids, now),
+                (AnnouncedBody::Omitted, None) => {}
+            }
+        }
+        self.continue_sync(now);
+    }
+
+    pub(super) fn on_chain_transactions(
+        &mut self,
+        from: SocketAddr,
+        request: u32,
+        transactions: Vec<Transaction>,
+        now: Now,
+    ) {
+        let asked = |partial: &Partial| partial.from == from && partial.request == request;
+        let partials = &mut self.announcements.partials;
+        let Some((hash, partial)) = partials.iter_mut().find(|(_, partial)| asked(partial)) else {
+            return self.tallies.dropped.count(DropReason::TransactionsNotAsked);
+        };
+        let hash = *hash;
+        for transaction in transactions {
+            let transaction = HashedTransaction::new(transaction, self.chain.election_id());
+            let id = short_id(&transaction.leaf());
+            let place = partial.short_ids.iter().position(|wanted| *wanted == id);
+            if let Some(place) = place {
+                partial.transactions[place] = Some(Arc::new(transaction));
+            }
+        }
+        self.finish_partial(hash, now);
+        self.continue_sync(now);
+    }
+
+    /// Whether a block's transactions are awaited, so that its pieces need not be fetched.
+    pub(super) fn is_being_completed(&self, hash: &BlockHash) -> bool {
+        self.announcements.partials.contains_key(hash)
+    }
+
+    pub(super) fn on_announcements_timer(&mut self, now: Now) {
+        self.announcements.partials.retain(|_, partial| partial.deadline > now.instant);
+        self.arm_announcements_timer();
+        self.continue_sync(now);
+    }
+
+    /// A tip whose parent is not here: its sender has a branch that we lack. Ask for its headers, if its next
+    /// heartbeat shows that it is the better one.
+    fn look_for_parent(&mut self, from: SocketAddr, header: &Header, now: Now) {
+        let ours = self.chain.tip_header().height;
+        if header.height >= ours && header.has_work() {
+            self.poke_now(from, now);
+        }
+    }
+
+    /// Whoever announces a block has the chain up to it.
+    fn note_tip_of(&mut self, from: SocketAddr, hash: BlockHash) {
+        let (Some(work), Some(header)) = (self.chain.work(&hash), self.chain.header(&hash)) else {
+            return;
+        };
+        let height = header.height;
+        let status = self.neighbours.get_mut(&from).and_then(|known| known.status.as_mut());
+        if let Some(status) = status.filter(|status| status.work < work) {
+            (status.height, status.tip, status.work) = (height, hash, work);
+        }
+    }
+
+    /// The body that was announced with a header, if it is the header's.
+    fn hashed_body(
+        &self,
+        header: &Header,
+        transactions: &[Transaction],
+    ) -> Option<Vec<Arc<HashedTransaction>>> {
+        let election = self.chain.election_id();
+        let hashed = |each: &Transaction| Arc::new(HashedTransaction::new(each.clone(), election));
+        let transactions: Vec<_> = transactions.iter().map(hashed).collect();
+        let is_its = block::merkle_root(&transactions) == header.merkle_root
+            || !self.rules.hold(Rule::MerkleRoot);
+        is_its.then_some(transactions)
+    }
+
+    fn start_partial(
+        &mut self,
+        from: SocketAddr,
+        hash: BlockHash,
+        short_ids: Vec<ShortId>,
+        now: Now,
+    ) {
+        let partials = &self.announcements.partials;
+        if partials.contains_key(&hash) || partials.len() >= PARTIALS_MAX {
+            return;
+        }
+        let transactions: Vec<_> =
+            short_ids.iter().map(|id| self.pool.by_short_id(id).cloned()).collect();
+        let missing = (0u16..).zip(&transactions).filter(|(_, known)| known.is_none());
+        let places: Vec<u16> = missing.map(|(place, _)| place).collect();
+        self.announcements.last_request = self.announcements.last_request.wrapping_add(1);
+        let request = self.announcements.last_request;
+        let deadline = now.instant + PATIENCE;
+        let partial = Partial { from, short_ids, transactions, request, deadline };
+        self.announcements.partials.insert(hash, partial);
+        if places.is_empty() {
+            return self.finish_partial(hash, now);
+        }
+        let wanted = Wanted::Transactions { block: hash, places };
+        self.send(from, Datagram::RequestChain { request, wanted });
+        self.arm_announcements_timer();
+    }
+
+    fn finish_partial(&mut self, hash: BlockHash, now: Now) {
+        let partials = &mut self.announcements.partials;
+        let is_whole = |partial: &Partial| partial.transactions.iter().all(Option::is_some);
+        let Some(partial) = partials.get(&hash).filter(|partial| is_whole(partial)) else { return };
+        let from = partial.from;
+        let partial = partials.remove(&hash).expect("found above");
+        let transactions = partial.transactions.into_iter().flatten().collect();
+        // Two transactions may share a short id; then the block is fetched like any other.
+        if let Err(error) = self.take_body(hash, transactions, Some(from), now) {
+            tracing::debug!(%hash, %error, "an announced block did not come together");
+        }
+    }
+
+    fn arm_announcements_timer(&mut self) {
+        let partials = self.announcements.partials.values();
+        self.timers.set(Timer::Announcements, partials.map(|partial| partial.deadline).min());
+    }
+}
+
+/// As much of a body as one datagram holds.
+fn announced_body(block: &Block) -> AnnouncedBody {
+    let bytes: usize = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
+    if OVERHEAD + bytes <= DATAGRAM_BYTES_MAX {
+        let transactions = block.transactions.iter();
+        return AnnouncedBody::Transactions(
+            transactions.map(|transaction| transaction.transaction().clone()).collect(),
+        );
+    }
+    if block.transactions.len() <= SHORT_IDS_MAX {
+        let transactions = block.transactions.iter();
+        let ids = transactions.map(|transaction| short_id(&transaction.leaf()));
+        return AnnouncedBody::ShortIds(ids.collect());
+    }
+    AnnouncedBody::Omitted
+}

@@ -1,0 +1,302 @@
+//! Blocks on their way into the chain: header, body, signatures, then the move to the best branch and all
+//! that follows from it.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::block::{Block, Header};
+use protocol::keys::SignatureError;
+use protocol::transaction::{HashedTransaction, TransactionKind};
+use protocol::units::{BlockHash, Now};
+
+use super::Node;
+use super::output::{Event, Output, Record, Restored};
+use super::timers::Timer;
+use super::verification::Purpose;
+use super::views::Tip;
+use chain::{BlockError, BodyError, Change, HeaderError, InvalidBlock, TIME_AHEAD_MAX};
+
+/// Headers that are held because their time is too far ahead. Each cost its maker the work of a block.
+const EARLY_HEADERS_MAX: usize = 64;
+/// Between two attempts at them.
+const EARLY_HEADERS_PERIOD: Duration = Duration::from_secs(5);
+
+/// Headers ahead of the local clock: tried again, never remembered as invalid.
+#[derive(Debug, Default)]
+pub(super) struct EarlyHeaders(VecDeque<(Header, SocketAddr)>);
+
+impl Node {
+    /// Takes in what the disk remembers. It was checked before it was written, so signatures are not checked
+    /// again.
+    pub(super) fn restore(&mut self, restored: Restored, now: Now) {
+        let unusable = self.chain.restore(restored.blocks, restored.tip, now.unix);
+        if unusable > 0 {
+            tracing::warn!(unusable, "blocks on the disk can't be used: they are fetched again");
+        }
+        let mut pool = restored.pool;
+        pool.sort_by_key(|(row, _)| *row);
+        let mut later = Vec::new();
+        for (row, transaction) in pool {
+            self.verification.trust(&transaction);
+            self.durability.remember_row(transaction.id(), row);
+            let transaction = Arc::new(transaction);
+            // Votes may stand before their registration: those are tried again at the end.
+            if self.pool.restore(Arc::clone(&transaction), &self.chain).is_err() {
+                later.push(transaction);
+            } else {
+                self.spread(transaction, None, now);
+            }
+        }
+        for transaction in later {
+            self.take_gossiped(Arc::clone(&transaction), None, now);
+            let is_kept = self.pool.contains(&transaction);
+            if !is_kept && self.chain.check_context(&transaction).is_err() {
+                self.forget_transaction(&transaction.id());
+            }
+        }
+        self.advance_chain(None, now);
+    }
+
+    /// Adds a header, and deals with what is wrong with it. `None` when it is not in the tree.
+    pub(super) fn take_header(
+        &mut self,
+        header: Header,
+        has_body: bool,
+        from: SocketAddr,
+        now: Now,
+    ) -> Option<BlockHash> {
+        let inserted = match has_body {
+            true => self.chain.insert_header_with_body(header, now.unix),
+            false => self.chain.insert_header(header, now.unix),
+        };
+        match inserted {
+            Ok(hash) => return Some(hash),
+            // Its branch is known by its tip now: header sync fetches it.
+            Err(HeaderError::UnknownParent { .. } | HeaderError::TooManyHeaders { .. }) => {}
+            Err(HeaderError::TooEarly { .. }) => self.hold_early_header(header, from, now),
+            Err(
+                error @ (HeaderError::InvalidParent { .. }
+                | HeaderError::NoWork { .. }
+                | HeaderError::Height { .. }
+                | HeaderError::Difficulty { .. }
+                | HeaderError::NotAfterParent { .. }),
+            ) => self.fault(from, format!("sent a header that is refused: {error}"), now),
+        }
+        None
+    }
+
+    pub(super) fn hold_early_header(&mut self, header: Header, from: SocketAddr, now: Now) {
+        let held = &mut self.early_headers.0;
+        if !header.has_work() || held.iter().any(|(known, _)| *known == header) {
+            return;
+        }
+        if held.len() >= EARLY_HEADERS_MAX {
+            held.pop_front();
+        }
+        held.push_back((header, from));
+        let (height, hash, ahead) = (header.height, header.hash(), header.time.distance(now.unix));
+        self.output(Output::Event(Event::EarlyBlock { address: from, height, hash, ahead }));
+        self.timers.set_by(Timer::EarlyHeaders, now.instant + EARLY_HEADERS_PERIOD);
+    }
+
+    pub(super) fn on_early_headers_timer(&mut self, now: Now) {
+        let latest = now.unix.plus(TIME_AHEAD_MAX);
+        let held = std::mem::take(&mut self.early_headers.0);
+        let (early, due): (VecDeque<_>, VecDeque<_>) =
+            held.into_iter().partition(|(header, _)| header.time > latest);
+        if !early.is_empty() {
+            self.timers.set_by(Timer::EarlyHeaders, now.instant + EARLY_HEADERS_PERIOD);
+        }
+        self.early_headers.0 = early;
+        for (header, from) in due {
+            self.take_header(header, false, from, now);
+        }
+        self.continue_sync(now);
+    }
+
+    /// Takes in a body and has its signatures checked.
+    ///
+    /// # Errors
+    /// See [`BodyError`]; an invalid block has been dealt with.
+    pub(super) fn take_body(
+        &mut self,
+        hash: BlockHash,
+        transactions: Vec<Arc<HashedTransaction>>,
+        from: Option<SocketAddr>,
+        now: Now,
+    ) -> Result<(), BodyError> {
+        match self.chain.insert_body(&hash, transactions) {
+            Ok(block) => {
+                self.body_arrived(block.header.height, hash);
+                self.announcements.forget(&hash);
+                let transactions = block.transactions.clone();
+                self.verify(transactions, Purpose::Block { hash, from }, now);
+                Ok(())
+            }
+            Err(BodyError::Invalid(error)) => {
+                self.refuse_block(hash, from, error.clone(), now);
+                Err(BodyError::Invalid(error))
+            }
+            Err(
+                error @ (BodyError::UnknownHeader { .. }
+                | BodyError::Known { .. }
+                | BodyError::MerkleRoot { .. }),
+            ) => Err(error),
+        }
+    }
+
+    /// Takes in a body that came in pieces.
+    pub(super) fn take_fetched_body(
+        &mut self,
+        hash: BlockHash,
+        transactions: Vec<Arc<HashedTransaction>>,
+        from: SocketAddr,
+        now: Now,
+    ) {
+        match self.take_body(hash, transactions, Some(from), now) {
+            Err(error @ BodyError::MerkleRoot { .. }) => {
+                let reason = format!("sent a wrong body of {hash}: {error}");
+                self.refuse_copy(hash, from, reason, now);
+            }
+            Ok(())
+            | Err(
+                BodyError::UnknownHeader { .. } | BodyError::Known { .. } | BodyError::Invalid(_),
+            ) => {}
+        }
+    }
+
+    pub(super) fn on_block_verified(
+        &mut self,
+        hash: BlockHash,
+        from: Option<SocketAddr>,
+        failed: Option<(usize, SignatureError)>,
+        now: Now,
+    ) {
+        if let Some((place, error)) = failed {
+            let error = BlockError::Transaction { place, error: error.into() };
+            self.chain.invalidate(&hash);
+            return self.refuse_block(hash, from, error, now);
+        }
+        self.chain.accept_signatures(&hash);
+        if let Some(header) = self.chain.header(&hash) {
+            self.body_settled(header.height, hash);
+        }
+        if let Some(block) = self.chain.block(&hash).map(Arc::clone) {
+            self.persist_block(block);
+        }
+        self.advance_chain(from, now);
+        self.continue_sync(now);
+    }
+
+    /// Moves to the best branch, and lets pool, gossip, mining and user follow.
+    pub(super) fn advance_chain(&mut self, from: Option<SocketAddr>, now: Now) {
+        let old = self.tip();
+        let gives_up_lost = self.loading.gives_up_lost(now.instant);
+        let advance = match gives_up_lost {
+            true => self.chain.advance_without_lost(),
+            false => self.chain.advance(),
+        };
+        self.loading.note_wanted(!advance.wanted.is_empty(), now.instant);
+        self.loading.note_awaits_lost(advance.awaits_lost, now.instant);
+        for InvalidBlock { hash, error } in advance.invalid {
+            // Whoever completed the branch need not be who sent this block.
+            self.refuse_block(hash, None, error, now);
+        }
+        if !advance.wanted.is_empty() {
+            self.load_for_chain(advance.wanted);
+        }
+        let Some(change) = advance.change else { return };
+        let Tip { height, hash } = self.tip();
+        self.persist(Record::Tip { height, hash });
+        let moved = self.pool.follow(&self.chain, &change, self.rules);
+        for block in &change.connected {
+            for transaction in &block.transactions {
+                self.gossip.forget(&transaction.id());
+                self.forget_transaction(&transaction.id());
+            }
+        }
+        for superseded in &moved.superseded {
+            self.gossip.forget(&superseded.transaction.id());
+            self.forget_transaction(&superseded.transaction.id());
+        }
+        self.count_change(&change);
+        self.tell_change(old, &change, &moved);
+        for transaction in moved.returned {
+            self.persist_transaction(Arc::clone(&transaction));
+            self.spread(transaction, None, now);
+        }
+        for transaction in moved.held {
+            self.persist_transaction(transaction);
+        }
+        for transaction in moved.released {
+            self.take_gossiped(transaction, None, now);
+        }
+        self.tip_changed(now);
+        // While blocks are caught up with, others have them already.
+        if !self.is_catching_up(now.instant) {
+            self.announce_tip(from);
+        }
+    }
+
+    fn refuse_block(
+        &mut self,
+        hash: BlockHash,
+        from: Option<SocketAddr>,
+        error: BlockError,
+        now: Now,
+    ) {
+        let Some(height) = self.chain.header(&hash).map(|header| header.height) else { return };
+        self.body_settled(height, hash);
+        self.forget_plan();
+        let reason = error.to_string();
+        if let Some(from) = from {
+            self.fault(from, format!("sent block {hash} that is refused: {reason}"), now);
+        }
+        self.output(Output::Event(Event::InvalidBlock { hash, height, reason }));
+    }
+
+    fn count_change(&mut self, change: &Change) {
+        let is_ours = |block: &&Arc<Block>| self.mining.mined(&block.header.hash());
+        let mined = change.connected.iter().filter(is_ours).count() as u64;
+        let happenings = &mut self.tallies.happenings;
+        happenings.blocks_mined += mined;
+        happenings.blocks_taken += change.connected.len() as u64 - mined;
+        if change.disconnected.len() + change.disconnected_lost > 0 {
+            happenings.reorganisations += 1;
+        }
+    }
+
+    fn tell_change(&mut self, old: Tip, change: &Change, moved: &crate::pool::PoolChange) {
+        let to = self.tip();
+        let disconnected = change.disconnected.len() + change.disconnected_lost;
+        if disconnected > 0 {
+            let connected = change.connected.len();
+            let (returned, lost) = (moved.returned.len(), change.disconnected_lost);
+            let event =
+                Event::Reorganisation { from: old, to, disconnected, connected, returned, lost };
+            self.output(Output::Event(event));
+        }
+        for superseded in &moved.superseded {
+            let transaction = &superseded.transaction;
+            let kind = transaction.kind();
+            let (id, voter, by) = (transaction.id(), transaction.voter(), superseded.by);
+            // A registration in place of another one of the same key changes nothing for its voter.
+            let is_registered = self.chain.voter(&voter).is_some();
+            if kind != TransactionKind::Registration || !is_registered {
+                self.output(Output::Event(Event::Superseded { id, voter, kind, by }));
+            }
+        }
+        if !self.is_syncing() {
+            change.connected.iter().for_each(|block| self.tell_block(block));
+        }
+    }
+
+    fn tell_block(&mut self, block: &Block) {
+        let hash = block.header.hash();
+        let tip = Tip { height: block.header.height, hash };
+        let (transactions, mined_here) = (block.transactions.len(), self.mining.mined(&hash));
+        self.output(Output::Event(Event::Block { tip, transactions, mined_here }));
+    }
+}

@@ -1,0 +1,292 @@
+//! Answers to a user's questions and orders.
+
+use std::sync::Arc;
+
+use protocol::block::Block;
+use protocol::election::Election;
+use protocol::receipt::Receipt;
+use protocol::transaction::{HashedTransaction, Transaction};
+use protocol::units::{BlockHash, Height, Now, VoterId};
+
+use super::Node;
+use super::command::{
+    Answer, BlockSelector, CHAIN_LIMIT_MAX, Command, CommandError, Lookup, POOL_LIMIT_MAX, Ticket,
+};
+use super::config::Role;
+use super::loading::Waiter;
+use super::views::{
+    Admitted, BlockSummary, BlockView, NeighbourView, PoolPage, PooledTransaction, QuestionTally,
+    Results, Standing, Status, Tip, TransactionView, VoteView, VoterView,
+};
+use crate::pool::Arrival;
+use chain::Place;
+
+impl Node {
+    /// Answers a question or carries out an order.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub fn handle_command(&mut self, command: Command, now: Now) -> Result<Answer, CommandError> {
+        match command {
+            Command::Status => Ok(Answer::Status(self.status())),
+            Command::Results => Ok(Answer::Results(self.results())),
+            Command::Chain { from, limit } => Ok(Answer::Chain(self.summaries(from, limit))),
+            Command::Block(selector) => self.ask(Lookup::Block(selector)),
+            Command::RawBlock(selector) => self.ask(Lookup::RawBlock(selector)),
+            Command::Pool { after, limit } => Ok(Answer::Pool(self.pool_page(after, limit))),
+            Command::Transaction(id) => self.ask(Lookup::Transaction(id)),
+            Command::Voter(voter) => self.ask(Lookup::Voter(voter)),
+            Command::Receipt(voter) => self.ask(Lookup::Receipt(voter)),
+            Command::Counters => Ok(Answer::Counters(Box::new(self.counters()))),
+            Command::Peers => Ok(Answer::Peers(self.neighbour_views())),
+            Command::Leave => {
+                self.start_leaving(now);
+                Ok(Answer::Leaving)
+            }
+            Command::Mine | Command::Sync | Command::AddNeighbour(_) | Command::Experiment(_)
+                if self.leaving.is_some() =>
+            {
+                Err(CommandError::Leaving)
+            }
+            Command::Submit(transaction) => self.submit(*transaction, now).map(Answer::Pending),
+            Command::Mine if self.role == Role::Observer => Err(CommandError::Observer),
+            Command::Mine if !self.mining.is_enabled() => Err(CommandError::MiningOff),
+            Command::Mine => self.order_block(now).map(Answer::Mining),
+            Command::Sync => self.ask_everybody(now),
+            Command::AddNeighbour(address) => self.add_neighbour(address, now),
+            Command::Experiment(_) if self.role != Role::Laboratory => Err(CommandError::NotALab),
+            Command::Experiment(experiment) => self.experiment(experiment, now),
+        }
+    }
+
+    fn ask_everybody(&mut self, now: Now) -> Result<Answer, CommandError> {
+        let addresses = self.neighbours.addresses();
+        if addresses.is_empty() {
+            return Err(CommandError::NoNeighbours);
+        }
+        self.forget_withheld();
+        for address in &addresses {
+            if let Some(neighbour) = self.neighbours.get_mut(address) {
+                neighbour.headers_not_before = now.instant;
+            }
+            self.poke_now(*address, now);
+        }
+        self.continue_sync(now);
+        Ok(Answer::Syncing { neighbours: addresses.len() })
+    }
+
+    fn status(&self) -> Status {
+        let dropped = self.tallies.dropped.counts().into_iter();
+        Status {
+            role: self.role,
+            partitioned: self.laboratory.is_partitioned(),
+            tip: self.tip(),
+            work: self.chain.tip().work,
+            pool: self.pool.len(),
+            held: self.pool.held(),
+            neighbours: self.neighbours.len(),
+            registered_voters: self.chain.registered_voters() as u64,
+            admitted: self.admitted(),
+            votes: self.chain.tally().votes,
+            tracker: self.tracker.as_ref().map(|tracker| tracker.view()),
+            mining: self.mining.is_searching() || self.laboratory.is_searching(),
+            sync_target: self.sync_target(),
+            dropped: dropped.filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+
+    fn results(&self) -> Results {
+        let tally = self.chain.tally();
+        let election: &Election = self.chain.election();
+        Results {
+            tip: self.tip(),
+            votes: tally.votes,
+            registered_voters: self.chain.registered_voters() as u64,
+            admitted: self.admitted(),
+            blocks_deep: self.chain.blocks_since_newest_vote(),
+            tally: QuestionTally::of_all(election, tally),
+        }
+    }
+
+    fn admitted(&self) -> Admitted {
+        Admitted::of(self.chain.election(), &self.chain.admissions())
+    }
+
+    fn summaries(&self, from: Option<Height>, limit: u32) -> Vec<BlockSummary> {
+        let tip = self.tip().height;
+        let top = from.map_or(tip, |from| from.min(tip));
+        let heights = (0..=top.0).rev().take(limit.min(CHAIN_LIMIT_MAX) as usize);
+        let hashes = heights.filter_map(|height| self.chain.best_hash(Height(height)));
+        hashes.filter_map(|hash| self.summary(hash)).collect()
+    }
+
+    fn summary(&self, hash: BlockHash) -> Option<BlockSummary> {
+        let header = *self.chain.header(&hash)?;
+        let (registrations, votes) = self.chain.counts(&hash)?;
+        Some(BlockSummary { hash, header, registrations, votes })
+    }
+
+    fn pool_page(&self, after: Option<Arrival>, limit: u32) -> PoolPage {
+        let first = after.map_or(Some(0), |after| after.checked_add(1));
+        let mut rest = first.into_iter().flat_map(|first| self.pool.from_arrival(first));
+        // A page without a transaction would not say where to go on.
+        let limit = limit.clamp(1, POOL_LIMIT_MAX) as usize;
+        let page = rest.by_ref().take(limit).map(|(arrival, transaction)| PooledTransaction {
+            arrival,
+            view: TransactionView::of(transaction),
+        });
+        let transactions: Vec<_> = page.collect();
+        let next = rest.next().and(transactions.last()).map(|last| last.arrival);
+        PoolPage { transactions, total: self.pool.len(), next }
+    }
+
+    fn ask(&mut self, lookup: Lookup) -> Result<Answer, CommandError> {
+        let answer = self.answer_lookup(lookup, None, None)?;
+        Ok(answer.expect("without a ticket there always is an answer, if only a ticket"))
+    }
+
+    /// Answers at once if the body that this takes is in memory or in `loaded`. Otherwise it is loaded: the
+    /// answer is a ticket then, or `None` where the asker has one already.
+    pub(super) fn answer_lookup(
+        &mut self,
+        lookup: Lookup,
+        loaded: Option<&Arc<Block>>,
+        ticket: Option<Ticket>,
+    ) -> Result<Option<Answer>, CommandError> {
+        let needed = match lookup {
+            Lookup::Block(selector) | Lookup::RawBlock(selector) => Some(self.select(selector)?),
+            Lookup::Voter(voter) | Lookup::Receipt(voter) => {
+                self.place_of_vote(&voter).map(|(hash, _)| hash)
+            }
+            Lookup::Transaction(id) if self.pool.get(&id).is_some() => None,
+            Lookup::Transaction(id) => self.block_of(&id, loaded),
+        };
+        let block = match needed {
+            None => None,
+            Some(hash) => match self.block_at_hand(&hash, loaded) {
+                Some(block) => Some(block),
+                None => return self.load_for_lookup(hash, lookup, ticket),
+            },
+        };
+        Ok(Some(match (lookup, block) {
+            (Lookup::Block(_), Some(block)) => Answer::Block(self.block_view(&block)),
+            (Lookup::Voter(voter), block) => Answer::Voter(self.voter_view(voter, block)),
+            (Lookup::Transaction(id), block) => {
+                Answer::Transaction(Box::new(self.transaction_answer(id, block.as_deref())?))
+            }
+            (Lookup::Receipt(voter), block) => {
+                let receipt = block.and_then(|block| self.receipt(&voter, &block));
+                Answer::Receipt(Box::new(receipt.ok_or(CommandError::NoReceipt)?))
+            }
+            (Lookup::RawBlock(_), Some(block)) => Answer::RawBlock(block),
+            (Lookup::Block(_) | Lookup::RawBlock(_), None) => {
+                unreachable!("what is selected is a block")
+            }
+        }))
+    }
+
+    fn load_for_lookup(
+        &mut self,
+        hash: BlockHash,
+        lookup: Lookup,
+        ticket: Option<Ticket>,
+    ) -> Result<Option<Answer>, CommandError> {
+        if !self.chain.is_stored(&hash) {
+            return Err(CommandError::BlockLost);
+        }
+        let is_new = ticket.is_none();
+        let ticket = ticket.unwrap_or_else(|| self.new_ticket());
+        if !self.load(hash, Waiter::User { ticket, lookup }) {
+            return Err(CommandError::Busy);
+        }
+        Ok(is_new.then_some(Answer::Pending(ticket)))
+    }
+
+    /// The hash of a block whose body was here.
+    fn select(&self, selector: BlockSelector) -> Result<BlockHash, CommandError> {
+        let (hash, text) = match selector {
+            BlockSelector::Height(height) => (self.chain.best_hash(height), height.to_string()),
+            BlockSelector::Hash(hash) => (Some(hash), hash.to_string()),
+        };
+        hash.filter(|hash| self.chain.has_checked(hash))
+            .ok_or_else(|| CommandError::NoSuchBlock { selector: text, tip: self.tip().height })
+    }
+
+    /// The block that holds a voter's vote, and its place there.
+    fn place_of_vote(&self, voter: &VoterId) -> Option<(BlockHash, Place)> {
+        let place = self.chain.voter(voter)?.vote?;
+        Some((self.chain.best_hash(place.height)?, place))
+    }
+
+    fn block_view(&self, block: &Block) -> BlockView {
+        let hash = block.header.hash();
+        BlockView {
+            hash,
+            header: block.header,
+            on_best_chain: self.chain.is_on_best_chain(&hash),
+            body_bytes: block.body_bytes().len(),
+            transactions: block.transactions.iter().map(|each| TransactionView::of(each)).collect(),
+        }
+    }
+
+    /// `block` is the one that holds the vote, if one does.
+    fn voter_view(&self, voter: VoterId, block: Option<Arc<Block>>) -> VoterView {
+        let record = self.chain.voter(&voter);
+        let pooled = |known: bool| known.then_some(Standing::Pool);
+        let registration = match record {
+            Some(record) => Some(self.standing(record.registration.height)),
+            None => pooled(self.pool.registration(&voter).is_some()),
+        };
+        let withdrawal = match self.chain.withdrawal(&voter) {
+            Some(place) => Some(self.standing(place.height)),
+            None => pooled(self.pool.withdrawal(&voter).is_some()),
+        };
+        let mined = block.zip(record.and_then(|record| record.vote));
+        let vote = match &mined {
+            Some((block, place)) => {
+                let vote = block.transactions.get(place.index as usize);
+                vote.map(|vote| (vote, self.standing(place.height)))
+            }
+            None => self.pool.vote(&voter).map(|vote| (vote, Standing::Pool)),
+        };
+        let vote = vote.and_then(|(transaction, standing)| vote_view(transaction, standing));
+        VoterView { voter, registration, withdrawal, vote }
+    }
+
+    fn receipt(&self, voter: &VoterId, block: &Block) -> Option<Receipt> {
+        let (_, place) = self.place_of_vote(voter)?;
+        Receipt::new(block, usize::try_from(place.index).ok()?, self.chain.election_id())
+    }
+
+    /// Of what is in the best chain's block at a height.
+    pub(super) fn standing(&self, height: Height) -> Standing {
+        let hash = self.chain.best_hash(height).expect("places are on the best chain");
+        let blocks_deep = self.tip().height.0 - height.0 + 1;
+        Standing::Block { height, hash, blocks_deep }
+    }
+
+    fn neighbour_views(&self) -> Vec<NeighbourView> {
+        let view =
+            |(address, neighbour): (&std::net::SocketAddr, &super::neighbours::Neighbour)| {
+                let status = neighbour.status;
+                NeighbourView {
+                    address: *address,
+                    tip: status.map(|status| Tip { height: status.height, hash: status.tip }),
+                    round_trip: neighbour.window.round_trip(),
+                    missed: neighbour.missed,
+                    clock_offset_ms: neighbour.clock_offset_ms,
+                }
+            };
+        self.neighbours.iter().map(view).collect()
+    }
+}
+
+fn vote_view(transaction: &HashedTransaction, standing: Standing) -> Option<VoteView> {
+    let Transaction::Vote { vote, .. } = transaction.transaction() else { return None };
+    Some(VoteView {
+        transaction: transaction.id(),
+        choices: vote.choices.clone(),
+        cast_at: vote.cast_at,
+        standing,
+    })
+}

@@ -1,0 +1,128 @@
+//! POKEs between neighbours: each tells the other's tip and clock, measures the round trip, and finds out
+//! who is gone.
+
+use std::net::SocketAddr;
+
+use protocol::datagram::{Datagram, PeerStatus};
+use protocol::token::Token;
+use protocol::units::{Height, Now};
+use rand::Rng;
+
+use super::Node;
+use super::neighbours::{HEARTBEAT, MISSED_MAX};
+use super::output::{Event, LeaveReason, Output};
+use super::timers::Timer;
+use chain::rules::Rule;
+
+impl Node {
+    pub(super) fn on_heartbeat_timer(&mut self, now: Now) {
+        let mut silent = Vec::new();
+        let mut due = Vec::new();
+        for (address, neighbour) in self.neighbours.iter_mut() {
+            if neighbour.poke_at > now.instant {
+                continue;
+            }
+            neighbour.missed = if neighbour.heard { 0 } else { neighbour.missed + 1 };
+            if neighbour.missed >= MISSED_MAX && self.rules.hold(Rule::MissedHeartbeats) {
+                silent.push(*address);
+                continue;
+            }
+            neighbour.heard = false;
+            neighbour.missed = neighbour.missed.min(MISSED_MAX);
+            neighbour.poke_at = now.instant + HEARTBEAT;
+            due.push(*address);
+        }
+        for address in silent {
+            self.part(address, LeaveReason::Missed(MISSED_MAX), now);
+        }
+        for address in due {
+            if self.neighbours.get(&address).is_some_and(|neighbour| neighbour.renew_wanted) {
+                self.renew(address, now);
+            }
+            self.poke_now(address, now);
+            self.share_peers_if_due(address, now);
+        }
+        self.arm_heartbeat_timer();
+    }
+
+    /// Sends a POKE outside the rhythm of heartbeats too; the count of missed ones is not touched.
+    pub(super) fn poke_now(&mut self, address: SocketAddr, now: Now) {
+        let nonce = self.random.next_u64();
+        let Some(neighbour) = self.neighbours.get_mut(&address) else { return };
+        neighbour.poke_nonce = nonce;
+        neighbour.poked_at = Some(now.instant);
+        neighbour.may_retry = true;
+        let status = Some(self.own_status(now));
+        self.send(address, Datagram::Poke { nonce, status });
+    }
+
+    pub(super) fn on_poke(
+        &mut self,
+        from: SocketAddr,
+        nonce: u64,
+        status: Option<PeerStatus>,
+        now: Now,
+    ) {
+        let own = Some(self.own_status(now));
+        self.send(from, Datagram::PokeAck { nonce, status: own });
+        if let Some(status) = status {
+            self.on_status(from, status, now);
+        }
+    }
+
+    pub(super) fn on_poke_ack(
+        &mut self,
+        from: SocketAddr,
+        nonce: u64,
+        status: Option<PeerStatus>,
+        now: Now,
+    ) {
+        if let Some(neighbour) = self.neighbours.get_mut(&from)
+            && neighbour.poke_nonce == nonce
+            && let Some(poked_at) = neighbour.poked_at.take()
+        {
+            neighbour.window.measure(now.instant.saturating_duration_since(poked_at));
+        }
+        if let Some(status) = status {
+            self.on_status(from, status, now);
+        }
+    }
+
+    /// A neighbour's secret changed, as after its restart: go on with the new token.
+    pub(super) fn on_neighbour_retry(&mut self, from: SocketAddr, token: Token, now: Now) {
+        let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
+        neighbour.token = token;
+        if std::mem::take(&mut neighbour.may_retry) {
+            self.renew(from, now);
+            self.poke_now(from, now);
+            if let Some(neighbour) = self.neighbours.get_mut(&from) {
+                neighbour.may_retry = false;
+            }
+        }
+    }
+
+    pub(super) fn arm_heartbeat_timer(&mut self) {
+        let next = self.neighbours.iter().map(|(_, neighbour)| neighbour.poke_at).min();
+        self.timers.set(Timer::Heartbeat, next);
+    }
+
+    fn own_status(&self, now: Now) -> PeerStatus {
+        let tip = self.chain.tip();
+        let height: Height = self.chain.tip_header().height;
+        PeerStatus { height, tip: tip.hash, work: tip.work, clock: now.unix }
+    }
+
+    fn on_status(&mut self, from: SocketAddr, status: PeerStatus, now: Now) {
+        let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
+        if let Some(offset_ms) = neighbour.note_clock(status.clock, now.unix) {
+            self.output(Output::Event(Event::ClockDiffers { address: from, offset_ms }));
+        }
+        if !self.rules.hold(Rule::TipExchange) {
+            return;
+        }
+        if let Some(neighbour) = self.neighbours.get_mut(&from) {
+            neighbour.status = Some(status);
+        }
+        self.continue_sync(now);
+    }
+}

@@ -1,0 +1,257 @@
+//! Bodies that are on the disk alone: read when a neighbour, a user or a change of branch needs them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::block::Block;
+use protocol::datagram::Wanted;
+use protocol::units::{BlockHash, Now};
+
+use super::Node;
+use super::command::{CommandError, Lookup, Ticket};
+use super::output::{Event, LoadFailure, LoadJob, Output};
+use super::submit::Resubmission;
+use chain::Summary;
+
+/// Requests of neighbours that wait for the disk, as many as 16 neighbours may have in flight; those that come
+/// on top are not answered, and asked again.
+const REQUESTS_WAITING_MAX: usize = 256;
+/// The same of one neighbour: it may have 16 blocks in flight, and asks for a body in several requests.
+const REQUESTS_OF_NEIGHBOUR_MAX: usize = 32;
+/// Questions of users that wait for the disk.
+const LOOKUPS_WAITING_MAX: usize = 256;
+/// Transactions that were handed in again and wait for the disk: whoever lost an answer sends a thousand at once, and
+/// so may another. They share the reading of their blocks.
+const SUBMISSIONS_WAITING_MAX: usize = 2_048;
+
+/// How long neighbours have to give a body of our own branch that the disk has lost, before the branch is left
+/// without it: its transactions can't go back to the pool then.
+const LOST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two attempts at a change of branch whose bodies the disk refused: it may have to be opened for each.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
+
+/// Who needs a body.
+#[derive(Debug)]
+pub(super) enum Waiter {
+    Neighbour {
+        to: SocketAddr,
+        request: u32,
+        wanted: Wanted,
+    },
+    User {
+        ticket: Ticket,
+        lookup: Lookup,
+    },
+    /// A user's transaction that may be on the chain already: the body tells.
+    Submission(Resubmission),
+    /// The move to a better branch.
+    Chain,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Loading {
+    last_job: u64,
+    jobs: BTreeMap<u64, BlockHash>,
+    waiters: BTreeMap<BlockHash, Vec<Waiter>>,
+    /// How many wait, by who asked.
+    requests: BTreeMap<SocketAddr, usize>,
+    lookups: usize,
+    submissions: usize,
+    /// What a change of branch still waits for, and what came for it. Moving takes all of it at once.
+    awaited: BTreeSet<BlockHash>,
+    gathered: BTreeMap<BlockHash, Arc<Block>>,
+    /// When a change of branch was tried last, where bodies had to be read for it first.
+    wanted_at: Option<Instant>,
+    /// Since when a better branch can't be moved to for bodies of our own that the disk has lost.
+    awaits_lost_since: Option<Instant>,
+}
+
+impl Loading {
+    fn has_room_for(&self, waiter: &Waiter) -> bool {
+        match waiter {
+            Waiter::Neighbour { to, .. } => {
+                let theirs = self.requests.get(to).copied().unwrap_or(0);
+                theirs < REQUESTS_OF_NEIGHBOUR_MAX
+                    && self.requests.values().sum::<usize>() < REQUESTS_WAITING_MAX
+            }
+            Waiter::User { .. } => self.lookups < LOOKUPS_WAITING_MAX,
+            Waiter::Submission(_) => self.submissions < SUBMISSIONS_WAITING_MAX,
+            Waiter::Chain => true,
+        }
+    }
+
+    fn count_in(&mut self, waiter: &Waiter) {
+        match waiter {
+            Waiter::Neighbour { to, .. } => *self.requests.entry(*to).or_default() += 1,
+            Waiter::User { .. } => self.lookups += 1,
+            Waiter::Submission(_) => self.submissions += 1,
+            Waiter::Chain => {}
+        }
+    }
+
+    fn count_out(&mut self, waiter: &Waiter) {
+        match waiter {
+            Waiter::Neighbour { to, .. } => {
+                if let Some(theirs) = self.requests.get_mut(to) {
+                    *theirs -= 1;
+                }
+                self.requests.retain(|_, waiting| *waiting > 0);
+            }
+            Waiter::User { .. } => self.lookups -= 1,
+            Waiter::Submission(_) => self.submissions -= 1,
+            Waiter::Chain => {}
+        }
+    }
+
+    /// Whether neighbours had long enough to give what the disk has lost.
+    pub(super) fn gives_up_lost(&self, now: Instant) -> bool {
+        self.awaits_lost_since.is_some_and(|since| now >= since + LOST_PATIENCE)
+    }
+
+    pub(super) fn note_wanted(&mut self, wants: bool, now: Instant) {
+        self.wanted_at = wants.then_some(now);
+    }
+
+    /// Whether bodies were read for a change of branch in vain, so that nothing but time leads to another attempt.
+    pub(super) fn was_refused(&self) -> bool {
+        self.wanted_at.is_some() && self.awaited.is_empty()
+    }
+
+    fn is_to_try_again(&self, now: Instant) -> bool {
+        self.was_refused() && self.wanted_at.is_some_and(|at| now >= at + REFUSED_PAUSE)
+    }
+
+    pub(super) fn note_awaits_lost(&mut self, awaits: bool, now: Instant) {
+        self.awaits_lost_since = awaits.then(|| self.awaits_lost_since.unwrap_or(now));
+    }
+}
+
+impl Node {
+    /// Has a stored body read for somebody; false when too many wait already.
+    pub(super) fn load(&mut self, hash: BlockHash, waiter: Waiter) -> bool {
+        if !self.loading.has_room_for(&waiter) {
+            return false;
+        }
+        let Some(height) = self.chain.header(&hash).map(|header| header.height) else {
+            return false;
+        };
+        self.loading.count_in(&waiter);
+        let waiters = self.loading.waiters.entry(hash).or_default();
+        waiters.push(waiter);
+        if waiters.len() == 1 {
+            self.loading.last_job += 1;
+            let number = self.loading.last_job;
+            self.loading.jobs.insert(number, hash);
+            self.output(Output::Load(LoadJob { number, height, hash }));
+        }
+        true
+    }
+
+    /// Has bodies read that a better branch consists of.
+    pub(super) fn load_for_chain(&mut self, wanted: Vec<BlockHash>) {
+        for hash in wanted {
+            if !self.loading.gathered.contains_key(&hash) && self.loading.awaited.insert(hash) {
+                self.load(hash, Waiter::Chain);
+            }
+        }
+    }
+
+    pub(super) fn on_loaded(
+        &mut self,
+        number: u64,
+        outcome: Result<Arc<Block>, LoadFailure>,
+        now: Now,
+    ) {
+        let Some(hash) = self.loading.jobs.remove(&number) else { return };
+        let waiters = self.loading.waiters.remove(&hash).unwrap_or_default();
+        match outcome {
+            Ok(block) => self.give_to_waiters(hash, waiters, &Ok(block), now),
+            Err(LoadFailure::Lost { reason, summary }) => {
+                self.lose_block(hash, reason, summary.map(|summary| *summary));
+                self.give_to_waiters(hash, waiters, &Err(CommandError::BlockLost), now);
+            }
+            Err(LoadFailure::Refused { reason }) => {
+                // Neighbours ask again, or somebody else; the chain does after a pause.
+                let error = CommandError::NotRead { reason };
+                let waiters = waiters.into_iter().filter(|waiter| match waiter {
+                    Waiter::Neighbour { .. } => {
+                        self.loading.count_out(waiter);
+                        false
+                    }
+                    Waiter::User { .. } | Waiter::Submission(_) | Waiter::Chain => true,
+                });
+                let waiters = waiters.collect();
+                self.give_to_waiters(hash, waiters, &Err(error), now);
+            }
+        }
+        self.continue_sync(now);
+    }
+
+    fn give_to_waiters(
+        &mut self,
+        hash: BlockHash,
+        waiters: Vec<Waiter>,
+        outcome: &Result<Arc<Block>, CommandError>,
+        now: Now,
+    ) {
+        let block = outcome.as_ref().ok();
+        for waiter in waiters {
+            self.loading.count_out(&waiter);
+            match waiter {
+                Waiter::Neighbour { to, request, wanted } => {
+                    self.serve_loaded(to, request, &wanted, block);
+                }
+                Waiter::User { ticket, lookup } => {
+                    self.answer_loaded(ticket, lookup, outcome);
+                }
+                Waiter::Submission(again) => self.on_submission_loaded(again, outcome),
+                Waiter::Chain => {
+                    self.loading.awaited.remove(&hash);
+                    let block = block.map(Arc::clone);
+                    self.loading.gathered.extend(block.map(|block| (hash, block)));
+                }
+            }
+        }
+        if self.loading.awaited.is_empty() && !self.loading.gathered.is_empty() {
+            for block in std::mem::take(&mut self.loading.gathered).into_values() {
+                self.chain.put_back(block);
+            }
+            self.advance_chain(None, now);
+        }
+    }
+
+    /// Tries a change of branch again that the disk held up: once it may read what it refused, or once what it
+    /// has lost of our own branch was waited for long enough.
+    pub(super) fn try_change_again(&mut self, now: Now) {
+        let loading = &self.loading;
+        if loading.is_to_try_again(now.instant) || loading.gives_up_lost(now.instant) {
+            self.advance_chain(None, now);
+        }
+    }
+
+    /// The disk does not give a body: neighbours have it, too.
+    fn lose_block(&mut self, hash: BlockHash, reason: String, summary: Option<Summary>) {
+        let Some(height) = self.chain.header(&hash).map(|header| header.height) else { return };
+        self.chain.note_lost(&hash, summary);
+        self.output(Output::Event(Event::BlockLost { height, hash, reason }));
+    }
+
+    fn answer_loaded(
+        &mut self,
+        ticket: Ticket,
+        lookup: Lookup,
+        outcome: &Result<Arc<Block>, CommandError>,
+    ) {
+        let outcome = match outcome {
+            Ok(block) => self.answer_lookup(lookup, Some(block), Some(ticket)),
+            Err(error) => Err(error.clone()),
+        };
+        // The chain may have moved meanwhile, so that another body is needed.
+        if let Some(outcome) = outcome.transpose() {
+            self.output(Output::Answered { ticket, outcome });
+        }
+    }
+}

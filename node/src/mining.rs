@@ -1,0 +1,174 @@
+//! When to mine, and on what. An untimed election is mined when the pool holds something valid in the next
+//! block, or when the user orders it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::block::Header;
+use protocol::transaction::HashedTransaction;
+use protocol::units::{BlockHash, Height, Now};
+use rand::RngExt;
+
+use super::Node;
+use super::command::CommandError;
+use super::output::{MineJob, Output};
+use super::timers::Timer;
+use chain::{TIME_AHEAD_MAX, next_header};
+
+/// What is cast at the same time should stand in the same block, and two peers that heard of it at the same
+/// time should not begin at the same time: both shortens what is mined twice where difficulty is low.
+const GATHER_MIN: Duration = Duration::from_millis(50);
+const GATHER_MAX: Duration = Duration::from_millis(150);
+/// Between two templates on the same tip. A search has no memory, so a newer template loses nothing.
+const TEMPLATE_PERIOD: Duration = Duration::from_millis(250);
+
+/// How often to look again whether the clock has caught up with the chain.
+const CLOCK_PERIOD: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+struct Search {
+    number: u64,
+    header: Header,
+    transactions: Vec<Arc<HashedTransaction>>,
+    started_at: Instant,
+}
+
+#[derive(Debug)]
+pub(super) struct Mining {
+    enabled: bool,
+    search: Option<Search>,
+    last_number: u64,
+    /// The user ordered a block, even an empty one.
+    ordered: bool,
+    last_mined: Option<BlockHash>,
+}
+
+impl Mining {
+    pub(super) fn new(enabled: bool) -> Self {
+        Self { enabled, search: None, last_number: 0, ordered: false, last_mined: None }
+    }
+
+    pub(super) fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    pub(super) fn is_searching(&self) -> bool {
+        self.search.is_some()
+    }
+
+    /// A number for the next search.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// Takes note that a block is this peer's own.
+    pub(super) fn note_mined(&mut self, hash: BlockHash) {
+        self.last_mined = Some(hash);
+    }
+
+    /// Whether this peer mined a block in this run, lately.
+    pub(super) fn mined(&self, hash: &BlockHash) -> bool {
+        self.last_mined.as_ref() == Some(hash)
+    }
+}
+
+impl Node {
+    /// The user wants one block now; returns its height.
+    ///
+    /// # Errors
+    /// When others would refuse it for now.
+    pub(super) fn order_block(&mut self, now: Now) -> Result<Height, CommandError> {
+        self.check_clock(now)?;
+        self.mining.ordered = true;
+        self.timers.set(Timer::Mine, Some(now.instant));
+        Ok(self.chain.tip_header().height.next())
+    }
+
+    /// Whether the next block's time would be too far ahead for others: so it is before an election that is
+    /// made for the future, and where the local clock is behind.
+    pub(super) fn check_clock(&self, now: Now) -> Result<(), CommandError> {
+        let earliest = self.chain.tip_header().time;
+        if earliest < now.unix.plus(TIME_AHEAD_MAX) {
+            return Ok(());
+        }
+        Err(CommandError::ClockBehind { seconds: earliest.distance(now.unix).as_secs() })
+    }
+
+    /// Something entered the pool.
+    pub(super) fn pool_grew(&mut self, now: Now) {
+        if self.pool.is_empty() || !self.mining.enabled || self.leaving.is_some() {
+            return;
+        }
+        let at = match &self.mining.search {
+            Some(search) => search.started_at + TEMPLATE_PERIOD,
+            None => now.instant + self.random.random_range(GATHER_MIN..GATHER_MAX),
+        };
+        if !self.timers.is_set(Timer::Mine) {
+            self.timers.set(Timer::Mine, Some(at));
+        }
+    }
+
+    /// The tip moved: what is searched for is of no use any more.
+    pub(super) fn tip_changed(&mut self, now: Now) {
+        self.stop_mining();
+        self.timers.set(Timer::Mine, None);
+        self.move_experiment(now);
+        if self.mining.ordered {
+            self.timers.set(Timer::Mine, Some(now.instant));
+        }
+        self.pool_grew(now);
+    }
+
+    pub(super) fn stop_mining(&mut self) {
+        if self.mining.search.take().is_some() {
+            self.output(Output::StopMining);
+        }
+    }
+
+    pub(super) fn on_mine_timer(&mut self, now: Now) {
+        if !self.mining.enabled || self.leaving.is_some() {
+            return;
+        }
+        let must_wait = self.is_catching_up(now.instant) && !self.mining.ordered;
+        if must_wait || self.laboratory.is_searching() {
+            return self.timers.set(Timer::Mine, Some(now.instant + TEMPLATE_PERIOD));
+        }
+        if let Err(error) = self.check_clock(now) {
+            tracing::debug!(%error, "not mining");
+            return self.timers.set(Timer::Mine, Some(now.instant + CLOCK_PERIOD));
+        }
+        let transactions = self.pool.template(&self.chain);
+        if transactions.is_empty() && !self.mining.ordered {
+            return self.stop_mining();
+        }
+        let header = next_header(self.chain.tip_header(), &transactions, now.unix);
+        let number = self.mining.next_number();
+        let job = MineJob { number, header, transactions: transactions.len() };
+        let started_at = now.instant;
+        self.mining.search = Some(Search { number, header, transactions, started_at });
+        self.output(Output::Mine(job));
+    }
+
+    pub(super) fn on_mined(&mut self, job: u64, nonce: u64, now: Now) {
+        if self.take_experiment(job, nonce, now) {
+            return;
+        }
+        let Some(search) = self.mining.search.take_if(|search| search.number == job) else {
+            return;
+        };
+        let header = Header { nonce, ..search.header };
+        let hash = header.hash();
+        self.mining.note_mined(hash);
+        self.mining.ordered = false;
+        let inserted = self.chain.insert_header_with_body(header, now.unix);
+        let taken = inserted.map_err(|error| error.to_string()).and_then(|hash| {
+            let taken = self.take_body(hash, search.transactions, None, now);
+            taken.map_err(|error| error.to_string())
+        });
+        if let Err(error) = taken {
+            tracing::warn!(error, "a mined block is refused");
+            self.pool_grew(now);
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! Valid transactions that are not on the best chain yet, and votes that wait for their registration.
+//!
+//! What enters here was checked, signatures included. At most one registration of a voter is kept, and one vote or
+//! one withdrawal: the first that came.
+
+mod held;
+mod slots;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use protocol::block::{BODY_OVERHEAD_BYTES, Block};
+use protocol::datagram::ShortId;
+use protocol::transaction::{HashedTransaction, Transaction, TransactionKind};
+use protocol::units::{LeafHash, TransactionId, VoterId};
+
+use chain::rules::{Rule, Rules};
+use chain::{Chain, Change, TransactionError};
+use held::Held;
+use slots::VoterSlots;
+
+/// Most bytes of transactions: about 130,000 votes, a quarter of an hour of one core's signature checks.
+pub const POOL_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Names a transaction's place in the order of arrival.
+pub type Arrival = u64;
+
+/// A transaction that was not taken in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PoolError {
+    #[error("the pool holds transaction {id} already")]
+    Known { id: TransactionId },
+    #[error("the pool is full with {transactions} transactions")]
+    Full { transactions: usize },
+    #[error(transparent)]
+    Context(#[from] TransactionError),
+}
+
+/// A transaction that can't be counted any more: another one stands in its place, or others took all the room that
+/// the election has for voters.
+#[derive(Debug)]
+pub struct Superseded {
+    pub transaction: Arc<HashedTransaction>,
+    pub by: Option<TransactionId>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    transaction: Arc<HashedTransaction>,
+    arrival: Arrival,
+}
+
+#[derive(Debug, Default)]
+pub struct Pool {
+    entries: BTreeMap<TransactionId, Entry>,
+    by_arrival: BTreeMap<Arrival, TransactionId>,
+    by_short_id: BTreeMap<ShortId, TransactionId>,
+    by_voter: BTreeMap<VoterId, VoterSlots>,
+    held: Held,
+    bytes: usize,
+    registrations: usize,
+    arrivals: Arrival,
+}
+
+/// What a change of the best chain did to the pool.
+#[derive(Debug, Default)]
+pub struct PoolChange {
+    /// Transactions of disconnected blocks that are in the pool again.
+    pub returned: Vec<Arc<HashedTransaction>>,
+    /// Votes of disconnected blocks that wait for their registration again.
+    pub held: Vec<Arc<HashedTransaction>>,
+    /// Votes whose registration arrived with the change: to be inserted like new ones.
+    pub released: Vec<Arc<HashedTransaction>>,
+    pub superseded: Vec<Superseded>,
+}
+
+impl Pool {
+    /// Number of transactions, held ones not included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Votes that wait for their registration.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    #[must_use]
+    pub fn get(&self, id: &TransactionId) -> Option<&Arc<HashedTransaction>> {
+        self.entries.get(id).map(|entry| &entry.transaction)
+    }
+
+    /// Whether this very transaction, signatures included, is in the pool or held.
+    #[must_use]
+    pub fn contains(&self, transaction: &HashedTransaction) -> bool {
+        let leaf = transaction.leaf();
+        self.by_short_id(&short_id(&leaf)).is_some_and(|known| known.leaf() == leaf)
+            || self.held.contains(transaction)
+    }
+
+    #[must_use]
+    pub fn by_short_id(&self, short_id: &ShortId) -> Option<&Arc<HashedTransaction>> {
+        self.get(self.by_short_id.get(short_id)?)
+    }
+
+    /// The voter's registration in the pool.
+    #[must_use]
+    pub fn registration(&self, voter: &VoterId) -> Option<&Arc<HashedTransaction>> {
+        self.get(&self.by_voter.get(voter)?.registration?)
+    }
+
+    /// The voter's vote in the pool.
+    #[must_use]
+    pub fn vote(&self, voter: &VoterId) -> Option<&Arc<HashedTransaction>> {
+        self.get(&self.by_voter.get(voter)?.vote?)
+    }
+
+    /// The voter's withdrawal in the pool.
+    #[must_use]
+    pub fn withdrawal(&self, voter: &VoterId) -> Option<&Arc<HashedTransaction>> {
+        self.get(&self.by_voter.get(voter)?.withdrawal?)
+    }
+
+    /// Transactions from an arrival on, in the order of arrival.
+    pub fn from_arrival(
+        &self,
+        first: Arrival,
+    ) -> impl Iterator<Item = (Arrival, &Arc<HashedTransaction>)> {
+        self.by_arrival.range(first..).filter_map(|(arrival, id)| Some((*arrival, self.get(id)?)))
+    }
+
+    /// Whether a transaction may enter now, given the chain and what is here.
+    ///
+    /// # Errors
+    /// The rule that it breaks, or that it or another one of its voter is here already.
+    pub fn check(&self, transaction: &HashedTransaction, chain: &Chain) -> Result<(), PoolError> {
+        let (id, voter) = (transaction.id(), transaction.voter());
+        if self.entries.contains_key(&id) {
+            return Err(PoolError::Known { id });
+        }
+        if let Some(slots) = self.by_voter.get(&voter) {
+            slots.check(transaction.kind(), voter)?;
+        }
+        if transaction.kind() == TransactionKind::Registration {
+            chain.check_room(self.registrations)?;
+        }
+        match chain.check_context(transaction) {
+            Err(TransactionError::NotRegistered { .. }) if self.registration(&voter).is_some() => {
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Takes in a transaction whose signatures hold. Returns votes that waited for it: they are to be
+    /// inserted next.
+    ///
+    /// # Errors
+    /// See [`check`](Self::check); also when the pool is full.
+    pub fn insert(
+        &mut self,
+        transaction: Arc<HashedTransaction>,
+        chain: &Chain,
+    ) -> Result<Vec<Arc<HashedTransaction>>, PoolError> {
+        if self.bytes + transaction.bytes() > POOL_BYTES_MAX {
+            self.check(&transaction, chain)?;
+            return Err(PoolError::Full { transactions: self.len() });
+        }
+        self.restore(transaction, chain)
+    }
+
+    /// The same for what an earlier run acknowledged: it is taken in even if the pool is full, as it came back
+    /// from a branch that lost.
+    ///
+    /// # Errors
+    /// See [`check`](Self::check).
+    pub fn restore(
+        &mut self,
+        transaction: Arc<HashedTransaction>,
+        chain: &Chain,
+    ) -> Result<Vec<Arc<HashedTransaction>>, PoolError> {
+        self.check(&transaction, chain)?;
+        let (voter, kind) = (transaction.voter(), transaction.kind());
+        self.add(transaction);
+        let is_registration = kind == TransactionKind::Registration;
+        let released = if is_registration { self.held.release(&voter) } else { None };
+        Ok(released.into_iter().collect())
+    }
+
+    /// Keeps a vote whose signature holds until its voter's registration comes.
+    pub fn hold(&mut self, vote: Arc<HashedTransaction>) {
+        self.held.insert(vote);
+    }
+
+    /// Follows the chain from one branch to another. What comes back from a branch that lost is taken in even
+    /// if the pool is full: it was acknowledged, and memory held it already.
+    pub fn follow(&mut self, chain: &Chain, moved: &Change, rules: Rules) -> PoolChange {
+        let mut change = PoolChange::default();
+        let connected = || moved.connected.iter().flat_map(|block| &block.transactions);
+        for transaction in connected() {
+            change.superseded.extend(self.remove_rivals(transaction));
+        }
+        let is_registration =
+            |each: &&Arc<HashedTransaction>| each.kind() == TransactionKind::Registration;
+        for registration in connected().filter(is_registration) {
+            change.released.extend(self.held.release(&registration.voter()));
+        }
+        if !moved.disconnected.is_empty() || moved.disconnected_lost > 0 {
+            if rules.hold(Rule::ReturnToPool) {
+                self.take_back(chain, &moved.disconnected, &mut change);
+            }
+            self.hold_unregistered(chain, &mut change);
+        }
+        if chain.room_for_voters() == 0 {
+            change.superseded.extend(self.remove_without_room(chain));
+        }
+        change
+    }
+
+    /// Transactions for the next block, in an order that a block may have: by arrival, but a voter's
+    /// registration before the vote; and no more registrations than the election has room for.
+    #[must_use]
+    pub fn template(&self, chain: &Chain) -> Vec<Arc<HashedTransaction>> {
+        let limit = usize::try_from(chain.election().block_bytes_max).expect("a u32 fits");
+        let mut template = Template { bytes: BODY_OVERHEAD_BYTES, limit, chosen: Vec::new() };
+        let mut registered_here = BTreeSet::new();
+        let room = chain.room_for_voters();
+        for transaction in self.by_arrival.values().filter_map(|id| self.get(id)) {
+            let voter = transaction.voter();
+            let is_new_voter = chain.voter(&voter).is_none() && !registered_here.contains(&voter);
+            let kind = transaction.kind();
+            if is_new_voter && kind != TransactionKind::Withdrawal {
+                let Some(registration) = self.registration(&voter) else { continue };
+                if registered_here.len() >= room {
+                    continue;
+                }
+                if !template.push(registration) {
+                    break;
+                }
+                registered_here.insert(voter);
+            }
+            if kind != TransactionKind::Registration && !template.push(transaction) {
+                break;
+            }
+        }
+        template.chosen
+    }
+
+    fn add(&mut self, transaction: Arc<HashedTransaction>) {
+        let (id, arrival) = (transaction.id(), self.arrivals);
+        self.arrivals += 1;
+        self.bytes += transaction.bytes();
+        self.registrations += usize::from(transaction.kind() == TransactionKind::Registration);
+        self.by_arrival.insert(arrival, id);
+        self.by_short_id.insert(short_id(&transaction.leaf()), id);
+        let slots = self.by_voter.entry(transaction.voter()).or_default();
+        *slots.of(transaction.kind()) = Some(id);
+        self.entries.insert(id, Entry { transaction, arrival });
+    }
+
+    fn remove(&mut self, id: &TransactionId) -> Option<Arc<HashedTransaction>> {
+        let Entry { transaction, arrival } = self.entries.remove(id)?;
+        self.bytes -= transaction.bytes();
+        self.registrations -= usize::from(transaction.kind() == TransactionKind::Registration);
+        self.by_arrival.remove(&arrival);
+        let short_id = short_id(&transaction.leaf());
+        if self.by_short_id.get(&short_id) == Some(id) {
+            self.by_short_id.remove(&short_id);
+        }
+        if let Some(slots) = self.by_voter.get_mut(&transaction.voter()) {
+            *slots.of(transaction.kind()) = None;
+            if slots.is_empty() {
+                self.by_voter.remove(&transaction.voter());
+            }
+        }
+        Some(transaction)
+    }
+
+    /// Removes what a mined transaction makes needless or impossible: itself, or others of the voter.
+    fn remove_rivals(&mut self, mined: &HashedTransaction) -> Vec<Superseded> {
+        let slots = self.by_voter.get(&mined.voter());
+        let rivals = slots.map(|slots| slots.rivals(mined.kind())).unwrap_or_default();
+        let mut removed: Vec<_> = rivals.iter().filter_map(|id| self.remove(id)).collect();
+        if mined.kind() != TransactionKind::Registration {
+            removed.extend(self.held.release(&mined.voter()));
+        }
+        let others = removed.into_iter().filter(|transaction| transaction.id() != mined.id());
+        others.map(|transaction| Superseded { transaction, by: Some(mined.id()) }).collect()
+    }
+
+    /// Removes registrations that a full election has no room for, and the votes of their voters.
+    fn remove_without_room(&mut self, chain: &Chain) -> Vec<Superseded> {
+        let is_new = |entry: &&Entry| chain.voter(&entry.transaction.voter()).is_none();
+        let new = self.entries.values().filter(is_new);
+        let ids: Vec<_> = new.map(|entry| entry.transaction.id()).collect();
+        let removed = ids.iter().filter_map(|id| self.remove(id));
+        removed.map(|transaction| Superseded { transaction, by: None }).collect()
+    }
+
+    fn take_back(&mut self, chain: &Chain, disconnected: &[Arc<Block>], change: &mut PoolChange) {
+        for transaction in disconnected.iter().rev().flat_map(|block| &block.transactions) {
+            match self.check(transaction, chain) {
+                Ok(()) => {
+                    self.add(Arc::clone(transaction));
+                    change.returned.push(Arc::clone(transaction));
+                }
+                Err(PoolError::Context(TransactionError::NotRegistered { .. })) => {
+                    let vote = Arc::clone(transaction);
+                    match self.hold_if_room(Arc::clone(&vote), chain) {
+                        Ok(()) => change.held.push(vote),
+                        Err(lost) => change.superseded.push(lost),
+                    }
+                }
+                Err(PoolError::Context(
+                    TransactionError::AlreadyVoted { voter }
+                    | TransactionError::WithdrawalAfterVote { voter },
+                )) => {
+                    let by = self.vote_of(&voter, chain).filter(|by| *by != transaction.id());
+                    let transaction = Arc::clone(transaction);
+                    change.superseded.extend(by.map(|by| Superseded { transaction, by: Some(by) }));
+                }
+                Err(PoolError::Context(TransactionError::Withdrawn { voter })) => {
+                    let by = self.withdrawal_of(&voter, chain);
+                    let transaction = Arc::clone(transaction);
+                    change.superseded.push(Superseded { transaction, by });
+                }
+                Err(PoolError::Context(TransactionError::VotersFull { .. })) => {
+                    let transaction = Arc::clone(transaction);
+                    change.superseded.push(Superseded { transaction, by: None });
+                }
+                Err(PoolError::Known { .. } | PoolError::Full { .. } | PoolError::Context(_)) => {}
+            }
+        }
+    }
+
+    /// The vote that counts for a voter, or is to.
+    fn vote_of(&self, voter: &VoterId, chain: &Chain) -> Option<TransactionId> {
+        let place = chain.voter(voter).and_then(|record| record.vote);
+        let mined = place.and_then(|place| chain.transaction(place));
+        mined.or_else(|| self.vote(voter)).map(|vote| vote.id())
+    }
+
+    fn withdrawal_of(&self, voter: &VoterId, chain: &Chain) -> Option<TransactionId> {
+        let mined = chain.withdrawal(voter).and_then(|place| chain.transaction(place));
+        mined.or_else(|| self.withdrawal(voter)).map(|withdrawal| withdrawal.id())
+    }
+
+    /// Keeps a vote whose registration left with the branch that lost until another comes; where others took all the
+    /// room, none can.
+    fn hold_if_room(
+        &mut self,
+        vote: Arc<HashedTransaction>,
+        chain: &Chain,
+    ) -> Result<(), Superseded> {
+        if chain.check_room(self.registrations).is_err() {
+            return Err(Superseded { transaction: vote, by: None });
+        }
+        self.hold(vote);
+        Ok(())
+    }
+
+    /// Votes whose registration left with the branch that lost, and did not come back, wait for another.
+    fn hold_unregistered(&mut self, chain: &Chain, change: &mut PoolChange) {
+        let unregistered: Vec<_> = self
+            .entries
+            .values()
+            .filter(|entry| matches!(entry.transaction.transaction(), Transaction::Vote { .. }))
+            .filter(|entry| {
+                let voter = entry.transaction.voter();
+                chain.voter(&voter).is_none() && self.registration(&voter).is_none()
+            })
+            .map(|entry| entry.transaction.id())
+            .collect();
+        for id in unregistered {
+            if let Some(vote) = self.remove(&id) {
+                change.superseded.extend(self.hold_if_room(vote, chain).err());
+            }
+        }
+    }
+}
+
+/// The short id of a transaction in block announcements.
+#[must_use]
+pub fn short_id(leaf: &LeafHash) -> ShortId {
+    *leaf.0.first_chunk().expect("a hash has 32 bytes")
+}
+
+struct Template {
+    bytes: usize,
+    limit: usize,
+    chosen: Vec<Arc<HashedTransaction>>,
+}
+
+impl Template {
+    fn push(&mut self, transaction: &Arc<HashedTransaction>) -> bool {
+        if self.bytes + transaction.bytes() > self.limit {
+            return false;
+        }
+        self.bytes += transaction.bytes();
+        self.chosen.push(Arc::clone(transaction));
+        true
+    }
+}

@@ -1,0 +1,67 @@
+//! Which transactions of one voter the pool holds.
+
+use protocol::transaction::TransactionKind;
+use protocol::units::{TransactionId, VoterId};
+
+use chain::TransactionError;
+
+/// At most one of each kind, and never a withdrawal beside a vote: the one that came first keeps the other out.
+#[derive(Debug, Default)]
+pub(super) struct VoterSlots {
+    pub(super) registration: Option<TransactionId>,
+    pub(super) vote: Option<TransactionId>,
+    pub(super) withdrawal: Option<TransactionId>,
+}
+
+impl VoterSlots {
+    /// The slot for a kind.
+    pub(super) fn of(&mut self, kind: TransactionKind) -> &mut Option<TransactionId> {
+        match kind {
+            TransactionKind::Registration => &mut self.registration,
+            TransactionKind::Vote => &mut self.vote,
+            TransactionKind::Withdrawal => &mut self.withdrawal,
+        }
+    }
+
+    /// Whether another transaction of the voter may come to those that are here.
+    pub(super) fn check(
+        &self,
+        kind: TransactionKind,
+        voter: VoterId,
+    ) -> Result<(), TransactionError> {
+        match kind {
+            TransactionKind::Registration if self.registration.is_some() => {
+                Err(TransactionError::AlreadyRegistered { voter })
+            }
+            TransactionKind::Vote if self.vote.is_some() => {
+                Err(TransactionError::AlreadyVoted { voter })
+            }
+            TransactionKind::Withdrawal if self.withdrawal.is_some() => {
+                Err(TransactionError::AlreadyWithdrawn { voter })
+            }
+            TransactionKind::Withdrawal if self.vote.is_some() => {
+                Err(TransactionError::WithdrawalAfterVote { voter })
+            }
+            TransactionKind::Registration | TransactionKind::Vote if self.withdrawal.is_some() => {
+                Err(TransactionError::Withdrawn { voter })
+            }
+            TransactionKind::Registration | TransactionKind::Vote | TransactionKind::Withdrawal => {
+                Ok(())
+            }
+        }
+    }
+
+    /// Those that can't stand on a chain after a transaction of this kind.
+    pub(super) fn rivals(&self, mined: TransactionKind) -> Vec<TransactionId> {
+        let rivals = match mined {
+            TransactionKind::Registration => [self.registration, None, None],
+            TransactionKind::Vote => [None, self.vote, self.withdrawal],
+            TransactionKind::Withdrawal => [self.registration, self.vote, self.withdrawal],
+        };
+        rivals.into_iter().flatten().collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.registration.is_none() && self.vote.is_none() && self.withdrawal.is_none()
+    }
+}

@@ -1,0 +1,280 @@
+//! Header sync: with one neighbour at a time, in numbered pieces after a locator.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use protocol::block::Header;
+use protocol::datagram::{Datagram, HEADERS_PER_PIECE, Wanted};
+use protocol::units::{BlockHash, Now};
+
+use super::{STALL, Subject};
+use crate::Node;
+use crate::dropped::DropReason;
+use chain::HeaderError;
+
+/// Pieces ahead of the first one that is missing; each is at most 11 headers.
+const PIECES_AHEAD_MAX: u32 = 128;
+/// Pieces in one request.
+const PIECES_PER_REQUEST: u32 = 16;
+/// A header sync has to bring this many new headers per period, or another neighbour gets its turn: even at
+/// 30 % loss a hundred times as many come.
+const PACE_MIN: u32 = 100;
+const PACE_PERIOD: Duration = Duration::from_secs(5);
+/// Wait after a header sync that brought nothing; doubles up to the longest.
+const FRUITLESS_WAIT: Duration = Duration::from_secs(1);
+/// Longest wait: a neighbour that claims work it does not show is asked once a minute.
+const FRUITLESS_WAIT_MAX: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(super) struct HeaderSync {
+    pub(super) neighbour: SocketAddr,
+    pub(super) progress_at: Instant,
+    locator: Vec<BlockHash>,
+    /// How many pieces there are, once told.
+    pieces: Option<u32>,
+    /// First piece that was never asked for.
+    next_to_ask: u32,
+    /// First piece that was not taken in yet.
+    next_to_take: u32,
+    lost: BTreeSet<u32>,
+    early: BTreeMap<u32, Vec<Header>>,
+    /// The last header that was taken in; the next one has to follow it.
+    last: Option<BlockHash>,
+    /// Headers that were not known before.
+    fresh: u32,
+    /// When the pace was looked at last, and what `fresh` was then.
+    paced_at: Instant,
+    fresh_then: u32,
+}
+
+impl Node {
+    /// Starts with the neighbour that claims the best tip that is not known here, if any.
+    pub(super) fn start_header_sync(&mut self, now: Now) {
+        let best = self.chain.best_header();
+        let mut chosen: Option<(SocketAddr, chain::Candidate)> = None;
+        for (address, neighbour) in self.neighbours.iter() {
+            let Some(tip) = neighbour.tip() else { continue };
+            let wanted = self.prefers(tip, best) && self.chain.header(&tip.hash).is_none();
+            let better = chosen.is_none_or(|(_, chosen)| self.prefers(tip, chosen));
+            if wanted && better && neighbour.headers_not_before <= now.instant {
+                chosen = Some((*address, tip));
+            }
+        }
+        let Some((neighbour, _)) = chosen else { return };
+        self.sync.headers = Some(HeaderSync {
+            neighbour,
+            progress_at: now.instant,
+            locator: self.chain.locator(),
+            pieces: None,
+            next_to_ask: 0,
+            next_to_take: 0,
+            lost: BTreeSet::new(),
+            early: BTreeMap::new(),
+            last: None,
+            fresh: 0,
+            paced_at: now.instant,
+            fresh_then: 0,
+        });
+    }
+
+    /// Asks for the pieces that the neighbour's window has room for.
+    pub(super) fn request_header_pieces(&mut self, now: Now) {
+        while let Some((neighbour, first, count)) = self.next_header_pieces() {
+            let Some(sync) = &self.sync.headers else { return };
+            let wanted = Wanted::Headers { locator: sync.locator.clone(), first, count };
+            self.request_pieces(neighbour, Subject::Headers, first..first + count, wanted, now);
+        }
+    }
+
+    pub(crate) fn on_chain_headers(
+        &mut self,
+        from: SocketAddr,
+        (number, piece, pieces): (u32, u32, u32),
+        headers: Vec<Header>,
+        now: Now,
+    ) {
+        let subject = self.take_piece(from, number, piece, pieces, now);
+        let Some(sync) = self.sync.headers.as_mut() else { return };
+        if subject != Some(Subject::Headers) || sync.neighbour != from {
+            return;
+        }
+        let is_last = piece + 1 >= pieces;
+        if headers.is_empty() && pieces > 0 || headers.len() < HEADERS_PER_PIECE && !is_last {
+            let reason = format!("sent a piece of {} headers that is not the last", headers.len());
+            self.fault(from, reason, now);
+            self.end_header_sync(now);
+            return self.continue_sync(now);
+        }
+        sync.pieces = Some(pieces);
+        sync.lost.remove(&piece);
+        if piece >= sync.next_to_take && piece < sync.next_to_take + PIECES_AHEAD_MAX {
+            sync.early.insert(piece, headers);
+        }
+        self.take_headers_in_order(from, now);
+        self.continue_sync(now);
+    }
+
+    pub(super) fn lose_header_pieces(&mut self, neighbour: SocketAddr, pieces: &[u32]) {
+        if let Some(sync) = self.sync.headers.as_mut().filter(|sync| sync.neighbour == neighbour) {
+            sync.lost.extend(pieces.iter().filter(|piece| **piece >= sync.next_to_take));
+        }
+    }
+
+    /// Ends a header sync. Where it brought nothing, the neighbour is not asked again for a while.
+    pub(super) fn end_header_sync(&mut self, now: Now) {
+        let Some(sync) = self.sync.headers.take() else { return };
+        let settled = self.sync.requests.forget_headers();
+        let Some(neighbour) = self.neighbours.get_mut(&sync.neighbour) else { return };
+        neighbour.window.settled(settled);
+        neighbour.headers_wait = match sync.fresh > 0 {
+            true => Duration::ZERO,
+            false => (neighbour.headers_wait * 2).clamp(FRUITLESS_WAIT, FRUITLESS_WAIT_MAX),
+        };
+        neighbour.headers_not_before = now.instant + neighbour.headers_wait;
+    }
+
+    fn next_header_pieces(&mut self) -> Option<(SocketAddr, u32, u32)> {
+        let sync = self.sync.headers.as_mut()?;
+        let room = self.neighbours.get(&sync.neighbour)?.window.room();
+        if room == 0 {
+            return None;
+        }
+        if let Some(lost) = sync.lost.pop_first() {
+            return Some((sync.neighbour, lost, 1));
+        }
+        // Until the number of pieces is told, one request is enough to learn it.
+        let end = match sync.pieces {
+            Some(pieces) => pieces.min(sync.next_to_take + PIECES_AHEAD_MAX),
+            None if sync.next_to_ask == 0 => PIECES_PER_REQUEST,
+            None => return None,
+        };
+        let count = end.saturating_sub(sync.next_to_ask).min(PIECES_PER_REQUEST).min(room);
+        if count == 0 {
+            return None;
+        }
+        let first = sync.next_to_ask;
+        sync.next_to_ask += count;
+        Some((sync.neighbour, first, count))
+    }
+
+    fn take_headers_in_order(&mut self, from: SocketAddr, now: Now) {
+        while let Some(sync) = self.sync.headers.as_mut() {
+            if sync.pieces.is_some_and(|pieces| sync.next_to_take >= pieces) {
+                return self.end_header_sync(now);
+            }
+            let Some(headers) = sync.early.remove(&sync.next_to_take) else { return };
+            sync.next_to_take += 1;
+            sync.progress_at = now.instant;
+            for header in headers {
+                if !self.take_synced_header(from, header, now) {
+                    return self.end_header_sync(now);
+                }
+            }
+        }
+    }
+
+    /// Adds the next header of a sync; false when the sync is over with it.
+    fn take_synced_header(&mut self, from: SocketAddr, header: Header, now: Now) -> bool {
+        let Some(sync) = self.sync.headers.as_mut() else { return false };
+        let follows = match sync.last {
+            Some(last) => header.previous == last,
+            None => sync.locator.contains(&header.previous),
+        };
+        // Otherwise the neighbour moved to another branch meanwhile: later again, from a new locator.
+        if !follows {
+            return false;
+        }
+        let hash = header.hash();
+        sync.last = Some(hash);
+        if self.chain.header(&hash).is_some() {
+            return true;
+        }
+        if let Err(error) = self.chain.insert_header(header, now.unix) {
+            self.refuse_synced_header(from, &header, error, now);
+            return false;
+        }
+        if !self.chain.is_withheld(&hash)
+            && let Some(sync) = self.sync.headers.as_mut()
+        {
+            sync.fresh += 1;
+            self.sync.bodies.extend_plan(header.height, hash, header.previous);
+        }
+        true
+    }
+
+    /// Ends a header sync that stalls or only trickles: there is one at a time, and others wait.
+    pub(super) fn watch_header_sync(&mut self, now: Now) {
+        let Some(sync) = self.sync.headers.as_mut() else { return };
+        let mut is_over = now.instant >= sync.progress_at + STALL;
+        if now.instant >= sync.paced_at + PACE_PERIOD {
+            is_over |= sync.fresh - sync.fresh_then < PACE_MIN;
+            (sync.paced_at, sync.fresh_then) = (now.instant, sync.fresh);
+        }
+        if is_over {
+            sync.fresh = 0;
+            self.end_header_sync(now);
+        }
+    }
+
+    fn refuse_synced_header(
+        &mut self,
+        from: SocketAddr,
+        header: &Header,
+        error: HeaderError,
+        now: Now,
+    ) {
+        match error {
+            // The neighbour moved to another branch meanwhile, or our tree is full: later again.
+            HeaderError::UnknownParent { .. } | HeaderError::TooManyHeaders { .. } => {}
+            HeaderError::TooEarly { .. } => self.hold_early_header(*header, from, now),
+            error @ (HeaderError::InvalidParent { .. }
+            | HeaderError::NoWork { .. }
+            | HeaderError::Height { .. }
+            | HeaderError::Difficulty { .. }
+            | HeaderError::NotAfterParent { .. }) => {
+                self.fault(from, format!("sent a header that is refused: {error}"), now);
+            }
+        }
+    }
+
+    /// Sends one request for pieces, and notes it.
+    pub(super) fn request_pieces(
+        &mut self,
+        to: SocketAddr,
+        subject: Subject,
+        pieces: std::ops::Range<u32>,
+        wanted: Wanted,
+        now: Now,
+    ) {
+        let Some(neighbour) = self.neighbours.get_mut(&to) else { return };
+        neighbour.window.sent(pieces.end - pieces.start);
+        let timeout = neighbour.window.timeout();
+        let request = self.sync.requests.start(to, subject, pieces, now.instant, timeout);
+        self.send(to, Datagram::RequestChain { request, wanted });
+    }
+
+    /// Settles the request that a piece answers; `None` when nobody asked for it.
+    pub(super) fn take_piece(
+        &mut self,
+        from: SocketAddr,
+        number: u32,
+        piece: u32,
+        pieces: u32,
+        now: Now,
+    ) -> Option<Subject> {
+        let Some(arrival) = self.sync.requests.arrive(number, from, piece, pieces, now.instant)
+        else {
+            self.tallies.dropped.count(DropReason::PieceNotAsked);
+            return None;
+        };
+        if let Some(neighbour) = self.neighbours.get_mut(&from) {
+            neighbour.window.measure(arrival.round_trip);
+            if !arrival.late {
+                neighbour.window.arrived();
+                neighbour.window.settled(arrival.settled.saturating_sub(1));
+            }
+        }
+        Some(arrival.subject)
+    }
+}

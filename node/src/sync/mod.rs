@@ -1,0 +1,158 @@
+//! Sync: headers first, from a locator; then bodies, several blocks in flight over several neighbours, each
+//! block from one neighbour at a time, in numbered pieces; lost pieces are asked for again one by one.
+//!
+//! Everything that is held here was asked for, and every request bears a number of its own, so that round
+//! trips are measured without doubt and late answers to old requests still fit.
+
+mod bodies;
+mod fetching;
+mod goal;
+mod headers;
+mod requests;
+mod serve;
+mod window;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use protocol::units::Now;
+
+use super::output::{Event, Output};
+use super::timers::Timer;
+use super::{Node, Tip};
+use bodies::Bodies;
+use chain::rules::Rule;
+use chain::{Candidate, compare};
+use goal::Goal;
+use headers::HeaderSync;
+use requests::Requests;
+pub(super) use requests::Subject;
+pub(super) use serve::BodyCache;
+pub(super) use window::Window;
+
+/// A neighbour that brings nothing for this long loses what was asked of it to another.
+const STALL: Duration = Duration::from_secs(2);
+/// How often stalls are looked for.
+const STALL_CHECK: Duration = Duration::from_millis(250);
+/// A gap of more blocks is told to the user as a sync, with an end; a smaller one is everyday life.
+const NEWS_GAP_MIN: u64 = 8;
+
+#[derive(Debug, Default)]
+pub(super) struct Sync {
+    requests: Requests,
+    headers: Option<HeaderSync>,
+    pub(super) bodies: Bodies,
+    goal: Goal,
+    pub(super) body_cache: BodyCache,
+    /// Whether a sync was announced to the user and is to be ended.
+    announced: bool,
+    /// When a piece of a body arrived last.
+    piece_at: Option<Instant>,
+    /// When a body became whole last.
+    whole_at: Option<Instant>,
+}
+
+#[cfg(test)]
+impl Sync {
+    pub(super) fn headers_are_fetched(&self) -> bool {
+        self.headers.is_some()
+    }
+}
+
+impl Node {
+    /// Looks for what this peer lacks, and asks for it. To be called whenever a neighbour or the chain said
+    /// something new.
+    pub(super) fn continue_sync(&mut self, now: Now) {
+        if self.leaving.is_some() {
+            return;
+        }
+        self.try_withheld_again(now);
+        if self.sync.headers.is_none() {
+            self.start_header_sync(now);
+        }
+        self.request_header_pieces(now);
+        self.plan_bodies();
+        self.request_bodies(now);
+        self.tell_sync_state();
+        if self.sync.requests.is_idle()
+            && self.sync.headers.is_none()
+            && !self.sync.bodies.is_busy()
+            && self.chain.lost_bodies().next().is_none()
+            && !self.loading.was_refused()
+        {
+            self.timers.set(Timer::Sync, None);
+            return;
+        }
+        let stall_check = now.instant + STALL_CHECK;
+        let next = self.sync.requests.next_deadline().map_or(stall_check, |at| at.min(stall_check));
+        self.timers.set_by(Timer::Sync, next);
+    }
+
+    pub(super) fn on_sync_timer(&mut self, now: Now) {
+        for lost in self.sync.requests.take_expired(now.instant) {
+            if let Some(neighbour) = self.neighbours.get_mut(&lost.neighbour) {
+                let count = lost.pieces.len() as u32;
+                neighbour.window.lost(count, lost.sent_at, now.instant);
+            }
+            if !self.rules.hold(Rule::LostPieces) {
+                continue;
+            }
+            match lost.subject {
+                Subject::Headers => self.lose_header_pieces(lost.neighbour, &lost.pieces),
+                Subject::Block(hash) => {
+                    self.sync.bodies.lose_pieces(&hash, lost.neighbour, &lost.pieces);
+                }
+            }
+        }
+        self.abandon_stalled(now);
+        self.try_change_again(now);
+        self.continue_sync(now);
+    }
+
+    /// Drops what was asked of a neighbour that is one no more.
+    pub(super) fn sync_lost_neighbour(&mut self, address: SocketAddr) {
+        self.sync.requests.forget_neighbour(&address);
+        if self.sync.headers.as_ref().is_some_and(|sync| sync.neighbour == address) {
+            self.sync.headers = None;
+        }
+        self.sync.bodies.forget_neighbour(&address);
+    }
+
+    /// Whether blocks are missing and on their way, so that mining would be on an old tip.
+    pub(super) fn is_catching_up(&self, now: Instant) -> bool {
+        self.is_behind() && self.sync.whole_at.is_some_and(|at| now < at + STALL)
+    }
+
+    /// Whether a sync was announced to the user and has not ended.
+    pub(super) fn is_syncing(&self) -> bool {
+        self.sync.announced
+    }
+
+    pub(super) fn prefers(&self, left: Candidate, right: Candidate) -> bool {
+        compare(left, right, self.rules).is_gt()
+    }
+
+    fn abandon_stalled(&mut self, now: Now) {
+        self.watch_header_sync(now);
+        let stalled = self.sync.bodies.take_stalled(now.instant, STALL);
+        for (hash, address) in stalled {
+            self.settle_block_requests(&hash, address);
+            if let Some(neighbour) = self.neighbours.get_mut(&address) {
+                neighbour.stalls = neighbour.stalls.saturating_add(1);
+            }
+        }
+        self.watch_goal(now);
+    }
+
+    fn tell_sync_state(&mut self) {
+        let (tip, target) = (self.chain.tip_header().height, self.sync_target());
+        if !self.sync.announced && target.0 > tip.0.saturating_add(NEWS_GAP_MIN) {
+            self.sync.announced = true;
+            self.output(Output::Event(Event::Syncing { from: tip, to: target }));
+        } else if self.sync.announced && self.sync.headers.is_none() && !self.is_behind() {
+            self.sync.announced = false;
+            let tip: Tip = self.tip();
+            self.output(Output::Event(Event::Synced { tip }));
+        }
+    }
+}

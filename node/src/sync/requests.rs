@@ -1,0 +1,176 @@
+//! Requests for pieces that are under way, by their number.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use protocol::units::BlockHash;
+
+/// Answers that come later than the time-out are still taken for this long.
+const LATE_MAX: Duration = Duration::from_secs(2);
+
+/// What pieces are pieces of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Headers,
+    Block(BlockHash),
+}
+
+/// One REQUEST_CHAIN that was sent.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) neighbour: SocketAddr,
+    pub(super) subject: Subject,
+    pub(super) sent_at: Instant,
+    /// Pieces that have not come.
+    pub(super) outstanding: BTreeSet<u32>,
+    expired: bool,
+    deadline: Instant,
+}
+
+/// A request whose answer did not come in time, wholly or in part.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) neighbour: SocketAddr,
+    pub(super) subject: Subject,
+    pub(super) sent_at: Instant,
+    pub(super) pieces: Vec<u32>,
+}
+
+/// What an arriving piece says about its request.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) subject: Subject,
+    /// Since the request was sent.
+    pub(super) round_trip: Duration,
+    /// Pieces that are no longer waited for: this one, and those beyond the end, if it tells of one.
+    pub(super) settled: u32,
+    /// Whether the request had been given up already.
+    pub(super) late: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    by_number: BTreeMap<u32, Request>,
+    deadlines: BTreeSet<(Instant, u32)>,
+    last_number: u32,
+}
+
+impl Requests {
+    pub(super) fn is_idle(&self) -> bool {
+        self.by_number.is_empty()
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Notes a request for `count` pieces from `first`; returns its number.
+    pub(super) fn start(
+        &mut self,
+        neighbour: SocketAddr,
+        subject: Subject,
+        pieces: std::ops::Range<u32>,
+        sent_at: Instant,
+        timeout: Duration,
+    ) -> u32 {
+        self.last_number = self.last_number.wrapping_add(1);
+        let deadline = sent_at + timeout;
+        let outstanding = pieces.collect();
+        let request =
+            Request { neighbour, subject, sent_at, outstanding, expired: false, deadline };
+        self.by_number.insert(self.last_number, request);
+        self.deadlines.insert((deadline, self.last_number));
+        self.last_number
+    }
+
+    /// Takes note of a piece; `None` when nobody asked for it.
+    pub(super) fn arrive(
+        &mut self,
+        number: u32,
+        neighbour: SocketAddr,
+        piece: u32,
+        pieces: u32,
+        now: Instant,
+    ) -> Option<Arrival> {
+        let request = self.by_number.get_mut(&number)?;
+        let is_answer = request.outstanding.contains(&piece) || pieces == 0;
+        if request.neighbour != neighbour || !is_answer {
+            return None;
+        }
+        let before = request.outstanding.len();
+        request.outstanding.remove(&piece);
+        request.outstanding.retain(|outstanding| *outstanding < pieces);
+        let arrival = Arrival {
+            subject: request.subject,
+            round_trip: now.saturating_duration_since(request.sent_at),
+            settled: (before - request.outstanding.len()) as u32,
+            late: request.expired,
+        };
+        if request.outstanding.is_empty() {
+            self.remove(number);
+        }
+        Some(arrival)
+    }
+
+    /// Requests whose time is up. They stay known for a while, for late answers.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Lost> {
+        let mut lost = Vec::new();
+        while let Some(&(deadline, number)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
+            self.deadlines.remove(&(deadline, number));
+            let Some(request) = self.by_number.get_mut(&number) else { continue };
+            if request.expired {
+                self.by_number.remove(&number);
+                continue;
+            }
+            request.expired = true;
+            request.deadline = now + LATE_MAX;
+            self.deadlines.insert((request.deadline, number));
+            lost.push(Lost {
+                neighbour: request.neighbour,
+                subject: request.subject,
+                sent_at: request.sent_at,
+                pieces: request.outstanding.iter().copied().collect(),
+            });
+        }
+        lost
+    }
+
+    pub(super) fn forget_neighbour(&mut self, neighbour: &SocketAddr) {
+        self.forget(|request| request.neighbour == *neighbour);
+    }
+
+    /// Forgets requests for a block to one neighbour; returns how many pieces were waited for.
+    pub(super) fn forget_block(&mut self, hash: &BlockHash, neighbour: &SocketAddr) -> u32 {
+        self.forget(|request| {
+            request.subject == Subject::Block(*hash) && request.neighbour == *neighbour
+        })
+    }
+
+    /// Forgets requests for headers; returns how many pieces were waited for.
+    pub(super) fn forget_headers(&mut self) -> u32 {
+        self.forget(|request| request.subject == Subject::Headers)
+    }
+
+    fn forget(&mut self, matches: impl Fn(&Request) -> bool) -> u32 {
+        let numbers: Vec<u32> = self
+            .by_number
+            .iter()
+            .filter(|(_, request)| matches(request))
+            .map(|(number, _)| *number)
+            .collect();
+        let mut waited_for = 0;
+        for number in numbers {
+            if let Some(request) = self.remove(number).filter(|request| !request.expired) {
+                waited_for += request.outstanding.len() as u32;
+            }
+        }
+        waited_for
+    }
+
+    fn remove(&mut self, number: u32) -> Option<Request> {
+        let request = self.by_number.remove(&number)?;
+        self.deadlines.remove(&(request.deadline, number));
+        Some(request)
+    }
+}

@@ -1,0 +1,207 @@
+//! Answers to REQUEST_CHAIN: pieces of headers, bodies and transactions.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use protocol::block::Block;
+use protocol::datagram::{
+    BLOCK_PIECE_BYTES, DATAGRAM_BYTES_MAX, Datagram, ENVELOPE_BYTES, HEADERS_PER_PIECE, Wanted,
+};
+use protocol::units::{BlockHash, Height};
+
+use crate::Node;
+use crate::dropped::DropReason;
+use crate::loading::Waiter;
+use crate::packing::pack;
+
+/// Pieces that one request brings at most: what one datagram can make us send is bounded.
+const PIECES_PER_REQUEST_MAX: u32 = 64;
+/// Encoded bodies kept for the next request: a body is asked for in several.
+const BODIES_CACHED: usize = 16;
+/// Bytes of CHAIN_TRANSACTIONS before its transactions: variant, three numbers, length.
+const TRANSACTIONS_OVERHEAD: usize = ENVELOPE_BYTES + 4 + 12 + 8;
+
+/// The bodies that were served last, encoded.
+#[derive(Debug, Default)]
+pub(crate) struct BodyCache {
+    bodies: VecDeque<(BlockHash, Arc<[u8]>)>,
+}
+
+impl Node {
+    pub(crate) fn serve_chain(&mut self, to: SocketAddr, request: u32, wanted: Wanted) {
+        match wanted {
+            Wanted::Headers { locator, first, count } => {
+                self.serve_headers(to, request, &locator, first, count);
+            }
+            Wanted::Block { hash, first, count } => {
+                self.serve_body(to, request, &hash, first, count);
+            }
+            Wanted::Transactions { block, places } => {
+                self.serve_transactions(to, request, &block, &places);
+            }
+            // No election has validators yet, so no block has a certificate.
+            Wanted::Certificates { .. } => self.tallies.dropped.count(DropReason::Unexpected),
+        }
+    }
+
+    fn serve_headers(
+        &mut self,
+        to: SocketAddr,
+        request: u32,
+        locator: &[BlockHash],
+        first: u32,
+        count: u32,
+    ) {
+        let Some(fork) = self.chain.find_fork(locator) else {
+            self.tallies.dropped.count(DropReason::ForeignLocator);
+            return;
+        };
+        let per_piece = HEADERS_PER_PIECE as u64;
+        let behind = self.chain.tip_header().height.0 - fork.0;
+        let pieces = u32::try_from(behind.div_ceil(per_piece)).unwrap_or(u32::MAX);
+        for piece in served(first, count, pieces) {
+            let start = fork.0 + 1 + u64::from(piece) * per_piece;
+            let headers = (start..start + per_piece)
+                .map_while(|height| self.chain.best_hash(Height(height)))
+                .filter_map(|hash| self.chain.header(&hash).copied())
+                .collect();
+            self.send(to, Datagram::ChainHeaders { request, piece, pieces, headers });
+        }
+        if pieces == 0 {
+            let headers = Vec::new();
+            self.send(to, Datagram::ChainHeaders { request, piece: 0, pieces, headers });
+        }
+    }
+
+    fn serve_body(
+        &mut self,
+        to: SocketAddr,
+        request: u32,
+        hash: &BlockHash,
+        first: u32,
+        count: u32,
+    ) {
+        let Some(body) = self.encoded_body(hash) else {
+            let wanted = Wanted::Block { hash: *hash, first, count };
+            if self.load_to_serve(to, request, hash, wanted) {
+                return;
+            }
+            let (piece, pieces, bytes) = (0, 0, Vec::new());
+            return self.send(to, Datagram::ChainBlock { request, piece, pieces, bytes });
+        };
+        let pieces = u32::try_from(body.len().div_ceil(BLOCK_PIECE_BYTES)).unwrap_or(u32::MAX);
+        for piece in served(first, count, pieces) {
+            let chunk = body.chunks(BLOCK_PIECE_BYTES).nth(piece as usize);
+            let bytes = chunk.unwrap_or_default().to_vec();
+            self.send(to, Datagram::ChainBlock { request, piece, pieces, bytes });
+        }
+    }
+
+    fn serve_transactions(
+        &mut self,
+        to: SocketAddr,
+        request: u32,
+        block: &BlockHash,
+        places: &[u16],
+    ) {
+        if !places.is_sorted_by(|left, right| left < right) {
+            return self.tallies.dropped.count(DropReason::PlacesOutOfOrder);
+        }
+        if let Some(block) = self.chain.block(block).map(Arc::clone) {
+            return self.send_transactions(to, request, &block, places);
+        }
+        let wanted = Wanted::Transactions { block: *block, places: places.to_vec() };
+        if !self.load_to_serve(to, request, block, wanted) {
+            let (piece, pieces, transactions) = (0, 0, Vec::new());
+            let answer = Datagram::ChainTransactions { request, piece, pieces, transactions };
+            self.send(to, answer);
+        }
+    }
+
+    /// Goes on with what [`serve_chain`](Self::serve_chain) had to load a block for.
+    pub(crate) fn serve_loaded(
+        &mut self,
+        to: SocketAddr,
+        request: u32,
+        wanted: &Wanted,
+        block: Option<&Arc<Block>>,
+    ) {
+        match (wanted, block) {
+            (Wanted::Block { hash, first, count }, block) => {
+                if let Some(block) = block {
+                    self.cache_body(*hash, || block.body_bytes());
+                }
+                self.serve_body(to, request, hash, *first, *count);
+            }
+            (Wanted::Transactions { places, .. }, Some(block)) => {
+                self.send_transactions(to, request, block, places);
+            }
+            (Wanted::Transactions { block, places }, None) => {
+                self.serve_transactions(to, request, block, places);
+            }
+            (Wanted::Headers { .. } | Wanted::Certificates { .. }, _) => {}
+        }
+    }
+
+    /// Whether a block is on the disk alone, so that the answer waits for it. With too many that wait there is
+    /// none, and it is asked for again: that the block is not here would be untrue, and send them elsewhere.
+    fn load_to_serve(
+        &mut self,
+        to: SocketAddr,
+        request: u32,
+        hash: &BlockHash,
+        wanted: Wanted,
+    ) -> bool {
+        let is_stored = self.chain.is_stored(hash);
+        if is_stored && !self.load(*hash, Waiter::Neighbour { to, request, wanted }) {
+            self.tallies.dropped.count(DropReason::DiskBusy);
+        }
+        is_stored
+    }
+
+    fn send_transactions(&mut self, to: SocketAddr, request: u32, block: &Block, places: &[u16]) {
+        let wanted = places.iter().filter_map(|place| block.transactions.get(usize::from(*place)));
+        let mut groups = pack(wanted, DATAGRAM_BYTES_MAX - TRANSACTIONS_OVERHEAD);
+        groups.truncate(PIECES_PER_REQUEST_MAX as usize);
+        let pieces = groups.len() as u32;
+        for (piece, transactions) in (0..).zip(groups) {
+            let answer = Datagram::ChainTransactions { request, piece, pieces, transactions };
+            self.send(to, answer);
+        }
+    }
+
+    fn encoded_body(&mut self, hash: &BlockHash) -> Option<Arc<[u8]>> {
+        if let Some(body) = self.sync.body_cache.get(hash) {
+            return Some(body);
+        }
+        let forged = || self.laboratory.forged(hash);
+        let block = Arc::clone(self.chain.block(hash).or_else(forged)?);
+        Some(self.cache_body(*hash, || block.body_bytes()))
+    }
+
+    fn cache_body(&mut self, hash: BlockHash, encode: impl FnOnce() -> Vec<u8>) -> Arc<[u8]> {
+        let cache = &mut self.sync.body_cache;
+        if let Some(body) = cache.get(&hash) {
+            return body;
+        }
+        let body: Arc<[u8]> = encode().into();
+        if cache.bodies.len() >= BODIES_CACHED {
+            cache.bodies.pop_front();
+        }
+        cache.bodies.push_back((hash, Arc::clone(&body)));
+        body
+    }
+}
+
+impl BodyCache {
+    fn get(&self, hash: &BlockHash) -> Option<Arc<[u8]>> {
+        let cached = self.bodies.iter().find(|(cached, _)| cached == hash);
+        cached.map(|(_, body)| Arc::clone(body))
+    }
+}
+
+fn served(first: u32, count: u32, pieces: u32) -> std::ops::Range<u32> {
+    let end = first.saturating_add(count.min(PIECES_PER_REQUEST_MAX)).min(pieces);
+    first.min(end)..end
+}

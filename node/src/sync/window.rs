@@ -1,0 +1,142 @@
+//! How many pieces may be on their way from one neighbour, and when one counts as lost. After RFC 9002
+//! (QUIC's loss detection and congestion control), with pieces for bytes.
+
+use std::time::{Duration, Instant};
+
+/// Fewest pieces in flight: what keeps a path with heavy loss alive.
+const PIECES_MIN: f32 = 32.0;
+/// Most pieces in flight per neighbour: 512 kB, the product of 40 Mbit/s and 100 ms.
+const PIECES_MAX: f32 = 512.0;
+/// Before anything was measured.
+const ROUND_TRIP_FIRST: Duration = Duration::from_millis(200);
+/// Shorter time-outs would take a busy neighbour's scheduling for loss.
+const TIMEOUT_MIN: Duration = Duration::from_millis(60);
+/// Longer ones would outlast the patience for a stall.
+const TIMEOUT_MAX: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(crate) struct Window {
+    smoothed: Option<Duration>,
+    variation: Duration,
+    pieces: f32,
+    /// Below it the window grows by one per piece, above by one per round trip.
+    threshold: f32,
+    /// Losses of what was sent before this moment are one event, already answered.
+    reduced_at: Option<Instant>,
+    /// Doubles the time-out after each loss until something arrives.
+    backoff: u32,
+    in_flight: u32,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            smoothed: None,
+            variation: ROUND_TRIP_FIRST / 2,
+            pieces: PIECES_MIN,
+            threshold: PIECES_MAX,
+            reduced_at: None,
+            backoff: 0,
+            in_flight: 0,
+        }
+    }
+}
+
+impl Window {
+    /// The smoothed round trip, once measured.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.smoothed
+    }
+
+    /// How long to wait for an answer.
+    pub(crate) fn timeout(&self) -> Duration {
+        let round_trip = self.smoothed.unwrap_or(ROUND_TRIP_FIRST);
+        let timeout = (round_trip + self.variation * 4).max(TIMEOUT_MIN);
+        timeout.saturating_mul(1 << self.backoff.min(4)).min(TIMEOUT_MAX)
+    }
+
+    /// Takes the measure of one round trip (RFC 6298).
+    pub(crate) fn measure(&mut self, sample: Duration) {
+        match self.smoothed {
+            None => {
+                self.smoothed = Some(sample);
+                self.variation = sample / 2;
+            }
+            Some(smoothed) => {
+                self.variation = (self.variation * 3 + smoothed.abs_diff(sample)) / 4;
+                self.smoothed = Some((smoothed * 7 + sample) / 8);
+            }
+        }
+    }
+
+    /// How many more pieces may be asked for.
+    pub(super) fn room(&self) -> u32 {
+        // A window of at most 512 is exact in an f32, and in a u32.
+        (self.pieces as u32).saturating_sub(self.in_flight)
+    }
+
+    pub(super) fn sent(&mut self, pieces: u32) {
+        self.in_flight += pieces;
+    }
+
+    /// Pieces are no longer waited for, without a verdict on the path.
+    pub(super) fn settled(&mut self, pieces: u32) {
+        self.in_flight = self.in_flight.saturating_sub(pieces);
+    }
+
+    pub(super) fn arrived(&mut self) {
+        self.settled(1);
+        self.backoff = 0;
+        let growth = if self.pieces < self.threshold { 1.0 } else { 1.0 / self.pieces };
+        self.pieces = (self.pieces + growth).min(PIECES_MAX);
+    }
+
+    /// Pieces that were asked for at `sent_at` did not come.
+    pub(super) fn lost(&mut self, pieces: u32, sent_at: Instant, now: Instant) {
+        self.settled(pieces);
+        if self.reduced_at.is_some_and(|reduced_at| sent_at <= reduced_at) {
+            return;
+        }
+        self.reduced_at = Some(now);
+        self.backoff += 1;
+        self.threshold = (self.pieces / 2.0).max(PIECES_MIN);
+        self.pieces = self.threshold;
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_grows_with_what_arrives_and_halves_once_per_loss() {
+        let start = Instant::now();
+        let mut window = Window::default();
+        assert_eq!(window.room(), 32);
+        for _ in 0..100 {
+            window.sent(1);
+            window.arrived();
+        }
+        assert_eq!(window.room(), 132);
+        window.sent(10);
+        window.lost(4, start, start + Duration::from_millis(1));
+        window.lost(6, start, start + Duration::from_millis(1));
+        assert_eq!(window.room(), 66);
+        for later in 2..20 {
+            let sent_at = start + Duration::from_secs(later);
+            window.sent(1);
+            window.lost(1, sent_at, sent_at + Duration::from_millis(1));
+        }
+        assert_eq!(window.room(), 32);
+    }
+
+    #[test]
+    fn the_timeout_follows_the_round_trip_within_its_bounds() {
+        let mut window = Window::default();
+        (0..100).for_each(|_| window.measure(Duration::from_micros(100)));
+        assert_eq!(window.timeout(), TIMEOUT_MIN);
+        (0..100).for_each(|_| window.measure(Duration::from_secs(5)));
+        assert_eq!(window.timeout(), TIMEOUT_MAX);
+    }
+}

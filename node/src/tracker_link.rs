@@ -1,0 +1,170 @@
+//! The link to the tracker: registering, staying registered, and coming back after either side was away.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use protocol::datagram::{Datagram, ElectionPrefix, RegisterAck};
+use protocol::token::Token;
+use protocol::units::Now;
+
+use super::output::{Event, Output};
+use super::timers::Timer;
+use super::views::TrackerView;
+use super::{Node, neighbours::HEARTBEAT};
+use chain::rules::Rule;
+
+/// Before the second attempt to register; doubles up to the longest.
+const WAIT_FIRST: Duration = Duration::from_millis(250);
+/// Longest wait between attempts: a tracker that comes back lists everybody within it.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+/// Unanswered attempts after which the user is told, once.
+const ATTEMPTS_BEFORE_NEWS: u32 = 4;
+/// Without a POKE for this long the tracker has dropped us, or started again: two were lost, and half of the
+/// time to the next went by.
+const SILENCE_MAX: Duration = HEARTBEAT.saturating_mul(5).checked_div(2).expect("two is not zero");
+/// Least time between two attempts, however many RETRYs come.
+const RETRY_PERIOD: Duration = Duration::from_millis(100);
+/// Between attempts at a tracker that serves another election: an operator may mend it.
+const REFUSED_WAIT: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(super) struct TrackerLink {
+    address: SocketAddr,
+    token: Token,
+    registered: bool,
+    seen_as: Option<SocketAddr>,
+    heard_at: Instant,
+    sent_at: Option<Instant>,
+    attempts: u32,
+    silence_told: bool,
+    refusal_told: bool,
+}
+
+impl TrackerLink {
+    pub(super) fn new(address: SocketAddr, now: Instant) -> Self {
+        Self {
+            address,
+            token: Token::NONE,
+            registered: false,
+            seen_as: None,
+            heard_at: now,
+            sent_at: None,
+            attempts: 0,
+            silence_told: false,
+            refusal_told: false,
+        }
+    }
+
+    /// The token that the tracker issued to us, if `address` is the tracker's.
+    pub(super) fn token_for(&self, address: &SocketAddr) -> Option<Token> {
+        (self.address == *address).then_some(self.token)
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn view(&self) -> TrackerView {
+        TrackerView { address: self.address, registered: self.registered, seen_as: self.seen_as }
+    }
+}
+
+impl Node {
+    pub(super) fn is_tracker(&self, address: &SocketAddr) -> bool {
+        self.tracker.as_ref().is_some_and(|tracker| tracker.address == *address)
+    }
+
+    pub(super) fn note_tracker_token(&mut self, token: Token) {
+        if let Some(tracker) = &mut self.tracker {
+            tracker.token = token;
+        }
+    }
+
+    pub(super) fn on_tracker_timer(&mut self, now: Now) {
+        let Some(tracker) = &mut self.tracker else { return };
+        if tracker.registered {
+            let silent_at = tracker.heard_at + SILENCE_MAX;
+            if now.instant < silent_at || !self.rules.hold(Rule::Reregistration) {
+                let next = silent_at.max(now.instant + HEARTBEAT / 2);
+                return self.timers.set(Timer::Tracker, Some(next));
+            }
+            tracker.registered = false;
+            tracker.attempts = 0;
+        }
+        let (address, is_news) =
+            (tracker.address, tracker.attempts >= ATTEMPTS_BEFORE_NEWS && !tracker.silence_told);
+        let wait = WAIT_FIRST.saturating_mul(1 << tracker.attempts.min(8)).min(WAIT_MAX);
+        let wait = if tracker.refusal_told { REFUSED_WAIT } else { wait };
+        tracker.attempts = tracker.attempts.saturating_add(1);
+        tracker.silence_told |= is_news;
+        if is_news {
+            self.output(Output::Event(Event::TrackerSilent { tracker: address }));
+        }
+        self.register(now);
+        self.timers.set(Timer::Tracker, Some(now.instant + wait));
+    }
+
+    pub(super) fn on_tracker_retry(&mut self, token: Token, now: Now) {
+        let Some(tracker) = &mut self.tracker else { return };
+        tracker.token = token;
+        let recently = tracker
+            .sent_at
+            .is_some_and(|at| now.instant < at + RETRY_PERIOD && tracker.attempts > 1);
+        if !tracker.registered && !recently {
+            tracker.attempts = tracker.attempts.max(1) + 1;
+            self.register(now);
+        }
+    }
+
+    pub(super) fn on_registered(&mut self, ack: &RegisterAck, now: Now) {
+        let Some(tracker) = &mut self.tracker else { return };
+        let is_news = tracker.silence_told || tracker.seen_as != Some(ack.seen_as);
+        tracker.registered = true;
+        tracker.attempts = 0;
+        tracker.heard_at = now.instant;
+        tracker.silence_told = false;
+        tracker.refusal_told = false;
+        tracker.seen_as = Some(ack.seen_as);
+        let address = tracker.address;
+        self.timers.set(Timer::Tracker, Some(now.instant + SILENCE_MAX));
+        self.take_hints(address, &ack.peers, &[], now);
+        if is_news {
+            let (seen_as, peers) = (ack.seen_as, ack.peers.len());
+            let event = Event::Registered { tracker: address, seen_as, peers };
+            self.output(Output::Event(event));
+        }
+    }
+
+    /// The tracker is there: its POKE came.
+    pub(super) fn heard_of_tracker(&mut self, now: Now) {
+        if let Some(tracker) = &mut self.tracker {
+            tracker.heard_at = now.instant;
+        }
+    }
+
+    pub(super) fn on_tracker_poke(&mut self, from: SocketAddr, nonce: u64, now: Now) {
+        self.heard_of_tracker(now);
+        self.send(from, Datagram::PokeAck { nonce, status: None });
+    }
+
+    /// The tracker answers for another election: said once.
+    pub(super) fn tracker_refused(&mut self, from: SocketAddr, found: ElectionPrefix) {
+        let expected = *self.chain.election_id();
+        let Some(tracker) = self.tracker.as_mut().filter(|tracker| tracker.address == from) else {
+            return;
+        };
+        if std::mem::replace(&mut tracker.refusal_told, true) {
+            return;
+        }
+        let event = Event::TrackerRefused { tracker: from, expected, found_prefix: found.0 };
+        self.output(Output::Event(event));
+    }
+
+    fn register(&mut self, now: Now) {
+        let Some(tracker) = &mut self.tracker else { return };
+        tracker.sent_at = Some(now.instant);
+        let (address, token) = (tracker.address, tracker.token);
+        // Always the zero election: a tracker of another one shows itself by its answer.
+        self.send_with(address, token, ElectionPrefix::UNKNOWN, Datagram::RegisterPeer);
+    }
+}

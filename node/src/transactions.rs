@@ -1,0 +1,87 @@
+//! Single transactions by their ids: in the pool, or on the best chain, whose index says where to look and whose
+//! bodies say whether it is there.
+
+use std::sync::Arc;
+
+use protocol::block::Block;
+use protocol::receipt::Receipt;
+use protocol::transaction::HashedTransaction;
+use protocol::units::{BlockHash, TransactionId};
+
+use super::Node;
+use super::command::CommandError;
+use super::views::{Standing, TransactionAnswer, TransactionView};
+use chain::Place;
+
+impl Node {
+    /// The block of the best chain that holds a transaction, or the first that may: its body has to be read to
+    /// tell. `loaded` is what was read for this already.
+    pub(super) fn block_of(
+        &self,
+        id: &TransactionId,
+        loaded: Option<&Arc<Block>>,
+    ) -> Option<BlockHash> {
+        let read_up_to = loaded
+            .map(|block| block.header)
+            .filter(|header| self.chain.is_on_best_chain(&header.hash()))
+            .map(|header| header.height);
+        let mut to_read = None;
+        for place in self.chain.places_of(id) {
+            let hash = self.chain.best_hash(place.height).expect("places are on the best chain");
+            match self.block_at_hand(&hash, loaded) {
+                Some(block) if at(&block, place).is_some_and(|each| each.id() == *id) => {
+                    return Some(hash);
+                }
+                Some(_) => {}
+                // Bodies are read upwards, so what is below was read, and held another one.
+                None if read_up_to.is_some_and(|height| place.height <= height) => {}
+                None => to_read = to_read.or(Some(hash)),
+            }
+        }
+        to_read
+    }
+
+    /// A body that is in memory, or was just read.
+    pub(super) fn block_at_hand(
+        &self,
+        hash: &BlockHash,
+        loaded: Option<&Arc<Block>>,
+    ) -> Option<Arc<Block>> {
+        let loaded = loaded.filter(|block| block.header.hash() == *hash);
+        self.chain.block(hash).or(loaded).map(Arc::clone)
+    }
+
+    /// `block` is the one of the best chain that holds the transaction, unless the pool does.
+    ///
+    /// # Errors
+    /// When neither does.
+    pub(super) fn transaction_answer(
+        &self,
+        id: TransactionId,
+        block: Option<&Block>,
+    ) -> Result<TransactionAnswer, CommandError> {
+        if let Some(transaction) = self.pool.get(&id) {
+            return Ok(TransactionAnswer {
+                view: TransactionView::of(transaction),
+                transaction: Arc::clone(transaction),
+                standing: Standing::Pool,
+                receipt: None,
+            });
+        }
+        let found = block.and_then(|block| {
+            let index = block.transactions.iter().position(|each| each.id() == id)?;
+            Some((block, index, &block.transactions[index]))
+        });
+        let (block, index, transaction) = found.ok_or(CommandError::NoSuchTransaction { id })?;
+        Ok(TransactionAnswer {
+            view: TransactionView::of(transaction),
+            transaction: Arc::clone(transaction),
+            standing: self.standing(block.header.height),
+            receipt: Receipt::new(block, index, self.chain.election_id()),
+        })
+    }
+}
+
+fn at(block: &Block, place: Place) -> Option<&Arc<HashedTransaction>> {
+    block.transactions.get(usize::try_from(place.index).ok()?)
+}

@@ -1,0 +1,224 @@
+//! What a user asks of a running peer: one typed answer per question. The prompt and the HTTP API share them.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use protocol::block::Block;
+use protocol::receipt::Receipt;
+use protocol::transaction::{Choices, Transaction};
+use protocol::units::{Height, TransactionId, VoterId};
+
+use super::{ActionError, Actions};
+use crate::run::miner::MinerView;
+use crate::schema::{self, OwnVoteStanding};
+use crate::voter::receipt;
+use crate::voter::{Actor, OwnVoters};
+use node::{Answer, BlockSelector, Command, CommandError};
+
+impl Actions {
+    pub(crate) fn ballot(&self) -> schema::Ballot {
+        schema::Ballot::of(&self.election)
+    }
+
+    /// # Errors
+    /// When the node has ended; so for all questions.
+    pub(crate) async fn results(&self) -> Result<schema::Results, ActionError> {
+        let answer = self.handle.command(Command::Results).await?;
+        let Answer::Results(results) = &answer else { unasked(&answer) };
+        Ok(results.into())
+    }
+
+    /// Up to `limit` blocks of the best chain downwards from `from`, or from the tip.
+    pub(crate) async fn chain(
+        &self,
+        from: Option<Height>,
+        limit: u32,
+    ) -> Result<schema::Chain, ActionError> {
+        let answer = self.handle.command(Command::Chain { from, limit }).await?;
+        let Answer::Chain(blocks) = &answer else { unasked(&answer) };
+        Ok(schema::Chain::of(blocks))
+    }
+
+    /// # Errors
+    /// When there is no such block, or the disk does not give it.
+    pub(crate) async fn block(
+        &self,
+        selector: BlockSelector,
+    ) -> Result<schema::Block, ActionError> {
+        let answer = self.handle.command(Command::Block(selector)).await?;
+        let Answer::Block(view) = &answer else { unasked(&answer) };
+        Ok(schema::Block::of(view, &self.election))
+    }
+
+    /// The same, to be passed on as it is.
+    pub(crate) async fn raw_block(
+        &self,
+        selector: BlockSelector,
+    ) -> Result<Arc<Block>, ActionError> {
+        let answer = self.handle.command(Command::RawBlock(selector)).await?;
+        let Answer::RawBlock(block) = answer else { unasked(&answer) };
+        Ok(block)
+    }
+
+    /// # Errors
+    /// When neither the pool nor the best chain holds it, or the disk does not give it.
+    pub(crate) async fn transaction(
+        &self,
+        id: TransactionId,
+    ) -> Result<schema::TransactionFound, ActionError> {
+        let answer = self.handle.command(Command::Transaction(id)).await?;
+        let Answer::Transaction(found) = &answer else { unasked(&answer) };
+        Ok(schema::TransactionFound::of(found, &self.election))
+    }
+
+    /// Up to `limit` transactions of the pool that arrived after that number, or from the oldest on.
+    pub(crate) async fn pool(
+        &self,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<schema::PoolPage, ActionError> {
+        let answer = self.handle.command(Command::Pool { after, limit }).await?;
+        let Answer::Pool(page) = &answer else { unasked(&answer) };
+        Ok(schema::PoolPage::of(page, &self.election))
+    }
+
+    /// # Errors
+    /// When the disk does not give the block that holds the vote.
+    pub(crate) async fn voter(&self, voter: VoterId) -> Result<schema::Voter, ActionError> {
+        let answer = self.handle.command(Command::Voter(voter)).await?;
+        let Answer::Voter(view) = &answer else { unasked(&answer) };
+        Ok(schema::Voter::of(view, &self.election))
+    }
+
+    /// # Errors
+    /// When no block holds a vote of the voter, or the disk does not give it.
+    pub(crate) async fn receipt(&self, voter: VoterId) -> Result<Receipt, ActionError> {
+        let answer = self.handle.command(Command::Receipt(voter)).await?;
+        let Answer::Receipt(receipt) = answer else { unasked(&answer) };
+        Ok(*receipt)
+    }
+
+    pub(crate) async fn peers(&self) -> Result<schema::Peers, ActionError> {
+        let answer = self.handle.command(Command::Peers).await?;
+        let Answer::Peers(peers) = &answer else { unasked(&answer) };
+        Ok(schema::Peers::of(peers))
+    }
+
+    /// What the node says of itself, and what only its user may know.
+    pub(crate) async fn status(&self) -> Result<schema::Status, ActionError> {
+        let answer = self.handle.command(Command::Status).await?;
+        let Answer::Status(node) = &answer else { unasked(&answer) };
+        let progress = self.miner.as_ref().and_then(MinerView::progress);
+        Ok(schema::Status {
+            voter: self.voters.as_ref().map(OwnVoters::id),
+            data_dir: Some(self.data_directory.display().to_string()),
+            ..schema::Status::of(node, self.election_id, self.address, progress)
+        })
+    }
+
+    /// # Errors
+    /// When this peer does not mine.
+    pub(crate) async fn mine(&self) -> Result<schema::BlockOrdered, ActionError> {
+        let answer = self.handle.command(Command::Mine).await?;
+        let Answer::Mining(Height(height)) = answer else { unasked(&answer) };
+        Ok(schema::BlockOrdered { height })
+    }
+
+    /// # Errors
+    /// When there are no neighbours.
+    pub(crate) async fn sync(&self) -> Result<schema::SyncOrdered, ActionError> {
+        let answer = self.handle.command(Command::Sync).await?;
+        let Answer::Syncing { neighbours } = answer else { unasked(&answer) };
+        Ok(schema::SyncOrdered { neighbours })
+    }
+
+    /// Tries an address for as long as the peer runs, as one that was given at its start.
+    ///
+    /// # Errors
+    /// When no peer can be there, or it is known already.
+    pub(crate) async fn add_neighbour(&self, address: SocketAddr) -> Result<(), ActionError> {
+        let answer = self.handle.command(Command::AddNeighbour(address)).await?;
+        let Answer::NeighbourAdded = answer else { unasked(&answer) };
+        Ok(())
+    }
+
+    /// Hands in a transaction that was signed elsewhere.
+    ///
+    /// # Errors
+    /// The rule that it breaks, or that the disk refuses.
+    pub(crate) async fn submit(
+        &self,
+        transaction: Transaction,
+    ) -> Result<TransactionId, ActionError> {
+        Ok(self.handle.submit(transaction).await?)
+    }
+
+    /// Whoever votes here.
+    ///
+    /// # Errors
+    /// Where this peer only observes.
+    pub(crate) fn voters(&self) -> Result<&OwnVoters, ActionError> {
+        self.voters.as_ref().ok_or_else(|| CommandError::Observer.into())
+    }
+
+    /// Registers one of this peer's own voters.
+    ///
+    /// # Errors
+    /// When its key stays locked, or as the node refuses it.
+    pub(crate) async fn register(&self, actor: Actor) -> Result<schema::Registered, ActionError> {
+        let (transaction, voter) = self.voters()?.register(&self.handle, actor).await?;
+        Ok(schema::Registered { accepted: true, transaction, voter })
+    }
+
+    /// Casts the vote of one of this peer's own voters.
+    ///
+    /// # Errors
+    /// When its key stays locked, or as the node refuses it.
+    pub(crate) async fn vote(
+        &self,
+        actor: Actor,
+        choices: Choices,
+    ) -> Result<schema::Voted, ActionError> {
+        let names = schema::choice_names(&choices, &self.election);
+        let transaction = self.voters()?.vote(&self.handle, actor, choices).await?;
+        Ok(schema::Voted { accepted: true, transaction, choices: names })
+    }
+
+    /// What would become of a voter's vote if this peer left now.
+    pub(crate) async fn own_vote(&self, voter: VoterId) -> OwnVoteStanding {
+        let voter = self.voter(voter).await;
+        voter.map_or(OwnVoteStanding::NotCast, |voter| voter.own_vote())
+    }
+
+    /// The same for all of this peer's own voters: what becomes of the worst vote.
+    pub(crate) async fn own_votes(&self) -> OwnVoteStanding {
+        let mut worst = OwnVoteStanding::NotCast;
+        for voter in self.voters.iter().flat_map(OwnVoters::ids) {
+            match self.own_vote(voter).await {
+                OwnVoteStanding::Pool => return OwnVoteStanding::Pool,
+                OwnVoteStanding::Block => worst = OwnVoteStanding::Block,
+                OwnVoteStanding::NotCast => {}
+            }
+        }
+        worst
+    }
+
+    /// Writes the receipt of a voter's vote into a new file.
+    ///
+    /// # Errors
+    /// When no block holds the vote, or the file can't be written.
+    pub(crate) async fn write_receipt(
+        &self,
+        voter: VoterId,
+        file: &Path,
+    ) -> Result<schema::ReceiptWritten, ActionError> {
+        let receipt = self.receipt(voter).await?;
+        receipt::write(file, &receipt)?;
+        Ok(schema::ReceiptWritten::of(file, &receipt))
+    }
+}
+
+pub(super) fn unasked(answer: &Answer) -> ! {
+    unreachable!("the node answers what it is asked, not with {answer:?}")
+}

@@ -1,0 +1,105 @@
+//! Writing archives, block by block: into a file, or piece by piece to somebody else.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use protocol::block::{Block, Header};
+use protocol::codec;
+use protocol::election::Election;
+use protocol::units::{BlockHash, sha256};
+
+use super::{BLOCK_VARIANT, Content, PREFIX_BYTES, head};
+use host::files::FileError;
+use host::whole_file::{WholeFile, WholeFileError};
+
+/// Gives an archive's bytes, piece by piece.
+#[derive(Debug)]
+pub(crate) struct ArchiveEncoder {
+    blocks: u64,
+    tip: BlockHash,
+}
+
+/// An archive that is being written; it has its name once it is whole.
+#[derive(Debug)]
+pub struct ArchiveWriter {
+    file: WholeFile,
+    encoder: ArchiveEncoder,
+}
+
+impl ArchiveEncoder {
+    /// Begins an archive; gives its first bytes.
+    pub(crate) fn begin(election: &Election) -> (Self, Vec<u8>) {
+        let mut bytes = head().to_vec();
+        bytes.extend(record(&codec::encode(&Content::Election(election.canonical_bytes()))));
+        (Self { blocks: 0, tip: Header::genesis(election).hash() }, bytes)
+    }
+
+    /// The hash of the block before the next one.
+    pub(crate) fn tip(&self) -> BlockHash {
+        self.tip
+    }
+
+    /// The next block, upwards from height 1.
+    pub(crate) fn block(&mut self, block: &Block) -> Vec<u8> {
+        // A variant's number, then its fields, is what the codec writes for an enum; a block's body is encoded
+        // as its transactions are. So nothing has to be cloned; a test compares the bytes.
+        let mut content = codec::encode(&(BLOCK_VARIANT, block.header));
+        content.extend(block.body_bytes());
+        self.blocks += 1;
+        self.tip = block.header.hash();
+        record(&content)
+    }
+
+    /// The last bytes.
+    pub(crate) fn end(&self) -> Vec<u8> {
+        record(&codec::encode(&Content::End { blocks: self.blocks, tip: self.tip }))
+    }
+}
+
+impl ArchiveWriter {
+    /// Begins an archive.
+    ///
+    /// # Errors
+    /// When `path` is there already, unless `force` says to replace it; or when the disk refuses.
+    pub fn create(path: &Path, election: &Election, force: bool) -> Result<Self, WholeFileError> {
+        let file = WholeFile::create(path, force)?;
+        let (encoder, bytes) = ArchiveEncoder::begin(election);
+        let mut writer = Self { file, encoder };
+        writer.put(&bytes)?;
+        Ok(writer)
+    }
+
+    /// Adds the next block, upwards from height 1.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn append(&mut self, block: &Block) -> Result<(), FileError> {
+        let bytes = self.encoder.block(block);
+        self.put(&bytes)
+    }
+
+    /// Ends the archive, waits until the disk has it, and gives it its name.
+    ///
+    /// # Errors
+    /// When a file of that name was made meanwhile, or the disk refuses.
+    pub fn finish(mut self) -> Result<(), WholeFileError> {
+        let bytes = self.encoder.end();
+        self.put(&bytes)?;
+        self.file.finish()
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        let written: io::Result<()> = self.file.write_all(bytes);
+        written.map_err(|error| self.file.failed(error))
+    }
+}
+
+/// A record: its length, its checksum, its content.
+fn record(content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).expect("records are far smaller than 4 GiB");
+    let mut bytes = Vec::with_capacity(PREFIX_BYTES + content.len());
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(sha256(&[content]));
+    bytes.extend(content);
+    bytes
+}

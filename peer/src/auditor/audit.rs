@@ -1,0 +1,137 @@
+//! `peer audit`: checks on all cores what needs no other block, and in order what does.
+
+use std::collections::VecDeque;
+use std::io::IsTerminal;
+use std::sync::{Arc, mpsc};
+
+use host::output::print;
+use protocol::block::Block;
+use protocol::election::Election;
+use protocol::units::ElectionId;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::OfflineError;
+use super::report::AuditReport;
+use super::source::{Source, Unchecked};
+use crate::cli::AuditChain;
+use crate::render::Style;
+use crate::run::local_election::{LocalElectionError, read_ballot};
+use chain::{Audit, CheckedBlock};
+use host::clock;
+use host::progress::Progress;
+
+/// Most bytes of blocks that are read and not counted yet; in memory they take about four times as much. Some
+/// blocks of the largest size for each of many cores.
+const AHEAD_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// Most blocks of that kind, however small they are.
+pub(super) const AHEAD_BLOCKS_MAX: usize = 4_096;
+
+/// Audits a record and prints a report. Whether all holds.
+///
+/// # Errors
+/// When the record can't be read, or is of another election than was asked for.
+pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
+    let mut source = Source::open(&command.source)?;
+    if let Some(expected) = expected_election(command)? {
+        source.expect(&expected)?;
+    }
+    let report = audit_source(&mut source, |_| Ok(()))?;
+    let color = std::io::stdout().is_terminal();
+    let style = Style::of(command.format.json, color);
+    print(&style.audit(&report))?;
+    Ok(report.failure.is_none())
+}
+
+fn expected_election(command: &AuditChain) -> Result<Option<ElectionId>, LocalElectionError> {
+    match &command.ballot {
+        Some(path) => Ok(Some(read_ballot(path)?.election_id())),
+        None => Ok(command.election),
+    }
+}
+
+/// Audits all blocks of a source, or all up to the first that breaks a rule; `take` gets each good one.
+///
+/// # Errors
+/// When the source can't be read to its end, or `take` fails.
+pub(super) fn audit_source(
+    source: &mut Source,
+    mut take: impl FnMut(&Arc<Block>) -> Result<(), OfflineError>,
+) -> Result<AuditReport, OfflineError> {
+    let progress = Progress::new("auditing", source.steps());
+    let mut audit = Audit::new(Arc::clone(source.election()));
+    let mut ahead = Ahead::new(&audit);
+    while let Some((checked, steps)) = ahead.next(source)? {
+        if let Err(failure) = audit.extend(&checked, clock::unix_now()) {
+            return Ok(AuditReport::new(&audit, Some(failure)));
+        }
+        take(checked.block())?;
+        progress.advance(steps);
+    }
+    Ok(AuditReport::new(&audit, None))
+}
+
+/// Blocks that are read and being checked, in their order.
+#[derive(Debug)]
+struct Ahead {
+    pool: ThreadPool,
+    election: Arc<Election>,
+    election_id: ElectionId,
+    blocks: VecDeque<BeingChecked>,
+    bytes: u64,
+    /// Why nothing more is read: the end, or an error, which is told after what was before it.
+    end: Option<Result<(), OfflineError>>,
+}
+
+#[derive(Debug)]
+struct BeingChecked {
+    bytes: u64,
+    steps: u64,
+    outcome: mpsc::Receiver<Result<CheckedBlock, OfflineError>>,
+}
+
+impl Ahead {
+    fn new(audit: &Audit) -> Self {
+        let pool = ThreadPoolBuilder::new()
+            .thread_name(|number| format!("auditor-{number}"))
+            .build()
+            .expect("the system starts threads");
+        let election = Arc::clone(audit.election());
+        let election_id = election.election_id();
+        Self { pool, election, election_id, blocks: VecDeque::new(), bytes: 0, end: None }
+    }
+
+    /// The next block with what its check found, and its steps. Reads on meanwhile, as far as there is room.
+    fn next(&mut self, source: &mut Source) -> Result<Option<(CheckedBlock, u64)>, OfflineError> {
+        while self.end.is_none()
+            && self.bytes < AHEAD_BYTES_MAX
+            && self.blocks.len() < AHEAD_BLOCKS_MAX
+        {
+            match source.next() {
+                Ok(Some((block, steps))) => self.check(block, steps),
+                Ok(None) => self.end = Some(Ok(())),
+                Err(error) => self.end = Some(Err(error)),
+            }
+        }
+        let Some(first) = self.blocks.pop_front() else {
+            return self.end.take().unwrap_or(Ok(())).map(|()| None);
+        };
+        self.bytes -= first.bytes;
+        let checked = first.outcome.recv().expect("whoever checks a block sends what it found")?;
+        Ok(Some((checked, first.steps)))
+    }
+
+    fn check(&mut self, block: Unchecked, steps: u64) {
+        let (sender, outcome) = mpsc::channel();
+        let bytes = block.bytes();
+        self.bytes += bytes;
+        self.blocks.push_back(BeingChecked { bytes, steps, outcome });
+        let (election, id) = (Arc::clone(&self.election), self.election_id);
+        self.pool.spawn(move || {
+            let block = block.decode(&id);
+            let checked = block.map(|block| CheckedBlock::new(Arc::new(block), &election, &id));
+            // Nobody waits any more once a block before it broke a rule.
+            let _ = sender.send(checked);
+        });
+    }
+}

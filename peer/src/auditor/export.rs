@@ -1,0 +1,92 @@
+//! `peer export`: the best chain of a data directory as an archive, or its votes or results as a table.
+
+use super::OfflineError;
+use super::archive::ArchiveWriter;
+use super::audit::audit_source;
+use super::report::AuditReport;
+use super::source::{DirectorySource, Source};
+use super::table::{TableFormat, TableWriter};
+use crate::cli::{ExportChain, ExportKind};
+use crate::store::data_directory;
+use host::files::FileError;
+use host::output::print;
+use host::progress::Progress;
+use host::whole_file::WholeFile;
+
+/// Writes an archive or a table, and says what it holds.
+///
+/// # Errors
+/// When the chain can't be read, or the file can't be written; for a table also when the chain breaks a rule.
+pub fn export(command: &ExportChain) -> Result<(), OfflineError> {
+    let path = match (&command.from, &command.data_dir) {
+        (Some(path), _) | (None, Some(path)) => path.clone(),
+        (None, None) => data_directory::only_default()?,
+    };
+    match command.kind {
+        ExportKind::Archive if command.from.is_some() => Err(OfflineError::ArchiveOfArchive),
+        ExportKind::Archive => export_archive(command, DirectorySource::open(&path)?),
+        ExportKind::Votes => export_votes(command, Source::open(&path)?),
+        ExportKind::Results => export_results(command, Source::open(&path)?),
+    }
+}
+
+fn export_archive(command: &ExportChain, mut source: DirectorySource) -> Result<(), OfflineError> {
+    let mut writer = ArchiveWriter::create(&command.file, source.election(), command.force)?;
+    let progress = Progress::new("exporting", source.blocks());
+    while let Some(block) = source.next()? {
+        writer.append(&block)?;
+        progress.advance(1);
+    }
+    writer.finish()?;
+    drop(progress);
+    let (file, blocks) = (command.file.display(), source.blocks());
+    let election = source.election().election_id();
+    print(&format!("wrote {file}: election {election}, blocks after the genesis: {blocks}\n"))?;
+    Ok(())
+}
+
+fn export_votes(command: &ExportChain, mut source: Source) -> Result<(), OfflineError> {
+    let format = table_format(command)?;
+    let file = WholeFile::create(&command.file, command.force)?;
+    let election = source.election().clone();
+    let failed = |error| FileError::new("write", &command.file, error);
+    let mut table = TableWriter::votes(file, format).map_err(failed)?;
+    let report = audit_source(&mut source, |block| {
+        Ok(table.write_votes(block, &election).map_err(failed)?)
+    })?;
+    let report = refuse_failure(report, &source)?;
+    table.finish().map_err(failed)?.finish()?;
+    print(&format!("wrote {}: votes: {}\n", command.file.display(), report.results.votes))?;
+    Ok(())
+}
+
+fn export_results(command: &ExportChain, mut source: Source) -> Result<(), OfflineError> {
+    let format = table_format(command)?;
+    let file = WholeFile::create(&command.file, command.force)?;
+    let failed = |error| FileError::new("write", &command.file, error);
+    let mut table = TableWriter::results(file, format).map_err(failed)?;
+    let report = refuse_failure(audit_source(&mut source, |_| Ok(()))?, &source)?;
+    table.write_results(&report.results.tally).map_err(failed)?;
+    table.finish().map_err(failed)?.finish()?;
+    print(&format!("wrote {}: votes: {}\n", command.file.display(), report.results.votes))?;
+    Ok(())
+}
+
+/// Nothing is told of a chain that breaks a rule.
+fn refuse_failure(mut report: AuditReport, source: &Source) -> Result<AuditReport, OfflineError> {
+    match report.failure.take() {
+        None => Ok(report),
+        Some(failure) => {
+            let (path, failure) = (source.path().to_owned(), Box::new(failure));
+            Err(OfflineError::NotExported { path, failure })
+        }
+    }
+}
+
+fn table_format(command: &ExportChain) -> Result<TableFormat, OfflineError> {
+    match command.file.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => Ok(TableFormat::Csv),
+        Some("jsonl") => Ok(TableFormat::JsonLines),
+        _ => Err(OfflineError::TableName { path: command.file.clone() }),
+    }
+}

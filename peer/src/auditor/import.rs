@@ -1,0 +1,46 @@
+//! `peer import`: a data directory from an archive, once all of it was audited.
+
+use super::OfflineError;
+use super::audit::audit_source;
+use super::report::AuditReport;
+use super::source::Source;
+use crate::cli::ImportChain;
+use crate::store::Seeder;
+use crate::store::data_directory::DataDirectory;
+use host::output::print;
+
+/// Makes a data directory. The chain gets its name there only when all of the archive was found good and is
+/// durable.
+///
+/// # Errors
+/// When the archive breaks a rule or can't be read, or when the directory has a chain already or takes no more.
+pub fn import(command: &ImportChain) -> Result<(), OfflineError> {
+    let mut source = Source::open(&command.file)?;
+    let election = source.election().clone();
+    let id = election.election_id();
+    let directory = DataDirectory::open(command.data_dir.clone())?;
+    directory.keeps_election(&election)?;
+    let mut seeder = Seeder::create(directory.path(), &id)?;
+    let audited =
+        audit_source(&mut source, |block| Ok(seeder.append(std::slice::from_ref(block))?));
+    let results = match audited {
+        Ok(AuditReport { failure: None, results, .. }) => results,
+        Ok(AuditReport { failure: Some(failure), .. }) => {
+            seeder.abandon()?;
+            let (path, failure) = (command.file.clone(), Box::new(failure));
+            return Err(OfflineError::NotImported { path, failure });
+        }
+        Err(error) => {
+            seeder.abandon()?;
+            return Err(error);
+        }
+    };
+    directory.keep_election(&election)?;
+    seeder.finish()?;
+    let path = directory.path().display();
+    let (height, votes) = (results.tip.height, results.votes);
+    print(&format!(
+        "made {path}: election {id}, blocks after the genesis: {height}, votes: {votes}\n"
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! What can be audited, block by block: an archive, or the best chain of a data directory.
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use protocol::block::{Block, Header};
+use protocol::election::Election;
+use protocol::units::ElectionId;
+
+use super::archive::{ArchiveReader, ArchiveRecord};
+use super::{OfflineError, archive_error};
+use crate::store::StoredChain;
+use crate::store::data_directory::QuietDirectory;
+use host::files::FileError;
+
+/// A chain that is read upwards.
+#[derive(Debug)]
+pub(super) enum Source {
+    Archive { path: PathBuf, reader: Box<ArchiveReader<BufReader<File>>>, length: u64 },
+    Directory(Box<DirectorySource>),
+}
+
+/// The best chain of a data directory.
+#[derive(Debug)]
+pub(super) struct DirectorySource {
+    path: PathBuf,
+    election: Arc<Election>,
+    chain: StoredChain,
+    headers: Vec<Header>,
+    next: usize,
+    /// Keeps peers away.
+    _directory: QuietDirectory,
+}
+
+/// A block that was read, and maybe not looked into yet.
+#[derive(Debug)]
+pub(super) enum Unchecked {
+    Record { path: PathBuf, record: ArchiveRecord },
+    Block(Box<Block>),
+}
+
+impl Source {
+    /// # Errors
+    /// When there is no such thing, or it is neither a data directory nor an archive.
+    pub(super) fn open(path: &Path) -> Result<Self, OfflineError> {
+        let metadata = fs::metadata(path).map_err(|error| FileError::new("read", path, error))?;
+        if metadata.is_dir() {
+            return Ok(Self::Directory(Box::new(DirectorySource::open(path)?)));
+        }
+        let reader = ArchiveReader::open(path).map_err(archive_error(path))?;
+        Ok(Self::Archive {
+            path: path.to_owned(),
+            reader: Box::new(reader),
+            length: metadata.len(),
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Archive { path, .. } => path,
+            Self::Directory(directory) => &directory.path,
+        }
+    }
+
+    pub(super) fn election(&self) -> &Arc<Election> {
+        match self {
+            Self::Archive { reader, .. } => reader.election(),
+            Self::Directory(directory) => &directory.election,
+        }
+    }
+
+    /// Refuses another election than this.
+    pub(super) fn expect(&self, expected: &ElectionId) -> Result<(), OfflineError> {
+        let found = self.election().election_id();
+        if found == *expected {
+            return Ok(());
+        }
+        let path = self.path().to_owned();
+        Err(OfflineError::OtherElection { path, found, expected: *expected })
+    }
+
+    /// Steps from the beginning to the end: bytes of an archive, blocks of a data directory.
+    pub(super) fn steps(&self) -> u64 {
+        match self {
+            Self::Archive { length, .. } => *length,
+            Self::Directory(directory) => directory.headers.len() as u64,
+        }
+    }
+
+    /// The next block and its steps; nothing after the last one, once the source was found whole.
+    ///
+    /// # Errors
+    /// When it is not whole, or can't be read.
+    pub(super) fn next(&mut self) -> Result<Option<(Unchecked, u64)>, OfflineError> {
+        match self {
+            Self::Archive { path, reader, .. } => {
+                let record = reader.next_record().map_err(archive_error(path))?;
+                Ok(record.map(|record| {
+                    let steps = record.bytes();
+                    (Unchecked::Record { path: path.clone(), record }, steps)
+                }))
+            }
+            Self::Directory(directory) => {
+                let block = directory.next()?;
+                Ok(block.map(|block| (Unchecked::Block(Box::new(block)), 1)))
+            }
+        }
+    }
+}
+
+impl DirectorySource {
+    /// # Errors
+    /// When a peer runs on it, or it has no chain that can be read.
+    pub(super) fn open(path: &Path) -> Result<Self, OfflineError> {
+        let directory = QuietDirectory::open(path)?;
+        let election = Arc::new(directory.election.clone());
+        let mut chain = StoredChain::open(path, &election.election_id())?;
+        chain.choose_best(&election)?;
+        let headers = chain.headers().to_vec();
+        let path = path.to_owned();
+        Ok(Self { path, election, chain, headers, next: 0, _directory: directory })
+    }
+
+    pub(super) fn election(&self) -> &Election {
+        &self.election
+    }
+
+    /// Number of blocks.
+    pub(super) fn blocks(&self) -> u64 {
+        self.headers.len() as u64
+    }
+
+    /// # Errors
+    /// When the disk does not have the block, or not whole.
+    pub(super) fn next(&mut self) -> Result<Option<Block>, OfflineError> {
+        let Some(header) = self.headers.get(self.next) else { return Ok(None) };
+        self.next += 1;
+        Ok(Some(self.chain.block(header)?))
+    }
+}
+
+impl Unchecked {
+    /// The block. May be done for many at once.
+    ///
+    /// # Errors
+    /// When the record in the archive is damaged.
+    pub(super) fn decode(self, election: &ElectionId) -> Result<Block, OfflineError> {
+        match self {
+            Self::Record { path, record } => record.decode(election).map_err(archive_error(&path)),
+            Self::Block(block) => Ok(*block),
+        }
+    }
+
+    /// Length of the block's encoding, or about that.
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            Self::Record { record, .. } => record.bytes(),
+            Self::Block(block) => block.transactions.iter().map(|each| each.bytes() as u64).sum(),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! `peer verify-receipt`: whether the block of a receipt is on a chain, and how deep.
+
+use host::output::print;
+use protocol::block::Header;
+use protocol::receipt::{Receipt, ReceiptError};
+use protocol::transaction::HashedTransaction;
+use protocol::units::Height;
+
+use super::OfflineError;
+use super::source::Source;
+use crate::cli::VerifyReceipt;
+use crate::render::Style;
+use crate::store::data_directory;
+use crate::voter::receipt;
+use chain::Chain;
+use chain::rules::Rules;
+use host::clock;
+
+/// What a receipt is worth against somebody's copy of the chain.
+#[derive(Debug)]
+pub(crate) enum ReceiptStanding {
+    /// The transaction is on the best chain; `blocks_deep` is 1 in the tip itself.
+    OnBestChain {
+        vote: Box<HashedTransaction>,
+        header: Header,
+        blocks_deep: u64,
+    },
+    /// The receipt is good, and its block is not on this chain, which is this high.
+    NotOnBestChain {
+        vote: Box<HashedTransaction>,
+        header: Header,
+        tip: Height,
+    },
+    Worthless(ReceiptError),
+}
+
+/// Prints in one line what a receipt is worth. Whether its transaction is on the best chain.
+///
+/// # Errors
+/// When the receipt or the record can't be read, or the record is of another election or no chain.
+pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
+    let receipt = receipt::read(&command.file)?;
+    let mut source = match &command.source {
+        Some(path) => Source::open(path)?,
+        None => Source::open(&data_directory::only_default()?)?,
+    };
+    source.expect(&receipt.election)?;
+    let standing = match receipt.check(&source.election().admission) {
+        Ok(transaction) => find(&receipt, transaction, &mut source)?,
+        Err(error) => ReceiptStanding::Worthless(error),
+    };
+    let style = Style::of(command.format.json, false);
+    print(&style.receipt_standing(&standing, source.election()))?;
+    Ok(matches!(standing, ReceiptStanding::OnBestChain { .. }))
+}
+
+/// Looks for the receipt's block. Links, work and times of all headers are checked, nothing else: for that
+/// there is the audit.
+fn find(
+    receipt: &Receipt,
+    transaction: HashedTransaction,
+    source: &mut Source,
+) -> Result<ReceiptStanding, OfflineError> {
+    let id = source.election().election_id();
+    let mut chain = Chain::new(source.election().clone(), Rules::ALL, 0);
+    let mut tip = Height(0);
+    let mut is_found = false;
+    let now = clock::unix_now();
+    while let Some((record, _)) = source.next()? {
+        let header = record.decode(&id)?.header;
+        chain.insert_header_with_body(header, now).map_err(|error| OfflineError::NotAChain {
+            path: source.path().to_owned(),
+            height: header.height,
+            hash: header.hash(),
+            error,
+        })?;
+        is_found |= header == receipt.header;
+        tip = header.height;
+    }
+    let (vote, header) = (Box::new(transaction), receipt.header);
+    if is_found {
+        let blocks_deep = tip.0 - header.height.0 + 1;
+        return Ok(ReceiptStanding::OnBestChain { vote, header, blocks_deep });
+    }
+    Ok(ReceiptStanding::NotOnBestChain { vote, header, tip })
+}

@@ -1,0 +1,81 @@
+//! `peer man DIR`: the manual's pages as files.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::man_pages;
+use host::files::{self, FileError};
+use host::output::print;
+
+/// Why pages are not written. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum ManualError {
+    #[error("{path} is there already: name another directory, or replace the pages by --force", path = .0.display())]
+    Exists(PathBuf),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("can't write to stdout: {0}")]
+    Stdout(#[from] io::Error),
+}
+
+/// Writes one page per command into a directory, which is made if it is not there, and says so.
+///
+/// # Errors
+/// When a page is there already and is not to be replaced, which is looked at before the first one is written; or the disk
+/// refuses.
+pub fn write_man_pages(directory: &Path, force: bool) -> Result<(), ManualError> {
+    let pages = man_pages();
+    let there = pages.iter().map(|page| directory.join(&page.name)).find(|path| path.exists());
+    if let (Some(path), false) = (there, force) {
+        return Err(ManualError::Exists(path));
+    }
+    fs::create_dir_all(directory)
+        .map_err(|error| FileError::new("make the directory", directory, error))?;
+    for page in &pages {
+        let path = directory.join(&page.name);
+        if force {
+            files::write_whole(&path, page.text.as_bytes())?;
+        } else {
+            write_new(&path, &page.text)?;
+        }
+    }
+    print(&format!("wrote {} pages into {}\n", pages.len(), directory.display()))?;
+    Ok(())
+}
+
+/// Whoever made the file meanwhile keeps it.
+fn write_new(path: &Path, text: &str) -> Result<(), ManualError> {
+    let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return ManualError::Exists(path.to_owned());
+        }
+        FileError::new("write", path, error).into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_a_page_and_none_is_replaced_unasked() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let directory = parent.path().join("man");
+        write_man_pages(&directory, false).expect("written");
+        for name in ["peer.1", "peer-vote.1", "peer-ballot-show.1", "peer-man.1"] {
+            let text = fs::read_to_string(directory.join(name)).expect(name);
+            assert!(text.contains(".SH SYNOPSIS"), "{name}: {text}");
+        }
+        let vote = fs::read_to_string(directory.join("peer-vote.1")).expect("a page");
+        assert!(vote.contains("OSTRAKON_SERVER"), "{vote}");
+        fs::remove_file(directory.join("peer.1")).expect("removed");
+        let refused = write_man_pages(&directory, false).expect_err("pages are there").to_string();
+        assert!(refused.contains("--force"), "{refused}");
+        assert!(!directory.join("peer.1").exists(), "nothing was written");
+        fs::write(directory.join("peer-vote.1"), "old").expect("written");
+        write_man_pages(&directory, true).expect("replaced");
+        assert_eq!(fs::read_to_string(directory.join("peer-vote.1")).expect("a page"), vote);
+    }
+}

@@ -1,0 +1,161 @@
+//! Why a request came to nothing, and with which code the program ends then.
+
+use std::io;
+use std::path::PathBuf;
+
+use protocol::receipt::ReceiptError;
+use protocol::units::{ElectionId, VoterId};
+
+use super::ClientEnd;
+use super::http::HttpError;
+use super::server::TargetError;
+use crate::actions::ActionError;
+use crate::organiser::RegistrarError;
+use crate::schema::{BallotError, Refusal};
+use crate::store::data_directory::DataDirectoryError;
+use keys::{KeyFileError, PassphraseError};
+
+/// Statuses that ask for another token, another origin or another name of the peer: something that the user mends.
+const STATUSES_TO_MEND: [u16; 3] = [401, 403, 421];
+
+/// One line each.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClientError {
+    #[error(transparent)]
+    Action(#[from] ActionError),
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(
+        "{error}; whether the peer took it is not known: ask `peer myvote` once it is reached again"
+    )]
+    AnswerLost { error: HttpError },
+    #[error("{error}; {accepted} were accepted until then: run the same command again")]
+    PostCut { error: HttpError, accepted: usize },
+    #[error(transparent)]
+    Registrar(#[from] RegistrarError),
+    #[error(
+        "{path} does not admit voter {voter}: ask the registrars for a file that has your key",
+        path = path.display()
+    )]
+    NotAdmitted { path: PathBuf, voter: VoterId },
+    #[error(
+        "{path} bears {found} of the {expected} signatures that admit voter {voter}: ask the registrars for the complete file",
+        path = path.display()
+    )]
+    Incomplete { path: PathBuf, voter: VoterId, found: usize, expected: u8 },
+    #[error("the peer's ballot is not to be trusted: {0}")]
+    Ballot(#[from] BallotError),
+    #[error("the peer's election is {found}, and {path} belongs to {expected}: name another --server or --data-dir", path = path.display())]
+    OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
+    #[error("there is no {path}: name the --data-dir that has your key, or make one by `peer key new`", path = path.display())]
+    NoKey { path: PathBuf },
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    #[error(transparent)]
+    DataDirectory(#[from] DataDirectoryError),
+    #[error("the peer's receipt proves nothing, and was not written: {0}")]
+    Receipt(#[from] ReceiptError),
+    #[error("the peer's receipt is not for your vote in this election, and was not written")]
+    ReceiptOfAnother,
+    #[error(
+        "the peer takes leave, and has not ended after {seconds} s: it may still write to a slow disk"
+    )]
+    NotGone { seconds: u64 },
+    #[error("the peer has ended")]
+    PeerEnded,
+    #[error(
+        "`watch` draws on a terminal, and stdout is none: use `peer results --watch`, or `peer status --json`"
+    )]
+    NoTerminal,
+    #[error("can't draw on the terminal: {0}")]
+    Terminal(#[source] io::Error),
+    #[error("can't write to stdout: {0}")]
+    Stdout(#[from] io::Error),
+}
+
+impl ClientError {
+    /// How the program ends.
+    pub(super) fn end(&self) -> ClientEnd {
+        match self {
+            Self::Action(error) => match error {
+                ActionError::UnknownCommand { .. }
+                | ActionError::UnknownExperiment { .. }
+                | ActionError::UnknownRule { .. }
+                | ActionError::Argument { .. }
+                | ActionError::Line
+                | ActionError::NoChoices
+                | ActionError::NotHexadecimal
+                | ActionError::NotATransaction(_)
+                | ActionError::Key(_)
+                | ActionError::Receipt(_) => ClientEnd::Usage,
+                ActionError::Cancelled
+                | ActionError::Choices(_)
+                | ActionError::Forgery(_)
+                | ActionError::Command(_) => ClientEnd::Refused,
+            },
+            Self::Http(HttpError::Refused { status, .. }) if STATUSES_TO_MEND.contains(status) => {
+                ClientEnd::Usage
+            }
+            Self::Http(HttpError::Refused { .. })
+            | Self::NotAdmitted { .. }
+            | Self::Incomplete { .. }
+            | Self::Ballot(_)
+            | Self::OtherElection { .. }
+            | Self::Receipt(_)
+            | Self::ReceiptOfAnother
+            | Self::NotGone { .. } => ClientEnd::Refused,
+            Self::Http(
+                HttpError::NoContact { .. }
+                | HttpError::TimedOut { .. }
+                | HttpError::Cut { .. }
+                | HttpError::NotAPeer { .. },
+            )
+            | Self::Target(TargetError::NotRunning { .. })
+            | Self::AnswerLost { .. }
+            | Self::PostCut { .. }
+            | Self::PeerEnded => ClientEnd::NoContact,
+            Self::Target(_)
+            | Self::Registrar(_)
+            | Self::NoKey { .. }
+            | Self::Key(_)
+            | Self::Passphrase(_)
+            | Self::DataDirectory(_)
+            | Self::NoTerminal
+            | Self::Terminal(_)
+            | Self::Stdout(_) => ClientEnd::Usage,
+        }
+    }
+
+    /// The same for programs.
+    pub(super) fn refusal(&self) -> Refusal {
+        Refusal { kind: self.kind().to_owned(), message: self.to_string() }
+    }
+
+    fn kind(&self) -> &str {
+        match self {
+            Self::Action(error) => error.kind(),
+            Self::Http(error) => error.kind(),
+            Self::Target(error) => error.kind(),
+            Self::AnswerLost { .. } => "answer_lost",
+            Self::PostCut { error, .. } => error.kind(),
+            Self::Registrar(_) => "registrars_file",
+            Self::NotAdmitted { .. } => "not_admitted",
+            Self::Incomplete { .. } => "incomplete",
+            Self::Ballot(_) => "bad_ballot",
+            Self::OtherElection { .. } => "other_election",
+            Self::NoKey { .. } => "no_key",
+            Self::Key(error) => error.kind(),
+            Self::Passphrase(_) => "no_passphrase",
+            Self::DataDirectory(_) => "data_directory",
+            Self::Receipt(_) | Self::ReceiptOfAnother => "bad_receipt",
+            Self::NotGone { .. } => "not_gone",
+            Self::PeerEnded => "peer_ended",
+            Self::NoTerminal | Self::Terminal(_) => "terminal",
+            Self::Stdout(_) => "stdout",
+        }
+    }
+}

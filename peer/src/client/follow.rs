@@ -1,0 +1,80 @@
+//! The count, shown again whenever it changes.
+
+use std::io::{self, IsTerminal};
+
+use tokio::runtime::Builder;
+
+use super::error::ClientError;
+use super::http::Http;
+use crate::actions::Reply;
+use crate::render::Style;
+use crate::schema::{Event, Results};
+use host::output::print;
+use host::signals::EndSignals;
+
+/// Moves to the upper left corner and clears what is below.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// Shows the count until the user or the system wants an end.
+///
+/// # Errors
+/// When the peer has ended, or is not reached any more.
+pub(super) fn watch_results(http: &Http, style: Style) -> Result<(), ClientError> {
+    let is_terminal = io::stdout().is_terminal();
+    let mut is_first = true;
+    let mut print = move |results: &Results| {
+        let text = style.outcome("results", &Ok(Reply::Results(results.clone())));
+        let before = match style {
+            Style::Human { .. } if is_terminal => CLEAR,
+            Style::Human { .. } if !is_first => "\n",
+            Style::Human { .. } | Style::Json => "",
+        };
+        is_first = false;
+        print(&format!("{before}{text}"))
+    };
+    let http = http.clone();
+    // A runtime for the signals alone: what waits for the peer is a thread that nobody waits for.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(async move {
+        let signals = EndSignals::start()?;
+        let following = tokio::task::spawn_blocking(move || follow(&http, &mut print));
+        tokio::select! {
+            () = signals.leave() => Ok(()),
+            ended = following => ended.map_err(io::Error::other)?,
+        }
+    });
+    runtime.shutdown_background();
+    ended
+}
+
+/// Gives the count at once, and whenever it is another one.
+pub(super) fn follow(
+    http: &Http,
+    print: &mut impl FnMut(&Results) -> io::Result<()>,
+) -> Result<(), ClientError> {
+    // First the events, so that no change falls between.
+    let events = http.events(None)?;
+    let mut shown = None;
+    let mut refresh = || -> Result<(), ClientError> {
+        let results: Results = http.get("/v1/results")?;
+        if shown.as_ref() != Some(&results) {
+            print(&results)?;
+            shown = Some(results);
+        }
+        Ok(())
+    };
+    refresh()?;
+    for event in events {
+        let (_, event) = event?;
+        if matches!(event, Event::Left) {
+            return Err(ClientError::PeerEnded);
+        }
+        if matches!(
+            event,
+            Event::Block { .. } | Event::Reorganisation { .. } | Event::Missed { .. }
+        ) {
+            refresh()?;
+        }
+    }
+    Err(ClientError::PeerEnded)
+}

@@ -1,0 +1,341 @@
+//! Questions to a peer over HTTP. Everything is bounded: the time of a connection and of an answer, and its length. No
+//! redirection is followed, so that what is sent goes nowhere else. Nothing here holds a token: whoever has one gives it with
+//! the one request that needs it.
+
+use std::io;
+use std::net::ToSocketAddrs;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use ureq::{Agent, Body, Proxy, RequestBuilder};
+
+use super::events::Events;
+use super::server::{Server, Token};
+use crate::schema::Refusal;
+
+/// Longest answer: the ballot, a block and 1,000 summaries take a small part of it.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+const USER_AGENT: &str = concat!("ostrakon-peer/", env!("CARGO_PKG_VERSION"));
+
+/// How long things are waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) connect: Duration,
+    /// For a whole answer.
+    pub(crate) answer: Duration,
+    /// Longest silence among events: peers say every 15 s that they are there.
+    pub(crate) silence: Duration,
+    /// Between two tries.
+    pub(crate) pause: Duration,
+}
+
+/// Asks one peer; a copy asks the same one.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    pub(super) server: Server,
+    pub(super) patience: Patience,
+    agent: Agent,
+    /// For events, which go on for as long as somebody listens.
+    listener: Agent,
+}
+
+/// Why there is no answer. One line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HttpError {
+    /// The peer answered, and refuses.
+    #[error("{}", refusal.message)]
+    Refused { status: u16, refusal: Refusal },
+    #[error("nobody is reached at {server} ({reason}): does the peer run?")]
+    NoContact { server: Server, reason: String },
+    #[error("{server} did not answer within {seconds} s")]
+    TimedOut { server: Server, seconds: u64 },
+    #[error("the connection to {server} was cut ({reason})")]
+    Cut { server: Server, reason: String },
+    #[error("what is at {server} does not answer as a peer does ({reason}): name another --server")]
+    NotAPeer { server: Server, reason: String },
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            answer: Duration::from_secs(30),
+            silence: Duration::from_secs(45),
+            pause: Duration::from_secs(1),
+        }
+    }
+}
+
+impl HttpError {
+    /// A stable word for programs.
+    pub(crate) fn kind(&self) -> &str {
+        match self {
+            Self::Refused { refusal, .. } => &refusal.kind,
+            Self::NoContact { .. } => "no_contact",
+            Self::TimedOut { .. } => "time_out",
+            Self::Cut { .. } => "cut",
+            Self::NotAPeer { .. } => "not_a_peer",
+        }
+    }
+
+    /// Whether the peer may have got the request, and what came of it is not known.
+    pub(crate) fn is_answer_lost(&self) -> bool {
+        matches!(self, Self::TimedOut { .. } | Self::Cut { .. })
+    }
+}
+
+impl Http {
+    pub(crate) fn new(server: Server, patience: Patience) -> Self {
+        // What is on this machine is asked directly, whatever the environment says of the way out of it.
+        let proxy = if server.is_loopback() { None } else { Proxy::try_from_env() };
+        let config = || {
+            Agent::config_builder()
+                .proxy(proxy.clone())
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .max_redirects_will_error(false)
+                // A kept connection may have been closed meanwhile, which would look like a lost answer.
+                .max_idle_connections(0)
+                .user_agent(USER_AGENT)
+                .timeout_resolve(Some(patience.connect))
+                .timeout_connect(Some(patience.connect))
+        };
+        let agent = config().timeout_global(Some(patience.answer)).build().new_agent();
+        let listener = config()
+            .timeout_recv_response(Some(patience.answer))
+            .timeout_per_read(Some(patience.silence))
+            .build()
+            .new_agent();
+        Self { server, patience, agent, listener }
+    }
+
+    /// What everybody may know.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, HttpError> {
+        self.get_as(path, None)
+    }
+
+    /// The same, with the right to know more.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub(crate) fn get_as<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        token: Option<&Token>,
+    ) -> Result<T, HttpError> {
+        let request = with_token(self.agent.get(self.url(path)), token);
+        self.answer(request.header(ACCEPT, "application/json").call())
+    }
+
+    /// What anybody may send.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub(crate) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, HttpError> {
+        let body = serde_json::to_vec(body).expect("all keys are texts");
+        let request = self.agent.post(self.url(path)).header(CONTENT_TYPE, "application/json");
+        self.answer(request.send(&body))
+    }
+
+    /// An order by somebody who has the peer's token.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub(crate) fn order<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        token: &Token,
+    ) -> Result<T, HttpError> {
+        self.answer(with_token(self.agent.post(self.url(path)), Some(token)).send_empty())
+    }
+
+    /// The same, with what the order says.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub(crate) fn order_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        token: &Token,
+        body: &impl Serialize,
+    ) -> Result<T, HttpError> {
+        let body = serde_json::to_vec(body).expect("all keys are texts");
+        let request = with_token(self.agent.post(self.url(path)), Some(token));
+        self.answer(request.header(CONTENT_TYPE, "application/json").send(&body))
+    }
+
+    /// What happens from now on, or since the event with this id. It connects at once, and again after a broken connection.
+    ///
+    /// # Errors
+    /// When the first connection is not made.
+    pub(crate) fn events(&self, last_id: Option<String>) -> Result<Events, HttpError> {
+        Events::connect(self.clone(), last_id)
+    }
+
+    /// An open stream of events.
+    pub(super) fn listen(&self, last_id: Option<&str>) -> Result<Body, HttpError> {
+        let request = self.listener.get(self.url("/v1/events"));
+        let mut request = request.header(ACCEPT, "text/event-stream");
+        if let Some(id) = last_id {
+            request = request.header("Last-Event-ID", id);
+        }
+        let response = request.call().map_err(|error| self.failed(error))?;
+        if response.status() != 200 {
+            return Err(self.refused(response));
+        }
+        match response.body().mime_type() {
+            Some("text/event-stream") => Ok(response.into_body()),
+            found => Err(self.not_a_peer(format!("events come as {found:?}"))),
+        }
+    }
+
+    /// Where the peer is asked, as `http://HOST:PORT`.
+    pub(crate) fn base(&self) -> &str {
+        self.server.base()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base())
+    }
+
+    fn answer<T: DeserializeOwned>(
+        &self,
+        outcome: Result<Response<Body>, ureq::Error>,
+    ) -> Result<T, HttpError> {
+        let response = outcome.map_err(|error| self.failed(error))?;
+        if response.status() != 200 {
+            return Err(self.refused(response));
+        }
+        let value = self.json(response)?;
+        serde_json::from_value(value).map_err(|error| self.not_a_peer(error.to_string()))
+    }
+
+    /// The problem that an answer tells of.
+    fn refused(&self, response: Response<Body>) -> HttpError {
+        let status = response.status();
+        if !status.is_client_error() && !status.is_server_error() {
+            return self.not_a_peer(format!("its status is {status}"));
+        }
+        let problem = match self.json(response) {
+            Ok(problem) => problem,
+            Err(HttpError::NotAPeer { .. }) => {
+                return self.not_a_peer(format!("its status is {status}, and no JSON says why"));
+            }
+            Err(error) => return error,
+        };
+        match (problem["kind"].as_str(), problem["detail"].as_str()) {
+            // A peer has all routes that are asked for here; a tracker has others.
+            (Some("not_found"), Some(message)) => self.not_a_peer(message.to_owned()),
+            (Some(kind), Some(message)) => {
+                let refusal = Refusal { kind: kind.to_owned(), message: message.to_owned() };
+                HttpError::Refused { status: status.as_u16(), refusal }
+            }
+            _ => self.not_a_peer(format!("its status is {status}, without a reason")),
+        }
+    }
+
+    fn json(&self, response: Response<Body>) -> Result<Value, HttpError> {
+        let body = response.into_body().into_with_config().limit(ANSWER_BYTES_MAX);
+        let bytes = body.read_to_vec().map_err(|error| self.failed(error))?;
+        parse(&bytes).map_err(|error| self.not_a_peer(format!("this is no JSON: {error}")))
+    }
+
+    pub(super) fn not_a_peer(&self, reason: String) -> HttpError {
+        HttpError::NotAPeer { server: self.server.clone(), reason: without_controls(&reason) }
+    }
+
+    pub(super) fn failed(&self, error: ureq::Error) -> HttpError {
+        use ureq::Error;
+        let server = self.server.clone();
+        // What the system says, without the library's word before it.
+        let reason =
+            if let Error::Io(error) = &error { error.to_string() } else { error.to_string() };
+        let reason = without_controls(&reason);
+        let cause = if let Error::Io(error) = &error { Some(error.kind()) } else { None };
+        if matches!(error, Error::Timeout(_)) || cause.is_some_and(is_time_out) {
+            return HttpError::TimedOut { server, seconds: self.patience.answer.as_secs() };
+        }
+        let is_unreached = matches!(
+            error,
+            Error::HostNotFound
+                | Error::ConnectionFailed
+                | Error::ConnectProxyFailed(_)
+                | Error::InvalidProxyUrl
+        );
+        if is_unreached || cause.is_some_and(|cause| self.is_no_contact(cause)) {
+            return HttpError::NoContact { server, reason };
+        }
+        if let Error::BodyExceedsLimit(bytes) = error {
+            return self.not_a_peer(format!("its answer has over {bytes} bytes"));
+        }
+        match cause {
+            Some(_) => HttpError::Cut { server, reason },
+            None => self.not_a_peer(reason),
+        }
+    }
+
+    /// Whether nothing can have been sent.
+    fn is_no_contact(&self, cause: io::ErrorKind) -> bool {
+        let is_cut = matches!(
+            cause,
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::UnexpectedEof
+        );
+        let is_refused = matches!(
+            cause,
+            io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::NetworkDown
+                | io::ErrorKind::AddrNotAvailable
+        );
+        // A name that is not known has no kind of error to itself.
+        is_refused || (!is_cut && self.server.host_and_port().to_socket_addrs().is_err())
+    }
+}
+
+fn is_time_out(cause: io::ErrorKind) -> bool {
+    matches!(cause, io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
+}
+
+/// JSON, with nothing in its texts that a terminal would take for orders.
+pub(super) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    let mut value = serde_json::from_slice(bytes)?;
+    clean(&mut value);
+    Ok(value)
+}
+
+/// The depth is bounded by what `serde_json` reads.
+fn clean(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains(char::is_control) => *text = without_controls(text),
+        Value::Array(values) => values.iter_mut().for_each(clean),
+        Value::Object(members) => members.values_mut().for_each(clean),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn without_controls(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+fn with_token<B>(request: RequestBuilder<B>, token: Option<&Token>) -> RequestBuilder<B> {
+    match token {
+        Some(token) => request.header(AUTHORIZATION, token.authorization().as_str()),
+        None => request,
+    }
+}

@@ -1,0 +1,234 @@
+//! What registrars signed, on its way to a peer: all of a file, or a voter's own line of it. To send the same once more is
+//! harmless, so whoever was interrupted simply begins again.
+
+use std::path::Path;
+use std::thread;
+
+use protocol::codec;
+use protocol::election::Election;
+use protocol::transaction::Transaction;
+use protocol::units::{ElectionId, TransactionId, VoterId};
+
+use super::Client;
+use super::error::ClientError;
+use super::http::HttpError;
+use super::vote::{peer_refuses, refused, tell};
+use crate::actions::Reply;
+use crate::organiser::{Check, RecordError, RecordKind, RegistrarError, SignedFile};
+use crate::schema::{
+    IncompleteEntry, Outcome, Outcomes, Posted, Refusal, RefusedEntry, Registered, Submission,
+};
+use chain::TransactionError;
+use host::progress::Progress;
+use keys::VoterName;
+
+/// Most transactions in one request, as peers take them.
+const BATCH_MAX: usize = 1_000;
+/// Most digits of one request's transactions: with the JSON around them they stay under the 1 MiB of a peer's bodies.
+const BATCH_DIGITS_MAX: usize = 900_000;
+/// Pauses in a row, of a second each, after which what a peer has no room for counts as refused: most blocks come sooner.
+const WAITS_MAX: u32 = 600;
+/// Lines that are named in an answer.
+const TOLD_MAX: usize = 100;
+/// Refusals that go by themselves, as the pool's when a block was mined.
+const PASSING: [&str; 6] =
+    ["pool_full", "busy", "not_durable", "clock_behind", "block_lost", "not_read"];
+
+/// A transaction on its way.
+#[derive(Debug)]
+struct Sent {
+    line: u64,
+    voter: VoterId,
+    id: TransactionId,
+    digits: String,
+}
+
+impl Client {
+    /// Hands in whatever of a file is complete.
+    pub(super) fn post(&self, path: &Path) -> Result<Reply, ClientError> {
+        let election = self.election()?;
+        let file = read(path, &election)?;
+        let (id, threshold) = (election.election_id(), election.admission.threshold());
+        let mut posted = Posted {
+            file: path.to_owned(),
+            kind: file.kind.name().to_owned(),
+            entries: file.entries.len(),
+            ..Posted::default()
+        };
+        let progress = Progress::new("posting", file.entries.len() as u64);
+        let (mut batch, mut digits) = (Vec::new(), 0);
+        // The header is line 1.
+        for (line, (voter, entry)) in (2..).zip(&file.entries) {
+            let Some(transaction) = entry.transaction(file.kind, *voter, &id, threshold) else {
+                let signatures_missing = usize::from(threshold) - entry.signatures.len();
+                posted.note_incomplete(IncompleteEntry { line, voter: *voter, signatures_missing });
+                progress.advance(1);
+                continue;
+            };
+            let sent = Sent::new(line, *voter, &transaction, &id);
+            if batch.len() == BATCH_MAX || digits + sent.digits.len() > BATCH_DIGITS_MAX {
+                self.post_batch(std::mem::take(&mut batch), &mut posted, &progress)?;
+                digits = 0;
+            }
+            digits += sent.digits.len();
+            batch.push(sent);
+        }
+        self.post_batch(batch, &mut posted, &progress)?;
+        Ok(Reply::Posted(Box::new(posted)))
+    }
+
+    /// Hands in the own admission of a file.
+    pub(super) fn register_by(
+        &self,
+        name: Option<&VoterName>,
+        path: &Path,
+    ) -> Result<Reply, ClientError> {
+        let election = self.election()?;
+        let voter = self.own_id(name)?;
+        let mut file = read(path, &election)?;
+        if file.kind != RecordKind::Admissions {
+            let (found, expected) = (file.kind.name(), RecordKind::Admissions.name());
+            let reason = RecordError::OtherKind { found, expected };
+            return Err(RegistrarError::Record { path: path.to_owned(), reason }.into());
+        }
+        let entry = file.entries.remove(&voter);
+        let entry =
+            entry.ok_or_else(|| ClientError::NotAdmitted { path: path.to_owned(), voter })?;
+        let (id, expected) = (election.election_id(), election.admission.threshold());
+        let found = entry.signatures.len();
+        let admission = entry.transaction(file.kind, voter, &id, expected);
+        let admission = admission.ok_or_else(|| ClientError::Incomplete {
+            path: path.to_owned(),
+            voter,
+            found,
+            expected,
+        })?;
+        if self.voter(voter)?.registration.is_some() {
+            return Err(refused(TransactionError::AlreadyRegistered { voter }));
+        }
+        let [outcome] = self.submit([&admission], &id)?;
+        let transaction = outcome.map_err(peer_refuses)?;
+        Ok(Reply::Register(Registered { accepted: true, transaction, voter }))
+    }
+
+    /// Sends until each was accepted or refused for good.
+    fn post_batch(
+        &self,
+        mut batch: Vec<Sent>,
+        posted: &mut Posted,
+        progress: &Progress,
+    ) -> Result<(), ClientError> {
+        let mut waits = 0;
+        while !batch.is_empty() {
+            let length = batch.len();
+            let wait = match self.post_once(&batch, posted.accepted)? {
+                Ok(outcomes) => {
+                    let may_wait = waits < WAITS_MAX;
+                    let wait = self.sort(&mut batch, outcomes, may_wait, posted)?;
+                    progress.advance((length - batch.len()) as u64);
+                    wait
+                }
+                Err(refusal) if waits < WAITS_MAX => Some(refusal),
+                Err(refusal) => {
+                    for sent in batch.drain(..) {
+                        posted.note_refused(sent, refusal.clone());
+                    }
+                    None
+                }
+            };
+            let Some(reason) = wait else { continue };
+            if waits == 0 {
+                tell(&format!("waiting: {}\n", reason.message));
+            }
+            waits = if batch.len() < length { 1 } else { waits + 1 };
+            thread::sleep(self.http.patience.pause);
+        }
+        Ok(())
+    }
+
+    /// Sends once; inside, why the peer takes nothing just now.
+    fn post_once(
+        &self,
+        batch: &[Sent],
+        accepted: usize,
+    ) -> Result<Result<Vec<Outcome>, Refusal>, ClientError> {
+        let transactions = batch.iter().map(|sent| sent.digits.clone()).collect();
+        let error = match self.post_until_answered(&Submission { transactions }) {
+            Ok(Outcomes { outcomes }) if outcomes.len() == batch.len() => return Ok(Ok(outcomes)),
+            Ok(_) => {
+                let reason = "it does not tell what came of each transaction".to_owned();
+                return Err(self.http.not_a_peer(reason).into());
+            }
+            Err(ClientError::AnswerLost { error }) => {
+                return Err(ClientError::PostCut { error, accepted });
+            }
+            Err(ClientError::Http(error)) => error,
+            Err(error) => return Err(error),
+        };
+        match error {
+            HttpError::Refused { status, refusal }
+                if status == 429 || PASSING.contains(&refusal.kind.as_str()) =>
+            {
+                Ok(Err(refusal))
+            }
+            error @ (HttpError::NoContact { .. }
+            | HttpError::TimedOut { .. }
+            | HttpError::Cut { .. }) => Err(ClientError::PostCut { error, accepted }),
+            error @ (HttpError::Refused { .. } | HttpError::NotAPeer { .. }) => Err(error.into()),
+        }
+    }
+
+    /// Notes what came of each, and leaves what is to be sent again; the reason of the last of these.
+    fn sort(
+        &self,
+        batch: &mut Vec<Sent>,
+        outcomes: Vec<Outcome>,
+        may_wait: bool,
+        posted: &mut Posted,
+    ) -> Result<Option<Refusal>, ClientError> {
+        let mut wait = None;
+        for (sent, outcome) in std::mem::take(batch).into_iter().zip(outcomes) {
+            match (outcome.transaction, outcome.error) {
+                (Some(transaction), None) if transaction == sent.id => posted.accepted += 1,
+                (None, Some(error)) if may_wait && PASSING.contains(&error.kind.as_str()) => {
+                    wait = Some(error);
+                    batch.push(sent);
+                }
+                (None, Some(error)) => posted.note_refused(sent, error),
+                _ => {
+                    let reason = "it took another transaction than was sent".to_owned();
+                    return Err(self.http.not_a_peer(reason).into());
+                }
+            }
+        }
+        Ok(wait)
+    }
+}
+
+impl Sent {
+    fn new(line: u64, voter: VoterId, transaction: &Transaction, election: &ElectionId) -> Self {
+        let digits = hex::encode(codec::encode(transaction));
+        Self { line, voter, id: transaction.id(election), digits }
+    }
+}
+
+impl Posted {
+    fn note_incomplete(&mut self, entry: IncompleteEntry) {
+        self.incomplete += 1;
+        if self.first_incomplete.len() < TOLD_MAX {
+            self.first_incomplete.push(entry);
+        }
+    }
+
+    fn note_refused(&mut self, sent: Sent, error: Refusal) {
+        self.refused += 1;
+        if self.first_refused.len() < TOLD_MAX {
+            self.first_refused.push(RefusedEntry { line: sent.line, voter: sent.voter, error });
+        }
+    }
+}
+
+fn read(path: &Path, election: &Election) -> Result<SignedFile, ClientError> {
+    let read = SignedFile::read(path, election, Check::Lines)?;
+    Ok(read.ok_or_else(|| RegistrarError::NoRecord { path: path.to_owned() })?)
+}

@@ -1,0 +1,201 @@
+//! What a voter signs, on its way to a peer.
+
+use std::io::{self, Write};
+use std::thread;
+
+use protocol::codec;
+use protocol::election::Election;
+use protocol::keys::VoterKey;
+use protocol::transaction::Transaction;
+use protocol::units::{ElectionId, TransactionId};
+
+use super::Client;
+use super::commands::check_kept;
+use super::error::ClientError;
+use super::http::HttpError;
+use crate::actions::{ActionError, Reply, parse_choices};
+use crate::render::Style;
+use crate::run::notice::Notice;
+use crate::schema::{
+    self, Outcome, Outcomes, PRIVACY, Refusal, Registered, Submission, Voted, choice_names,
+};
+use crate::store::data_directory::DataDirectory;
+use chain::TransactionError;
+use keys::passphrase;
+use keys::signing;
+use keys::{KeyFile, VoterName};
+use node::CommandError;
+
+/// How often the same bytes are sent until an answer comes: each may take the whole patience of an answer.
+const SUBMISSIONS_MAX: u32 = 4;
+
+impl Client {
+    pub(super) fn register(&self, name: Option<&VoterName>) -> Result<Reply, ClientError> {
+        let election = self.election()?;
+        let file = self.signing_file(name, &election)?;
+        let voter = file.public()?.voter();
+        if self.voter(voter)?.registration.is_some() {
+            return Err(refused(TransactionError::AlreadyRegistered { voter }));
+        }
+        let key = self.unlock(&file)?;
+        let registration = self.registration(&key, &election)?;
+        let [outcome] = self.submit([&registration], &election.election_id())?;
+        let transaction = outcome.map_err(peer_refuses)?;
+        Ok(Reply::Register(Registered { accepted: true, transaction, voter }))
+    }
+
+    /// Votes as the text says, or as the voter answers when asked; registers before that, if need be.
+    pub(super) fn vote(
+        &self,
+        name: Option<&VoterName>,
+        text: Option<&str>,
+    ) -> Result<Reply, ClientError> {
+        let election = self.election()?;
+        let choices = text.map(|text| parse_choices(text, &election)).transpose();
+        let choices = choices.map_err(ActionError::from)?;
+        let file = self.signing_file(name, &election)?;
+        let voter = file.public()?.voter();
+        let known = self.voter(voter)?;
+        if let Some(refusal) = known.refusal(&election.admission) {
+            return Err(refused(refusal));
+        }
+        let key = self.unlock(&file)?;
+        let choices = match choices {
+            Some(choices) => {
+                if self.style != Style::Json {
+                    tell(&format!("{PRIVACY}\n"));
+                }
+                choices
+            }
+            None => self.ask_choices(&election)?,
+        };
+        let names = choice_names(&choices, &election);
+        let election_id = election.election_id();
+        let registration =
+            known.registration.is_none().then(|| self.registration(&key, &election)).transpose()?;
+        let vote = signing::vote(&key, &election, choices);
+        let outcome = match registration {
+            None => {
+                let [vote] = self.submit([&vote], &election_id)?;
+                vote
+            }
+            Some(registration) => match self.submit([&registration, &vote], &election_id)? {
+                [Err(refusal), Err(_)] => Err(refusal),
+                // A registration of the same key that came from elsewhere meanwhile serves as well.
+                [_, vote] => vote,
+            },
+        };
+        let transaction = outcome.map_err(peer_refuses)?;
+        Ok(Reply::Vote(Voted { accepted: true, transaction, choices: names }))
+    }
+
+    /// The key file of a voter of the data directory; where a server and a directory were both named, its own is made if there
+    /// is none.
+    fn signing_file(
+        &self,
+        name: Option<&VoterName>,
+        election: &Election,
+    ) -> Result<KeyFile, ClientError> {
+        let path = self.target.directory()?;
+        check_kept(&path, election)?;
+        if let Some(file) = self.own_file(name)? {
+            return Ok(file);
+        }
+        if name.is_some() || !self.target.may_make_key {
+            return Err(self.no_key(self.own_place(name)?));
+        }
+        let directory = DataDirectory::open(path)?;
+        directory.keep_election(election)?;
+        let file = keys::read_or_make(directory.path())?;
+        let made = file.path().display();
+        tell(&format!("made {made}: keep a copy of it, and keep it to yourself\n"));
+        Ok(file)
+    }
+
+    /// The key that signs; its passphrase goes no further than here.
+    fn unlock(&self, file: &KeyFile) -> Result<VoterKey, ClientError> {
+        if !file.is_locked() {
+            return Ok(file.unlock(None)?);
+        }
+        let passphrase = passphrase::read_or_ask(self.passphrase.as_ref(), file.path())?;
+        Ok(file.unlock(Some(&passphrase))?)
+    }
+
+    /// A signed registration; says that it searches, since that may take a while.
+    fn registration(
+        &self,
+        key: &VoterKey,
+        election: &Election,
+    ) -> Result<Transaction, ClientError> {
+        let registration_bits = election.admission.registration_bits();
+        let registration_bits =
+            registration_bits.ok_or_else(|| refused(TransactionError::NeedsAdmission))?;
+        let notice = Notice::Registering { voter: key.public().voter(), registration_bits };
+        tell(&self.style.notice(&notice));
+        Ok(signing::registration(key, election, registration_bits))
+    }
+
+    /// Sends transactions to the peer, the same bytes again while no answer comes: the peer takes them as one.
+    pub(super) fn submit<const N: usize>(
+        &self,
+        transactions: [&Transaction; N],
+        election: &ElectionId,
+    ) -> Result<[Result<TransactionId, Refusal>; N], ClientError> {
+        let encoded = transactions.iter().map(|each| hex::encode(codec::encode(each)));
+        let submission = Submission { transactions: encoded.collect() };
+        let Outcomes { outcomes } = self.post_until_answered(&submission)?;
+        let not_a_peer = |reason: &str| self.http.not_a_peer(reason.to_owned());
+        let outcomes: [Outcome; N] = outcomes
+            .try_into()
+            .map_err(|_| not_a_peer("it does not tell what came of each transaction"))?;
+        let mut told = Vec::with_capacity(N);
+        for (outcome, sent) in outcomes.into_iter().zip(transactions) {
+            told.push(match (outcome.transaction, outcome.error) {
+                (None, Some(error)) => Err(error),
+                (Some(transaction), None) if transaction == sent.id(election) => Ok(transaction),
+                _ => {
+                    return Err(not_a_peer("it took another transaction than was sent").into());
+                }
+            });
+        }
+        Ok(told.try_into().expect("there are as many as were sent"))
+    }
+
+    pub(super) fn post_until_answered(
+        &self,
+        submission: &Submission,
+    ) -> Result<Outcomes, ClientError> {
+        let mut lost = false;
+        for attempt in 1.. {
+            let error = match self.http.post("/v1/transactions", submission) {
+                Ok(outcomes) => return Ok(outcomes),
+                Err(error) => error,
+            };
+            lost |= error.is_answer_lost();
+            let may_be_answered =
+                error.is_answer_lost() || (lost && matches!(error, HttpError::NoContact { .. }));
+            if !may_be_answered {
+                return Err(error.into());
+            }
+            if attempt == SUBMISSIONS_MAX {
+                return Err(ClientError::AnswerLost { error });
+            }
+            thread::sleep(self.http.patience.pause);
+        }
+        unreachable!("the last attempt returns")
+    }
+}
+
+/// On stderr, so that stdout holds the answer alone.
+pub(super) fn tell(text: &str) {
+    // Nobody may be looking.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+pub(super) fn refused(error: TransactionError) -> ClientError {
+    ActionError::from(CommandError::from(error)).into()
+}
+
+pub(super) fn peer_refuses(refusal: schema::Refusal) -> ClientError {
+    HttpError::Refused { status: 200, refusal }.into()
+}

@@ -1,0 +1,273 @@
+//! Who may change things: whoever has the token that lies in the data directory, or a browser that came by a
+//! one-time link that such a one asked for. Secrets are compared in constant time and appear in no message.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use host::http::{OwnPage, Problem};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::store::data_directory::TOKEN_FILE;
+use host::entropy;
+use keys::secret_file::{self, SecretFileError};
+
+/// How long a one-time link is good for: as long as copying it into a browser takes.
+pub(super) const LINK_LIFETIME: Duration = Duration::from_secs(60);
+/// Links that are good at the same time; another one takes the place of the oldest.
+const LINKS_MAX: usize = 16;
+/// How long a browser stays logged in: a day of an election's work.
+pub(super) const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 3_600);
+/// Browsers that are logged in at the same time; another one takes the place of the oldest.
+const SESSIONS_MAX: usize = 64;
+
+/// 32 random bytes, as 64 hexadecimal digits where they are written.
+#[derive(Clone, Copy, Eq, PartialOrd, Ord)]
+pub(super) struct Secret([u8; 32]);
+
+/// The token, and what was derived from it.
+#[derive(Debug)]
+pub(crate) struct Access {
+    token: Secret,
+    /// The cookie's name bears the port: browsers keep cookies by host alone, and a machine may run many peers.
+    cookie_name: String,
+    given: Mutex<Given>,
+}
+
+/// Secrets that were given out, each with the moment when it ends.
+#[derive(Debug, Default)]
+struct Given {
+    links: BTreeMap<Secret, Instant>,
+    sessions: BTreeMap<Secret, Instant>,
+}
+
+impl Access {
+    /// Reads the token of a data directory, or makes it.
+    ///
+    /// # Errors
+    /// When others can read the file, it holds no token, or the disk refuses.
+    pub(crate) fn open(directory: &Path, port: u16) -> Result<Self, SecretFileError> {
+        let token = secret_file::read_or_make(&directory.join(TOKEN_FILE), || {
+            Zeroizing::new(entropy::random())
+        })?;
+        Ok(Self {
+            token: Secret(*token),
+            cookie_name: format!("ostrakon_{port}"),
+            given: Mutex::default(),
+        })
+    }
+
+    /// Whether a request comes from somebody who has the token or a session.
+    ///
+    /// # Errors
+    /// 401 if it does not; 403 if a browser's request does not say that it comes from this server's own page.
+    pub(super) fn check(
+        &self,
+        headers: &HeaderMap,
+        OwnPage(is_own_page): OwnPage,
+        now: Instant,
+    ) -> Result<(), Problem> {
+        if headers.contains_key(AUTHORIZATION) {
+            // RFC 9110, 11.1: schemes have no case.
+            let bearer = only(headers, &AUTHORIZATION)
+                .and_then(|value| value.split_once(' '))
+                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
+            return match bearer.and_then(|(_, token)| Secret::parse(token)) {
+                Some(token) if token == self.token => Ok(()),
+                Some(_) | None => Err(unauthorized("wrong_token", "that is not this peer's token")),
+            };
+        }
+        let Some(cookie) = self.cookie(headers) else {
+            let detail = "this takes the peer's token: send `Authorization: Bearer TOKEN`, with the digits in api.token of its data directory";
+            return Err(unauthorized("no_token", detail));
+        };
+        if !Secret::parse(cookie).is_some_and(|session| self.given().has_session(&session, now)) {
+            return Err(unauthorized("no_session", "log in again: `peer login` prints a link"));
+        }
+        // A browser sends the cookie by itself, also for a page of another port of this machine's, and for one that
+        // may read; so the request has to show that a page of ours made it.
+        match is_own_page {
+            true => Ok(()),
+            false => Err(Problem::cross_origin("a browser has to say that this peer's page asks")),
+        }
+    }
+
+    /// The cookie of a session.
+    pub(super) fn cookie_name(&self) -> &str {
+        &self.cookie_name
+    }
+
+    /// A link's secret, good once.
+    pub(super) fn new_link(&self, now: Instant) -> Secret {
+        let secret = Secret(entropy::random());
+        insert(&mut self.given().links, secret, now + LINK_LIFETIME, LINKS_MAX);
+        secret
+    }
+
+    /// Turns a link's secret into the cookie of a session; `None` if it was used, or is too old.
+    pub(super) fn use_link(&self, code: &str, now: Instant) -> Option<HeaderValue> {
+        let code = Secret::parse(code)?;
+        let mut given = self.given();
+        given.take_link(&code, now)?;
+        let session = Secret(entropy::random());
+        insert(&mut given.sessions, session, now + SESSION_LIFETIME, SESSIONS_MAX);
+        let (name, value, age) = (&self.cookie_name, session.digits(), SESSION_LIFETIME.as_secs());
+        let cookie = format!("{name}={value}; Max-Age={age}; Path=/; HttpOnly; SameSite=Strict");
+        Some(HeaderValue::try_from(cookie).expect("letters, digits and signs of a cookie"))
+    }
+
+    fn cookie<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = cookies
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(name, _)| *name == self.cookie_name).map(|(_, value)| value)
+    }
+
+    fn given(&self) -> MutexGuard<'_, Given> {
+        // Maps of secrets are sound even after a panic.
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Given {
+    /// Takes a link away if it is good; those that are too old go too.
+    fn take_link(&mut self, code: &Secret, now: Instant) -> Option<()> {
+        self.links.retain(|_, end| now < *end);
+        let link = self.links.keys().find(|known| *known == code).copied()?;
+        self.links.remove(&link).map(drop)
+    }
+
+    fn has_session(&mut self, session: &Secret, now: Instant) -> bool {
+        self.sessions.retain(|_, end| now < *end);
+        self.sessions.keys().any(|known| known == session)
+    }
+}
+
+impl Secret {
+    fn parse(digits: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(digits, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
+    pub(super) fn digits(&self) -> String {
+        hex::encode(self.0)
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}
+
+/// The header's value if it stands there once.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    value.to_str().ok()
+}
+
+/// Adds a secret; when there are too many, the one that ends first goes.
+fn insert(secrets: &mut BTreeMap<Secret, Instant>, secret: Secret, end: Instant, max: usize) {
+    while secrets.len() >= max {
+        let Some(first) = secrets.iter().min_by_key(|(_, end)| **end).map(|(secret, _)| *secret)
+        else {
+            break;
+        };
+        secrets.remove(&first);
+    }
+    secrets.insert(secret, end);
+}
+
+fn unauthorized(kind: &str, detail: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, kind, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access() -> Access {
+        let token = Secret([7; 32]);
+        Access { token, cookie_name: "ostrakon_6001".to_owned(), given: Mutex::default() }
+    }
+
+    fn log_in(access: &Access, now: Instant) -> HeaderMap {
+        let code = access.new_link(now).digits();
+        let cookie = access.use_link(&code, now).expect("it is good");
+        HeaderMap::from_iter([(COOKIE, cookie)])
+    }
+
+    #[test]
+    fn the_token_lets_in_and_nothing_like_it_does() {
+        let (access, now) = (access(), Instant::now());
+        let token = access.token.digits();
+        let check = |value: String| {
+            let value = HeaderValue::try_from(value).expect("plain text");
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+            access.check(&headers, OwnPage(false), now).map_err(|problem| problem.kind)
+        };
+        for scheme in ["Bearer", "bearer"] {
+            assert_eq!(check(format!("{scheme} {token}")), Ok(()));
+        }
+        for wrong in [
+            token.clone(),
+            format!("Basic {token}"),
+            format!("Bearer{token}"),
+            format!("Bearer  {token}"),
+            format!("Bearer {token}0"),
+            format!("Bearer {}", "08".repeat(32)),
+        ] {
+            assert_eq!(check(wrong.clone()), Err("wrong_token".to_owned()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_good_once_and_for_a_minute() {
+        let (access, start) = (access(), Instant::now());
+        let (first, second) = (access.new_link(start).digits(), access.new_link(start).digits());
+        let just_in_time = start + LINK_LIFETIME - Duration::from_millis(1);
+        assert!(access.use_link(&first, just_in_time).is_some());
+        assert!(access.use_link(&first, just_in_time).is_none());
+        assert!(access.use_link(&second, start + LINK_LIFETIME).is_none());
+        assert!(access.use_link("", start).is_none());
+    }
+
+    #[test]
+    fn a_session_ends_and_acts_for_own_pages_alone() {
+        let (access, start) = (access(), Instant::now());
+        let headers = log_in(&access, start);
+        let just_in_time = start + SESSION_LIFETIME - Duration::from_millis(1);
+        assert_eq!(access.check(&headers, OwnPage(true), just_in_time), Ok(()));
+        let foreign = access.check(&headers, OwnPage(false), start).expect_err("not its own page");
+        assert_eq!(foreign.kind, "cross_origin");
+        let late = access.check(&headers, OwnPage(true), start + SESSION_LIFETIME);
+        assert_eq!(late.expect_err("it has ended").kind, "no_session");
+    }
+
+    #[test]
+    fn links_and_sessions_are_bounded_and_the_oldest_go_first() {
+        let (access, start) = (access(), Instant::now());
+        let later = |number: usize| start + Duration::from_millis(number as u64);
+        let first = log_in(&access, start);
+        let sessions: Vec<_> =
+            (1..=SESSIONS_MAX).map(|number| log_in(&access, later(number))).collect();
+        assert!(access.check(&first, OwnPage(true), start).is_err());
+        assert_eq!(access.check(&sessions[0], OwnPage(true), start), Ok(()));
+        let links: Vec<_> = (0..=LINKS_MAX).map(|number| access.new_link(later(number))).collect();
+        assert!(access.use_link(&links[0].digits(), start).is_none());
+        assert!(access.use_link(&links[1].digits(), start).is_some());
+    }
+}

@@ -1,0 +1,115 @@
+//! From refusals, as the prompt knows them, to problems.
+
+use axum::http::StatusCode;
+use host::http::Problem;
+
+use crate::actions::ActionError;
+use chain::TransactionError;
+use keys::KeyFileError;
+use node::CommandError;
+
+/// The problem that a refused action is; its `kind` and `detail` are what the prompt says.
+pub(super) fn of_action(error: &ActionError) -> Problem {
+    Problem::new(status(error), error.kind(), error.to_string())
+}
+
+fn status(error: &ActionError) -> StatusCode {
+    match error {
+        ActionError::UnknownCommand { .. }
+        | ActionError::Argument { .. }
+        | ActionError::Line
+        | ActionError::NoChoices
+        | ActionError::Cancelled
+        | ActionError::NotHexadecimal
+        | ActionError::NotATransaction(_)
+        | ActionError::UnknownExperiment { .. }
+        | ActionError::UnknownRule { .. }
+        | ActionError::Forgery(_)
+        | ActionError::Choices(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        ActionError::Receipt(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        ActionError::Key(error) => key_status(error),
+        ActionError::Command(error) => command_status(error),
+    }
+}
+
+/// The file is this machine's matter, unless the request names the wrong one or does not open it.
+fn key_status(error: &KeyFileError) -> StatusCode {
+    match error {
+        KeyFileError::Locked { .. } => StatusCode::CONFLICT,
+        KeyFileError::WrongPassphrase { .. } | KeyFileError::Missing { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        KeyFileError::Secret(_)
+        | KeyFileError::File(_)
+        | KeyFileError::NotAKey { .. }
+        | KeyFileError::Former { .. }
+        | KeyFileError::Anonymous { .. }
+        | KeyFileError::OtherKey { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn command_status(error: &CommandError) -> StatusCode {
+    match error {
+        CommandError::NoSuchBlock { .. }
+        | CommandError::NoSuchTransaction { .. }
+        | CommandError::NoReceipt => StatusCode::NOT_FOUND,
+        CommandError::Transaction(
+            TransactionError::AlreadyRegistered { .. }
+            | TransactionError::AlreadyVoted { .. }
+            | TransactionError::VotersFull { .. }
+            | TransactionError::AlreadyWithdrawn { .. }
+            | TransactionError::WithdrawalAfterVote { .. },
+        )
+        | CommandError::MiningOff
+        | CommandError::NoNeighbours
+        | CommandError::Observer
+        | CommandError::NotALab
+        | CommandError::Partitioned
+        | CommandError::NothingToRace
+        | CommandError::TipMoved
+        | CommandError::OwnAddress { .. }
+        | CommandError::OwnTracker { .. }
+        | CommandError::AlreadyNeighbour { .. }
+        | CommandError::TooManyNeighbours => StatusCode::CONFLICT,
+        CommandError::Transaction(_) | CommandError::UnusableAddress { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        // What may go by itself.
+        CommandError::PoolFull { .. }
+        | CommandError::NotDurable { .. }
+        | CommandError::ClockBehind { .. }
+        | CommandError::BlockLost
+        | CommandError::NotRead { .. }
+        | CommandError::Busy
+        | CommandError::Leaving => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+impl From<ActionError> for Refused {
+    fn from(error: ActionError) -> Self {
+        Self(of_action(&error))
+    }
+}
+
+/// A refusal on its way out of a handler.
+#[derive(Debug)]
+pub(super) struct Refused(pub(super) Problem);
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl axum::response::IntoResponse for Refused {
+    fn into_response(self) -> axum::response::Response {
+        let status = self.0.status;
+        let mut response = self.0.into_response();
+        if status == StatusCode::UNAUTHORIZED.as_u16() {
+            // RFC 9110, 11.6.1: who is not let in is told what to show.
+            let scheme = axum::http::HeaderValue::from_static("Bearer realm=\"ostrakon\"");
+            response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}

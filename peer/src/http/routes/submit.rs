@@ -1,0 +1,140 @@
+//! Signed transactions from anybody: no token is asked for, since each speaks for itself.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use host::http::{Json, Problem};
+use protocol::codec;
+use protocol::transaction::{Transaction, TransactionKind};
+use tokio::task::JoinSet;
+
+use crate::actions::ActionError;
+use crate::http::Context;
+use crate::http::openapi::{Common, WithBody};
+use crate::http::problem::Refused;
+use crate::schema;
+
+/// Most transactions in one request: what a peer checks in a tenth of a second.
+pub(in crate::http) const TRANSACTIONS_MAX: usize = 1_000;
+
+/// Takes signed registrations and votes, and answers when they are durable on this peer.
+///
+/// Each has its own outcome, in the order of the request. Registrations are taken before votes, so a voter's
+/// registration and vote may come together. To send the same transaction again is harmless: it is accepted as before.
+#[utoipa::path(post, path = "/v1/transactions", tag = "election", request_body = schema::Submission,
+    responses((status = 200, body = schema::Outcomes, description = "What became of each"), Common, WithBody))]
+pub(super) async fn submit(
+    State(context): State<Context>,
+    Json(submission): Json<schema::Submission>,
+) -> Result<Json<schema::Outcomes>, Refused> {
+    let count = submission.transactions.len();
+    if !(1..=TRANSACTIONS_MAX).contains(&count) {
+        let detail = format!("here are {count} transactions: send 1 to {TRANSACTIONS_MAX} at once");
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return Err(Problem::new(status, "wrong_number_of_transactions", detail).into());
+    }
+    let permit = context.submission_permit(count).await;
+    // A task of its own: what was handed in takes its room until it is answered, whether anybody waits or not.
+    let handing_in = tokio::spawn(async move {
+        let _permit = permit;
+        hand_in(&context, &submission.transactions).await
+    });
+    let fault = |_| Problem::internal("these transactions met a fault of the program's");
+    Ok(Json(schema::Outcomes { outcomes: handing_in.await.map_err(fault)? }))
+}
+
+/// The outcome of each, in their order.
+async fn hand_in(context: &Context, transactions: &[String]) -> Vec<schema::Outcome> {
+    let mut outcomes = Vec::with_capacity(transactions.len());
+    let (mut registrations, mut others) = (Vec::new(), Vec::new());
+    for (place, digits) in transactions.iter().enumerate() {
+        match decode(digits) {
+            Err(error) => outcomes.push((place, schema::Outcome::refused(&error))),
+            Ok(transaction) if transaction.kind() == TransactionKind::Registration => {
+                registrations.push((place, transaction));
+            }
+            Ok(transaction) => others.push((place, transaction)),
+        }
+    }
+    for batch in [registrations, others] {
+        outcomes.extend(submit_all(context, batch).await);
+    }
+    outcomes.sort_unstable_by_key(|(place, _)| *place);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+fn decode(digits: &str) -> Result<Transaction, ActionError> {
+    let bytes = hex::decode(digits).map_err(|_| ActionError::NotHexadecimal)?;
+    codec::decode(&bytes).map_err(ActionError::NotATransaction)
+}
+
+/// Submits all at the same time, so that they share the disk's syncs.
+async fn submit_all(
+    context: &Context,
+    batch: Vec<(usize, Transaction)>,
+) -> Vec<(usize, schema::Outcome)> {
+    let mut tasks = JoinSet::new();
+    for (place, transaction) in batch {
+        let context = context.clone();
+        tasks.spawn(async move {
+            let outcome = match context.actions().submit(transaction).await {
+                Ok(transaction) => schema::Outcome::accepted(transaction),
+                Err(error) => schema::Outcome::refused(&error),
+            };
+            (place, outcome)
+        });
+    }
+    tasks.join_all().await
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::keys::VoterKey;
+    use tokio::task::{JoinHandle, yield_now};
+
+    use super::*;
+    use crate::http::SUBMISSIONS_MAX;
+    use crate::http::documented::context_of;
+    use crate::run::handle::{PeerHandle, Request, Requests};
+    use keys::signing;
+
+    /// Rounds of the runtime after which everything that can go on has done so.
+    const ROUNDS: usize = 4 * SUBMISSIONS_MAX;
+
+    #[tokio::test]
+    async fn any_number_of_requests_hand_in_no_more_than_the_bound_at_once() {
+        let (handle, mut requests) = PeerHandle::new();
+        let (context, _directory) = context_of(handle);
+        let key = VoterKey::from_secret_bytes(&[1; 32]).expect("it is a key");
+        let registration = signing::registration(&key, &context.actions().election, 4);
+        let transactions = vec![hex::encode(codec::encode(&registration)); TRANSACTIONS_MAX];
+        let submit_all = |_| {
+            let submission = schema::Submission { transactions: transactions.clone() };
+            tokio::spawn(submit(State(context.clone()), Json(submission)))
+        };
+        let submitting: Vec<_> = (0..4).map(submit_all).collect();
+
+        let first = all_that_come(&mut requests).await;
+        assert_eq!(first.len(), SUBMISSIONS_MAX);
+        // Whoever goes away makes no room.
+        submitting[..2].iter().for_each(JoinHandle::abort);
+        assert_eq!(all_that_come(&mut requests).await.len(), 0);
+        // Nobody answers, which ends these.
+        drop(first);
+        assert_eq!(all_that_come(&mut requests).await.len(), SUBMISSIONS_MAX);
+        for submitted in submitting.into_iter().skip(2) {
+            let outcomes = submitted.await.expect("no panic").expect("it is answered");
+            assert_eq!(outcomes.0.outcomes.len(), TRANSACTIONS_MAX);
+        }
+    }
+
+    async fn all_that_come(requests: &mut Requests) -> Vec<Request> {
+        let mut all = Vec::new();
+        for _ in 0..ROUNDS {
+            while let Ok(request) = requests.requests.try_recv() {
+                all.push(request);
+            }
+            yield_now().await;
+        }
+        all
+    }
+}

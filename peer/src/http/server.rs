@@ -1,0 +1,134 @@
+//! Where the API listens, and for how long.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use host::http::{BindError, Limits, Site};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+
+use super::{Access, Context, Metrics, routes};
+use crate::actions::Actions;
+use crate::config::{ApiListen, ApiSettings};
+use crate::run::addresses::{self, AddressError};
+use crate::run::commit_metrics::CommitMetrics;
+use crate::store::data_directory::URL_FILE;
+use host::files::{self, FileError};
+use keys::secret_file::SecretFileError;
+
+/// Why there is no API.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    #[error("the API can't listen: {0}; or say --api off, or --api with another address")]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Token(#[from] SecretFileError),
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// A socket that listens, before there is anything to serve.
+#[derive(Debug)]
+pub(crate) struct Api {
+    listener: TcpListener,
+    site: Site,
+}
+
+/// An API that serves; it ends when this is dropped or ended.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+    url_file: PathBuf,
+}
+
+impl Api {
+    /// Listens as the settings say; `None` if they say that there is none. `udp` is where datagrams arrive, and
+    /// `any_port` whether the system chose that port.
+    ///
+    /// # Errors
+    /// When the address can't be found or listened on.
+    pub(crate) async fn bind(
+        settings: &ApiSettings,
+        udp: SocketAddr,
+        any_port: bool,
+    ) -> Result<Option<Self>, ApiError> {
+        let listener = match &settings.listen {
+            ApiListen::Off => return Ok(None),
+            ApiListen::At(text) => host::http::bind(addresses::look_up(text).await?[0])?,
+            ApiListen::Beside => {
+                let beside = |port| host::http::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+                match beside(udp.port()) {
+                    Err(BindError::InUse { .. }) if any_port => beside(0)?,
+                    bound => bound?,
+                }
+            }
+        };
+        let address = listener.local_addr().map_err(|source| {
+            let address = udp;
+            ApiError::Bind(BindError::Unavailable { address, source })
+        })?;
+        let site = Site::new(address, settings.hosts.clone(), settings.origins.clone());
+        Ok(Some(Self { listener, site }))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.site.url()
+    }
+
+    /// Serves on a task of its own, and says in the data directory where. `leave` is notified when somebody with the
+    /// token wants the peer to leave.
+    ///
+    /// # Errors
+    /// When the token can't be read or made, or the disk refuses.
+    pub(crate) fn serve(
+        self,
+        actions: Arc<Actions>,
+        directory: &Path,
+        leave: Arc<Notify>,
+        commits: &CommitMetrics,
+    ) -> Result<Serving, ApiError> {
+        let url = self.url();
+        let port = self.listener.local_addr().map_or(0, |address| address.port());
+        let access = Access::open(directory, port)?;
+        let url_file = directory.join(URL_FILE);
+        files::write_whole(&url_file, format!("{url}\n").as_bytes())?;
+        let metrics = Metrics::new(commits);
+        let router = routes::router(Context::new(actions, access, url, leave, metrics));
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async {
+            // It ends too when nobody could stop it any more.
+            let _ = stopped.await;
+        };
+        let serving =
+            host::http::serve(self.listener, self.site, Limits::default(), router, shutdown);
+        Ok(Serving { stop: Some(stop), task: tokio::spawn(serving), url_file })
+    }
+}
+
+impl Serving {
+    /// Takes no more requests, and gives those at hand a moment.
+    pub(crate) async fn end(mut self) {
+        self.stop.take();
+        if let Err(error) = (&mut self.task).await {
+            tracing::error!(%error, "the API ended by a panic");
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        match fs::remove_file(&self.url_file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "{} is still there", self.url_file.display());
+            }
+            Err(_) | Ok(()) => {}
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! `peer ballot new` and `peer ballot check`.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use host::output::print;
+use inquire::{Confirm, InquireError, Text};
+use protocol::admission::{AdmissionRule, Registrar};
+use protocol::ballot_file;
+use protocol::election::{Election, ElectionError, Question};
+use protocol::keys::PublicKey;
+use protocol::units::UnixMillis;
+
+use crate::cli::{CheckBallot, NewBallot};
+use crate::render::Style;
+use crate::run::local_election::{LocalElectionError, read_ballot};
+use host::files::{self, FileError};
+use host::{clock, entropy};
+
+/// Between a question and its options.
+const OPTION_SEPARATOR: char = '|';
+/// Some hundredths of a second of one core.
+const REGISTRATION_BITS_DEFAULT: u8 = 16;
+
+/// Why there is no new ballot. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum BallotCommandError {
+    #[error("{path} is there already: name another --output, or replace it by --force", path = .0.display())]
+    Exists(PathBuf),
+    #[error("`{flag}` is missing: write {example}")]
+    Missing { flag: &'static str, example: &'static str },
+    #[error("`--question {text}`: {mend}")]
+    Question { text: String, mend: &'static str },
+    #[error("nothing was written: {0}")]
+    NotAnswered(InquireError),
+    #[error(
+        "`--registrar {text}`: write 'NAME: KEY', as `peer registrar init` prints it ({reason})"
+    )]
+    Registrar { text: String, reason: String },
+    #[error(transparent)]
+    Election(#[from] ElectionError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("can't write to stdout: {0}")]
+    Stdout(#[from] io::Error),
+}
+
+/// Says whether a ballot file is good, and shows its election.
+///
+/// # Errors
+/// The first slip in the file.
+pub fn check_ballot(check: &CheckBallot) -> Result<(), LocalElectionError> {
+    let election = read_ballot(&check.file)?;
+    let color = io::stdout().is_terminal();
+    let style = Style::of(check.format.json, color);
+    let shown = print(&style.ballot(&election));
+    Ok(shown.map_err(|error| FileError::new("write to", Path::new("stdout"), error))?)
+}
+
+/// Writes a ballot file with a new random id.
+///
+/// # Errors
+/// When an answer is missing, an election can't be held so, or the file is there already.
+pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
+    if !new.force && new.output.try_exists().unwrap_or(false) {
+        return Err(BallotCommandError::Exists(new.output.clone()));
+    }
+    let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let election = Election {
+        id: entropy::random(),
+        title: match &new.title {
+            Some(title) => title.clone(),
+            None if is_terminal => ask("What is the election called?")?,
+            None => {
+                let example = "--title 'Board 2026'";
+                return Err(BallotCommandError::Missing { flag: "--title", example });
+            }
+        },
+        created: whole_second(clock::unix_now()),
+        difficulty_bits: new.difficulty_bits,
+        admission: admission(new)?,
+        block_bytes_max: new.block_bytes_max,
+        questions: match new.question.as_slice() {
+            [] if is_terminal => ask_questions()?,
+            [] => {
+                let example = "--question 'Who takes the chair? | Ada | Grace'";
+                return Err(BallotCommandError::Missing { flag: "--question", example });
+            }
+            texts => texts.iter().map(|text| question(text)).collect::<Result<_, _>>()?,
+        },
+    };
+    election.check()?;
+    write_file(&new.output, &ballot_file::write(&election), new.force)?;
+    print(&format!("wrote {}, election {}\n", new.output.display(), election.election_id()))?;
+    Ok(())
+}
+
+fn admission(new: &NewBallot) -> Result<AdmissionRule, BallotCommandError> {
+    let registrars: Vec<_> =
+        new.registrar.iter().map(|text| registrar(text)).collect::<Result<_, _>>()?;
+    if registrars.is_empty() {
+        let registration_bits = new.registration_bits.unwrap_or(REGISTRATION_BITS_DEFAULT);
+        return Ok(AdmissionRule::Open { registration_bits, max_voters: new.max_voters });
+    }
+    // With too many the check of the election has the better words.
+    let most = u8::try_from(registrars.len()).unwrap_or(u8::MAX);
+    let threshold = new.threshold.unwrap_or(most / 2 + 1);
+    Ok(AdmissionRule::Registrars { registrars, threshold })
+}
+
+/// Reads `Secretary: 02…`.
+fn registrar(text: &str) -> Result<Registrar, BallotCommandError> {
+    let wrong = |reason: String| BallotCommandError::Registrar { text: text.to_owned(), reason };
+    let (name, key) = text.rsplit_once(':').ok_or_else(|| wrong("there is no colon".to_owned()))?;
+    let key = key.trim().parse::<PublicKey>().map_err(|error| wrong(error.to_string()))?;
+    Ok(Registrar { name: name.trim().to_owned(), key })
+}
+
+/// Seconds are enough for people to read.
+fn whole_second(moment: UnixMillis) -> UnixMillis {
+    UnixMillis(moment.0 - moment.0 % 1_000)
+}
+
+/// Reads `[0-2] Which evenings? | Tuesday | Thursday`.
+fn question(text: &str) -> Result<Question, BallotCommandError> {
+    let wrong = |mend| BallotCommandError::Question { text: text.to_owned(), mend };
+    let (counts, rest) = match text.trim().strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        None => (Some((1, 1)), text),
+        Some((counts, rest)) => (parse_counts(counts), rest),
+    };
+    let (choices_min, choices_max) =
+        counts.ok_or_else(|| wrong("write how many to choose as [1], [2] or [0-2]"))?;
+    let mut parts = rest.split(OPTION_SEPARATOR).map(|part| part.trim().to_owned());
+    let title = parts.next().unwrap_or_default();
+    let options: Vec<_> = parts.collect();
+    if options.is_empty() {
+        return Err(wrong("put its options after it, each after a |"));
+    }
+    Ok(Question { title, options, choices_min, choices_max })
+}
+
+/// `2` or `0-2`.
+fn parse_counts(text: &str) -> Option<(u16, u16)> {
+    let (min, max) = text.split_once('-').unwrap_or((text, text));
+    Some((min.trim().parse().ok()?, max.trim().parse().ok()?))
+}
+
+fn ask(question: &str) -> Result<String, BallotCommandError> {
+    let answer = Text::new(question).prompt().map_err(BallotCommandError::NotAnswered)?;
+    Ok(answer.trim().to_owned())
+}
+
+fn ask_questions() -> Result<Vec<Question>, BallotCommandError> {
+    let mut questions = Vec::new();
+    loop {
+        let title = ask("What is asked?")?;
+        let options = ask("Which options are there, separated by | ?")?;
+        let counts = Text::new("How many can be chosen?")
+            .with_help_message("1, 2, or a range as 0-2; 0 allows a blank answer")
+            .with_default("1")
+            .prompt()
+            .map_err(BallotCommandError::NotAnswered)?;
+        questions.push(question(&format!("[{counts}] {title} | {options}"))?);
+        let more = Confirm::new("Another question?").with_default(false).prompt();
+        if !more.map_err(BallotCommandError::NotAnswered)? {
+            return Ok(questions);
+        }
+    }
+}
+
+fn write_file(path: &Path, text: &str, force: bool) -> Result<(), BallotCommandError> {
+    if force {
+        return Ok(files::write_whole(path, text.as_bytes())?);
+    }
+    // Whoever made the file meanwhile keeps it.
+    let written = fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return BallotCommandError::Exists(path.to_owned());
+        }
+        FileError::new("write", path, error).into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(output: PathBuf) -> NewBallot {
+        NewBallot {
+            title: Some("Board".into()),
+            question: vec![
+                "Who takes the chair? | Ada | Grace".into(),
+                "[0-2] Which evenings? | Tuesday | Thursday".into(),
+            ],
+            difficulty_bits: 10,
+            registrar: Vec::new(),
+            threshold: None,
+            registration_bits: Some(4),
+            max_voters: None,
+            block_bytes_max: 4_096,
+            output,
+            force: false,
+        }
+    }
+
+    #[test]
+    fn a_new_ballot_reads_back_and_is_not_overwritten() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let new = flags(directory.path().join("b.toml"));
+        new_ballot(&new).expect("written");
+        let election = read_ballot(&new.output).expect("a ballot");
+        assert_eq!(election.title, "Board");
+        let counts = |index: usize| {
+            (election.questions[index].choices_min, election.questions[index].choices_max)
+        };
+        assert_eq!((counts(0), counts(1)), ((1, 1), (0, 2)));
+        assert_eq!(election.questions[1].options, ["Tuesday", "Thursday"]);
+        let refused = new_ballot(&new).expect_err("it is there").to_string();
+        assert!(refused.contains("--force"), "{refused}");
+        new_ballot(&NewBallot { force: true, ..new.clone() }).expect("replaced");
+        let replaced = read_ballot(&new.output).expect("a ballot");
+        assert_ne!(replaced.id, election.id, "every ballot is another election");
+    }
+
+    #[test]
+    fn registrars_are_read_and_a_majority_of_them_admits() {
+        const FIRST: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+        const SECOND: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
+        let mut new = flags(PathBuf::new());
+        new.registrar = vec![format!("Secretary: {FIRST}"), format!("Treasurer:{SECOND}")];
+        let rule = admission(&new).expect("two registrars");
+        assert_eq!((rule.registrars().len(), rule.threshold()), (2, 2));
+        assert_eq!(rule.registrars()[1].name, "Treasurer");
+        new.threshold = Some(1);
+        assert_eq!(admission(&new).expect("two registrars").threshold(), 1);
+        for text in ["Secretary", "Secretary: 02", FIRST] {
+            let error = registrar(text).expect_err(text).to_string();
+            assert!(error.contains("`peer registrar init`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn questions_that_make_no_sense_are_told() {
+        for (text, part) in [
+            ("Who?", "put its options after it"),
+            ("[x] Who? | Ada", "how many to choose"),
+            ("[1-] Who? | Ada", "how many to choose"),
+        ] {
+            let error = question(text).expect_err(text).to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut new = flags(directory.path().join("b.toml"));
+        new.question = vec!["[3] Who? | Ada".into()];
+        let error = new_ballot(&new).expect_err("impossible").to_string();
+        assert!(error.contains("`question[0].max`"), "{error}");
+        assert!(!new.output.exists());
+    }
+}

@@ -1,0 +1,48 @@
+//! A registrar's secret key: the same kind of file as a voter's.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use protocol::keys::VoterKey;
+
+use super::RegistrarError;
+use crate::cli::PassphraseOptions;
+use keys::SecretSource;
+use keys::secret_file::Existing;
+use keys::{KeyFile, KeyFileError, passphrase};
+
+/// Makes a key in a new file, locked by the passphrase that is said or asked for, if there is one.
+///
+/// # Errors
+/// When the file is there already, or the disk refuses.
+pub(super) fn make(
+    path: &Path,
+    source: Option<&SecretSource>,
+    no_passphrase: bool,
+) -> Result<KeyFile, RegistrarError> {
+    if path.symlink_metadata().is_ok() {
+        return Err(RegistrarError::KeyExists { path: path.to_owned() });
+    }
+    let passphrase = match source {
+        Some(source) => Some(passphrase::read(source)?),
+        None if no_passphrase || !io::stdin().is_terminal() => None,
+        None => passphrase::ask_new(path)?,
+    };
+    Ok(KeyFile::create(path, keys::draw(), passphrase.as_ref(), Existing::Keep)?)
+}
+
+/// The key that signs.
+///
+/// # Errors
+/// When there is none, others can read it, or its passphrase is not known.
+pub(super) fn open(path: &Path, options: &PassphraseOptions) -> Result<VoterKey, RegistrarError> {
+    let file = match KeyFile::open(path) {
+        Err(KeyFileError::Missing { path }) => return Err(RegistrarError::NoKey { path }),
+        opened => opened?,
+    };
+    if !file.is_locked() {
+        return Ok(file.unlock(None)?);
+    }
+    let passphrase = passphrase::read_or_ask(options.source().as_ref(), path)?;
+    Ok(file.unlock(Some(&passphrase))?)
+}

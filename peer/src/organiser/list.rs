@@ -1,0 +1,442 @@
+//! An organiser's list: a table with a column of voter keys, and perhaps one of the organiser's own ids. Ids tell here
+//! whether one member has two keys; they, and all other columns, go no further.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use csv::ByteRecord;
+use protocol::admission::VOTERS_MAX;
+use protocol::keys::{ParsePublicKeyError, PublicKey};
+use protocol::units::VoterId;
+use rayon::prelude::*;
+
+use super::RegistrarError;
+use super::record::RecordKind;
+use host::files::FileError;
+
+/// Longest list in bytes, and so the longest line of one: 100 bytes for each of the most voters that there can be.
+const LIST_BYTES_MAX: u64 = 1_000_000_000;
+/// Lines whose keys are read together, on all cores: some 100 ms of one.
+const READ_TOGETHER: usize = 8_192;
+/// Slips and doubles that are listed; whoever made more made them alike.
+pub(crate) const TOLD_MAX: usize = 10;
+/// Digits of a voter's key.
+const KEY_DIGITS: usize = 66;
+/// Digits of a voter.
+const VOTER_DIGITS: usize = 64;
+
+/// The voters of a list.
+#[derive(Debug, Default)]
+pub(super) struct KeyList {
+    /// With their keys, unless the list names voters alone.
+    pub(super) voters: BTreeMap<VoterId, Option<PublicKey>>,
+    /// Lines that say again what an earlier one says; the first of them.
+    pub(super) twice: Vec<(VoterId, [u64; 2])>,
+    pub(super) twice_count: u64,
+}
+
+/// Why a list is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    #[error("it is empty: its first line names the columns, one of them `voter_key`")]
+    Empty,
+    #[error("no column is called {wanted}: its first line names the columns")]
+    NoKeyColumn { wanted: &'static str },
+    #[error("two columns are called `{name}`")]
+    ColumnTwice { name: String },
+    #[error("no column is called `{name}`, as --id-column says")]
+    NoIdColumn { name: String },
+    #[error("it names no voter")]
+    NoVoters,
+    #[error("it has over {LIST_BYTES_MAX} bytes")]
+    TooLong,
+    #[error("it has over {VOTERS_MAX} voters")]
+    TooManyVoters,
+    #[error("{}", slips_text(slips, *count))]
+    Slips { slips: Vec<Slip>, count: u64 },
+}
+
+/// What is wrong with one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slip {
+    pub line: u64,
+    pub reason: SlipReason,
+}
+
+/// What can be wrong with a line. What stands in it is not repeated: it may be somebody's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SlipReason {
+    #[error("there is no key")]
+    NoKey,
+    #[error("{found} characters stand where {expected} hexadecimal digits should")]
+    NotDigits { found: usize, expected: usize },
+    #[error("the digits are no public key of secp256k1: one may be wrong")]
+    NotAPoint,
+    #[error("line {first} has the same id with another key: that would be two votes")]
+    OneIdTwoKeys { first: u64 },
+    #[error("line {first} has the same key with another id: that would be one vote for both")]
+    OneKeyTwoIds { first: u64 },
+    #[error("a field goes on over several lines: a quotation mark is missing or one too many")]
+    SeveralLines,
+}
+
+impl fmt::Display for Slip {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "line {}: {}", self.line, self.reason)
+    }
+}
+
+fn slips_text(slips: &[Slip], count: u64) -> String {
+    let lines: Vec<_> = slips.iter().map(|slip| format!("\n  {slip}")).collect();
+    let lines = lines.concat();
+    match (count, count - slips.len() as u64) {
+        (1, _) => format!("a line has to be mended, and nothing was signed:{lines}"),
+        (_, 0) => format!("{count} lines have to be mended, and nothing was signed:{lines}"),
+        (_, more) => format!(
+            "{count} lines have to be mended, and nothing was signed:{lines}\n  and {more} more"
+        ),
+    }
+}
+
+/// Where in a line to look.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    key: usize,
+    holds_voters: bool,
+    id: Option<usize>,
+}
+
+/// A line as far as it matters.
+#[derive(Debug)]
+struct Row {
+    line: u64,
+    key: String,
+    id: Box<[u8]>,
+    /// A quotation mark that nothing closes takes in the lines after it, with the voters in them.
+    has_line_break: bool,
+}
+
+/// Keys, and what is wrong with lines, as they are gathered.
+#[derive(Debug, Default)]
+struct Gathered {
+    list: KeyList,
+    /// Where a voter stands first, and with which id.
+    lines: HashMap<VoterId, (u64, Box<[u8]>)>,
+    ids: HashMap<Box<[u8]>, (u64, VoterId)>,
+    slips: Vec<Slip>,
+    slip_count: u64,
+}
+
+/// Reads a list; all of it is good then. `id_column` is the organiser's own, `id` unless told.
+///
+/// # Errors
+/// See [`ListError`].
+pub(super) fn read(
+    path: &Path,
+    kind: RecordKind,
+    id_column: Option<&str>,
+) -> Result<KeyList, RegistrarError> {
+    let file = File::open(path).map_err(|error| FileError::new("read", path, error))?;
+    let outcome = read_from(file, kind, id_column);
+    let outcome = outcome.map_err(|error| FileError::new("read", path, error))?;
+    outcome.map_err(|reason| RegistrarError::List { path: path.to_owned(), reason })
+}
+
+/// The same from anywhere.
+fn read_from(
+    input: impl Read,
+    kind: RecordKind,
+    id_column: Option<&str>,
+) -> io::Result<Result<KeyList, ListError>> {
+    let mut input = BufReader::new(input.take(LIST_BYTES_MAX + 1));
+    let delimiter = delimiter(input.fill_buf()?);
+    let mut rows = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
+    let columns = match columns(rows.byte_headers().map_err(io::Error::from)?, kind, id_column) {
+        Ok(columns) => columns,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut gathered = Gathered::default();
+    let mut together = Vec::with_capacity(READ_TOGETHER);
+    let mut record = ByteRecord::new();
+    loop {
+        let is_more = rows.read_byte_record(&mut record).map_err(io::Error::from)?;
+        if rows.position().byte() > LIST_BYTES_MAX {
+            return Ok(Err(ListError::TooLong));
+        }
+        if is_more && !is_blank(&record) {
+            together.push(row(&record, columns));
+        }
+        if together.len() == READ_TOGETHER || !is_more {
+            gathered.take(&mut together, columns.holds_voters);
+        }
+        if gathered.list.voters.len() > VOTERS_MAX as usize {
+            return Ok(Err(ListError::TooManyVoters));
+        }
+        if !is_more {
+            return Ok(gathered.finish());
+        }
+    }
+}
+
+/// Spreadsheets write `;` or a tab where the comma is the decimal mark.
+fn delimiter(beginning: &[u8]) -> u8 {
+    let header = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
+    // Of equally many the last is taken.
+    [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
+}
+
+fn columns(
+    header: &ByteRecord,
+    kind: RecordKind,
+    id_column: Option<&str>,
+) -> Result<Columns, ListError> {
+    if header.is_empty() {
+        return Err(ListError::Empty);
+    }
+    let place = |name: &str| {
+        let is_named = |field: &[u8]| field.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
+        let mut places = header.iter().enumerate().filter(|(_, field)| is_named(field));
+        let first = places.next().map(|(place, _)| place);
+        match places.next() {
+            Some(_) => Err(ListError::ColumnTwice { name: name.to_owned() }),
+            None => Ok(first),
+        }
+    };
+    let key = match place("voter_key")? {
+        Some(place) => Some(place),
+        None => place("key")?,
+    };
+    let (key, holds_voters) = match (key, kind) {
+        (Some(key), _) => (key, false),
+        (None, RecordKind::Admissions) => {
+            return Err(ListError::NoKeyColumn { wanted: "`voter_key` or `key`" });
+        }
+        (None, RecordKind::Withdrawals) => {
+            let wanted = "`voter_key`, `key` or `voter`";
+            (place("voter")?.ok_or(ListError::NoKeyColumn { wanted })?, true)
+        }
+    };
+    let id = place(id_column.unwrap_or("id"))?;
+    match (id, id_column) {
+        (None, Some(name)) => Err(ListError::NoIdColumn { name: name.to_owned() }),
+        // A member may well be withdrawn with two keys.
+        (id, _) => {
+            let id = id.filter(|_| kind == RecordKind::Admissions);
+            Ok(Columns { key, holds_voters, id })
+        }
+    }
+}
+
+fn is_blank(record: &ByteRecord) -> bool {
+    record.iter().all(|field| field.trim_ascii().is_empty())
+}
+
+fn row(record: &ByteRecord, columns: Columns) -> Row {
+    let field = |place: usize| record.get(place).unwrap_or_default().trim_ascii();
+    Row {
+        line: record.position().map_or(0, csv::Position::line),
+        key: String::from_utf8_lossy(field(columns.key)).into_owned(),
+        id: columns.id.map(field).unwrap_or_default().into(),
+        has_line_break: record.iter().any(|field| field.contains(&b'\n')),
+    }
+}
+
+fn voter(text: &str, holds_voters: bool) -> Result<(VoterId, Option<PublicKey>), SlipReason> {
+    let expected = if holds_voters { VOTER_DIGITS } else { KEY_DIGITS };
+    if text.is_empty() {
+        return Err(SlipReason::NoKey);
+    }
+    let not_digits = SlipReason::NotDigits { found: text.chars().count(), expected };
+    if holds_voters {
+        let mut voter = VoterId([0; 32]);
+        hex::decode_to_slice(text, &mut voter.0).map_err(|_| not_digits)?;
+        return Ok((voter, None));
+    }
+    match text.parse::<PublicKey>() {
+        Ok(key) => Ok((key.voter(), Some(key))),
+        Err(ParsePublicKeyError::NotAPoint { .. }) => Err(SlipReason::NotAPoint),
+        // 66 digits that begin with neither 02 nor 03 are no key either.
+        Err(ParsePublicKeyError::NotDigits { .. }) if is_digits(text) => Err(SlipReason::NotAPoint),
+        Err(ParsePublicKeyError::NotDigits { .. }) => Err(not_digits),
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    text.len() == KEY_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+impl Gathered {
+    fn take(&mut self, rows: &mut Vec<Row>, holds_voters: bool) {
+        let read = |row: &Row| match row.has_line_break {
+            true => Err(SlipReason::SeveralLines),
+            false => voter(&row.key, holds_voters),
+        };
+        let read: Vec<_> = rows.par_iter().map(read).collect();
+        for (row, read) in rows.drain(..).zip(read) {
+            let line = row.line;
+            match read.and_then(|voter| self.add(row, voter)) {
+                Ok(()) => {}
+                Err(reason) => {
+                    self.slip_count += 1;
+                    if self.slips.len() < TOLD_MAX {
+                        self.slips.push(Slip { line, reason });
+                    }
+                }
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        row: Row,
+        (voter, key): (VoterId, Option<PublicKey>),
+    ) -> Result<(), SlipReason> {
+        let Row { line, id, .. } = row;
+        if !id.is_empty() {
+            let (first, known) = *self.ids.entry(id.clone()).or_insert((line, voter));
+            if known != voter {
+                return Err(SlipReason::OneIdTwoKeys { first });
+            }
+        }
+        let (first, known) = self.lines.entry(voter).or_insert_with(|| (line, id.clone()));
+        let first = *first;
+        if *known != id && !known.is_empty() && !id.is_empty() {
+            return Err(SlipReason::OneKeyTwoIds { first });
+        }
+        if self.list.voters.insert(voter, key).is_some() {
+            self.list.twice_count += 1;
+            if self.list.twice.len() < TOLD_MAX {
+                self.list.twice.push((voter, [first, line]));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<KeyList, ListError> {
+        match (self.slip_count, self.list.voters.len()) {
+            (0, 0) => Err(ListError::NoVoters),
+            (0, _) => Ok(self.list),
+            (count, _) => Err(ListError::Slips { slips: self.slips, count }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chain::fixtures::key;
+
+    fn read_text(text: &str) -> Result<KeyList, String> {
+        let list = read_from(text.as_bytes(), RecordKind::Admissions, None).expect("memory");
+        list.map_err(|error| error.to_string())
+    }
+
+    fn digits(voter: u8) -> String {
+        key(voter).public().to_string()
+    }
+
+    #[test]
+    fn keys_are_found_whatever_stands_around_them() {
+        let (a, b) = (digits(1), digits(2));
+        for text in [
+            format!("voter_key\n{a}\n{b}\n"),
+            format!(
+                "\u{feff}name,KEY,id\r\n\"Miller, A\",  {} ,7\r\nB,{b}\r\n\r\n",
+                a.to_uppercase()
+            ),
+            format!("name;voter_key\nZo\u{eb};{a}\n;{b}"),
+            format!("name\tvoter_key\tkey\nA\t{a}\tno\nB\t{b}\tno\n"),
+        ] {
+            let list = read_text(&text).expect(&text);
+            let voters: Vec<_> = list.voters.into_values().flatten().collect();
+            assert_eq!(voters.len(), 2, "{text}");
+            assert!(voters.contains(&key(1).public()) && voters.contains(&key(2).public()));
+        }
+    }
+
+    #[test]
+    fn slips_are_told_by_their_lines_and_nothing_of_them_is_repeated() {
+        let text = format!(
+            "id,voter_key\n1,{}\n2,\n3,Miller\n4,02{}\n5,05{}\n1,{}\n6\n",
+            digits(1),
+            "f".repeat(64),
+            "1".repeat(64),
+            digits(2)
+        );
+        let error = read_text(&text).expect_err("six slips");
+        assert_eq!(
+            error,
+            "6 lines have to be mended, and nothing was signed:\
+             \n  line 3: there is no key\
+             \n  line 4: 6 characters stand where 66 hexadecimal digits should\
+             \n  line 5: the digits are no public key of secp256k1: one may be wrong\
+             \n  line 6: the digits are no public key of secp256k1: one may be wrong\
+             \n  line 7: line 2 has the same id with another key: that would be two votes\
+             \n  line 8: there is no key"
+        );
+        let many = format!("key\n{}", "x\n".repeat(12));
+        let error = read_text(&many).expect_err("twelve slips");
+        assert!(error.starts_with("12 lines") && error.ends_with("\n  and 2 more"), "{error}");
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_one_voter() {
+        let text = format!("id,key\n1,{0}\n1,{0}\n,{0}\n,{1}\n", digits(1), digits(2));
+        let list = read_text(&text).expect("no slip");
+        assert_eq!((list.voters.len(), list.twice_count), (2, 2));
+        let voter = key(1).public().voter();
+        assert_eq!(list.twice, [(voter, [2, 3]), (voter, [2, 4])]);
+        let shared = format!("id,key\n1,{0}\n2,{0}\n", digits(1));
+        let error = read_text(&shared).expect_err("a slip");
+        assert!(error.contains("line 3: line 2 has the same key with another id"), "{error}");
+    }
+
+    #[test]
+    fn no_voter_is_lost_behind_a_quotation_mark() {
+        let (a, b, c) = (digits(1), digits(2), digits(3));
+        for text in [
+            format!("key,name\n{a},\"Bob\n{b},Al\n{c},Cy\n"),
+            format!("key,name\n{a},\"Bob\n{b},\"Al\"\n{c},Cy\n"),
+            format!("key,name\n{a},Bob\n{b},Al\n{c},\"Cy\n"),
+        ] {
+            let error = read_text(&text).expect_err("a slip");
+            assert!(error.contains("a field goes on over several lines"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_withdrawn_with_all_keys() {
+        let text = format!("id,key\n1,{}\n1,{}\n", digits(1), digits(2));
+        let list = read_from(text.as_bytes(), RecordKind::Withdrawals, None).expect("memory");
+        assert_eq!(list.expect("two keys").voters.len(), 2);
+    }
+
+    #[test]
+    fn a_table_without_its_columns_is_refused() {
+        for (text, part) in [
+            (String::new(), "it is empty"),
+            (digits(1), "no column is called `voter_key` or `key`"),
+            ("voter\n".to_owned(), "no column is called `voter_key` or `key`"),
+            ("key,key\n".to_owned(), "two columns are called `key`"),
+            ("key\n".to_owned(), "it names no voter"),
+        ] {
+            let error = read_text(&text).expect_err(part);
+            assert!(error.contains(part), "{error}");
+        }
+        let read = read_from("key\n".as_bytes(), RecordKind::Admissions, Some("member"));
+        let error = read.expect("memory").expect_err("no such column").to_string();
+        assert!(error.contains("`member`, as --id-column says"), "{error}");
+    }
+
+    #[test]
+    fn voters_can_be_withdrawn_without_their_keys() {
+        let voter = key(1).public().voter();
+        let text = format!("voter\n{voter}\n");
+        let list = read_from(text.as_bytes(), RecordKind::Withdrawals, None).expect("memory");
+        assert_eq!(list.expect("a voter").voters, BTreeMap::from([(voter, None)]));
+    }
+}

@@ -1,0 +1,108 @@
+//! Registrars at work: their keys, the lists of those whom they admit or withdraw, and the files in which their signatures
+//! gather until there are enough.
+//!
+//! Nothing here talks to a peer: `client::post` hands in what is complete. Of an organiser's list only the voters' keys
+//! leave it: whatever else stands in its lines, ids above all, must get into no file, answer or log.
+
+pub(crate) mod ballot;
+mod init;
+mod key;
+mod list;
+mod record;
+mod show;
+mod sign;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::PathBuf;
+
+use protocol::units::ElectionId;
+
+pub(crate) use init::NewRegistrar;
+pub(crate) use list::ListError;
+pub(crate) use record::RecordError;
+pub(crate) use record::{Check, RecordKind, SignedFile};
+pub(crate) use show::ShowReport;
+pub(crate) use sign::SignReport;
+
+use crate::cli::RegistrarTask;
+use crate::render::Style;
+use crate::run::local_election::LocalElectionError;
+use host::files::FileError;
+use host::output::print;
+use host::whole_file::WholeFileError;
+use keys::{KeyFileError, PassphraseError};
+
+/// Why a registrar's task was not done. One line each, but for the slips of a list, which have a line each.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistrarError {
+    #[error(transparent)]
+    Ballot(#[from] LocalElectionError),
+    #[error(
+        "{path}: anybody may register in this election (admission = \"open\"), so there is nothing to sign",
+        path = path.display()
+    )]
+    Open { path: PathBuf },
+    #[error(
+        "the key in {path} is none of this election's registrars' ({registrars}): name another --key, or another --ballot",
+        path = path.display()
+    )]
+    NotARegistrar { path: PathBuf, registrars: String },
+    #[error("`--name {name}`: a registrar's name is one line of 1 to 200 bytes")]
+    Name { name: String },
+    #[error("there is no key in {path}: make one by `peer registrar init`", path = path.display())]
+    NoKey { path: PathBuf },
+    #[error("{path} is there already: name another --key", path = path.display())]
+    KeyExists { path: PathBuf },
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    #[error("{path}: {reason}", path = path.display())]
+    List { path: PathBuf, reason: ListError },
+    #[error("{path}: {reason}", path = path.display())]
+    Record { path: PathBuf, reason: RecordError },
+    #[error(
+        "{path} is of election {found}, and not of {expected}: name another file, or the election that it is of",
+        path = path.display()
+    )]
+    OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
+    #[error(
+        "there is no {path}: `peer registrar admit` and `peer registrar withdraw` make such files",
+        path = path.display()
+    )]
+    NoRecord { path: PathBuf },
+    #[error("{path} would have over {max} voters", path = path.display())]
+    TooManyVoters { path: PathBuf, max: u32 },
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Write(#[from] WholeFileError),
+    #[error("can't write to stdout: {0}")]
+    Stdout(#[from] io::Error),
+}
+
+/// Does what a registrar asks for, and prints what came of it.
+///
+/// # Errors
+/// See [`RegistrarError`]; no file was changed then.
+pub fn registrar(task: &RegistrarTask) -> Result<(), RegistrarError> {
+    let text = match task {
+        RegistrarTask::Init(task) => {
+            Style::of(task.format.json, false).new_registrar(&init::init(task)?)
+        }
+        RegistrarTask::Admit(task) => {
+            let report = sign::sign(task, RecordKind::Admissions)?;
+            Style::of(task.format.json, false).signed(&report)
+        }
+        RegistrarTask::Withdraw(task) => {
+            let report = sign::sign(task, RecordKind::Withdrawals)?;
+            Style::of(task.format.json, false).signed(&report)
+        }
+        RegistrarTask::Show(task) => {
+            Style::of(task.format.json, false).signed_file(&show::show(task)?)
+        }
+    };
+    Ok(print(&text)?)
+}

@@ -1,0 +1,157 @@
+//! `peer registrar admit` and `peer registrar withdraw`: a registrar's signature for every voter of a list.
+
+use std::path::{Path, PathBuf};
+
+use protocol::admission::{AdmissionRule, VOTERS_MAX};
+use protocol::election::Election;
+use protocol::keys::{PublicKey, Signature, VoterKey};
+use protocol::units::VoterId;
+use rayon::prelude::*;
+
+use super::list::{self, KeyList, TOLD_MAX};
+use super::record::{Check, RecordError, RecordKind, SignedFile};
+use super::{RegistrarError, key};
+use crate::cli::SignList;
+use crate::run::local_election::read_ballot;
+use host::files;
+use host::progress::Progress;
+
+/// Voters that are signed for between two steps of the progress bar: some 50 ms of one core.
+const SIGNED_TOGETHER: usize = 2_048;
+
+/// What came of a registrar's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SignReport {
+    pub(crate) kind: RecordKind,
+    pub(crate) file: PathBuf,
+    /// The registrar that signed, as people count them, and its name.
+    pub(crate) registrar: (usize, String),
+    /// Voters of the list.
+    pub(crate) listed: usize,
+    pub(crate) signed: usize,
+    /// Voters of the list that bore this registrar's signature already.
+    pub(crate) signed_before: usize,
+    /// Voters of the file.
+    pub(crate) voters: usize,
+    /// Those of them with enough signatures.
+    pub(crate) complete: usize,
+    pub(crate) threshold: u8,
+    /// Lines of the list that say again what an earlier one says, and the first of them.
+    pub(crate) twice: (u64, Vec<Twice>),
+    /// Voters of the file that the list does not have, and the first of them: not signed for.
+    pub(crate) not_listed: (usize, Vec<VoterId>),
+    /// Whether the list has the registrar's own key.
+    pub(crate) own_key: bool,
+}
+
+/// A voter that stands in a list twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Twice {
+    pub(crate) voter: VoterId,
+    pub(crate) lines: [u64; 2],
+}
+
+/// Signs for each voter of a list, beside those who signed before, and writes the file if that changes it.
+///
+/// # Errors
+/// See [`RegistrarError`].
+pub(super) fn sign(task: &SignList, kind: RecordKind) -> Result<SignReport, RegistrarError> {
+    let election = election(&task.ballot)?;
+    let registrars = election.admission.registrars();
+    let key = key::open(&task.key, &task.passphrase)?;
+    let place = registrars.iter().position(|each| each.key == key.public()).ok_or_else(|| {
+        let names: Vec<_> = registrars.iter().map(|each| each.name.as_str()).collect();
+        RegistrarError::NotARegistrar { path: task.key.clone(), registrars: names.join(", ") }
+    })?;
+    let path = task.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}.jsonl", kind.name())));
+    let list = list::read(&task.list, kind, task.id_column.as_deref())?;
+    // Two registrars at once would each replace what the other signed.
+    let _alone = files::lock_directory(files::directory_of(&path));
+    let place = u8::try_from(place).expect("an election has few registrars");
+    let before = SignedFile::read(&path, &election, Check::SignaturesBeside(place, &key))?;
+    let (is_there, mut file) = match before {
+        Some(file) if file.kind != kind => {
+            let (found, expected) = (file.kind.name(), kind.name());
+            return Err(RegistrarError::Record {
+                path,
+                reason: RecordError::OtherKind { found, expected },
+            });
+        }
+        Some(file) => (true, file),
+        None => (false, SignedFile::new(kind)),
+    };
+    let signed = file.sign(&list, place, &key, &election);
+    if file.entries.len() > VOTERS_MAX as usize {
+        return Err(RegistrarError::TooManyVoters { path, max: VOTERS_MAX });
+    }
+    if signed > 0 {
+        file.write(&path, &election, is_there)?;
+    }
+    let threshold = election.admission.threshold();
+    let is_complete = |signatures: usize| signatures >= usize::from(threshold);
+    let complete = file.entries.values().filter(|entry| is_complete(entry.signatures.len()));
+    let not_listed = || file.entries.keys().filter(|voter| !list.voters.contains_key(*voter));
+    let twice = list.twice.iter().map(|(voter, lines)| Twice { voter: *voter, lines: *lines });
+    Ok(SignReport {
+        kind,
+        file: path,
+        registrar: (usize::from(place) + 1, registrars[usize::from(place)].name.clone()),
+        listed: list.voters.len(),
+        signed,
+        signed_before: list.voters.len() - signed,
+        voters: file.entries.len(),
+        complete: complete.count(),
+        threshold,
+        twice: (list.twice_count, twice.collect()),
+        not_listed: (not_listed().count(), not_listed().take(TOLD_MAX).copied().collect()),
+        own_key: list.voters.contains_key(&key.public().voter()),
+    })
+}
+
+/// The election of a ballot, if it has registrars.
+///
+/// # Errors
+/// When it can't be read, or anybody may register.
+pub(super) fn election(ballot: &Path) -> Result<Election, RegistrarError> {
+    let election = read_ballot(ballot)?;
+    match election.admission {
+        AdmissionRule::Open { .. } => Err(RegistrarError::Open { path: ballot.to_owned() }),
+        AdmissionRule::Registrars { .. } => Ok(election),
+    }
+}
+
+impl SignedFile {
+    /// Adds the signature of the registrar at this place wherever it is missing; how many that were.
+    pub(super) fn sign(
+        &mut self,
+        list: &KeyList,
+        place: u8,
+        key: &VoterKey,
+        election: &Election,
+    ) -> usize {
+        let id = election.election_id();
+        let is_signed = |voter: &VoterId| {
+            self.entries.get(voter).is_some_and(|entry| entry.signatures.contains_key(&place))
+        };
+        let missing: Vec<(VoterId, Option<PublicKey>)> = list
+            .voters
+            .iter()
+            .filter(|(voter, _)| !is_signed(voter))
+            .map(|(voter, key)| (*voter, *key))
+            .collect();
+        let progress = Progress::new("signing", missing.len() as u64);
+        for together in missing.chunks(SIGNED_TOGETHER) {
+            let sign = |(voter, voter_key): &(VoterId, Option<PublicKey>)| {
+                key.sign(&self.kind.digest(&id, voter, voter_key.as_ref()).0)
+            };
+            let signatures: Vec<Signature> = together.par_iter().map(sign).collect();
+            for ((voter, voter_key), signature) in together.iter().zip(signatures) {
+                let entry = self.entries.entry(*voter).or_default();
+                entry.voter_key = entry.voter_key.or(*voter_key);
+                entry.signatures.insert(place, signature);
+            }
+            progress.advance(together.len() as u64);
+        }
+        missing.len()
+    }
+}

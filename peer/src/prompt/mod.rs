@@ -1,0 +1,269 @@
+//! The front: reads commands from a terminal or a pipe, has them carried out one after the other, and prints
+//! their answers and what happens meanwhile.
+
+mod complete;
+mod dialog;
+mod lines;
+pub(crate) mod logs;
+mod news;
+pub(crate) mod screen;
+mod terminal;
+
+use std::io::{self, IsTerminal};
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::timeout;
+
+use crate::actions::{ActionError, Actions, PromptCommand, Reply, first_word, parse};
+use crate::render::Style;
+use crate::run::notice::Notice;
+use crate::schema::{self, OwnVoteStanding, PRIVACY};
+use complete::Completion;
+use node::Command;
+use screen::{Screen, Sink};
+use terminal::{Reading, Terminal, Typed};
+
+pub(crate) use news::{Ending, tell};
+
+const PROMPT: &str = "ostrakon> ";
+
+/// Longest wait for a stdout that takes nothing, at the end.
+pub(crate) const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where commands come from and answers go.
+#[derive(Debug)]
+pub(crate) struct Front {
+    pub(crate) style: Style,
+    pub(crate) screen: Screen,
+    input: Input,
+}
+
+#[derive(Debug)]
+enum Input {
+    Terminal {
+        terminal: Terminal,
+        /// The command that is being typed.
+        reading: Option<Reading>,
+        /// A command that was typed while the one before was carried out.
+        typed: Option<Typed>,
+    },
+    Lines {
+        lines: mpsc::Receiver<lines::Line>,
+        /// Came before the peer could do anything about it.
+        early: Option<lines::Line>,
+    },
+}
+
+impl Front {
+    /// A prompt where stdin and stdout are a terminal; else lines in, lines out.
+    pub(crate) fn start(json: bool) -> Self {
+        let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+        if is_terminal
+            && !json
+            && let Some((terminal, sink)) = Terminal::start()
+        {
+            let color = screen::wants_color();
+            let screen = Screen::start(sink);
+            logs::share_terminal(screen.clone());
+            let input = Input::Terminal { terminal, reading: None, typed: None };
+            return Self { style: Style::Human { color }, screen, input };
+        }
+        let style = Style::of(json, false);
+        let input = Input::Lines { lines: lines::read_stdin(), early: None };
+        Self { style, screen: Screen::start(Sink::Stdout), input }
+    }
+
+    /// Completes when nobody will give a command any more: the input ended before its first line.
+    pub(crate) async fn abandoned(&mut self) {
+        if let Input::Lines { lines, early: early @ None } = &mut self.input {
+            match lines.recv().await {
+                None => return,
+                line => *early = line,
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Says that the peer runs, and on a terminal what to do.
+    pub(crate) async fn greet(&self, listening: &Notice, actions: &Actions) {
+        self.screen.print(self.style.notice(listening)).await;
+        let banner = schema::Role::from(actions.role).banner();
+        let is_open = actions.election.admission.registrars().is_empty();
+        let open = is_open.then_some(schema::OPEN_BANNER);
+        if let Style::Human { .. } = self.style {
+            for banner in banner.into_iter().chain(open) {
+                self.screen.print(format!("{banner}\n")).await;
+            }
+        }
+        if let Input::Terminal { terminal, .. } = &self.input {
+            terminal.remember(&actions.data_directory);
+            let privacy = if actions.voters.is_some() { PRIVACY } else { "" };
+            let hint = format!("`help` shows the commands. {privacy}");
+            self.screen.print(format!("{}\n", hint.trim_end())).await;
+        }
+    }
+
+    /// Carries out commands until the peer is to leave; true if a command said so.
+    pub(crate) async fn serve(&mut self, actions: &Actions) -> bool {
+        loop {
+            let line = match self.next(actions).await {
+                Typed::Line(line) => line,
+                Typed::Interrupted | Typed::End => return false,
+            };
+            let word = first_word(&line);
+            let outcome = match parse(&line) {
+                Ok(None) => continue,
+                Ok(Some(PromptCommand::Leave)) => {
+                    if self.confirms_leave(actions).await {
+                        return true;
+                    }
+                    continue;
+                }
+                Ok(Some(PromptCommand::Vote { voter, choices: None })) => {
+                    match self.ask_vote(voter, actions).await {
+                        Ok((actor, choices)) => {
+                            let vote =
+                                async { actions.vote(actor, choices).await.map(Reply::Vote) };
+                            self.perform(actions, vote).await
+                        }
+                        Err(error) => Some(Err(error)),
+                    }
+                }
+                Ok(Some(command)) => match self.passphrase_for(&command, actions).await {
+                    Ok(passphrase) => {
+                        self.warn_before(&command, actions).await;
+                        self.perform(actions, actions.perform(command, passphrase)).await
+                    }
+                    Err(error) => Some(Err(error)),
+                },
+                Err(error) => Some(Err(error)),
+            };
+            let Some(outcome) = outcome else { return false };
+            self.answer(&word, &outcome).await;
+        }
+    }
+
+    /// Carries out an action while the next line is typed already; `None` if that says to leave.
+    async fn perform(
+        &mut self,
+        actions: &Actions,
+        action: impl Future<Output = Result<Reply, ActionError>>,
+    ) -> Option<Result<Reply, ActionError>> {
+        self.read_ahead(actions);
+        let Input::Terminal { reading: Some(reading), typed, .. } = &mut self.input else {
+            return Some(action.await);
+        };
+        let mut action = pin!(action);
+        let early = tokio::select! {
+            outcome = &mut action => return Some(outcome),
+            early = reading.typed() => early,
+        };
+        match early {
+            Typed::Interrupted | Typed::End => None,
+            line @ Typed::Line(_) => {
+                *typed = Some(line);
+                Some(action.await)
+            }
+        }
+    }
+
+    /// Begins to read the next command, where that has to be said.
+    fn read_ahead(&mut self, actions: &Actions) {
+        if let Input::Terminal { terminal, reading, typed: None } = &mut self.input {
+            let completion = Completion::Command(actions.election.clone());
+            reading.get_or_insert_with(|| terminal.read(PROMPT, completion));
+        }
+    }
+
+    /// Prints an answer.
+    pub(crate) async fn answer(&self, word: &str, outcome: &Result<Reply, ActionError>) {
+        self.screen.print(self.style.outcome(word, outcome)).await;
+    }
+
+    /// Prints all that waits, gives the terminal back, and says the last words, if any.
+    pub(crate) async fn end(&self, last_words: Option<&Notice>) {
+        let text = last_words.map(|notice| self.style.notice(notice)).unwrap_or_default();
+        match &self.input {
+            Input::Terminal { terminal, .. } => {
+                // The editor may have ended while something waited for it; it takes nothing more.
+                let _ = timeout(LAST_WORDS_PATIENCE, self.screen.flush()).await;
+                terminal.end(&text);
+            }
+            Input::Lines { .. } => {
+                // Where nobody reads, even the queue before stdout may have no room.
+                let printed = async {
+                    self.screen.print(text).await;
+                    self.screen.flush().await;
+                };
+                let _ = timeout(LAST_WORDS_PATIENCE, printed).await;
+            }
+        }
+    }
+
+    /// Gives the terminal back, and waits for nothing.
+    pub(crate) fn give_back(&self) {
+        if let Input::Terminal { terminal, .. } = &self.input {
+            terminal.end("");
+        }
+    }
+
+    async fn next(&mut self, actions: &Actions) -> Typed {
+        self.read_ahead(actions);
+        match &mut self.input {
+            Input::Terminal { reading, typed, .. } => {
+                if let Some(typed) = typed.take() {
+                    *reading = None;
+                    return typed;
+                }
+                let Some(read) = reading else { return Typed::End };
+                let typed = read.typed().await;
+                *reading = None;
+                typed
+            }
+            Input::Lines { lines, early } => loop {
+                let line = match early.take() {
+                    Some(line) => Some(line),
+                    None => lines.recv().await,
+                };
+                match line {
+                    None => return Typed::End,
+                    Some(Some(line)) => return Typed::Line(line),
+                    Some(None) => {
+                        let refused = Err(ActionError::Line);
+                        let text = self.style.outcome("", &refused);
+                        self.screen.print(text).await;
+                    }
+                }
+            },
+        }
+    }
+
+    /// A vote that is not asked for piece by piece is public as well.
+    async fn warn_before(&mut self, command: &PromptCommand, actions: &Actions) {
+        self.read_ahead(actions);
+        let votes = matches!(command, PromptCommand::Vote { .. }) && actions.voters.is_some();
+        if let (true, Style::Human { .. }) = (votes, self.style) {
+            self.screen.print(format!("{PRIVACY}\n")).await;
+        }
+    }
+}
+
+/// Takes leave, and waits until the node's task has ended.
+///
+/// What becomes of the own vote is asked before, since nobody answers after.
+///
+/// # Errors
+/// When the task ended by a panic: what it knew last may not be on disk.
+pub(crate) async fn leave(
+    actions: &Actions,
+    node: &mut JoinHandle<()>,
+) -> Result<OwnVoteStanding, JoinError> {
+    let standing = actions.own_votes().await;
+    // Refused only where the node has ended already.
+    let _ = actions.handle.command(Command::Leave).await;
+    node.await?;
+    Ok(standing)
+}

@@ -1,0 +1,67 @@
+//! Prints notices as they come, and notices those that end the peer.
+
+use std::time::Duration;
+
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::screen::Screen;
+use crate::render::Style;
+use crate::run::miner::MinerView;
+use crate::run::notice::Notice;
+use node::Event;
+
+/// How often the search for a block is reported while it goes on.
+const MINING_PERIOD: Duration = Duration::from_secs(5);
+/// A search that just began is not worth a line, and its rate is not known yet.
+const MINING_SHOWN_AFTER: Duration = Duration::from_secs(2);
+
+/// The tracker refused this peer before it ever listed it: it must not go on by itself.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) message: String,
+}
+
+/// Prints all notices until the node's end.
+pub(crate) async fn tell(
+    mut notices: Receiver<Notice>,
+    screen: Screen,
+    style: Style,
+    miner: Option<MinerView>,
+    ending: oneshot::Sender<Ending>,
+) {
+    let mut ending = Some(ending);
+    let mut ticks = interval_at(Instant::now() + MINING_PERIOD, MINING_PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let notice = tokio::select! {
+            notice = notices.recv() => match notice {
+                Ok(notice) => notice,
+                Err(RecvError::Lagged(notices)) => Notice::Missed { notices },
+                Err(RecvError::Closed) => return,
+            },
+            _ = ticks.tick() => {
+                let progress = miner.as_ref().and_then(MinerView::progress);
+                match progress.filter(|progress| progress.running >= MINING_SHOWN_AFTER) {
+                    Some(progress) => Notice::Mining(progress),
+                    None => continue,
+                }
+            }
+        };
+        let text = style.notice(&notice);
+        if matches!(notice, Notice::Node(Event::Registered { .. })) {
+            // Once listed, a wrong tracker at the same address is no reason to leave the others.
+            ending = None;
+        }
+        if matches!(notice, Notice::Node(Event::TrackerRefused { .. }))
+            && let Some(ending) = ending.take()
+        {
+            let message = Style::Human { color: false }.notice(&notice).trim().to_owned();
+            // The peer may be ending anyway.
+            let _ = ending.send(Ending { message });
+        }
+        screen.print(text).await;
+    }
+}

@@ -1,0 +1,337 @@
+//! Text for people.
+
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use owo_colors::OwoColorize;
+
+use super::text::short;
+use super::{choice_line, registrar, text};
+use crate::actions::{CommandHelp, Reply, allowed};
+use crate::schema::{
+    Ballot, Block, BlockOrdered, Chain, Experiment, Left, Login, OwnVoteStanding, Peers, Question,
+    QuestionTally, ReceiptWritten, Registered, Results, Standing, Status, Submitted, SyncOrdered,
+    Transaction, Vote, Voted, Voter,
+};
+
+/// Width of the longest bar of the results.
+const BAR_CHARACTERS: u64 = 30;
+
+pub(super) fn reply(reply: &Reply, color: bool) -> String {
+    match reply {
+        Reply::Ballot(ballot) => self::ballot(ballot, color),
+        Reply::Register(Registered { transaction, voter, .. }) => format!(
+            "your registration is accepted and safe on the peer's disk; it counts once a block holds it\nvoter {voter}\ntransaction {transaction}\n"
+        ),
+        Reply::Vote(Voted { transaction, choices, .. }) => format!(
+            "your vote ({}) is accepted and safe on the peer's disk; it counts once a block holds it\ntransaction {transaction}\n",
+            choice_line(choices)
+        ),
+        Reply::Results(results) => tally(results, color),
+        Reply::Chain(chain) => self::chain(chain),
+        Reply::Block(block) => self::block(block),
+        Reply::MyVote(voter) => my_vote(voter),
+        Reply::Receipt(ReceiptWritten { receipt, height, hash }) => format!(
+            "wrote {receipt}: it proves that your vote is in block {height} ({})\n",
+            short(hash)
+        ),
+        Reply::Posted(posted) => registrar::posted(posted),
+        Reply::Peers(peers) => neighbours(peers),
+        Reply::Status(facts) => status(facts),
+        Reply::Mine(BlockOrdered { height }) => format!("mining block {height}\n"),
+        Reply::Sync(SyncOrdered { neighbours }) => {
+            format!("asking {}\n", text::count(neighbours, "neighbour"))
+        }
+        Reply::Lab(done) => experiment(done),
+        Reply::Submit(Submitted { transaction, .. }) => {
+            format!("accepted and safe on the peer's disk\ntransaction {transaction}\n")
+        }
+        Reply::Help { commands } => help(commands),
+        Reply::Login(Login { url }) => format!("{url}\n"),
+        Reply::Leave(Left { own_vote }) => format!(
+            "left; your vote {}\n",
+            match own_vote {
+                OwnVoteStanding::NotCast => "was not cast here",
+                OwnVoteStanding::Pool =>
+                    "was in no block yet: the others may still put it into one",
+                OwnVoteStanding::Block => "is in a block",
+            }
+        ),
+    }
+}
+
+fn ballot(ballot: &Ballot, color: bool) -> String {
+    let mut lines = vec![
+        heading(&ballot.title, color),
+        format!("election {}, created {}", ballot.election, text::time(ballot.created_ms)),
+        format!(
+            "difficulty 2^{} per block; blocks of up to {} bytes",
+            ballot.difficulty_bits, ballot.block_bytes_max
+        ),
+        text::admission(&ballot.admission),
+    ];
+    for (index, question) in ballot.questions.iter().enumerate() {
+        lines.push(String::new());
+        lines.push(question_text(index + 1, question, color));
+    }
+    lines.push(String::new());
+    lines.push(ballot.privacy.clone());
+    lines.join("\n") + "\n"
+}
+
+/// A question with its numbered options, without a line feed at its end.
+pub(super) fn question_text(number: usize, question: &Question, color: bool) -> String {
+    let allowed = allowed(question.min, question.max);
+    let title = heading(&format!("{number}. {}", question.title), color);
+    let options = question.options.iter().enumerate();
+    let options = options.map(|(index, option)| format!("   {:>3}  {option}", index + 1));
+    let lines: Vec<_> = std::iter::once(format!("{title} ({allowed})")).chain(options).collect();
+    lines.join("\n")
+}
+
+pub(super) fn tally(results: &Results, color: bool) -> String {
+    let mut lines = vec![format!(
+        "{} by {}, counted up to block {} ({})",
+        text::count(results.votes, "vote"),
+        text::count(results.registered_voters, "registered voter"),
+        results.tip.height,
+        short(results.tip.hash),
+    )];
+    lines.push(text::admitted(&results.admitted));
+    lines.push(match results.blocks_deep {
+        0 => "no block holds a vote yet".to_owned(),
+        deep => format!("the newest vote is {} deep", text::count(deep, "block")),
+    });
+    for question in &results.questions {
+        lines.push(String::new());
+        lines.push(heading(&question.title, color));
+        lines.push(bars(question, results.votes, color));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn bars(tally: &QuestionTally, voters: u64, color: bool) -> String {
+    let blank = Some(("(blank)", tally.blank)).filter(|(_, votes)| *votes > 0);
+    let options = tally.options.iter().map(|option| (option.name.as_str(), option.votes));
+    let rows = options.chain(blank).map(|(name, votes)| {
+        // Widened, so that no count overflows.
+        let length = u128::from(votes) * u128::from(BAR_CHARACTERS) / u128::from(voters.max(1));
+        let length = usize::try_from(length).unwrap_or_default().min(BAR_CHARACTERS as usize);
+        let bar = "█".repeat(length) + &"░".repeat(BAR_CHARACTERS as usize - length);
+        let bar = if color { bar.cyan().to_string() } else { bar };
+        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+        let share = 100.0 * votes as f64 / voters.max(1) as f64;
+        vec![name.to_owned(), bar, votes.to_string(), format!("{share:.1} %")]
+    });
+    table(None, rows, &[2, 3])
+}
+
+fn chain(chain: &Chain) -> String {
+    let rows = chain.blocks.iter().map(|block| {
+        vec![
+            block.height.to_string(),
+            short(block.hash),
+            text::time(block.time_ms),
+            block.registrations.to_string(),
+            block.votes.to_string(),
+        ]
+    });
+    table(Some(&["height", "hash", "time", "registrations", "votes"]), rows, &[0, 3, 4]) + "\n"
+}
+
+fn block(block: &Block) -> String {
+    let branch = if block.on_best_chain { "on the best chain" } else { "on a branch that lost" };
+    let mut lines = vec![
+        format!("block {} {}, {branch}", block.height, block.hash),
+        format!("previous     {}", block.previous),
+        format!("merkle root  {}", block.merkle_root),
+        format!("time         {}", text::time(block.time_ms)),
+        format!("difficulty   {}", block.difficulty),
+        format!("nonce        {}", block.nonce),
+        format!(
+            "{} in {}",
+            text::count(block.transactions.len(), "transaction"),
+            text::count(block.body_bytes, "byte")
+        ),
+    ];
+    lines.extend(block.transactions.iter().map(transaction));
+    lines.join("\n") + "\n"
+}
+
+fn transaction(view: &Transaction) -> String {
+    let kind = text::kind(view.kind);
+    let mut line = format!("  {kind} {} of voter {}", view.transaction, view.voter);
+    if let Some(choices) = &view.choices {
+        line += &format!(": {}", choice_line(choices));
+    }
+    if let Some(cast_at_ms) = view.cast_at_ms {
+        line += &format!(", cast {}", text::time(cast_at_ms));
+    }
+    line
+}
+
+fn my_vote(voter: &Voter) -> String {
+    let registration = match (&voter.withdrawal, &voter.registration) {
+        (Some(withdrawal), _) => format!("withdrawn by the registrars, {}", standing(withdrawal)),
+        (None, Some(registration)) => format!("registered, {}", standing(registration)),
+        (None, None) => {
+            "not registered: in an open election the first vote does it, else the registrars"
+                .to_owned()
+        }
+    };
+    let vote = match &voter.vote {
+        None => "no vote was cast with this key".to_owned(),
+        Some(Vote { transaction, choices, cast_at_ms, standing: place }) => format!(
+            "vote: {}\ncast {}, {}\ntransaction {transaction}",
+            choice_line(choices),
+            text::time(*cast_at_ms),
+            standing(place),
+        ),
+    };
+    format!("voter {}\n{registration}\n{vote}\n", voter.voter)
+}
+
+fn standing(standing: &Standing) -> String {
+    match standing {
+        Standing::Pool => "in no block yet".to_owned(),
+        Standing::Block { height, hash, blocks_deep } => {
+            let deep = text::count(blocks_deep, "block");
+            format!("in block {height} ({}), {deep} deep", short(hash))
+        }
+    }
+}
+
+fn neighbours(peers: &Peers) -> String {
+    if peers.peers.is_empty() {
+        return "no neighbours yet\n".to_owned();
+    }
+    let rows = peers.peers.iter().map(|peer| {
+        let known = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
+        vec![
+            peer.address.to_string(),
+            known(peer.tip.map(|tip| format!("{} ({})", tip.height, short(tip.hash)))),
+            known(peer.round_trip_ms.map(|time| format!("{time:.1} ms"))),
+            peer.missed.to_string(),
+            known(peer.clock_offset_ms.map(|offset| format!("{offset:+} ms"))),
+        ]
+    });
+    table(Some(&["address", "tip", "round trip", "missed", "clock"]), rows, &[2, 3, 4]) + "\n"
+}
+
+fn experiment(experiment: &Experiment) -> String {
+    match experiment {
+        Experiment::Partition { partitioned: true } => {
+            "cut off: this peer answers POKEs and nothing else; `lab partition off` ends it\n"
+                .to_owned()
+        }
+        Experiment::Partition { partitioned: false } => {
+            "not cut off: this peer takes part as any other\n".to_owned()
+        }
+        Experiment::BadBlock { rule, height } => {
+            format!("mining block {height}, which breaks the rule {rule}\n")
+        }
+        Experiment::Race { height } => {
+            format!(
+                "mining a rival of block {height}: the smaller hash wins, or whoever finds the next block\n"
+            )
+        }
+        Experiment::Rules { rules } => {
+            let rows = rules.iter().map(|each| vec![each.rule.clone(), each.about.clone()]);
+            table(None, rows, &[]) + "\n"
+        }
+    }
+}
+
+fn status(status: &Status) -> String {
+    let tracker = status.tracker.as_ref().map_or_else(
+        || "none".to_owned(),
+        |tracker| {
+            let listed =
+                if tracker.registered { "lists this peer" } else { "has not listed this peer" };
+            let seen_as = tracker.seen_as.filter(|_| tracker.registered);
+            let seen = seen_as.map(|address| format!(" as {address}")).unwrap_or_default();
+            format!("{} {listed}{seen}", tracker.address)
+        },
+    );
+    let mining = status.mining.as_ref().map_or_else(|| "nothing to mine".to_owned(), text::mining);
+    let dropped: Vec<_> = status.dropped.iter().filter(|(_, count)| **count > 0).collect();
+    let dropped: Vec<_> = dropped.iter().map(|(why, count)| format!("{why} {count}")).collect();
+    let votes = format!(
+        "{} by {}",
+        status.votes,
+        text::count(status.registered_voters, "registered voter")
+    );
+    let pool = format!("{}, and {} held", text::count(status.pool, "transaction"), status.held);
+    let banner = status.role.banner().and_then(|banner| banner.split_once(": "));
+    let mut rows = vec![
+        ("voter", status.voter.map(|voter| voter.to_string())),
+        ("election", Some(status.election.to_string())),
+        ("address", Some(status.address.to_string())),
+        ("data", status.data_dir.clone()),
+        ("tip", Some(format!("{} {}", status.tip.height, status.tip.hash))),
+        ("work", Some(status.work.clone())),
+        ("voters", Some(text::admitted(&status.admitted))),
+        ("votes", Some(votes)),
+        ("pool", Some(pool)),
+        ("neighbours", Some(status.neighbours.to_string())),
+        ("tracker", Some(tracker)),
+        ("mining", Some(mining)),
+    ];
+    if status.sync_target > status.tip.height {
+        rows.push(("fetching", Some(format!("blocks up to {}", status.sync_target))));
+    }
+    if !dropped.is_empty() {
+        rows.push(("dropped", Some(dropped.join(", "))));
+    }
+    if let Some((role, about)) = banner {
+        rows.insert(0, (role, Some(about.to_owned())));
+    }
+    if status.partitioned {
+        rows.insert(1, ("PARTITION", Some("cut off: answers POKEs and nothing else".to_owned())));
+    }
+    let told = rows.into_iter().filter_map(|(name, fact)| Some((name, fact?)));
+    told.map(|(name, fact)| format!("{name:<11}{fact}\n")).collect()
+}
+
+fn help(commands: &[CommandHelp]) -> String {
+    let rows = commands.iter().map(|each| vec![each.usage.to_owned(), each.about.to_owned()]);
+    let notes = "Questions are separated by `;`, choices by `,`; `blank` or nothing leaves a question blank.";
+    match commands {
+        [_] => table(None, rows, &[]) + "\n",
+        _ => format!("{}\n{notes}\n", table(None, rows, &[])),
+    }
+}
+
+fn heading(text: &str, color: bool) -> String {
+    if color { text.bold().to_string() } else { text.to_owned() }
+}
+
+/// Columns side by side; `right` are those whose text stands at the right.
+fn table(
+    header: Option<&[&str]>,
+    rows: impl Iterator<Item = Vec<String>>,
+    right: &[usize],
+) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    if let Some(header) = header {
+        table.set_header(header.iter().copied());
+    }
+    table.add_rows(rows);
+    for column in right {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines: Vec<_> = table.lines().map(|line| format!(" {}", line.trim_end())).collect();
+    lines.join("\n")
+}
+
+/// Whole seconds, or what is left of one.
+pub(super) fn span(time: Duration) -> String {
+    if time >= Duration::from_secs(1) {
+        humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
+    } else {
+        format!("{} ms", time.as_millis())
+    }
+}

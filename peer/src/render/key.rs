@@ -1,0 +1,56 @@
+//! Keys as people read them, and recovery phrases as they write them down.
+
+use zeroize::Zeroizing;
+
+use crate::schema::KeyShown;
+
+/// Words of a recovery phrase in a line.
+const WORDS_IN_LINE: usize = 6;
+
+pub(super) fn human(key: &KeyShown) -> String {
+    let passphrase = match key.passphrase {
+        true => "yes",
+        false => "none: whoever can read the file can vote with it",
+    };
+    format!(
+        "voter:      {}\nvoter key:  {}\nfile:       {}\npassphrase: {passphrase}\n",
+        key.voter, key.voter_key, key.file
+    )
+}
+
+/// The words with their numbers, for paper.
+pub(crate) fn phrase(words: &str) -> Zeroizing<String> {
+    // Room for all of it, since a text that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(2 * words.len() + 1_024));
+    text.push_str(
+        "Recovery phrase: these 24 words are the key. Write them down and keep them to yourself: whoever has them\n\
+         can vote with them, and they are not shown again. `peer key import --phrase` takes them.\n\n",
+    );
+    for (index, word) in words.split(' ').enumerate() {
+        let number = (index + 1).to_string();
+        text.push_str(&"   "[number.len()..]);
+        text.push_str(&number);
+        text.push(' ');
+        text.push_str(word);
+        let is_last = (index + 1) % WORDS_IN_LINE == 0;
+        text.push_str(if is_last { "\n" } else { &"         "[word.len().min(8)..] });
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phrase_stands_in_four_lines() {
+        let words = ["abandon"; 24].join(" ");
+        let text = phrase(&words);
+        let lines: Vec<_> = text.lines().filter(|line| line.contains("abandon")).collect();
+        assert_eq!(lines.len(), 4, "{}", text.as_str());
+        assert_eq!(lines[3].split_whitespace().nth(10), Some("24"));
+        let capacity = text.capacity();
+        assert!(capacity >= text.len() && capacity == 2 * words.len() + 1_024, "it grew");
+    }
+}

@@ -1,0 +1,52 @@
+//! Learning the election from the tracker, before there is a node.
+
+use std::net::SocketAddr;
+
+use protocol::election::Election;
+use protocol::units::ElectionId;
+
+use super::notice::Notice;
+use crate::prompt::screen::Screen;
+use crate::render::Style;
+use host::clock::now;
+use host::entropy;
+use host::signals::until;
+use host::udp::{BURST_MAX, Udp, receive_buffer};
+use node::{Event, JoinError, JoinOutput, Joining};
+
+/// Asks the tracker until it answers.
+///
+/// # Errors
+/// When it serves another election than the expected one, or a bad ballot.
+pub(crate) async fn join(
+    udp: &mut Udp,
+    tracker: SocketAddr,
+    expected: Option<ElectionId>,
+    screen: &Screen,
+    style: Style,
+) -> Result<Election, JoinError> {
+    let mut joining = Joining::new(tracker, expected, entropy::random(), now());
+    let mut buffer = receive_buffer();
+    loop {
+        while let Some(output) = joining.poll_output() {
+            match output {
+                JoinOutput::Transmit { to, bytes } => udp.send(to, &bytes).await,
+                JoinOutput::TrackerSilent { tracker } => {
+                    let silent = Notice::Node(Event::TrackerSilent { tracker });
+                    screen.print(style.notice(&silent)).await;
+                }
+                JoinOutput::Refused { error } => return Err(error),
+                JoinOutput::Joined { election } => return Ok(*election),
+            }
+        }
+        tokio::select! {
+            () = udp.readable() => {
+                for _ in 0..BURST_MAX {
+                    let Some((from, bytes)) = udp.try_receive(&mut buffer) else { break };
+                    joining.handle_datagram(from, bytes, now());
+                }
+            }
+            () = until(joining.poll_timeout()) => joining.handle_timeout(now()),
+        }
+    }
+}

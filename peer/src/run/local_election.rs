@@ -1,0 +1,77 @@
+//! Which election a peer takes part in, as far as that can be said without asking a tracker.
+
+use std::path::{Path, PathBuf};
+
+use protocol::ballot_file::{self, BallotFileError};
+use protocol::election::Election;
+use protocol::units::ElectionId;
+
+use crate::config::Settings;
+use crate::store::data_directory::{self, DataDirectoryError};
+use host::files::FileError;
+
+/// The election of a peer without a tracker.
+const BALLOT_DEFAULT: &str = "ballot.toml";
+
+/// Why a ballot can't be read, or is not the one that was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalElectionError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{path}: {reason}", path = path.display())]
+    Ballot { path: PathBuf, reason: BallotFileError },
+    #[error(
+        "{what} is election {found}, and --election asks for {expected}: leave one of them out"
+    )]
+    OtherElection { what: String, found: ElectionId, expected: ElectionId },
+    #[error("election {election} is not in {path}: name its tracker, or its --ballot", path = path.display())]
+    UnknownElection { election: ElectionId, path: PathBuf },
+    #[error(transparent)]
+    DataDirectory(#[from] DataDirectoryError),
+}
+
+/// The election as far as this machine knows it: of `--ballot`, of the data directory, or of ./ballot.toml.
+///
+/// # Errors
+/// See [`LocalElectionError`].
+pub(super) fn local_election(
+    settings: &Settings,
+    has_tracker: bool,
+    port: u16,
+) -> Result<Option<Election>, LocalElectionError> {
+    let expect = |what: &Path, election: Election| match settings.election {
+        Some(expected) if expected != election.election_id() => {
+            let (what, found) = (what.display().to_string(), election.election_id());
+            Err(LocalElectionError::OtherElection { what, found, expected })
+        }
+        _ => Ok(Some(election)),
+    };
+    if let Some(path) = &settings.ballot {
+        return expect(path, read_ballot(path)?);
+    }
+    let kept_in = match (&settings.data_dir, settings.election) {
+        (Some(path), _) => Some(path.clone()),
+        (None, Some(election)) => Some(data_directory::default_path(&election, port)?),
+        (None, None) => None,
+    };
+    if let Some(path) = kept_in {
+        if let Some(election) = data_directory::read_election(&path)? {
+            return expect(&path, election);
+        }
+        if let (Some(election), false) = (settings.election, has_tracker) {
+            return Err(LocalElectionError::UnknownElection { election, path });
+        }
+    }
+    if has_tracker { Ok(None) } else { read_ballot(Path::new(BALLOT_DEFAULT)).map(Some) }
+}
+
+/// Reads a ballot file.
+///
+/// # Errors
+/// When it can't be read, or with the first slip in it.
+pub(crate) fn read_ballot(path: &Path) -> Result<Election, LocalElectionError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| FileError::new("read", path, error))?;
+    ballot_file::parse(&text)
+        .map_err(|reason| LocalElectionError::Ballot { path: path.to_owned(), reason })
+}

@@ -1,0 +1,353 @@
+//! The search for a nonce, on threads of its own.
+//!
+//! A new job takes the place of the one before at once; threads look at a generation number every few
+//! thousand attempts. The first 64 bytes of a header are hashed once per job, so that an attempt costs one
+//! compression.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use protocol::block::{HEADER_BYTES, Header};
+use protocol::units::{Difficulty, Height};
+use sha2::block_api::compress256;
+
+use host::entropy;
+use node::MineJob;
+
+/// Attempts between two looks at the generation number: about 0.2 ms, so that a better tip stops the search
+/// at once and looking costs nothing.
+const ATTEMPTS_PER_LOOK: u64 = 4_096;
+
+/// Most threads that search: more than a machine of today has cores, and few enough for any system.
+const THREADS_MAX: usize = 256;
+
+/// SHA-256's state before the first block (FIPS 180-4, 5.3.3).
+const INITIAL_STATE: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+/// Mining threads; they end when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Miner {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// A view of the search for those who show it.
+#[derive(Debug, Clone)]
+pub(crate) struct MinerView(Arc<Shared>);
+
+/// How the search goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct MiningProgress {
+    pub(crate) height: Height,
+    pub(crate) transactions: usize,
+    pub(crate) difficulty: Difficulty,
+    pub(crate) hashes_per_second: f64,
+    /// Since mining began; a job that replaces another goes on counting.
+    pub(crate) running: Duration,
+}
+
+impl MiningProgress {
+    /// Time that one block takes on average at this rate; the search has no memory, so this is also what
+    /// is still to be expected.
+    pub(crate) fn expected(&self) -> Option<Duration> {
+        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+        let seconds = self.difficulty.attempts() as f64 / self.hashes_per_second;
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Counts jobs and stops; a thread whose number is old gives up.
+    generation: AtomicU64,
+    hashes: AtomicU64,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    job: Option<MineJob>,
+    /// When mining began, and the number of hashes then.
+    began: Option<(Instant, u64)>,
+    ended: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is replaced whole, so it is sound even after a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Miner {
+    /// Starts so many threads, or [`THREADS_MAX`], that wait for a job; `found` gets the job's number and
+    /// the nonce.
+    ///
+    /// # Errors
+    /// When the system starts no more threads; those that it started end.
+    pub(crate) fn start(
+        threads: usize,
+        found: impl Fn(u64, u64) + Clone + Send + 'static,
+    ) -> io::Result<Self> {
+        let count = threads.min(THREADS_MAX);
+        let shared = Arc::new(Shared {
+            generation: AtomicU64::new(0),
+            hashes: AtomicU64::new(0),
+            state: Mutex::new(State::default()),
+            changed: Condvar::new(),
+        });
+        let mut miner = Self { shared, threads: Vec::new() };
+        for number in 0..count {
+            let (shared, found) = (Arc::clone(&miner.shared), found.clone());
+            let thread = thread::Builder::new()
+                .name(format!("miner-{number}"))
+                .spawn(move || work(&shared, number as u64, count as u64, &found))?;
+            miner.threads.push(thread);
+        }
+        Ok(miner)
+    }
+
+    /// Searches for this job in place of any earlier one.
+    pub(crate) fn mine(&self, job: MineJob) {
+        let mut state = self.shared.lock();
+        state.job = Some(job);
+        let hashes = self.shared.hashes.load(Ordering::Relaxed);
+        state.began.get_or_insert_with(|| (Instant::now(), hashes));
+        self.shared.generation.fetch_add(1, Ordering::Release);
+        self.shared.changed.notify_all();
+    }
+
+    /// Gives up the search.
+    pub(crate) fn stop(&self) {
+        let mut state = self.shared.lock();
+        state.job = None;
+        state.began = None;
+        self.shared.generation.fetch_add(1, Ordering::Release);
+    }
+    pub(crate) fn view(&self) -> MinerView {
+        MinerView(Arc::clone(&self.shared))
+    }
+}
+
+impl Drop for Miner {
+    fn drop(&mut self) {
+        self.stop();
+        self.shared.lock().ended = true;
+        self.shared.changed.notify_all();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has nothing to hand over.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl MinerView {
+    /// Attempts since the start, in steps of [`ATTEMPTS_PER_LOOK`].
+    pub(crate) fn hashes(&self) -> u64 {
+        self.0.hashes.load(Ordering::Relaxed)
+    }
+
+    /// `None` while nothing is searched for.
+    pub(crate) fn progress(&self) -> Option<MiningProgress> {
+        let state = self.0.lock();
+        let (job, (began, hashes_before)) = (state.job?, state.began?);
+        let hashes = self.0.hashes.load(Ordering::Relaxed).saturating_sub(hashes_before);
+        let running = began.elapsed();
+        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+        let hashes_per_second = hashes as f64 / running.as_secs_f64().max(1e-3);
+        Some(MiningProgress {
+            height: job.header.height,
+            transactions: job.transactions,
+            difficulty: job.header.difficulty,
+            hashes_per_second,
+            running,
+        })
+    }
+}
+
+fn work(shared: &Shared, number: u64, threads: u64, found: &impl Fn(u64, u64)) {
+    let mut done = 0;
+    loop {
+        let (job, generation) = {
+            let mut state = shared.lock();
+            loop {
+                if state.ended {
+                    return;
+                }
+                let generation = shared.generation.load(Ordering::Acquire);
+                match state.job {
+                    Some(job) if generation != done => break (job, generation),
+                    _ => {
+                        state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    }
+                }
+            }
+        };
+        done = generation;
+        // Equal shares of all nonces, entered at random, so that restarted searches do not repeat others.
+        let share = u64::MAX / threads;
+        let within = u64::from_le_bytes(entropy::random()) % share;
+        let start = (share * number).wrapping_add(within);
+        if let Some(nonce) = search(shared, generation, &job.header, start)
+            && claim(shared, generation)
+        {
+            found(job.number, nonce);
+        }
+    }
+}
+
+/// Ends the search for the thread that found first; false for one that came later.
+fn claim(shared: &Shared, generation: u64) -> bool {
+    let mut state = shared.lock();
+    if shared.generation.load(Ordering::Acquire) != generation {
+        return false;
+    }
+    state.job = None;
+    state.began = None;
+    shared.generation.fetch_add(1, Ordering::Release);
+    true
+}
+
+/// Searches upwards from `start` until a nonce is found or the generation changes.
+fn search(shared: &Shared, generation: u64, header: &Header, start: u64) -> Option<u64> {
+    let midstate = Midstate::new(header);
+    let target = u64::MAX / header.difficulty.attempts();
+    let mut nonce = start;
+    while shared.generation.load(Ordering::Acquire) == generation {
+        for attempt in 0..ATTEMPTS_PER_LOOK {
+            let candidate = nonce.wrapping_add(attempt);
+            if midstate.head_of_hash(candidate) <= target {
+                shared.hashes.fetch_add(attempt + 1, Ordering::Relaxed);
+                return Some(candidate);
+            }
+        }
+        shared.hashes.fetch_add(ATTEMPTS_PER_LOOK, Ordering::Relaxed);
+        nonce = nonce.wrapping_add(ATTEMPTS_PER_LOOK);
+    }
+    None
+}
+
+/// What all attempts at one header share.
+struct Midstate {
+    state: [u32; 8],
+    /// The header's last 32 bytes, padded as SHA-256 pads 96 bytes; the nonce stands at 24..32.
+    tail: [u8; 64],
+}
+
+impl Midstate {
+    fn new(header: &Header) -> Self {
+        let bytes = header.to_bytes();
+        let (head, rest) = bytes.split_first_chunk::<64>().expect("a header has 96 bytes");
+        let mut state = INITIAL_STATE;
+        compress256(&mut state, std::slice::from_ref(head));
+        let mut tail = [0; 64];
+        tail[..32].copy_from_slice(rest);
+        tail[32] = 0x80;
+        let bits = HEADER_BYTES as u64 * 8;
+        tail[56..].copy_from_slice(&bits.to_be_bytes());
+        Self { state, tail }
+    }
+
+    fn hash(&self, nonce: u64) -> [u32; 8] {
+        let (mut state, mut tail) = (self.state, self.tail);
+        tail[24..32].copy_from_slice(&nonce.to_be_bytes());
+        compress256(&mut state, std::slice::from_ref(&tail));
+        state
+    }
+
+    /// The hash's first 8 bytes as a number, which is all that the difficulty looks at.
+    fn head_of_hash(&self, nonce: u64) -> u64 {
+        let state = self.hash(nonce);
+        u64::from(state[0]) << 32 | u64::from(state[1])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use protocol::units::{BlockHash, MerkleRoot, UnixMillis};
+
+    use super::*;
+
+    fn job(number: u64, difficulty_bits: u8) -> MineJob {
+        let header = Header {
+            previous: BlockHash([number as u8; 32]),
+            merkle_root: MerkleRoot([2; 32]),
+            height: Height(3),
+            time: UnixMillis(1_700_000_000_000),
+            difficulty: Difficulty::from_bits(difficulty_bits),
+            nonce: 0,
+        };
+        MineJob { number, header, transactions: 1 }
+    }
+
+    fn start(threads: usize) -> (Miner, mpsc::Receiver<(u64, u64)>) {
+        let (sender, receiver) = mpsc::channel();
+        let found = move |job, nonce| {
+            let _ = sender.send((job, nonce));
+        };
+        (Miner::start(threads, found).expect("threads"), receiver)
+    }
+
+    #[test]
+    fn more_threads_than_any_system_takes_are_not_asked_for() {
+        let (miner, _) = start(usize::MAX);
+        assert_eq!(miner.threads.len(), THREADS_MAX);
+    }
+
+    #[test]
+    fn the_midstate_gives_the_hash_of_the_header() {
+        let header = job(1, 0).header;
+        for nonce in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
+            let words = Midstate::new(&header).hash(nonce);
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+            assert_eq!(bytes, Header { nonce, ..header }.hash().0);
+        }
+    }
+
+    #[test]
+    fn a_found_nonce_has_work_and_is_told_once() {
+        let (miner, found) = start(2);
+        let view = miner.view();
+        for number in 1..=20 {
+            let job = job(number, 10);
+            miner.mine(job);
+            let (told, nonce) = found.recv_timeout(Duration::from_secs(60)).expect("a nonce");
+            assert_eq!(told, number);
+            assert!(Header { nonce, ..job.header }.has_work());
+        }
+        drop(miner);
+        assert!(found.recv().is_err(), "nothing was told twice");
+        assert!(view.hashes() >= 20, "each took an attempt");
+    }
+
+    #[test]
+    fn a_new_job_takes_the_place_of_one_that_never_ends() {
+        let (miner, found) = start(2);
+        miner.mine(job(1, 63));
+        let view = miner.view();
+        while view.progress().is_none_or(|progress| progress.hashes_per_second == 0.0) {
+            thread::yield_now();
+        }
+        miner.mine(job(2, 4));
+        let told = found.recv_timeout(Duration::from_secs(60)).expect("a nonce");
+        assert_eq!(told.0, 2);
+        miner.mine(job(3, 63));
+        miner.stop();
+        assert_eq!(view.progress(), None);
+    }
+}

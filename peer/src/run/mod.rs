@@ -1,0 +1,359 @@
+//! From settings to a running peer, and to its end.
+
+pub(crate) mod addresses;
+pub(crate) mod commit_metrics;
+pub(crate) mod handle;
+mod join;
+pub(crate) mod laboratory;
+pub(crate) mod local_election;
+pub(crate) mod miner;
+pub(crate) mod notice;
+mod task;
+mod verifier;
+pub(crate) mod verify;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use protocol::election::Election;
+use tokio::sync::{Mutex, Notify, oneshot};
+use tokio::time::timeout;
+
+use crate::actions::{Actions, Reply};
+use crate::config::{Mining, Settings};
+use crate::http::{Api, ApiError};
+use crate::prompt::{self, Ending, Front, LAST_WORDS_PATIENCE};
+use crate::schema::Left;
+use crate::store::data_directory::{self, DataDirectory, DataDirectoryError};
+use crate::store::{self, Opened, StoreError};
+use crate::voter::OwnVoters;
+use addresses::AddressError;
+use chain::rules::Rules;
+use commit_metrics::CommitMetrics;
+use handle::PeerHandle;
+use host::signals::EndSignals;
+use host::udp::{BindError, Udp};
+use join::join;
+use keys::passphrase;
+use keys::{KeyFileError, PassphraseError};
+use laboratory::LaboratoryError;
+use local_election::{LocalElectionError, local_election};
+use node::{JoinError, NodeConfig, RESIDENT_BYTES_MAX, Role};
+use notice::Notice;
+use task::NodeTask;
+use verify::{Verified, VerifyError};
+
+/// Why a peer does not run, or ended before it was asked to. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Election(#[from] LocalElectionError),
+    #[error(transparent)]
+    DataDirectory(#[from] DataDirectoryError),
+    #[error(transparent)]
+    Laboratory(#[from] LaboratoryError),
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    #[error(transparent)]
+    Api(Box<ApiError>),
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    #[error("{message}")]
+    TrackerRefused { message: String },
+    #[error("ended by a second signal, before it had taken leave")]
+    Interrupted,
+    #[error("the node ended by itself{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    Crashed { reason: Option<String> },
+    #[error("the system does not let a peer run: {source}")]
+    System {
+        #[from]
+        source: io::Error,
+    },
+}
+
+impl From<ApiError> for PeerError {
+    fn from(error: ApiError) -> Self {
+        Self::Api(Box::new(error))
+    }
+}
+
+impl PeerError {
+    /// Whether the peer was refused or broke, rather than that something typed has to be mended.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Join(_) | Self::TrackerRefused { .. } | Self::Interrupted | Self::Crashed { .. }
+        )
+    }
+}
+
+/// Runs a peer until it has left.
+///
+/// # Errors
+/// See [`PeerError`].
+pub fn run(settings: &Settings) -> Result<(), PeerError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(run_peer(settings));
+    // A stamp that is still searched for must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// All that is known before the node starts.
+#[derive(Debug)]
+struct Start {
+    udp: Udp,
+    api: Option<Api>,
+    address: SocketAddr,
+    tracker: Option<SocketAddr>,
+    neighbours: Vec<SocketAddr>,
+    election: Arc<Election>,
+    directory: DataDirectory,
+    /// An observer has none.
+    voters: Option<OwnVoters>,
+    opened: Opened,
+    verified: Option<Verified>,
+}
+
+async fn run_peer(settings: &Settings) -> Result<(), PeerError> {
+    let signals = EndSignals::start()?;
+    let mut front = Front::start(settings.json);
+    tokio::select! {
+        outcome = run_and_leave(settings, &mut front, &signals) => return outcome,
+        () = signals.end_at_once() => {}
+    }
+    front.give_back();
+    Err(PeerError::Interrupted)
+}
+
+async fn run_and_leave(
+    settings: &Settings,
+    front: &mut Front,
+    signals: &EndSignals,
+) -> Result<(), PeerError> {
+    let start = tokio::select! {
+        start = prepare(settings, front) => start,
+        () = signals.leave() => Ok(None),
+    };
+    let outcome = match start {
+        Ok(Some(start)) => run_node(settings, start, front, signals).await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    match &outcome {
+        Ok(()) | Err(PeerError::TrackerRefused { .. }) => front.end(Some(&Notice::Left)).await,
+        Err(_) => front.end(None).await,
+    }
+    outcome
+}
+
+/// `None` if everybody went away before the tracker answered.
+async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>, PeerError> {
+    let addresses =
+        addresses::resolve(&settings.listen, settings.tracker.as_ref(), &settings.neighbours)
+            .await?;
+    let mut udp = Udp::bind(addresses.listen)?;
+    let address = udp.local_address()?;
+    let api = Api::bind(&settings.api, address, settings.listen.port() == 0).await?;
+    // Locked before anything is asked of the network.
+    let locked = settings.data_dir.clone().map(DataDirectory::open).transpose()?;
+    let election = match local_election(settings, addresses.tracker.is_some(), address.port())? {
+        Some(election) => election,
+        None => {
+            let tracker = addresses.tracker.expect("without a tracker the election is local");
+            // The front is asked only whether anybody is there; it keeps what it reads meanwhile.
+            let (screen, style) = (front.screen.clone(), front.style);
+            tokio::select! {
+                joined = join(&mut udp, tracker, settings.election, &screen, style) => joined?,
+                () = front.abandoned() => return Ok(None),
+            }
+        }
+    };
+    if settings.role == Role::Laboratory {
+        laboratory::check(&election)?;
+    }
+    let election_id = election.election_id();
+    let directory = match locked {
+        Some(directory) => directory,
+        None => DataDirectory::open(data_directory::default_path(&election_id, address.port())?)?,
+    };
+    directory.keep_election(&election)?;
+    let election = Arc::new(election);
+    let voters = match settings.role {
+        Role::Observer => None,
+        Role::Ordinary | Role::Laboratory => {
+            Some(own_voters(settings, directory.path(), Arc::clone(&election)).await?)
+        }
+    };
+    let (opened, verified) =
+        open_chain(directory.path().to_owned(), Arc::clone(&election), settings.verify).await?;
+    Ok(Some(Start {
+        udp,
+        api,
+        address,
+        tracker: addresses.tracker,
+        neighbours: addresses.neighbours,
+        election,
+        directory,
+        voters,
+        opened,
+        verified,
+    }))
+}
+
+/// The voters of a data directory. What is to open its own key is read once, at the start; it is forgotten, and the key is not.
+async fn own_voters(
+    settings: &Settings,
+    directory: &Path,
+    election: Arc<Election>,
+) -> Result<OwnVoters, PeerError> {
+    let (directory, source) = (directory.to_owned(), settings.passphrase.clone());
+    let open = move || {
+        let file = keys::read_or_make(&directory)?;
+        let key = match source {
+            _ if !file.is_locked() => Some(file.unlock(None)?),
+            Some(source) => Some(file.unlock(Some(&passphrase::read(&source)?))?),
+            None => None,
+        };
+        Ok(OwnVoters::new(directory, &file, key, election)?)
+    };
+    tokio::task::spawn_blocking(open)
+        .await
+        .unwrap_or_else(|error| Err(PeerError::Crashed { reason: Some(error.to_string()) }))
+}
+
+/// Opens the chain and, if that is wanted, checks all of it; on a thread of its own, as either may take long.
+async fn open_chain(
+    directory: PathBuf,
+    election: Arc<Election>,
+    verifies: bool,
+) -> Result<(Opened, Option<Verified>), PeerError> {
+    let open = move || {
+        let mut opened = store::open(&directory, &election.election_id())?;
+        let verified = verifies.then(|| verify::verify(&mut opened, &election)).transpose()?;
+        Ok((opened, verified))
+    };
+    tokio::task::spawn_blocking(open)
+        .await
+        .unwrap_or_else(|error| Err(PeerError::Crashed { reason: Some(error.to_string()) }))
+}
+
+async fn run_node(
+    settings: &Settings,
+    start: Start,
+    front: &mut Front,
+    signals: &EndSignals,
+) -> Result<(), PeerError> {
+    let Start {
+        udp,
+        api,
+        address,
+        tracker,
+        neighbours,
+        election,
+        directory,
+        voters,
+        opened,
+        verified,
+    } = start;
+    let Opened { chain, restored, damage } = opened;
+    let (handle, requests) = PeerHandle::new();
+    let notices = handle.notices().expect("the node's end is still here");
+    let mining = settings.mining != Mining::Off;
+    let resident_bytes_max = RESIDENT_BYTES_MAX;
+    let (role, rules) = (settings.role, Rules::ALL);
+    let config = NodeConfig { tracker, neighbours, mining, role, resident_bytes_max, rules };
+    let commits = CommitMetrics::default();
+    let task = NodeTask::new(
+        config,
+        Arc::clone(&election),
+        (chain, restored),
+        udp,
+        settings.mining,
+        requests,
+        commits.clone(),
+    )?;
+    let actions = Arc::new(Actions {
+        handle,
+        election_id: election.election_id(),
+        voters,
+        role,
+        forging: Mutex::default(),
+        election,
+        address,
+        data_directory: directory.path().to_owned(),
+        miner: task.miner_view(),
+    });
+    let api_url = api.as_ref().map(Api::url);
+    let leave_order = Arc::new(Notify::new());
+    let serving = api
+        .map(|api| {
+            api.serve(Arc::clone(&actions), directory.path(), Arc::clone(&leave_order), &commits)
+        })
+        .transpose()?;
+    front.greet(&listening(&actions, api_url), &actions).await;
+    let mended = damage.map(|damage| Notice::Mended { damage: damage.to_string() });
+    for notice in mended.into_iter().chain(verified.map(Notice::Verified)) {
+        actions.handle.notify(notice);
+    }
+    let (ending, ended) = oneshot::channel();
+    let telling =
+        prompt::tell(notices, front.screen.clone(), front.style, task.miner_view(), ending);
+    let telling = tokio::spawn(telling);
+    let mut node = tokio::spawn(task.run());
+    let mut early_end = None;
+    let is_command = tokio::select! {
+        is_command = front.serve(&actions) => is_command,
+        () = signals.leave() => false,
+        () = leave_order.notified() => false,
+        Ok(Ending { message }) = ended => {
+            early_end = Some(PeerError::TrackerRefused { message });
+            false
+        }
+        crash = &mut node => {
+            // Nobody has told it to leave.
+            return Err(PeerError::Crashed { reason: crash.err().map(|error| error.to_string()) });
+        }
+    };
+    let standing = prompt::leave(&actions, &mut node)
+        .await
+        .map_err(|error| PeerError::Crashed { reason: Some(error.to_string()) })?;
+    if let Some(serving) = serving {
+        serving.end().await;
+    }
+    // All that happened is told before the last words, unless stdout takes nothing.
+    let told = async {
+        // It ends with the node.
+        let _ = telling.await;
+        if is_command {
+            front.answer("leave", &Ok(Reply::Leave(Left { own_vote: standing }))).await;
+        }
+    };
+    let _ = timeout(LAST_WORDS_PATIENCE, told).await;
+    early_end.map_or(Ok(()), Err)
+}
+
+fn listening(actions: &Actions, api: Option<String>) -> Notice {
+    Notice::Listening {
+        address: actions.address,
+        api,
+        election: actions.election_id,
+        title: actions.election.title.clone(),
+        role: actions.role,
+        voter: actions.voters.as_ref().map(OwnVoters::id),
+        data_directory: actions.data_directory.clone(),
+    }
+}

@@ -1,0 +1,216 @@
+//! The one task that owns the node: hands it what happens, and performs the effects that it asks for.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use protocol::election::Election;
+use tokio::sync::{mpsc, oneshot};
+
+use super::commit_metrics::CommitMetrics;
+use super::handle::{Request, Requests};
+use super::miner::{Miner, MinerView};
+use super::notice::Notice;
+use super::verifier::{Verified, Verifier};
+use crate::config::Mining;
+use crate::store::{OpenedChain, Store, StoreReport};
+use host::clock::now;
+use host::entropy;
+use host::signals::until;
+use host::udp::{BURST_MAX, Udp, receive_buffer};
+use node::{Answer, CommandError, Node, NodeConfig, Output, Restored, Ticket};
+
+/// The end of an effect that a thread performed. The node bounds how many it asks for at once, so their
+/// queue needs no bound of its own.
+#[derive(Debug)]
+enum Completion {
+    Mined { job: u64, nonce: u64 },
+    Verified(Verified),
+    Stored(StoreReport),
+}
+
+/// A node and everything that performs its effects.
+#[derive(Debug)]
+pub(crate) struct NodeTask {
+    node: Node,
+    udp: Udp,
+    store: Store,
+    verifier: Verifier,
+    miner: Option<Miner>,
+    commits: CommitMetrics,
+    requests: Requests,
+    completions: mpsc::UnboundedReceiver<Completion>,
+    completed: mpsc::UnboundedSender<Completion>,
+    /// Who waits for an answer that comes later.
+    waiting: BTreeMap<Ticket, oneshot::Sender<Result<Answer, CommandError>>>,
+    has_left: bool,
+}
+
+impl NodeTask {
+    /// Starts all threads, and the node from what is remembered.
+    ///
+    /// # Errors
+    /// When the system starts no thread.
+    pub(crate) fn new(
+        config: NodeConfig,
+        election: Arc<Election>,
+        (chain, restored): (OpenedChain, Restored),
+        udp: Udp,
+        mining: Mining,
+        requests: Requests,
+        commits: CommitMetrics,
+    ) -> io::Result<Self> {
+        let (completed, completions) = mpsc::unbounded_channel();
+        let report = completed.clone();
+        let store = Store::start(chain, move |outcome| {
+            // After the node's end nobody needs to know.
+            let _ = report.send(Completion::Stored(outcome));
+        });
+        let found = completed.clone();
+        let miner = match mining {
+            Mining::Off => None,
+            Mining::Threads(threads) => Some(Miner::start(threads, move |job, nonce| {
+                let _ = found.send(Completion::Mined { job, nonce });
+            })?),
+        };
+        Ok(Self {
+            node: Node::new(config, election, restored, entropy::random(), now()),
+            udp,
+            store,
+            verifier: Verifier::start(),
+            miner,
+            commits,
+            requests,
+            completions,
+            completed,
+            waiting: BTreeMap::new(),
+            has_left: false,
+        })
+    }
+
+    pub(crate) fn miner_view(&self) -> Option<MinerView> {
+        self.miner.as_ref().map(Miner::view)
+    }
+
+    /// Runs until the node has taken leave; everything is on disk then.
+    pub(crate) async fn run(mut self) {
+        let mut buffer = receive_buffer();
+        loop {
+            self.perform_effects().await;
+            if self.has_left {
+                break;
+            }
+            tokio::select! {
+                () = self.udp.readable() => self.receive(&mut buffer),
+                () = until(self.node.poll_timeout()) => self.node.handle_timeout(now()),
+                Some(completion) = self.completions.recv() => {
+                    self.complete(completion);
+                    // What else is done already costs no further round.
+                    while let Ok(completion) = self.completions.try_recv() {
+                        self.complete(completion);
+                    }
+                }
+                Some(request) = self.requests.requests.recv() => self.answer(request),
+            }
+        }
+        let (miner, store) = (self.miner.take(), self.store);
+        let flushed = tokio::task::spawn_blocking(move || {
+            drop(miner);
+            store.close();
+        });
+        if let Err(error) = flushed.await {
+            tracing::error!(%error, "the last records may not be on disk");
+        }
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) {
+        for _ in 0..BURST_MAX {
+            let Some((from, bytes)) = self.udp.try_receive(buffer) else { break };
+            self.node.handle_datagram(from, bytes, now());
+        }
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::Mined { job, nonce } => self.node.handle_mined(job, nonce, now()),
+            Completion::Verified(Verified { job, verdicts }) => {
+                self.node.handle_verified(job, verdicts, now());
+            }
+            Completion::Stored(StoreReport::Persisted { batch, took }) => {
+                self.commits.count(took);
+                self.node.handle_persisted(batch, now());
+            }
+            Completion::Stored(StoreReport::Failed { batch, reason }) => {
+                tracing::debug!(batch, reason, "not written to disk");
+                self.commits.count_failure();
+                self.node.handle_persist_failed(batch, &reason, now());
+            }
+            Completion::Stored(StoreReport::Mended { damage }) => {
+                self.node.handle_mended();
+                // Nobody has to listen.
+                let _ = self.requests.notices.send(Notice::Mended { damage });
+            }
+            Completion::Stored(StoreReport::Loaded { number, outcome }) => {
+                self.node.handle_loaded(number, outcome, now());
+            }
+        }
+    }
+
+    /// Whoever asked may have gone away meanwhile; then nobody gets the answer.
+    fn answer(&mut self, Request { command, reply }: Request) {
+        match self.node.handle_command(command, now()) {
+            Ok(Answer::Pending(ticket)) => {
+                self.waiting.insert(ticket, reply);
+            }
+            answer => {
+                let _ = reply.send(answer);
+            }
+        }
+    }
+
+    async fn perform_effects(&mut self) {
+        self.udp.begin_round();
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                Output::Transmit { to, bytes } => self.udp.send(to, &bytes).await,
+                Output::Persist(batch) => {
+                    if let Err(report) = self.store.persist(batch) {
+                        // The receiver is this task's own.
+                        let _ = self.completed.send(Completion::Stored(report));
+                    }
+                }
+                Output::Load(job) => {
+                    if let Err(report) = self.store.load(job) {
+                        let _ = self.completed.send(Completion::Stored(report));
+                    }
+                }
+                Output::Verify(job) => {
+                    let completed = self.completed.clone();
+                    self.verifier.verify(job, move |verified| {
+                        let _ = completed.send(Completion::Verified(verified));
+                    });
+                }
+                Output::Mine(job) => {
+                    if let Some(miner) = &self.miner {
+                        miner.mine(job);
+                    }
+                }
+                Output::StopMining => {
+                    if let Some(miner) = &self.miner {
+                        miner.stop();
+                    }
+                }
+                Output::Answered { ticket, outcome } => {
+                    if let Some(asker) = self.waiting.remove(&ticket) {
+                        let _ = asker.send(outcome);
+                    }
+                }
+                Output::Event(event) => {
+                    // Nobody has to listen.
+                    let _ = self.requests.notices.send(Notice::Node(event));
+                }
+                Output::Left => self.has_left = true,
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What happens without having been asked for.
+
+use std::net::SocketAddr;
+
+use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Hash, Mining, Role, Tip, TransactionKind};
+use crate::run::notice::Notice;
+use crate::run::verify::Verified;
+
+/// One piece of news.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Event {
+    /// The peer runs.
+    Listening {
+        #[schema(value_type = String)]
+        address: SocketAddr,
+        /// Where programs on this machine reach it over HTTP.
+        api: Option<String>,
+        #[schema(value_type = Hash)]
+        election: ElectionId,
+        title: String,
+        role: Role,
+        /// An observer has none.
+        #[schema(value_type = Option<Hash>)]
+        voter: Option<VoterId>,
+        data_dir: String,
+    },
+    /// The chain's file was damaged, and was mended.
+    Mended { message: String },
+    /// All that was remembered has been checked again before the start.
+    Verified { blocks: u64, transactions: u64, lost: u64 },
+    /// Mining goes on for a while.
+    Mining(Mining),
+    /// The voter's registration stamp is searched for: 2^`registration_bits` attempts on average.
+    Registering {
+        #[schema(value_type = Hash)]
+        voter: VoterId,
+        registration_bits: u8,
+    },
+    /// Events came faster than they could be shown.
+    Missed { events: u64 },
+    /// The last event: everything is written, and the peer ends.
+    Left,
+    /// A block joined the best chain.
+    Block {
+        height: u64,
+        #[schema(value_type = Hash)]
+        hash: BlockHash,
+        transactions: usize,
+        mined_here: bool,
+    },
+    /// The best chain changed to another branch.
+    Reorganisation {
+        from: Tip,
+        to: Tip,
+        disconnected: usize,
+        connected: usize,
+        /// Transactions that went back to the pool.
+        returned: usize,
+        /// Blocks among the disconnected whose transactions the disk has lost.
+        lost: usize,
+    },
+    /// A valid transaction entered the pool.
+    Transaction {
+        #[schema(value_type = Hash)]
+        transaction: TransactionId,
+        #[schema(value_type = Hash)]
+        voter: VoterId,
+        kind: TransactionKind,
+    },
+    /// A transaction in the pool can't be counted any more: the chain holds another of the same voter, or has all the
+    /// voters that it takes.
+    Superseded {
+        #[schema(value_type = Hash)]
+        transaction: TransactionId,
+        #[schema(value_type = Hash)]
+        voter: VoterId,
+        kind: TransactionKind,
+        /// The other transaction; null where there is no room for another voter.
+        #[schema(value_type = Option<Hash>)]
+        by: Option<TransactionId>,
+    },
+    NeighbourJoined {
+        #[schema(value_type = String)]
+        address: SocketAddr,
+    },
+    NeighbourLeft {
+        #[schema(value_type = String)]
+        address: SocketAddr,
+        #[serde(flatten)]
+        reason: LeaveReason,
+    },
+    /// The tracker lists this peer.
+    Registered {
+        #[schema(value_type = String)]
+        tracker: SocketAddr,
+        #[schema(value_type = String)]
+        seen_as: SocketAddr,
+        peers: usize,
+    },
+    /// The tracker does not answer; said once until it does.
+    TrackerSilent {
+        #[schema(value_type = String)]
+        tracker: SocketAddr,
+    },
+    /// The tracker serves another election: it is not used.
+    TrackerRefused {
+        #[schema(value_type = String)]
+        tracker: SocketAddr,
+        #[schema(value_type = Hash)]
+        expected: ElectionId,
+        #[schema(pattern = "^[0-9a-f]{16}$")]
+        found_prefix: String,
+    },
+    /// A neighbour's clock differs from ours: one of the two is wrong.
+    ClockDiffers {
+        #[schema(value_type = String)]
+        address: SocketAddr,
+        offset_ms: i64,
+    },
+    /// Blocks are fetched up to this height.
+    Syncing { from: u64, to: u64 },
+    /// All blocks that are known of are here.
+    Synced { tip: Tip },
+    /// A neighbour sent what breaks a rule.
+    Misbehaviour {
+        #[schema(value_type = String)]
+        address: SocketAddr,
+        reason: String,
+    },
+    /// The disk takes nothing, so that no vote is accepted; said once until it does.
+    DiskRefuses { reason: String },
+    /// The disk takes what waited, and all else.
+    DiskRecovered,
+    /// The disk does not give a block any more; it is fetched again from neighbours.
+    BlockLost {
+        height: u64,
+        #[schema(value_type = Hash)]
+        hash: BlockHash,
+        reason: String,
+    },
+    /// This laboratory sent a block to its neighbours: one that breaks a rule, or else a rival of the newest block.
+    Experiment {
+        height: u64,
+        #[schema(value_type = Hash)]
+        hash: BlockHash,
+        /// The rule that it breaks.
+        rule: Option<String>,
+        neighbours: usize,
+    },
+    /// A block that came too early waits until its time has come.
+    EarlyBlock {
+        #[schema(value_type = String)]
+        address: SocketAddr,
+        height: u64,
+        #[schema(value_type = Hash)]
+        hash: BlockHash,
+        /// By how much it is ahead of this peer's clock.
+        seconds: u64,
+    },
+    /// A block whose header had work breaks a rule of the chain.
+    InvalidBlock {
+        height: u64,
+        #[schema(value_type = Hash)]
+        hash: BlockHash,
+        reason: String,
+    },
+}
+
+/// Why a neighbour is one no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub(crate) enum LeaveReason {
+    /// It said so.
+    Left,
+    /// It missed this many heartbeats in a row.
+    Missed { missed: u8 },
+    /// It broke rules; it is ignored for this long.
+    Banned { seconds: u64 },
+}
+
+impl From<&Notice> for Event {
+    fn from(notice: &Notice) -> Self {
+        match notice {
+            Notice::Listening { address, api, election, title, role, voter, data_directory } => {
+                Self::Listening {
+                    address: *address,
+                    api: api.clone(),
+                    election: *election,
+                    title: title.clone(),
+                    role: (*role).into(),
+                    voter: *voter,
+                    data_dir: data_directory.display().to_string(),
+                }
+            }
+            Notice::Node(event) => event.into(),
+            Notice::Mining(progress) => Self::Mining((*progress).into()),
+            Notice::Mended { damage } => Self::Mended { message: damage.clone() },
+            Notice::Verified(Verified { blocks, transactions, lost }) => {
+                Self::Verified { blocks: *blocks, transactions: *transactions, lost: *lost }
+            }
+            Notice::Registering { voter, registration_bits } => {
+                Self::Registering { voter: *voter, registration_bits: *registration_bits }
+            }
+            Notice::Missed { notices } => Self::Missed { events: *notices },
+            Notice::Left => Self::Left,
+        }
+    }
+}
+
+impl From<&node::Event> for Event {
+    fn from(event: &node::Event) -> Self {
+        use node::Event as Node;
+        match event.clone() {
+            Node::Block { tip, transactions, mined_here } => {
+                Self::Block { height: tip.height.0, hash: tip.hash, transactions, mined_here }
+            }
+            Node::Reorganisation { from, to, disconnected, connected, returned, lost } => {
+                let (from, to) = (from.into(), to.into());
+                Self::Reorganisation { from, to, disconnected, connected, returned, lost }
+            }
+            Node::Transaction { id, voter, kind } => {
+                Self::Transaction { transaction: id, voter, kind: kind.into() }
+            }
+            Node::Superseded { id, voter, kind, by } => {
+                Self::Superseded { transaction: id, voter, kind: kind.into(), by }
+            }
+            Node::NeighbourJoined { address } => Self::NeighbourJoined { address },
+            Node::NeighbourLeft { address, reason } => {
+                Self::NeighbourLeft { address, reason: reason.into() }
+            }
+            Node::Registered { tracker, seen_as, peers } => {
+                Self::Registered { tracker, seen_as, peers }
+            }
+            Node::TrackerSilent { tracker } => Self::TrackerSilent { tracker },
+            Node::TrackerRefused { tracker, expected, found_prefix } => {
+                let found_prefix = hex::encode(found_prefix);
+                Self::TrackerRefused { tracker, expected, found_prefix }
+            }
+            Node::ClockDiffers { address, offset_ms } => Self::ClockDiffers { address, offset_ms },
+            Node::Syncing { from, to } => Self::Syncing { from: from.0, to: to.0 },
+            Node::Synced { tip } => Self::Synced { tip: tip.into() },
+            Node::Misbehaviour { address, reason } => Self::Misbehaviour { address, reason },
+            Node::DiskRefuses { reason } => Self::DiskRefuses { reason },
+            Node::DiskRecovered => Self::DiskRecovered,
+            Node::BlockLost { height, hash, reason } => {
+                Self::BlockLost { height: height.0, hash, reason }
+            }
+            Node::Experiment { block, rule, neighbours } => {
+                let rule = rule.map(|rule| rule.word().to_owned());
+                Self::Experiment { height: block.height.0, hash: block.hash, rule, neighbours }
+            }
+            Node::EarlyBlock { address, height, hash, ahead } => {
+                Self::EarlyBlock { address, height: height.0, hash, seconds: ahead.as_secs() }
+            }
+            Node::InvalidBlock { hash, height, reason } => {
+                Self::InvalidBlock { height: height.0, hash, reason }
+            }
+        }
+    }
+}
+
+impl From<node::LeaveReason> for LeaveReason {
+    fn from(reason: node::LeaveReason) -> Self {
+        match reason {
+            node::LeaveReason::Left => Self::Left,
+            node::LeaveReason::Missed(missed) => Self::Missed { missed },
+            node::LeaveReason::Banned(time) => Self::Banned { seconds: time.as_secs() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::units::Height;
+
+    use super::*;
+
+    #[test]
+    fn objects_begin_with_their_kind_and_read_back() {
+        let tip = node::Tip { height: Height(3), hash: BlockHash([7; 32]) };
+        let block = node::Event::Block { tip, transactions: 2, mined_here: true };
+        let address = SocketAddr::from(([127, 0, 0, 1], 6_001));
+        let reason = node::LeaveReason::Missed(3);
+        let left = node::Event::NeighbourLeft { address, reason };
+        let hash = "07".repeat(32);
+        for (notice, text) in [
+            (
+                Notice::Node(block),
+                format!(
+                    r#"{{"event":"block","height":3,"hash":"{hash}","transactions":2,"mined_here":true}}"#
+                ),
+            ),
+            (
+                Notice::Node(left),
+                r#"{"event":"neighbour_left","address":"127.0.0.1:6001","reason":"missed","missed":3}"#.into(),
+            ),
+            (Notice::Left, r#"{"event":"left"}"#.into()),
+        ] {
+            let event = Event::from(&notice);
+            assert_eq!(serde_json::to_string(&event).expect("JSON"), text);
+            assert_eq!(serde_json::from_str::<Event>(&text).expect("an event"), event);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What answers and events look like as data: the prompt's `--json` lines, the bodies of the HTTP API and what
+//! the client reads are these types, and text for people is rendered from them. docs/CLI.md and the OpenAPI
+//! document describe them; names once given stay. Nothing is decided or looked up here.
+
+mod ballot;
+mod chain;
+mod event;
+mod exchange;
+mod key;
+mod laboratory;
+mod order;
+mod peer;
+mod posted;
+mod results;
+mod voter;
+
+use protocol::election::Election;
+use protocol::transaction::Choices;
+use protocol::units::BlockHash;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub(crate) use ballot::{Admission, Ballot, BallotError, OPEN_BANNER, PRIVACY, Question};
+pub(crate) use chain::{Block, BlockSummary, Chain, Transaction, TransactionKind};
+pub(crate) use event::{Event, LeaveReason};
+pub(crate) use exchange::{
+    Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
+    VoteOrder,
+};
+pub(crate) use key::KeyShown;
+pub(crate) use laboratory::{BadBlockOrder, Experiment, PartitionOrder};
+pub(crate) use order::{
+    BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,
+};
+pub(crate) use peer::{Mining, Neighbour, Peers, Role, Status};
+pub(crate) use posted::{IncompleteEntry, Posted, RefusedEntry};
+#[cfg(test)]
+pub(crate) use results::OptionTally;
+pub(crate) use results::{Admitted, QuestionTally, Results};
+pub(crate) use voter::{OwnVoteStanding, Standing, Vote, Voter};
+
+/// Version of a receipt's JSON; a newer one is refused.
+pub(crate) const RECEIPT_FORMAT: u64 = 1;
+
+/// 32 bytes as 64 lower-case hexadecimal digits.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+#[expect(dead_code, reason = "it only describes what ids look like")]
+pub(crate) struct Hash(String);
+
+/// A block by height and hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Tip {
+    pub(crate) height: u64,
+    #[schema(value_type = Hash)]
+    pub(crate) hash: BlockHash,
+}
+
+impl From<node::Tip> for Tip {
+    fn from(tip: node::Tip) -> Self {
+        Self { height: tip.height.0, hash: tip.hash }
+    }
+}
+
+/// Why something was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Refusal {
+    /// A stable word for programs.
+    pub(crate) kind: String,
+    /// One line for people.
+    pub(crate) message: String,
+}
+
+/// Names of the chosen options, question by question.
+pub(crate) fn choice_names(choices: &Choices, election: &Election) -> Vec<Vec<String>> {
+    let questions = election.questions.iter().zip(choices);
+    let named = questions.map(|(question, chosen)| {
+        let options = chosen.iter().filter_map(|index| question.options.get(usize::from(*index)));
+        options.cloned().collect()
+    });
+    named.collect()
+}
+
+/// Three digits after the point are enough for times.
+fn rounded(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
+}

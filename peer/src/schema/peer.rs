@@ -1,0 +1,206 @@
+//! A peer: its state and its neighbours.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use protocol::units::{ElectionId, VoterId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Admitted, Hash, Tip, rounded};
+use crate::run::miner::MiningProgress;
+
+/// What a peer is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    /// It votes and mines.
+    Ordinary,
+    /// It keeps, checks, passes on and serves the chain, and neither votes nor mines.
+    Observer,
+    /// It is there to teach: on command it is cut off, races others, and sends blocks that break a rule.
+    Laboratory,
+}
+
+impl Role {
+    /// What everybody has to know who sees such a peer.
+    pub(crate) fn banner(self) -> Option<&'static str> {
+        match self {
+            Self::Ordinary => None,
+            Self::Observer => {
+                Some("OBSERVER: keeps, checks and serves the chain; neither votes nor mines")
+            }
+            Self::Laboratory => Some(
+                "LABORATORY: for teaching alone; on command this peer is cut off, races, and sends bad blocks",
+            ),
+        }
+    }
+}
+
+impl From<node::Role> for Role {
+    fn from(role: node::Role) -> Self {
+        match role {
+            node::Role::Ordinary => Self::Ordinary,
+            node::Role::Observer => Self::Observer,
+            node::Role::Laboratory => Self::Laboratory,
+        }
+    }
+}
+
+/// A peer's tip, pool, neighbours and tracker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Status {
+    pub(crate) role: Role,
+    /// Whether a laboratory is cut off from all others just now.
+    pub(crate) partitioned: bool,
+    /// Whose votes this peer casts, if any; the API tells it to those who have the peer's token.
+    #[schema(value_type = Option<Hash>)]
+    pub(crate) voter: Option<VoterId>,
+    #[schema(value_type = Hash)]
+    pub(crate) election: ElectionId,
+    /// Where it listens for datagrams.
+    #[schema(value_type = String)]
+    pub(crate) address: SocketAddr,
+    /// Where it keeps the chain; the API tells it to those who have the peer's token.
+    pub(crate) data_dir: Option<String>,
+    pub(crate) tip: Tip,
+    /// Work of the best chain. More than 64 bits may be needed, which many readers of JSON do not take as a number.
+    #[schema(pattern = "^[0-9]+$")]
+    pub(crate) work: String,
+    /// Transactions that are valid and not on the best chain yet.
+    pub(crate) pool: usize,
+    /// Transactions that wait for others, such as votes before their registration.
+    pub(crate) held: usize,
+    pub(crate) neighbours: usize,
+    pub(crate) registered_voters: u64,
+    pub(crate) admitted: Admitted,
+    pub(crate) votes: u64,
+    pub(crate) tracker: Option<Tracker>,
+    /// The search for a block, while there is one.
+    pub(crate) mining: Option<Mining>,
+    /// Height of the best header, above the tip's while blocks are fetched.
+    pub(crate) sync_target: u64,
+    /// Datagrams by why they were dropped.
+    pub(crate) dropped: BTreeMap<String, u64>,
+}
+
+/// What a peer knows of its tracker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Tracker {
+    #[schema(value_type = String)]
+    pub(crate) address: SocketAddr,
+    /// Whether it lists this peer and was heard of lately.
+    pub(crate) registered: bool,
+    /// This peer's address as the tracker sees it.
+    #[schema(value_type = Option<String>)]
+    pub(crate) seen_as: Option<SocketAddr>,
+}
+
+/// How the search for a block goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Mining {
+    pub(crate) height: u64,
+    pub(crate) transactions: usize,
+    /// Attempts that the block takes on average.
+    pub(crate) difficulty: u64,
+    pub(crate) hashes_per_second: u64,
+    /// Time that one block takes on average at this rate; `null` when that can't be said.
+    pub(crate) expected_seconds: Option<f64>,
+    pub(crate) running_seconds: f64,
+}
+
+/// All neighbours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Peers {
+    pub(crate) peers: Vec<Neighbour>,
+}
+
+/// A peer that this one exchanges datagrams with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Neighbour {
+    #[schema(value_type = String)]
+    pub(crate) address: SocketAddr,
+    /// What it said last of its tip.
+    pub(crate) tip: Option<Tip>,
+    /// Smoothed round trip, once measured.
+    pub(crate) round_trip_ms: Option<f64>,
+    /// Heartbeats in a row that it missed.
+    pub(crate) missed: u8,
+    /// By how much its clock is ahead of (positive) or behind (negative) ours.
+    pub(crate) clock_offset_ms: Option<i64>,
+}
+
+impl Status {
+    /// The node's part of it, without what only the shell knows.
+    pub(crate) fn of(
+        node: &node::Status,
+        election: ElectionId,
+        address: SocketAddr,
+        progress: Option<MiningProgress>,
+    ) -> Self {
+        let dropped = node.dropped.iter().map(|(reason, count)| ((*reason).to_owned(), *count));
+        Self {
+            role: node.role.into(),
+            partitioned: node.partitioned,
+            voter: None,
+            election,
+            address,
+            data_dir: None,
+            tip: node.tip.into(),
+            work: node.work.to_string(),
+            pool: node.pool,
+            held: node.held,
+            neighbours: node.neighbours,
+            registered_voters: node.registered_voters,
+            admitted: Admitted::from(&node.admitted),
+            votes: node.votes,
+            tracker: node.tracker.map(Tracker::from),
+            mining: progress.filter(|_| node.mining).map(Mining::from),
+            sync_target: node.sync_target.0,
+            dropped: dropped.collect(),
+        }
+    }
+}
+
+impl From<node::TrackerView> for Tracker {
+    fn from(view: node::TrackerView) -> Self {
+        Self { address: view.address, registered: view.registered, seen_as: view.seen_as }
+    }
+}
+
+impl From<MiningProgress> for Mining {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate for people; it is not negative"
+    )]
+    fn from(progress: MiningProgress) -> Self {
+        Self {
+            height: progress.height.0,
+            transactions: progress.transactions,
+            difficulty: progress.difficulty.attempts(),
+            hashes_per_second: progress.hashes_per_second.round() as u64,
+            expected_seconds: progress.expected().map(|time| rounded(time.as_secs_f64())),
+            running_seconds: rounded(progress.running.as_secs_f64()),
+        }
+    }
+}
+
+impl Peers {
+    pub(crate) fn of(views: &[node::NeighbourView]) -> Self {
+        Self { peers: views.iter().map(Neighbour::from).collect() }
+    }
+}
+
+impl From<&node::NeighbourView> for Neighbour {
+    fn from(view: &node::NeighbourView) -> Self {
+        let milliseconds = |time: std::time::Duration| rounded(time.as_secs_f64() * 1_000.0);
+        Self {
+            address: view.address,
+            tip: view.tip.map(Tip::from),
+            round_trip_ms: view.round_trip.map(milliseconds),
+            missed: view.missed,
+            clock_offset_ms: view.clock_offset_ms,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A voter, and where its vote stands.
+
+use protocol::admission::AdmissionRule;
+use protocol::election::Election;
+use protocol::units::{BlockHash, TransactionId, VoterId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Hash, choice_names};
+use chain::TransactionError;
+
+/// What the best chain and the pool say of a voter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Voter {
+    #[schema(value_type = Hash)]
+    pub(crate) voter: VoterId,
+    pub(crate) registration: Option<Standing>,
+    /// Where the registrars took the right to vote back.
+    pub(crate) withdrawal: Option<Standing>,
+    pub(crate) vote: Option<Vote>,
+}
+
+/// A voter's vote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Vote {
+    #[schema(value_type = Hash)]
+    pub(crate) transaction: TransactionId,
+    /// The chosen options by name, question by question.
+    pub(crate) choices: Vec<Vec<String>>,
+    pub(crate) cast_at_ms: u64,
+    pub(crate) standing: Standing,
+}
+
+/// Where a transaction stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "in", rename_all = "snake_case")]
+pub(crate) enum Standing {
+    /// In no block of the best chain yet.
+    Pool,
+    /// On the best chain; `blocks_deep` is 1 in the tip itself.
+    Block {
+        height: u64,
+        #[schema(value_type = Hash)]
+        hash: BlockHash,
+        blocks_deep: u64,
+    },
+}
+
+/// What becomes of the votes of this peer's own voters when it leaves now: of the one that fares worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OwnVoteStanding {
+    NotCast,
+    /// In no block yet: it is counted only if another peer has it, or when this one comes back.
+    Pool,
+    Block,
+}
+
+impl Voter {
+    pub(crate) fn of(view: &node::VoterView, election: &Election) -> Self {
+        Self {
+            voter: view.voter,
+            registration: view.registration.map(Standing::from),
+            withdrawal: view.withdrawal.map(Standing::from),
+            vote: view.vote.as_ref().map(|vote| Vote::of(vote, election)),
+        }
+    }
+
+    /// Why a vote of this voter would be refused in any case. Nobody should have to fill in a ballot first.
+    pub(crate) fn refusal(&self, rule: &AdmissionRule) -> Option<TransactionError> {
+        let voter = self.voter;
+        if self.vote.is_some() {
+            Some(TransactionError::AlreadyVoted { voter })
+        } else if self.withdrawal.is_some() {
+            Some(TransactionError::Withdrawn { voter })
+        } else if self.registration.is_none() && rule.registration_bits().is_none() {
+            Some(TransactionError::NeedsAdmission)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn own_vote(&self) -> OwnVoteStanding {
+        match self.vote.as_ref().map(|vote| vote.standing) {
+            None => OwnVoteStanding::NotCast,
+            Some(Standing::Pool) => OwnVoteStanding::Pool,
+            Some(Standing::Block { .. }) => OwnVoteStanding::Block,
+        }
+    }
+}
+
+impl Vote {
+    fn of(view: &node::VoteView, election: &Election) -> Self {
+        Self {
+            transaction: view.transaction,
+            choices: choice_names(&view.choices, election),
+            cast_at_ms: view.cast_at.0,
+            standing: view.standing.into(),
+        }
+    }
+}
+
+impl From<node::Standing> for Standing {
+    fn from(standing: node::Standing) -> Self {
+        match standing {
+            node::Standing::Pool => Self::Pool,
+            node::Standing::Block { height, hash, blocks_deep } => {
+                Self::Block { height: height.0, hash, blocks_deep }
+            }
+        }
+    }
+}

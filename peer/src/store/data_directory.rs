@@ -1,0 +1,377 @@
+//! The directory that keeps what one peer knows of one election.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use protocol::election::{CanonicalError, Election};
+use protocol::units::ElectionId;
+
+use host::files::{self, FileError};
+
+const ELECTION_FILE: &str = "election";
+const LOCK_FILE: &str = "lock";
+/// Where a running peer says how it is reached over HTTP.
+pub(crate) const URL_FILE: &str = "api.url";
+/// Where a peer keeps the token of those who may give it orders.
+pub(crate) const TOKEN_FILE: &str = "api.token";
+
+/// How often a locked directory is tried before a peer is refused, and how long after: whoever looks whether a peer
+/// runs there locks it for microseconds, and a script may look all the time.
+const LOCK_TRIES: u32 = 30;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// A data directory that no other process uses.
+#[derive(Debug)]
+pub(crate) struct DataDirectory {
+    path: PathBuf,
+    /// Held for as long as this lives.
+    _lock: File,
+}
+
+/// A data directory as a peer left it, that is only read.
+#[derive(Debug)]
+pub(crate) struct QuietDirectory {
+    pub(crate) election: Election,
+    /// Held for as long as this lives, if there is one.
+    _lock: Option<File>,
+}
+
+/// Why a data directory can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirectoryError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("this system names no directory for data: name one by --data-dir")]
+    NoDefault,
+    #[error("another process uses {path}: end it first, or give this peer its own --data-dir", path = path.display())]
+    InUse { path: PathBuf },
+    #[error("a peer runs on {path}: end it first", path = path.display())]
+    Running { path: PathBuf },
+    #[error("{path} is no data directory: no election is kept there", path = path.display())]
+    NoElection { path: PathBuf },
+    #[error("{path} keeps no data directory: name one by --data-dir", path = path.display())]
+    NoneThere { path: PathBuf },
+    #[error("there are several data directories: name one of them by --data-dir: {}", list(found))]
+    Several { found: Vec<PathBuf> },
+    #[error("{path} holds no election ({reason}): remove it, and the election is fetched again", path = path.display())]
+    BadElection { path: PathBuf, reason: CanonicalError },
+    #[error("{path} belongs to election {found}, not {expected}: give each election its own --data-dir", path = path.display())]
+    OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
+}
+
+/// Where a peer keeps its data unless it is told: by election and port, so that several peers on one
+/// machine do not meet.
+///
+/// # Errors
+/// When the system names no place for data.
+pub(crate) fn default_path(
+    election: &ElectionId,
+    port: u16,
+) -> Result<PathBuf, DataDirectoryError> {
+    Ok(default_root()?.join(&election.to_string()[..16]).join(port.to_string()))
+}
+
+/// The only data directory where peers keep theirs unless they are told.
+///
+/// # Errors
+/// When there is none, or when there are several.
+pub(crate) fn only_default() -> Result<PathBuf, DataDirectoryError> {
+    only_below(default_root()?)
+}
+
+fn only_below(root: PathBuf) -> Result<PathBuf, DataDirectoryError> {
+    let mut found = Vec::new();
+    for election in directories_in(&root)? {
+        found.extend(directories_in(&election)?);
+    }
+    found.retain(|path| path.join(ELECTION_FILE).is_file());
+    found.sort();
+    match found.as_slice() {
+        [] => Err(DataDirectoryError::NoneThere { path: root }),
+        [_] => Ok(found.remove(0)),
+        _ => Err(DataDirectoryError::Several { found }),
+    }
+}
+
+fn default_root() -> Result<PathBuf, DataDirectoryError> {
+    let project = directories::ProjectDirs::from("", "", "ostrakon");
+    Ok(project.ok_or(DataDirectoryError::NoDefault)?.data_dir().to_owned())
+}
+
+/// Directories in a directory; none if it is not there.
+fn directories_in(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let failed = |error| FileError::new("read", path, error);
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+    Ok(paths.map_err(failed)?.into_iter().filter(|path| path.is_dir()).collect())
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    names.join(", ")
+}
+
+/// The election that a data directory keeps, if it has one.
+///
+/// # Errors
+/// When the copy can't be read or is damaged.
+pub(crate) fn read_election(directory: &Path) -> Result<Option<Election>, DataDirectoryError> {
+    let path = directory.join(ELECTION_FILE);
+    match fs::read(&path) {
+        Ok(bytes) => Election::from_canonical_bytes(&bytes)
+            .map(Some)
+            .map_err(|reason| DataDirectoryError::BadElection { path, reason }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::new("read", &path, error).into()),
+    }
+}
+
+/// Whether a peer runs on a directory. What a peer that was killed left there says nothing of who listens now.
+pub(crate) fn is_in_use(path: &Path) -> bool {
+    let lock = File::open(path.join(LOCK_FILE));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+impl QuietDirectory {
+    /// Locks a directory, among others that only read it, and reads its election; nothing in it is changed.
+    ///
+    /// # Errors
+    /// When a peer runs on it, or it keeps no election.
+    pub(crate) fn open(path: &Path) -> Result<Self, DataDirectoryError> {
+        let election = read_election(path)?
+            .ok_or_else(|| DataDirectoryError::NoElection { path: path.to_owned() })?;
+        let lock_path = path.join(LOCK_FILE);
+        let lock = match File::open(&lock_path) {
+            // A copy may lack it, and where it is missing no peer runs.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            lock => Some(lock.map_err(|error| FileError::new("open", &lock_path, error))?),
+        };
+        match lock.as_ref().map_or(Ok(()), File::try_lock_shared) {
+            Ok(()) => Ok(Self { election, _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                Err(DataDirectoryError::Running { path: path.to_owned() })
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(FileError::new("lock", &lock_path, error).into())
+            }
+        }
+    }
+}
+
+impl DataDirectory {
+    /// Makes the directory if it is not there, readable by its owner alone, and locks it.
+    ///
+    /// # Errors
+    /// See [`DataDirectoryError`].
+    pub(crate) fn open(path: PathBuf) -> Result<Self, DataDirectoryError> {
+        let failed = |error| FileError::new("make the directory", &path, error);
+        make_private(&path).map_err(failed)?;
+        let lock_path = path.join(LOCK_FILE);
+        let failed = |error| FileError::new("open", &lock_path, error);
+        let lock = File::options().create(true).append(true).open(&lock_path).map_err(failed)?;
+        match try_lock(&lock) {
+            Ok(()) => {
+                let url = path.join(URL_FILE);
+                match fs::remove_file(&url) {
+                    // A peer that was killed left it; whoever listens there now must not be taken for this one.
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        Err(FileError::new("remove", &url, error).into())
+                    }
+                    Err(_) | Ok(()) => Ok(Self { path, _lock: lock }),
+                }
+            }
+            Err(TryLockError::WouldBlock) => Err(DataDirectoryError::InUse { path }),
+            Err(TryLockError::Error(error)) => {
+                Err(FileError::new("lock", &lock_path, error).into())
+            }
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a copy of the election is here already.
+    ///
+    /// # Errors
+    /// When the directory belongs to another election, or can't be read.
+    pub(crate) fn keeps_election(&self, election: &Election) -> Result<bool, DataDirectoryError> {
+        match read_election(&self.path)? {
+            None => Ok(false),
+            Some(kept) if kept == *election => Ok(true),
+            Some(kept) => Err(DataDirectoryError::OtherElection {
+                path: self.path.clone(),
+                found: kept.election_id(),
+                expected: election.election_id(),
+            }),
+        }
+    }
+
+    /// Keeps a copy of the election, so that the peer restarts without its tracker.
+    ///
+    /// # Errors
+    /// When the directory belongs to another election, or the disk refuses.
+    pub(crate) fn keep_election(&self, election: &Election) -> Result<(), DataDirectoryError> {
+        if !self.keeps_election(election)? {
+            let path = self.path.join(ELECTION_FILE);
+            files::write_whole(&path, &election.canonical_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    for _ in 1..LOCK_TRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            outcome => return outcome,
+        }
+    }
+    lock.try_lock()
+}
+
+/// Makes a directory that only its owner can read, if it is not there.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use protocol::admission::AdmissionRule;
+    use protocol::election::Question;
+    use protocol::units::UnixMillis;
+
+    use super::*;
+
+    fn election(id: u8) -> Election {
+        Election {
+            id: [id; 16],
+            title: "Board".into(),
+            created: UnixMillis(1_700_000_000_000),
+            difficulty_bits: 8,
+            admission: AdmissionRule::Open { registration_bits: 4, max_voters: None },
+            block_bytes_max: 64 * 1024,
+            questions: vec![Question {
+                title: "Chair".into(),
+                options: vec!["Ada".into(), "Grace".into()],
+                choices_min: 0,
+                choices_max: 1,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_second_process_is_refused() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let path = parent.path().join("a/b");
+        let first = DataDirectory::open(path.clone()).expect("a new directory");
+        let refused = DataDirectory::open(path.clone()).expect_err("in use");
+        assert!(matches!(refused, DataDirectoryError::InUse { .. }), "{refused}");
+        assert!(is_in_use(&path));
+        drop(first);
+        assert!(!is_in_use(&path));
+        fs::write(path.join(URL_FILE), "http://127.0.0.1:1").expect("left by one that was killed");
+        DataDirectory::open(path.clone()).expect("free again");
+        assert!(!path.join(URL_FILE).exists());
+    }
+
+    #[test]
+    fn looking_whether_a_peer_runs_keeps_none_from_starting() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let path = parent.path().join("a");
+        drop(DataDirectory::open(path.clone()).expect("a new directory"));
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    is_in_use(&path);
+                }
+            });
+            let opened = (0..200).try_for_each(|_| DataDirectory::open(path.clone()).map(drop));
+            is_over.store(true, Ordering::Relaxed);
+            opened.expect("it was free each time");
+        });
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_directory_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().expect("a directory");
+        let directory = DataDirectory::open(parent.path().join("a")).expect("a new directory");
+        let mode = fs::metadata(directory.path()).expect("metadata").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn the_only_data_directory_is_found() {
+        let root = tempfile::tempdir().expect("a directory");
+        let only = || only_below(root.path().to_owned());
+        assert!(matches!(only(), Err(DataDirectoryError::NoneThere { .. })));
+        let (first, second) = (root.path().join("a/6001"), root.path().join("b/6002"));
+        fs::create_dir_all(root.path().join("a/empty")).expect("made");
+        let make = |path: &PathBuf| {
+            let directory = DataDirectory::open(path.clone()).expect("a new directory");
+            directory.keep_election(&election(1)).expect("kept");
+        };
+        make(&first);
+        assert_eq!(only().expect("one"), first);
+        make(&second);
+        let several = only().expect_err("two").to_string();
+        assert!(several.contains("a/6001") && several.contains("b/6002"), "{several}");
+    }
+
+    #[test]
+    fn a_directory_is_read_while_no_peer_runs_on_it() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let path = parent.path().join("a");
+        let directory = DataDirectory::open(path.clone()).expect("a new directory");
+        let refused = |reason: &str| {
+            let refused = QuietDirectory::open(&path).expect_err(reason).to_string();
+            assert!(refused.contains(reason), "{refused}");
+        };
+        refused("no election is kept there");
+        directory.keep_election(&election(1)).expect("kept");
+        refused("a peer runs on");
+        drop(directory);
+        let quiet = QuietDirectory::open(&path).expect("nobody runs");
+        assert_eq!(quiet.election, election(1));
+        QuietDirectory::open(&path).expect("readers do not keep each other away");
+        let peer = DataDirectory::open(path.clone()).expect_err("it is being read");
+        assert!(matches!(peer, DataDirectoryError::InUse { .. }), "{peer}");
+        drop(quiet);
+        fs::remove_file(path.join(LOCK_FILE)).expect("removed");
+        QuietDirectory::open(&path).expect("a copy without the lock");
+        assert!(!path.join(LOCK_FILE).exists());
+    }
+
+    #[test]
+    fn the_election_is_kept_and_guarded() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let directory = DataDirectory::open(parent.path().to_owned()).expect("a directory");
+        assert_eq!(read_election(directory.path()).expect("no election"), None);
+        directory.keep_election(&election(1)).expect("kept");
+        directory.keep_election(&election(1)).expect("the same again");
+        assert_eq!(read_election(directory.path()).expect("an election"), Some(election(1)));
+        let refused = directory.keep_election(&election(2)).expect_err("another election");
+        assert!(matches!(refused, DataDirectoryError::OtherElection { .. }), "{refused}");
+        fs::write(directory.path().join(ELECTION_FILE), [1, 0, 9]).expect("written");
+        let refused = read_election(directory.path()).expect_err("damaged");
+        assert!(refused.to_string().contains("remove it"), "{refused}");
+    }
+}

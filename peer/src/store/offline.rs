@@ -1,0 +1,202 @@
+//! The database without a peer: read by who audits it, and made whole by who imports one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use protocol::block::{Block, Header};
+use protocol::election::Election;
+use protocol::units::{BlockHash, ElectionId, UnixMillis};
+
+use super::database::{Database, Trouble};
+use super::read;
+use super::rows::{self, BlockKey, State};
+use super::volume::{CHAIN_FILE, FileVolume, UNFINISHED_FILE, Volume};
+use super::writer::record_bytes;
+use super::{FileError, StoreError, create, look, write};
+use chain::rules::Rules;
+use chain::{Chain, StoredBlock};
+use node::{Record, Restored};
+
+/// Bytes of blocks that a seeder writes at once.
+const SEED_BYTES: usize = 16 * 1024 * 1024;
+
+/// A peer's best chain, read without changing anything.
+#[derive(Debug)]
+pub(crate) struct StoredChain {
+    volume: FileVolume,
+    election: ElectionId,
+    database: Database,
+    /// Blocks of all branches.
+    blocks: Vec<StoredBlock>,
+    tip: Option<BlockHash>,
+    headers: Vec<Header>,
+}
+
+impl StoredChain {
+    /// Opens the chain in a data directory that no peer uses, as its peer left it.
+    ///
+    /// # Errors
+    /// When there is none, when it can't be read, and where it is damaged: nothing is mended.
+    pub(crate) fn open(directory: &Path, election: &ElectionId) -> Result<Self, StoreError> {
+        let volume = FileVolume { directory: directory.to_owned() };
+        let looked = look(&volume, election).map_err(|trouble| trouble.of(&volume, election));
+        let (database, contents) = looked?;
+        let Restored { blocks, tip, .. } = contents.restored;
+        let election = *election;
+        let mut stored = Self { volume, election, database, blocks, tip, headers: Vec::new() };
+        stored.end_in(tip)?;
+        Ok(stored)
+    }
+
+    /// Moves to the branch that a peer would start on, if a crash kept the last one from doing so. A chain that
+    /// breaks a rule stays as it stands, for whoever looks for such things.
+    ///
+    /// # Errors
+    /// When a block is missing on the way.
+    pub(crate) fn choose_best(&mut self, election: &Arc<Election>) -> Result<(), StoreError> {
+        let Some(tip) = self.tip else { return Ok(()) };
+        let mut chain = Chain::new(Arc::clone(election), Rules::ALL, 0);
+        // Times were checked when the blocks came; whoever audits them checks them again.
+        chain.restore(self.blocks.clone(), None, UnixMillis(u64::MAX));
+        if chain.has_checked(&tip) {
+            self.end_in(Some(chain.tip().hash))?;
+        }
+        Ok(())
+    }
+
+    fn end_in(&mut self, end: Option<BlockHash>) -> Result<(), StoreError> {
+        let headers = self.blocks.iter().map(|block| (block.header.hash(), block.header));
+        let by_hash: BTreeMap<BlockHash, Header> = headers.collect();
+        let mut headers = Vec::new();
+        let mut next = end;
+        while let Some(header) = next.and_then(|hash| by_hash.get(&hash)) {
+            headers.push(*header);
+            next = (header.height.0 > 1).then_some(header.previous);
+        }
+        if let Some(missing) = next {
+            let trouble = Trouble::Damaged(format!("block {missing} is missing below the tip"));
+            return Err(trouble.of(&self.volume, &self.election));
+        }
+        headers.reverse();
+        self.headers = headers;
+        Ok(())
+    }
+
+    /// The best chain after its genesis block, upwards.
+    pub(crate) fn headers(&self) -> &[Header] {
+        &self.headers
+    }
+
+    /// One block, checked against its header.
+    ///
+    /// # Errors
+    /// When the disk does not have it, or not whole.
+    pub(crate) fn block(&self, header: &Header) -> Result<Block, StoreError> {
+        let key = BlockKey::of(header);
+        let row = self.database.run(|redb| read::read_block_row(redb, key));
+        let block = row.and_then(|row| {
+            let row = row.ok_or_else(|| {
+                Trouble::Damaged(format!(
+                    "the body of the block at height {} is missing",
+                    key.height
+                ))
+            })?;
+            rows::decode_block(&key.to_bytes(), &row, &self.election)
+        });
+        block.map_err(|trouble| trouble.of(&self.volume, &self.election))
+    }
+}
+
+/// Makes a database from blocks. It gets its name only when it is finished.
+#[derive(Debug)]
+pub(crate) struct Seeder {
+    volume: FileVolume,
+    election: ElectionId,
+    database: Database,
+    state: State,
+    /// Blocks that are not written yet.
+    waiting: Vec<Record>,
+    waiting_bytes: usize,
+    tip: Option<Record>,
+}
+
+impl Seeder {
+    /// Begins a database; what an earlier seeder left unfinished goes.
+    ///
+    /// # Errors
+    /// When there is a chain already, or the disk refuses.
+    pub(crate) fn create(directory: &Path, election: &ElectionId) -> Result<Self, StoreError> {
+        let volume = FileVolume { directory: directory.to_owned() };
+        let path = volume.path(CHAIN_FILE);
+        if volume.exists(CHAIN_FILE).map_err(|error| FileError::new("read", &path, error))? {
+            return Err(StoreError::Exists { path });
+        }
+        let removed = volume.remove(UNFINISHED_FILE).map_err(Trouble::from);
+        let database = removed.and_then(|()| create(&volume, election));
+        let database = database.map_err(|trouble| trouble.of(&volume, election))?;
+        Ok(Self {
+            volume,
+            election: *election,
+            database,
+            state: State::default(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            tip: None,
+        })
+    }
+
+    /// Adds blocks to the chain, upwards; the last of all becomes the tip.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn append(&mut self, blocks: &[Arc<Block>]) -> Result<(), StoreError> {
+        for block in blocks {
+            let record = Record::Block(Arc::clone(block));
+            self.waiting_bytes += record_bytes(&record);
+            self.waiting.push(record);
+            let BlockKey { height, hash } = BlockKey::of(&block.header);
+            self.tip = Some(Record::Tip { height, hash });
+            if self.waiting_bytes > SEED_BYTES {
+                self.write()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes all of it durable and gives it its name.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn finish(mut self) -> Result<(), StoreError> {
+        self.waiting.extend(self.tip.take());
+        self.write()?;
+        let Self { volume, election, database, .. } = self;
+        drop(database);
+        let named = volume.rename(UNFINISHED_FILE, CHAIN_FILE).and_then(|()| volume.sync());
+        named.map_err(|error| Trouble::from(error).of(&volume, &election))
+    }
+
+    /// Leaves nothing of what was begun.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn abandon(self) -> Result<(), StoreError> {
+        let Self { volume, election, database, .. } = self;
+        drop(database);
+        let removed = volume.remove(UNFINISHED_FILE);
+        removed.map_err(|error| Trouble::from(error).of(&volume, &election))
+    }
+
+    fn write(&mut self) -> Result<(), StoreError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
+        let written = self.database.run(|redb| {
+            write::change(redb, self.state, |changes| {
+                waiting.iter().try_for_each(|record| changes.put_record(record))
+            })
+        });
+        self.state = written.map_err(|trouble| trouble.of(&self.volume, &self.election))?;
+        Ok(())
+    }
+}

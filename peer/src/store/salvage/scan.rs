@@ -1,0 +1,87 @@
+//! Rows found page by page, without the trees that lead to them: one bad page near a root hides every row below
+//! it, however whole these are. Which table a row is of, and whether it is whole, its checksum says.
+
+use protocol::election::BLOCK_BYTES_MAX;
+use redb::StorageBackend;
+
+use super::RawRow;
+use super::source::CHUNK_BYTES;
+use crate::store::database::Trouble;
+use crate::store::pages::{PAGE_BYTES, Pages};
+use crate::store::rows::BLOCK_KEY_BYTES;
+use crate::store::volume::{Access, CHAIN_FILE, Volume};
+
+// Where redb's leaves have what: type, padding, number of rows, ends of the keys, ends of the values, keys, values.
+const LEAF: u8 = 1;
+const COUNT_END: usize = 4;
+const END_BYTES: usize = 4;
+/// Bytes of the keys of the pool; those of the other tables that matter are blocks' keys.
+const POOL_KEY_BYTES: usize = 8;
+/// Longest leaf that is believed: twice the largest body, far more than redb puts into one with a single row.
+const LEAF_BYTES_MAX: usize = 2 * BLOCK_BYTES_MAX as usize;
+
+/// Hands on what looks like a row in what looks like a leaf, of old commits too.
+pub(super) fn each_chunk(
+    volume: &dyn Volume,
+    mut visit: impl FnMut(Vec<RawRow>) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let pages = Pages::unchecked(volume.open(CHAIN_FILE, Access::Read)?);
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    for page in 1..pages.len()? / PAGE_BYTES {
+        let Some(leaf) = read_leaf(&pages, page * PAGE_BYTES)? else { continue };
+        bytes += leaf.len();
+        rows.extend(rows_of(&leaf));
+        if bytes > CHUNK_BYTES {
+            bytes = 0;
+            visit(std::mem::take(&mut rows))?;
+        }
+    }
+    visit(rows)
+}
+
+/// As much of a file as a leaf takes that begins there, if one does.
+fn read_leaf(pages: &Pages, start: u64) -> Result<Option<Vec<u8>>, Trouble> {
+    let room = pages.len()?.saturating_sub(start);
+    let read = |length: usize| {
+        if length as u64 > room || length > LEAF_BYTES_MAX {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; length];
+        pages.read(start, &mut bytes).map(|()| Some(bytes))
+    };
+    let Some(first) = read(COUNT_END)? else { return Ok(None) };
+    let count = usize::from(u16::from_le_bytes([first[2], first[3]]));
+    if first[0] != LEAF || count == 0 {
+        return Ok(None);
+    }
+    let Some(ends) = read(COUNT_END + 2 * END_BYTES * count)? else { return Ok(None) };
+    let first_key = end(&ends, 0).saturating_sub(ends.len());
+    let are_keys_even = [POOL_KEY_BYTES, BLOCK_KEY_BYTES].contains(&first_key)
+        && (0..count).all(|row| end(&ends, row) == ends.len() + (row + 1) * first_key);
+    // Read no further for what only begins like a leaf.
+    if are_keys_even { Ok(read(end(&ends, 2 * count - 1))?) } else { Ok(None) }
+}
+
+/// The rows of a leaf, as far as their ends rise.
+fn rows_of(leaf: &[u8]) -> Vec<RawRow> {
+    let count = usize::from(u16::from_le_bytes([leaf[2], leaf[3]]));
+    let key_start = COUNT_END + 2 * END_BYTES * count;
+    let start_of = |number: usize| match number {
+        0 => key_start,
+        number => end(leaf, number - 1),
+    };
+    (0..count)
+        .map_while(|row| {
+            let key = leaf.get(start_of(row)..end(leaf, row))?;
+            let value = leaf.get(start_of(count + row)..end(leaf, count + row))?;
+            Some((key.to_vec(), value.to_vec()))
+        })
+        .collect()
+}
+
+/// Where a key ends or, numbered after all keys, a value.
+fn end(leaf: &[u8], number: usize) -> usize {
+    let place = COUNT_END + number * END_BYTES;
+    let bytes = leaf.get(place..place + END_BYTES).and_then(|bytes| bytes.first_chunk());
+    bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
+}

@@ -1,0 +1,263 @@
+//! A damaged database, read as far as it goes.
+
+use std::ops::Bound;
+
+use protocol::units::ElectionId;
+use redb::{ReadableDatabase, StorageBackend};
+
+use super::RawRow;
+use crate::store::database::{Database, Trouble, Trust};
+use crate::store::pages::{PAGE_BYTES, Pages};
+use crate::store::read::{self, OpenTable};
+use crate::store::rows::Table;
+use crate::store::volume::{Access, CHAIN_FILE, Overlay, Volume};
+
+/// The keys between which rows may be missing.
+pub(super) type Gap = (Vec<u8>, Vec<u8>);
+
+pub(super) const REDB_MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
+
+/// Bytes of rows that are read before they are handed on.
+pub(super) const CHUNK_BYTES: usize = 8 * 1024 * 1024;
+/// How often a database that fails is opened again before the rest is given up; each time costs memory, up to
+/// what redb takes for its cache.
+const FAILURES_MAX: u32 = 200;
+
+// Where redb's header has what: its format 3, as its design document lays it out.
+const GOD_BYTE: usize = 9;
+const PRIMARY: u8 = 1;
+const RECOVERY_REQUIRED: u8 = 2;
+const REGION_PAGES: usize = 20;
+const GEOMETRY_END: usize = 24;
+const REGIONS: usize = 24;
+const LAST_REGION_PAGES: usize = 28;
+const SLOT_VERSIONS: [usize; 2] = [64, 192];
+pub(super) const HEADER_BYTES: usize = 320;
+
+/// The first bytes of a database.
+pub(super) type Header = [u8; HEADER_BYTES];
+/// Regions that are believed of a header: 4 TiB.
+const REGIONS_MAX: u64 = 1024;
+
+/// Ways to open a file, the more trusting first.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    AsItIs,
+    /// All pages are read, and what is free is found out anew.
+    Checked,
+    /// With a header that says what every header of redb says, and that all has to be recovered, from
+    /// whichever of the two last commits is whole.
+    NewHeader,
+}
+
+const WAYS: [Way; 3] = [Way::AsItIs, Way::Checked, Way::NewHeader];
+
+/// What of a database can be read. Nothing is written to its file.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    volume: &'a dyn Volume,
+    /// What a header looks like.
+    model: Header,
+    way: Way,
+    open: Option<Database>,
+    failures: u32,
+}
+
+impl<'a> Source<'a> {
+    /// Opens it in the first way that works. None may.
+    pub(super) fn new(
+        volume: &'a dyn Volume,
+        election: &ElectionId,
+        model: Header,
+    ) -> Result<Self, Trouble> {
+        let mut source = Self { volume, model, way: Way::AsItIs, open: None, failures: 0 };
+        for way in WAYS {
+            source.way = way;
+            source.close();
+            source.open = match open(volume, way, &source.model) {
+                Ok(database) => Some(database),
+                Err(Trouble::Damaged(_)) => continue,
+                Err(trouble) => return Err(trouble),
+            };
+            match source.meta(|meta| read::check_identity(meta, election)) {
+                Ok(()) => return Ok(source),
+                Err(Trouble::Damaged(_)) => {}
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        // No way gives the single records: the first that gives anything will do.
+        for way in WAYS {
+            source.way = way;
+            source.close();
+            source.open = open(volume, way, &source.model).ok();
+            if source.open.is_some() {
+                break;
+            }
+        }
+        Ok(source)
+    }
+
+    /// Reads single records.
+    pub(super) fn meta<T>(
+        &mut self,
+        read: impl Fn(&OpenTable) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        self.run(|redb| read(&read::open_meta(&redb.begin_read()?)?))
+    }
+
+    /// One row, as far as it can be read.
+    pub(super) fn row(&mut self, table: Table, key: &[u8]) -> Option<Vec<u8>> {
+        let row = self.run(|redb| {
+            let table = redb.begin_read()?.open_table(table)?;
+            Ok(table.get(key)?.map(|value| value.value().to_vec()))
+        });
+        row.ok().flatten()
+    }
+
+    /// Hands on the rows of a table, good or not, from the lowest upwards until it fails, then from the highest
+    /// downwards until it fails; returns between which keys something may be missing.
+    pub(super) fn each_chunk(
+        &mut self,
+        table: Table,
+        mut visit: impl FnMut(Vec<RawRow>) -> Result<(), Trouble>,
+    ) -> Result<Option<Gap>, Trouble> {
+        let (mut below, mut above): (Option<Vec<u8>>, Option<Vec<u8>>) = (None, None);
+        loop {
+            let (rows, end) = self.chunk(table, below.as_deref(), None, true);
+            below = rows.last().map(|(key, _)| key.clone()).or(below);
+            visit(rows)?;
+            match end {
+                End::Full => {}
+                End::Reached => return Ok(None),
+                End::Failed => break,
+            }
+        }
+        loop {
+            let (rows, end) = self.chunk(table, below.as_deref(), above.as_deref(), false);
+            above = rows.last().map(|(key, _)| key.clone()).or(above);
+            visit(rows)?;
+            match end {
+                End::Full => {}
+                End::Reached => return Ok(None),
+                End::Failed => break,
+            }
+        }
+        Ok(below.zip(above))
+    }
+
+    /// Some rows between two keys.
+    fn chunk(
+        &mut self,
+        table: Table,
+        below: Option<&[u8]>,
+        above: Option<&[u8]>,
+        upwards: bool,
+    ) -> (Vec<RawRow>, End) {
+        let bounds = (edge(below), edge(above));
+        let mut rows: Vec<RawRow> = Vec::new();
+        let walked = self.run(|redb| {
+            let table = redb.begin_read()?.open_table(table)?;
+            let mut range = table.range::<&[u8]>(bounds)?;
+            let mut bytes = 0;
+            while let Some(row) = if upwards { range.next() } else { range.next_back() } {
+                let (key, value) = row?;
+                let key = key.value().to_vec();
+                let is_in_order = rows.last().is_none_or(|(last, _)| (*last < key) == upwards)
+                    && below.is_none_or(|below| below < key.as_slice())
+                    && above.is_none_or(|above| key.as_slice() < above);
+                if !is_in_order {
+                    return Err(Trouble::damaged("rows stand out of order"));
+                }
+                bytes += value.value().len();
+                rows.push((key, value.value().to_vec()));
+                if bytes > CHUNK_BYTES {
+                    return Ok(End::Full);
+                }
+            }
+            Ok(End::Reached)
+        });
+        (rows, walked.unwrap_or(End::Failed))
+    }
+
+    fn close(&mut self) {
+        if let Some(database) = self.open.take() {
+            database.abandon();
+        }
+    }
+
+    fn run<T>(
+        &mut self,
+        work: impl FnOnce(&redb::Database) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        if self.open.is_none() && self.failures > 0 && self.failures < FAILURES_MAX {
+            self.open = open(self.volume, self.way, &self.model).ok();
+        }
+        let Some(database) = &self.open else {
+            return Err(Trouble::damaged("it can't be opened"));
+        };
+        let outcome = database.run(work);
+        if outcome.is_err() {
+            self.failures += 1;
+            self.close();
+        }
+        outcome
+    }
+}
+
+impl Drop for Source<'_> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Why a walk ended.
+#[derive(Debug)]
+enum End {
+    Full,
+    Reached,
+    Failed,
+}
+
+fn edge(key: Option<&[u8]>) -> Bound<&[u8]> {
+    key.map_or(Bound::Unbounded, Bound::Excluded)
+}
+
+fn open(volume: &dyn Volume, way: Way, model: &Header) -> Result<Database, Trouble> {
+    // Rows bear checksums of their own: good ones are taken even from a bad page.
+    let overlay = Overlay::new(Pages::unchecked(volume.open(CHAIN_FILE, Access::Read)?))?;
+    let trust = match way {
+        Way::AsItIs => Trust::Quick,
+        Way::Checked => Trust::Nothing,
+        Way::NewHeader => {
+            renew_header(&overlay, model)?;
+            Trust::Nothing
+        }
+    };
+    Database::open(overlay, trust)
+}
+
+/// Writes what all headers have in common over a header, and gives the file the length that it speaks of.
+fn renew_header(file: &Overlay, model: &Header) -> Result<(), Trouble> {
+    let length = file.len()?;
+    let mut header = *model;
+    let here = usize::try_from(length).unwrap_or(HEADER_BYTES).min(HEADER_BYTES);
+    file.read(0, &mut header[..here])?;
+    let primary = header[GOD_BYTE] & PRIMARY;
+    header[..GEOMETRY_END].copy_from_slice(&model[..GEOMETRY_END]);
+    header[GOD_BYTE] = primary | RECOVERY_REQUIRED;
+    for version in SLOT_VERSIONS {
+        header[version] = model[version];
+    }
+    let number = |at: usize| {
+        let bytes = header[at..at + 4].try_into().expect("four bytes are in range");
+        u64::from(u32::from_le_bytes(bytes))
+    };
+    let (region_pages, regions, last_pages) =
+        (number(REGION_PAGES), number(REGIONS), number(LAST_REGION_PAGES));
+    let mut pages = length.div_ceil(PAGE_BYTES);
+    if regions <= REGIONS_MAX && last_pages <= region_pages {
+        pages = pages.max(1 + regions * region_pages + last_pages);
+    }
+    file.set_len(pages * PAGE_BYTES)?;
+    Ok(file.write(0, &header)?)
+}

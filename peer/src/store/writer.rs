@@ -1,0 +1,264 @@
+//! The store's thread: owns the database, answers loads, writes all batches that wait at once, and says what
+//! is durable.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use protocol::block::Block;
+use protocol::units::ElectionId;
+
+use super::database::{Database, Trouble, Trust};
+use super::pages::Pages;
+use super::read;
+use super::rows::{BlockKey, State};
+use super::salvage;
+use super::volume::{Access, CHAIN_FILE, Volume};
+use super::write;
+use super::{LoadError, OpenedChain, StoreReport, open_unchanged};
+use node::{LoadFailure, LoadJob, PersistBatch, Record};
+
+/// After a failed write (a full disk), it is tried again with the next batch, or after this long.
+const RETRY_PERIOD: Duration = Duration::from_secs(1);
+/// Bytes of blocks and transactions after which no more batches join a commit: many batches for one sync, and
+/// yet a slow disk confirms something soon. A batch waits for the commit that is under way and for its own.
+const COMMIT_BYTES: usize = 8 * 1024 * 1024;
+/// What a record without transactions counts as, so that these do not join one commit without end.
+const SMALL_BYTES: usize = 64;
+
+/// What the thread is asked to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    Persist(PersistBatch),
+    Load(LoadJob),
+}
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    volume: Arc<dyn Volume>,
+    election: ElectionId,
+    /// None after trouble, until it is opened again.
+    open: Option<(Database, State)>,
+    /// What is not durable, in order. The node holds these blocks and transactions itself until they are
+    /// confirmed, and bounds them: it fetches no more bodies while too many wait, and accepts no votes while
+    /// the disk refuses.
+    pending: VecDeque<PersistBatch>,
+    /// Blocks that the node waits for.
+    loads: VecDeque<LoadJob>,
+    /// The highest row of the pool that the node has given away.
+    last_row: u64,
+    /// Whether the disk took nothing the last time.
+    is_failing: bool,
+    /// Whether the database was mended since it was written to.
+    has_mended: bool,
+}
+
+impl Writer {
+    pub(super) fn new(chain: OpenedChain) -> Self {
+        let OpenedChain { volume, election, database, state, last_row } = chain;
+        Self {
+            volume,
+            election,
+            open: Some((database, state)),
+            pending: VecDeque::new(),
+            loads: VecDeque::new(),
+            last_row,
+            is_failing: false,
+            has_mended: false,
+        }
+    }
+
+    /// Works until nobody can send jobs any more.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>, report: &impl Fn(StoreReport)) {
+        loop {
+            let first = if self.pending.is_empty() {
+                jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else if self.is_failing {
+                jobs.recv_timeout(RETRY_PERIOD)
+            } else {
+                // More waited than one commit takes.
+                jobs.try_recv().map_err(|_| RecvTimeoutError::Timeout)
+            };
+            match first {
+                Ok(job) => self.take(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            while let Ok(job) = jobs.try_recv() {
+                self.take(job);
+            }
+            self.answer_loads(report);
+            self.write(report);
+        }
+        while !self.pending.is_empty() {
+            self.write(report);
+            if self.is_failing {
+                tracing::error!(batches = self.pending.len(), "not written to disk");
+                break;
+            }
+        }
+    }
+
+    pub(super) fn take(&mut self, job: Job) {
+        match job {
+            Job::Persist(batch) => {
+                let rows = batch.records.iter().filter_map(inserted_row);
+                self.last_row = rows.fold(self.last_row, u64::max);
+                self.pending.push_back(batch);
+            }
+            Job::Load(job) => self.loads.push_back(job),
+        }
+    }
+
+    pub(super) fn answer_loads(&mut self, report: &impl Fn(StoreReport)) {
+        // Not kept for longer: it locks out whoever writes.
+        let mut unchanged = None;
+        while let Some(job) = self.loads.pop_front() {
+            let key = BlockKey { height: job.height, hash: job.hash };
+            let outcome = self.load(key, &mut unchanged);
+            report(StoreReport::Loaded { number: job.number, outcome });
+        }
+    }
+
+    fn load(
+        &mut self,
+        key: BlockKey,
+        unchanged: &mut Option<Database>,
+    ) -> Result<Arc<Block>, LoadFailure> {
+        let row = self.read(unchanged, |redb| read::read_block_row(redb, key));
+        LoadError::unless_whole(row, key, &self.election).map_err(|error| {
+            error.into_failure(|| {
+                self.read(unchanged, |redb| read::read_summary(redb, key)).ok().flatten()
+            })
+        })
+    }
+
+    /// Reads from the database, through one that changes nothing where the disk does not let it be opened for
+    /// writing: neighbours are served from a disk that takes no more, too.
+    fn read<T>(
+        &mut self,
+        unchanged: &mut Option<Database>,
+        work: impl Fn(&redb::Database) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let database = match unchanged.take() {
+            Some(database) => database,
+            None => {
+                let outcome = self
+                    .with_database(|database, state| Ok((database.run(|redb| work(redb))?, state)));
+                let Err(Trouble::Disk(error)) = outcome else { return outcome };
+                self.open_unchanged().map_err(|_| Trouble::Disk(error))?
+            }
+        };
+        let outcome = database.run(work)?;
+        *unchanged = Some(database);
+        Ok(outcome)
+    }
+
+    fn open_unchanged(&self) -> Result<Database, Trouble> {
+        let database = open_unchanged(self.volume.open(CHAIN_FILE, Access::Read)?)?;
+        database.run(|redb| read::read_state_of(redb, &self.election))?;
+        Ok(database)
+    }
+
+    /// Tries one commit. Where it mends the database instead, only this is reported, and the next try is due.
+    pub(super) fn write(&mut self, report: &impl Fn(StoreReport)) {
+        let Some(newest) = self.pending.back().map(|batch| batch.number) else { return };
+        let pending = std::mem::take(&mut self.pending);
+        let count = first_commit(&pending);
+        let began = Instant::now();
+        let written = self.with_database(|database, state| {
+            let records = pending.iter().take(count).flat_map(|batch| &batch.records);
+            let state = database.run(|redb| {
+                write::change(redb, state, |changes| {
+                    records.into_iter().try_for_each(|record| changes.put_record(record))
+                })
+            })?;
+            Ok(((), state))
+        });
+        self.pending = pending;
+        let failure = match written {
+            Ok(()) => {
+                let last = self.pending.drain(..count).next_back();
+                let batch = last.expect("a commit has a batch").number;
+                (self.is_failing, self.has_mended) = (false, false);
+                return report(StoreReport::Persisted { batch, took: began.elapsed() });
+            }
+            Err(Trouble::Damaged(reason)) => self.mend(reason, report),
+            Err(trouble) => Err(trouble.to_string()),
+        };
+        self.is_failing = failure.is_err();
+        if let Err(reason) = failure {
+            report(StoreReport::Failed { batch: newest, reason });
+        }
+    }
+
+    /// Calls the database, opening it first if it has to be. After trouble redb refuses everything, so it is
+    /// closed, which writes nothing after an error of the disk or of a page; what was committed is read from it
+    /// again.
+    fn with_database<T>(
+        &mut self,
+        work: impl FnOnce(&Database, State) -> Result<(T, State), Trouble>,
+    ) -> Result<T, Trouble> {
+        let (database, state) = match self.open.take() {
+            Some(open) => open,
+            None => self.reopen()?,
+        };
+        let (outcome, state) = work(&database, state)?;
+        self.open = Some((database, state));
+        Ok(outcome)
+    }
+
+    fn reopen(&self) -> Result<(Database, State), Trouble> {
+        let file = self.volume.open(CHAIN_FILE, Access::Write)?;
+        let database = Database::open(Pages::new(file), Trust::Quick)?;
+        let state = database.run(|redb| read::read_state_of(redb, &self.election))?;
+        Ok((database, state))
+    }
+
+    /// What can't be written to for damage is mended at once: the node is told, and writes what it holds in
+    /// memory again, and bodies that are lost are fetched again when a load misses them.
+    fn mend(&mut self, reason: String, report: &impl Fn(StoreReport)) -> Result<(), String> {
+        if self.has_mended {
+            return Err(format!("mending did not help: {reason}"));
+        }
+        match salvage::mend(&*self.volume, &self.election, reason, self.last_row) {
+            Ok(damage) => {
+                tracing::warn!("{damage}");
+                self.has_mended = true;
+                report(StoreReport::Mended { damage: damage.to_string() });
+                Ok(())
+            }
+            Err(trouble) => Err(format!("it is damaged, and can't be mended: {trouble}")),
+        }
+    }
+}
+
+/// How many batches go into the next commit.
+fn first_commit(pending: &VecDeque<PersistBatch>) -> usize {
+    let mut bytes = 0;
+    let fits = |batch: &&PersistBatch| {
+        let fits = bytes < COMMIT_BYTES;
+        bytes += batch.records.iter().map(record_bytes).sum::<usize>();
+        fits
+    };
+    pending.iter().take_while(fits).count()
+}
+
+fn inserted_row(record: &Record) -> Option<u64> {
+    match record {
+        Record::PoolInsert { row, .. } => Some(*row),
+        Record::Block(_)
+        | Record::Tip { .. }
+        | Record::PoolRemove { .. }
+        | Record::Neighbours(_) => None,
+    }
+}
+
+pub(super) fn record_bytes(record: &Record) -> usize {
+    match record {
+        Record::Block(block) => block.transactions.iter().map(|each| each.bytes()).sum(),
+        Record::PoolInsert { transaction, .. } => transaction.bytes(),
+        Record::Tip { .. } | Record::PoolRemove { .. } | Record::Neighbours(_) => SMALL_BYTES,
+    }
+}

@@ -1,0 +1,295 @@
+//! `peer key …`: makes, shows, moves and locks keys, without a peer. It is the one place that shows a recovery phrase, on
+//! a terminal, once; nothing secret goes into a message or a JSON object.
+
+use std::fs;
+use std::io::{self, BufRead, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use protocol::keys::VoterKey;
+use zeroize::Zeroizing;
+
+use crate::cli::{
+    ChangePassphrase, ExportKey, ImportKey, KeyPlace, KeyTask, NewKey, NewPassphraseOptions,
+    PassphraseOptions, ShowKey,
+};
+use crate::render::{self, Style};
+use crate::schema::KeyShown;
+use crate::store::data_directory::{self, DataDirectoryError};
+use host::files::{self, FileError};
+use host::output::print;
+use keys::SecretSource;
+use keys::passphrase::{self, Passphrase, PassphraseError};
+use keys::phrase::{self, PHRASE_BYTES_MAX, PHRASE_WORDS, PhraseError};
+use keys::secret_file::{self, Existing, SecretFileError};
+use keys::{KeyFile, KeyFileError};
+
+/// Why a command for keys does not do it. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyCommandError {
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    #[error(transparent)]
+    Secret(#[from] SecretFileError),
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    #[error("{0}; nothing was changed")]
+    Phrase(#[from] PhraseError),
+    #[error(transparent)]
+    DataDirectory(#[from] DataDirectoryError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{path} has the 64 digits of no secret key on secp256k1", path = path.display())]
+    NotASecretKey { path: PathBuf },
+    #[error(
+        "stdout is no terminal, and the recovery phrase is not written just anywhere: name a --phrase-file, or leave it out by --no-phrase"
+    )]
+    NowhereForPhrase,
+    #[error(
+        "there is no terminal to ask for the recovery phrase: name a --phrase-file or --phrase-fd"
+    )]
+    NoTerminal,
+    #[error("{path} is there already: name another --phrase-file", path = path.display())]
+    PhraseExists { path: PathBuf },
+    #[error("no recovery phrase was given")]
+    NoPhrase,
+    #[error("can't write to stdout: {0}")]
+    Stdout(#[from] io::Error),
+}
+
+/// Carries out a command for keys, and says what came of it.
+///
+/// # Errors
+/// See [`KeyCommandError`]. What was there before is there still, then.
+pub fn key(task: &KeyTask) -> Result<(), KeyCommandError> {
+    match task {
+        KeyTask::New(new) => make(new),
+        KeyTask::Show(show) => tell_of(show),
+        KeyTask::Export(export) => write_out(export),
+        KeyTask::Import(import) => take_in(import),
+        KeyTask::Passwd(change) => change_passphrase(change),
+    }
+}
+
+fn make(new: &NewKey) -> Result<(), KeyCommandError> {
+    let shows_phrase = !new.no_phrase && new.phrase_file.is_none();
+    if shows_phrase && !io::stdout().is_terminal() {
+        return Err(KeyCommandError::NowhereForPhrase);
+    }
+    let path = place_for_new(&new.place, new.force)?;
+    let passphrase = new_passphrase(new.lock.source().as_ref(), new.lock.no_passphrase, &path)?;
+    let secret = keys::draw();
+    let words = phrase::of_key(&secret);
+    if let Some(file) = &new.phrase_file {
+        let mut line = Zeroizing::new(String::with_capacity(words.len() + 1));
+        line.push_str(&words);
+        line.push('\n');
+        match secret_file::write(file, line.as_bytes(), Existing::Keep) {
+            Err(SecretFileError::Exists { path }) => {
+                return Err(KeyCommandError::PhraseExists { path });
+            }
+            written => written?,
+        }
+    }
+    let made = KeyFile::create(&path, secret, passphrase.as_ref(), existing(new.force));
+    if let (Err(_), Some(file)) = (&made, &new.phrase_file) {
+        // The words of a key that nobody has; what can't be removed does no harm.
+        let _ = fs::remove_file(file);
+    }
+    tell(&made?, new.format.json)?;
+    if shows_phrase {
+        print("\n")?;
+        print(&render::phrase(&words))?;
+    }
+    Ok(())
+}
+
+fn tell_of(shown: &ShowKey) -> Result<(), KeyCommandError> {
+    let file = KeyFile::open(&place(&shown.place)?)?;
+    let says_nothing = matches!(file.public(), Err(KeyFileError::Anonymous { .. }));
+    let may_ask = says_nothing && io::stdin().is_terminal();
+    if file.is_locked() && (shown.passphrase.source().is_some() || may_ask) {
+        let key = unlock(&file, &shown.passphrase)?;
+        let (path, public) = (file.path().display().to_string(), key.public());
+        return Ok(print(
+            &Style::of(shown.format.json, false).key(&KeyShown::new(&public, path, true)),
+        )?);
+    }
+    tell(&file, shown.format.json)
+}
+
+fn write_out(export: &ExportKey) -> Result<(), KeyCommandError> {
+    let file = KeyFile::open(&place(&export.place)?)?;
+    if export.public {
+        let public = match export.passphrase.source() {
+            Some(_) => unlock(&file, &export.passphrase)?.public(),
+            None => file.public()?,
+        };
+        return write_public(export, &keys::public_text(&public));
+    }
+    let text = match export.plain && file.is_locked() {
+        true => keys::open_text(&unlock(&file, &export.passphrase)?),
+        false => file.text(),
+    };
+    match &export.out {
+        None => print(&text)?,
+        Some(out) => {
+            secret_file::write(out, text.as_bytes(), existing(export.force))?;
+            let locked = if file.is_locked() && !export.plain { "locked" } else { "not locked" };
+            print(&format!("wrote {}: the secret key, {locked}\n", out.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_public(export: &ExportKey, text: &str) -> Result<(), KeyCommandError> {
+    let Some(out) = &export.out else { return Ok(print(text)?) };
+    if export.force {
+        files::write_whole(out, text.as_bytes())?;
+    } else {
+        let written = fs::File::create_new(out)
+            .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()));
+        written.map_err(|error| -> KeyCommandError {
+            if error.kind() == io::ErrorKind::AlreadyExists {
+                return SecretFileError::Exists { path: out.clone() }.into();
+            }
+            FileError::new("write", out, error).into()
+        })?;
+    }
+    Ok(print(&format!("wrote {}: the public key\n", out.display()))?)
+}
+
+fn take_in(import: &ImportKey) -> Result<(), KeyCommandError> {
+    let path = place_for_new(&import.place, import.force)?;
+    let (key, opened_by) = match (&import.file, import.phrase_source()) {
+        (Some(file), _) => key_of_file(file, &import.passphrase)?,
+        (None, Some(source)) => {
+            let text = passphrase::read_secret_text(&source.path(), PHRASE_BYTES_MAX)?;
+            (phrase::to_key(&text)?, None)
+        }
+        (None, None) => (phrase::to_key(&ask_phrase()?)?, None),
+    };
+    let NewPassphraseOptions { no_passphrase, .. } = import.new_passphrase;
+    let source = import.new_passphrase.source();
+    let passphrase = match opened_by {
+        // Who locked the key before wants it locked still.
+        Some(passphrase) if source.is_none() && !no_passphrase => Some(passphrase),
+        Some(_) | None => new_passphrase(source.as_ref(), no_passphrase, &path)?,
+    };
+    let made = KeyFile::create(&path, key, passphrase.as_ref(), existing(import.force))?;
+    tell(&made, import.format.json)
+}
+
+fn change_passphrase(change: &ChangePassphrase) -> Result<(), KeyCommandError> {
+    let path = place(&change.place)?;
+    let file = KeyFile::open(&path)?;
+    let key = unlock(&file, &change.passphrase)?;
+    let source = change.new_passphrase.source();
+    let no_passphrase = change.new_passphrase.no_passphrase;
+    if source.is_none() && !no_passphrase && !io::stdin().is_terminal() {
+        return Err(PassphraseError::NoTerminal { option: "new-passphrase" }.into());
+    }
+    let passphrase = new_passphrase(source.as_ref(), no_passphrase, &path)?;
+    let made = KeyFile::create(&path, key, passphrase.as_ref(), Existing::Replace)?;
+    tell(&made, change.format.json)
+}
+
+fn key_of_file(
+    path: &Path,
+    options: &PassphraseOptions,
+) -> Result<(VoterKey, Option<Passphrase>), KeyCommandError> {
+    let file = match KeyFile::open(path) {
+        Err(KeyFileError::Former { path }) => {
+            let secret = secret_file::read_existing(&path)?;
+            let key = secret.and_then(|secret| VoterKey::from_secret_bytes(&secret).ok());
+            return Ok((key.ok_or(KeyCommandError::NotASecretKey { path })?, None));
+        }
+        file => file?,
+    };
+    if !file.is_locked() {
+        return Ok((file.unlock(None)?, None));
+    }
+    let passphrase = passphrase::read_or_ask(options.source().as_ref(), path)?;
+    Ok((file.unlock(Some(&passphrase))?, Some(passphrase)))
+}
+
+fn unlock(file: &KeyFile, options: &PassphraseOptions) -> Result<VoterKey, KeyCommandError> {
+    if !file.is_locked() {
+        return Ok(file.unlock(None)?);
+    }
+    let passphrase = passphrase::read_or_ask(options.source().as_ref(), file.path())?;
+    Ok(file.unlock(Some(&passphrase))?)
+}
+
+/// Where it was said to be; or else from the terminal, if there is one; or else none.
+fn new_passphrase(
+    source: Option<&SecretSource>,
+    no_passphrase: bool,
+    key: &Path,
+) -> Result<Option<Passphrase>, KeyCommandError> {
+    Ok(match source {
+        Some(source) => Some(passphrase::read(source)?),
+        None if no_passphrase || !io::stdin().is_terminal() => None,
+        None => passphrase::ask_new(key)?,
+    })
+}
+
+/// Reads the words from the terminal, on one line or several.
+fn ask_phrase() -> Result<Zeroizing<String>, KeyCommandError> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return Err(KeyCommandError::NoTerminal);
+    }
+    print(&format!("The {PHRASE_WORDS} words, on one line or several:\n"))?;
+    let mut text = Zeroizing::new(String::with_capacity(PHRASE_BYTES_MAX));
+    let mut input = stdin.lock().take(PHRASE_BYTES_MAX as u64);
+    while text.split_whitespace().count() < PHRASE_WORDS {
+        let before = text.len();
+        input.read_line(&mut text).map_err(PassphraseError::Terminal)?;
+        // The end of the input, or an empty line.
+        if text[before..].trim().is_empty() {
+            break;
+        }
+    }
+    if text.trim().is_empty() { Err(KeyCommandError::NoPhrase) } else { Ok(text) }
+}
+
+fn place(place: &KeyPlace) -> Result<PathBuf, KeyCommandError> {
+    if let Some(path) = &place.key {
+        return Ok(path.clone());
+    }
+    let directory = match &place.data_dir {
+        Some(path) => path.clone(),
+        None => data_directory::only_default()?,
+    };
+    Ok(keys::place(&directory, place.voter.as_ref()))
+}
+
+/// The same for a file that is to be written. A running peer would go on with the key that it has, so its own is not
+/// replaced under it.
+fn place_for_new(place: &KeyPlace, force: bool) -> Result<PathBuf, KeyCommandError> {
+    let path = self::place(place)?;
+    if place.key.is_none() {
+        let directory = files::directory_of(&path);
+        data_directory::make_private(directory)
+            .map_err(|error| FileError::new("make the directory", directory, error))?;
+        if place.voter.is_none() && data_directory::is_in_use(directory) {
+            return Err(DataDirectoryError::Running { path: directory.to_owned() }.into());
+        }
+    }
+    let is_there = path.try_exists().map_err(|error| FileError::new("read", &path, error))?;
+    match is_there && !force {
+        // Before anybody is asked for anything.
+        true => Err(SecretFileError::Exists { path }.into()),
+        false => Ok(path),
+    }
+}
+
+fn existing(force: bool) -> Existing {
+    if force { Existing::Replace } else { Existing::Keep }
+}
+
+fn tell(file: &KeyFile, json: bool) -> Result<(), KeyCommandError> {
+    let path = file.path().display().to_string();
+    let shown = KeyShown::new(&file.public()?, path, file.is_locked());
+    Ok(print(&Style::of(json, false).key(&shown))?)
+}

@@ -1,0 +1,351 @@
+//! This peer's own voters: each registers itself before its first vote, and votes. One is the data directory's own; others
+//! lie beside it, by name. A key that is locked is unlocked for one act, and forgotten after it.
+
+pub(crate) mod commands;
+pub(crate) mod receipt;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+
+use protocol::election::Election;
+use protocol::keys::VoterKey;
+use protocol::transaction::Choices;
+use protocol::units::{TransactionId, VoterId};
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::run::handle::PeerHandle;
+use crate::run::notice::Notice;
+use chain::TransactionError;
+use keys::signing;
+use keys::{KeyFile, KeyFileError, Passphrase, VoterName};
+use node::{Answer, Command, CommandError, VoterView};
+
+/// Keys that are unlocked at the same time, on threads of their own: each takes a core for a while and up to 128 MiB. Who
+/// asks meanwhile waits.
+const UNLOCKS_MAX: usize = 2;
+
+/// Why an own voter can't act.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum VoterError {
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+}
+
+/// Who acts: which of a peer's own voters, and what opens its key if that is locked.
+#[derive(Debug, Default)]
+pub(crate) struct Actor {
+    /// The data directory's own voter unless named.
+    pub(crate) voter: Option<VoterName>,
+    pub(crate) passphrase: Option<Passphrase>,
+}
+
+/// The voters whose keys lie in the data directory.
+#[derive(Debug)]
+pub(crate) struct OwnVoters {
+    id: VoterId,
+    own: OwnKey,
+    directory: PathBuf,
+    election: Arc<Election>,
+    unlocks: Arc<Semaphore>,
+    /// Held while a registration of that voter is under way; one for each voter that has one.
+    registering: std::sync::Mutex<BTreeMap<VoterId, Arc<Mutex<()>>>>,
+    /// Who voted here since the start; no more than have keys here.
+    voted: std::sync::Mutex<BTreeSet<VoterId>>,
+}
+
+/// The data directory's own key.
+#[derive(Debug)]
+enum OwnKey {
+    Open(Arc<VoterKey>),
+    /// In its file, which is read again for each act.
+    Locked,
+}
+
+impl OwnVoters {
+    /// The voters of a directory whose own key is in this file, and has been unlocked if there is a key.
+    ///
+    /// # Errors
+    /// When the file is locked, was not unlocked, and does not say whose it is.
+    pub(crate) fn new(
+        directory: PathBuf,
+        file: &KeyFile,
+        key: Option<VoterKey>,
+        election: Arc<Election>,
+    ) -> Result<Self, KeyFileError> {
+        let (id, own) = match key {
+            Some(key) => (key.public().voter(), OwnKey::Open(Arc::new(key))),
+            None => (file.public()?.voter(), OwnKey::Locked),
+        };
+        let unlocks = Arc::new(Semaphore::new(UNLOCKS_MAX));
+        let (registering, voted) = Default::default();
+        Ok(Self { id, own, directory, election, unlocks, registering, voted })
+    }
+
+    /// The data directory's own voter.
+    pub(crate) fn id(&self) -> VoterId {
+        self.id
+    }
+
+    /// The directory's own voter and whoever else voted here since the start.
+    pub(crate) fn ids(&self) -> BTreeSet<VoterId> {
+        let mut ids = self.voted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        ids.insert(self.id);
+        ids
+    }
+
+    /// The voter of that name, or the directory's own.
+    ///
+    /// # Errors
+    /// When its key can't be read, or does not say whose it is.
+    pub(crate) fn id_of(&self, voter: Option<&VoterName>) -> Result<VoterId, KeyFileError> {
+        match voter {
+            None => Ok(self.id),
+            Some(_) => Ok(self.file(voter)?.public()?.voter()),
+        }
+    }
+
+    /// Whether a passphrase is needed before that voter can act.
+    ///
+    /// # Errors
+    /// When its key can't be read.
+    pub(crate) fn is_locked(&self, voter: Option<&VoterName>) -> Result<bool, KeyFileError> {
+        match (voter, &self.own) {
+            (None, OwnKey::Open(_)) => Ok(false),
+            (None, OwnKey::Locked) | (Some(_), _) => Ok(self.file(voter)?.is_locked()),
+        }
+    }
+
+    /// Where the key of that voter lies.
+    pub(crate) fn place(&self, voter: Option<&VoterName>) -> PathBuf {
+        keys::place(&self.directory, voter)
+    }
+
+    /// Registers the voter if need be, then submits its vote.
+    ///
+    /// # Errors
+    /// When its key stays locked, or as the node refuses either.
+    pub(crate) async fn vote(
+        &self,
+        handle: &PeerHandle,
+        actor: Actor,
+        choices: Choices,
+    ) -> Result<TransactionId, VoterError> {
+        let key = self.unlock(actor).await?;
+        if view(handle, key.public().voter()).await?.registration.is_none() {
+            match self.register_key(handle, &key).await {
+                // A registration of the same key came from elsewhere meanwhile; it serves as well.
+                Err(CommandError::Transaction(TransactionError::AlreadyRegistered { .. })) => {}
+                registered => {
+                    registered?;
+                }
+            }
+        }
+        let vote = handle.submit(signing::vote(&key, &self.election, choices)).await?;
+        let mut voted = self.voted.lock().unwrap_or_else(PoisonError::into_inner);
+        voted.insert(key.public().voter());
+        Ok(vote)
+    }
+
+    /// Registers the voter. A stamp may take minutes, longer than whoever asks over HTTP waits; so it is searched for
+    /// to its end whether anybody waits or not, and whoever asks meanwhile for the same voter waits for the same one.
+    ///
+    /// # Errors
+    /// When its key stays locked, or as the node refuses it.
+    pub(crate) async fn register(
+        &self,
+        handle: &PeerHandle,
+        actor: Actor,
+    ) -> Result<(TransactionId, VoterId), VoterError> {
+        let key = self.unlock(actor).await?;
+        Ok((self.register_key(handle, &key).await?, key.public().voter()))
+    }
+
+    async fn register_key(
+        &self,
+        handle: &PeerHandle,
+        key: &Arc<VoterKey>,
+    ) -> Result<TransactionId, CommandError> {
+        let voter = key.public().voter();
+        let under_way = self.registering(voter).lock_owned().await;
+        if view(handle, voter).await?.registration.is_some() {
+            return Err(TransactionError::AlreadyRegistered { voter }.into());
+        }
+        let registration_bits = self.election.admission.registration_bits();
+        let registration_bits = registration_bits.ok_or(TransactionError::NeedsAdmission)?;
+        handle.notify(Notice::Registering { voter, registration_bits });
+        let (key, election) = (Arc::clone(key), Arc::clone(&self.election));
+        let search = move || signing::registration(&key, &election, registration_bits);
+        let handle = handle.clone();
+        let registering = tokio::spawn(async move {
+            let _under_way = under_way;
+            let registration =
+                tokio::task::spawn_blocking(search).await.map_err(|_| CommandError::Leaving)?;
+            handle.submit(registration).await
+        });
+        registering.await.map_err(|_| CommandError::Leaving)?
+    }
+
+    /// What is held while that voter registers.
+    fn registering(&self, voter: VoterId) -> Arc<Mutex<()>> {
+        // Whoever panicked while holding it left the table whole.
+        let mut all = self.registering.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody has to remember who is done: the table has as many as act at the moment.
+        all.retain(|_, lock| Arc::strong_count(lock) > 1);
+        Arc::clone(all.entry(voter).or_default())
+    }
+
+    fn file(&self, voter: Option<&VoterName>) -> Result<KeyFile, KeyFileError> {
+        KeyFile::open(&self.place(voter))
+    }
+
+    /// The key of who acts.
+    async fn unlock(&self, actor: Actor) -> Result<Arc<VoterKey>, VoterError> {
+        if let (None, OwnKey::Open(key)) = (&actor.voter, &self.own) {
+            return Ok(Arc::clone(key));
+        }
+        let file = self.file(actor.voter.as_ref())?;
+        let permit = Arc::clone(&self.unlocks).acquire_owned().await;
+        let _permit = permit.expect("it is never closed");
+        let unlock = move || file.unlock(actor.passphrase.as_ref());
+        let unlocked = tokio::task::spawn_blocking(unlock).await;
+        Ok(Arc::new(unlocked.map_err(|_| CommandError::Leaving)??))
+    }
+}
+
+/// What the node knows of a voter.
+///
+/// # Errors
+/// When the node has ended.
+async fn view(handle: &PeerHandle, voter: VoterId) -> Result<VoterView, CommandError> {
+    let answer = handle.command(Command::Voter(voter)).await?;
+    let Answer::Voter(view) = answer else {
+        unreachable!("the node answers Voter with a voter, not {answer:?}")
+    };
+    Ok(view)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use std::path::Path;
+
+    use super::*;
+    use crate::actions::ActionError;
+    use crate::run::handle::Request;
+    use chain::fixtures;
+    use keys::secret_file::Existing;
+
+    fn voters(directory: &Path) -> OwnVoters {
+        let file = keys::read_or_make(directory).expect("a key");
+        let key = (!file.is_locked()).then(|| file.unlock(None).expect("it is not locked"));
+        let election = Arc::new(fixtures::election());
+        OwnVoters::new(directory.to_owned(), &file, key, election).expect("it says whose it is")
+    }
+
+    fn passphrase(text: &str) -> Option<Passphrase> {
+        Passphrase::new(text.as_bytes().to_vec().into()).expect("short")
+    }
+
+    fn actor(voter: Option<&str>, text: &str) -> Actor {
+        let voter = voter.map(|name| name.parse().expect("a name"));
+        Actor { voter, passphrase: passphrase(text) }
+    }
+
+    #[tokio::test]
+    async fn a_locked_key_acts_by_its_passphrase_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = keys::place(directory.path(), None);
+        let locked = passphrase("open");
+        KeyFile::create(&path, fixtures::key(3), locked.as_ref(), Existing::Keep).expect("made");
+        let voters = voters(directory.path());
+        assert_eq!(voters.id(), fixtures::key(3).public().voter());
+        assert!(voters.is_locked(None).expect("readable"));
+        let kind = async |actor| {
+            let unlocked = voters.unlock(actor).await;
+            unlocked.map(|_| ()).map_err(|error| ActionError::from(error).kind())
+        };
+        assert_eq!(kind(actor(None, "")).await, Err("locked"));
+        assert_eq!(kind(actor(None, "shut")).await, Err("wrong_passphrase"));
+        assert_eq!(kind(actor(Some("ada"), "open")).await, Err("no_key"));
+        assert_eq!(kind(actor(None, "open")).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn voters_of_one_peer_register_side_by_side() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let name: VoterName = "ada".parse().expect("a name");
+        let path = keys::place(directory.path(), Some(&name));
+        std::fs::create_dir(path.parent().expect("it has one")).expect("made");
+        let made = KeyFile::create(&path, fixtures::key(4), None, Existing::Keep);
+        let ada = made.and_then(|file| file.public()).expect("a key").voter();
+        let voters = Arc::new(voters(directory.path()));
+        assert_eq!(voters.id_of(Some(&name)).expect("a key"), ada);
+        let (handle, mut requests) = PeerHandle::new();
+        let tasks: Vec<_> = [None, Some("ada")]
+            .map(|voter| {
+                let (voters, handle) = (Arc::clone(&voters), handle.clone());
+                tokio::spawn(async move { voters.register(&handle, actor(voter, "")).await })
+            })
+            .into();
+        // Both ask before either is answered, and both submit.
+        let mut asked = Vec::new();
+        while asked.len() < 2 {
+            let next = timeout(Duration::from_secs(60), requests.requests.recv()).await;
+            asked.push(next.expect("in time").expect("a handle is here"));
+        }
+        for Request { command, reply } in asked {
+            let Command::Voter(voter) = command else { panic!("not {command:?}") };
+            let unknown = VoterView { voter, registration: None, withdrawal: None, vote: None };
+            reply.send(Ok(Answer::Voter(unknown))).expect("somebody asked");
+        }
+        for number in 0..2 {
+            let next = timeout(Duration::from_secs(60), requests.requests.recv()).await;
+            let Request { reply, .. } = next.expect("in time").expect("a handle is here");
+            reply.send(Ok(Answer::Accepted(TransactionId([number; 32])))).expect("it waits");
+        }
+        let mut registered = Vec::new();
+        for task in tasks {
+            registered.push(task.await.expect("no panic").expect("registered").1);
+        }
+        assert_eq!(registered, [voters.id(), ada]);
+        assert!(voters.registering.lock().expect("whole").len() <= 2);
+    }
+
+    #[tokio::test]
+    async fn a_registration_goes_on_when_nobody_waits_for_it_any_more() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let voter = voters(directory.path());
+        let (handle, mut requests) = PeerHandle::new();
+        let mut notices = handle.notices().expect("the node's end is here");
+        let mut registering = Box::pin(voter.register(&handle, Actor::default()));
+        tokio::select! {
+            _ = &mut registering => unreachable!("nobody has answered yet"),
+            asked = requests.requests.recv() => {
+                let Request { reply, .. } = asked.expect("a handle is here");
+                let unknown = VoterView {
+                    voter: voter.id(),
+                    registration: None,
+                    withdrawal: None,
+                    vote: None,
+                };
+                reply.send(Ok(Answer::Voter(unknown))).expect("somebody asked");
+            }
+        }
+        tokio::select! {
+            _ = &mut registering => unreachable!("nobody has answered yet"),
+            notice = notices.recv() => {
+                assert!(matches!(notice, Ok(Notice::Registering { .. })), "{notice:?}");
+            }
+        }
+        drop(registering);
+        let submitted = timeout(Duration::from_secs(60), requests.requests.recv()).await;
+        let Request { command, .. } = submitted.expect("in time").expect("a handle is here");
+        assert!(matches!(command, Command::Submit(_)), "{command:?}");
+    }
+}

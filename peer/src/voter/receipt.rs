@@ -1,0 +1,172 @@
+//! Receipts as files: one JSON object, so that a page or a script can check one as well.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use protocol::block::{HEADER_BYTES, Header};
+use protocol::codec;
+use protocol::merkle::Proof;
+use protocol::receipt::Receipt;
+use serde_json::Value;
+
+use crate::schema::{self, RECEIPT_FORMAT};
+use host::files::FileError;
+
+/// Longest file that is read: a transaction and a path of 20 hashes take a tenth of it.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Why a receipt can't be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiptFileError {
+    #[error("{path} is there already: name another file", path = path.display())]
+    Exists { path: PathBuf },
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{path} is no receipt: {reason}", path = path.display())]
+    NotAReceipt { path: PathBuf, reason: String },
+    #[error("{path} is a receipt of format {found}; this program knows {RECEIPT_FORMAT}: update it", path = path.display())]
+    NewerFormat { path: PathBuf, found: u64 },
+}
+
+/// Writes a receipt into a new file.
+///
+/// # Errors
+/// When the file is there already, or the disk refuses.
+pub(crate) fn write(path: &Path, receipt: &Receipt) -> Result<(), ReceiptFileError> {
+    let mut text =
+        serde_json::to_string_pretty(&schema::Receipt::from(receipt)).expect("all keys are texts");
+    text.push('\n');
+    let failed = |error: io::Error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return ReceiptFileError::Exists { path: path.to_owned() };
+        }
+        FileError::new("write", path, error).into()
+    };
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    // It says who voted what: the voter decides who may read it.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a receipt would stand in the way of the next try.
+        let _ = fs::remove_file(path);
+    }
+    written.map_err(failed)
+}
+
+/// Reads a receipt; whether it holds is not looked at.
+///
+/// # Errors
+/// When the file can't be read, or is no receipt of a known format.
+pub(crate) fn read(path: &Path) -> Result<Receipt, ReceiptFileError> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text))
+        .map_err(|error| FileError::new("read", path, error))?;
+    let refused = |reason: &str| ReceiptFileError::NotAReceipt {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let value: Value = serde_json::from_str(&text).map_err(|error| refused(&error.to_string()))?;
+    match value["receipt"].as_u64() {
+        Some(RECEIPT_FORMAT) => {}
+        Some(found) if found > RECEIPT_FORMAT => {
+            return Err(ReceiptFileError::NewerFormat { path: path.to_owned(), found });
+        }
+        Some(_) | None => return Err(refused("its \"receipt\" is not 1")),
+    }
+    from_json(&value).map_err(|key| refused(&format!("its {key:?} is missing or malformed")))
+}
+
+/// From what a file or a peer says; whether it holds is not looked at.
+///
+/// # Errors
+/// With the key of what is missing or malformed.
+pub(crate) fn from_json(value: &Value) -> Result<Receipt, &'static str> {
+    let text = |key: &'static str| value[key].as_str().ok_or(key);
+    let number = |key: &'static str| {
+        value[key].as_u64().and_then(|number| u32::try_from(number).ok()).ok_or(key)
+    };
+    let transaction = hex::decode(text("transaction")?).map_err(|_| "transaction")?;
+    let mut header = [0; HEADER_BYTES];
+    hex::decode_to_slice(text("header")?, &mut header).map_err(|_| "header")?;
+    let path = value["path"].as_array().ok_or("path")?;
+    let siblings = path.iter().map(|each| {
+        let mut sibling = [0; 32];
+        hex::decode_to_slice(each.as_str().ok_or("path")?, &mut sibling).map_err(|_| "path")?;
+        Ok(sibling)
+    });
+    Ok(Receipt {
+        election: text("election")?.parse().map_err(|_| "election")?,
+        transaction: codec::decode(&transaction).map_err(|_| "transaction")?,
+        header: Header::from_bytes(&header).ok_or("header")?,
+        proof: Proof {
+            place: number("place")?,
+            leaves: number("transactions")?,
+            siblings: siblings.collect::<Result<_, &'static str>>()?,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::admission::AdmissionRule;
+    use protocol::block::Block;
+    use protocol::units::{BlockHash, Difficulty, Height, UnixMillis};
+
+    use super::*;
+    use chain::fixtures::{id, registration, vote};
+
+    fn receipt() -> Receipt {
+        let transactions = vec![registration(0), vote(0, vec![vec![1]]), registration(1)];
+        let header = Header {
+            previous: BlockHash([1; 32]),
+            merkle_root: protocol::block::merkle_root(&transactions),
+            height: Height(3),
+            time: UnixMillis(4),
+            difficulty: Difficulty::from_bits(0),
+            nonce: 6,
+        };
+        Receipt::new(&Block { header, transactions }, 1, &id()).expect("there are three")
+    }
+
+    #[test]
+    fn a_receipt_reads_back_and_never_replaces_a_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("receipt.json");
+        write(&path, &receipt()).expect("there is room");
+        #[cfg(unix)]
+        {
+            let metadata = std::fs::metadata(&path).expect("it is there");
+            let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+            assert_eq!(mode & 0o7777, 0o600);
+        }
+        let found = read(&path).expect("it is a receipt");
+        assert_eq!(found, receipt());
+        let rule = AdmissionRule::Open { registration_bits: 0, max_voters: None };
+        assert!(found.check(&rule).is_ok());
+        assert!(matches!(write(&path, &receipt()), Err(ReceiptFileError::Exists { .. })));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for key in ["election", "transaction", "header", "place", "transactions", "path"] {
+            let whole = schema::Receipt::from(&receipt());
+            let mut value = serde_json::to_value(whole).expect("all keys are texts");
+            value[key] = Value::Null;
+            assert_eq!(from_json(&value), Err(key));
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("receipt.json");
+        for (text, part) in
+            [("{}", "\"receipt\" is not 1"), ("x", "no receipt"), ("{\"receipt\": 2}", "format 2")]
+        {
+            std::fs::write(&path, text).expect("there is room");
+            let error = read(&path).expect_err(text).to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The panels of many rows: blocks, neighbours and events, the newest first.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use unicode_truncate::Alignment;
+
+use super::text::{Column, fit, moment, table};
+use super::{Look, panel};
+use crate::schema::Neighbour;
+use crate::watch::state::{Heard, State};
+
+pub(super) fn blocks(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+    let inside = panel(frame, area, look.panel("Blocks"));
+    let columns =
+        [right("height"), left("time UTC"), right("voters"), right("votes"), left("here")];
+    let rows = state.blocks.iter().take(room(inside)).map(|block| {
+        let here = if state.is_mined_here(&block.hash) { "mined" } else { "" };
+        vec![
+            block.height.to_string(),
+            moment(block.time_ms, state.now_ms),
+            block.registrations.to_string(),
+            block.votes.to_string(),
+            here.to_owned(),
+        ]
+    });
+    show(&columns, &rows.collect::<Vec<_>>(), look, frame, inside);
+}
+
+pub(super) fn neighbours(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+    let all = state.neighbours.len();
+    let room_needed = usize::from(area.height).saturating_sub(3);
+    let title = match all {
+        0 => "Neighbours".to_owned(),
+        all if all > room_needed => format!("Neighbours, {room_needed} of {all}"),
+        all => format!("Neighbours, {all}"),
+    };
+    let inside = panel(frame, area, look.panel(&title));
+    if all == 0 {
+        frame.render_widget(Line::styled("none", look.faint()), inside);
+        return;
+    }
+    let columns = [left("address"), right("tip"), right("trip"), right("missed"), right("clock")];
+    let rows = state.neighbours.iter().take(room(inside)).map(neighbour);
+    show(&columns, &rows.collect::<Vec<_>>(), look, frame, inside);
+}
+
+pub(super) fn events(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+    let inside = panel(frame, area, look.panel("Events"));
+    let shown = state.events.iter().take(usize::from(inside.height));
+    for (heard, row) in shown.zip(inside.rows()) {
+        let Heard { at_ms, text, more, .. } = heard;
+        let time = moment(*at_ms, state.now_ms);
+        let more = match more {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let used = time.len() + 2 + more.len();
+        let text = fit(text, usize::from(row.width).saturating_sub(used));
+        let spans = vec![Span::styled(time, look.faint()), Span::raw(format!("  {text}{more}"))];
+        frame.render_widget(Line::from(spans), row);
+    }
+}
+
+fn neighbour(neighbour: &Neighbour) -> Vec<String> {
+    let unknown = || "–".to_owned();
+    vec![
+        neighbour.address.to_string(),
+        neighbour.tip.map_or_else(unknown, |tip| tip.height.to_string()),
+        neighbour.round_trip_ms.map_or_else(unknown, trip),
+        neighbour.missed.to_string(),
+        neighbour.clock_offset_ms.map_or_else(unknown, offset),
+    ]
+}
+
+fn trip(milliseconds: f64) -> String {
+    match milliseconds {
+        short if short < 10.0 => format!("{short:.1} ms"),
+        long if long < 1_000.0 => format!("{long:.0} ms"),
+        longer => format!("{:.1} s", longer / 1_000.0),
+    }
+}
+
+fn offset(milliseconds: i64) -> String {
+    match milliseconds {
+        0 => "0 ms".to_owned(),
+        -999..=999 => format!("{milliseconds:+} ms"),
+        _ => format!("{:+} s", milliseconds / 1_000),
+    }
+}
+
+/// Rows under the headings.
+fn room(inside: Rect) -> usize {
+    usize::from(inside.height).saturating_sub(1)
+}
+
+fn show(columns: &[Column], rows: &[Vec<String>], look: Look, frame: &mut Frame<'_>, inside: Rect) {
+    let lines = table(columns, rows, usize::from(inside.width));
+    for (number, (line, row)) in lines.into_iter().zip(inside.rows()).enumerate() {
+        let line = if number == 0 { Line::styled(line, look.faint()) } else { Line::raw(line) };
+        frame.render_widget(line, row);
+    }
+}
+
+fn left(heading: &'static str) -> Column {
+    Column { heading, alignment: Alignment::Left }
+}
+
+fn right(heading: &'static str) -> Column {
+    Column { heading, alignment: Alignment::Right }
+}

@@ -1,0 +1,204 @@
+//! The picture: where its panels stand, its first and last line, and how it looks without contact. Whatever comes from
+//! a peer is cut to the room that there is.
+
+mod count;
+mod lists;
+mod text;
+mod top;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect, Size};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Padding, Paragraph, Wrap};
+use unicode_width::UnicodeWidthStr;
+
+use super::state::{Contact, State};
+use crate::render::short;
+use crate::schema::{Admitted, Role, Status};
+use text::{fit, sides, span};
+
+/// The smallest terminal on which every panel can show something.
+const SIZE_MIN: Size = Size { width: 80, height: 20 };
+
+/// Rows of a panel's border.
+const BORDER_ROWS: u16 = 2;
+
+/// How the picture is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) has_color: bool,
+    /// The first row of the count that is shown.
+    pub(super) first_row: usize,
+}
+
+/// Where everything stands.
+struct Places {
+    head: Rect,
+    chain: Rect,
+    pool: Rect,
+    mining: Rect,
+    count: Rect,
+    blocks: Rect,
+    neighbours: Rect,
+    events: Rect,
+    foot: Rect,
+}
+
+/// Draws all of it.
+pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if area.width < SIZE_MIN.width || area.height < SIZE_MIN.height {
+        let (width, height) = (SIZE_MIN.width, SIZE_MIN.height);
+        let found = format!("{}×{}", area.width, area.height);
+        let text = format!("make the terminal {width}×{height} or larger: it is {found}");
+        frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
+        return;
+    }
+    let places = Places::in_area(area, state);
+    top::chain(state, look, frame, places.chain);
+    top::pool(state, look, frame, places.pool);
+    top::mining(state, look, frame, places.mining);
+    count::draw(state, look, frame, places.count);
+    lists::blocks(state, look, frame, places.blocks);
+    lists::neighbours(state, look, frame, places.neighbours);
+    lists::events(state, look, frame, places.events);
+    if let Contact::Lost { .. } = state.contact {
+        let old = look.faint().remove_modifier(Modifier::BOLD);
+        frame.buffer_mut().set_style(area, old);
+    }
+    head(state, look, frame, places.head);
+    foot(state, look, frame, places.foot);
+}
+
+/// How many rows of the count fit, and how many there are.
+pub(super) fn count_rows(state: &State, size: Size) -> (usize, usize) {
+    let places = Places::in_area(Rect::from(((0, 0).into(), size)), state);
+    count::rows_visible_and_all(state, places.count)
+}
+
+impl Places {
+    fn in_area(area: Rect, state: &State) -> Self {
+        let is_tall = area.height >= 36;
+        let (news, is_wide) = (if is_tall { 9 } else { 5 }, area.width >= 100);
+        let [head, top, middle, events, foot] = Layout::vertical([
+            Constraint::Length(1),
+            Constraint::Length(3 + BORDER_ROWS),
+            Constraint::Fill(1),
+            Constraint::Length(news),
+            Constraint::Length(1),
+        ])
+        .areas(area);
+        let [chain, pool, mining] = Layout::horizontal([Constraint::Fill(1); 3]).areas(top);
+        let right = if is_wide { area.width * 2 / 5 } else { 43 };
+        let [count, right] =
+            Layout::horizontal([Constraint::Fill(1), Constraint::Length(right)]).areas(middle);
+        // As many rows as there are neighbours, with the heading; the blocks keep half at least.
+        let known = u16::try_from(state.neighbours.len()).unwrap_or(u16::MAX);
+        let wanted = known.max(1).saturating_add(1 + BORDER_ROWS);
+        let [blocks, neighbours] = Layout::vertical([
+            Constraint::Fill(1),
+            Constraint::Length(wanted.min(middle.height / 2)),
+        ])
+        .areas(right);
+        Self { head, chain, pool, mining, count, blocks, neighbours, events, foot }
+    }
+}
+
+impl Look {
+    /// What is read first.
+    fn strong(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    /// Borders, headings of columns, and what is out of date.
+    fn faint(self) -> Style {
+        match self.has_color {
+            true => Style::new().fg(Color::DarkGray),
+            false => Style::new().add_modifier(Modifier::DIM),
+        }
+    }
+
+    fn colored(self, color: Color) -> Style {
+        if self.has_color { Style::new().fg(color) } else { Style::new() }
+    }
+
+    /// Bars and curves.
+    fn bar(self) -> Style {
+        self.colored(Color::Cyan)
+    }
+
+    fn good(self) -> Style {
+        self.colored(Color::Green)
+    }
+
+    fn bad(self) -> Style {
+        self.colored(Color::Red)
+    }
+
+    fn panel(self, title: &str) -> Block<'_> {
+        Block::bordered()
+            .border_type(BorderType::Rounded)
+            .border_style(self.faint())
+            .padding(Padding::horizontal(1))
+            .title_top(Line::styled(format!(" {title} "), Style::reset().patch(self.strong())))
+    }
+}
+
+/// Draws a panel's border, and gives what is inside.
+fn panel(frame: &mut Frame<'_>, area: Rect, block: Block<'_>) -> Rect {
+    let inside = block.inner(area);
+    frame.render_widget(block, area);
+    inside
+}
+
+fn head(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+    let (sign, word, style) = match &state.contact {
+        Contact::Awaited => ("○", "connecting", look.faint()),
+        Contact::Live => ("●", "live", look.good()),
+        Contact::Lost { .. } => ("○", "no contact", look.bad()),
+    };
+    let width = usize::from(area.width).saturating_sub(2);
+    let server = fit(&state.server, width / 2);
+    let (contact, server) = (format!("  {sign} {word}"), format!("  {server}"));
+    let banner = state.status.as_ref().map(banner).unwrap_or_default();
+    let room = width.saturating_sub(banner.width() + contact.width() + server.width());
+    let spans = vec![
+        Span::raw(" "),
+        Span::styled(banner, look.bad().add_modifier(Modifier::BOLD)),
+        Span::styled(sides(&state.title, "", room), look.strong()),
+        Span::styled(contact, style),
+        Span::styled(server, look.faint()),
+    ];
+    frame.render_widget(Line::from(spans), area);
+}
+
+/// What everybody has to know who sees a peer that is not as others are, or an election where anybody may vote.
+fn banner(status: &Status) -> String {
+    let role = match (status.role, status.partitioned) {
+        (Role::Ordinary, _) => "",
+        (Role::Observer, _) => "OBSERVER  ",
+        (Role::Laboratory, false) => "LABORATORY  ",
+        (Role::Laboratory, true) => "LABORATORY, CUT OFF  ",
+    };
+    let open = if status.admitted == Admitted::Anybody { "OPEN  " } else { "" };
+    format!("{role}{open}")
+}
+
+fn foot(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+    let width = usize::from(area.width).saturating_sub(2);
+    let (text, style) = match &state.contact {
+        Contact::Lost { since_ms, reason } => {
+            let ago = span(state.now_ms.saturating_sub(*since_ms));
+            let keys = "q ends";
+            let text = format!("no contact for {ago}, trying again: {reason}");
+            (sides(&text, keys, width), look.bad())
+        }
+        Contact::Awaited | Contact::Live => {
+            let keys = "q ends   ↑ ↓ PgUp PgDn move the count";
+            let election = format!("election {}", short(state.election));
+            (sides(keys, &election, width), look.faint())
+        }
+    };
+    frame.render_widget(Line::styled(format!(" {text}"), style), area);
+}

@@ -1,0 +1,124 @@
+//! The panels of the first row: the chain's end, the pool, and the search for a block.
+
+use std::collections::VecDeque;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{RenderDirection, Sparkline};
+
+use super::text::{bar, share, sides, span};
+use super::{Look, panel};
+use crate::render::{rate, short};
+use crate::schema::{Mining, Status};
+use crate::watch::state::State;
+
+pub(super) fn chain(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+    let [first, second, third] = lines(panel(frame, area, look.panel("Chain")));
+    let width = usize::from(first.width);
+    let Some(status) = &state.status else {
+        frame.render_widget(Line::styled("waiting for the peer", look.faint()), first);
+        return;
+    };
+    let tip = status.tip;
+    let age = state
+        .blocks
+        .first()
+        .filter(|block| block.hash == tip.hash)
+        .map_or_else(String::new, |block| {
+            format!("{} ago", span(state.now_ms.saturating_sub(block.time_ms)))
+        });
+    let height = format!("block {}", tip.height);
+    frame.render_widget(Line::styled(sides(&height, &age, width), look.strong()), first);
+    if status.sync_target > tip.height {
+        let room = width.saturating_sub(5);
+        let done = bar(share(tip.height, status.sync_target), room);
+        let fetched = Line::from(vec![Span::raw("sync "), Span::styled(done, look.bar())]);
+        frame.render_widget(fetched, second);
+        let goal = format!("up to {}", status.sync_target);
+        frame.render_widget(Line::raw(sides("fetching", &goal, width)), third);
+    } else {
+        frame.render_widget(Line::styled(sides(&short(tip.hash), "", width), look.faint()), second);
+        frame.render_widget(Line::raw(sides(&work(status), "in sync", width)), third);
+    }
+}
+
+pub(super) fn pool(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+    let [first, second, third] = lines(panel(frame, area, look.panel("Pool")));
+    let Some(status) = &state.status else { return };
+    let held = match status.held {
+        0 => String::new(),
+        held => format!("{held} held"),
+    };
+    let waiting = format!("{} waiting", status.pool);
+    let text = sides(&waiting, &held, usize::from(first.width));
+    frame.render_widget(Line::styled(text, look.strong()), first);
+    curve(&state.pool_samples, look, frame, second.union(third));
+}
+
+pub(super) fn mining(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+    let [first, second, third] = lines(panel(frame, area, look.panel("Mining")));
+    let width = usize::from(first.width);
+    let Some(status) = &state.status else { return };
+    let Some(mining) = &status.mining else {
+        frame.render_widget(Line::styled("nothing to mine", look.faint()), first);
+        curve(&state.rate_samples, look, frame, second.union(third));
+        return;
+    };
+    let found = format!("block {}", mining.height);
+    let text = sides(&found, &rate(mining.hashes_per_second), width);
+    frame.render_widget(Line::styled(text, look.strong()), first);
+    let (times, done) = progress(mining);
+    let room = width.saturating_sub(times.chars().count() + 1);
+    let spans = vec![Span::styled(bar(done, room), look.bar()), Span::raw(format!(" {times}"))];
+    frame.render_widget(Line::from(spans), second);
+    curve(&state.rate_samples, look, frame, third);
+}
+
+/// `4.1s of ~2.0s`, and the share of the expected time that is over.
+fn progress(mining: &Mining) -> (String, f64) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "seconds for people; what is out of range becomes the end of the range"
+    )]
+    let milliseconds = |seconds: f64| (seconds * 1_000.0) as u64;
+    let span = |seconds: f64| match seconds {
+        short if short < 10.0 => format!("{short:.1}s"),
+        long => span(milliseconds(long)),
+    };
+    let running = span(mining.running_seconds);
+    match mining.expected_seconds {
+        Some(expected) if expected > 0.0 => {
+            let text = format!("{running} of ~{}", span(expected));
+            (text, (mining.running_seconds / expected).min(1.0))
+        }
+        _ => (running, 0.0),
+    }
+}
+
+/// All numbers of attempts are long, so their size is told as a power of two.
+fn work(status: &Status) -> String {
+    match status.work.parse::<f64>() {
+        Ok(attempts) if attempts >= 1.0 => format!("work 2^{:.1}", attempts.log2()),
+        Ok(_) | Err(_) => "work 0".to_owned(),
+    }
+}
+
+/// The newest samples, the last one at the right.
+fn curve(samples: &VecDeque<u64>, look: Look, frame: &mut Frame<'_>, area: Rect) {
+    let newest = samples.iter().copied().take(usize::from(area.width));
+    let newest: Vec<u64> = newest.collect();
+    // A lone transaction would fill the height otherwise.
+    let highest = newest.iter().copied().max().unwrap_or_default().max(4);
+    let curve = Sparkline::default()
+        .data(newest)
+        .max(highest)
+        .direction(RenderDirection::RightToLeft)
+        .style(look.bar());
+    frame.render_widget(curve, area);
+}
+
+fn lines(area: Rect) -> [Rect; 3] {
+    Layout::vertical([Constraint::Length(1); 3]).areas(area)
+}

@@ -1,0 +1,208 @@
+//! A running peer on the whole terminal: its chain, count, neighbours and news, as they change. A client of the peer's API
+//! like the other commands: it asks what everybody may ask, and orders nothing.
+//!
+//! Two threads hear of the peer (`source`); what they heard is the [`State`](state::State), which knows no clock and no
+//! terminal; [`draw`](draw::draw) makes a picture of it. Here is the loop between them, which never waits for the peer.
+
+mod draw;
+mod source;
+mod state;
+mod terminal;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+use std::{process, thread};
+
+use protocol::election::Election;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use tokio::runtime::Builder;
+
+use crate::cli::Connection;
+use crate::prompt::screen::wants_color;
+use draw::{Look, count_rows, draw};
+use host::clock::unix_now;
+use host::signals::EndSignals;
+use source::{Source, UPDATES_MAX, Updates};
+use state::{State, Update};
+use terminal::Taken;
+
+/// Longest time that news waits to be drawn; so the picture changes at most ten times a second, but for keys.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// How long the loop has to see that the system wants an end, before the program ends without it.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often the ages are drawn anew while nothing else changes.
+const AGES_PERIOD: Duration = Duration::from_secs(1);
+
+/// Whether there is a terminal to draw on.
+pub(super) fn has_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// What a key asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    End,
+    /// Further rows of the count, by so many pages.
+    Page(isize),
+    /// The same, by so many rows.
+    Row(isize),
+    First,
+    Last,
+}
+
+/// Shows the peer until the user or the system wants an end; a peer that goes away is waited for.
+///
+/// # Errors
+/// When the terminal can't be drawn on.
+pub(super) fn watch(connection: &Connection, election: &Election, server: &str) -> io::Result<()> {
+    let is_over = end_signals()?;
+    let election_id = election.election_id();
+    let now_ms = unix_now().0;
+    let state = State::new(election.title.clone(), election_id, server.to_owned(), now_ms);
+    let source = Source { connection: connection.clone(), election: election_id };
+    let mut taken = Taken::take()?;
+    show(state, &source.start(), &is_over, &mut taken)
+}
+
+fn show(
+    mut state: State,
+    updates: &Updates,
+    is_over: &AtomicBool,
+    taken: &mut Taken,
+) -> io::Result<()> {
+    let mut look = Look { has_color: wants_color(), first_row: 0 };
+    let mut drawn_at = None;
+    let mut is_changed = true;
+    while !is_over.load(Ordering::Relaxed) {
+        let is_aged = drawn_at.is_none_or(|at: Instant| at.elapsed() >= AGES_PERIOD);
+        if is_aged {
+            state.apply(Update::Tick, unix_now().0);
+        }
+        if is_changed || is_aged {
+            taken.terminal.draw(|frame| draw(&state, look, frame))?;
+            drawn_at = Some(Instant::now());
+            is_changed = false;
+        }
+        if event::poll(WAIT)? {
+            let size = taken.terminal.size()?;
+            match event::read()? {
+                Event::Key(key) => match wish(key) {
+                    Some(Wish::End) => return Ok(()),
+                    Some(wish) => look.first_row = first_row(wish, look, count_rows(&state, size)),
+                    None => {}
+                },
+                Event::Resize(..) => {}
+                Event::FocusGained | Event::FocusLost | Event::Mouse(_) | Event::Paste(_) => {
+                    continue;
+                }
+            }
+            is_changed = true;
+        }
+        // As many as can wait; more come in the next round, so that keys are never kept waiting.
+        for update in updates.receiver.try_iter().take(UPDATES_MAX) {
+            state.apply(update, unix_now().0);
+            is_changed = true;
+        }
+        assert!(!updates.is_broken(), "a thread that hears of the peer goes on until the end");
+    }
+    Ok(())
+}
+
+/// Turns true when the system wants an end. The handlers stand when this returns.
+fn end_signals() -> io::Result<Arc<AtomicBool>> {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    let (started, starting) = mpsc::sync_channel(1);
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().name("watch signals".into()).spawn(move || {
+        runtime.block_on(async {
+            match EndSignals::start() {
+                Ok(signals) => {
+                    // Whoever started this waits for it.
+                    let _ = started.send(Ok(()));
+                    signals.leave().await;
+                    over.store(true, Ordering::Relaxed);
+                    // A terminal that has gone is read by crossterm without end, so that the loop never looks up.
+                    tokio::time::sleep(END_PATIENCE).await;
+                    terminal::give_back();
+                    process::exit(0);
+                }
+                Err(error) => drop(started.send(Err(error))),
+            }
+        });
+    })?;
+    starting.recv().map_err(io::Error::other)??;
+    Ok(is_over)
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "most keys mean nothing here")]
+fn wish(key: KeyEvent) -> Option<Wish> {
+    if key.kind == KeyEventKind::Release {
+        return None;
+    }
+    match key.code {
+        KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Wish::End),
+        KeyCode::Char('q' | 'Q') | KeyCode::Esc => Some(Wish::End),
+        KeyCode::Down | KeyCode::Char('j') => Some(Wish::Row(1)),
+        KeyCode::Up | KeyCode::Char('k') => Some(Wish::Row(-1)),
+        KeyCode::PageDown | KeyCode::Char(' ') => Some(Wish::Page(1)),
+        KeyCode::PageUp => Some(Wish::Page(-1)),
+        KeyCode::Home => Some(Wish::First),
+        KeyCode::End => Some(Wish::Last),
+        _ => None,
+    }
+}
+
+/// The first row of the count that is shown next, of `all` rows of which `visible` fit.
+fn first_row(wish: Wish, look: Look, (visible, all): (usize, usize)) -> usize {
+    let last = all.saturating_sub(visible);
+    // A row stays, so that the eye finds it again.
+    let page = isize::try_from(visible.saturating_sub(1).max(1)).unwrap_or(isize::MAX);
+    let now = look.first_row.min(last);
+    let next = match wish {
+        Wish::Page(pages) => now.saturating_add_signed(pages.saturating_mul(page)),
+        Wish::Row(rows) => now.saturating_add_signed(rows),
+        Wish::First | Wish::End => 0,
+        Wish::Last => last,
+    };
+    next.min(last)
+}
+
+#[cfg(test)]
+mod key_tests {
+    use super::*;
+
+    #[test]
+    fn keys_end_and_scroll() {
+        let pressed = |code| wish(KeyEvent::new(code, KeyModifiers::NONE));
+        for code in [KeyCode::Char('q'), KeyCode::Esc] {
+            assert_eq!(pressed(code), Some(Wish::End));
+        }
+        let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        assert_eq!(wish(interrupt), Some(Wish::End));
+        assert_eq!(pressed(KeyCode::Char('c')), None);
+        let mut look = Look { has_color: false, first_row: 0 };
+        for (code, expected) in [
+            (KeyCode::Up, 0),
+            (KeyCode::Down, 1),
+            (KeyCode::PageDown, 10),
+            (KeyCode::PageDown, 15),
+            (KeyCode::Down, 15),
+            (KeyCode::PageUp, 6),
+            (KeyCode::End, 15),
+            (KeyCode::Home, 0),
+        ] {
+            let wish = pressed(code).expect("it scrolls");
+            look.first_row = first_row(wish, look, (10, 25));
+            assert_eq!(look.first_row, expected, "{code:?}");
+        }
+        // A terminal that became larger shows all.
+        assert_eq!(first_row(Wish::Row(1), Look { first_row: 15, ..look }, (30, 25)), 0);
+    }
+}

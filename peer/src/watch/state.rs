@@ -1,0 +1,172 @@
+//! What was heard of a peer, and of which moment it is. No input or output, and no clock but the times that come with what
+//! was heard: the picture is drawn from this alone.
+
+use std::collections::VecDeque;
+
+use protocol::units::{BlockHash, ElectionId};
+
+use crate::render::event_text;
+use crate::schema::{BlockSummary, Chain, Event, Neighbour, Peers, Results, Status};
+
+/// Newest events that are kept: more than the tallest terminal shows.
+const EVENTS_MAX: usize = 200;
+
+/// Samples of a curve, one a second: more than the widest terminal shows.
+const SAMPLES_MAX: usize = 512;
+
+/// Blocks mined here that are remembered as such: at least as many as are shown.
+const MINED_HERE_MAX: usize = 512;
+
+/// All that is drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct State {
+    pub(super) title: String,
+    pub(super) election: ElectionId,
+    /// Where the peer is asked.
+    pub(super) server: String,
+    pub(super) contact: Contact,
+    /// The newest time that came with anything, in Unix milliseconds.
+    pub(super) now_ms: u64,
+    pub(super) status: Option<Status>,
+    pub(super) results: Option<Results>,
+    pub(super) neighbours: Vec<Neighbour>,
+    /// The newest first.
+    pub(super) blocks: Vec<BlockSummary>,
+    /// Transactions that waited for a block, second by second, the newest first.
+    pub(super) pool_samples: VecDeque<u64>,
+    /// Hashes per second, second by second, the newest first.
+    pub(super) rate_samples: VecDeque<u64>,
+    /// The newest first.
+    pub(super) events: VecDeque<Heard>,
+    mined_here: VecDeque<BlockHash>,
+}
+
+/// Whether the peer is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Contact {
+    /// It was asked for the first time.
+    Awaited,
+    Live,
+    Lost {
+        since_ms: u64,
+        reason: String,
+    },
+}
+
+/// An event, or several transactions in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) at_ms: u64,
+    pub(super) text: String,
+    /// Transactions right before it.
+    pub(super) more: u64,
+    is_transaction: bool,
+}
+
+/// Something new.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Update {
+    Event(Event),
+    /// The peer answered.
+    Asked(Box<Answers>),
+    /// The peer did not answer, or is another one.
+    Lost(String),
+    /// Time goes by.
+    Tick,
+}
+
+/// What a peer says when it is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Answers {
+    pub(super) server: String,
+    pub(super) status: Status,
+    pub(super) peers: Peers,
+    /// Only when the chain changed.
+    pub(super) chain: Option<(Results, Chain)>,
+}
+
+impl State {
+    pub(super) fn new(title: String, election: ElectionId, server: String, now_ms: u64) -> Self {
+        Self {
+            title,
+            election,
+            server,
+            contact: Contact::Awaited,
+            now_ms,
+            status: None,
+            results: None,
+            neighbours: Vec::new(),
+            blocks: Vec::new(),
+            pool_samples: VecDeque::new(),
+            rate_samples: VecDeque::new(),
+            events: VecDeque::new(),
+            mined_here: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what was heard at this moment, in Unix milliseconds.
+    pub(super) fn apply(&mut self, update: Update, now_ms: u64) {
+        self.now_ms = now_ms;
+        match update {
+            Update::Event(event) => self.hear(&event),
+            Update::Asked(answers) => self.learn(*answers),
+            Update::Lost(reason) => {
+                let since_ms = match self.contact {
+                    Contact::Lost { since_ms, .. } => since_ms,
+                    Contact::Awaited | Contact::Live => now_ms,
+                };
+                self.contact = Contact::Lost { since_ms, reason };
+            }
+            Update::Tick => {}
+        }
+    }
+
+    /// Whether a block is known to be found by this peer; those from before the watch are not.
+    pub(super) fn is_mined_here(&self, hash: &BlockHash) -> bool {
+        self.mined_here.contains(hash)
+    }
+
+    fn hear(&mut self, event: &Event) {
+        if let Event::Block { hash, mined_here: true, .. } = event {
+            remember(&mut self.mined_here, *hash, MINED_HERE_MAX);
+        }
+        // It has a panel of its own.
+        if matches!(event, Event::Mining(_)) {
+            return;
+        }
+        let is_transaction = matches!(event, Event::Transaction { .. });
+        let (at_ms, text) = (self.now_ms, event_text(event));
+        match self.events.front_mut() {
+            // Thousands of votes are no news one by one, and must not drive out the rest.
+            Some(last) if is_transaction && last.is_transaction => {
+                *last = Heard { at_ms, text, more: last.more + 1, is_transaction };
+            }
+            _ => remember(
+                &mut self.events,
+                Heard { at_ms, text, more: 0, is_transaction },
+                EVENTS_MAX,
+            ),
+        }
+    }
+
+    fn learn(&mut self, answers: Answers) {
+        let Answers { server, status, peers, chain } = answers;
+        let rate = status.mining.as_ref().map_or(0, |mining| mining.hashes_per_second);
+        remember(&mut self.pool_samples, status.pool as u64, SAMPLES_MAX);
+        remember(&mut self.rate_samples, rate, SAMPLES_MAX);
+        self.contact = Contact::Live;
+        self.server = server;
+        self.status = Some(status);
+        self.neighbours = peers.peers;
+        if let Some((results, chain)) = chain {
+            self.results = Some(results);
+            self.blocks = chain.blocks;
+        }
+    }
+}
+
+/// Puts it in front, and forgets the oldest.
+fn remember<T>(known: &mut VecDeque<T>, new: T, most: usize) {
+    known.truncate(most - 1);
+    known.push_front(new);
+}
