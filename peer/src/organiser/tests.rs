@@ -143,7 +143,7 @@ fn of_registrars_who_sign_at_once_each_adds_to_what_the_other_signed() {
             scope.spawn(move || office.admit("keys.csv", registrar, "a.jsonl"));
         }
     });
-    let shown = office.print("a.jsonl").expect("a good file");
+    let shown = office.show("a.jsonl").expect("a good file");
     let signed: Vec<_> = shown.registrars.iter().map(|(_, signed)| *signed).collect();
     assert_eq!(signed, [5, 5, 5]);
 }
@@ -158,7 +158,7 @@ fn only_those_of_the_own_list_are_signed_for() {
     assert_eq!(report.not_listed.0, 3);
     assert!(report.not_listed.1.contains(&key(1).public().voter()));
     assert!(report.own_key, "a registrar's key may vote, and that is said");
-    let shown = office.print("a.jsonl").expect("a good file");
+    let shown = office.show("a.jsonl").expect("a good file");
     assert_eq!((shown.voters, shown.complete), (6, 2));
     let signed: Vec<_> = shown.registrars.iter().map(|(_, signed)| *signed).collect();
     assert_eq!(signed, [5, 3, 0]);

@@ -11,7 +11,7 @@ use protocol::units::UnixMillis;
 
 use super::read::RecordPlace;
 use super::*;
-use crate::shell::WholeFileError;
+use host::whole_file::WholeFileError;
 use chain::fixtures::{election, registration, vote};
 
 /// A block on `parent`; an archive does not ask for its work.
