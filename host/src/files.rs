@@ -1,13 +1,14 @@
-//! Small helpers for files that must survive power loss.
+//! What all writers of files share: an error that names the file, and durable, locked directories.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file that can't be read or written.
+/// A system call on a file that failed. The text names the file, which [`io::Error`] alone does not.
 #[derive(Debug, thiserror::Error)]
 #[error("can't {action} {path}: {source}", path = path.display())]
 pub struct FileError {
+    /// What was tried, as a verb: `read`, `write`, `make the directory`.
     pub action: &'static str,
     pub path: PathBuf,
     pub source: io::Error,
@@ -19,7 +20,7 @@ impl FileError {
     }
 }
 
-/// Makes names in a directory durable.
+/// Waits until the names in a directory survive a power loss. A file's own `sync_all` does not cover its name.
 ///
 /// # Errors
 /// When the directory can't be opened or the disk refuses.
@@ -37,24 +38,7 @@ pub fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a file that appears whole or not at all, in place of any earlier one.
-///
-/// # Errors
-/// When the disk refuses.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let unfinished = path.with_added_extension("new");
-    let write = || {
-        let mut file = File::create(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)?;
-        // A bare name's parent is the empty path, which can't be opened.
-        sync_directory(directory_of(path))
-    };
-    write().map_err(|error| FileError::new("write", path, error))
-}
-
-/// The directory that a name is in.
+/// The directory that a file lies in. The parent of a bare name is the empty path, which can't be opened; this is `.` then.
 pub fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -62,8 +46,11 @@ pub fn directory_of(path: &Path) -> &Path {
     }
 }
 
-/// Keeps other processes from writing in a directory by the same means, for as long as the answer lives. Where the file
-/// system knows no such locks, two commands that write one file at once are their user's matter.
+/// Waits for an advisory lock on a directory, and holds it as long as the answer lives. Whoever writes in the directory
+/// under the same lock writes alone.
+///
+/// Returns `None` where the file system has no such locks. Two commands that write the same file at the same time are then
+/// their user's responsibility.
 #[cfg(unix)]
 pub fn lock_directory(directory: &Path) -> Option<File> {
     let directory = File::open(directory).ok()?;

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use protocol::keys::{PublicKey, VoterKey};
 use zeroize::Zeroizing;
 
+pub use host::whole_file::Existing;
 pub use name::{VoterName, VoterNameError};
 pub use passphrase::Passphrase;
 pub use passphrase::PassphraseError;
@@ -29,8 +30,8 @@ pub use source::SecretSource;
 
 use host::entropy;
 use host::files::FileError;
+use host::whole_file;
 use pem::{Contents, Locked};
-use secret_file::Existing;
 
 /// Name of the file in the data directory.
 pub const KEY_FILE: &str = "voter.key";
@@ -216,7 +217,7 @@ pub fn place(directory: &Path, voter: Option<&VoterName>) -> PathBuf {
 /// See [`KeyFileError`]; a file that is there is never replaced.
 pub fn read_or_make(directory: &Path) -> Result<KeyFile, KeyFileError> {
     let path = place(directory, None);
-    secret_file::remove_left_over(&path)?;
+    whole_file::remove_left_overs(&path)?;
     match KeyFile::open_if_there(&path)? {
         Some(file) => Ok(file),
         None => KeyFile::create(&path, draw(), None, Existing::Keep),

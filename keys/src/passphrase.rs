@@ -253,7 +253,7 @@ pub fn read_secret_text(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret_file::Existing;
+    use crate::Existing;
 
     #[test]
     fn a_file_holds_one_line() {

@@ -3,13 +3,14 @@
 //!
 //! A secret appears in no message, log or `Debug`; what holds it is wiped after use.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use host::files::{self, FileError};
+use host::files::FileError;
+use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
 const SECRET_DIGITS: usize = 64;
 
@@ -24,15 +25,8 @@ pub enum SecretFileError {
     Malformed { path: PathBuf },
     #[error("{path} has over {bytes_max} bytes: name another file", path = path.display())]
     TooLong { path: PathBuf, bytes_max: usize },
-    #[error("{path} is there already: name another file, or replace it by --force", path = path.display())]
-    Exists { path: PathBuf },
-}
-
-/// What becomes of a file that is there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    Keep,
-    Replace,
+    #[error(transparent)]
+    Write(#[from] WholeFileError),
 }
 
 /// Reads a secret of 32 bytes, or makes and keeps one. The caller holds the directory's lock.
@@ -43,7 +37,7 @@ pub fn read_or_make(
     path: &Path,
     make: impl FnOnce() -> Zeroizing<[u8; 32]>,
 ) -> Result<Zeroizing<[u8; 32]>, SecretFileError> {
-    remove_left_over(path)?;
+    whole_file::remove_left_overs(path)?;
     if let Some(secret) = read_existing(path)? {
         return Ok(secret);
     }
@@ -111,45 +105,13 @@ pub fn read(path: &Path, bytes_max: usize) -> Result<Option<Zeroizing<Vec<u8>>>,
     Ok(Some(text))
 }
 
-/// Writes a file that only its owner may read; it appears whole or not at all: written under another name, made
-/// durable, then named. Of what can't be written nothing stays. A link to a file that is replaced goes on to lead to it, so
-/// that no former secret lies on behind it.
+/// Writes a file that only its owner may read. It appears whole or not at all, and nothing stays of what can't be written.
+/// A link to a file that is replaced goes on to lead to it, so that the former secret does not remain behind the link.
 ///
 /// # Errors
 /// When it is there already and is to be kept, or the disk refuses.
 pub fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), SecretFileError> {
-    let led_to = match existing {
-        Existing::Replace => fs::canonicalize(path).ok(),
-        Existing::Keep => None,
-    };
-    let path = led_to.as_deref().unwrap_or(path);
-    let directory = files::directory_of(path);
-    let _alone = files::lock_directory(directory);
-    let unfinished = unfinished(path);
-    let named = write_private(&unfinished, bytes).and_then(|()| match existing {
-        Existing::Replace => fs::rename(&unfinished, path),
-        // Unlike a renaming, a link never replaces a secret that is there.
-        Existing::Keep => fs::hard_link(&unfinished, path),
-    });
-    // It was renamed, is a second name by now, or holds a secret that nobody wants.
-    let removed = remove_if_there(&unfinished);
-    match named.and(removed).and_then(|()| files::sync_directory(directory)) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(SecretFileError::Exists { path: path.to_owned() })
-        }
-        named => Ok(named.map_err(|error| FileError::new("write", path, error))?),
-    }
-}
-
-/// A run that ended between writing and naming left a second name of the secret, or a piece of it. The caller holds the
-/// directory's lock.
-///
-/// # Errors
-/// When the disk refuses.
-pub fn remove_left_over(path: &Path) -> Result<(), SecretFileError> {
-    let unfinished = unfinished(path);
-    let removed = remove_if_there(&unfinished);
-    Ok(removed.map_err(|error| FileError::new("remove", &unfinished, error))?)
+    Ok(whole_file::write(path, bytes, existing, FileMode::Private)?)
 }
 
 #[cfg(unix)]
@@ -170,31 +132,10 @@ fn check_mode(_: &File, _: &Path) -> Result<(), SecretFileError> {
     Ok(())
 }
 
-/// A name that people give to no file of theirs, since whatever has it is removed.
-fn unfinished(path: &Path) -> PathBuf {
-    path.with_added_extension("unfinished")
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Err(_) | Ok(()) => Ok(()),
-    }
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    remove_if_there(path)?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn names(directory: &Path) -> Vec<String> {

@@ -11,7 +11,7 @@ use crate::store::data_directory;
 use host::files::FileError;
 use host::output::print;
 use host::progress::Progress;
-use host::whole_file::WholeFile;
+use host::whole_file::{Existing, FileMode, WholeFile, WholeFileError};
 
 /// Writes an archive or a table, and says what it holds.
 ///
@@ -47,7 +47,7 @@ fn export_archive(command: &ExportChain, mut source: DirectorySource) -> Result<
 
 fn export_votes(command: &ExportChain, mut source: Source) -> Result<(), OfflineError> {
     let format = table_format(command)?;
-    let file = WholeFile::create(&command.file, command.force)?;
+    let file = create(command)?;
     let election = source.election().clone();
     let failed = |error| FileError::new("write", &command.file, error);
     let mut table = TableWriter::votes(file, format).map_err(failed)?;
@@ -62,7 +62,7 @@ fn export_votes(command: &ExportChain, mut source: Source) -> Result<(), Offline
 
 fn export_results(command: &ExportChain, mut source: Source) -> Result<(), OfflineError> {
     let format = table_format(command)?;
-    let file = WholeFile::create(&command.file, command.force)?;
+    let file = create(command)?;
     let failed = |error| FileError::new("write", &command.file, error);
     let mut table = TableWriter::results(file, format).map_err(failed)?;
     let report = refuse_failure(audit_source(&mut source, |_| Ok(()))?, &source)?;
@@ -81,6 +81,10 @@ fn refuse_failure(mut report: AuditReport, source: &Source) -> Result<AuditRepor
             Err(OfflineError::NotExported { path, failure })
         }
     }
+}
+
+fn create(command: &ExportChain) -> Result<WholeFile, WholeFileError> {
+    WholeFile::create(&command.file, Existing::replace_if(command.force), FileMode::Default)
 }
 
 fn table_format(command: &ExportChain) -> Result<TableFormat, OfflineError> {

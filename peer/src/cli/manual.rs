@@ -1,12 +1,13 @@
 //! `peer man DIR`: the manual's pages as files.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::man_pages;
-use host::files::{self, FileError};
+use host::files::FileError;
 use host::output::print;
+use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
 /// Why pages are not written. One line each.
 #[derive(Debug, thiserror::Error)]
@@ -34,25 +35,18 @@ pub fn write_man_pages(directory: &Path, force: bool) -> Result<(), ManualError>
         .map_err(|error| FileError::new("make the directory", directory, error))?;
     for page in &pages {
         let path = directory.join(&page.name);
-        if force {
-            files::write_whole(&path, page.text.as_bytes())?;
-        } else {
-            write_new(&path, &page.text)?;
-        }
+        write_page(&path, &page.text, force)?;
     }
     print(&format!("wrote {} pages into {}\n", pages.len(), directory.display()))?;
     Ok(())
 }
 
-/// Whoever made the file meanwhile keeps it.
-fn write_new(path: &Path, text: &str) -> Result<(), ManualError> {
-    let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| {
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            return ManualError::Exists(path.to_owned());
-        }
-        FileError::new("write", path, error).into()
-    })
+fn write_page(path: &Path, text: &str, force: bool) -> Result<(), ManualError> {
+    match whole_file::write(path, text.as_bytes(), Existing::replace_if(force), FileMode::Default) {
+        Err(WholeFileError::Exists { path }) => Err(ManualError::Exists(path)),
+        Err(WholeFileError::File(error)) => Err(error.into()),
+        Ok(()) => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::config::{ApiListen, ApiSettings};
 use crate::run::addresses::{self, AddressError};
 use crate::run::commit_metrics::CommitMetrics;
 use crate::store::data_directory::URL_FILE;
-use host::files::{self, FileError};
+use host::whole_file::{self, Existing, FileMode, WholeFileError};
 use keys::secret_file::SecretFileError;
 
 /// Why there is no API.
@@ -30,7 +30,7 @@ pub enum ApiError {
     #[error(transparent)]
     Token(#[from] SecretFileError),
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] WholeFileError),
 }
 
 /// A socket that listens, before there is anything to serve.
@@ -98,7 +98,12 @@ impl Api {
         let port = self.listener.local_addr().map_or(0, |address| address.port());
         let access = Access::open(directory, port)?;
         let url_file = directory.join(URL_FILE);
-        files::write_whole(&url_file, format!("{url}\n").as_bytes())?;
+        whole_file::write(
+            &url_file,
+            format!("{url}\n").as_bytes(),
+            Existing::Replace,
+            FileMode::Default,
+        )?;
         let metrics = Metrics::new(commits);
         let router = routes::router(Context::new(actions, access, url, leave, metrics));
         let (stop, stopped) = oneshot::channel();

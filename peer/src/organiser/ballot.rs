@@ -1,10 +1,10 @@
 //! `peer ballot new` and `peer ballot check`.
 
-use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use host::output::print;
+use host::whole_file::{self, Existing, FileMode, WholeFileError};
 use inquire::{Confirm, InquireError, Text};
 use protocol::admission::{AdmissionRule, Registrar};
 use protocol::ballot_file;
@@ -15,7 +15,7 @@ use protocol::units::UnixMillis;
 use crate::cli::{CheckBallot, NewBallot};
 use crate::render::Style;
 use crate::run::local_election::{LocalElectionError, read_ballot};
-use host::files::{self, FileError};
+use host::files::FileError;
 use host::{clock, entropy};
 
 /// Between a question and its options.
@@ -170,17 +170,11 @@ fn ask_questions() -> Result<Vec<Question>, BallotCommandError> {
 }
 
 fn write_file(path: &Path, text: &str, force: bool) -> Result<(), BallotCommandError> {
-    if force {
-        return Ok(files::write_whole(path, text.as_bytes())?);
+    match whole_file::write(path, text.as_bytes(), Existing::replace_if(force), FileMode::Default) {
+        Err(WholeFileError::Exists { path }) => Err(BallotCommandError::Exists(path)),
+        Err(WholeFileError::File(error)) => Err(error.into()),
+        Ok(()) => Ok(()),
     }
-    // Whoever made the file meanwhile keeps it.
-    let written = fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| {
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            return BallotCommandError::Exists(path.to_owned());
-        }
-        FileError::new("write", path, error).into()
-    })
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use protocol::keys::VoterKey;
 
 use super::RegistrarError;
 use crate::cli::PassphraseOptions;
+use keys::Existing;
 use keys::SecretSource;
-use keys::secret_file::Existing;
 use keys::{KeyFile, KeyFileError, passphrase};
 
 /// Makes a key in a new file, locked by the passphrase that is said or asked for, if there is one.

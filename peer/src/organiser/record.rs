@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::RegistrarError;
 use host::files::FileError;
 use host::progress::Progress;
-use host::whole_file::WholeFile;
+use host::whole_file::{Existing, FileMode, WholeFile};
 
 /// The only format there is.
 const FORMAT: u64 = 1;
@@ -203,7 +203,7 @@ impl SignedFile {
         election: &Election,
         replace: bool,
     ) -> Result<(), RegistrarError> {
-        let mut file = WholeFile::create(path, replace)?;
+        let mut file = WholeFile::create(path, Existing::replace_if(replace), FileMode::Default)?;
         self.write_to(&mut file, election).map_err(|error| file.failed(error))?;
         Ok(file.finish()?)
     }

@@ -14,8 +14,8 @@ use super::record::{Check, SignedFile};
 use super::*;
 use crate::cli::{AnswerFormat, PassphraseOptions, ShowSigned, SignList};
 use chain::fixtures::{self, key};
+use keys::Existing;
 use keys::KeyFile;
-use keys::secret_file::Existing;
 
 /// Registrars' keys are those of voters that nobody else is here.
 const REGISTRAR: u8 = 100;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use protocol::election::{CanonicalError, Election};
 use protocol::units::ElectionId;
 
-use host::files::{self, FileError};
+use host::files::FileError;
+use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
 const ELECTION_FILE: &str = "election";
 const LOCK_FILE: &str = "lock";
@@ -44,6 +45,8 @@ pub(crate) struct QuietDirectory {
 pub enum DataDirectoryError {
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Write(#[from] WholeFileError),
     #[error("this system names no directory for data: name one by --data-dir")]
     NoDefault,
     #[error("another process uses {path}: end it first, or give this peer its own --data-dir", path = path.display())]
@@ -220,7 +223,12 @@ impl DataDirectory {
     pub(crate) fn keep_election(&self, election: &Election) -> Result<(), DataDirectoryError> {
         if !self.keeps_election(election)? {
             let path = self.path.join(ELECTION_FILE);
-            files::write_whole(&path, &election.canonical_bytes())?;
+            whole_file::write(
+                &path,
+                &election.canonical_bytes(),
+                Existing::Replace,
+                FileMode::Default,
+            )?;
         }
         Ok(())
     }

@@ -17,10 +17,11 @@ use crate::schema::KeyShown;
 use crate::store::data_directory::{self, DataDirectoryError};
 use host::files::{self, FileError};
 use host::output::print;
+use host::whole_file::{self, Existing, FileMode, WholeFileError};
 use keys::SecretSource;
 use keys::passphrase::{self, Passphrase, PassphraseError};
 use keys::phrase::{self, PHRASE_BYTES_MAX, PHRASE_WORDS, PhraseError};
-use keys::secret_file::{self, Existing, SecretFileError};
+use keys::secret_file::{self, SecretFileError};
 use keys::{KeyFile, KeyFileError};
 
 /// Why a command for keys does not do it. One line each.
@@ -38,6 +39,8 @@ pub enum KeyCommandError {
     DataDirectory(#[from] DataDirectoryError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Write(#[from] WholeFileError),
     #[error("{path} has the 64 digits of no secret key on secp256k1", path = path.display())]
     NotASecretKey { path: PathBuf },
     #[error(
@@ -84,13 +87,13 @@ fn make(new: &NewKey) -> Result<(), KeyCommandError> {
         line.push_str(&words);
         line.push('\n');
         match secret_file::write(file, line.as_bytes(), Existing::Keep) {
-            Err(SecretFileError::Exists { path }) => {
+            Err(SecretFileError::Write(WholeFileError::Exists { path })) => {
                 return Err(KeyCommandError::PhraseExists { path });
             }
             written => written?,
         }
     }
-    let made = KeyFile::create(&path, secret, passphrase.as_ref(), existing(new.force));
+    let made = KeyFile::create(&path, secret, passphrase.as_ref(), Existing::replace_if(new.force));
     if let (Err(_), Some(file)) = (&made, &new.phrase_file) {
         // The words of a key that nobody has; what can't be removed does no harm.
         let _ = fs::remove_file(file);
@@ -133,7 +136,7 @@ fn write_out(export: &ExportKey) -> Result<(), KeyCommandError> {
     match &export.out {
         None => print(&text)?,
         Some(out) => {
-            secret_file::write(out, text.as_bytes(), existing(export.force))?;
+            secret_file::write(out, text.as_bytes(), Existing::replace_if(export.force))?;
             let locked = if file.is_locked() && !export.plain { "locked" } else { "not locked" };
             print(&format!("wrote {}: the secret key, {locked}\n", out.display()))?;
         }
@@ -143,18 +146,7 @@ fn write_out(export: &ExportKey) -> Result<(), KeyCommandError> {
 
 fn write_public(export: &ExportKey, text: &str) -> Result<(), KeyCommandError> {
     let Some(out) = &export.out else { return Ok(print(text)?) };
-    if export.force {
-        files::write_whole(out, text.as_bytes())?;
-    } else {
-        let written = fs::File::create_new(out)
-            .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()));
-        written.map_err(|error| -> KeyCommandError {
-            if error.kind() == io::ErrorKind::AlreadyExists {
-                return SecretFileError::Exists { path: out.clone() }.into();
-            }
-            FileError::new("write", out, error).into()
-        })?;
-    }
+    whole_file::write(out, text.as_bytes(), Existing::replace_if(export.force), FileMode::Default)?;
     Ok(print(&format!("wrote {}: the public key\n", out.display()))?)
 }
 
@@ -175,7 +167,8 @@ fn take_in(import: &ImportKey) -> Result<(), KeyCommandError> {
         Some(passphrase) if source.is_none() && !no_passphrase => Some(passphrase),
         Some(_) | None => new_passphrase(source.as_ref(), no_passphrase, &path)?,
     };
-    let made = KeyFile::create(&path, key, passphrase.as_ref(), existing(import.force))?;
+    let made =
+        KeyFile::create(&path, key, passphrase.as_ref(), Existing::replace_if(import.force))?;
     tell(&made, import.format.json)
 }
 
@@ -279,13 +272,9 @@ fn place_for_new(place: &KeyPlace, force: bool) -> Result<PathBuf, KeyCommandErr
     let is_there = path.try_exists().map_err(|error| FileError::new("read", &path, error))?;
     match is_there && !force {
         // Before anybody is asked for anything.
-        true => Err(SecretFileError::Exists { path }.into()),
+        true => Err(WholeFileError::Exists { path }.into()),
         false => Ok(path),
     }
-}
-
-fn existing(force: bool) -> Existing {
-    if force { Existing::Replace } else { Existing::Keep }
 }
 
 fn tell(file: &KeyFile, json: bool) -> Result<(), KeyCommandError> {

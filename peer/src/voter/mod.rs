@@ -239,7 +239,7 @@ mod tests {
     use crate::actions::ActionError;
     use crate::run::handle::Request;
     use chain::fixtures;
-    use keys::secret_file::Existing;
+    use keys::Existing;
 
     fn voters(directory: &Path) -> OwnVoters {
         let file = keys::read_or_make(directory).expect("a key");

@@ -1,7 +1,7 @@
 //! Receipts as files: one JSON object, so that a page or a script can check one as well.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use protocol::block::{HEADER_BYTES, Header};
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::schema::{self, RECEIPT_FORMAT};
 use host::files::FileError;
+use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
 /// Longest file that is read: a transaction and a path of 20 hashes take a tenth of it.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -37,24 +38,12 @@ pub(crate) fn write(path: &Path, receipt: &Receipt) -> Result<(), ReceiptFileErr
     let mut text =
         serde_json::to_string_pretty(&schema::Receipt::from(receipt)).expect("all keys are texts");
     text.push('\n');
-    let failed = |error: io::Error| {
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            return ReceiptFileError::Exists { path: path.to_owned() };
-        }
-        FileError::new("write", path, error).into()
-    };
-    let mut options = File::options();
-    options.write(true).create_new(true);
     // It says who voted what: the voter decides who may read it.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(failed)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    if written.is_err() {
-        // Half a receipt would stand in the way of the next try.
-        let _ = fs::remove_file(path);
+    match whole_file::write(path, text.as_bytes(), Existing::Keep, FileMode::Private) {
+        Err(WholeFileError::Exists { path }) => Err(ReceiptFileError::Exists { path }),
+        Err(WholeFileError::File(error)) => Err(error.into()),
+        Ok(()) => Ok(()),
     }
-    written.map_err(failed)
 }
 
 /// Reads a receipt; whether it holds is not looked at.

@@ -11,8 +11,8 @@ use protocol::units::UnixMillis;
 
 use super::read::RecordPlace;
 use super::*;
-use host::whole_file::WholeFileError;
 use chain::fixtures::{election, registration, vote};
+use host::whole_file::WholeFileError;
 
 /// A block on `parent`; an archive does not ask for its work.
 fn block_on(parent: &Header, transactions: Vec<Arc<HashedTransaction>>) -> Block {

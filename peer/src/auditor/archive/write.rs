@@ -10,7 +10,7 @@ use protocol::units::{BlockHash, sha256};
 
 use super::{BLOCK_VARIANT, Content, PREFIX_BYTES, head};
 use host::files::FileError;
-use host::whole_file::{WholeFile, WholeFileError};
+use host::whole_file::{Existing, FileMode, WholeFile, WholeFileError};
 
 /// Gives an archive's bytes, piece by piece.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl ArchiveWriter {
     /// # Errors
     /// When `path` is there already, unless `force` says to replace it; or when the disk refuses.
     pub fn create(path: &Path, election: &Election, force: bool) -> Result<Self, WholeFileError> {
-        let file = WholeFile::create(path, force)?;
+        let file = WholeFile::create(path, Existing::replace_if(force), FileMode::Default)?;
         let (encoder, bytes) = ArchiveEncoder::begin(election);
         let mut writer = Self { file, encoder };
         writer.put(&bytes)?;

@@ -21,8 +21,8 @@ use crate::cli::{AnswerFormat, Connection};
 use crate::schema::{self, Admitted, Ballot, OptionTally, QuestionTally, Results, Tip};
 use crate::store::data_directory::{DataDirectory, URL_FILE};
 use chain::fixtures::{election, key};
+use keys::Existing;
 use keys::KeyFile;
-use keys::secret_file::Existing;
 
 const TOKEN: &str = "abababababababababababababababababababababababababababababababab";
 
