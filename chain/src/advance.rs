@@ -9,26 +9,26 @@ use protocol::units::{BlockHash, Height};
 use super::Chain;
 use super::error::BlockError;
 use super::fork_choice::{Candidate, compare};
-use super::summary::Summary;
+use super::summary::BlockSummary;
 use super::tree::{Body, Entry};
 
 /// What [`Chain::advance`] did.
 #[derive(Debug, Default)]
 pub struct Advance {
-    pub change: Option<Change>,
+    pub change: Option<TipChange>,
     /// Bodies that are on the disk alone and have to be in memory before the best branch can be moved to: see
-    /// [`Chain::put_back`]. Until then the tip stays.
+    /// [`Chain::load_body`]. Until then the tip stays.
     pub wanted: Vec<BlockHash>,
     /// Whether the way there leads over blocks of our own whose bodies the disk has lost. It is waited for them,
     /// since their transactions go back to the pool, until [`Chain::advance_without_lost`].
     pub awaits_lost: bool,
     /// Blocks that turned out to break a rule; all that followed them is invalid too.
-    pub invalid: Vec<InvalidBlock>,
+    pub invalid: Vec<BlockFailure>,
 }
 
 /// A move of the tip.
 #[derive(Debug)]
-pub struct Change {
+pub struct TipChange {
     /// Blocks that left the best chain, from the old tip downwards, as far as their bodies are here.
     pub disconnected: Vec<Arc<Block>>,
     /// Blocks that left it and whose bodies the disk has lost: nobody knows what goes back to the pool.
@@ -38,7 +38,7 @@ pub struct Change {
 }
 
 #[derive(Debug)]
-pub struct InvalidBlock {
+pub struct BlockFailure {
     pub hash: BlockHash,
     pub error: BlockError,
 }
@@ -57,7 +57,7 @@ impl Chain {
     /// Word that a block breaks a rule: it and all that follows it are invalid from now on.
     pub fn invalidate(&mut self, hash: &BlockHash) {
         self.tree.invalidate(hash);
-        self.forget_invalid_lost();
+        self.forget_invalid_lost_bodies();
         let tree = &self.tree;
         self.candidates.retain(|(_, Reverse(hash))| tree.get(hash).is_some_and(|e| e.complete));
         if self.is_invalid(&self.best_header.hash) {
@@ -83,16 +83,16 @@ impl Chain {
     /// Moves to the best complete branch. Blocks that break a rule on the way are reported, and the next
     /// best branch is taken.
     pub fn advance(&mut self) -> Advance {
-        self.advance_over(false)
+        self.advance_with(false)
     }
 
     /// The same, also where our own branch has bodies that the disk has lost: their summaries are enough to
     /// leave it.
     pub fn advance_without_lost(&mut self) -> Advance {
-        self.advance_over(true)
+        self.advance_with(true)
     }
 
-    fn advance_over(&mut self, passes_lost: bool) -> Advance {
+    fn advance_with(&mut self, passes_lost: bool) -> Advance {
         let mut advance = Advance::default();
         let from = self.tip();
         while let Some(&(work, Reverse(hash))) = self.candidates.last() {
@@ -120,7 +120,7 @@ impl Chain {
                     break;
                 }
                 Err(invalid) => {
-                    self.give_up(&invalid.hash);
+                    self.reject_block(&invalid.hash);
                     advance.invalid.push(invalid);
                 }
             }
@@ -130,37 +130,37 @@ impl Chain {
     }
 
     /// Invalidates a complete block and all that follows it; what came before it may still be the best branch.
-    pub(super) fn give_up(&mut self, hash: &BlockHash) {
+    pub(super) fn reject_block(&mut self, hash: &BlockHash) {
         let parent = self.entry(hash).header.previous;
         self.invalidate(hash);
         self.candidates.insert((self.entry(&parent).work, Reverse(parent)));
     }
 
-    fn switch_to(&mut self, above: &[BlockHash], kept: usize) -> Result<Change, InvalidBlock> {
+    fn switch_to(&mut self, above: &[BlockHash], kept: usize) -> Result<TipChange, BlockFailure> {
         let own: Vec<BlockHash> = self.best[kept..].iter().rev().copied().collect();
         let off: Vec<_> = own.iter().map(|hash| self.height_and_summary(hash)).collect();
         let on: Vec<_> = above.iter().map(|hash| self.height_and_summary(hash)).collect();
-        let moved = self.branch.move_over(&off, &on);
-        moved.map_err(|(index, error)| InvalidBlock { hash: above[index], error })?;
+        let moved = self.branch.replace_blocks(&off, &on);
+        moved.map_err(|(index, error)| BlockFailure { hash: above[index], error })?;
         let here = |hash: &BlockHash| self.block(hash).map(Arc::clone);
         let disconnected: Vec<_> = own.iter().filter_map(here).collect();
         let connected = above.iter().filter_map(here).collect();
         self.best.truncate(kept);
         self.best.extend(above);
         let disconnected_lost = own.len() - disconnected.len();
-        Ok(Change { disconnected, disconnected_lost, connected })
+        Ok(TipChange { disconnected, disconnected_lost, connected })
     }
 
     /// What a block does, by its body or else by what the disk knows of it.
-    fn height_and_summary(&self, hash: &BlockHash) -> (Height, Summary) {
+    fn height_and_summary(&self, hash: &BlockHash) -> (Height, BlockSummary) {
         let summary = match self.block(hash) {
-            Some(block) => Summary::of(block),
+            Some(block) => BlockSummary::of(block),
             None => self.lost_summary(hash).cloned().expect("the caller looked"),
         };
         (self.entry(hash).header.height, summary)
     }
 
-    fn lost_summary(&self, hash: &BlockHash) -> Option<&Summary> {
+    fn lost_summary(&self, hash: &BlockHash) -> Option<&BlockSummary> {
         match &self.tree.get(hash)?.body {
             Body::Lost(summary) => summary.as_deref(),
             Body::Missing

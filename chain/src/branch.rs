@@ -1,6 +1,6 @@
 //! What a branch of the chain says of its voters: who is registered, who voted, and the count. Blocks are
 //! applied at its end and taken off again in reverse, so that a change of branch costs as much as the
-//! branches are long. A block's [`Summary`] is all that this takes.
+//! branches are long. A block's [`BlockSummary`] is all that this takes.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use protocol::transaction::TransactionKind;
 use protocol::units::{Height, TransactionId, VoterId};
 
 use super::error::{BlockError, TransactionError};
-use super::places::{PackedPlace, Place, Places};
-use super::summary::{Summarized, Summary};
+use super::locations::{LocationIndex, PackedLocation, TransactionLocation};
+use super::summary::{BlockSummary, TransactionSummary};
 use crate::rules::{Rule, Rules};
 
 /// What a branch knows of a registered voter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VoterRecord {
-    pub registration: Place,
-    pub vote: Option<Place>,
+    pub registration: TransactionLocation,
+    pub vote: Option<TransactionLocation>,
 }
 
 /// The count.
@@ -33,7 +33,7 @@ pub struct Tally {
 
 /// What registrars did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Admissions {
+pub struct AdmissionCounts {
     /// Voters who were withdrawn, registered before or not.
     pub withdrawn: u64,
     /// Admissions and withdrawals that each registrar signed, in the ballot's order.
@@ -52,10 +52,10 @@ pub struct RegistrarCount {
 pub(super) struct Branch {
     voters: BTreeMap<VoterId, PackedRecord>,
     /// Where a voter was withdrawn, and what was known of it before.
-    withdrawn: BTreeMap<VoterId, (PackedPlace, Option<PackedRecord>)>,
+    withdrawn: BTreeMap<VoterId, (PackedLocation, Option<PackedRecord>)>,
     by_registrar: Vec<RegistrarCount>,
     max_voters: Option<u32>,
-    places: Places,
+    locations: LocationIndex,
     tally: Tally,
     /// Heights of the blocks that hold votes.
     vote_heights: Vec<Height>,
@@ -70,7 +70,7 @@ impl Branch {
             withdrawn: BTreeMap::new(),
             by_registrar: vec![RegistrarCount::default(); election.admission.registrars().len()],
             max_voters: election.admission.max_voters(),
-            places: Places::default(),
+            locations: LocationIndex::default(),
             tally,
             vote_heights: Vec::new(),
             rules,
@@ -82,8 +82,8 @@ impl Branch {
     }
 
     /// Where a voter was withdrawn.
-    pub(super) fn withdrawal(&self, voter: &VoterId) -> Option<Place> {
-        self.withdrawn.get(voter).map(|(place, _)| place.unpack())
+    pub(super) fn withdrawal(&self, voter: &VoterId) -> Option<TransactionLocation> {
+        self.withdrawn.get(voter).map(|(location, _)| location.unpack())
     }
 
     /// Voters who are registered and not withdrawn.
@@ -91,23 +91,26 @@ impl Branch {
         self.voters.len()
     }
 
-    pub(super) fn admissions(&self) -> Admissions {
+    pub(super) fn admissions(&self) -> AdmissionCounts {
         let by_registrar = self.by_registrar.clone();
-        Admissions { withdrawn: self.withdrawn.len() as u64, by_registrar }
+        AdmissionCounts { withdrawn: self.withdrawn.len() as u64, by_registrar }
     }
 
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// Where the branch may hold a transaction: see [`Places`].
-    pub(super) fn places_of(&self, id: &TransactionId) -> impl Iterator<Item = Place> {
-        self.places.candidates(id)
+    /// Where the branch may hold a transaction: see [`LocationIndex`].
+    pub(super) fn locations_of(
+        &self,
+        id: &TransactionId,
+    ) -> impl Iterator<Item = TransactionLocation> {
+        self.locations.candidates(id)
     }
 
     #[cfg(test)]
-    pub(super) fn places(&self) -> &Places {
-        &self.places
+    pub(super) fn locations(&self) -> &LocationIndex {
+        &self.locations
     }
 
     /// Height of the newest block that holds a vote.
@@ -129,13 +132,13 @@ impl Branch {
             (_, None) if self.withdrawn.contains_key(&voter) => {
                 Err(TransactionError::Withdrawn { voter })
             }
-            (TransactionKind::Registration, None) => self.check_room(0),
+            (TransactionKind::Registration, None) => self.check_voter_capacity(0),
             (TransactionKind::Registration, Some(_)) => {
                 Err(TransactionError::AlreadyRegistered { voter })
             }
             (TransactionKind::Vote, None) => Err(TransactionError::NotRegistered { voter }),
             (TransactionKind::Vote, Some(record))
-                if record.vote.is_some() && self.rules.hold(Rule::OneVotePerVoter) =>
+                if record.vote.is_some() && self.rules.enforces(Rule::OneVotePerVoter) =>
             {
                 Err(TransactionError::AlreadyVoted { voter })
             }
@@ -148,15 +151,15 @@ impl Branch {
     }
 
     /// Voters that there is room for.
-    pub(super) fn room_for_voters(&self) -> usize {
+    pub(super) fn remaining_voter_capacity(&self) -> usize {
         let max = self.max_voters.map_or(usize::MAX, |max| max as usize);
         max.saturating_sub(self.registered_voters())
     }
 
     /// Whether there is room for one more voter beside some that are about to be registered.
-    pub(super) fn check_room(&self, others: usize) -> Result<(), TransactionError> {
+    pub(super) fn check_voter_capacity(&self, others: usize) -> Result<(), TransactionError> {
         match self.max_voters {
-            Some(max) if others >= self.room_for_voters() => {
+            Some(max) if others >= self.remaining_voter_capacity() => {
                 Err(TransactionError::VotersFull { max })
             }
             Some(_) | None => Ok(()),
@@ -164,13 +167,17 @@ impl Branch {
     }
 
     /// Applies a block at the end of the branch; leaves the branch as it was when a transaction breaks a rule.
-    pub(super) fn apply(&mut self, height: Height, summary: &Summary) -> Result<(), BlockError> {
-        for (place, transaction) in summary.transactions.iter().enumerate() {
+    pub(super) fn apply(
+        &mut self,
+        height: Height,
+        summary: &BlockSummary,
+    ) -> Result<(), BlockError> {
+        for (index, transaction) in summary.transactions.iter().enumerate() {
             if let Err(error) = self.check(transaction.kind, transaction.voter) {
-                self.remove_first(height, summary, place);
-                return Err(BlockError::Transaction { place, error });
+                self.remove_transactions(height, summary, index);
+                return Err(BlockError::Transaction { index, error });
             }
-            self.add(transaction, Place::new(height, place));
+            self.add(transaction, TransactionLocation::new(height, index));
         }
         self.tally.change(summary, |count, votes| *count += votes);
         self.change_signed(summary, |count, signed| *count += signed);
@@ -181,8 +188,8 @@ impl Branch {
     }
 
     /// Takes the last block off.
-    pub(super) fn undo(&mut self, height: Height, summary: &Summary) {
-        self.remove_first(height, summary, summary.transactions.len());
+    pub(super) fn undo(&mut self, height: Height, summary: &BlockSummary) {
+        self.remove_transactions(height, summary, summary.transactions.len());
         // A body that does not do what its summary said is damage; it must not end the program.
         self.tally.change(summary, |count, votes| *count = count.saturating_sub(votes));
         self.change_signed(summary, |count, signed| *count = count.saturating_sub(signed));
@@ -193,10 +200,10 @@ impl Branch {
 
     /// Takes blocks off, from the last one downwards, and applies others in their stead. When one of these
     /// breaks a rule, gives its index and leaves the branch as it was.
-    pub(super) fn move_over(
+    pub(super) fn replace_blocks(
         &mut self,
-        off: &[(Height, Summary)],
-        on: &[(Height, Summary)],
+        off: &[(Height, BlockSummary)],
+        on: &[(Height, BlockSummary)],
     ) -> Result<(), (usize, BlockError)> {
         off.iter().for_each(|(height, summary)| self.undo(*height, summary));
         for (index, (height, summary)) in on.iter().enumerate() {
@@ -212,30 +219,30 @@ impl Branch {
         Ok(())
     }
 
-    fn add(&mut self, transaction: &Summarized, place: Place) {
+    fn add(&mut self, transaction: &TransactionSummary, location: TransactionLocation) {
         let voter = transaction.voter;
-        self.places.insert(transaction.id_prefix, place);
+        self.locations.insert(transaction.id_prefix, location);
         match transaction.kind {
             TransactionKind::Registration => {
-                let registration = PackedPlace::new(place);
+                let registration = PackedLocation::new(location);
                 self.voters.insert(voter, PackedRecord { registration, vote: None });
             }
             TransactionKind::Vote => {
                 if let Some(record) = self.voters.get_mut(&voter) {
-                    record.vote = Some(PackedPlace::new(place));
+                    record.vote = Some(PackedLocation::new(location));
                 }
             }
             TransactionKind::Withdrawal => {
                 let before = self.voters.remove(&voter);
-                self.withdrawn.insert(voter, (PackedPlace::new(place), before));
+                self.withdrawn.insert(voter, (PackedLocation::new(location), before));
             }
         }
     }
 
-    fn remove_first(&mut self, height: Height, summary: &Summary, count: usize) {
+    fn remove_transactions(&mut self, height: Height, summary: &BlockSummary, count: usize) {
         for (index, transaction) in summary.transactions[..count].iter().enumerate().rev() {
             let voter = &transaction.voter;
-            self.places.remove(transaction.id_prefix, Place::new(height, index));
+            self.locations.remove(transaction.id_prefix, TransactionLocation::new(height, index));
             match transaction.kind {
                 TransactionKind::Registration => {
                     self.voters.remove(voter);
@@ -254,7 +261,7 @@ impl Branch {
         }
     }
 
-    fn change_signed(&mut self, summary: &Summary, step: fn(&mut u64, u64)) {
+    fn change_signed(&mut self, summary: &BlockSummary, step: fn(&mut u64, u64)) {
         for signed in &summary.signed {
             let count = &mut self.by_registrar[usize::from(signed.registrar)];
             step(&mut count.admissions, signed.admissions.into());
@@ -269,7 +276,7 @@ impl Tally {
         Self { votes: 0, options: options.collect(), blank: vec![0; election.questions.len()] }
     }
 
-    fn change(&mut self, summary: &Summary, step: fn(&mut u64, u64)) {
+    fn change(&mut self, summary: &BlockSummary, step: fn(&mut u64, u64)) {
         step(&mut self.votes, summary.count(TransactionKind::Vote).into());
         for chosen in &summary.chosen {
             let options = &mut self.options[usize::from(chosen.question)];
@@ -283,13 +290,13 @@ impl Tally {
 
 #[derive(Debug, Clone, Copy)]
 struct PackedRecord {
-    registration: PackedPlace,
-    vote: Option<PackedPlace>,
+    registration: PackedLocation,
+    vote: Option<PackedLocation>,
 }
 
 impl PackedRecord {
     fn unpack(&self) -> VoterRecord {
-        let vote = self.vote.map(PackedPlace::unpack);
+        let vote = self.vote.map(PackedLocation::unpack);
         VoterRecord { registration: self.registration.unpack(), vote }
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn header(
 ) -> Result<(), HeaderError> {
     height(header, parent)?;
     difficulty(header, parent)?;
-    if rules.hold(Rule::ProofOfWork) {
+    if rules.enforces(Rule::ProofOfWork) {
         work(header)?;
     }
     after_parent(header, parent)?;
@@ -83,9 +83,9 @@ pub(super) fn body(block: &Block, election: &Election, id: &ElectionId) -> Resul
     if found > limit {
         return Err(BlockError::TooLarge { found, limit });
     }
-    for (place, each) in block.transactions.iter().enumerate() {
+    for (index, each) in block.transactions.iter().enumerate() {
         transaction(each, election, id)
-            .map_err(|error| BlockError::Transaction { place, error })?;
+            .map_err(|error| BlockError::Transaction { index, error })?;
     }
     Ok(())
 }
@@ -149,7 +149,7 @@ fn registrars(
 ///
 /// # Errors
 /// [`TransactionError::CastAt`] when it was not.
-pub fn cast_about_now(transaction: &Transaction, now: UnixMillis) -> Result<(), TransactionError> {
+pub fn check_cast_at(transaction: &Transaction, now: UnixMillis) -> Result<(), TransactionError> {
     let Transaction::Vote { vote, .. } = transaction else { return Ok(()) };
     let (distance, limit) = (vote.cast_at.distance(now), CAST_AT_DISTANCE_MAX);
     if distance <= limit { Ok(()) } else { Err(TransactionError::CastAt { distance, limit }) }

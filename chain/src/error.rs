@@ -36,7 +36,7 @@ pub enum BodyError {
     #[error("no header {hash} is known here")]
     UnknownHeader { hash: BlockHash },
     #[error("the body of {hash} is here already")]
-    Known { hash: BlockHash },
+    AlreadyKnown { hash: BlockHash },
     #[error("the body's merkle root is {found}; the header bears {expected}")]
     MerkleRoot { found: MerkleRoot, expected: MerkleRoot },
     /// The header commits to a body that no chain may hold.
@@ -49,8 +49,8 @@ pub enum BodyError {
 pub enum BlockError {
     #[error("its body has {found} bytes; the ballot allows {limit}")]
     TooLarge { found: usize, limit: usize },
-    #[error("its transaction {place}: {error}")]
-    Transaction { place: usize, error: TransactionError },
+    #[error("its transaction {index}: {error}")]
+    Transaction { index: usize, error: TransactionError },
 }
 
 /// Why a transaction can't be counted.

@@ -14,6 +14,7 @@ use protocol::transaction::{Choices, HashedTransaction, TRANSACTION_BYTES_MAX, T
 use protocol::units::{Difficulty, ElectionId, Height, UnixMillis, sha256};
 
 use super::audit::AuditRule;
+use super::template::next_header;
 
 /// How far ahead of the clock a block that comes too early is: no class waits until it is good.
 const TOO_EARLY: Duration = Duration::from_secs(24 * 3_600);
@@ -47,23 +48,6 @@ impl ForgeryError {
             Self::NotOffered { .. } => "rule_not_offered",
             Self::NotHere { .. } => "rule_not_breakable",
         }
-    }
-}
-
-/// A header for the block after `parent`, without a nonce; its time is as honest as the parent's lets it be.
-#[must_use]
-pub fn next_header(
-    parent: &Header,
-    transactions: &[Arc<HashedTransaction>],
-    now: UnixMillis,
-) -> Header {
-    Header {
-        previous: parent.hash(),
-        merkle_root: block::merkle_root(transactions),
-        height: parent.height.next(),
-        time: now.max(parent.time.plus(Duration::from_millis(1))),
-        difficulty: parent.difficulty,
-        nonce: 0,
     }
 }
 

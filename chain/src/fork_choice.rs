@@ -18,7 +18,7 @@ pub struct Candidate {
 /// criteria that would come first (see Finality in the design) never decide.
 #[must_use]
 pub fn compare(left: Candidate, right: Candidate, rules: Rules) -> Ordering {
-    let by_hash = || match rules.hold(Rule::TieBreak) {
+    let by_hash = || match rules.enforces(Rule::TieBreak) {
         true => right.hash.cmp(&left.hash),
         false => Ordering::Equal,
     };

@@ -6,6 +6,7 @@
 
 mod advance;
 mod audit;
+mod body_cache;
 mod branch;
 mod check;
 mod error;
@@ -13,12 +14,12 @@ mod error;
 pub mod fixtures;
 mod forgery;
 mod fork_choice;
+mod locations;
 mod paths;
-mod places;
-mod residence;
 mod restore;
 pub mod rules;
 mod summary;
+mod template;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -33,18 +34,21 @@ use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, UnixMillis, VoterId, Work};
 
 use crate::rules::{Rule, Rules};
-pub use advance::{Advance, Change, InvalidBlock};
+pub use advance::{Advance, BlockFailure, TipChange};
 pub use audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock};
+use body_cache::BodyCache;
 use branch::Branch;
-pub use branch::{Admissions, RegistrarCount, Tally, VoterRecord};
-pub use check::{CAST_AT_DISTANCE_MAX, TIME_AHEAD_MAX, cast_about_now};
+pub use branch::{AdmissionCounts, RegistrarCount, Tally, VoterRecord};
+pub use check::{CAST_AT_DISTANCE_MAX, TIME_AHEAD_MAX, check_cast_at};
 pub use error::{BlockError, BodyError, HeaderError, TransactionError};
-pub use forgery::{Forgery, ForgeryError, next_header};
+pub use forgery::{Forgery, ForgeryError};
 pub use fork_choice::{Candidate, compare};
-pub use places::Place;
-use residence::Residence;
+pub use locations::TransactionLocation;
 pub use restore::StoredBlock;
-pub use summary::{Blank, Chosen, IdPrefix, Signed, Summarized, Summary};
+pub use summary::{
+    BlankVotes, BlockSummary, IdPrefix, OptionVotes, RegistrarSignings, TransactionSummary,
+};
+pub use template::next_header;
 use tree::{Body, Entry, Tree};
 
 /// Most headers that wait for their bodies: about 20 MB. Headers of low difficulty are cheap to make, so
@@ -63,7 +67,7 @@ pub struct Chain {
     branch: Branch,
     /// Ends of complete branches that fork choice prefers to the tip.
     candidates: BTreeSet<(Work, Reverse<BlockHash>)>,
-    residence: Residence,
+    body_cache: BodyCache,
     best_header: Candidate,
     headers_since_pruning: usize,
 }
@@ -82,7 +86,7 @@ impl Chain {
             best: vec![hash],
             branch: Branch::new(&election, rules),
             candidates: BTreeSet::new(),
-            residence: Residence::new(resident_bytes_max),
+            body_cache: BodyCache::new(resident_bytes_max),
             best_header: Candidate { work: Work(0), hash },
             headers_since_pruning: 0,
             election,
@@ -146,7 +150,7 @@ impl Chain {
 
     /// Whether a block's body was checked, wherever it is now.
     #[must_use]
-    pub fn has_checked(&self, hash: &BlockHash) -> bool {
+    pub fn has_checked_body(&self, hash: &BlockHash) -> bool {
         self.tree.get(hash).is_some_and(|entry| entry.body.is_checked())
     }
 
@@ -164,7 +168,7 @@ impl Chain {
 
     /// Registrations and votes of a block whose body was here.
     #[must_use]
-    pub fn counts(&self, hash: &BlockHash) -> Option<(u32, u32)> {
+    pub fn transaction_counts(&self, hash: &BlockHash) -> Option<(u32, u32)> {
         self.tree.get(hash).map(|entry| (entry.registrations, entry.votes))
     }
 
@@ -193,14 +197,14 @@ impl Chain {
 
     /// Where the best chain withdraws a voter.
     #[must_use]
-    pub fn withdrawal(&self, voter: &VoterId) -> Option<Place> {
+    pub fn withdrawal(&self, voter: &VoterId) -> Option<TransactionLocation> {
         self.branch.withdrawal(voter)
     }
 
     /// Where the best chain may hold a transaction, upwards: a body there decides it, by the whole id. Nearly
     /// always one place or none; where there is none, the chain does not hold it.
-    pub fn places_of(&self, id: &TransactionId) -> impl Iterator<Item = Place> {
-        self.branch.places_of(id)
+    pub fn locations_of(&self, id: &TransactionId) -> impl Iterator<Item = TransactionLocation> {
+        self.branch.locations_of(id)
     }
 
     #[must_use]
@@ -210,21 +214,21 @@ impl Chain {
 
     /// Voters that the best chain has room for.
     #[must_use]
-    pub fn room_for_voters(&self) -> usize {
-        self.branch.room_for_voters()
+    pub fn remaining_voter_capacity(&self) -> usize {
+        self.branch.remaining_voter_capacity()
     }
 
     /// Whether there is room for one more voter beside some that are about to be registered.
     ///
     /// # Errors
     /// [`TransactionError::VotersFull`] when there is not.
-    pub fn check_room(&self, others: usize) -> Result<(), TransactionError> {
-        self.branch.check_room(others)
+    pub fn check_voter_capacity(&self, others: usize) -> Result<(), TransactionError> {
+        self.branch.check_voter_capacity(others)
     }
 
     /// What registrars did on the best chain.
     #[must_use]
-    pub fn admissions(&self) -> Admissions {
+    pub fn admissions(&self) -> AdmissionCounts {
         self.branch.admissions()
     }
 
@@ -235,9 +239,9 @@ impl Chain {
 
     /// The best chain's transaction at a place, if its block is in memory.
     #[must_use]
-    pub fn transaction(&self, place: Place) -> Option<&Arc<HashedTransaction>> {
-        let block = self.block(&self.best_hash(place.height)?)?;
-        block.transactions.get(usize::try_from(place.index).ok()?)
+    pub fn transaction(&self, location: TransactionLocation) -> Option<&Arc<HashedTransaction>> {
+        let block = self.block(&self.best_hash(location.height)?)?;
+        block.transactions.get(usize::try_from(location.index).ok()?)
     }
 
     /// Blocks from the newest one that holds a vote up to the tip, both included; 0 without votes.
@@ -275,7 +279,7 @@ impl Chain {
         let hash = header.hash();
         if self.tree.get(&hash).is_none() {
             self.check_header(&header, now)?;
-            self.make_room(header.previous)?;
+            self.ensure_header_capacity(header.previous)?;
             self.add_header(hash, header);
         }
         Ok(hash)
@@ -313,11 +317,11 @@ impl Chain {
             Body::Missing => false,
             Body::Lost(_) => true,
             Body::Unchecked(_) | Body::Checked(_) | Body::Stored | Body::Invalid => {
-                return Err(BodyError::Known { hash: *hash });
+                return Err(BodyError::AlreadyKnown { hash: *hash });
             }
         };
         let block = Arc::new(Block { header: entry.header, transactions });
-        if self.rules.hold(Rule::MerkleRoot) {
+        if self.rules.enforces(Rule::MerkleRoot) {
             check::merkle_root(&block)?;
         }
         if let Err(error) = check::body(&block, &self.election, &self.election_id) {
@@ -326,7 +330,7 @@ impl Chain {
         }
         if was_lost {
             // One root, one body: this is the one that was checked before.
-            self.find_again(hash, &block);
+            self.restore_lost_body(hash, &block);
             return Ok(block);
         }
         self.tree.set_body(hash, Body::Unchecked(Arc::clone(&block)));
@@ -364,7 +368,7 @@ impl Chain {
     }
 
     /// Keeps the number of headers without bodies below its limit; `parent` stays.
-    fn make_room(&mut self, parent: BlockHash) -> Result<(), HeaderError> {
+    fn ensure_header_capacity(&mut self, parent: BlockHash) -> Result<(), HeaderError> {
         self.headers_since_pruning += 1;
         let headers = self.tree.without_body();
         if headers < HEADERS_WITHOUT_BODY_MAX {

@@ -9,7 +9,7 @@ use protocol::transaction::TransactionKind;
 use protocol::units::{BlockHash, Height, UnixMillis, Work};
 
 use super::fork_choice::Candidate;
-use super::summary::Summary;
+use super::summary::BlockSummary;
 use super::tree::Body;
 use super::{Chain, compare};
 
@@ -17,7 +17,7 @@ use super::{Chain, compare};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredBlock {
     pub header: Header,
-    pub summary: Summary,
+    pub summary: BlockSummary,
     /// Whether the disk has the body, as far as it knows.
     pub has_body: bool,
 }
@@ -75,25 +75,25 @@ impl Chain {
         self.tree.set_counts(hash, registrations, count(TransactionKind::Vote));
         self.tree.set_body(hash, Body::Stored);
         if !block.has_body {
-            self.note_lost(hash, Some(block.summary.clone()));
+            self.mark_lost(hash, Some(block.summary.clone()));
         }
         self.tree.complete_from(*hash);
     }
 
     /// Moves from the genesis to the best candidate; returns how many blocks broke a rule.
-    fn advance_by(&mut self, summaries: &mut BTreeMap<BlockHash, Summary>) -> usize {
+    fn advance_by(&mut self, summaries: &mut BTreeMap<BlockHash, BlockSummary>) -> usize {
         let mut invalid = 0;
         while let Some((work, Reverse(hash))) = self.candidates.pop_last() {
             if compare(Candidate { work, hash }, self.tip(), self.rules).is_le() {
                 break;
             }
             let (above, _) = self.path_from_best_chain(hash);
-            let mut path: Vec<(Height, Summary)> = Vec::with_capacity(above.len());
+            let mut path: Vec<(Height, BlockSummary)> = Vec::with_capacity(above.len());
             for hash in &above {
                 let summary = summaries.remove(hash).expect("complete blocks have one");
                 path.push((self.entry(hash).header.height, summary));
             }
-            match self.branch.move_over(&[], &path) {
+            match self.branch.replace_blocks(&[], &path) {
                 Ok(()) => {
                     self.best.extend(above);
                     break;
@@ -102,7 +102,7 @@ impl Chain {
                     let hash = above[index];
                     tracing::warn!(%hash, %error, "a block on the disk breaks a rule");
                     invalid += 1;
-                    self.give_up(&hash);
+                    self.reject_block(&hash);
                     summaries.extend(above.into_iter().zip(path.into_iter().map(|(_, each)| each)));
                 }
             }
@@ -114,7 +114,7 @@ impl Chain {
 /// Most transactions of a block: a body of 1 MiB holds fewer.
 const TRANSACTIONS_MAX: usize = 1 << 16;
 
-impl Summary {
+impl BlockSummary {
     /// Whether all options and registrars are on the ballot, and all places can be told, so that the count has room
     /// for them.
     pub(super) fn fits(&self, election: &Election) -> bool {

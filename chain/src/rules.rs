@@ -53,7 +53,7 @@ impl Rules {
 
     /// Whether a rule holds.
     #[must_use]
-    pub fn hold(self, rule: Rule) -> bool {
+    pub fn enforces(self, rule: Rule) -> bool {
         self.absent != Some(rule)
     }
 }

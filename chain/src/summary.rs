@@ -10,20 +10,20 @@ use protocol::units::{TransactionId, VoterId};
 
 /// A pure function of a block's body.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Summary {
+pub struct BlockSummary {
     /// The transactions in the block's order: what each does, for whom, and under what id.
-    pub transactions: Vec<Summarized>,
+    pub transactions: Vec<TransactionSummary>,
     /// What the block's votes add to the options that they chose, in rising order.
-    pub chosen: Vec<Chosen>,
+    pub chosen: Vec<OptionVotes>,
     /// The same for questions where some of them chose nothing.
-    pub blank: Vec<Blank>,
+    pub blank: Vec<BlankVotes>,
     /// What each registrar signed of the block's transactions, in rising order.
-    pub signed: Vec<Signed>,
+    pub signed: Vec<RegistrarSignings>,
 }
 
 /// A transaction, as far as a branch has to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct Summarized {
+pub struct TransactionSummary {
     pub kind: TransactionKind,
     pub voter: VoterId,
     pub id_prefix: IdPrefix,
@@ -34,7 +34,7 @@ pub type IdPrefix = [u8; 8];
 
 /// Votes for one option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct Chosen {
+pub struct OptionVotes {
     pub question: u16,
     pub option: u16,
     pub votes: u32,
@@ -42,21 +42,21 @@ pub struct Chosen {
 
 /// Votes that chose nothing at one question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct Blank {
+pub struct BlankVotes {
     pub question: u16,
     pub votes: u32,
 }
 
 /// Admissions and withdrawals that a registrar signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct Signed {
+pub struct RegistrarSignings {
     /// Place in the ballot, from 0.
     pub registrar: u16,
     pub admissions: u32,
     pub withdrawals: u32,
 }
 
-impl Summary {
+impl BlockSummary {
     #[must_use]
     pub fn of(block: &Block) -> Self {
         let mut chosen = BTreeMap::<(u16, u16), u32>::new();
@@ -78,12 +78,12 @@ impl Summary {
             transactions: block
                 .transactions
                 .iter()
-                .map(|transaction| Summarized::of(transaction))
+                .map(|transaction| TransactionSummary::of(transaction))
                 .collect(),
             chosen: chosen
-                .map(|((question, option), votes)| Chosen { question, option, votes })
+                .map(|((question, option), votes)| OptionVotes { question, option, votes })
                 .collect(),
-            blank: blank.map(|(question, votes)| Blank { question, votes }).collect(),
+            blank: blank.map(|(question, votes)| BlankVotes { question, votes }).collect(),
             signed: signed(block),
         }
     }
@@ -96,11 +96,11 @@ impl Summary {
     }
 }
 
-fn signed(block: &Block) -> Vec<Signed> {
+fn signed(block: &Block) -> Vec<RegistrarSignings> {
     let mut counts = BTreeMap::<u16, (u32, u32)>::new();
     for transaction in &block.transactions {
         let Some(signatures) = transaction.transaction().registrar_signatures() else { continue };
-        for place in signatures.places() {
+        for place in signatures.registrar_indexes() {
             let registrar = u16::try_from(place).expect("at most 16");
             let (admissions, withdrawals) = counts.entry(registrar).or_default();
             match transaction.kind() {
@@ -111,11 +111,15 @@ fn signed(block: &Block) -> Vec<Signed> {
     }
     let counts = counts.into_iter();
     counts
-        .map(|(registrar, (admissions, withdrawals))| Signed { registrar, admissions, withdrawals })
+        .map(|(registrar, (admissions, withdrawals))| RegistrarSignings {
+            registrar,
+            admissions,
+            withdrawals,
+        })
         .collect()
 }
 
-impl Summarized {
+impl TransactionSummary {
     #[must_use]
     pub fn of(transaction: &HashedTransaction) -> Self {
         Self {

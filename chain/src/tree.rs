@@ -6,7 +6,7 @@ use std::sync::Arc;
 use protocol::block::{Block, Header};
 use protocol::units::{BlockHash, Work};
 
-use super::summary::Summary;
+use super::summary::BlockSummary;
 
 /// How far a block has been checked, and where its body is.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub(super) enum Body {
     Stored,
     /// The same, but the disk has lost the body: it is to be fetched again. The summary, where the disk still
     /// has it, lets the chain leave the block all the same.
-    Lost(Option<Arc<Summary>>),
+    Lost(Option<Arc<BlockSummary>>),
     /// Breaks a rule, or follows a block that does.
     Invalid,
 }

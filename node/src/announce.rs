@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use protocol::block::{self, Block, Header};
 use protocol::datagram::{
-    AnnouncedBody, DATAGRAM_BYTES_MAX, Datagram, ENVELOPE_BYTES, SHORT_IDS_MAX, ShortId, Wanted,
+    AnnouncedBody, ChainRequest, DATAGRAM_BYTES_MAX, Datagram, ENVELOPE_BYTES, SHORT_IDS_MAX,
+    ShortId,
 };
 use protocol::transaction::{HashedTransaction, Transaction};
 use protocol::units::{BlockHash, Now};
@@ -174,7 +175,7 @@ impl Node {
         let hashed = |each: &Transaction| Arc::new(HashedTransaction::new(each.clone(), election));
         let transactions: Vec<_> = transactions.iter().map(hashed).collect();
         let is_its = block::merkle_root(&transactions) == header.merkle_root
-            || !self.rules.hold(Rule::MerkleRoot);
+            || !self.rules.enforces(Rule::MerkleRoot);
         is_its.then_some(transactions)
     }
 
@@ -201,7 +202,7 @@ impl Node {
         if places.is_empty() {
             return self.finish_partial(hash, now);
         }
-        let wanted = Wanted::Transactions { block: hash, places };
+        let wanted = ChainRequest::Transactions { block: hash, places };
         self.send(from, Datagram::RequestChain { request, wanted });
         self.arm_announcements_timer();
     }

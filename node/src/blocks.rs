@@ -16,7 +16,7 @@ use super::output::{Event, Output, Record, Restored};
 use super::timers::Timer;
 use super::verification::Purpose;
 use super::views::Tip;
-use chain::{BlockError, BodyError, Change, HeaderError, InvalidBlock, TIME_AHEAD_MAX};
+use chain::{BlockError, BlockFailure, BodyError, HeaderError, TIME_AHEAD_MAX, TipChange};
 
 /// Headers that are held because their time is too far ahead. Each cost its maker the work of a block.
 const EARLY_HEADERS_MAX: usize = 64;
@@ -141,7 +141,7 @@ impl Node {
             }
             Err(
                 error @ (BodyError::UnknownHeader { .. }
-                | BodyError::Known { .. }
+                | BodyError::AlreadyKnown { .. }
                 | BodyError::MerkleRoot { .. }),
             ) => Err(error),
         }
@@ -162,7 +162,9 @@ impl Node {
             }
             Ok(())
             | Err(
-                BodyError::UnknownHeader { .. } | BodyError::Known { .. } | BodyError::Invalid(_),
+                BodyError::UnknownHeader { .. }
+                | BodyError::AlreadyKnown { .. }
+                | BodyError::Invalid(_),
             ) => {}
         }
     }
@@ -175,7 +177,7 @@ impl Node {
         now: Now,
     ) {
         if let Some((place, error)) = failed {
-            let error = BlockError::Transaction { place, error: error.into() };
+            let error = BlockError::Transaction { index: place, error: error.into() };
             self.chain.invalidate(&hash);
             return self.refuse_block(hash, from, error, now);
         }
@@ -200,7 +202,7 @@ impl Node {
         };
         self.loading.note_wanted(!advance.wanted.is_empty(), now.instant);
         self.loading.note_awaits_lost(advance.awaits_lost, now.instant);
-        for InvalidBlock { hash, error } in advance.invalid {
+        for BlockFailure { hash, error } in advance.invalid {
             // Whoever completed the branch need not be who sent this block.
             self.refuse_block(hash, None, error, now);
         }
@@ -257,7 +259,7 @@ impl Node {
         self.output(Output::Event(Event::InvalidBlock { hash, height, reason }));
     }
 
-    fn count_change(&mut self, change: &Change) {
+    fn count_change(&mut self, change: &TipChange) {
         let is_ours = |block: &&Arc<Block>| self.mining.mined(&block.header.hash());
         let mined = change.connected.iter().filter(is_ours).count() as u64;
         let happenings = &mut self.tallies.happenings;
@@ -268,7 +270,7 @@ impl Node {
         }
     }
 
-    fn tell_change(&mut self, old: Tip, change: &Change, moved: &crate::pool::PoolChange) {
+    fn tell_change(&mut self, old: Tip, change: &TipChange, moved: &crate::pool::PoolChange) {
         let to = self.tip();
         let disconnected = change.disconnected.len() + change.disconnected_lost;
         if disconnected > 0 {

@@ -19,7 +19,7 @@ use super::views::{
     Results, Standing, Status, Tip, TransactionView, VoteView, VoterView,
 };
 use crate::pool::Arrival;
-use chain::Place;
+use chain::TransactionLocation;
 
 impl Node {
     /// Answers a question or carries out an order.
@@ -122,7 +122,7 @@ impl Node {
 
     fn summary(&self, hash: BlockHash) -> Option<BlockSummary> {
         let header = *self.chain.header(&hash)?;
-        let (registrations, votes) = self.chain.counts(&hash)?;
+        let (registrations, votes) = self.chain.transaction_counts(&hash)?;
         Some(BlockSummary { hash, header, registrations, votes })
     }
 
@@ -208,12 +208,12 @@ impl Node {
             BlockSelector::Height(height) => (self.chain.best_hash(height), height.to_string()),
             BlockSelector::Hash(hash) => (Some(hash), hash.to_string()),
         };
-        hash.filter(|hash| self.chain.has_checked(hash))
+        hash.filter(|hash| self.chain.has_checked_body(hash))
             .ok_or_else(|| CommandError::NoSuchBlock { selector: text, tip: self.tip().height })
     }
 
     /// The block that holds a voter's vote, and its place there.
-    fn place_of_vote(&self, voter: &VoterId) -> Option<(BlockHash, Place)> {
+    fn place_of_vote(&self, voter: &VoterId) -> Option<(BlockHash, TransactionLocation)> {
         let place = self.chain.voter(voter)?.vote?;
         Some((self.chain.best_hash(place.height)?, place))
     }

@@ -21,7 +21,7 @@ impl Node {
         if envelope.election != self.prefix && !self.is_allowed_elsewhere(from, &envelope) {
             return self.tallies.dropped.count(DropReason::OtherElection);
         }
-        let has_token = !self.rules.hold(Rule::AddressTokens)
+        let has_token = !self.rules.enforces(Rule::AddressTokens)
             || self.tokens.is_valid(from, envelope.receiver_token);
         if self.laboratory.is_partitioned() {
             return self.dispatch_while_partitioned(from, &envelope, has_token, bytes.len(), now);

@@ -158,7 +158,7 @@ impl Node {
         let had_room = self.durability.has_room();
         self.durability.confirmed = self.durability.confirmed.max(batch);
         for hash in self.durability.take_confirmed() {
-            self.chain.note_stored(&hash);
+            self.chain.mark_stored(&hash);
         }
         if std::mem::take(&mut self.durability.is_failing) {
             self.output(Output::Event(Event::DiskRecovered));

@@ -112,7 +112,7 @@ impl Node {
     }
 
     pub(super) fn on_reannounce_timer(&mut self, now: Now) {
-        if !self.rules.hold(Rule::Reannouncement) {
+        if !self.rules.enforces(Rule::Reannouncement) {
             return;
         }
         let neighbours = self.neighbours.len().max(1);

@@ -23,7 +23,7 @@ impl Node {
                 continue;
             }
             neighbour.missed = if neighbour.heard { 0 } else { neighbour.missed + 1 };
-            if neighbour.missed >= MISSED_MAX && self.rules.hold(Rule::MissedHeartbeats) {
+            if neighbour.missed >= MISSED_MAX && self.rules.enforces(Rule::MissedHeartbeats) {
                 silent.push(*address);
                 continue;
             }
@@ -117,7 +117,7 @@ impl Node {
         if let Some(offset_ms) = neighbour.note_clock(status.clock, now.unix) {
             self.output(Output::Event(Event::ClockDiffers { address: from, offset_ms }));
         }
-        if !self.rules.hold(Rule::TipExchange) {
+        if !self.rules.enforces(Rule::TipExchange) {
             return;
         }
         if let Some(neighbour) = self.neighbours.get_mut(&from) {

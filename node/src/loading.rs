@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::block::Block;
-use protocol::datagram::Wanted;
+use protocol::datagram::ChainRequest;
 use protocol::units::{BlockHash, Now};
 
 use super::Node;
 use super::command::{CommandError, Lookup, Ticket};
 use super::output::{Event, LoadFailure, LoadJob, Output};
 use super::submit::Resubmission;
-use chain::Summary;
+use chain::BlockSummary;
 
 /// Requests of neighbours that wait for the disk, as many as 16 neighbours may have in flight; those that come
 /// on top are not answered, and asked again.
@@ -39,7 +39,7 @@ pub(super) enum Waiter {
     Neighbour {
         to: SocketAddr,
         request: u32,
-        wanted: Wanted,
+        wanted: ChainRequest,
     },
     User {
         ticket: Ticket,
@@ -217,7 +217,7 @@ impl Node {
         }
         if self.loading.awaited.is_empty() && !self.loading.gathered.is_empty() {
             for block in std::mem::take(&mut self.loading.gathered).into_values() {
-                self.chain.put_back(block);
+                self.chain.load_body(block);
             }
             self.advance_chain(None, now);
         }
@@ -233,9 +233,9 @@ impl Node {
     }
 
     /// The disk does not give a body: neighbours have it, too.
-    fn lose_block(&mut self, hash: BlockHash, reason: String, summary: Option<Summary>) {
+    fn lose_block(&mut self, hash: BlockHash, reason: String, summary: Option<BlockSummary>) {
         let Some(height) = self.chain.header(&hash).map(|header| header.height) else { return };
-        self.chain.note_lost(&hash, summary);
+        self.chain.mark_lost(&hash, summary);
         self.output(Output::Event(Event::BlockLost { height, hash, reason }));
     }
 

@@ -11,7 +11,7 @@ use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId};
 
 use super::command::{Answer, CommandError, Ticket};
 use super::views::Tip;
-use chain::{AuditRule, StoredBlock, Summary};
+use chain::{AuditRule, BlockSummary, StoredBlock};
 
 /// One effect. Drain them with [`super::Node::poll_output`] after every `handle_*`.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ pub struct LoadJob {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadFailure {
     /// The disk does not have it any more, or not whole; it may still know what the block did.
-    Lost { reason: String, summary: Option<Box<Summary>> },
+    Lost { reason: String, summary: Option<Box<BlockSummary>> },
     /// The disk gives nothing for now.
     Refused { reason: String },
 }

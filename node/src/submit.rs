@@ -16,7 +16,7 @@ use super::output::{Event, Output};
 use super::verification::Purpose;
 use crate::pool::PoolError;
 use chain::rules::Rule;
-use chain::{TransactionError, cast_about_now};
+use chain::{TransactionError, check_cast_at};
 
 #[derive(Debug, Default)]
 pub(super) struct Submissions {
@@ -61,14 +61,14 @@ impl Node {
         let checked = self.pool.check(&transaction, &self.chain);
         let id = transaction.id();
         if let Err(error) = &checked
-            && (self.pool.get(&id).is_some() || self.chain.places_of(&id).next().is_some())
+            && (self.pool.get(&id).is_some() || self.chain.locations_of(&id).next().is_some())
         {
             let refusal = command_error(error.clone(), &transaction);
             let ticket = self.new_ticket();
             self.submit_again(Resubmission { ticket, id, refusal }, None);
             return Ok(ticket);
         }
-        cast_about_now(transaction.transaction(), now.unix)?;
+        check_cast_at(transaction.transaction(), now.unix)?;
         checked.map_err(|error| command_error(error, &transaction))?;
         let ticket = self.new_ticket();
         self.verify(vec![Arc::new(transaction)], Purpose::Submission { ticket }, now);
@@ -188,7 +188,7 @@ impl Node {
     /// Answers once the batch that writes the transaction is confirmed; `None` if it was written.
     fn accept_when_durable(&mut self, ticket: Ticket, id: TransactionId, batch: Option<u64>) {
         match batch {
-            Some(batch) if self.rules.hold(Rule::DurableAcknowledgement) => {
+            Some(batch) if self.rules.enforces(Rule::DurableAcknowledgement) => {
                 self.submissions.awaiting.entry(batch).or_default().push((ticket, id));
             }
             Some(_) | None => self.accept(ticket, id),

@@ -84,7 +84,7 @@ impl Node {
         let Some(tracker) = &mut self.tracker else { return };
         if tracker.registered {
             let silent_at = tracker.heard_at + SILENCE_MAX;
-            if now.instant < silent_at || !self.rules.hold(Rule::Reregistration) {
+            if now.instant < silent_at || !self.rules.enforces(Rule::Reregistration) {
                 let next = silent_at.max(now.instant + HEARTBEAT / 2);
                 return self.timers.set(Timer::Tracker, Some(next));
             }

@@ -11,7 +11,7 @@ use protocol::units::{BlockHash, TransactionId};
 use super::Node;
 use super::command::CommandError;
 use super::views::{Standing, TransactionAnswer, TransactionView};
-use chain::Place;
+use chain::TransactionLocation;
 
 impl Node {
     /// The block of the best chain that holds a transaction, or the first that may: its body has to be read to
@@ -26,7 +26,7 @@ impl Node {
             .filter(|header| self.chain.is_on_best_chain(&header.hash()))
             .map(|header| header.height);
         let mut to_read = None;
-        for place in self.chain.places_of(id) {
+        for place in self.chain.locations_of(id) {
             let hash = self.chain.best_hash(place.height).expect("places are on the best chain");
             match self.block_at_hand(&hash, loaded) {
                 Some(block) if at(&block, place).is_some_and(|each| each.id() == *id) => {
@@ -82,6 +82,6 @@ impl Node {
     }
 }
 
-fn at(block: &Block, place: Place) -> Option<&Arc<HashedTransaction>> {
+fn at(block: &Block, place: TransactionLocation) -> Option<&Arc<HashedTransaction>> {
     block.transactions.get(usize::try_from(place.index).ok()?)
 }

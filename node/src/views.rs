@@ -13,7 +13,7 @@ use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Wor
 
 use super::config::Role;
 use crate::pool::Arrival;
-use chain::{Admissions, RegistrarCount, Tally};
+use chain::{AdmissionCounts, RegistrarCount, Tally};
 
 /// A tip or other block, by height and hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub enum Admitted {
 }
 
 impl Admitted {
-    pub fn of(election: &Election, admissions: &Admissions) -> Self {
+    pub fn of(election: &Election, admissions: &AdmissionCounts) -> Self {
         match &election.admission {
             AdmissionRule::Open { .. } => Self::Openly,
             AdmissionRule::Registrars { registrars, .. } => {

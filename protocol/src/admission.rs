@@ -119,7 +119,7 @@ impl RegistrarSignatures {
     }
 
     /// The places in the ballot of those that signed, rising.
-    pub fn places(&self) -> impl Iterator<Item = usize> {
+    pub fn registrar_indexes(&self) -> impl Iterator<Item = usize> {
         (0..REGISTRARS_MAX).filter(|place| self.registrars & 1 << place != 0)
     }
 
@@ -157,12 +157,12 @@ impl RegistrarSignatures {
     /// See [`SignatureError`]; registrars are numbered from 1 there.
     pub fn check(&self, digest: &[u8; 32], rule: &AdmissionRule) -> Result<(), SignatureError> {
         let registrars = rule.registrars();
-        for (place, signature) in self.places().zip(&self.signatures) {
+        for (place, signature) in self.registrar_indexes().zip(&self.signatures) {
             let registrar = number(place);
             let Some(Registrar { key, .. }) = registrars.get(place) else {
                 return Err(SignatureError::NotARegistrar { registrar });
             };
-            match keys::check(digest, signature, &key.voter()) {
+            match keys::check_signature(digest, signature, &key.voter()) {
                 Ok(()) => {}
                 Err(SignatureError::WrongSigner { .. }) => {
                     return Err(self.true_signer(digest, signature, registrars, place));
@@ -183,10 +183,10 @@ impl RegistrarSignatures {
     ) -> SignatureError {
         let registrar = number(place);
         // Recovered once, however many registrars there are: whoever forges should not make others work.
-        let signer = keys::signer(digest, signature).ok().flatten();
+        let signer = keys::recover_signer(digest, signature).ok().flatten();
         let is_signer = |each: &Registrar| signer == Some(each.key.voter());
         match registrars.iter().position(is_signer) {
-            Some(signer) if self.places().any(|named| named == signer) => {
+            Some(signer) if self.registrar_indexes().any(|named| named == signer) => {
                 SignatureError::RegistrarTwice { registrar: number(signer) }
             }
             Some(signer) => SignatureError::OtherRegistrar { registrar, signer: number(signer) },

@@ -13,7 +13,7 @@ use bincode::{Decode, Encode};
 
 use crate::block::Header;
 use crate::codec;
-use crate::keys::Signature;
+use crate::finality::{Certificate, Commit, Prepare};
 use crate::token::Token;
 use crate::transaction::Transaction;
 use crate::units::{BlockHash, ElectionId, Height, UnixMillis, Work};
@@ -73,7 +73,7 @@ pub enum Datagram {
     PokeAck { nonce: u64, status: Option<PeerStatus> },
     NewTransactions(Vec<Transaction>),
     NewBlock { header: Header, body: AnnouncedBody },
-    RequestChain { request: u32, wanted: Wanted },
+    RequestChain { request: u32, wanted: ChainRequest },
     ChainHeaders { request: u32, piece: u32, pieces: u32, headers: Vec<Header> },
     ChainBlock { request: u32, piece: u32, pieces: u32, bytes: Vec<u8> },
     ChainTransactions { request: u32, piece: u32, pieces: u32, transactions: Vec<Transaction> },
@@ -120,7 +120,7 @@ pub enum AnnouncedBody {
 
 /// What a REQUEST_CHAIN asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub enum Wanted {
+pub enum ChainRequest {
     /// Headers of the best chain after the first locator hash on it: `count` pieces from piece `first`.
     Headers { locator: Vec<BlockHash>, first: u32, count: u32 },
     /// `count` pieces of a block's body from piece `first`.
@@ -129,40 +129,6 @@ pub enum Wanted {
     Transactions { block: BlockHash, places: Vec<u16> },
     /// Certificates of final blocks from a height upwards.
     Certificates { from: Height },
-}
-
-/// A block by height and hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct BlockReference {
-    pub height: Height,
-    pub hash: BlockHash,
-}
-
-/// A validator's first-phase vote.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Prepare {
-    /// Place in the ballot's roster.
-    pub validator: u16,
-    pub target: BlockReference,
-    pub source: BlockReference,
-    pub signature: Signature,
-}
-
-/// A validator's second-phase vote.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Commit {
-    /// Place in the ballot's roster.
-    pub validator: u16,
-    pub block: BlockReference,
-    pub signature: Signature,
-}
-
-/// A quorum of COMMITs for one block.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Certificate {
-    pub block: BlockReference,
-    /// Validators, by their places in the roster, with their COMMIT signatures.
-    pub signatures: Vec<(u16, Signature)>,
 }
 
 /// A datagram with what surrounds it on the wire.
@@ -266,15 +232,15 @@ impl Datagram {
             Self::BallotOptions { bytes, .. } => (bytes.len(), BALLOT_PIECE_BYTES),
             Self::ChainHeaders { headers, .. } => (headers.len(), HEADERS_PER_PIECE),
             Self::ChainBlock { bytes, .. } => (bytes.len(), BLOCK_PIECE_BYTES),
-            Self::RequestChain { wanted: Wanted::Headers { locator, .. }, .. } => {
+            Self::RequestChain { wanted: ChainRequest::Headers { locator, .. }, .. } => {
                 (locator.len(), LOCATOR_MAX)
             }
-            Self::RequestChain { wanted: Wanted::Transactions { places, .. }, .. } => {
+            Self::RequestChain { wanted: ChainRequest::Transactions { places, .. }, .. } => {
                 (places.len(), PLACES_MAX)
             }
             Self::NewBlock { body: AnnouncedBody::ShortIds(ids), .. } => (ids.len(), SHORT_IDS_MAX),
             Self::RequestChain {
-                wanted: Wanted::Block { .. } | Wanted::Certificates { .. },
+                wanted: ChainRequest::Block { .. } | ChainRequest::Certificates { .. },
                 ..
             }
             | Self::NewBlock {
@@ -343,7 +309,7 @@ mod tests {
             Datagram::BallotOptions { offset: 0, bytes: vec![0; BALLOT_PIECE_BYTES] },
             Datagram::RequestChain {
                 request: 1,
-                wanted: Wanted::Headers {
+                wanted: ChainRequest::Headers {
                     locator: vec![BlockHash([0; 32]); LOCATOR_MAX],
                     first: 0,
                     count: 1,
@@ -357,7 +323,7 @@ mod tests {
             },
             Datagram::RequestChain {
                 request: 1,
-                wanted: Wanted::Transactions {
+                wanted: ChainRequest::Transactions {
                     block: BlockHash([0; 32]),
                     places: vec![0; PLACES_MAX],
                 },

@@ -149,17 +149,17 @@ impl fmt::Debug for VoterKey {
 ///
 /// # Errors
 /// One per cause; see [`SignatureError`].
-pub fn check(
+pub fn check_signature(
     digest: &[u8; 32],
     signature: &Signature,
     voter: &VoterId,
 ) -> Result<(), SignatureError> {
-    if signer(digest, signature)? == Some(*voter) {
+    if recover_signer(digest, signature)? == Some(*voter) {
         return Ok(());
     }
     let mut flipped = *signature;
     flipped.0[64] ^= 1;
-    if signer(digest, &flipped)? == Some(*voter) {
+    if recover_signer(digest, &flipped)? == Some(*voter) {
         return Err(SignatureError::WrongRecoveryBit);
     }
     Err(SignatureError::WrongSigner { expected: *voter })
@@ -169,7 +169,10 @@ pub fn check(
 ///
 /// # Errors
 /// When the signature is not in the one form that is accepted.
-pub fn signer(digest: &[u8; 32], signature: &Signature) -> Result<Option<VoterId>, SignatureError> {
+pub fn recover_signer(
+    digest: &[u8; 32],
+    signature: &Signature,
+) -> Result<Option<VoterId>, SignatureError> {
     let (numbers, recovery) = split(signature)?;
     let key = VerifyingKey::recover_from_prehash(digest, &numbers, recovery);
     Ok(key.ok().map(|key| public_key(&key).voter()))
@@ -243,7 +246,7 @@ mod tests {
                 let public = VerifyingKey::from_sec1_bytes(&key.public().0).expect("a key");
                 public.verify_prehash(&digest, &numbers).is_ok()
             });
-            let found = check(&digest, &signature, &key.public().voter());
+            let found = check_signature(&digest, &signature, &key.public().voter());
             let bit_is_wrong = found == Err(SignatureError::WrongRecoveryBit);
             prop_assert_eq!(accepts, found == Ok(()) || bit_is_wrong);
             prop_assert_eq!(bit_is_wrong, accepts && place == 64 && flips == 1);
@@ -254,11 +257,11 @@ mod tests {
     fn a_signature_holds_for_its_signer_and_digest_alone() {
         let signature = key(1).sign(&DIGEST);
         let (one, two) = (key(1).public().voter(), key(2).public().voter());
-        assert_eq!(check(&DIGEST, &signature, &one), Ok(()));
+        assert_eq!(check_signature(&DIGEST, &signature, &one), Ok(()));
         let wrong = SignatureError::WrongSigner { expected: two };
-        assert_eq!(check(&DIGEST, &signature, &two), Err(wrong));
+        assert_eq!(check_signature(&DIGEST, &signature, &two), Err(wrong));
         let wrong = SignatureError::WrongSigner { expected: one };
-        assert_eq!(check(&[6; 32], &signature, &one), Err(wrong));
+        assert_eq!(check_signature(&[6; 32], &signature, &one), Err(wrong));
     }
 
     #[test]
@@ -266,16 +269,22 @@ mod tests {
         let voter = key(1).public().voter();
         let signature = key(1).sign(&DIGEST);
         let high = with_high_s(&signature);
-        assert_eq!(check(&DIGEST, &high, &voter), Err(SignatureError::HighS));
+        assert_eq!(check_signature(&DIGEST, &high, &voter), Err(SignatureError::HighS));
         let mut flipped = signature;
         flipped.0[64] ^= 1;
-        assert_eq!(check(&DIGEST, &flipped, &voter), Err(SignatureError::WrongRecoveryBit));
+        assert_eq!(
+            check_signature(&DIGEST, &flipped, &voter),
+            Err(SignatureError::WrongRecoveryBit)
+        );
         flipped.0[64] = 27;
         assert_eq!(
-            check(&DIGEST, &flipped, &voter),
+            check_signature(&DIGEST, &flipped, &voter),
             Err(SignatureError::BadRecoveryBit { bit: 27 })
         );
-        assert_eq!(check(&DIGEST, &Signature([0; 65]), &voter), Err(SignatureError::OutOfRange));
+        assert_eq!(
+            check_signature(&DIGEST, &Signature([0; 65]), &voter),
+            Err(SignatureError::OutOfRange)
+        );
     }
 
     #[test]

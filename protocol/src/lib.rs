@@ -11,6 +11,7 @@ pub mod block;
 pub mod codec;
 pub mod datagram;
 pub mod election;
+pub mod finality;
 pub mod keys;
 pub mod merkle;
 pub mod proof_of_work;

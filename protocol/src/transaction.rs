@@ -144,12 +144,12 @@ impl Transaction {
                 keys::check_public_key(voter_key)?;
                 match admission {
                     Admission::Open { signature, .. } => {
-                        keys::check(&id.0, signature, &voter_key.voter())
+                        keys::check_signature(&id.0, signature, &voter_key.voter())
                     }
                     Admission::Signed { signatures } => signatures.check(&id.0, rule),
                 }
             }
-            Self::Vote { vote, signature } => keys::check(&id.0, signature, &vote.voter),
+            Self::Vote { vote, signature } => keys::check_signature(&id.0, signature, &vote.voter),
             Self::Withdrawal { signatures, .. } => signatures.check(&id.0, rule),
         }
     }

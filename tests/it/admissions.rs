@@ -205,7 +205,7 @@ fn admissions(election: &Election, voter_key: &str, voter: &str, signed: &Transa
     else {
         unreachable!("registrars signed it")
     };
-    let numbers = signatures.places().map(|place| (place + 1).to_string());
+    let numbers = signatures.registrar_indexes().map(|place| (place + 1).to_string());
     let digits = signatures.signatures.iter().map(|each| Value::from(hex::encode(each.0)));
     let signatures: serde_json::Map<String, Value> = numbers.zip(digits).collect();
     let header = json!({

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use protocol::block::Header;
 use protocol::datagram::{
-    AnnouncedBody, Datagram, Envelope, HEADERS_PER_PIECE, PeerStatus, Wanted,
+    AnnouncedBody, ChainRequest, Datagram, Envelope, HEADERS_PER_PIECE, PeerStatus,
 };
 use protocol::election::Election;
 use protocol::merkle;
@@ -162,7 +162,8 @@ fn offer(network: &mut Network, headers: &[Header]) {
     };
     guest.send(peer, Datagram::Poke { nonce: 3, status: Some(status) });
     let request = guest.expect(peer, Some(status), |datagram| {
-        let Datagram::RequestChain { request, wanted: Wanted::Headers { .. } } = datagram else {
+        let Datagram::RequestChain { request, wanted: ChainRequest::Headers { .. } } = datagram
+        else {
             return None;
         };
         Some(*request)
@@ -223,7 +224,7 @@ fn real_datagrams(stranger: &mut Stranger, peer: SocketAddr) -> Vec<Vec<u8>> {
         Datagram::Poke { nonce: 5, status: Some(status) },
         Datagram::RequestChain {
             request: 1,
-            wanted: Wanted::Headers { locator: vec![tip; 3], first: 0, count: 4 },
+            wanted: ChainRequest::Headers { locator: vec![tip; 3], first: 0, count: 4 },
         },
         Datagram::UpdatePeers { live: vec![peer; 3], left: vec![peer] },
         Datagram::LeavePeer,
@@ -286,7 +287,7 @@ fn nobody_gets_more_than_three_times_what_was_sent_in_its_name() {
     let mut victim = Stranger::new(&network.election);
     let mut sent = 0;
     for request in 0..100 {
-        let wanted = Wanted::Headers { locator: vec![genesis], first: 0, count: 64 };
+        let wanted = ChainRequest::Headers { locator: vec![genesis], first: 0, count: 64 };
         sent += victim.send_with_token(
             address,
             Token([1; 8]),
@@ -305,7 +306,7 @@ fn nobody_gets_more_than_three_times_what_was_sent_in_its_name() {
 
     // The honest twin, with the token that proves the address, gets the headers.
     victim.meet(address);
-    let wanted = Wanted::Headers { locator: vec![genesis], first: 0, count: 64 };
+    let wanted = ChainRequest::Headers { locator: vec![genesis], first: 0, count: 64 };
     victim.send(address, Datagram::RequestChain { request: 7, wanted });
     let mut pieces = 0;
     let deadline = Instant::now() + PATIENCE;

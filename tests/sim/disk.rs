@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain::{StoredBlock, Summary};
+use chain::{BlockSummary, StoredBlock};
 use node::{LoadFailure, PersistBatch, Record, Restored};
 use protocol::block::Block;
 use protocol::transaction::HashedTransaction;
@@ -155,7 +155,7 @@ impl Disk {
         let block = self.durable.blocks.get(hash);
         if self.durable.damaged.contains(hash) {
             let reason = "its checksum does not match".to_owned();
-            let summary = block.map(|block| Summary::of(block));
+            let summary = block.map(|block| BlockSummary::of(block));
             return Err(LoadFailure::Lost { reason, summary: summary.map(Box::new) });
         }
         let lost = || LoadFailure::Lost { reason: "it is not there".to_owned(), summary: None };
@@ -194,7 +194,7 @@ impl Disk {
         let durable = &self.durable;
         let stored = |block: &Arc<Block>| StoredBlock {
             header: block.header,
-            summary: Summary::of(block),
+            summary: BlockSummary::of(block),
             has_body: true,
         };
         let pool = durable.pool.iter();

@@ -213,7 +213,7 @@ impl World {
                 self.experiment(host, |_, _, _| Some(Experiment::Partition(is_on)));
             }
             Action::BadBlock(host, rule) => self.experiment(host, |world, _, now| {
-                let seed = random::secret(world.at.as_secs(), rule.word(), host as u64);
+                let seed = random::secret(world.at.as_secs(), rule.name(), host as u64);
                 let forgery = Forgery::new(rule, &world.scenario.election, seed, now).ok()?;
                 Some(Experiment::BadBlock(Box::new(forgery)))
             }),

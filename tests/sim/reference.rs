@@ -188,7 +188,7 @@ impl Reference {
 
     /// How many there are, and by whom; that they hold is checked with all signatures.
     fn check_signers(&self, signatures: &RegistrarSignatures) -> Result<(), String> {
-        let signers: Vec<_> = signatures.places().collect();
+        let signers: Vec<_> = signatures.registrar_indexes().collect();
         let threshold = usize::from(self.election.admission.threshold());
         let is_right = threshold > 0
             && signers.len() == threshold

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use node::LeaveReason;
 use protocol::block::{Block, Header};
-use protocol::datagram::{AnnouncedBody, Datagram, ENVELOPE_BYTES, Envelope, PeerStatus, Wanted};
+use protocol::datagram::{
+    AnnouncedBody, ChainRequest, Datagram, ENVELOPE_BYTES, Envelope, PeerStatus,
+};
 use protocol::transaction::{HashedTransaction, Transaction};
 use protocol::units::{Height, Work};
 use rand::{Rng, RngExt};
@@ -220,8 +222,8 @@ fn a_forged_request_floods_no_victim() {
     let stranger = Puppet::new(&mut world, address);
     let victim = Puppet::new(&mut world, victim);
     let wanted = [
-        Wanted::Headers { locator: vec![genesis], first: 0, count: 1_000 },
-        Wanted::Block { hash: tip.hash, first: 0, count: 1_000 },
+        ChainRequest::Headers { locator: vec![genesis], first: 0, count: 1_000 },
+        ChainRequest::Block { hash: tip.hash, first: 0, count: 1_000 },
     ];
     let target = peer(&world, 0);
     let mut sent = 0;
@@ -305,7 +307,7 @@ fn serve_swapped(
     stranger.say(world, target, announcement);
     pass_time(world, 200);
     let asked = stranger.inbox(world).into_iter().rev().find_map(|datagram| match datagram {
-        Datagram::RequestChain { request, wanted: Wanted::Block { .. } } => Some(request),
+        Datagram::RequestChain { request, wanted: ChainRequest::Block { .. } } => Some(request),
         _ => None,
     });
     let request = asked.expect("the peer asks for the body");

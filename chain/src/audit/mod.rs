@@ -13,10 +13,10 @@ use protocol::election::Election;
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, ElectionId, Height, UnixMillis, Work};
 
-use super::branch::{Admissions, Branch, Tally};
+use super::branch::{AdmissionCounts, Branch, Tally};
 use super::check;
 use super::error::{BlockError, BodyError, HeaderError};
-use super::summary::Summary;
+use super::summary::BlockSummary;
 use crate::rules::Rules;
 pub use rule::AuditRule;
 
@@ -24,7 +24,7 @@ pub use rule::AuditRule;
 #[derive(Debug)]
 pub struct CheckedBlock {
     block: Arc<Block>,
-    verdict: Result<Summary, BodyError>,
+    verdict: Result<BlockSummary, BodyError>,
 }
 
 /// An election's chain as far as it was checked.
@@ -62,7 +62,7 @@ impl CheckedBlock {
     /// Checks the merkle root, sizes, choices, stamps and signatures: 0.1 ms per transaction.
     #[must_use]
     pub fn new(block: Arc<Block>, election: &Election, id: &ElectionId) -> Self {
-        let verdict = check_alone(&block, election, id).map(|()| Summary::of(&block));
+        let verdict = check_alone(&block, election, id).map(|()| BlockSummary::of(&block));
         Self { block, verdict }
     }
 
@@ -70,7 +70,7 @@ impl CheckedBlock {
     ///
     /// # Errors
     /// That rule.
-    pub fn verdict(&self) -> Result<&Summary, &BodyError> {
+    pub fn verdict(&self) -> Result<&BlockSummary, &BodyError> {
         self.verdict.as_ref()
     }
 
@@ -83,10 +83,10 @@ impl CheckedBlock {
 fn check_alone(block: &Block, election: &Election, id: &ElectionId) -> Result<(), BodyError> {
     check::merkle_root(block)?;
     check::body(block, election, id)?;
-    for (place, transaction) in block.transactions.iter().enumerate() {
+    for (index, transaction) in block.transactions.iter().enumerate() {
         transaction
             .check_signatures(&election.admission)
-            .map_err(|error| BlockError::Transaction { place, error: error.into() })?;
+            .map_err(|error| BlockError::Transaction { index, error: error.into() })?;
     }
     Ok(())
 }
@@ -168,7 +168,7 @@ impl Audit {
 
     /// What registrars did.
     #[must_use]
-    pub fn admissions(&self) -> Admissions {
+    pub fn admissions(&self) -> AdmissionCounts {
         self.branch.admissions()
     }
 

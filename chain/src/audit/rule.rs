@@ -23,7 +23,7 @@ macro_rules! rules {
 
             /// A stable word for programs.
             #[must_use]
-            pub fn word(self) -> &'static str {
+            pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => $word,)*
                 }
@@ -95,7 +95,7 @@ impl AuditRule {
             BodyError::Invalid(BlockError::Transaction { error, .. }) => {
                 Self::of_transaction(error)
             }
-            BodyError::UnknownHeader { .. } | BodyError::Known { .. } => None,
+            BodyError::UnknownHeader { .. } | BodyError::AlreadyKnown { .. } => None,
         }
     }
 
@@ -155,6 +155,6 @@ impl AuditRule {
 
 impl fmt::Display for AuditRule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.word())
+        formatter.write_str(self.name())
     }
 }

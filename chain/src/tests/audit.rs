@@ -310,11 +310,11 @@ fn each_rule_broken_once_is_named_where_it_is_broken() {
         let scene = Scene::new(right(rule));
         let blocks = forged_chain(&scene, forgery(&scene, rule));
         let (audit, outcome) = audit(&scene, &blocks);
-        let failure = outcome.expect_err(rule.word());
+        let failure = outcome.expect_err(rule.name());
         assert_eq!(failure.error.rule(), rule, "{failure}");
         assert_eq!(failure.height, FORGED_AT, "{failure}");
         assert_eq!(failure.hash, blocks[1].header.hash(), "{failure}");
-        assert!(failure.to_string().contains(rule.word()), "{failure}");
+        assert!(failure.to_string().contains(rule.name()), "{failure}");
         // What was good before it stays counted, and nothing of the block is.
         assert_eq!(audit.tip(), (Height(1), blocks[0].header.hash()), "{failure}");
         assert_eq!((audit.tally().votes, audit.transactions()), (2, 5), "{failure}");
@@ -323,7 +323,7 @@ fn each_rule_broken_once_is_named_where_it_is_broken() {
 
 #[test]
 fn each_rule_has_a_word_of_its_own() {
-    let words: BTreeSet<_> = AuditRule::ALL.iter().map(|rule| rule.word()).collect();
+    let words: BTreeSet<_> = AuditRule::ALL.iter().map(|rule| rule.name()).collect();
     assert_eq!(words.len(), AuditRule::ALL.len());
 }
 
@@ -363,5 +363,5 @@ fn who_admitted_and_withdrew_whom_is_counted() {
     assert_eq!((audit.registered_voters(), audit.transactions(), audit.signatures()), (3, 8, 14));
     let count = |admissions, withdrawals| RegistrarCount { admissions, withdrawals };
     let by_registrar = vec![count(3, 1), count(1, 2), count(4, 1)];
-    assert_eq!(audit.admissions(), Admissions { withdrawn: 2, by_registrar });
+    assert_eq!(audit.admissions(), AdmissionCounts { withdrawn: 2, by_registrar });
 }

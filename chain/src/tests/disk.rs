@@ -16,7 +16,7 @@ fn without_memory() -> Chain {
 }
 
 fn stored(block: &Block) -> StoredBlock {
-    StoredBlock { header: block.header, summary: Summary::of(block), has_body: true }
+    StoredBlock { header: block.header, summary: BlockSummary::of(block), has_body: true }
 }
 
 /// Moves to the best branch, reading from the disk what that takes.
@@ -27,7 +27,7 @@ fn advance(chain: &mut Chain, disk: &Disk) {
             return;
         }
         assert!(advance.change.is_none(), "it has to wait");
-        advance.wanted.iter().for_each(|hash| chain.put_back(Arc::clone(&disk[hash])));
+        advance.wanted.iter().for_each(|hash| chain.load_body(Arc::clone(&disk[hash])));
     }
 }
 
@@ -40,7 +40,7 @@ fn grow(chain: &mut Chain, blocks: &[Block]) -> Disk {
         chain.accept_signatures(&hash);
         disk.insert(hash, Arc::new(block.clone()));
         advance(chain, &disk);
-        chain.note_stored(&hash);
+        chain.mark_stored(&hash);
     }
     disk
 }
@@ -49,7 +49,7 @@ fn assert_is_replay(chain: &Chain, disk: &Disk) -> Result<(), TestCaseError> {
     let state = replay(chain, |hash| Arc::clone(&disk[hash]));
     prop_assert_eq!(chain.tally(), state.tally());
     prop_assert_eq!(chain.registered_voters(), state.registered_voters());
-    prop_assert_eq!(chain.branch.places(), state.places());
+    prop_assert_eq!(chain.branch.locations(), state.locations());
     for voter in (0..VOTERS).map(|voter| key(voter).public().voter()) {
         prop_assert_eq!(chain.voter(&voter), state.voter(&voter));
     }
@@ -97,7 +97,7 @@ fn replays(disk: &Disk, tip: BlockHash) -> bool {
     }
     let mut state = Branch::new(&election(), Rules::ALL);
     let mut upwards = branch.iter().rev();
-    upwards.all(|block| state.apply(block.header.height, &Summary::of(block)).is_ok())
+    upwards.all(|block| state.apply(block.header.height, &BlockSummary::of(block)).is_ok())
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_body_that_the_disk_lost_is_taken_again_and_nothing_else_changes() {
     let (tip, tally) = (chain.tip(), chain.tally().clone());
     assert!(chain.is_stored(&hash) && chain.block(&hash).is_none());
 
-    chain.note_lost(&hash, None);
+    chain.mark_lost(&hash, None);
     assert!(chain.lacks_body(&hash));
     assert_eq!(chain.lost_bodies().collect::<Vec<_>>(), [(Height(1), hash)]);
     let other = chain.insert_body(&hash, vec![registration(0)]);

@@ -40,10 +40,10 @@ fn each_offered_forgery_breaks_its_rule_alone() {
                 block.header = worked(block.header, 0);
             }
             assert_eq!(broken(block, &election), rule);
-            broken_rules.insert(rule.word());
+            broken_rules.insert(rule.name());
         }
     }
-    let offered: BTreeSet<_> = Forgery::OFFERED.iter().map(|(rule, _)| rule.word()).collect();
+    let offered: BTreeSet<_> = Forgery::OFFERED.iter().map(|(rule, _)| rule.name()).collect();
     assert_eq!(broken_rules, offered);
     assert_eq!(offered.len(), Forgery::OFFERED.len());
 }

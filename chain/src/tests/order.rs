@@ -69,7 +69,7 @@ pub(super) fn best_by_definition(blocks: &[Block]) -> Candidate {
         let mut state = Branch::new(&election(), Rules::ALL);
         let is_valid = branch
             .iter()
-            .all(|block| state.apply(block.header.height, &Summary::of(block)).is_ok());
+            .all(|block| state.apply(block.header.height, &BlockSummary::of(block)).is_ok());
         let work = branch.iter().fold(Work(0), |work, block| work.plus(block.header.difficulty));
         let candidate = Candidate { work, hash: block.header.hash() };
         if is_valid && compare(candidate, best, Rules::ALL).is_gt() {
@@ -80,12 +80,12 @@ pub(super) fn best_by_definition(blocks: &[Block]) -> Candidate {
 }
 
 /// Where the best chain holds a transaction, block by block.
-fn places_by_definition(chain: &Chain, id: &TransactionId) -> Vec<Place> {
+fn locations_by_definition(chain: &Chain, id: &TransactionId) -> Vec<TransactionLocation> {
     let heights = (1..=chain.tip_header().height.0).map(Height);
     let places = heights.flat_map(|height| {
         let block = chain.block(&chain.best_hash(height).expect("below the tip"));
         let transactions = &block.expect("in memory").transactions;
-        (0..).map(move |index| Place { height, index }).zip(transactions)
+        (0..).map(move |index| TransactionLocation { height, index }).zip(transactions)
     });
     places.filter(|(_, transaction)| transaction.id() == *id).map(|(place, _)| place).collect()
 }
@@ -94,7 +94,7 @@ pub(super) fn replay(chain: &Chain, block: impl Fn(&BlockHash) -> Arc<Block>) ->
     let mut state = Branch::new(&election(), Rules::ALL);
     for height in 1..=chain.tip_header().height.0 {
         let hash = chain.best_hash(Height(height)).expect("below the tip");
-        state.apply(Height(height), &Summary::of(&block(&hash))).expect("valid");
+        state.apply(Height(height), &BlockSummary::of(&block(&hash))).expect("valid");
     }
     state
 }
@@ -118,14 +118,14 @@ proptest! {
             let state = replay(&chain, |hash| in_memory(hash).expect("on the best chain"));
             prop_assert_eq!(chain.tally(), state.tally());
             prop_assert_eq!(chain.registered_voters(), state.registered_voters());
-            prop_assert_eq!(chain.branch.places(), state.places());
+            prop_assert_eq!(chain.branch.locations(), state.locations());
             for voter in (0..VOTERS).map(|voter| key(voter).public().voter()) {
                 prop_assert_eq!(chain.voter(&voter), state.voter(&voter));
             }
             for transaction in blocks.iter().flat_map(|block| &block.transactions) {
                 let id = transaction.id();
-                let found: Vec<_> = chain.places_of(&id).collect();
-                prop_assert_eq!(found, places_by_definition(&chain, &id));
+                let found: Vec<_> = chain.locations_of(&id).collect();
+                prop_assert_eq!(found, locations_by_definition(&chain, &id));
             }
         }
     }

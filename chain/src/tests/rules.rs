@@ -79,7 +79,7 @@ fn a_body_that_is_not_its_headers_blames_the_sender_only() {
     assert_eq!(add(&mut chain, &block), Ok(hash));
     chain.advance();
     assert_eq!(chain.tip().hash, hash);
-    assert_eq!(chain.insert_body(&hash, vec![]).err(), Some(BodyError::Known { hash }));
+    assert_eq!(chain.insert_body(&hash, vec![]).err(), Some(BodyError::AlreadyKnown { hash }));
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn refused_in_block(transaction: Arc<HashedTransaction>) -> TransactionError {
         Ok(_) => chain.advance().invalid.remove(0).error,
         Err(error) => panic!("{error}"),
     };
-    let BlockError::Transaction { place: 1, error } = error else { panic!("{error}") };
+    let BlockError::Transaction { index: 1, error } = error else { panic!("{error}") };
     assert_eq!(chain.tip().hash, Header::genesis(&election()).hash());
     error
 }
@@ -168,7 +168,7 @@ fn one_registration_and_one_vote_per_voter() {
     add(&mut chain, &second).expect("only the branch tells that it is the second");
     let invalid = chain.advance().invalid.remove(0);
     let error = TransactionError::AlreadyVoted { voter };
-    assert_eq!(invalid.error, BlockError::Transaction { place: 0, error });
+    assert_eq!(invalid.error, BlockError::Transaction { index: 0, error });
     assert_eq!(chain.tip().hash, first.header.hash());
     assert_eq!(chain.tally().options, [[1, 0]]);
 }
@@ -177,9 +177,9 @@ fn one_registration_and_one_vote_per_voter() {
 fn votes_are_handed_in_about_when_they_were_cast() {
     let vote = vote(0, vec![vec![0]]);
     let late = NOW.plus(CAST_AT_DISTANCE_MAX + Duration::from_millis(1));
-    assert!(cast_about_now(vote.transaction(), NOW.plus(CAST_AT_DISTANCE_MAX)).is_ok());
+    assert!(check_cast_at(vote.transaction(), NOW.plus(CAST_AT_DISTANCE_MAX)).is_ok());
     assert!(matches!(
-        cast_about_now(vote.transaction(), late),
+        check_cast_at(vote.transaction(), late),
         Err(TransactionError::CastAt { .. })
     ));
 }

@@ -17,7 +17,7 @@ use protocol::transaction::{HashedTransaction, Transaction, TransactionKind};
 use protocol::units::{LeafHash, TransactionId, VoterId};
 
 use chain::rules::{Rule, Rules};
-use chain::{Chain, Change, TransactionError};
+use chain::{Chain, TipChange, TransactionError};
 use held::Held;
 use slots::VoterSlots;
 
@@ -151,7 +151,7 @@ impl Pool {
             slots.check(transaction.kind(), voter)?;
         }
         if transaction.kind() == TransactionKind::Registration {
-            chain.check_room(self.registrations)?;
+            chain.check_voter_capacity(self.registrations)?;
         }
         match chain.check_context(transaction) {
             Err(TransactionError::NotRegistered { .. }) if self.registration(&voter).is_some() => {
@@ -204,7 +204,7 @@ impl Pool {
 
     /// Follows the chain from one branch to another. What comes back from a branch that lost is taken in even
     /// if the pool is full: it was acknowledged, and memory held it already.
-    pub fn follow(&mut self, chain: &Chain, moved: &Change, rules: Rules) -> PoolChange {
+    pub fn follow(&mut self, chain: &Chain, moved: &TipChange, rules: Rules) -> PoolChange {
         let mut change = PoolChange::default();
         let connected = || moved.connected.iter().flat_map(|block| &block.transactions);
         for transaction in connected() {
@@ -216,12 +216,12 @@ impl Pool {
             change.released.extend(self.held.release(&registration.voter()));
         }
         if !moved.disconnected.is_empty() || moved.disconnected_lost > 0 {
-            if rules.hold(Rule::ReturnToPool) {
+            if rules.enforces(Rule::ReturnToPool) {
                 self.take_back(chain, &moved.disconnected, &mut change);
             }
             self.hold_unregistered(chain, &mut change);
         }
-        if chain.room_for_voters() == 0 {
+        if chain.remaining_voter_capacity() == 0 {
             change.superseded.extend(self.remove_without_room(chain));
         }
         change
@@ -234,7 +234,7 @@ impl Pool {
         let limit = usize::try_from(chain.election().block_bytes_max).expect("a u32 fits");
         let mut template = Template { bytes: BODY_OVERHEAD_BYTES, limit, chosen: Vec::new() };
         let mut registered_here = BTreeSet::new();
-        let room = chain.room_for_voters();
+        let room = chain.remaining_voter_capacity();
         for transaction in self.by_arrival.values().filter_map(|id| self.get(id)) {
             let voter = transaction.voter();
             let is_new_voter = chain.voter(&voter).is_none() && !registered_here.contains(&voter);
@@ -362,7 +362,7 @@ impl Pool {
         vote: Arc<HashedTransaction>,
         chain: &Chain,
     ) -> Result<(), Superseded> {
-        if chain.check_room(self.registrations).is_err() {
+        if chain.check_voter_capacity(self.registrations).is_err() {
             return Err(Superseded { transaction: vote, by: None });
         }
         self.hold(vote);

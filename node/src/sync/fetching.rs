@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use protocol::block;
-use protocol::datagram::{BLOCK_PIECE_BYTES, Wanted};
+use protocol::datagram::{BLOCK_PIECE_BYTES, ChainRequest};
 use protocol::units::{BlockHash, Height, Now};
 
 use super::Subject;
@@ -228,7 +228,7 @@ impl Node {
             let Some((first, count)) = fetch.next_pieces(room.min(PIECES_PER_REQUEST)) else {
                 return;
             };
-            let wanted = Wanted::Block { hash: *hash, first, count };
+            let wanted = ChainRequest::Block { hash: *hash, first, count };
             let pieces = first..first + count;
             self.request_pieces(neighbour, Subject::Block(*hash), pieces, wanted, now);
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocol::block::Header;
-use protocol::datagram::{Datagram, HEADERS_PER_PIECE, Wanted};
+use protocol::datagram::{ChainRequest, Datagram, HEADERS_PER_PIECE};
 use protocol::units::{BlockHash, Now};
 
 use super::{STALL, Subject};
@@ -82,7 +82,7 @@ impl Node {
     pub(super) fn request_header_pieces(&mut self, now: Now) {
         while let Some((neighbour, first, count)) = self.next_header_pieces() {
             let Some(sync) = &self.sync.headers else { return };
-            let wanted = Wanted::Headers { locator: sync.locator.clone(), first, count };
+            let wanted = ChainRequest::Headers { locator: sync.locator.clone(), first, count };
             self.request_pieces(neighbour, Subject::Headers, first..first + count, wanted, now);
         }
     }
@@ -244,7 +244,7 @@ impl Node {
         to: SocketAddr,
         subject: Subject,
         pieces: std::ops::Range<u32>,
-        wanted: Wanted,
+        wanted: ChainRequest,
         now: Now,
     ) {
         let Some(neighbour) = self.neighbours.get_mut(&to) else { return };

@@ -94,7 +94,7 @@ impl Node {
                 let count = lost.pieces.len() as u32;
                 neighbour.window.lost(count, lost.sent_at, now.instant);
             }
-            if !self.rules.hold(Rule::LostPieces) {
+            if !self.rules.enforces(Rule::LostPieces) {
                 continue;
             }
             match lost.subject {

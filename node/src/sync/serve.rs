@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use protocol::block::Block;
 use protocol::datagram::{
-    BLOCK_PIECE_BYTES, DATAGRAM_BYTES_MAX, Datagram, ENVELOPE_BYTES, HEADERS_PER_PIECE, Wanted,
+    BLOCK_PIECE_BYTES, ChainRequest, DATAGRAM_BYTES_MAX, Datagram, ENVELOPE_BYTES,
+    HEADERS_PER_PIECE,
 };
 use protocol::units::{BlockHash, Height};
 
@@ -29,19 +30,19 @@ pub(crate) struct BodyCache {
 }
 
 impl Node {
-    pub(crate) fn serve_chain(&mut self, to: SocketAddr, request: u32, wanted: Wanted) {
+    pub(crate) fn serve_chain(&mut self, to: SocketAddr, request: u32, wanted: ChainRequest) {
         match wanted {
-            Wanted::Headers { locator, first, count } => {
+            ChainRequest::Headers { locator, first, count } => {
                 self.serve_headers(to, request, &locator, first, count);
             }
-            Wanted::Block { hash, first, count } => {
+            ChainRequest::Block { hash, first, count } => {
                 self.serve_body(to, request, &hash, first, count);
             }
-            Wanted::Transactions { block, places } => {
+            ChainRequest::Transactions { block, places } => {
                 self.serve_transactions(to, request, &block, &places);
             }
             // No election has validators yet, so no block has a certificate.
-            Wanted::Certificates { .. } => self.tallies.dropped.count(DropReason::Unexpected),
+            ChainRequest::Certificates { .. } => self.tallies.dropped.count(DropReason::Unexpected),
         }
     }
 
@@ -83,7 +84,7 @@ impl Node {
         count: u32,
     ) {
         let Some(body) = self.encoded_body(hash) else {
-            let wanted = Wanted::Block { hash: *hash, first, count };
+            let wanted = ChainRequest::Block { hash: *hash, first, count };
             if self.load_to_serve(to, request, hash, wanted) {
                 return;
             }
@@ -111,7 +112,7 @@ impl Node {
         if let Some(block) = self.chain.block(block).map(Arc::clone) {
             return self.send_transactions(to, request, &block, places);
         }
-        let wanted = Wanted::Transactions { block: *block, places: places.to_vec() };
+        let wanted = ChainRequest::Transactions { block: *block, places: places.to_vec() };
         if !self.load_to_serve(to, request, block, wanted) {
             let (piece, pieces, transactions) = (0, 0, Vec::new());
             let answer = Datagram::ChainTransactions { request, piece, pieces, transactions };
@@ -124,23 +125,23 @@ impl Node {
         &mut self,
         to: SocketAddr,
         request: u32,
-        wanted: &Wanted,
+        wanted: &ChainRequest,
         block: Option<&Arc<Block>>,
     ) {
         match (wanted, block) {
-            (Wanted::Block { hash, first, count }, block) => {
+            (ChainRequest::Block { hash, first, count }, block) => {
                 if let Some(block) = block {
                     self.cache_body(*hash, || block.body_bytes());
                 }
                 self.serve_body(to, request, hash, *first, *count);
             }
-            (Wanted::Transactions { places, .. }, Some(block)) => {
+            (ChainRequest::Transactions { places, .. }, Some(block)) => {
                 self.send_transactions(to, request, block, places);
             }
-            (Wanted::Transactions { block, places }, None) => {
+            (ChainRequest::Transactions { block, places }, None) => {
                 self.serve_transactions(to, request, block, places);
             }
-            (Wanted::Headers { .. } | Wanted::Certificates { .. }, _) => {}
+            (ChainRequest::Headers { .. } | ChainRequest::Certificates { .. }, _) => {}
         }
     }
 
@@ -151,7 +152,7 @@ impl Node {
         to: SocketAddr,
         request: u32,
         hash: &BlockHash,
-        wanted: Wanted,
+        wanted: ChainRequest,
     ) -> bool {
         let is_stored = self.chain.is_stored(hash);
         if is_stored && !self.load(*hash, Waiter::Neighbour { to, request, wanted }) {

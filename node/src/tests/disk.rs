@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use protocol::block;
-use protocol::datagram::{Datagram, Envelope, Wanted};
+use protocol::datagram::{ChainRequest, Datagram, Envelope};
 use protocol::units::Height;
 
 use super::*;
@@ -26,7 +26,7 @@ fn mined(parent: &Header, transactions: Vec<Arc<HashedTransaction>>, salt: u64) 
 }
 
 fn stored(block: &Arc<Block>) -> StoredBlock {
-    StoredBlock { header: block.header, summary: Summary::of(block), has_body: true }
+    StoredBlock { header: block.header, summary: BlockSummary::of(block), has_body: true }
 }
 
 /// A crash between the writing of a better branch and the move to it: what only the shorter one holds is in no
@@ -92,7 +92,7 @@ fn a_move_that_the_disk_refused_is_made_once_it_reads_again() {
 fn a_move_that_the_disk_refused_is_made_although_it_turns_out_to_have_lost_a_body() {
     let own = mined(&Header::genesis(&election()), vec![], 0);
     let (mut network, better) = refused_a_move(&own);
-    let summary = Some(Box::new(Summary::of(&own)));
+    let summary = Some(Box::new(BlockSummary::of(&own)));
     let lost = LoadFailure::Lost { reason: "its checksum does not match".into(), summary };
     network.load_failures.insert(own.header.hash(), lost);
     network.run(Duration::from_secs(20));
@@ -185,7 +185,7 @@ fn requests_on_top_of_those_that_wait_for_the_disk_are_not_answered() {
     let now = network.time();
     let node = network.nodes.get_mut(&address(1)).expect("a node");
     for request in 0..1_000 {
-        node.serve_chain(address(9), request, Wanted::Block { hash, first: 0, count: 1 });
+        node.serve_chain(address(9), request, ChainRequest::Block { hash, first: 0, count: 1 });
     }
     let asked: Vec<_> = std::iter::from_fn(|| node.poll_output()).collect();
     let [Output::Load(job)] = asked.as_slice() else { panic!("{asked:?}") };

@@ -5,7 +5,7 @@
 )]
 
 use protocol::block::{self, Header};
-use protocol::datagram::{Datagram, Envelope, PeerStatus, Wanted};
+use protocol::datagram::{ChainRequest, Datagram, Envelope, PeerStatus};
 use protocol::keys::{Signature, SignatureError};
 use protocol::token::Token;
 use protocol::transaction::{Admission, HashedTransaction};
@@ -134,7 +134,7 @@ fn empty_header_pieces_do_not_hold_header_sync() {
 }
 
 fn note(asked: &mut std::collections::VecDeque<(u32, u32)>, datagram: Datagram) {
-    if let Datagram::RequestChain { request, wanted: Wanted::Headers { first, count, .. } } =
+    if let Datagram::RequestChain { request, wanted: ChainRequest::Headers { first, count, .. } } =
         datagram
     {
         for piece in first..first + count {
@@ -196,11 +196,10 @@ fn a_body_below_an_invalid_one_is_not_under_way_for_ever() {
         asked
             .iter()
             .find_map(|each| match each {
-                Datagram::RequestChain { request, wanted: Wanted::Block { hash: other, .. } }
-                    if *other == hash =>
-                {
-                    Some(*request)
-                }
+                Datagram::RequestChain {
+                    request,
+                    wanted: ChainRequest::Block { hash: other, .. },
+                } if *other == hash => Some(*request),
                 _ => None,
             })
             .expect("asked for")
@@ -236,7 +235,7 @@ fn the_only_one_who_has_a_block_is_asked_again() {
             }
         }
         let asks = |each: &Datagram| {
-            matches!(each, Datagram::RequestChain { wanted: Wanted::Block { .. }, .. })
+            matches!(each, Datagram::RequestChain { wanted: ChainRequest::Block { .. }, .. })
         };
         if sent.iter().any(asks) {
             asked_at.push(round * 100);
@@ -309,7 +308,7 @@ fn a_branch_of_headers_alone_that_grows_does_not_stop_mining() {
         for each in sent {
             if let Datagram::RequestChain {
                 request,
-                wanted: Wanted::Headers { locator, first, .. },
+                wanted: ChainRequest::Headers { locator, first, .. },
             } = each
             {
                 let from = locator

@@ -49,9 +49,9 @@ impl LabCommand {
 /// When there is none.
 pub(crate) fn rule_of(word: &str) -> Result<AuditRule, ActionError> {
     let plain = word.trim().replace(['-', ' '], "_");
-    let found = AuditRule::ALL.iter().find(|rule| rule.word() == plain);
+    let found = AuditRule::ALL.iter().find(|rule| rule.name() == plain);
     found.copied().ok_or_else(|| {
-        let offered = Forgery::OFFERED.iter().map(|(rule, _)| rule.word());
+        let offered = Forgery::OFFERED.iter().map(|(rule, _)| rule.name());
         ActionError::UnknownRule { word: word.to_owned(), suggestion: suggest(&plain, offered) }
     })
 }
@@ -71,7 +71,7 @@ impl Actions {
             LabCommand::BadBlock(rule) => {
                 let forgery = Box::new(self.forge(rule).await?);
                 let height = self.begin(Experiment::BadBlock(forgery)).await?;
-                Ok(schema::Experiment::BadBlock { rule: rule.word().to_owned(), height })
+                Ok(schema::Experiment::BadBlock { rule: rule.name().to_owned(), height })
             }
             LabCommand::Race => {
                 // Nothing is read from the disk for a peer that does not race.
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn every_offered_rule_is_read_in_any_spelling() {
         for (rule, _) in Forgery::OFFERED {
-            for word in [rule.word().to_owned(), rule.word().replace('_', "-")] {
+            for word in [rule.name().to_owned(), rule.name().replace('_', "-")] {
                 let read = LabCommand::parse(&format!("bad-block  {word}"));
                 assert_eq!(read.expect("a rule"), Some(LabCommand::BadBlock(rule)), "{word}");
             }

@@ -14,7 +14,7 @@ impl Client {
                 self.http.order_with("/v1/lab/partition", &token, &PartitionOrder { on })?
             }
             LabCommand::BadBlock(rule) => {
-                let order = BadBlockOrder { rule: rule.word().to_owned() };
+                let order = BadBlockOrder { rule: rule.name().to_owned() };
                 self.http.order_with("/v1/lab/bad-block", &token, &order)?
             }
             LabCommand::Race => self.http.order("/v1/lab/race", &token)?,

@@ -380,7 +380,7 @@ fn check_signatures(
             continue;
         }
         let registrar = &election.admission.registrars()[usize::from(*place)];
-        if keys::check(&digest.0, signature, &registrar.key.voter()).is_err() {
+        if keys::check_signature(&digest.0, signature, &registrar.key.voter()).is_err() {
             let (number, name) = (place + 1, registrar.name.clone());
             return Err(RecordError::Forged { line, number, name });
         }

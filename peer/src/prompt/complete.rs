@@ -52,7 +52,7 @@ fn command(line: &str, election: &Election) -> (usize, Vec<String>) {
             None => (argument_start, beginning(argument, EXPERIMENTS.into_iter())),
             Some((experiment, last)) => {
                 let start = line.len() - last.trim_start().len();
-                let rules = Forgery::OFFERED.iter().map(|(rule, _)| rule.word());
+                let rules = Forgery::OFFERED.iter().map(|(rule, _)| rule.name());
                 let words: Vec<_> = match experiment {
                     "partition" => vec!["on", "off"],
                     "bad-block" => rules.collect(),

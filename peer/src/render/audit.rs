@@ -63,7 +63,7 @@ pub(super) fn json(report: &AuditReport) -> Value {
         json!({
             "height": height.0,
             "hash": hash.to_string(),
-            "rule": error.rule().word(),
+            "rule": error.rule().name(),
             "reason": error.to_string(),
         })
     });
@@ -107,7 +107,7 @@ pub(super) mod samples {
     ) -> AuditReport {
         let failure = bad.map(|(block, voter)| {
             let error = TransactionError::AlreadyVoted { voter };
-            let error = BodyError::Invalid(BlockError::Transaction { place: 1, error });
+            let error = BodyError::Invalid(BlockError::Transaction { index: 1, error });
             AuditFailure { height: block.height, hash: block.hash, error: error.into() }
         });
         AuditReport {

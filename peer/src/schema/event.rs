@@ -251,7 +251,7 @@ impl From<&node::Event> for Event {
                 Self::BlockLost { height: height.0, hash, reason }
             }
             Node::Experiment { block, rule, neighbours } => {
-                let rule = rule.map(|rule| rule.word().to_owned());
+                let rule = rule.map(|rule| rule.name().to_owned());
                 Self::Experiment { height: block.height.0, hash: block.hash, rule, neighbours }
             }
             Node::EarlyBlock { address, height, hash, ahead } => {

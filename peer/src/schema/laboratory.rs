@@ -27,7 +27,7 @@ fn breakable_rule() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some("One of those that `peer lab rules` shows."))
-        .enum_values(Some(Forgery::OFFERED.map(|(rule, _)| rule.word())))
+        .enum_values(Some(Forgery::OFFERED.map(|(rule, _)| rule.name())))
         .examples(["merkle_root"])
         .build()
 }
@@ -64,7 +64,7 @@ pub(crate) struct BreakableRule {
 impl Experiment {
     pub(crate) fn rules() -> Self {
         let rules = Forgery::OFFERED.iter().map(|(rule, about)| BreakableRule {
-            rule: rule.word().to_owned(),
+            rule: rule.name().to_owned(),
             about: (*about).to_owned(),
         });
         Self::Rules { rules: rules.collect() }

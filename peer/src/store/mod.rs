@@ -26,7 +26,7 @@ use protocol::block::{Block, Header};
 use protocol::units::ElectionId;
 use redb::StorageBackend;
 
-use chain::Summary;
+use chain::BlockSummary;
 use database::{Database, Trouble, Trust};
 use host::files::FileError;
 use node::{LoadFailure, LoadJob, PersistBatch, Restored};
@@ -222,7 +222,7 @@ impl OpenedChain {
 
 impl LoadError {
     /// What a node is told; of what is lost, with the summary that `find_summary` gives.
-    fn into_failure(self, find_summary: impl FnOnce() -> Option<Summary>) -> LoadFailure {
+    fn into_failure(self, find_summary: impl FnOnce() -> Option<BlockSummary>) -> LoadFailure {
         let reason = self.to_string();
         match self {
             Self::Absent | Self::Damaged(_) => {

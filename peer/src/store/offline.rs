@@ -59,7 +59,7 @@ impl StoredChain {
         let mut chain = Chain::new(Arc::clone(election), Rules::ALL, 0);
         // Times were checked when the blocks came; whoever audits them checks them again.
         chain.restore(self.blocks.clone(), None, UnixMillis(u64::MAX));
-        if chain.has_checked(&tip) {
+        if chain.has_checked_body(&tip) {
             self.end_in(Some(chain.tip().hash))?;
         }
         Ok(())

@@ -11,7 +11,7 @@ use protocol::units::{BlockHash, ElectionId, Height, sha256};
 use redb::TableDefinition;
 
 use super::database::Trouble;
-use chain::{StoredBlock, Summary};
+use chain::{BlockSummary, StoredBlock};
 
 /// Version of the tables; a program refuses any but its own. Since 2, summaries tell of the ids.
 pub(super) const FORMAT: u32 = 3;
@@ -167,7 +167,7 @@ pub(super) fn decode_summary(key: &[u8], value: &[u8]) -> Result<StoredBlock, Tr
         [1, summary @ ..] => (true, summary),
         _ => return Err(bad_row(SUMMARIES, key, "the mark of the body is neither 0 nor 1")),
     };
-    let summary: Summary =
+    let summary: BlockSummary =
         codec::decode(summary).map_err(|error| bad_row(SUMMARIES, key, &error.to_string()))?;
     Ok(StoredBlock { header, summary, has_body })
 }
@@ -211,7 +211,7 @@ mod tests {
     use protocol::units::{Difficulty, MerkleRoot, UnixMillis, VoterId};
 
     use super::*;
-    use chain::{Blank, Chosen, Signed, Summarized};
+    use chain::{BlankVotes, OptionVotes, RegistrarSignings, TransactionSummary};
 
     /// Made by hand, as docs/PROTOCOL.md lays it out.
     #[test]
@@ -242,13 +242,16 @@ mod tests {
             difficulty: Difficulty::from_bits(5),
             nonce: 6,
         };
-        let of =
-            |kind, byte| Summarized { kind, voter: VoterId([byte; 32]), id_prefix: [byte + 1; 8] };
-        let summary = Summary {
+        let of = |kind, byte| TransactionSummary {
+            kind,
+            voter: VoterId([byte; 32]),
+            id_prefix: [byte + 1; 8],
+        };
+        let summary = BlockSummary {
             transactions: vec![of(TransactionKind::Registration, 7), of(TransactionKind::Vote, 9)],
-            chosen: vec![Chosen { question: 0, option: 11, votes: 12 }],
-            blank: vec![Blank { question: 1, votes: 13 }],
-            signed: vec![Signed { registrar: 2, admissions: 14, withdrawals: 15 }],
+            chosen: vec![OptionVotes { question: 0, option: 11, votes: 12 }],
+            blank: vec![BlankVotes { question: 1, votes: 13 }],
+            signed: vec![RegistrarSignings { registrar: 2, admissions: 14, withdrawals: 15 }],
         };
         let golden = [
             hex::encode(header.to_bytes()),

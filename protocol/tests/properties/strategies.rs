@@ -9,10 +9,11 @@ use proptest::prelude::*;
 use protocol::admission::{AdmissionRule, Registrar, RegistrarSignatures, VOTERS_MAX};
 use protocol::block::Header;
 use protocol::datagram::{
-    AnnouncedBody, BlockReference, Certificate, Commit, Datagram, ElectionPrefix, Envelope,
-    LEFT_MAX, PeerStatus, Prepare, RegisterAck, Wanted,
+    AnnouncedBody, ChainRequest, Datagram, ElectionPrefix, Envelope, LEFT_MAX, PeerStatus,
+    RegisterAck,
 };
 use protocol::election::{CREATED_MAX, Election, Question};
+use protocol::finality::{BlockReference, Certificate, Commit, Prepare};
 use protocol::keys::{PublicKey, Signature, VoterKey};
 use protocol::token::Token;
 use protocol::transaction::{Admission, Transaction, Vote};
@@ -168,16 +169,15 @@ fn gossip() -> BoxedStrategy<Datagram> {
 }
 
 fn requests() -> BoxedStrategy<Datagram> {
-    let wanted =
-        prop_oneof![
-            (vec(block_hash(), 0..4), any::<u32>(), any::<u32>())
-                .prop_map(|(locator, first, count)| Wanted::Headers { locator, first, count }),
-            (block_hash(), any::<u32>(), any::<u32>())
-                .prop_map(|(hash, first, count)| Wanted::Block { hash, first, count }),
-            (block_hash(), vec(any::<u16>(), 0..9))
-                .prop_map(|(block, places)| Wanted::Transactions { block, places }),
-            any::<u64>().prop_map(|from| Wanted::Certificates { from: Height(from) }),
-        ];
+    let wanted = prop_oneof![
+        (vec(block_hash(), 0..4), any::<u32>(), any::<u32>())
+            .prop_map(|(locator, first, count)| ChainRequest::Headers { locator, first, count }),
+        (block_hash(), any::<u32>(), any::<u32>())
+            .prop_map(|(hash, first, count)| ChainRequest::Block { hash, first, count }),
+        (block_hash(), vec(any::<u16>(), 0..9))
+            .prop_map(|(block, places)| ChainRequest::Transactions { block, places }),
+        any::<u64>().prop_map(|from| ChainRequest::Certificates { from: Height(from) }),
+    ];
     (any::<u32>(), wanted)
         .prop_map(|(request, wanted)| Datagram::RequestChain { request, wanted })
         .boxed()

@@ -56,7 +56,7 @@ enum Datagram {
     PokeAck { nonce: u64, status: Option<PeerStatus> },
     NewTransactions(Vec<Transaction>),
     NewBlock { header: HeaderBytes, body: AnnouncedBody },
-    RequestChain { request: u32, wanted: Wanted },
+    RequestChain { request: u32, wanted: ChainRequest },
     ChainHeaders { request: u32, piece: u32, pieces: u32, headers: Vec<HeaderBytes> },
     ChainBlock { request: u32, piece: u32, pieces: u32, bytes: Vec<u8> },
     ChainTransactions { request: u32, piece: u32, pieces: u32, transactions: Vec<Transaction> },
@@ -93,7 +93,7 @@ enum AnnouncedBody {
 }
 
 #[derive(SchemaRead, SchemaWrite)]
-enum Wanted {
+enum ChainRequest {
     Headers { locator: Vec<Hash>, first: u32, count: u32 },
     Block { hash: Hash, first: u32, count: u32 },
     Transactions { block: Hash, places: Vec<u16> },

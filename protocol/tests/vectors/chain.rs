@@ -241,7 +241,7 @@ fn key_vector() -> Vector {
 fn signature_vector() -> Vector {
     let id = vote().id(&election_id());
     let signature = key().sign(&id.0);
-    assert_eq!(keys::check(&id.0, &signature, &key().public().voter()), Ok(()));
+    assert_eq!(keys::check_signature(&id.0, &signature, &key().public().voter()), Ok(()));
     Vector::new("signature", signature_layout(&signature)).derive("digest", id)
 }
 

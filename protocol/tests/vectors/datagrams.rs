@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use protocol::block::Header;
 use protocol::datagram::{
-    AnnouncedBody, BlockReference, Certificate, Commit, Datagram, ElectionPrefix, Envelope,
-    PeerStatus, Prepare, RegisterAck, Wanted,
+    AnnouncedBody, ChainRequest, Datagram, ElectionPrefix, Envelope, PeerStatus, RegisterAck,
 };
+use protocol::finality::{BlockReference, Certificate, Commit, Prepare};
 use protocol::keys::Signature;
 use protocol::token::Token;
 use protocol::transaction::Transaction;
@@ -221,7 +221,7 @@ fn requests() -> Vec<Vector> {
     vec![
         vector(
             "REQUEST_CHAIN for headers",
-            request(Wanted::Headers { locator: vec![hash, genesis], first: 0, count: 64 }),
+            request(ChainRequest::Headers { locator: vec![hash, genesis], first: 0, count: 64 }),
             asked()
                 .variant("wanted", 0, "Headers")
                 .length("locator", 2)
@@ -232,7 +232,7 @@ fn requests() -> Vec<Vector> {
         ),
         vector(
             "REQUEST_CHAIN for a block",
-            request(Wanted::Block { hash, first: 2, count: 3 }),
+            request(ChainRequest::Block { hash, first: 2, count: 3 }),
             asked()
                 .variant("wanted", 1, "Block")
                 .bytes("hash", &hash.0)
@@ -241,7 +241,7 @@ fn requests() -> Vec<Vector> {
         ),
         vector(
             "REQUEST_CHAIN for transactions",
-            request(Wanted::Transactions { block: hash, places: vec![0, 258] }),
+            request(ChainRequest::Transactions { block: hash, places: vec![0, 258] }),
             asked()
                 .variant("wanted", 2, "Transactions")
                 .bytes("block", &hash.0)
@@ -251,7 +251,7 @@ fn requests() -> Vec<Vector> {
         ),
         vector(
             "REQUEST_CHAIN for certificates",
-            request(Wanted::Certificates { from: Height(1) }),
+            request(ChainRequest::Certificates { from: Height(1) }),
             asked().variant("wanted", 3, "Certificates").u64("from", 1),
         ),
     ]

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use protocol::block::{Block, Header};
 use protocol::datagram::{
-    AnnouncedBody, BLOCK_PIECE_BYTES, Datagram, ElectionPrefix, Envelope, HEADERS_PER_PIECE,
-    PeerStatus, Wanted,
+    AnnouncedBody, BLOCK_PIECE_BYTES, ChainRequest, Datagram, ElectionPrefix, Envelope,
+    HEADERS_PER_PIECE, PeerStatus,
 };
 use protocol::keys::VoterKey;
 use protocol::token::Token;
@@ -185,9 +185,9 @@ impl Liar {
         self.claim.map_or(honest, |claim| PeerStatus { clock: view.unix, ..claim })
     }
 
-    fn serve(&mut self, request: u32, wanted: &Wanted) -> Vec<Datagram> {
+    fn serve(&mut self, request: u32, wanted: &ChainRequest) -> Vec<Datagram> {
         match wanted {
-            Wanted::Headers { first, count, .. } => {
+            ChainRequest::Headers { first, count, .. } => {
                 let pieces = self.headers.chunks(HEADERS_PER_PIECE).count() as u32;
                 let chosen = self.headers.chunks(HEADERS_PER_PIECE).zip(0..);
                 chosen
@@ -198,12 +198,12 @@ impl Liar {
                     })
                     .collect()
             }
-            Wanted::Block { hash, first, .. } if self.serves_noise => {
+            ChainRequest::Block { hash, first, .. } if self.serves_noise => {
                 let _ = hash;
                 let bytes = vec![self.rng.random(); BLOCK_PIECE_BYTES];
                 vec![Datagram::ChainBlock { request, piece: *first, pieces: first + 1, bytes }]
             }
-            Wanted::Block { hash, first, count } => {
+            ChainRequest::Block { hash, first, count } => {
                 let Some(body) = self.bodies.get(hash) else { return Vec::new() };
                 let pieces = body.chunks(BLOCK_PIECE_BYTES).count() as u32;
                 body.chunks(BLOCK_PIECE_BYTES)
@@ -217,7 +217,7 @@ impl Liar {
                     })
                     .collect()
             }
-            Wanted::Transactions { .. } | Wanted::Certificates { .. } => Vec::new(),
+            ChainRequest::Transactions { .. } | ChainRequest::Certificates { .. } => Vec::new(),
         }
     }
 

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use protocol::block::Header;
-use protocol::datagram::{AnnouncedBody, Datagram, ElectionPrefix, Envelope, PeerStatus, Wanted};
+use protocol::datagram::{
+    AnnouncedBody, ChainRequest, Datagram, ElectionPrefix, Envelope, PeerStatus,
+};
 use protocol::token::Token;
 use protocol::units::{Height, MerkleRoot, Work};
 use rand::{Rng, RngExt};
@@ -91,12 +93,12 @@ impl Stranger {
     fn request(&mut self, view: &View<'_>) -> Datagram {
         let request = self.rng.random();
         let wanted = match self.rng.random_bool(0.5) {
-            true => Wanted::Headers {
+            true => ChainRequest::Headers {
                 locator: vec![Header::genesis(view.election).hash()],
                 first: 0,
                 count: 64,
             },
-            false => Wanted::Block { hash: view.tip.hash(), first: 0, count: 64 },
+            false => ChainRequest::Block { hash: view.tip.hash(), first: 0, count: 64 },
         };
         Datagram::RequestChain { request, wanted }
     }

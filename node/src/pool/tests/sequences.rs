@@ -154,7 +154,7 @@ impl World {
         header
     }
 
-    fn follow(&mut self, moved: &Change) {
+    fn follow(&mut self, moved: &TipChange) {
         let change = self.pool.follow(&self.chain, moved, Rules::ALL);
         for paper in moved.connected.iter().flat_map(|block| &block.transactions) {
             self.owe(paper);

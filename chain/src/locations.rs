@@ -19,13 +19,13 @@ use super::summary::{IdPrefix, id_prefix};
 
 /// Where a transaction stands on the best chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct TransactionLocation {
     pub height: Height,
     /// Place in the block, from 0.
     pub index: u32,
 }
 
-impl Place {
+impl TransactionLocation {
     pub(super) fn new(height: Height, index: usize) -> Self {
         Self { height, index: u32::try_from(index).expect("a body of 1 MiB holds fewer") }
     }
@@ -34,45 +34,48 @@ impl Place {
 /// A place in 8 bytes: there may be a million voters. The height is above 0, since the genesis holds nothing,
 /// so that an optional one takes no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct PackedPlace(NonZeroU64);
+pub(super) struct PackedLocation(NonZeroU64);
 
 /// A body of 1 MiB holds fewer than 2^16 transactions, as each takes at least 44 bytes.
 const INDEX_BITS: u32 = 16;
 
-impl PackedPlace {
+impl PackedLocation {
     const MIN: Self = Self(NonZeroU64::MIN);
     const MAX: Self = Self(NonZeroU64::MAX);
 
-    pub(super) fn new(place: Place) -> Self {
-        let packed = (place.height.0 << INDEX_BITS) | u64::from(place.index);
+    pub(super) fn new(location: TransactionLocation) -> Self {
+        let packed = (location.height.0 << INDEX_BITS) | u64::from(location.index);
         Self(NonZeroU64::new(packed).expect("only the genesis has height 0"))
     }
 
-    pub(super) fn unpack(self) -> Place {
+    pub(super) fn unpack(self) -> TransactionLocation {
         let height = Height(self.0.get() >> INDEX_BITS);
         let index = self.0.get() & ((1 << INDEX_BITS) - 1);
-        Place { height, index: u32::try_from(index).expect("it has 16 bits") }
+        TransactionLocation { height, index: u32::try_from(index).expect("it has 16 bits") }
     }
 }
 
 /// The places of all transactions of a branch.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Places(BTreeSet<(IdPrefix, PackedPlace)>);
+pub(super) struct LocationIndex(BTreeSet<(IdPrefix, PackedLocation)>);
 
-impl Places {
-    pub(super) fn insert(&mut self, id: IdPrefix, place: Place) {
-        self.0.insert((id, PackedPlace::new(place)));
+impl LocationIndex {
+    pub(super) fn insert(&mut self, id: IdPrefix, location: TransactionLocation) {
+        self.0.insert((id, PackedLocation::new(location)));
     }
 
-    pub(super) fn remove(&mut self, id: IdPrefix, place: Place) {
-        self.0.remove(&(id, PackedPlace::new(place)));
+    pub(super) fn remove(&mut self, id: IdPrefix, location: TransactionLocation) {
+        self.0.remove(&(id, PackedLocation::new(location)));
     }
 
     /// The places where a transaction may stand, upwards; nearly always one or none.
-    pub(super) fn candidates(&self, id: &TransactionId) -> impl Iterator<Item = Place> {
+    pub(super) fn candidates(
+        &self,
+        id: &TransactionId,
+    ) -> impl Iterator<Item = TransactionLocation> {
         let prefix = id_prefix(id);
-        let range = self.0.range((prefix, PackedPlace::MIN)..=(prefix, PackedPlace::MAX));
-        range.map(|(_, place)| place.unpack())
+        let range = self.0.range((prefix, PackedLocation::MIN)..=(prefix, PackedLocation::MAX));
+        range.map(|(_, location)| location.unpack())
     }
 }
 
@@ -80,16 +83,16 @@ impl Places {
 mod tests {
     use super::*;
 
-    fn place(height: u64, index: u32) -> Place {
-        Place { height: Height(height), index }
+    fn at(height: u64, index: u32) -> TransactionLocation {
+        TransactionLocation { height: Height(height), index }
     }
 
     #[test]
     fn an_entry_takes_16_bytes_and_places_survive_packing() {
-        assert_eq!(size_of::<(IdPrefix, PackedPlace)>(), 16);
-        assert_eq!(size_of::<Option<PackedPlace>>(), 8);
-        for place in [place(1, 0), place(7, 65_535), place((1 << 48) - 1, 3)] {
-            assert_eq!(PackedPlace::new(place).unpack(), place);
+        assert_eq!(size_of::<(IdPrefix, PackedLocation)>(), 16);
+        assert_eq!(size_of::<Option<PackedLocation>>(), 8);
+        for location in [at(1, 0), at(7, 65_535), at((1 << 48) - 1, 3)] {
+            assert_eq!(PackedLocation::new(location).unpack(), location);
         }
     }
 
@@ -98,16 +101,16 @@ mod tests {
         let (mut one, mut other) = ([1; 32], [1; 32]);
         (one[31], other[8]) = (2, 2);
         let (one, other) = (TransactionId(one), TransactionId(other));
-        let mut places = Places::default();
-        places.insert(id_prefix(&one), place(1, 5));
-        places.insert(id_prefix(&other), place(3, 0));
-        places.insert([0; 8], place(2, 0));
-        places.insert([255; 8], place(2, 1));
-        let found = |places: &Places, id| places.candidates(id).collect::<Vec<_>>();
-        assert_eq!(found(&places, &one), [place(1, 5), place(3, 0)]);
-        assert_eq!(found(&places, &other), found(&places, &one));
-        places.remove(id_prefix(&one), place(1, 5));
-        assert_eq!(found(&places, &one), [place(3, 0)]);
-        assert_eq!(found(&places, &TransactionId([2; 32])), []);
+        let mut locations = LocationIndex::default();
+        locations.insert(id_prefix(&one), at(1, 5));
+        locations.insert(id_prefix(&other), at(3, 0));
+        locations.insert([0; 8], at(2, 0));
+        locations.insert([255; 8], at(2, 1));
+        let found = |locations: &LocationIndex, id| locations.candidates(id).collect::<Vec<_>>();
+        assert_eq!(found(&locations, &one), [at(1, 5), at(3, 0)]);
+        assert_eq!(found(&locations, &other), found(&locations, &one));
+        locations.remove(id_prefix(&one), at(1, 5));
+        assert_eq!(found(&locations, &one), [at(3, 0)]);
+        assert_eq!(found(&locations, &TransactionId([2; 32])), []);
     }
 }

@@ -1,0 +1,43 @@
+//! The votes by which validators make a block final, and the certificate that a quorum of them forms.
+//!
+//! This module defines only the data that crosses the network. When a validator may sign, and what a quorum is, are
+//! rules of the chain.
+
+use bincode::{Decode, Encode};
+
+use crate::keys::Signature;
+use crate::units::{BlockHash, Height};
+
+/// A block by height and hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct BlockReference {
+    pub height: Height,
+    pub hash: BlockHash,
+}
+
+/// A validator's first-phase vote.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Prepare {
+    /// Place in the ballot's roster.
+    pub validator: u16,
+    pub target: BlockReference,
+    pub source: BlockReference,
+    pub signature: Signature,
+}
+
+/// A validator's second-phase vote.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Commit {
+    /// Place in the ballot's roster.
+    pub validator: u16,
+    pub block: BlockReference,
+    pub signature: Signature,
+}
+
+/// A quorum of COMMITs for one block.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Certificate {
+    pub block: BlockReference,
+    /// Validators, by their places in the roster, with their COMMIT signatures.
+    pub signatures: Vec<(u16, Signature)>,
+}
