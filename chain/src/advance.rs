@@ -1,6 +1,5 @@
 //! Moves to the best branch, and what is invalid on the way.
 
-use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 use protocol::block::Block;
@@ -8,7 +7,7 @@ use protocol::units::{BlockHash, Height};
 
 use super::Chain;
 use super::error::BlockError;
-use super::fork_choice::{Candidate, compare};
+use super::fork_choice::Candidate;
 use super::summary::BlockSummary;
 use super::tree::{Body, Entry};
 
@@ -50,7 +49,7 @@ impl Chain {
         let block = Arc::clone(block);
         self.tree.set_body(hash, Body::Checked(block));
         for completed in self.tree.complete_from(*hash) {
-            self.candidates.insert((self.entry(&completed).work, Reverse(completed)));
+            self.candidates.insert(self.candidate(completed));
         }
     }
 
@@ -59,7 +58,7 @@ impl Chain {
         self.tree.invalidate(hash);
         self.forget_invalid_lost_bodies();
         let tree = &self.tree;
-        self.candidates.retain(|(_, Reverse(hash))| tree.get(hash).is_some_and(|e| e.complete));
+        self.candidates.retain(|each| tree.get(&each.hash).is_some_and(|entry| entry.complete));
         if self.is_invalid(&self.best_header.hash) {
             self.find_best_header();
         }
@@ -95,12 +94,11 @@ impl Chain {
     fn advance_with(&mut self, passes_lost: bool) -> Advance {
         let mut advance = Advance::default();
         let from = self.tip();
-        while let Some(&(work, Reverse(hash))) = self.candidates.last() {
-            let candidate = Candidate { work, hash };
-            if compare(candidate, from, self.rules) != Ordering::Greater {
+        while let Some(candidate) = self.candidates.last() {
+            if !candidate.is_better_than(&from, self.rules) {
                 break;
             }
-            let (above, fork) = self.path_from_best_chain(hash);
+            let (above, fork) = self.path_from_best_chain(candidate.hash);
             let kept = usize::try_from(fork.0).expect("it indexes memory") + 1;
             let (own, others) = (self.best[kept..].iter(), above.iter());
             advance.awaits_lost = own.clone().any(|hash| self.is_lost(hash));
@@ -133,7 +131,7 @@ impl Chain {
     pub(super) fn reject_block(&mut self, hash: &BlockHash) {
         let parent = self.entry(hash).header.previous;
         self.invalidate(hash);
-        self.candidates.insert((self.entry(&parent).work, Reverse(parent)));
+        self.candidates.insert(self.candidate(parent));
     }
 
     fn switch_to(&mut self, above: &[BlockHash], kept: usize) -> Result<TipChange, BlockFailure> {
@@ -177,9 +175,6 @@ impl Chain {
             .iter()
             .filter(|(_, entry)| !entry.withheld && !matches!(entry.body, Body::Invalid));
         let candidates = to_be_had.map(|(hash, entry)| Candidate { work: entry.work, hash: *hash });
-        let rules = self.rules;
-        self.best_header = candidates
-            .max_by(|left, right| compare(*left, *right, rules))
-            .expect("the genesis is always to be had");
+        self.best_header = candidates.max().expect("the genesis is never withheld or invalid");
     }
 }

@@ -1,4 +1,5 @@
-//! The choice between branches, in one place.
+//! Fork choice: which of two branches a peer follows. Every comparison of branches in the project goes through the
+//! [`Ord`] of [`Candidate`], so that another criterion (finality, above all) needs to be added in this file alone.
 
 use std::cmp::Ordering;
 
@@ -6,23 +7,42 @@ use protocol::units::{BlockHash, Work};
 
 use crate::rules::{Rule, Rules};
 
-/// The end of a branch, as fork choice sees it.
+/// The last block of a branch, with what fork choice has to know of that branch.
+///
+/// The greater candidate is the better one: see [`Candidate::cmp`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
+    /// The work of all blocks from the genesis block up to this one.
     pub work: Work,
+    /// The hash of the branch's last block.
     pub hash: BlockHash,
 }
 
-/// `Greater` when `left` is to be preferred: more work, then the smaller tip hash, so that peers with equally
-/// heavy branches agree without another block. Without a roster no block is justified or final, so the two
-/// criteria that would come first (see Finality in the design) never decide.
-#[must_use]
-pub fn compare(left: Candidate, right: Candidate, rules: Rules) -> Ordering {
-    let by_hash = || match rules.enforces(Rule::TieBreak) {
-        true => right.hash.cmp(&left.hash),
-        false => Ordering::Equal,
-    };
-    left.work.cmp(&right.work).then_with(by_hash)
+/// Follows `docs/PROTOCOL.md`, "Fork choice": more work wins, and among branches of equal work the one whose last block
+/// has the smaller hash. The second criterion lets peers agree on one of two equally heavy branches without waiting for
+/// another block. It makes the order total, so no two branches are ever equally good.
+///
+/// Broken in the worlds by `worlds::sabotage::tie_break`.
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.work.cmp(&other.work).then_with(|| other.hash.cmp(&self.hash))
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Candidate {
+    /// Whether a peer that follows `other` should follow this branch instead.
+    ///
+    /// Without [`Rule::TieBreak`], which only tests can switch off, branches of equal work do not displace each other.
+    #[must_use]
+    pub fn is_better_than(&self, other: &Self, rules: Rules) -> bool {
+        self > other && (rules.enforces(Rule::TieBreak) || self.work != other.work)
+    }
 }
 
 #[cfg(test)]
@@ -38,11 +58,12 @@ mod tests {
     proptest! {
         #[test]
         fn the_order_is_total(a in candidate(), b in candidate(), c in candidate()) {
-            let compare = |left, right| compare(left, right, Rules::ALL);
-            prop_assert_eq!(compare(a, b), compare(b, a).reverse());
-            prop_assert_eq!(compare(a, b) == Ordering::Equal, a == b);
-            if compare(a, b).is_ge() && compare(b, c).is_ge() {
-                prop_assert!(compare(a, c).is_ge());
+            prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
+            prop_assert_eq!(a.cmp(&b) == Ordering::Equal, a == b);
+            prop_assert_eq!(a.partial_cmp(&b), Some(a.cmp(&b)));
+            prop_assert_eq!(a.is_better_than(&b, Rules::ALL), a > b);
+            if a >= b && b >= c {
+                prop_assert!(a >= c);
             }
         }
     }
@@ -51,8 +72,19 @@ mod tests {
     fn work_decides_before_the_hash() {
         let heavy = Candidate { work: Work(2), hash: BlockHash([9; 32]) };
         let light = Candidate { work: Work(1), hash: BlockHash([0; 32]) };
-        assert_eq!(compare(heavy, light, Rules::ALL), Ordering::Greater);
+        assert!(heavy > light);
         let twin = Candidate { work: Work(2), hash: BlockHash([1; 32]) };
-        assert_eq!(compare(twin, heavy, Rules::ALL), Ordering::Greater);
+        assert!(twin > heavy);
+    }
+
+    #[cfg(feature = "sabotage")]
+    #[test]
+    fn without_the_tie_break_equal_work_displaces_nothing() {
+        let rules = Rules::without(Rule::TieBreak);
+        let light = Candidate { work: Work(1), hash: BlockHash([0; 32]) };
+        let heavy = Candidate { work: Work(2), hash: BlockHash([9; 32]) };
+        let twin = Candidate { work: Work(2), hash: BlockHash([1; 32]) };
+        assert!(heavy.is_better_than(&light, rules));
+        assert!(!twin.is_better_than(&heavy, rules) && !heavy.is_better_than(&twin, rules));
     }
 }

@@ -24,7 +24,6 @@ mod template;
 mod tests;
 mod tree;
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -42,7 +41,7 @@ pub use branch::{AdmissionCounts, RegistrarCount, Tally, VoterRecord};
 pub use check::{CAST_AT_DISTANCE_MAX, TIME_AHEAD_MAX, check_cast_at};
 pub use error::{BlockError, BodyError, HeaderError, TransactionError};
 pub use forgery::{Forgery, ForgeryError};
-pub use fork_choice::{Candidate, compare};
+pub use fork_choice::Candidate;
 pub use locations::TransactionLocation;
 pub use restore::StoredBlock;
 pub use summary::{
@@ -66,7 +65,7 @@ pub struct Chain {
     best: Vec<BlockHash>,
     branch: Branch,
     /// Ends of complete branches that fork choice prefers to the tip.
-    candidates: BTreeSet<(Work, Reverse<BlockHash>)>,
+    candidates: BTreeSet<Candidate>,
     body_cache: BodyCache,
     best_header: Candidate,
     headers_since_pruning: usize,
@@ -106,7 +105,7 @@ impl Chain {
     #[must_use]
     pub fn tip(&self) -> Candidate {
         let hash = *self.best.last().expect("the genesis is always there");
-        Candidate { work: self.entry(&hash).work, hash }
+        self.candidate(hash)
     }
 
     #[must_use]
@@ -343,6 +342,11 @@ impl Chain {
         Ok(block)
     }
 
+    /// A block that is in the tree, as the end of a branch.
+    fn candidate(&self, hash: BlockHash) -> Candidate {
+        Candidate { work: self.entry(&hash).work, hash }
+    }
+
     fn entry(&self, hash: &BlockHash) -> &Entry {
         self.tree
             .get(hash)
@@ -360,9 +364,8 @@ impl Chain {
 
     fn add_header(&mut self, hash: BlockHash, header: Header) {
         self.tree.insert(hash, header);
-        let entry = self.entry(&hash);
-        let candidate = Candidate { work: entry.work, hash };
-        if !entry.withheld && compare(candidate, self.best_header, self.rules).is_gt() {
+        let candidate = self.candidate(hash);
+        if !self.entry(&hash).withheld && candidate.is_better_than(&self.best_header, self.rules) {
             self.best_header = candidate;
         }
     }

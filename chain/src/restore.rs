@@ -1,17 +1,16 @@
 //! From what the disk remembers to a chain, without reading a body.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::block::Header;
 use protocol::election::Election;
 use protocol::transaction::TransactionKind;
-use protocol::units::{BlockHash, Height, UnixMillis, Work};
+use protocol::units::{BlockHash, Height, UnixMillis};
 
+use super::Chain;
 use super::fork_choice::Candidate;
 use super::summary::BlockSummary;
 use super::tree::Body;
-use super::{Chain, compare};
 
 /// What the disk remembers of a block, beside its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +50,7 @@ impl Chain {
         let known_tip =
             tip.and_then(|hash| self.tree.get(&hash).filter(|entry| entry.complete).map(|_| hash));
         self.candidates = match known_tip {
-            Some(hash) => BTreeSet::from([(self.entry(&hash).work, Reverse(hash))]),
+            Some(hash) => BTreeSet::from([self.candidate(hash)]),
             None => self.ends_of_branches(),
         };
         unusable += self.advance_by(&mut summaries);
@@ -59,13 +58,13 @@ impl Chain {
         unusable
     }
 
-    fn ends_of_branches(&self) -> BTreeSet<(Work, Reverse<BlockHash>)> {
+    fn ends_of_branches(&self) -> BTreeSet<Candidate> {
         let is_complete =
             |hash: &BlockHash| self.tree.get(hash).is_some_and(|entry| entry.complete);
         let complete = self.tree.iter().filter(|(_, entry)| entry.complete);
         complete
             .filter(|(_, entry)| !entry.children.iter().any(is_complete))
-            .map(|(hash, entry)| (entry.work, Reverse(*hash)))
+            .map(|(hash, entry)| Candidate { work: entry.work, hash: *hash })
             .collect()
     }
 
@@ -83,11 +82,11 @@ impl Chain {
     /// Moves from the genesis to the best candidate; returns how many blocks broke a rule.
     fn advance_by(&mut self, summaries: &mut BTreeMap<BlockHash, BlockSummary>) -> usize {
         let mut invalid = 0;
-        while let Some((work, Reverse(hash))) = self.candidates.pop_last() {
-            if compare(Candidate { work, hash }, self.tip(), self.rules).is_le() {
+        while let Some(candidate) = self.candidates.pop_last() {
+            if !candidate.is_better_than(&self.tip(), self.rules) {
                 break;
             }
-            let (above, _) = self.path_from_best_chain(hash);
+            let (above, _) = self.path_from_best_chain(candidate.hash);
             let mut path: Vec<(Height, BlockSummary)> = Vec::with_capacity(above.len());
             for hash in &above {
                 let summary = summaries.remove(hash).expect("complete blocks have one");

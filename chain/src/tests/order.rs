@@ -72,7 +72,7 @@ pub(super) fn best_by_definition(blocks: &[Block]) -> Candidate {
             .all(|block| state.apply(block.header.height, &BlockSummary::of(block)).is_ok());
         let work = branch.iter().fold(Work(0), |work, block| work.plus(block.header.difficulty));
         let candidate = Candidate { work, hash: block.header.hash() };
-        if is_valid && compare(candidate, best, Rules::ALL).is_gt() {
+        if is_valid && candidate > best {
             best = candidate;
         }
     }

@@ -21,8 +21,8 @@ use super::output::{Event, Output};
 use super::timers::Timer;
 use super::{Node, Tip};
 use bodies::Bodies;
+use chain::Candidate;
 use chain::rules::Rule;
-use chain::{Candidate, compare};
 use goal::Goal;
 use headers::HeaderSync;
 use requests::Requests;
@@ -129,7 +129,7 @@ impl Node {
     }
 
     pub(super) fn prefers(&self, left: Candidate, right: Candidate) -> bool {
-        compare(left, right, self.rules).is_gt()
+        left.is_better_than(&right, self.rules)
     }
 
     fn abandon_stalled(&mut self, now: Now) {
