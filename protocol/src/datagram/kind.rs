@@ -1,85 +1,78 @@
-//! What a datagram is called: in documents, in logs, and where datagrams are counted by their kind.
+//! The names of the kinds of datagram: in documents and logs (`REGISTER_PEER`), and where programs count datagrams by
+//! their kind (`register_peer`).
+//!
+//! One list gives all of them. Its order is that of the variants of [`Datagram`], and so the number on the wire.
 
 use super::Datagram;
 
-/// By their number on the wire.
-const NAMES: [&str; Datagram::KINDS.len()] = [
-    "REGISTER_PEER",
-    "REGISTER_ACK",
-    "UPDATE_PEERS",
-    "REQUEST_BALLOT",
-    "BALLOT_OPTIONS",
-    "POKE",
-    "POKE_ACK",
-    "NEW_TRANSACTIONS",
-    "NEW_BLOCK",
-    "REQUEST_CHAIN",
-    "CHAIN_HEADERS",
-    "CHAIN_BLOCK",
-    "CHAIN_TRANSACTIONS",
-    "CHAIN_CERTIFICATES",
-    "PREPARE",
-    "COMMIT",
-    "LEAVE_PEER",
-    "LEAVE_ACK",
-    "RETRY",
-];
+/// Makes the names and the numbers from one list. A variant of [`Datagram`] that the list lacks does not compile.
+macro_rules! kinds {
+    ($($variant:ident $kind:literal,)+) => {
+        /// Numbers the kinds in the order of the list.
+        enum Number {
+            $($variant,)+
+        }
+
+        impl Datagram {
+            /// The names of all kinds for programs, such as `register_peer`, in the order of their
+            /// [numbers](Self::number).
+            pub const KINDS: [&'static str; [$($kind),+].len()] = [$($kind),+];
+
+            const NAMES: [&'static str; Self::KINDS.len()] = [$({
+                const NAME: [u8; $kind.len()] = upper_case($kind);
+                match str::from_utf8(&NAME) {
+                    Ok(name) => name,
+                    Err(_) => panic!("a kind is written in ASCII"),
+                }
+            }),+];
+
+            /// The number of this datagram's kind on the wire, from 0 to one below the length of
+            /// [`KINDS`](Self::KINDS).
+            #[must_use]
+            pub fn number(&self) -> usize {
+                let number = match self {
+                    $(Self::$variant { .. } => Number::$variant,)+
+                };
+                number as usize
+            }
+        }
+    };
+}
+
+kinds! {
+    RegisterPeer "register_peer",
+    RegisterAck "register_ack",
+    UpdatePeers "update_peers",
+    RequestBallot "request_ballot",
+    BallotOptions "ballot_options",
+    Poke "poke",
+    PokeAck "poke_ack",
+    NewTransactions "new_transactions",
+    NewBlock "new_block",
+    RequestChain "request_chain",
+    ChainHeaders "chain_headers",
+    ChainBlock "chain_block",
+    ChainTransactions "chain_transactions",
+    ChainCertificates "chain_certificates",
+    Prepare "prepare",
+    Commit "commit",
+    LeavePeer "leave_peer",
+    LeaveAck "leave_ack",
+    Retry "retry",
+}
 
 impl Datagram {
-    /// The kinds for programs, by their [number](Self::number).
-    pub const KINDS: [&'static str; 19] = [
-        "register_peer",
-        "register_ack",
-        "update_peers",
-        "request_ballot",
-        "ballot_options",
-        "poke",
-        "poke_ack",
-        "new_transactions",
-        "new_block",
-        "request_chain",
-        "chain_headers",
-        "chain_block",
-        "chain_transactions",
-        "chain_certificates",
-        "prepare",
-        "commit",
-        "leave_peer",
-        "leave_ack",
-        "retry",
-    ];
-
-    /// The number of its kind on the wire, below the number of [`KINDS`](Self::KINDS).
-    #[must_use]
-    pub fn number(&self) -> usize {
-        match self {
-            Self::RegisterPeer => 0,
-            Self::RegisterAck(_) => 1,
-            Self::UpdatePeers { .. } => 2,
-            Self::RequestBallot { .. } => 3,
-            Self::BallotOptions { .. } => 4,
-            Self::Poke { .. } => 5,
-            Self::PokeAck { .. } => 6,
-            Self::NewTransactions(_) => 7,
-            Self::NewBlock { .. } => 8,
-            Self::RequestChain { .. } => 9,
-            Self::ChainHeaders { .. } => 10,
-            Self::ChainBlock { .. } => 11,
-            Self::ChainTransactions { .. } => 12,
-            Self::ChainCertificates { .. } => 13,
-            Self::Prepare(_) => 14,
-            Self::Commit(_) => 15,
-            Self::LeavePeer => 16,
-            Self::LeaveAck => 17,
-            Self::Retry => 18,
-        }
-    }
-
-    /// The name in the documents, for logs.
+    /// The name of this datagram's kind in the documents, such as `REGISTER_PEER`; for logs.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        NAMES[self.number()]
+        Self::NAMES[self.number()]
     }
+}
+
+const fn upper_case<const LENGTH: usize>(kind: &str) -> [u8; LENGTH] {
+    let mut bytes = *kind.as_bytes().first_chunk().expect("the caller gives the kind's own length");
+    bytes.make_ascii_uppercase();
+    bytes
 }
 
 #[cfg(test)]
@@ -89,7 +82,7 @@ mod tests {
 
     #[test]
     fn names_and_numbers_are_those_of_the_wire() {
-        for (name, kind) in NAMES.iter().zip(Datagram::KINDS) {
+        for (name, kind) in Datagram::NAMES.iter().zip(Datagram::KINDS) {
             assert_eq!(*name, kind.to_uppercase());
         }
         let samples = [
@@ -112,6 +105,7 @@ mod tests {
                 u32::from_le_bytes(*codec::encode(&datagram).first_chunk().expect("4 bytes"));
             assert_eq!(datagram.number(), number as usize, "{kind}");
             assert_eq!(Datagram::KINDS[datagram.number()], kind);
+            assert_eq!(datagram.name(), kind.to_uppercase());
         }
     }
 }
