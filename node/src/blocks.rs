@@ -1,10 +1,10 @@
-//! Blocks on their way into the chain: header, body, signatures, then the move to the best branch and all
-//! that follows from it.
+//! The way of a block into the chain: header, body, signatures, then the move to the best branch and everything that
+//! follows from it.
+//!
+//! A body that does not match its header must blame whoever sent it, never the header: anybody can send a wrong body.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use protocol::block::{Block, Header};
 use protocol::keys::SignatureError;
@@ -12,20 +12,10 @@ use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, Now};
 
 use super::Node;
+use super::ledger::{Followed, Purpose};
 use super::output::{Event, Output, Record, Restored};
-use super::timers::Timer;
-use super::verification::Purpose;
 use super::views::Tip;
-use chain::{BlockError, BlockFailure, BodyError, HeaderError, TIME_AHEAD_MAX, TipChange};
-
-/// Headers that are held because their time is too far ahead. Each cost its maker the work of a block.
-const EARLY_HEADERS_MAX: usize = 64;
-/// Between two attempts at them.
-const EARLY_HEADERS_PERIOD: Duration = Duration::from_secs(5);
-
-/// Headers ahead of the local clock: tried again, never remembered as invalid.
-#[derive(Debug, Default)]
-pub(super) struct EarlyHeaders(VecDeque<(Header, SocketAddr)>);
+use chain::{BlockError, BlockFailure, BodyError, HeaderError, TipChange};
 
 impl Node {
     /// Takes in what the disk remembers. It was checked before it was written, so signatures are not checked
@@ -35,32 +25,13 @@ impl Node {
         if unusable > 0 {
             tracing::warn!(unusable, "blocks on the disk can't be used: they are fetched again");
         }
-        let mut pool = restored.pool;
-        pool.sort_by_key(|(row, _)| *row);
-        let mut later = Vec::new();
-        for (row, transaction) in pool {
-            self.verification.trust(&transaction);
-            self.durability.remember_row(transaction.id(), row);
-            let transaction = Arc::new(transaction);
-            // Votes may stand before their registration: those are tried again at the end.
-            if self.pool.restore(Arc::clone(&transaction), &self.chain).is_err() {
-                later.push(transaction);
-            } else {
-                self.spread(transaction, None, now);
-            }
-        }
-        for transaction in later {
-            self.take_gossiped(Arc::clone(&transaction), None, now);
-            let is_kept = self.pool.contains(&transaction);
-            if !is_kept && self.chain.check_context(&transaction).is_err() {
-                self.forget_transaction(&transaction.id());
-            }
-        }
+        self.ledger.restore(restored.pool, &self.chain, now);
+        self.react_to_ledger(now);
         self.advance_chain(None, now);
     }
 
     /// Adds a header, and deals with what is wrong with it. `None` when it is not in the tree.
-    pub(super) fn take_header(
+    pub(super) fn handle_header(
         &mut self,
         header: Header,
         has_body: bool,
@@ -82,45 +53,16 @@ impl Node {
                 | HeaderError::Height { .. }
                 | HeaderError::Difficulty { .. }
                 | HeaderError::NotAfterParent { .. }),
-            ) => self.fault(from, format!("sent a header that is refused: {error}"), now),
+            ) => self.record_fault(from, format!("sent a header that is refused: {error}"), now),
         }
         None
-    }
-
-    pub(super) fn hold_early_header(&mut self, header: Header, from: SocketAddr, now: Now) {
-        let held = &mut self.early_headers.0;
-        if !header.has_work() || held.iter().any(|(known, _)| *known == header) {
-            return;
-        }
-        if held.len() >= EARLY_HEADERS_MAX {
-            held.pop_front();
-        }
-        held.push_back((header, from));
-        let (height, hash, ahead) = (header.height, header.hash(), header.time.distance(now.unix));
-        self.output(Output::Event(Event::EarlyBlock { address: from, height, hash, ahead }));
-        self.timers.set_by(Timer::EarlyHeaders, now.instant + EARLY_HEADERS_PERIOD);
-    }
-
-    pub(super) fn on_early_headers_timer(&mut self, now: Now) {
-        let latest = now.unix.plus(TIME_AHEAD_MAX);
-        let held = std::mem::take(&mut self.early_headers.0);
-        let (early, due): (VecDeque<_>, VecDeque<_>) =
-            held.into_iter().partition(|(header, _)| header.time > latest);
-        if !early.is_empty() {
-            self.timers.set_by(Timer::EarlyHeaders, now.instant + EARLY_HEADERS_PERIOD);
-        }
-        self.early_headers.0 = early;
-        for (header, from) in due {
-            self.take_header(header, false, from, now);
-        }
-        self.continue_sync(now);
     }
 
     /// Takes in a body and has its signatures checked.
     ///
     /// # Errors
     /// See [`BodyError`]; an invalid block has been dealt with.
-    pub(super) fn take_body(
+    pub(super) fn handle_body(
         &mut self,
         hash: BlockHash,
         transactions: Vec<Arc<HashedTransaction>>,
@@ -130,7 +72,7 @@ impl Node {
         match self.chain.insert_body(&hash, transactions) {
             Ok(block) => {
                 self.body_arrived(block.header.height, hash);
-                self.announcements.forget(&hash);
+                self.sync.announcements.forget(&hash);
                 let transactions = block.transactions.clone();
                 self.verify(transactions, Purpose::Block { hash, from }, now);
                 Ok(())
@@ -148,14 +90,14 @@ impl Node {
     }
 
     /// Takes in a body that came in pieces.
-    pub(super) fn take_fetched_body(
+    pub(super) fn handle_fetched_body(
         &mut self,
         hash: BlockHash,
         transactions: Vec<Arc<HashedTransaction>>,
         from: SocketAddr,
         now: Now,
     ) {
-        match self.take_body(hash, transactions, Some(from), now) {
+        match self.handle_body(hash, transactions, Some(from), now) {
             Err(error @ BodyError::MerkleRoot { .. }) => {
                 let reason = format!("sent a wrong body of {hash}: {error}");
                 self.refuse_copy(hash, from, reason, now);
@@ -195,13 +137,14 @@ impl Node {
     /// Moves to the best branch, and lets pool, gossip, mining and user follow.
     pub(super) fn advance_chain(&mut self, from: Option<SocketAddr>, now: Now) {
         let old = self.tip();
-        let gives_up_lost = self.loading.gives_up_lost(now.instant);
+        let gives_up_lost = self.disk.loading.gives_up_lost(now.instant);
         let advance = match gives_up_lost {
             true => self.chain.advance_without_lost(),
             false => self.chain.advance(),
         };
-        self.loading.note_wanted(!advance.wanted.is_empty(), now.instant);
-        self.loading.note_awaits_lost(advance.awaits_lost, now.instant);
+        self.tell_tip();
+        self.disk.loading.note_wanted(!advance.wanted.is_empty(), now.instant);
+        self.disk.loading.note_awaits_lost(advance.awaits_lost, now.instant);
         for BlockFailure { hash, error } in advance.invalid {
             // Whoever completed the branch need not be who sent this block.
             self.refuse_block(hash, None, error, now);
@@ -212,29 +155,10 @@ impl Node {
         let Some(change) = advance.change else { return };
         let Tip { height, hash } = self.tip();
         self.persist(Record::Tip { height, hash });
-        let moved = self.pool.follow(&self.chain, &change, self.rules);
-        for block in &change.connected {
-            for transaction in &block.transactions {
-                self.gossip.forget(&transaction.id());
-                self.forget_transaction(&transaction.id());
-            }
-        }
-        for superseded in &moved.superseded {
-            self.gossip.forget(&superseded.transaction.id());
-            self.forget_transaction(&superseded.transaction.id());
-        }
+        let moved = self.ledger.follow(&change, &self.chain, now);
         self.count_change(&change);
         self.tell_change(old, &change, &moved);
-        for transaction in moved.returned {
-            self.persist_transaction(Arc::clone(&transaction));
-            self.spread(transaction, None, now);
-        }
-        for transaction in moved.held {
-            self.persist_transaction(transaction);
-        }
-        for transaction in moved.released {
-            self.take_gossiped(transaction, None, now);
-        }
+        self.react_to_ledger(now);
         self.tip_changed(now);
         // While blocks are caught up with, others have them already.
         if !self.is_catching_up(now.instant) {
@@ -254,7 +178,7 @@ impl Node {
         self.forget_plan();
         let reason = error.to_string();
         if let Some(from) = from {
-            self.fault(from, format!("sent block {hash} that is refused: {reason}"), now);
+            self.record_fault(from, format!("sent block {hash} that is refused: {reason}"), now);
         }
         self.output(Output::Event(Event::InvalidBlock { hash, height, reason }));
     }
@@ -262,7 +186,7 @@ impl Node {
     fn count_change(&mut self, change: &TipChange) {
         let is_ours = |block: &&Arc<Block>| self.mining.mined(&block.header.hash());
         let mined = change.connected.iter().filter(is_ours).count() as u64;
-        let happenings = &mut self.tallies.happenings;
+        let happenings = &mut self.counters.happenings;
         happenings.blocks_mined += mined;
         happenings.blocks_taken += change.connected.len() as u64 - mined;
         if change.disconnected.len() + change.disconnected_lost > 0 {
@@ -270,12 +194,12 @@ impl Node {
         }
     }
 
-    fn tell_change(&mut self, old: Tip, change: &TipChange, moved: &crate::pool::PoolChange) {
+    fn tell_change(&mut self, old: Tip, change: &TipChange, moved: &Followed) {
         let to = self.tip();
         let disconnected = change.disconnected.len() + change.disconnected_lost;
         if disconnected > 0 {
             let connected = change.connected.len();
-            let (returned, lost) = (moved.returned.len(), change.disconnected_lost);
+            let (returned, lost) = (moved.returned, change.disconnected_lost);
             let event =
                 Event::Reorganisation { from: old, to, disconnected, connected, returned, lost };
             self.output(Output::Event(event));

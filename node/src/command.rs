@@ -11,11 +11,11 @@ use protocol::transaction::Transaction;
 use protocol::units::{BlockHash, Height, TransactionId, VoterId};
 
 use super::counters::Counters;
-use super::probes::NEIGHBOURS_BY_HAND_MAX;
+use super::membership::NEIGHBOURS_BY_HAND_MAX;
 use super::views::{
     BlockSummary, BlockView, NeighbourView, PoolPage, Results, Status, TransactionAnswer, VoterView,
 };
-use crate::pool::Arrival;
+use crate::ledger::pool::Arrival;
 use chain::{Forgery, TransactionError};
 
 /// Most block summaries in one [`Answer::Chain`]: a screenful many times over.
@@ -31,14 +31,24 @@ pub enum Command {
     /// → [`Answer::Results`]
     Results,
     /// Up to `limit` blocks of the best chain downwards from `from` (the tip if `None`). → [`Answer::Chain`]
-    Chain { from: Option<Height>, limit: u32 },
+    Chain {
+        /// Where to begin.
+        from: Option<Height>,
+        /// At most so many.
+        limit: u32,
+    },
     /// → [`Answer::Block`]
     Block(BlockSelector),
     /// The same as it is, to be passed on. → [`Answer::RawBlock`]
     RawBlock(BlockSelector),
     /// Up to `limit` (at most [`POOL_LIMIT_MAX`]) transactions of the pool that arrived after the one with that
     /// number, from the oldest if `None`. → [`Answer::Pool`]
-    Pool { after: Option<Arrival>, limit: u32 },
+    Pool {
+        /// The last one that is known already.
+        after: Option<Arrival>,
+        /// At most so many.
+        limit: u32,
+    },
     /// A transaction of the pool or of the best chain. → [`Answer::Transaction`]
     Transaction(TransactionId),
     /// What is known of a voter. → [`Answer::Voter`]
@@ -78,37 +88,54 @@ pub enum Experiment {
 /// A block by its place on the best chain, or by its hash on any branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockSelector {
+    /// By its height on the best chain.
     Height(Height),
+    /// By its hash.
     Hash(BlockHash),
 }
 
 /// The answer to a [`Command`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
+    /// → [`Command::Status`]
     Status(Status),
+    /// → [`Command::Results`]
     Results(Results),
+    /// → [`Command::Chain`], from the highest down.
     Chain(Vec<BlockSummary>),
+    /// → [`Command::Block`]
     Block(BlockView),
+    /// → [`Command::RawBlock`]
     RawBlock(Arc<Block>),
+    /// → [`Command::Pool`]
     Pool(PoolPage),
+    /// → [`Command::Transaction`]
     Transaction(Box<TransactionAnswer>),
+    /// → [`Command::Voter`]
     Voter(VoterView),
+    /// → [`Command::Receipt`]
     Receipt(Box<Receipt>),
+    /// → [`Command::Peers`], by address.
     Peers(Vec<NeighbourView>),
+    /// → [`Command::Counters`]
     Counters(Box<Counters>),
     /// The transaction is durable and on its way.
     Accepted(TransactionId),
     /// The height that the block will have.
     Mining(Height),
+    /// All neighbours were asked.
     Syncing {
+        /// How many were asked.
         neighbours: usize,
     },
     /// The address is probed from now on.
     NeighbourAdded,
     /// It has begun: the height of the block that is mined for it, if one is.
     Experiment {
+        /// Of the block that is mined.
         height: Option<Height>,
     },
+    /// The leave has begun.
     Leaving,
     /// The answer comes later, as [`super::Output::Answered`] with this ticket.
     Pending(Ticket),
@@ -121,57 +148,111 @@ pub struct Ticket(pub u64);
 /// Why a command is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
+    /// No block by this height or hash was ever checked here.
     #[error("there is no block {selector} here; the tip is at height {tip}")]
-    NoSuchBlock { selector: String, tip: Height },
+    NoSuchBlock {
+        /// What was asked for.
+        selector: String,
+        /// How high the best chain is.
+        tip: Height,
+    },
+    /// Neither the pool nor the best chain holds it.
     #[error("there is no transaction {id} here, neither in the pool nor on the best chain")]
-    NoSuchTransaction { id: TransactionId },
+    NoSuchTransaction {
+        /// What was asked for.
+        id: TransactionId,
+    },
+    /// The transaction breaks a rule.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
+    /// There is no room for another transaction.
     #[error("the pool is full with {transactions} transactions: try again when a block was mined")]
-    PoolFull { transactions: usize },
+    PoolFull {
+        /// How many there are.
+        transactions: usize,
+    },
+    /// The voter has no vote in a block.
     #[error("no block holds a vote of this voter yet: ask again when one does")]
     NoReceipt,
+    /// This node was started without mining.
     #[error("this peer does not mine: start it without --no-mining")]
     MiningOff,
+    /// There is nobody to ask or to send to.
     #[error("there is no neighbour to ask yet")]
     NoNeighbours,
+    /// An observer does not mine.
     #[error(
         "this peer only observes, it neither votes nor mines: ask one that runs without --observe"
     )]
     Observer,
+    /// Only a laboratory makes experiments.
     #[error("this peer is no laboratory: start it with --lab")]
     NotALab,
+    /// A laboratory that is cut off sends no bad blocks.
     #[error("this peer is partitioned from the others: write `lab partition off` first")]
     Partitioned,
+    /// The tip is the genesis block.
     #[error("there is no block yet to race against: vote, or write `mine`, first")]
     NothingToRace,
+    /// The block to race against is not the tip any more.
     #[error("another block has become the tip meanwhile: race again")]
     TipMoved,
     /// The vote may have spread and may yet be counted, but it is not safe on this peer's disk.
     #[error("the disk does not take it ({reason}): make room, then ask `myvote`")]
-    NotDurable { reason: String },
+    NotDurable {
+        /// What the disk says.
+        reason: String,
+    },
+    /// Others would refuse a block with the time of this clock.
     #[error(
         "the newest block's time is {seconds} s ahead of this peer's clock: set the clock right, or wait"
     )]
-    ClockBehind { seconds: u64 },
+    ClockBehind {
+        /// By how much the tip is ahead.
+        seconds: u64,
+    },
+    /// The disk has lost the body; it is fetched again.
     #[error("the block is damaged on this peer's disk, and being fetched again: ask again soon")]
     BlockLost,
+    /// The disk does not read for now.
     #[error("the disk does not give the block ({reason}): ask again later")]
-    NotRead { reason: String },
+    NotRead {
+        /// What the disk says.
+        reason: String,
+    },
+    /// Too many wait for the disk already.
     #[error("too many questions wait for the disk: ask again soon")]
     Busy,
+    /// Nobody can have this address.
     #[error("{address} is no peer's address: give the IP and the UDP port that it listens on")]
-    UnusableAddress { address: SocketAddr },
+    UnusableAddress {
+        /// What was given.
+        address: SocketAddr,
+    },
+    /// This node has this address itself.
     #[error("{address} is this peer's own address: give another peer's")]
-    OwnAddress { address: SocketAddr },
+    OwnAddress {
+        /// What was given.
+        address: SocketAddr,
+    },
+    /// The tracker has this address.
     #[error("{address} is this peer's tracker: give a peer's address")]
-    OwnTracker { address: SocketAddr },
+    OwnTracker {
+        /// What was given.
+        address: SocketAddr,
+    },
+    /// There is a neighbour at this address.
     #[error("{address} is a neighbour already")]
-    AlreadyNeighbour { address: SocketAddr },
+    AlreadyNeighbour {
+        /// What was given.
+        address: SocketAddr,
+    },
+    /// As many addresses were given by hand as may be.
     #[error(
         "{NEIGHBOURS_BY_HAND_MAX} addresses were given by hand already: they tell of others themselves"
     )]
     TooManyNeighbours,
+    /// The node takes leave, and does nothing else.
     #[error("this peer is leaving")]
     Leaving,
 }

@@ -1,4 +1,6 @@
 //! Answers to a user's questions and orders.
+//!
+//! A question must change nothing, and an answer must tell only of what this node knows itself.
 
 use std::sync::Arc;
 
@@ -13,12 +15,12 @@ use super::command::{
     Answer, BlockSelector, CHAIN_LIMIT_MAX, Command, CommandError, Lookup, POOL_LIMIT_MAX, Ticket,
 };
 use super::config::Role;
-use super::loading::Waiter;
+use super::disk::Waiter;
 use super::views::{
     Admitted, BlockSummary, BlockView, NeighbourView, PoolPage, PooledTransaction, QuestionTally,
     Results, Standing, Status, Tip, TransactionView, VoteView, VoterView,
 };
-use crate::pool::Arrival;
+use crate::ledger::pool::Arrival;
 use chain::TransactionLocation;
 
 impl Node {
@@ -37,14 +39,14 @@ impl Node {
             Command::Transaction(id) => self.ask(Lookup::Transaction(id)),
             Command::Voter(voter) => self.ask(Lookup::Voter(voter)),
             Command::Receipt(voter) => self.ask(Lookup::Receipt(voter)),
-            Command::Counters => Ok(Answer::Counters(Box::new(self.counters()))),
+            Command::Counters => Ok(Answer::Counters(Box::new(self.counters.snapshot()))),
             Command::Peers => Ok(Answer::Peers(self.neighbour_views())),
             Command::Leave => {
                 self.start_leaving(now);
                 Ok(Answer::Leaving)
             }
             Command::Mine | Command::Sync | Command::AddNeighbour(_) | Command::Experiment(_)
-                if self.leaving.is_some() =>
+                if self.membership.is_leaving() =>
             {
                 Err(CommandError::Leaving)
             }
@@ -53,42 +55,45 @@ impl Node {
             Command::Mine if !self.mining.is_enabled() => Err(CommandError::MiningOff),
             Command::Mine => self.order_block(now).map(Answer::Mining),
             Command::Sync => self.ask_everybody(now),
-            Command::AddNeighbour(address) => self.add_neighbour(address, now),
+            Command::AddNeighbour(address) => {
+                self.membership.add_neighbour(address, now)?;
+                Ok(Answer::NeighbourAdded)
+            }
             Command::Experiment(_) if self.role != Role::Laboratory => Err(CommandError::NotALab),
             Command::Experiment(experiment) => self.experiment(experiment, now),
         }
     }
 
     fn ask_everybody(&mut self, now: Now) -> Result<Answer, CommandError> {
-        let addresses = self.neighbours.addresses();
+        let addresses = self.membership.addresses();
         if addresses.is_empty() {
             return Err(CommandError::NoNeighbours);
         }
         self.forget_withheld();
         for address in &addresses {
-            if let Some(neighbour) = self.neighbours.get_mut(address) {
-                neighbour.headers_not_before = now.instant;
+            if let Some(source) = self.sync.sources.get_mut(address) {
+                source.headers_not_before = now.instant;
             }
-            self.poke_now(*address, now);
+            self.poke(*address, now);
         }
         self.continue_sync(now);
         Ok(Answer::Syncing { neighbours: addresses.len() })
     }
 
     fn status(&self) -> Status {
-        let dropped = self.tallies.dropped.counts().into_iter();
+        let dropped = self.counters.dropped.counts().into_iter();
         Status {
             role: self.role,
-            partitioned: self.laboratory.is_partitioned(),
+            partitioned: self.membership.is_partitioned(),
             tip: self.tip(),
             work: self.chain.tip().work,
-            pool: self.pool.len(),
-            held: self.pool.held(),
-            neighbours: self.neighbours.len(),
+            pool: self.ledger.pool().len(),
+            held: self.ledger.pool().held(),
+            neighbours: self.membership.neighbours(),
             registered_voters: self.chain.registered_voters() as u64,
             admitted: self.admitted(),
             votes: self.chain.tally().votes,
-            tracker: self.tracker.as_ref().map(|tracker| tracker.view()),
+            tracker: self.membership.tracker(),
             mining: self.mining.is_searching() || self.laboratory.is_searching(),
             sync_target: self.sync_target(),
             dropped: dropped.filter(|(_, count)| *count > 0).collect(),
@@ -128,7 +133,7 @@ impl Node {
 
     fn pool_page(&self, after: Option<Arrival>, limit: u32) -> PoolPage {
         let first = after.map_or(Some(0), |after| after.checked_add(1));
-        let mut rest = first.into_iter().flat_map(|first| self.pool.from_arrival(first));
+        let mut rest = first.into_iter().flat_map(|first| self.ledger.pool().from_arrival(first));
         // A page without a transaction would not say where to go on.
         let limit = limit.clamp(1, POOL_LIMIT_MAX) as usize;
         let page = rest.by_ref().take(limit).map(|(arrival, transaction)| PooledTransaction {
@@ -137,7 +142,7 @@ impl Node {
         });
         let transactions: Vec<_> = page.collect();
         let next = rest.next().and(transactions.last()).map(|last| last.arrival);
-        PoolPage { transactions, total: self.pool.len(), next }
+        PoolPage { transactions, total: self.ledger.pool().len(), next }
     }
 
     fn ask(&mut self, lookup: Lookup) -> Result<Answer, CommandError> {
@@ -158,7 +163,7 @@ impl Node {
             Lookup::Voter(voter) | Lookup::Receipt(voter) => {
                 self.place_of_vote(&voter).map(|(hash, _)| hash)
             }
-            Lookup::Transaction(id) if self.pool.get(&id).is_some() => None,
+            Lookup::Transaction(id) if self.ledger.pool().get(&id).is_some() => None,
             Lookup::Transaction(id) => self.block_of(&id, loaded),
         };
         let block = match needed {
@@ -195,7 +200,7 @@ impl Node {
             return Err(CommandError::BlockLost);
         }
         let is_new = ticket.is_none();
-        let ticket = ticket.unwrap_or_else(|| self.new_ticket());
+        let ticket = ticket.unwrap_or_else(|| self.disk.new_ticket());
         if !self.load(hash, Waiter::User { ticket, lookup }) {
             return Err(CommandError::Busy);
         }
@@ -235,11 +240,11 @@ impl Node {
         let pooled = |known: bool| known.then_some(Standing::Pool);
         let registration = match record {
             Some(record) => Some(self.standing(record.registration.height)),
-            None => pooled(self.pool.registration(&voter).is_some()),
+            None => pooled(self.ledger.pool().registration(&voter).is_some()),
         };
         let withdrawal = match self.chain.withdrawal(&voter) {
             Some(place) => Some(self.standing(place.height)),
-            None => pooled(self.pool.withdrawal(&voter).is_some()),
+            None => pooled(self.ledger.pool().withdrawal(&voter).is_some()),
         };
         let mined = block.zip(record.and_then(|record| record.vote));
         let vote = match &mined {
@@ -247,7 +252,7 @@ impl Node {
                 let vote = block.transactions.get(place.index as usize);
                 vote.map(|vote| (vote, self.standing(place.height)))
             }
-            None => self.pool.vote(&voter).map(|vote| (vote, Standing::Pool)),
+            None => self.ledger.pool().vote(&voter).map(|vote| (vote, Standing::Pool)),
         };
         let vote = vote.and_then(|(transaction, standing)| vote_view(transaction, standing));
         VoterView { voter, registration, withdrawal, vote }
@@ -266,18 +271,19 @@ impl Node {
     }
 
     fn neighbour_views(&self) -> Vec<NeighbourView> {
-        let view =
-            |(address, neighbour): (&std::net::SocketAddr, &super::neighbours::Neighbour)| {
-                let status = neighbour.status;
-                NeighbourView {
-                    address: *address,
-                    tip: status.map(|status| Tip { height: status.height, hash: status.tip }),
-                    round_trip: neighbour.window.round_trip(),
-                    missed: neighbour.missed,
-                    clock_offset_ms: neighbour.clock_offset_ms,
-                }
-            };
-        self.neighbours.iter().map(view).collect()
+        let neighbours = self.membership.iter();
+        let views = neighbours.map(|(address, neighbour)| {
+            let source = self.sync.sources.get(address);
+            let status = source.and_then(|source| source.status);
+            NeighbourView {
+                address: *address,
+                tip: status.map(|status| Tip { height: status.height, hash: status.tip }),
+                round_trip: source.and_then(|source| source.window.round_trip()),
+                missed: neighbour.missed,
+                clock_offset_ms: neighbour.clock_offset_ms,
+            }
+        });
+        views.collect()
     }
 }
 

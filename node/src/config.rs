@@ -1,4 +1,4 @@
-//! What a node is told at its start.
+//! What a node is told at its start, and never after.
 
 use std::net::SocketAddr;
 
@@ -23,13 +23,16 @@ pub enum Role {
 /// A node's settings.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
+    /// Where to register; a node finds its way by neighbours alone, too.
     pub tracker: Option<SocketAddr>,
     /// Addresses to exchange datagrams with, given by hand; tried again for as long as the node runs.
     pub neighbours: Vec<SocketAddr>,
     /// Whether this node mines at all.
     pub mining: bool,
+    /// What the node is there for.
     pub role: Role,
     /// About how many bytes of bodies stay in memory beside the disk: see [`chain::Chain::new`].
     pub resident_bytes_max: usize,
+    /// Which rules hold: all of them, except in tests.
     pub rules: Rules,
 }

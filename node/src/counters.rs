@@ -3,7 +3,6 @@
 
 use protocol::datagram::Datagram;
 
-use super::Node;
 use super::dropped::Dropped;
 
 /// All counts since the node began. They only ever rise.
@@ -52,7 +51,7 @@ pub(super) struct Happenings {
 
 /// All that is counted while the node runs.
 #[derive(Debug, Default)]
-pub(super) struct Tallies {
+pub(super) struct LiveCounters {
     pub(super) received: Traffic,
     pub(super) sent: Traffic,
     pub(super) dropped: Dropped,
@@ -73,9 +72,10 @@ impl Traffic {
     }
 }
 
-impl Node {
-    pub(super) fn counters(&self) -> Counters {
-        let Tallies { received, sent, dropped, happenings } = &self.tallies;
+impl LiveCounters {
+    /// All counts as they are now.
+    pub(super) fn snapshot(&self) -> Counters {
+        let Self { received, sent, dropped, happenings } = self;
         Counters {
             received: received.counts(),
             sent: sent.counts(),

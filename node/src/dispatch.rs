@@ -1,194 +1,195 @@
-//! From bytes to handlers: decoding, the election, tokens, and who may say what.
+//! From bytes to handlers, and from what membership and ledger tell to what the rest of the node does about it. Nothing
+//! is decided here: this only says who deals with what.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use protocol::datagram::{Datagram, ElectionPrefix, Envelope, RETRY_BYTES};
-use protocol::token::Token;
+use protocol::datagram::{Datagram, Envelope, PeerStatus};
+use protocol::transaction::HashedTransaction;
 use protocol::units::Now;
 
 use super::Node;
 use super::dropped::DropReason;
-use super::output::{Event, Output};
+use super::ledger::{Output as FromLedger, Purpose};
+use super::membership::{Disposition, LeaveProgress, Output as FromMembership};
+use super::output::{Event, Output, Record};
+use super::timers::Timers;
 use chain::rules::Rule;
 
 impl Node {
     pub(super) fn dispatch(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
-        self.tallies.received.count_bytes(bytes);
+        self.counters.received.count_bytes(bytes);
         let Ok(envelope) = Envelope::decode(bytes) else {
-            return self.tallies.dropped.count(DropReason::Malformed);
+            return self.counters.dropped.count(DropReason::Malformed);
         };
-        self.tallies.received.count_kind(&envelope.datagram);
-        if envelope.election != self.prefix && !self.is_allowed_elsewhere(from, &envelope) {
-            return self.tallies.dropped.count(DropReason::OtherElection);
-        }
-        let has_token = !self.rules.enforces(Rule::AddressTokens)
-            || self.tokens.is_valid(from, envelope.receiver_token);
-        if self.laboratory.is_partitioned() {
-            return self.dispatch_while_partitioned(from, &envelope, has_token, bytes.len(), now);
-        }
-        match (&envelope.datagram, has_token) {
-            (Datagram::Retry, true) => self.on_retry(from, envelope.sender_token, now),
-            (Datagram::Retry, false) => self.tallies.dropped.count(DropReason::RetryWithoutToken),
-            (_, true) => self.take_datagram(from, envelope, now),
-            (_, false) => self.ask_for_token(from, envelope.sender_token, bytes.len()),
-        }
-    }
-
-    /// Answers what bears no valid token, so that it can be sent again with one.
-    pub(super) fn ask_for_token(&mut self, from: SocketAddr, token: Token, received_bytes: usize) {
-        self.tallies.dropped.count(DropReason::WithoutToken);
-        if received_bytes >= RETRY_BYTES {
-            self.send_with(from, token, self.prefix, Datagram::Retry);
-        }
-    }
-
-    /// Whether a datagram of another election, or of none, concerns us all the same.
-    fn is_allowed_elsewhere(&mut self, from: SocketAddr, envelope: &Envelope) -> bool {
-        let asks_for_ballot = matches!(envelope.datagram, Datagram::RequestBallot { .. });
-        if asks_for_ballot && envelope.election == ElectionPrefix::UNKNOWN {
-            return true;
-        }
-        let is_answer = matches!(envelope.datagram, Datagram::Retry | Datagram::RegisterAck(_));
-        if is_answer && self.tokens.is_valid(from, envelope.receiver_token) {
-            self.tracker_refused(from, envelope.election);
-        }
-        false
-    }
-
-    fn on_retry(&mut self, from: SocketAddr, token: Token, now: Now) {
-        if self.leaving.is_some() {
-            self.on_retry_while_leaving(from, token);
-        } else if self.is_tracker(&from) {
-            self.on_tracker_retry(token, now);
-        } else if self.neighbours.contains(&from) {
-            self.on_neighbour_retry(from, token, now);
-        } else if let Some(poke) = self.probes.retry(from, token) {
-            self.send_probe(poke);
-        }
-    }
-
-    fn take_datagram(&mut self, from: SocketAddr, envelope: Envelope, now: Now) {
-        if self.leaving.is_some() {
-            return self.take_datagram_while_leaving(from, &envelope, now);
-        }
-        if self.is_tracker(&from) {
-            self.note_tracker_token(envelope.sender_token);
-            return self.take_tracker_datagram(from, envelope.datagram, now);
-        }
-        if self.probes.is_banned(&from, now.instant) {
-            return self.tallies.dropped.count(DropReason::Banned);
-        }
-        if let Some(neighbour) = self.neighbours.get_mut(&from) {
-            neighbour.token = envelope.sender_token;
-            neighbour.heard = true;
-            return self.take_neighbour_datagram(from, envelope.datagram, now);
-        }
-        self.take_stranger_datagram(from, envelope, now);
-    }
-
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "all that such a sender has no business to say"
-    )]
-    fn take_tracker_datagram(&mut self, from: SocketAddr, datagram: Datagram, now: Now) {
-        match datagram {
-            Datagram::RegisterAck(ack) => self.on_registered(&ack, now),
-            Datagram::Poke { nonce, .. } => self.on_tracker_poke(from, nonce, now),
-            Datagram::UpdatePeers { live, left } => self.take_hints(from, &live, &left, now),
-            other => self.count_unexpected(&other),
-        }
-    }
-
-    /// From an address that is no neighbour, but shows that it receives what is sent there.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "all that such a sender has no business to say"
-    )]
-    fn take_stranger_datagram(&mut self, from: SocketAddr, envelope: Envelope, now: Now) {
-        let token = envelope.sender_token;
-        match envelope.datagram {
-            Datagram::Poke { nonce, .. } if self.probes.matches(&from, nonce) => {
-                // Our own POKE: the address is ours.
-                self.probes.note_own(from);
+        self.counters.received.count_kind(&envelope.datagram);
+        let disposition = self.membership.handle_datagram(from, envelope, bytes.len(), now);
+        self.react_to_membership(now);
+        match disposition {
+            Disposition::Handled => {}
+            Disposition::Dropped(reason) => self.counters.dropped.count(reason),
+            Disposition::FromNeighbour(datagram) => {
+                self.handle_neighbour_datagram(from, datagram, now);
             }
-            Datagram::Poke { nonce, status } => {
-                if self.meet(from, token, now) {
-                    self.on_poke(from, nonce, status, now);
+        }
+    }
+
+    /// Does what membership asks for, and follows what it tells, in its order. To be called after every call to it
+    /// that takes the time.
+    pub(super) fn react_to_membership(&mut self, now: Now) {
+        while let Some(output) = self.membership.poll_output() {
+            match output {
+                FromMembership::Transmit { to, envelope } => self.transmit(to, &envelope),
+                FromMembership::Joined { address } => {
+                    self.sync_add_neighbour(address, now);
+                    self.ledger.add_recipient(address, now);
+                    self.output(Output::Event(Event::NeighbourJoined { address }));
+                }
+                FromMembership::Restarted { address } => self.ledger.add_recipient(address, now),
+                FromMembership::Left { address, reason } => {
+                    self.sync_remove_neighbour(address);
+                    self.ledger.remove_recipient(&address);
+                    self.output(Output::Event(Event::NeighbourLeft { address, reason }));
+                    self.continue_sync(now);
+                }
+                FromMembership::Status { from, status } => self.handle_status(from, status, now),
+                FromMembership::RoundTrip { from, round_trip } => {
+                    if let Some(source) = self.sync.sources.get_mut(&from) {
+                        source.window.measure(round_trip);
+                    }
+                }
+                FromMembership::Remember(addresses) => {
+                    self.persist(Record::Neighbours(addresses));
+                }
+                FromMembership::LeaveRepeated { to } => {
+                    self.ledger.announce_own_again(&to);
+                    self.react_to_ledger(now);
+                }
+                FromMembership::Event(event) => self.output(Output::Event(event)),
+            }
+        }
+        self.leave_if_done(now);
+    }
+
+    /// The same for what the ledger asks for and tells.
+    pub(super) fn react_to_ledger(&mut self, now: Now) {
+        while let Some(output) = self.ledger.poll_output() {
+            match output {
+                FromLedger::Send { to, transactions } => {
+                    self.send(to, Datagram::NewTransactions(transactions));
+                }
+                FromLedger::Persist(record) => self.persist(record),
+                FromLedger::Verify(job) => self.output(Output::Verify(job)),
+                FromLedger::Added { id, voter, kind } => {
+                    self.output(Output::Event(Event::Transaction { id, voter, kind }));
+                    self.pool_grew(now);
+                }
+                FromLedger::Fault { from, reason } => self.record_fault(from, reason, now),
+                FromLedger::SubmissionVerified { ticket, transaction, verdict } => {
+                    self.on_submission_verified(ticket, transaction, verdict, now);
+                }
+                FromLedger::BlockVerified { hash, from, failed } => {
+                    self.on_block_verified(hash, from, failed, now);
                 }
             }
-            Datagram::PokeAck { nonce, status } if self.probes.matches(&from, nonce) => {
-                if self.meet(from, token, now) {
-                    self.on_poke_ack(from, nonce, status, now);
-                    self.poke_now(from, now);
-                }
-            }
-            Datagram::RequestBallot { offset } => self.serve_ballot(from, token, offset),
-            Datagram::LeavePeer => {
-                self.probes.forget(&from, now.instant);
-                self.send_with(from, token, self.prefix, Datagram::LeaveAck);
-            }
-            other => self.count_unexpected(&other),
         }
     }
 
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "all that such a sender has no business to say"
-    )]
-    fn take_neighbour_datagram(&mut self, from: SocketAddr, datagram: Datagram, now: Now) {
-        match datagram {
-            Datagram::Poke { nonce, status } => {
-                // Without a status it does not know us as a neighbour: it started again.
-                if status.is_none() {
-                    self.renew(from, now);
-                }
-                self.on_poke(from, nonce, status, now);
-            }
-            Datagram::PokeAck { nonce, status } => self.on_poke_ack(from, nonce, status, now),
-            Datagram::UpdatePeers { live, left } => self.take_hints(from, &live, &left, now),
-            Datagram::RequestBallot { offset } => {
-                let token = self.neighbours.get(&from).map_or(Token::NONE, |known| known.token);
-                self.serve_ballot(from, token, offset);
-            }
-            Datagram::NewTransactions(transactions) => {
-                self.on_new_transactions(from, transactions, now);
-            }
-            Datagram::NewBlock { header, body } => self.on_new_block(from, header, body, now),
-            Datagram::RequestChain { request, wanted } => self.serve_chain(from, request, wanted),
-            Datagram::ChainHeaders { request, piece, pieces, headers } => {
-                self.on_chain_headers(from, (request, piece, pieces), headers, now);
-            }
-            Datagram::ChainBlock { request, piece, pieces, bytes } => {
-                self.on_chain_block(from, (request, piece, pieces), bytes, now);
-            }
-            Datagram::ChainTransactions { request, transactions, .. } => {
-                self.on_chain_transactions(from, request, transactions, now);
-            }
-            Datagram::LeavePeer => self.on_leave_peer(from, now),
-            other => self.count_unexpected(&other),
-        }
-    }
-
-    /// Finality votes and certificates among them: no election has validators yet.
-    fn count_unexpected(&mut self, datagram: &Datagram) {
-        tracing::trace!(kind = datagram.name(), "unexpected datagram");
-        self.tallies.dropped.count(DropReason::Unexpected);
-    }
-
-    fn serve_ballot(&mut self, to: SocketAddr, token: Token, offset: u32) {
-        match Datagram::ballot_options(&self.ballot, offset) {
-            Some(piece) => self.send_with(to, token, self.prefix, piece),
-            None => self.tallies.dropped.count(DropReason::BallotBeyondEnd),
-        }
+    /// Has signatures checked, as far as their verdicts are not known; goes on at once where all are.
+    pub(super) fn verify(
+        &mut self,
+        transactions: Vec<Arc<HashedTransaction>>,
+        purpose: Purpose,
+        now: Now,
+    ) {
+        self.ledger.verify(transactions, purpose, &self.chain, now);
+        self.react_to_ledger(now);
     }
 
     /// A neighbour broke a rule: told, and banned when it goes on.
-    pub(super) fn fault(&mut self, from: SocketAddr, reason: String, now: Now) {
-        let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
-        let is_too_much = neighbour.fault(now.instant);
-        self.output(Output::Event(Event::Misbehaviour { address: from, reason }));
-        if is_too_much {
-            self.ban(from, now);
+    pub(super) fn record_fault(&mut self, from: SocketAddr, reason: String, now: Now) {
+        self.membership.record_fault(from, reason, now);
+        self.react_to_membership(now);
+    }
+
+    pub(super) fn poke(&mut self, address: SocketAddr, now: Now) {
+        self.membership.poke(address, now);
+        self.react_to_membership(now);
+    }
+
+    pub(super) fn start_leaving(&mut self, now: Now) {
+        if self.membership.is_leaving() {
+            return;
         }
+        self.stop_mining();
+        self.stop_experiment();
+        // What was accepted a moment ago is still to be told.
+        self.ledger.announce_fresh(now);
+        self.react_to_ledger(now);
+        self.ledger.stop();
+        self.timers = Timers::default();
+        self.membership.start_leaving(now);
+        self.react_to_membership(now);
+    }
+
+    /// Ends the leave once everybody acknowledged it and everything is written, or its time is over.
+    pub(super) fn leave_if_done(&mut self, now: Now) {
+        let is_done = match self.membership.leave_progress(now) {
+            LeaveProgress::None | LeaveProgress::Waiting => false,
+            LeaveProgress::Acknowledged => self.disk.durability.is_settled(),
+            LeaveProgress::TimedOut => true,
+        };
+        if is_done {
+            self.membership.finish_leaving();
+            self.output(Output::Left);
+        }
+    }
+
+    /// Sends a datagram to a neighbour.
+    pub(super) fn send(&mut self, to: SocketAddr, datagram: Datagram) {
+        let envelope = self.membership.envelope(to, datagram);
+        self.transmit(to, &envelope);
+    }
+
+    fn transmit(&mut self, to: SocketAddr, envelope: &Envelope) {
+        if !self.membership.lets_through(&envelope.datagram) {
+            return;
+        }
+        let bytes = envelope.encode();
+        self.counters.sent.count_kind(&envelope.datagram);
+        self.counters.sent.count_bytes(&bytes);
+        self.output(Output::Transmit { to, bytes });
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "membership deals with all others")]
+    fn handle_neighbour_datagram(&mut self, from: SocketAddr, datagram: Datagram, now: Now) {
+        match datagram {
+            Datagram::NewTransactions(transactions) => {
+                self.ledger.handle_transactions(from, transactions, &self.chain, now);
+                self.react_to_ledger(now);
+            }
+            Datagram::NewBlock { header, body } => self.handle_new_block(from, header, body, now),
+            Datagram::RequestChain { request, wanted } => self.serve_chain(from, request, wanted),
+            Datagram::ChainHeaders { request, piece, pieces, headers } => {
+                self.handle_chain_headers(from, (request, piece, pieces), headers, now);
+            }
+            Datagram::ChainBlock { request, piece, pieces, bytes } => {
+                self.handle_chain_block(from, (request, piece, pieces), bytes, now);
+            }
+            Datagram::ChainTransactions { request, transactions, .. } => {
+                self.handle_chain_transactions(from, request, transactions, now);
+            }
+            _ => self.counters.dropped.count(DropReason::Unexpected),
+        }
+    }
+
+    fn handle_status(&mut self, from: SocketAddr, status: PeerStatus, now: Now) {
+        if !self.rules.enforces(Rule::TipExchange) {
+            return;
+        }
+        if let Some(source) = self.sync.sources.get_mut(&from) {
+            source.status = Some(status);
+        }
+        self.continue_sync(now);
     }
 }

@@ -1,4 +1,4 @@
-//! Why datagrams are dropped, and how many were.
+//! Why datagrams are dropped, and how many were. The texts are part of the API: they must not change.
 
 /// Declares the reasons with their texts, so that none lacks in the list of all.
 macro_rules! reasons {

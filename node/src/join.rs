@@ -1,5 +1,8 @@
 //! Joining without a ballot: registers with the tracker, learns which election it serves, and fetches that
 //! election's canonical bytes in pieces. A [`super::Node`] goes on from there.
+//!
+//! The tracker is not trusted: the pieces must hash to the election that was announced, and a tracker of another
+//! election than the user asked for is refused.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -26,39 +29,71 @@ const FRUITLESS_ROUNDS_MAX: u32 = 10;
 /// Why a tracker's election can't be joined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
+    /// It serves another election than the one that was asked for.
     #[error(
         "the tracker {tracker} serves election {found}, not {expected}: ask for the right tracker or election"
     )]
-    OtherElection { tracker: SocketAddr, found: ElectionId, expected: ElectionId },
+    OtherElection {
+        /// The tracker's address.
+        tracker: SocketAddr,
+        /// What it serves.
+        found: ElectionId,
+        /// What was asked for.
+        expected: ElectionId,
+    },
+    /// No ballot has this length.
     #[error(
         "the tracker {tracker} announces a ballot of {bytes} bytes: it has 1 to {ELECTION_BYTES_MAX}"
     )]
-    BallotSize { tracker: SocketAddr, bytes: u32 },
+    BallotSize {
+        /// The tracker's address.
+        tracker: SocketAddr,
+        /// The length.
+        bytes: u32,
+    },
+    /// The pieces do not make up what was announced.
     #[error(
         "the ballot of the tracker {tracker} does not hash to the election {expected} that it announced"
     )]
-    WrongHash { tracker: SocketAddr, expected: ElectionId },
+    WrongHash {
+        /// The tracker's address.
+        tracker: SocketAddr,
+        /// What was announced.
+        expected: ElectionId,
+    },
+    /// The bytes are no ballot, or an invalid one.
     #[error("the ballot of the tracker {tracker} is no good: {error}")]
-    Ballot { tracker: SocketAddr, error: CanonicalError },
+    Ballot {
+        /// The tracker's address.
+        tracker: SocketAddr,
+        /// What is wrong with it.
+        error: CanonicalError,
+    },
 }
 
 /// An effect of joining.
 #[derive(Debug)]
 pub enum JoinOutput {
+    /// Send one datagram.
     Transmit {
+        /// Where to.
         to: SocketAddr,
+        /// The whole payload.
         bytes: Vec<u8>,
     },
     /// The tracker does not answer; said once, and tried again with back-off.
     TrackerSilent {
+        /// The tracker's address.
         tracker: SocketAddr,
     },
     /// Final: the shell reports it and ends.
     Refused {
+        /// Why.
         error: JoinError,
     },
     /// Final: the election that the tracker serves.
     Joined {
+        /// The election, checked.
         election: Box<Election>,
     },
 }
@@ -115,6 +150,7 @@ impl Joining {
         }
     }
 
+    /// Takes in one datagram.
     #[expect(clippy::wildcard_enum_match_arm, reason = "all that does not concern one who joins")]
     pub fn handle_datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
         self.tokens.rotate(now.instant);
@@ -125,14 +161,15 @@ impl Joining {
         }
         self.token = envelope.sender_token;
         match envelope.datagram {
-            Datagram::Retry => self.on_retry(),
-            Datagram::RegisterAck(ack) => self.on_registered(&ack, now),
-            Datagram::BallotOptions { offset, bytes } => self.on_piece(offset, bytes, now),
+            Datagram::Retry => self.handle_retry(),
+            Datagram::RegisterAck(ack) => self.handle_register_ack(&ack, now),
+            Datagram::BallotOptions { offset, bytes } => self.handle_piece(offset, bytes, now),
             // Its POKEs, too, are answered by the node that comes after this.
             other => tracing::trace!(kind = other.name(), "not for one who joins"),
         }
     }
 
+    /// Does what is due; harmless when nothing is.
     pub fn handle_timeout(&mut self, now: Now) {
         self.tokens.rotate(now.instant);
         if self.next_at.is_none_or(|at| now.instant < at) {
@@ -159,16 +196,18 @@ impl Joining {
         self.next_at = Some(now.instant + wait);
     }
 
+    /// When to call [`handle_timeout`](Self::handle_timeout); `None` once the outcome is final.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.next_at
     }
 
+    /// The next effect. To be drained after every `handle_*`.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<JoinOutput> {
         self.outputs.pop_front()
     }
-    fn on_retry(&mut self) {
+    fn handle_retry(&mut self) {
         if !std::mem::take(&mut self.may_retry) {
             return;
         }
@@ -178,7 +217,7 @@ impl Joining {
         }
     }
 
-    fn on_registered(&mut self, ack: &RegisterAck, now: Now) {
+    fn handle_register_ack(&mut self, ack: &RegisterAck, now: Now) {
         if self.download.is_some() {
             return;
         }
@@ -198,7 +237,7 @@ impl Joining {
         self.next_at = Some(now.instant + PIECES_WAIT);
     }
 
-    fn on_piece(&mut self, offset: u32, bytes: Vec<u8>, now: Now) {
+    fn handle_piece(&mut self, offset: u32, bytes: Vec<u8>, now: Now) {
         let Some(download) = &mut self.download else { return };
         let is_wanted =
             missing(download).any(|(wanted, length)| wanted == offset && length == bytes.len());

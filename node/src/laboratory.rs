@@ -1,28 +1,23 @@
 //! What a laboratory does on command, for a class: a partition, a race at the tip's height, blocks that break a rule.
 //!
-//! A node that is no laboratory never gets here: [`Node::handle_command`] refuses. What is forged here is never added
-//! to this node's own chain; it is sent, and for whoever asks the newest one is kept.
+//! A node that is no laboratory must never get here: [`Node::handle_command`] refuses. What is forged here must never
+//! be added to this node's own chain; it is sent, and the newest one is kept for whoever asks for its body.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::block::{Block, Header};
-use protocol::datagram::{Datagram, Envelope};
 use protocol::units::{BlockHash, Height, Now};
 
-use super::Node;
 use super::command::{Answer, CommandError, Experiment};
-use super::dropped::DropReason;
 use super::output::{Event, MineJob, Output};
-use super::timers::Timer;
 use super::views::Tip;
+use super::{Node, Timer};
 use chain::{Forgery, next_header};
 
 /// What is under way, and what is left of it.
 #[derive(Debug, Default)]
 pub(super) struct Laboratory {
-    is_partitioned: bool,
     search: Option<Search>,
     /// The newest bad block, for neighbours that were told of its header alone.
     forged: Option<(BlockHash, Arc<Block>)>,
@@ -38,17 +33,8 @@ struct Search {
 }
 
 impl Laboratory {
-    pub(super) fn is_partitioned(&self) -> bool {
-        self.is_partitioned
-    }
-
     pub(super) fn is_searching(&self) -> bool {
         self.search.is_some()
-    }
-
-    /// Whether a partition holds back what this node would send.
-    pub(super) fn keeps_back(&self, datagram: &Datagram) -> bool {
-        self.is_partitioned && !matches!(datagram, Datagram::PokeAck { .. } | Datagram::Retry)
     }
 
     pub(super) fn forged(&self, hash: &BlockHash) -> Option<&Arc<Block>> {
@@ -69,10 +55,10 @@ impl Node {
                 self.set_partition(is_on, now);
                 None
             }
-            Experiment::BadBlock(_) if self.laboratory.is_partitioned => {
+            Experiment::BadBlock(_) if self.membership.is_partitioned() => {
                 return Err(CommandError::Partitioned);
             }
-            Experiment::BadBlock(_) if self.neighbours.len() == 0 => {
+            Experiment::BadBlock(_) if self.membership.neighbours() == 0 => {
                 return Err(CommandError::NoNeighbours);
             }
             Experiment::BadBlock(_) | Experiment::Race(_) if !self.mining.is_enabled() => {
@@ -85,33 +71,6 @@ impl Node {
             Experiment::Race(rival) => Some(self.race(&rival, now)?),
         };
         Ok(Answer::Experiment { height })
-    }
-
-    /// Hears POKEs alone, and answers them as the tracker does, without a word on the chain: so tracker and neighbours
-    /// keep this node listed, and nothing crosses. A POKE without a token is asked for one, or it could not be answered.
-    pub(super) fn dispatch_while_partitioned(
-        &mut self,
-        from: SocketAddr,
-        envelope: &Envelope,
-        has_token: bool,
-        received_bytes: usize,
-        now: Now,
-    ) {
-        let Datagram::Poke { nonce, .. } = envelope.datagram else {
-            return self.tallies.dropped.count(DropReason::Partitioned);
-        };
-        let token = envelope.sender_token;
-        if !has_token {
-            return self.ask_for_token(from, token, received_bytes);
-        }
-        if self.is_tracker(&from) {
-            self.note_tracker_token(token);
-            self.heard_of_tracker(now);
-        } else if let Some(neighbour) = self.neighbours.get_mut(&from) {
-            neighbour.token = token;
-            neighbour.heard = true;
-        }
-        self.send_with(from, token, self.prefix, Datagram::PokeAck { nonce, status: None });
     }
 
     /// A bad block has to stand on the tip to be looked at, so it is made anew when the tip has moved.
@@ -130,7 +89,7 @@ impl Node {
     }
 
     /// Takes the nonce of an experiment's block; false when the job was none.
-    pub(super) fn take_experiment(&mut self, job: u64, nonce: u64, now: Now) -> bool {
+    pub(super) fn handle_experiment_mined(&mut self, job: u64, nonce: u64, now: Now) -> bool {
         let is_its = |search: &mut Search| search.number == job;
         let Some(search) = self.laboratory.search.take_if(is_its) else { return false };
         let Search { mut block, forgery, .. } = search;
@@ -144,27 +103,20 @@ impl Node {
         true
     }
 
-    /// A partition that ends is over at once: nobody waits for the next time that something would be said again.
+    /// When a partition ends, whatever was given up while it lasted is tried again.
     fn set_partition(&mut self, is_on: bool, now: Now) {
-        let was_on = std::mem::replace(&mut self.laboratory.is_partitioned, is_on);
-        if is_on || !was_on {
-            return;
-        }
-        self.forget_withheld();
-        for address in self.neighbours.addresses() {
-            if let Some(neighbour) = self.neighbours.get_mut(&address) {
-                neighbour.headers_not_before = now.instant;
-                neighbour.renew_not_before = now.instant;
+        let ends = self.membership.is_partitioned() && !is_on;
+        if ends {
+            self.forget_withheld();
+            for source in self.sync.sources.values_mut() {
+                source.headers_not_before = now.instant;
             }
-            self.renew(address, now);
-            self.poke_now(address, now);
         }
-        self.probes.hurry(now.instant);
-        self.arm_probe_timer();
-        if self.tracker.is_some() {
-            self.timers.set(Timer::Tracker, Some(now.instant));
+        self.membership.set_partitioned(is_on, now);
+        self.react_to_membership(now);
+        if ends {
+            self.continue_sync(now);
         }
-        self.continue_sync(now);
     }
 
     /// Begins a block that breaks a rule, on top of the tip; gives its height.
@@ -224,7 +176,7 @@ impl Node {
         self.mining.note_mined(header.hash());
         let inserted = self.chain.insert_header_with_body(header, now.unix);
         let taken = inserted.map_err(|error| error.to_string()).and_then(|hash| {
-            let taken = self.take_body(hash, transactions, None, now);
+            let taken = self.handle_body(hash, transactions, None, now);
             taken.map_err(|error| error.to_string())
         });
         if let Err(error) = taken {
@@ -234,7 +186,7 @@ impl Node {
 
     fn send_experiment(&mut self, block: &Block, forgery: Option<&Forgery>) {
         // A partition lets nothing through.
-        let neighbours = match self.laboratory.is_partitioned {
+        let neighbours = match self.membership.is_partitioned() {
             true => 0,
             false => self.announce_own(block),
         };

@@ -2,307 +2,135 @@
 //!
 //! A shell calls a `handle_*` method for whatever happens, then drains [`Node::poll_output`] and arms one
 //! timer for [`Node::poll_timeout`]. Effects are queued, so several calls in a row are fine.
+//!
+//! Inside, three cores of their own do what needs no more than a part of the state: membership (who this node
+//! exchanges datagrams with), the ledger (transactions that wait for a block), and the [`chain`] (blocks). [`Node`]
+//! joins them, and adds sync, mining, and the answers to commands.
+//!
+//! # Two nodes that agree
+//!
+//! The shell of this example hands datagrams over in memory, checks signatures and searches nonces on the spot, and
+//! believes its memory to be a disk. One node is told a voter's transactions; both count the vote.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::{Duration, Instant};
+//!
+//! use chain::fixtures::{election, registration, vote};
+//! use chain::rules::Rules;
+//! use node::{Command, Node, NodeConfig, Output, Restored, Role};
+//! use protocol::block::Header;
+//! use protocol::units::Now;
+//!
+//! let election = Arc::new(election());
+//! let addresses = ["10.0.0.1:7001", "10.0.0.2:7001"].map(|text| text.parse().unwrap());
+//! let start = Now { instant: Instant::now(), unix: chain::fixtures::NOW };
+//! let mut nodes = [0u8, 1].map(|number| {
+//!     let config = NodeConfig {
+//!         tracker: None,
+//!         neighbours: vec![addresses[usize::from(1 - number)]],
+//!         mining: true,
+//!         role: Role::Ordinary,
+//!         resident_bytes_max: node::RESIDENT_BYTES_MAX,
+//!         rules: Rules::ALL,
+//!     };
+//!     // A real seed is secret, and new at every start.
+//!     let seed = [number; 32];
+//!     Node::new(config, Arc::clone(&election), Restored::default(), seed, start)
+//! });
+//!
+//! for after_ms in 0..3_000 {
+//!     let after = Duration::from_millis(after_ms);
+//!     let now = Now { instant: start.instant + after, unix: start.unix.plus(after) };
+//!     for number in [0, 1] {
+//!         nodes[number].handle_timeout(now);
+//!         if (after_ms, number) == (1_000, 0) {
+//!             for transaction in [registration(1), vote(1, vec![vec![0]])] {
+//!                 let transaction = Box::new(transaction.transaction().clone());
+//!                 nodes[0].handle_command(Command::Submit(transaction), now).unwrap();
+//!                 drain(&mut nodes, 0, &addresses, now);
+//!             }
+//!         }
+//!         drain(&mut nodes, number, &addresses, now);
+//!     }
+//! }
+//! assert_eq!(nodes[0].tip(), nodes[1].tip());
+//! for node in &nodes {
+//!     assert_eq!(node.chain().tally().votes, 1);
+//!     assert!(node.pool().is_empty());
+//! }
+//!
+//! /// Does what a node asks for, until it asks for nothing more.
+//! fn drain(nodes: &mut [Node; 2], number: usize, addresses: &[std::net::SocketAddr; 2], now: Now) {
+//!     while let Some(output) = nodes[number].poll_output() {
+//!         match output {
+//!             Output::Transmit { to, bytes } => {
+//!                 let other = addresses.iter().position(|address| *address == to).unwrap();
+//!                 nodes[other].handle_datagram(addresses[number], &bytes, now);
+//!             }
+//!             Output::Verify(job) => {
+//!                 let check = |each: &Arc<protocol::transaction::HashedTransaction>| {
+//!                     each.check_signatures(&job.election.admission)
+//!                 };
+//!                 let verdicts = job.transactions.iter().map(check).collect();
+//!                 nodes[number].handle_verified(job.number, verdicts, now);
+//!             }
+//!             Output::Persist(batch) => nodes[number].handle_persisted(batch.number, now),
+//!             Output::Mine(job) => {
+//!                 let solves = |nonce: &u64| Header { nonce: *nonce, ..job.header }.has_work();
+//!                 let nonce = (0..).find(solves).unwrap();
+//!                 nodes[number].handle_mined(job.number, nonce, now);
+//!             }
+//!             Output::Load(_) => unreachable!("all blocks are in memory"),
+//!             Output::StopMining | Output::Answered { .. } | Output::Event(_) | Output::Left => {}
+//!         }
+//!     }
+//! }
+//! ```
 
-mod announce;
+#![warn(missing_docs)]
+
 mod blocks;
 mod command;
 mod commands;
 mod config;
 mod counters;
+mod disk;
 mod dispatch;
 mod dropped;
-mod durability;
-mod gossip;
-mod heartbeat;
 mod join;
 mod laboratory;
-mod leave;
-mod loading;
-mod meet;
+mod ledger;
+mod membership;
 mod mining;
-mod neighbours;
+mod node;
 mod output;
 mod packing;
-pub mod pool;
-mod probes;
 mod submit;
 mod sync;
 #[cfg(test)]
 mod tests;
 mod timers;
-mod tracker_link;
 mod transactions;
-mod verification;
 mod views;
 
-use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Instant;
-
-use protocol::block::Block;
-use protocol::datagram::{Datagram, ElectionPrefix, Envelope};
-use protocol::election::Election;
-use protocol::keys::SignatureError;
-use protocol::token::{Token, TokenIssuer};
-use protocol::units::Now;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-
-use crate::pool::Pool;
-use announce::Announcements;
-use blocks::EarlyHeaders;
-use chain::Chain;
-use chain::rules::Rules;
 pub use command::{
     Answer, BlockSelector, CHAIN_LIMIT_MAX, Command, CommandError, Experiment, POOL_LIMIT_MAX,
     Ticket,
 };
 pub use config::{NodeConfig, RESIDENT_BYTES_MAX, Role};
 pub use counters::Counters;
-use counters::Tallies;
-use durability::Durability;
-use gossip::Gossip;
 pub use join::{JoinError, JoinOutput, Joining};
-use laboratory::Laboratory;
-use leave::Leaving;
-use loading::Loading;
-use mining::Mining;
-use neighbours::Neighbours;
+pub use ledger::pool;
+pub use membership::NEIGHBOURS_BY_HAND_MAX;
+pub use node::Node;
+use node::Timer;
 pub use output::{
     Event, LeaveReason, LoadFailure, LoadJob, MineJob, Output, PersistBatch, Record, Restored,
     VerifyJob,
 };
-pub use probes::NEIGHBOURS_BY_HAND_MAX;
-use probes::Probes;
-use submit::Submissions;
-use sync::Sync;
-use timers::{Timer, Timers};
-use tracker_link::TrackerLink;
-use verification::Verification;
 pub use views::{
     Admitted, BlockSummary, BlockView, NeighbourView, PoolPage, PooledTransaction, QuestionTally,
     Results, Standing, Status, Tip, TrackerView, TransactionAnswer, TransactionView, VoteView,
     VoterView,
 };
-
-/// One peer's state, with one owner.
-#[derive(Debug)]
-pub struct Node {
-    rules: Rules,
-    role: Role,
-    prefix: ElectionPrefix,
-    /// The election's canonical bytes, for peers that ask for the ballot.
-    ballot: Arc<[u8]>,
-    chain: Chain,
-    pool: Pool,
-    tokens: TokenIssuer,
-    random: ChaCha8Rng,
-    timers: Timers,
-    neighbours: Neighbours,
-    probes: Probes,
-    /// Neighbours that left lately, for the others to be told.
-    left: VecDeque<(SocketAddr, Instant)>,
-    tracker: Option<TrackerLink>,
-    gossip: Gossip,
-    announcements: Announcements,
-    early_headers: EarlyHeaders,
-    verification: Verification,
-    sync: Sync,
-    mining: Mining,
-    laboratory: Laboratory,
-    submissions: Submissions,
-    durability: Durability,
-    loading: Loading,
-    last_ticket: u64,
-    leaving: Option<Leaving>,
-    tallies: Tallies,
-    outputs: VecDeque<Output>,
-}
-
-impl Node {
-    /// A node that goes on from what it remembers. `seed` must be secret and new at every start; all
-    /// randomness comes from it.
-    #[must_use]
-    pub fn new(
-        config: NodeConfig,
-        election: Arc<Election>,
-        restored: Restored,
-        seed: [u8; 32],
-        now: Now,
-    ) -> Self {
-        let chain = Chain::new(Arc::clone(&election), config.rules, config.resident_bytes_max);
-        let mut node = Self {
-            rules: config.rules,
-            role: config.role,
-            prefix: ElectionPrefix::from(chain.election_id()),
-            ballot: election.canonical_bytes().into(),
-            chain,
-            pool: Pool::default(),
-            tokens: TokenIssuer::new(seed, now.instant),
-            random: ChaCha8Rng::from_seed(seed),
-            timers: Timers::default(),
-            neighbours: Neighbours::default(),
-            probes: Probes::default(),
-            left: VecDeque::new(),
-            tracker: config.tracker.map(|address| TrackerLink::new(address, now.instant)),
-            gossip: Gossip::default(),
-            announcements: Announcements::default(),
-            early_headers: EarlyHeaders::default(),
-            verification: Verification::new(),
-            sync: Sync::default(),
-            mining: Mining::new(config.mining && config.role != Role::Observer),
-            laboratory: Laboratory::default(),
-            submissions: Submissions::default(),
-            durability: Durability::default(),
-            loading: Loading::default(),
-            last_ticket: 0,
-            leaving: None,
-            tallies: Tallies::default(),
-            outputs: VecDeque::new(),
-        };
-        for address in &config.neighbours {
-            if !node.probes.add_by_hand(*address, now.instant) {
-                tracing::warn!(%address, "one neighbour too many was given: it is passed over");
-            }
-        }
-        for address in &restored.neighbours {
-            node.probes.remember(*address, now.instant);
-        }
-        node.restore(restored, now);
-        node.arm_probe_timer();
-        if node.tracker.is_some() {
-            node.timers.set(Timer::Tracker, Some(now.instant));
-        }
-        node.pool_grew(now);
-        node
-    }
-
-    /// Takes in one datagram. Never fails: what is no good is counted and dropped.
-    pub fn handle_datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
-        self.tokens.rotate(now.instant);
-        self.dispatch(from, bytes, now);
-    }
-
-    /// Does what is due. To be called when the moment of [`poll_timeout`](Self::poll_timeout) has come;
-    /// harmless at any other.
-    pub fn handle_timeout(&mut self, now: Now) {
-        self.tokens.rotate(now.instant);
-        while let Some(timer) = self.timers.take_expired(now.instant) {
-            match timer {
-                Timer::Heartbeat => self.on_heartbeat_timer(now),
-                Timer::Probe => self.on_probe_timer(now),
-                Timer::Tracker => self.on_tracker_timer(now),
-                Timer::Gossip => self.on_gossip_timer(now),
-                Timer::Reannounce => self.on_reannounce_timer(now),
-                Timer::Sync => self.on_sync_timer(now),
-                Timer::Mine => self.on_mine_timer(now),
-                Timer::EarlyHeaders => self.on_early_headers_timer(now),
-                Timer::Announcements => self.on_announcements_timer(now),
-                Timer::Leave => self.on_leave_timer(now),
-                Timer::RememberNeighbours => self.on_remember_neighbours_timer(),
-            }
-        }
-    }
-
-    /// The nonce that a [`MineJob`] asked for.
-    pub fn handle_mined(&mut self, job: u64, nonce: u64, now: Now) {
-        self.on_mined(job, nonce, now);
-    }
-
-    /// The verdicts that a [`VerifyJob`] asked for, in its order.
-    pub fn handle_verified(
-        &mut self,
-        job: u64,
-        verdicts: Vec<Result<(), SignatureError>>,
-        now: Now,
-    ) {
-        self.on_verified(job, &verdicts, now);
-    }
-
-    /// All batches up to this number are durable.
-    pub fn handle_persisted(&mut self, batch: u64, now: Now) {
-        self.on_persisted(batch, now);
-    }
-
-    /// The disk refuses the batches up to this number that were not confirmed. They may still be confirmed
-    /// later.
-    pub fn handle_persist_failed(&mut self, batch: u64, reason: &str, now: Now) {
-        self.on_persist_failed(batch, reason, now);
-    }
-
-    /// The block that a [`LoadJob`] asked for, or why the disk does not give it. The caller has checked that
-    /// the body is the one that the header commits to.
-    pub fn handle_loaded(&mut self, job: u64, outcome: Result<Arc<Block>, LoadFailure>, now: Now) {
-        self.on_loaded(job, outcome, now);
-    }
-
-    /// The disk was damaged and mended while this node ran: what it may have lost of the pool is written again.
-    pub fn handle_mended(&mut self) {
-        self.write_pool_again();
-    }
-
-    /// When to call [`handle_timeout`](Self::handle_timeout). To be asked again after every `handle_*`.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
-    }
-
-    /// The next effect. To be drained after every `handle_*`.
-    #[must_use]
-    pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front().or_else(|| self.durability.take_batch().map(Output::Persist))
-    }
-
-    /// The end of the best chain.
-    #[must_use]
-    pub fn tip(&self) -> Tip {
-        Tip { height: self.chain.tip_header().height, hash: self.chain.tip().hash }
-    }
-
-    #[must_use]
-    pub fn chain(&self) -> &Chain {
-        &self.chain
-    }
-
-    #[must_use]
-    pub fn pool(&self) -> &Pool {
-        &self.pool
-    }
-
-    /// Names a command whose answer comes later.
-    fn new_ticket(&mut self) -> Ticket {
-        self.last_ticket += 1;
-        Ticket(self.last_ticket)
-    }
-
-    fn output(&mut self, output: Output) {
-        self.outputs.push_back(output);
-    }
-
-    /// Sends a datagram, with the token that its receiver issued to us, as far as we have one.
-    fn send(&mut self, to: SocketAddr, datagram: Datagram) {
-        let known = self.neighbours.get(&to).map(|neighbour| neighbour.token);
-        let known = known.or_else(|| self.tracker.as_ref()?.token_for(&to));
-        let token = known.or_else(|| self.probes.token(&to)).unwrap_or(Token::NONE);
-        self.send_with(to, token, self.prefix, datagram);
-    }
-
-    fn send_with(
-        &mut self,
-        to: SocketAddr,
-        receiver_token: Token,
-        election: ElectionPrefix,
-        datagram: Datagram,
-    ) {
-        if self.laboratory.keeps_back(&datagram) {
-            return;
-        }
-        let sender_token = self.tokens.issue(to);
-        let envelope = Envelope { election, receiver_token, sender_token, datagram };
-        let bytes = envelope.encode();
-        self.tallies.sent.count_kind(&envelope.datagram);
-        self.tallies.sent.count_bytes(&bytes);
-        self.output(Output::Transmit { to, bytes });
-    }
-}

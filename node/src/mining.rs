@@ -1,5 +1,7 @@
 //! When to mine, and on what. An untimed election is mined when the pool holds something valid in the next
 //! block, or when the user orders it.
+//!
+//! The search itself belongs to the shell. A new tip must end every search: a block on the old one is of no use.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,12 +9,12 @@ use std::time::{Duration, Instant};
 use protocol::block::Header;
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, Height, Now};
-use rand::RngExt;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
-use super::Node;
 use super::command::CommandError;
 use super::output::{MineJob, Output};
-use super::timers::Timer;
+use super::{Node, Timer};
 use chain::{TIME_AHEAD_MAX, next_header};
 
 /// What is cast at the same time should stand in the same block, and two peers that heard of it at the same
@@ -41,11 +43,14 @@ pub(super) struct Mining {
     /// The user ordered a block, even an empty one.
     ordered: bool,
     last_mined: Option<BlockHash>,
+    random: ChaCha8Rng,
 }
 
 impl Mining {
-    pub(super) fn new(enabled: bool) -> Self {
-        Self { enabled, search: None, last_number: 0, ordered: false, last_mined: None }
+    /// `seed` must be secret and new at every start.
+    pub(super) fn new(enabled: bool, seed: [u8; 32]) -> Self {
+        let random = ChaCha8Rng::from_seed(seed);
+        Self { enabled, search: None, last_number: 0, ordered: false, last_mined: None, random }
     }
 
     pub(super) fn is_enabled(&self) -> bool {
@@ -97,12 +102,12 @@ impl Node {
 
     /// Something entered the pool.
     pub(super) fn pool_grew(&mut self, now: Now) {
-        if self.pool.is_empty() || !self.mining.enabled || self.leaving.is_some() {
+        if self.ledger.pool().is_empty() || !self.mining.enabled || self.membership.is_leaving() {
             return;
         }
         let at = match &self.mining.search {
             Some(search) => search.started_at + TEMPLATE_PERIOD,
-            None => now.instant + self.random.random_range(GATHER_MIN..GATHER_MAX),
+            None => now.instant + self.mining.random.random_range(GATHER_MIN..GATHER_MAX),
         };
         if !self.timers.is_set(Timer::Mine) {
             self.timers.set(Timer::Mine, Some(at));
@@ -126,8 +131,8 @@ impl Node {
         }
     }
 
-    pub(super) fn on_mine_timer(&mut self, now: Now) {
-        if !self.mining.enabled || self.leaving.is_some() {
+    pub(super) fn handle_mine_timer(&mut self, now: Now) {
+        if !self.mining.enabled || self.membership.is_leaving() {
             return;
         }
         let must_wait = self.is_catching_up(now.instant) && !self.mining.ordered;
@@ -138,7 +143,7 @@ impl Node {
             tracing::debug!(%error, "not mining");
             return self.timers.set(Timer::Mine, Some(now.instant + CLOCK_PERIOD));
         }
-        let transactions = self.pool.template(&self.chain);
+        let transactions = self.ledger.pool().template(&self.chain);
         if transactions.is_empty() && !self.mining.ordered {
             return self.stop_mining();
         }
@@ -151,7 +156,7 @@ impl Node {
     }
 
     pub(super) fn on_mined(&mut self, job: u64, nonce: u64, now: Now) {
-        if self.take_experiment(job, nonce, now) {
+        if self.handle_experiment_mined(job, nonce, now) {
             return;
         }
         let Some(search) = self.mining.search.take_if(|search| search.number == job) else {
@@ -163,7 +168,7 @@ impl Node {
         self.mining.ordered = false;
         let inserted = self.chain.insert_header_with_body(header, now.unix);
         let taken = inserted.map_err(|error| error.to_string()).and_then(|hash| {
-            let taken = self.take_body(hash, search.transactions, None, now);
+            let taken = self.handle_body(hash, search.transactions, None, now);
             taken.map_err(|error| error.to_string())
         });
         if let Err(error) = taken {

@@ -1,4 +1,4 @@
-//! Transactions into datagrams.
+//! Groups transactions so that each group fits into one datagram.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Transactions by this peer's own user: checked like any other, and acknowledged once they are durable.
+//!
+//! Nothing may be acknowledged before the disk has it, and every submission must get exactly one answer.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use protocol::block::Block;
@@ -11,27 +11,12 @@ use protocol::units::{Now, TransactionId};
 
 use super::Node;
 use super::command::{Answer, CommandError, Ticket};
-use super::loading::Waiter;
-use super::output::{Event, Output};
-use super::verification::Purpose;
-use crate::pool::PoolError;
+use super::disk::{Resubmission, Waiter};
+use super::ledger::Purpose;
+use super::ledger::pool::PoolError;
+use super::output::Output;
 use chain::rules::Rule;
 use chain::{TransactionError, check_cast_at};
-
-#[derive(Debug, Default)]
-pub(super) struct Submissions {
-    /// Waiting for a batch of records to be durable.
-    awaiting: BTreeMap<u64, Vec<(Ticket, TransactionId)>>,
-}
-
-/// A transaction whose id is known already.
-#[derive(Debug)]
-pub(super) struct Resubmission {
-    ticket: Ticket,
-    id: TransactionId,
-    /// The answer, if it is another transaction after all.
-    refusal: CommandError,
-}
 
 impl Node {
     /// Begins a submission; its outcome comes as [`Output::Answered`].
@@ -43,9 +28,9 @@ impl Node {
         transaction: Transaction,
         now: Now,
     ) -> Result<Ticket, CommandError> {
-        let begun = match self.leaving {
-            Some(_) => Err(CommandError::Leaving),
-            None => self.begin_submission(transaction, now),
+        let begun = match self.membership.is_leaving() {
+            true => Err(CommandError::Leaving),
+            false => self.begin_submission(transaction, now),
         };
         begun.inspect_err(|error| self.count_refusal(error))
     }
@@ -58,19 +43,20 @@ impl Node {
         let transaction = HashedTransaction::new(transaction, self.chain.election_id());
         self.chain.check_structure(&transaction)?;
         self.check_not_withdrawn(&transaction)?;
-        let checked = self.pool.check(&transaction, &self.chain);
+        let checked = self.ledger.pool().check(&transaction, &self.chain);
         let id = transaction.id();
         if let Err(error) = &checked
-            && (self.pool.get(&id).is_some() || self.chain.locations_of(&id).next().is_some())
+            && (self.ledger.pool().get(&id).is_some()
+                || self.chain.locations_of(&id).next().is_some())
         {
             let refusal = command_error(error.clone(), &transaction);
-            let ticket = self.new_ticket();
+            let ticket = self.disk.new_ticket();
             self.submit_again(Resubmission { ticket, id, refusal }, None);
             return Ok(ticket);
         }
         check_cast_at(transaction.transaction(), now.unix)?;
         checked.map_err(|error| command_error(error, &transaction))?;
-        let ticket = self.new_ticket();
+        let ticket = self.disk.new_ticket();
         self.verify(vec![Arc::new(transaction)], Purpose::Submission { ticket }, now);
         Ok(ticket)
     }
@@ -78,8 +64,8 @@ impl Node {
     /// An admission stays valid by itself, and may still wait in the pool: its voter should hear what became of it.
     fn check_not_withdrawn(&self, transaction: &HashedTransaction) -> Result<(), TransactionError> {
         let voter = transaction.voter();
-        let is_withdrawn =
-            self.chain.withdrawal(&voter).is_some() || self.pool.withdrawal(&voter).is_some();
+        let is_withdrawn = self.chain.withdrawal(&voter).is_some()
+            || self.ledger.pool().withdrawal(&voter).is_some();
         match transaction.kind() {
             TransactionKind::Registration | TransactionKind::Vote if is_withdrawn => {
                 Err(TransactionError::Withdrawn { voter })
@@ -94,14 +80,14 @@ impl Node {
     /// it again; anything else is refused as it would have been. `loaded` is what was read for this already.
     pub(super) fn submit_again(&mut self, again: Resubmission, loaded: Option<&Arc<Block>>) {
         let Resubmission { ticket, id, .. } = again;
-        if self.pool.get(&id).is_some() {
+        if self.ledger.pool().get(&id).is_some() {
             return self.accept_pooled(ticket, id);
         }
         let Some(hash) = self.block_of(&id, loaded) else {
             return self.refuse(ticket, again.refusal);
         };
         if self.block_at_hand(&hash, loaded).is_some() {
-            self.accept_when_durable(ticket, id, self.durability.batch_of_block(&hash));
+            self.accept_when_durable(ticket, id, self.disk.durability.batch_of_block(&hash));
         } else if !self.chain.is_stored(&hash) {
             self.refuse(ticket, CommandError::BlockLost);
         } else if !self.load(hash, Waiter::Submission(again)) {
@@ -131,7 +117,9 @@ impl Node {
             return self.refuse(ticket, TransactionError::from(error).into());
         }
         let id = transaction.id();
-        match self.add_to_pool(Arc::clone(&transaction), None, now) {
+        let added = self.ledger.add(Arc::clone(&transaction), None, &self.chain, now);
+        self.react_to_ledger(now);
+        match added {
             Ok(()) => self.accept_pooled(ticket, id),
             // It may have come in another way meanwhile.
             Err(error) => {
@@ -141,62 +129,36 @@ impl Node {
         }
     }
 
-    /// Adds a transaction whose signatures hold to the pool, the disk and the gossip, and those that waited
-    /// for it.
-    ///
-    /// # Errors
-    /// See [`crate::pool::Pool::insert`].
-    pub(super) fn add_to_pool(
-        &mut self,
-        transaction: Arc<HashedTransaction>,
-        source: Option<SocketAddr>,
-        now: Now,
-    ) -> Result<(), PoolError> {
-        let released = self.pool.insert(Arc::clone(&transaction), &self.chain)?;
-        self.persist_transaction(Arc::clone(&transaction));
-        let (id, voter) = (transaction.id(), transaction.voter());
-        let kind = transaction.kind();
-        self.output(Output::Event(Event::Transaction { id, voter, kind }));
-        self.spread(transaction, source, now);
-        self.pool_grew(now);
-        for waiting in released {
-            self.take_gossiped(waiting, None, now);
-        }
-        Ok(())
-    }
-
     pub(super) fn acknowledge(&mut self, batch: u64) {
-        let later = self.submissions.awaiting.split_off(&(batch + 1));
-        let durable = std::mem::replace(&mut self.submissions.awaiting, later);
-        for (ticket, id) in durable.into_values().flatten() {
+        for (ticket, id) in self.disk.pop_awaiting(batch) {
             self.accept(ticket, id);
         }
     }
 
     pub(super) fn refuse_for_disk(&mut self, batch: u64, reason: &str) {
-        let later = self.submissions.awaiting.split_off(&(batch + 1));
-        let failed = std::mem::replace(&mut self.submissions.awaiting, later);
-        for (ticket, _) in failed.into_values().flatten() {
+        for (ticket, _) in self.disk.pop_awaiting(batch) {
             self.refuse(ticket, CommandError::NotDurable { reason: reason.to_owned() });
         }
     }
 
     fn accept_pooled(&mut self, ticket: Ticket, id: TransactionId) {
-        self.accept_when_durable(ticket, id, self.durability.batch_of_pooled(&id));
+        let row = self.ledger.row(&id);
+        let batch = row.and_then(|row| self.disk.durability.batch_of_row(row));
+        self.accept_when_durable(ticket, id, batch);
     }
 
     /// Answers once the batch that writes the transaction is confirmed; `None` if it was written.
     fn accept_when_durable(&mut self, ticket: Ticket, id: TransactionId, batch: Option<u64>) {
         match batch {
             Some(batch) if self.rules.enforces(Rule::DurableAcknowledgement) => {
-                self.submissions.awaiting.entry(batch).or_default().push((ticket, id));
+                self.disk.await_batch(batch, ticket, id);
             }
             Some(_) | None => self.accept(ticket, id),
         }
     }
 
     fn accept(&mut self, ticket: Ticket, id: TransactionId) {
-        self.tallies.happenings.submissions_accepted += 1;
+        self.counters.happenings.submissions_accepted += 1;
         self.output(Output::Answered { ticket, outcome: Ok(Answer::Accepted(id)) });
     }
 
@@ -207,7 +169,7 @@ impl Node {
 
     fn count_refusal(&mut self, error: &CommandError) {
         tracing::debug!(kind = error.kind(), "a submission is refused");
-        self.tallies.happenings.submissions_refused += 1;
+        self.counters.happenings.submissions_refused += 1;
     }
 }
 

@@ -1,79 +1,47 @@
-//! The node's timers, in one table.
+//! A few named deadlines, of which the owner asks for the next one.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// What a deadline is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(usize)]
-pub(super) enum Timer {
-    /// POKE neighbours, and drop those that are silent.
-    Heartbeat,
-    /// POKE addresses that are not neighbours yet.
-    Probe,
-    /// Register with the tracker, again if need be.
-    Tracker,
-    /// Send what came into the pool, and the pool to new neighbours.
-    Gossip,
-    /// Announce again what is in the pool still.
-    Reannounce,
-    /// Ask again for what was lost, and elsewhere for what does not come.
-    Sync,
-    /// Begin to mine, or mine on a newer template.
-    Mine,
-    /// Try headers again whose time was too far ahead.
-    EarlyHeaders,
-    /// Give up on announced blocks whose transactions don't come.
-    Announcements,
-    /// Repeat LEAVE_PEER, and give up in the end.
-    Leave,
-    /// Remember the good neighbours.
-    RememberNeighbours,
+/// The deadlines of one core, at most one for each name.
+#[derive(Debug)]
+pub(crate) struct Timers<T> {
+    deadlines: BTreeMap<T, Instant>,
 }
 
-const TIMERS: [Timer; 11] = [
-    Timer::Heartbeat,
-    Timer::Probe,
-    Timer::Tracker,
-    Timer::Gossip,
-    Timer::Reannounce,
-    Timer::Sync,
-    Timer::Mine,
-    Timer::EarlyHeaders,
-    Timer::Announcements,
-    Timer::Leave,
-    Timer::RememberNeighbours,
-];
-
-#[derive(Debug, Default)]
-pub(super) struct Timers {
-    deadlines: [Option<Instant>; TIMERS.len()],
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Self { deadlines: BTreeMap::new() }
+    }
 }
 
-impl Timers {
-    pub(super) fn set(&mut self, timer: Timer, deadline: Option<Instant>) {
-        self.deadlines[timer as usize] = deadline;
+impl<T: Ord + Copy> Timers<T> {
+    pub(crate) fn set(&mut self, timer: T, deadline: Option<Instant>) {
+        match deadline {
+            Some(deadline) => self.deadlines.insert(timer, deadline),
+            None => self.deadlines.remove(&timer),
+        };
     }
 
     /// Brings a deadline forward; a nearer one stays.
-    pub(super) fn set_by(&mut self, timer: Timer, deadline: Instant) {
-        let current = &mut self.deadlines[timer as usize];
-        *current = Some(current.map_or(deadline, |set| set.min(deadline)));
+    pub(crate) fn set_by(&mut self, timer: T, deadline: Instant) {
+        let set = self.deadlines.entry(timer).or_insert(deadline);
+        *set = deadline.min(*set);
     }
 
-    pub(super) fn is_set(&self, timer: Timer) -> bool {
-        self.deadlines[timer as usize].is_some()
+    pub(crate) fn is_set(&self, timer: T) -> bool {
+        self.deadlines.contains_key(&timer)
     }
 
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.deadlines.iter().flatten().min().copied()
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.deadlines.values().min().copied()
     }
 
-    /// Takes one timer whose deadline has come.
-    pub(super) fn take_expired(&mut self, now: Instant) -> Option<Timer> {
-        let timer = TIMERS.into_iter().find(|timer| {
-            self.deadlines[*timer as usize].is_some_and(|deadline| deadline <= now)
-        })?;
-        self.deadlines[timer as usize] = None;
+    /// Removes and returns one timer whose deadline has come: of several, the first in the order of their names.
+    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<T> {
+        let expired = self.deadlines.iter().find(|(_, deadline)| **deadline <= now);
+        let timer = expired.map(|(timer, _)| *timer)?;
+        self.deadlines.remove(&timer);
         Some(timer)
     }
 }

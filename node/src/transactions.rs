@@ -1,5 +1,5 @@
-//! Single transactions by their ids: in the pool, or on the best chain, whose index says where to look and whose
-//! bodies say whether it is there.
+//! Single transactions by their ids: in the pool or on the best chain. The chain's index says which blocks may hold
+//! one; only their bodies say whether they do.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ impl Node {
         id: TransactionId,
         block: Option<&Block>,
     ) -> Result<TransactionAnswer, CommandError> {
-        if let Some(transaction) = self.pool.get(&id) {
+        if let Some(transaction) = self.ledger.pool().get(&id) {
             return Ok(TransactionAnswer {
                 view: TransactionView::of(transaction),
                 transaction: Arc::clone(transaction),

@@ -1,4 +1,5 @@
-//! What is known of bodies on their way: which blocks to fetch, from whom, and their pieces so far.
+//! What is known of bodies on their way: which blocks to fetch, from whom, and their pieces so far. It must only ever
+//! hold pieces that were asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -57,7 +58,12 @@ impl Fetch {
     }
 
     /// Takes a piece in; the whole body once all are here.
-    pub(super) fn take(&mut self, piece: u32, bytes: Vec<u8>, now: Instant) -> Option<Vec<u8>> {
+    pub(super) fn add_piece(
+        &mut self,
+        piece: u32,
+        bytes: Vec<u8>,
+        now: Instant,
+    ) -> Option<Vec<u8>> {
         let pieces = self.pieces?;
         if piece >= pieces {
             return None;
@@ -165,7 +171,7 @@ impl Bodies {
     }
 
     /// Takes back the blocks that did not progress.
-    pub(super) fn take_stalled(
+    pub(super) fn remove_stalled(
         &mut self,
         now: Instant,
         patience: Duration,

@@ -1,4 +1,7 @@
 //! Fetching bodies: several blocks in flight over several neighbours, each from one at a time.
+//!
+//! Bodies that are put together are bounded in number and in how far they may be ahead, since each takes memory until
+//! the ones below it are here.
 
 use std::net::SocketAddr;
 
@@ -77,7 +80,7 @@ impl Node {
         for hash in fetching {
             self.request_body_pieces(&hash, now);
         }
-        if self.durability.has_room() && self.fetch_planned(now) {
+        if self.disk.durability.has_room() && self.fetch_planned(now) {
             self.fetch_lost(now);
         }
     }
@@ -147,14 +150,14 @@ impl Node {
         self.sync.bodies.fetches.len() < fetches_max
     }
 
-    pub(crate) fn on_chain_block(
+    pub(crate) fn handle_chain_block(
         &mut self,
         from: SocketAddr,
         (number, piece, pieces): (u32, u32, u32),
         bytes: Vec<u8>,
         now: Now,
     ) {
-        let Some(Subject::Block(hash)) = self.take_piece(from, number, piece, pieces, now) else {
+        let Some(Subject::Block(hash)) = self.settle_piece(from, number, piece, pieces, now) else {
             return;
         };
         let pieces_max = self.chain.election().block_bytes_max.div_ceil(BLOCK_PIECE_BYTES as u32);
@@ -172,8 +175,8 @@ impl Node {
         } else {
             fetch.pieces = Some(pieces);
             self.sync.piece_at = Some(now.instant);
-            if let Some(body) = fetch.take(piece, bytes, now.instant) {
-                self.take_whole_body(from, hash, &body, now);
+            if let Some(body) = fetch.add_piece(piece, bytes, now.instant) {
+                self.handle_whole_body(from, hash, &body, now);
             }
         }
         self.continue_sync(now);
@@ -189,27 +192,27 @@ impl Node {
     ) {
         self.sync.bodies.avoid(hash, from, now.instant, AVOID_WRONG);
         self.sync.bodies.plan_again(&hash);
-        self.fault(from, reason, now);
+        self.record_fault(from, reason, now);
     }
 
     /// Forgets what was asked of a neighbour for one block, and makes its room in the window free again.
     pub(super) fn settle_block_requests(&mut self, hash: &BlockHash, address: SocketAddr) {
         let settled = self.sync.requests.forget_block(hash, &address);
-        if let Some(neighbour) = self.neighbours.get_mut(&address) {
+        if let Some(neighbour) = self.sync.sources.get_mut(&address) {
             neighbour.window.settled(settled);
         }
     }
 
-    fn take_whole_body(&mut self, from: SocketAddr, hash: BlockHash, body: &[u8], now: Now) {
+    fn handle_whole_body(&mut self, from: SocketAddr, hash: BlockHash, body: &[u8], now: Now) {
         self.sync.bodies.end_fetch(&hash);
         self.settle_block_requests(&hash, from);
-        if let Some(neighbour) = self.neighbours.get_mut(&from) {
+        if let Some(neighbour) = self.sync.sources.get_mut(&from) {
             neighbour.stalls = 0;
         }
         match block::decode_body(body, self.chain.election_id()) {
             Ok(transactions) => {
                 self.sync.whole_at = Some(now.instant);
-                self.take_fetched_body(hash, transactions, from, now);
+                self.handle_fetched_body(hash, transactions, from, now);
             }
             Err(error) => {
                 let reason = format!("sent a body of {hash} that does not decode: {error}");
@@ -221,7 +224,7 @@ impl Node {
     fn request_body_pieces(&mut self, hash: &BlockHash, now: Now) {
         while let Some(fetch) = self.sync.bodies.fetches.get_mut(hash) {
             let neighbour = fetch.neighbour;
-            let room = self.neighbours.get(&neighbour).map_or(0, |known| known.window.room());
+            let room = self.sync.sources.get(&neighbour).map_or(0, |known| known.window.room());
             if room == 0 {
                 return;
             }
@@ -240,7 +243,7 @@ impl Node {
         let in_flight = self.sync.bodies.in_flight();
         let mut is_busy = false;
         let mut best: Option<(u32, SocketAddr)> = None;
-        for (address, neighbour) in self.neighbours.iter() {
+        for (address, neighbour) in self.sync.sources.iter() {
             let is_able = neighbour.status.is_some_and(|status| status.work >= work);
             if !is_able || self.sync.bodies.is_avoided(hash, *address, now.instant) {
                 continue;

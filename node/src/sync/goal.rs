@@ -1,5 +1,7 @@
 //! When to give up a branch. Sync leads to the best header; headers show work, but a miner may withhold the
-//! bodies. Then the chain is told so, and the best branch besides is fetched instead.
+//! bodies. Then the chain is told to pass over that branch, and the best one besides it is fetched instead.
+//!
+//! Giving up must never be for ever: somebody may get the bodies later.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -80,7 +82,7 @@ impl Node {
     }
 
     /// Takes up branches again that somebody may have by now.
-    pub(super) fn try_withheld_again(&mut self, now: Now) {
+    pub(super) fn retry_withheld(&mut self, now: Now) {
         if self.sync.goal.withheld.is_empty() {
             return;
         }
@@ -111,7 +113,7 @@ impl Node {
 
     /// Neighbours that say that they stand on a branch that was given up.
     fn claimants(&self) -> Vec<SocketAddr> {
-        let claims = self.neighbours.iter();
+        let claims = self.sync.sources.iter();
         claims
             .filter(|(_, neighbour)| {
                 neighbour.tip().is_some_and(|tip| self.chain.is_withheld(&tip.hash))

@@ -1,4 +1,6 @@
 //! Header sync: with one neighbour at a time, in numbered pieces after a locator.
+//!
+//! A neighbour must not be able to hold it up: one that brings too little loses its turn to the next.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -53,7 +55,7 @@ impl Node {
     pub(super) fn start_header_sync(&mut self, now: Now) {
         let best = self.chain.best_header();
         let mut chosen: Option<(SocketAddr, chain::Candidate)> = None;
-        for (address, neighbour) in self.neighbours.iter() {
+        for (address, neighbour) in self.sync.sources.iter() {
             let Some(tip) = neighbour.tip() else { continue };
             let wanted = self.prefers(tip, best) && self.chain.header(&tip.hash).is_none();
             let better = chosen.is_none_or(|(_, chosen)| self.prefers(tip, chosen));
@@ -87,14 +89,14 @@ impl Node {
         }
     }
 
-    pub(crate) fn on_chain_headers(
+    pub(crate) fn handle_chain_headers(
         &mut self,
         from: SocketAddr,
         (number, piece, pieces): (u32, u32, u32),
         headers: Vec<Header>,
         now: Now,
     ) {
-        let subject = self.take_piece(from, number, piece, pieces, now);
+        let subject = self.settle_piece(from, number, piece, pieces, now);
         let Some(sync) = self.sync.headers.as_mut() else { return };
         if subject != Some(Subject::Headers) || sync.neighbour != from {
             return;
@@ -102,7 +104,7 @@ impl Node {
         let is_last = piece + 1 >= pieces;
         if headers.is_empty() && pieces > 0 || headers.len() < HEADERS_PER_PIECE && !is_last {
             let reason = format!("sent a piece of {} headers that is not the last", headers.len());
-            self.fault(from, reason, now);
+            self.record_fault(from, reason, now);
             self.end_header_sync(now);
             return self.continue_sync(now);
         }
@@ -111,7 +113,7 @@ impl Node {
         if piece >= sync.next_to_take && piece < sync.next_to_take + PIECES_AHEAD_MAX {
             sync.early.insert(piece, headers);
         }
-        self.take_headers_in_order(from, now);
+        self.handle_headers_in_order(from, now);
         self.continue_sync(now);
     }
 
@@ -125,7 +127,7 @@ impl Node {
     pub(super) fn end_header_sync(&mut self, now: Now) {
         let Some(sync) = self.sync.headers.take() else { return };
         let settled = self.sync.requests.forget_headers();
-        let Some(neighbour) = self.neighbours.get_mut(&sync.neighbour) else { return };
+        let Some(neighbour) = self.sync.sources.get_mut(&sync.neighbour) else { return };
         neighbour.window.settled(settled);
         neighbour.headers_wait = match sync.fresh > 0 {
             true => Duration::ZERO,
@@ -136,7 +138,7 @@ impl Node {
 
     fn next_header_pieces(&mut self) -> Option<(SocketAddr, u32, u32)> {
         let sync = self.sync.headers.as_mut()?;
-        let room = self.neighbours.get(&sync.neighbour)?.window.room();
+        let room = self.sync.sources.get(&sync.neighbour)?.window.room();
         if room == 0 {
             return None;
         }
@@ -158,7 +160,7 @@ impl Node {
         Some((sync.neighbour, first, count))
     }
 
-    fn take_headers_in_order(&mut self, from: SocketAddr, now: Now) {
+    fn handle_headers_in_order(&mut self, from: SocketAddr, now: Now) {
         while let Some(sync) = self.sync.headers.as_mut() {
             if sync.pieces.is_some_and(|pieces| sync.next_to_take >= pieces) {
                 return self.end_header_sync(now);
@@ -167,7 +169,7 @@ impl Node {
             sync.next_to_take += 1;
             sync.progress_at = now.instant;
             for header in headers {
-                if !self.take_synced_header(from, header, now) {
+                if !self.handle_synced_header(from, header, now) {
                     return self.end_header_sync(now);
                 }
             }
@@ -175,7 +177,7 @@ impl Node {
     }
 
     /// Adds the next header of a sync; false when the sync is over with it.
-    fn take_synced_header(&mut self, from: SocketAddr, header: Header, now: Now) -> bool {
+    fn handle_synced_header(&mut self, from: SocketAddr, header: Header, now: Now) -> bool {
         let Some(sync) = self.sync.headers.as_mut() else { return false };
         let follows = match sync.last {
             Some(last) => header.previous == last,
@@ -233,7 +235,7 @@ impl Node {
             | HeaderError::Height { .. }
             | HeaderError::Difficulty { .. }
             | HeaderError::NotAfterParent { .. }) => {
-                self.fault(from, format!("sent a header that is refused: {error}"), now);
+                self.record_fault(from, format!("sent a header that is refused: {error}"), now);
             }
         }
     }
@@ -247,7 +249,7 @@ impl Node {
         wanted: ChainRequest,
         now: Now,
     ) {
-        let Some(neighbour) = self.neighbours.get_mut(&to) else { return };
+        let Some(neighbour) = self.sync.sources.get_mut(&to) else { return };
         neighbour.window.sent(pieces.end - pieces.start);
         let timeout = neighbour.window.timeout();
         let request = self.sync.requests.start(to, subject, pieces, now.instant, timeout);
@@ -255,7 +257,7 @@ impl Node {
     }
 
     /// Settles the request that a piece answers; `None` when nobody asked for it.
-    pub(super) fn take_piece(
+    pub(super) fn settle_piece(
         &mut self,
         from: SocketAddr,
         number: u32,
@@ -265,10 +267,10 @@ impl Node {
     ) -> Option<Subject> {
         let Some(arrival) = self.sync.requests.arrive(number, from, piece, pieces, now.instant)
         else {
-            self.tallies.dropped.count(DropReason::PieceNotAsked);
+            self.counters.dropped.count(DropReason::PieceNotAsked);
             return None;
         };
-        if let Some(neighbour) = self.neighbours.get_mut(&from) {
+        if let Some(neighbour) = self.sync.sources.get_mut(&from) {
             neighbour.window.measure(arrival.round_trip);
             if !arrival.late {
                 neighbour.window.arrived();

@@ -4,31 +4,36 @@
 //! Everything that is held here was asked for, and every request bears a number of its own, so that round
 //! trips are measured without doubt and late answers to old requests still fit.
 
+mod announce;
 mod bodies;
+mod early;
 mod fetching;
 mod goal;
 mod headers;
 mod requests;
 mod serve;
+mod source;
 mod window;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocol::units::Now;
 
 use super::output::{Event, Output};
-use super::timers::Timer;
-use super::{Node, Tip};
+use super::{Node, Timer, Tip};
+use announce::Announcements;
 use bodies::Bodies;
 use chain::Candidate;
 use chain::rules::Rule;
+use early::EarlyHeaders;
 use goal::Goal;
 use headers::HeaderSync;
 use requests::Requests;
 pub(super) use requests::Subject;
 pub(super) use serve::BodyCache;
-pub(super) use window::Window;
+use source::Source;
 
 /// A neighbour that brings nothing for this long loses what was asked of it to another.
 const STALL: Duration = Duration::from_secs(2);
@@ -39,10 +44,14 @@ const NEWS_GAP_MIN: u64 = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Sync {
+    /// What is known of each neighbour.
+    pub(super) sources: BTreeMap<SocketAddr, Source>,
     requests: Requests,
     headers: Option<HeaderSync>,
     pub(super) bodies: Bodies,
     goal: Goal,
+    pub(super) announcements: Announcements,
+    early_headers: EarlyHeaders,
     pub(super) body_cache: BodyCache,
     /// Whether a sync was announced to the user and is to be ended.
     announced: bool,
@@ -63,10 +72,10 @@ impl Node {
     /// Looks for what this peer lacks, and asks for it. To be called whenever a neighbour or the chain said
     /// something new.
     pub(super) fn continue_sync(&mut self, now: Now) {
-        if self.leaving.is_some() {
+        if self.membership.is_leaving() {
             return;
         }
-        self.try_withheld_again(now);
+        self.retry_withheld(now);
         if self.sync.headers.is_none() {
             self.start_header_sync(now);
         }
@@ -78,7 +87,7 @@ impl Node {
             && self.sync.headers.is_none()
             && !self.sync.bodies.is_busy()
             && self.chain.lost_bodies().next().is_none()
-            && !self.loading.was_refused()
+            && !self.disk.loading.was_refused()
         {
             self.timers.set(Timer::Sync, None);
             return;
@@ -88,9 +97,9 @@ impl Node {
         self.timers.set_by(Timer::Sync, next);
     }
 
-    pub(super) fn on_sync_timer(&mut self, now: Now) {
-        for lost in self.sync.requests.take_expired(now.instant) {
-            if let Some(neighbour) = self.neighbours.get_mut(&lost.neighbour) {
+    pub(super) fn handle_sync_timer(&mut self, now: Now) {
+        for lost in self.sync.requests.pop_expired(now.instant) {
+            if let Some(neighbour) = self.sync.sources.get_mut(&lost.neighbour) {
                 let count = lost.pieces.len() as u32;
                 neighbour.window.lost(count, lost.sent_at, now.instant);
             }
@@ -105,12 +114,18 @@ impl Node {
             }
         }
         self.abandon_stalled(now);
-        self.try_change_again(now);
+        self.retry_change(now);
         self.continue_sync(now);
     }
 
+    /// Blocks can be fetched from a new neighbour.
+    pub(super) fn sync_add_neighbour(&mut self, address: SocketAddr, now: Now) {
+        self.sync.sources.insert(address, Source::new(now.instant));
+    }
+
     /// Drops what was asked of a neighbour that is one no more.
-    pub(super) fn sync_lost_neighbour(&mut self, address: SocketAddr) {
+    pub(super) fn sync_remove_neighbour(&mut self, address: SocketAddr) {
+        self.sync.sources.remove(&address);
         self.sync.requests.forget_neighbour(&address);
         if self.sync.headers.as_ref().is_some_and(|sync| sync.neighbour == address) {
             self.sync.headers = None;
@@ -134,10 +149,10 @@ impl Node {
 
     fn abandon_stalled(&mut self, now: Now) {
         self.watch_header_sync(now);
-        let stalled = self.sync.bodies.take_stalled(now.instant, STALL);
+        let stalled = self.sync.bodies.remove_stalled(now.instant, STALL);
         for (hash, address) in stalled {
             self.settle_block_requests(&hash, address);
-            if let Some(neighbour) = self.neighbours.get_mut(&address) {
+            if let Some(neighbour) = self.sync.sources.get_mut(&address) {
                 neighbour.stalls = neighbour.stalls.saturating_add(1);
             }
         }

@@ -1,4 +1,4 @@
-//! Requests for pieces that are under way, by their number.
+//! Requests for pieces that are under way, by their number. A piece that nobody asked for must never get past here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -114,7 +114,7 @@ impl Requests {
     }
 
     /// Requests whose time is up. They stay known for a while, for late answers.
-    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Lost> {
+    pub(super) fn pop_expired(&mut self, now: Instant) -> Vec<Lost> {
         let mut lost = Vec::new();
         while let Some(&(deadline, number)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(deadline, number));

@@ -1,4 +1,6 @@
 //! Answers to REQUEST_CHAIN: pieces of headers, bodies and transactions.
+//!
+//! What one request can draw is bounded, and so is how many may wait for the disk.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -12,8 +14,8 @@ use protocol::datagram::{
 use protocol::units::{BlockHash, Height};
 
 use crate::Node;
+use crate::disk::Waiter;
 use crate::dropped::DropReason;
-use crate::loading::Waiter;
 use crate::packing::pack;
 
 /// Pieces that one request brings at most: what one datagram can make us send is bounded.
@@ -42,7 +44,9 @@ impl Node {
                 self.serve_transactions(to, request, &block, &places);
             }
             // No election has validators yet, so no block has a certificate.
-            ChainRequest::Certificates { .. } => self.tallies.dropped.count(DropReason::Unexpected),
+            ChainRequest::Certificates { .. } => {
+                self.counters.dropped.count(DropReason::Unexpected)
+            }
         }
     }
 
@@ -55,7 +59,7 @@ impl Node {
         count: u32,
     ) {
         let Some(fork) = self.chain.find_fork(locator) else {
-            self.tallies.dropped.count(DropReason::ForeignLocator);
+            self.counters.dropped.count(DropReason::ForeignLocator);
             return;
         };
         let per_piece = HEADERS_PER_PIECE as u64;
@@ -107,7 +111,7 @@ impl Node {
         places: &[u16],
     ) {
         if !places.is_sorted_by(|left, right| left < right) {
-            return self.tallies.dropped.count(DropReason::PlacesOutOfOrder);
+            return self.counters.dropped.count(DropReason::PlacesOutOfOrder);
         }
         if let Some(block) = self.chain.block(block).map(Arc::clone) {
             return self.send_transactions(to, request, &block, places);
@@ -156,7 +160,7 @@ impl Node {
     ) -> bool {
         let is_stored = self.chain.is_stored(hash);
         if is_stored && !self.load(*hash, Waiter::Neighbour { to, request, wanted }) {
-            self.tallies.dropped.count(DropReason::DiskBusy);
+            self.counters.dropped.count(DropReason::DiskBusy);
         }
         is_stored
     }

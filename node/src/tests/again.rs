@@ -24,11 +24,11 @@ fn what_is_handed_in_again_is_accepted_wherever_it_stands() {
         network.submit(1, transaction.clone()).expect("new");
     }
     assert_known(&mut network, 1, &known, 1);
-    assert_eq!(network.node(1).pool.len(), 2);
+    assert_eq!(network.node(1).pool().len(), 2);
     network.run(Duration::from_secs(5));
     // In the tip, which is in memory, and below it. Its hour may be long past.
     for wait in [1, 1_200] {
-        assert!(network.node(1).pool.is_empty());
+        assert!(network.node(1).pool().is_empty());
         for number in [1, 2] {
             assert_known(&mut network, number, &known, 1);
         }

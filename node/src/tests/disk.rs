@@ -208,7 +208,7 @@ fn empty_blocks_that_wait_for_the_disk_are_bounded_too() {
     let node = network.nodes.get_mut(&address(1)).expect("a node");
     let blocks = (0..1_000_000).take_while(|_| {
         node.persist_block(Arc::clone(&block));
-        node.durability.has_room()
+        node.disk.durability.has_room()
     });
     assert!(blocks.count() < 1_000_000);
 }

@@ -12,7 +12,7 @@ use protocol::transaction::{Admission, HashedTransaction};
 use protocol::units::{BlockHash, Height, LeafHash, Work};
 
 use super::*;
-use crate::verification::Purpose;
+use crate::ledger::Purpose;
 use chain::fixtures::hashed;
 
 fn alone() -> (Network, SocketAddr) {
@@ -25,8 +25,8 @@ fn say(network: &mut Network, from: SocketAddr, datagram: Datagram) -> Vec<Datag
     let now = network.time();
     let node = network.nodes.get_mut(&address(1)).expect("a node");
     let envelope = Envelope {
-        election: node.prefix,
-        receiver_token: node.tokens.issue(from),
+        election: node.membership.prefix(),
+        receiver_token: node.membership.issue_token(from),
         sender_token: Token([5; 8]),
         datagram,
     };
@@ -70,7 +70,7 @@ fn a_forgotten_verdict_is_not_a_good_one() {
     // The forged vote was refused before, from gossip.
     node.verify(vec![forged.clone()], Purpose::Gossip { from: address(9) }, now);
     node.handle_verified(1, vec![bad], now);
-    assert!(node.verification.is_pending_or_refused(&forged));
+    assert!(node.ledger.is_pending_or_refused(&forged));
     // A block holds it, and one that is yet to be checked.
     let genesis = *node.chain.tip_header();
     let transactions: Vec<Arc<HashedTransaction>> = vec![Arc::clone(&forged), other];
@@ -84,16 +84,16 @@ fn a_forgotten_verdict_is_not_a_good_one() {
     };
     let header = (0..).map(|nonce| Header { nonce, ..header }).find(Header::has_work).expect("low");
     let hash = node.chain.insert_header(header, now.unix).expect("good");
-    node.take_body(hash, transactions, None, now).expect("good");
+    node.handle_body(hash, transactions, None, now).expect("good");
     // Meanwhile other verdicts push the bad one out of the cache.
     for stamp in 0..70_000u64 {
         let other = Transaction::Registration {
             voter_key: chain::fixtures::key(3).public(),
             admission: Admission::Open { stamp, signature: Signature([0; 65]) },
         };
-        node.verification.trust(&hashed(other));
+        node.ledger.trust(&hashed(other));
     }
-    assert!(!node.verification.is_pending_or_refused(&forged));
+    assert!(!node.ledger.is_pending_or_refused(&forged));
     node.handle_verified(2, vec![Ok(())], now);
     assert!(node.chain.block(&hash).is_none(), "a block with a forged vote is taken for checked");
 }

@@ -66,7 +66,7 @@ fn answers(
     token: Token,
 ) -> Vec<Datagram> {
     let sender_token = Token([4; 8]);
-    let election = network.node(LABORATORY).prefix;
+    let election = network.node(LABORATORY).membership.prefix();
     let envelope = Envelope { election, receiver_token: token, sender_token, datagram };
     let now = network.time();
     let node = network.nodes.get_mut(&address(LABORATORY)).expect("a node");
@@ -111,7 +111,12 @@ fn a_partitioned_node_answers_pokes_and_nothing_else() {
     let (nonce, now) = (7, network.now);
     let from = [address(1), TRACKER, address(99)];
     for from in from {
-        let token = network.nodes.get_mut(&address(LABORATORY)).expect("a node").tokens.issue(from);
+        let token = network
+            .nodes
+            .get_mut(&address(LABORATORY))
+            .expect("a node")
+            .membership
+            .issue_token(from);
         let acknowledged = Datagram::PokeAck { nonce, status: None };
         let poke = Datagram::Poke { nonce, status };
         assert_eq!(answers(&mut network, from, poke.clone(), token), [acknowledged]);
@@ -131,7 +136,9 @@ fn a_partitioned_node_answers_pokes_and_nothing_else() {
     }
     assert_eq!(network.now, now);
     let node = network.node(LABORATORY);
-    assert!(node.neighbours.contains(&address(1)) && !node.neighbours.contains(&address(99)));
+    assert!(
+        node.membership.is_neighbour(&address(1)) && !node.membership.is_neighbour(&address(99))
+    );
     assert_eq!(node.pool().len(), 0);
 }
 
@@ -148,8 +155,8 @@ fn two_halves_mine_apart_and_heal_when_the_partition_ends() {
     let tips = [1, LABORATORY].map(|number| network.node(number).tip().hash);
     assert_ne!(tips[0], tips[1]);
     // They keep each other all the while.
-    assert_eq!(network.node(1).neighbours.len(), 2);
-    assert_eq!(network.node(LABORATORY).neighbours.len(), 2);
+    assert_eq!(network.node(1).membership.neighbours(), 2);
+    assert_eq!(network.node(LABORATORY).membership.neighbours(), 2);
     partition(&mut network, false);
     network.run(Duration::from_secs(3));
     assert_eq!([1, 2, LABORATORY].map(|number| votes(&network, number)), [4, 4, 4]);
@@ -178,7 +185,7 @@ fn two_laboratories_that_were_cut_off_find_each_other_again() {
     network.command(1, order(false)).expect("a laboratory");
     partition(&mut network, false);
     network.run(Duration::from_secs(2));
-    assert_eq!(network.node(1).neighbours.len(), 1);
+    assert_eq!(network.node(1).membership.neighbours(), 1);
 }
 
 #[test]
@@ -282,7 +289,7 @@ fn each_bad_block_is_refused_by_the_others_for_its_rule() {
             assert_eq!(network.node(number).tip(), tip, "{rule}");
         }
         assert_eq!(network.node(LABORATORY).tip(), tip, "{rule}: its own chain has none of it");
-        assert_eq!(network.node(1).neighbours.len(), 2, "{rule}: nobody is banned");
+        assert_eq!(network.node(1).membership.neighbours(), 2, "{rule}: nobody is banned");
     }
     // And the network goes on.
     vote(&mut network, 2, 2);
@@ -310,7 +317,7 @@ fn who_sends_bad_blocks_without_a_pause_is_ignored_for_a_while() {
     };
     assert!(banned(&network));
     network.run(duration + Duration::from_secs(10));
-    assert_eq!(network.node(1).neighbours.len(), 2);
+    assert_eq!(network.node(1).membership.neighbours(), 2);
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Votes, blocks and counters, from one node to the others.
+
 use super::*;
 use crate::{Answer, Counters, PoolPage, Standing};
 use chain::TransactionError;

@@ -1,3 +1,5 @@
+//! A miner that shows headers and keeps their bodies back.
+
 use protocol::merkle;
 
 use super::*;

@@ -117,7 +117,7 @@ impl Probes {
     }
 
     /// Tries all addresses for good at once, as if none had been tried in vain.
-    pub(super) fn hurry(&mut self, now: Instant) {
+    pub(super) fn retry_all_now(&mut self, now: Instant) {
         for probe in self.by_address.values_mut().filter(|probe| probe.is_kept()) {
             probe.wait = WAIT_FIRST;
             probe.next_at = now;

@@ -1,21 +1,19 @@
-//! POKEs between neighbours: each tells the other's tip and clock, measures the round trip, and finds out
-//! who is gone.
+//! POKEs between neighbours: each tells the other's tip and clock, measures the round trip, and shows who is gone.
 
 use std::net::SocketAddr;
 
 use protocol::datagram::{Datagram, PeerStatus};
 use protocol::token::Token;
-use protocol::units::{Height, Now};
+use protocol::units::Now;
 use rand::Rng;
 
-use super::Node;
 use super::neighbours::{HEARTBEAT, MISSED_MAX};
-use super::output::{Event, LeaveReason, Output};
-use super::timers::Timer;
+use super::{Membership, Output, Timer};
+use crate::output::{Event, LeaveReason};
 use chain::rules::Rule;
 
-impl Node {
-    pub(super) fn on_heartbeat_timer(&mut self, now: Now) {
+impl Membership {
+    pub(super) fn handle_heartbeat_timer(&mut self, now: Now) {
         let mut silent = Vec::new();
         let mut due = Vec::new();
         for (address, neighbour) in self.neighbours.iter_mut() {
@@ -36,17 +34,17 @@ impl Node {
             self.part(address, LeaveReason::Missed(MISSED_MAX), now);
         }
         for address in due {
-            if self.neighbours.get(&address).is_some_and(|neighbour| neighbour.renew_wanted) {
-                self.renew(address, now);
+            if self.neighbours.get(&address).is_some_and(|neighbour| neighbour.restart_wanted) {
+                self.restart(address, now);
             }
-            self.poke_now(address, now);
+            self.poke(address, now);
             self.share_peers_if_due(address, now);
         }
         self.arm_heartbeat_timer();
     }
 
     /// Sends a POKE outside the rhythm of heartbeats too; the count of missed ones is not touched.
-    pub(super) fn poke_now(&mut self, address: SocketAddr, now: Now) {
+    pub(crate) fn poke(&mut self, address: SocketAddr, now: Now) {
         let nonce = self.random.next_u64();
         let Some(neighbour) = self.neighbours.get_mut(&address) else { return };
         neighbour.poke_nonce = nonce;
@@ -56,7 +54,7 @@ impl Node {
         self.send(address, Datagram::Poke { nonce, status });
     }
 
-    pub(super) fn on_poke(
+    pub(super) fn handle_poke(
         &mut self,
         from: SocketAddr,
         nonce: u64,
@@ -65,12 +63,10 @@ impl Node {
     ) {
         let own = Some(self.own_status(now));
         self.send(from, Datagram::PokeAck { nonce, status: own });
-        if let Some(status) = status {
-            self.on_status(from, status, now);
-        }
+        self.note_status(from, status, now);
     }
 
-    pub(super) fn on_poke_ack(
+    pub(super) fn handle_poke_ack(
         &mut self,
         from: SocketAddr,
         nonce: u64,
@@ -81,20 +77,19 @@ impl Node {
             && neighbour.poke_nonce == nonce
             && let Some(poked_at) = neighbour.poked_at.take()
         {
-            neighbour.window.measure(now.instant.saturating_duration_since(poked_at));
+            let round_trip = now.instant.saturating_duration_since(poked_at);
+            self.outputs.push_back(Output::RoundTrip { from, round_trip });
         }
-        if let Some(status) = status {
-            self.on_status(from, status, now);
-        }
+        self.note_status(from, status, now);
     }
 
     /// A neighbour's secret changed, as after its restart: go on with the new token.
-    pub(super) fn on_neighbour_retry(&mut self, from: SocketAddr, token: Token, now: Now) {
+    pub(super) fn handle_neighbour_retry(&mut self, from: SocketAddr, token: Token, now: Now) {
         let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
         neighbour.token = token;
         if std::mem::take(&mut neighbour.may_retry) {
-            self.renew(from, now);
-            self.poke_now(from, now);
+            self.restart(from, now);
+            self.poke(from, now);
             if let Some(neighbour) = self.neighbours.get_mut(&from) {
                 neighbour.may_retry = false;
             }
@@ -107,22 +102,17 @@ impl Node {
     }
 
     fn own_status(&self, now: Now) -> PeerStatus {
-        let tip = self.chain.tip();
-        let height: Height = self.chain.tip_header().height;
-        PeerStatus { height, tip: tip.hash, work: tip.work, clock: now.unix }
+        let (height, tip, work) = self.tip;
+        PeerStatus { height, tip, work, clock: now.unix }
     }
 
-    fn on_status(&mut self, from: SocketAddr, status: PeerStatus, now: Now) {
+    fn note_status(&mut self, from: SocketAddr, status: Option<PeerStatus>, now: Now) {
+        let Some(status) = status else { return };
         let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
         if let Some(offset_ms) = neighbour.note_clock(status.clock, now.unix) {
-            self.output(Output::Event(Event::ClockDiffers { address: from, offset_ms }));
+            let event = Event::ClockDiffers { address: from, offset_ms };
+            self.outputs.push_back(Output::Event(event));
         }
-        if !self.rules.enforces(Rule::TipExchange) {
-            return;
-        }
-        if let Some(neighbour) = self.neighbours.get_mut(&from) {
-            neighbour.status = Some(status);
-        }
-        self.continue_sync(now);
+        self.outputs.push_back(Output::Status { from, status });
     }
 }

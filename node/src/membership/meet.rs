@@ -1,4 +1,6 @@
 //! How addresses become neighbours, and cease to be: probes, hints, meeting, parting, bans.
+//!
+//! Nobody's word makes a neighbour of an address: it has to answer a POKE.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -10,30 +12,31 @@ use protocol::units::Now;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-use super::Node;
-use super::command::{Answer, CommandError};
-use super::dropped::DropReason;
-use super::neighbours::{Known, NEIGHBOURS_MAX, NEIGHBOURS_WANTED, Neighbour};
-use super::output::{Event, LeaveReason, Output};
+use super::neighbours::{NEIGHBOURS_MAX, NEIGHBOURS_WANTED, Neighbour};
 use super::probes::ProbePoke;
-use super::timers::Timer;
+use super::{Disposition, Membership, Output, Timer};
+use crate::command::CommandError;
+use crate::dropped::DropReason;
+use crate::output::LeaveReason;
 
 /// Between two lists of peers to one neighbour.
 const SHARE_PEERS_PERIOD: Duration = Duration::from_secs(30);
-/// Least time between two renewals of one neighbour, which cost a list of peers and the whole pool.
-const RENEW_PERIOD: Duration = Duration::from_secs(5);
+/// Least time between two restarts of one neighbour, each of which costs a list of peers and the whole pool.
+const RESTART_PERIOD: Duration = Duration::from_secs(5);
 /// Least time between two lists of peers that one neighbour is listened to for; a little less than the second
 /// that senders keep, since datagrams bunch up.
 const HINTS_PERIOD: Duration = Duration::from_millis(800);
 /// How long the others are told that somebody left.
-const LEFT_TOLD: Duration = Duration::from_secs(12);
+const DEPARTED_TOLD: Duration = Duration::from_secs(12);
 /// How long a ban lasts.
 const BAN: Duration = Duration::from_secs(300);
+/// Good addresses are told this long after they changed, for the disk to remember.
+const REMEMBER_AFTER: Duration = Duration::from_secs(5);
 /// A neighbour that fell silent is tried again after this long.
 const RETRY_LOST: Duration = Duration::from_millis(500);
 
-impl Node {
-    pub(super) fn on_probe_timer(&mut self, now: Now) {
+impl Membership {
+    pub(super) fn handle_probe_timer(&mut self, now: Now) {
         let (neighbours, random) = (&self.neighbours, &mut self.random);
         let enough = neighbours.len() >= NEIGHBOURS_WANTED;
         let pokes = self.probes.due(
@@ -49,7 +52,7 @@ impl Node {
 
     pub(super) fn send_probe(&mut self, poke: ProbePoke) {
         let datagram = Datagram::Poke { nonce: poke.nonce, status: None };
-        self.send_with(poke.to, poke.token, self.prefix, datagram);
+        self.send_with(poke.to, poke.token, datagram);
     }
 
     pub(super) fn arm_probe_timer(&mut self) {
@@ -61,12 +64,13 @@ impl Node {
     ///
     /// # Errors
     /// When it can be no new neighbour's, or too many were given.
-    pub(super) fn add_neighbour(
+    pub(crate) fn add_neighbour(
         &mut self,
         given: SocketAddr,
         now: Now,
-    ) -> Result<Answer, CommandError> {
-        let address = somebodys(given).ok_or(CommandError::UnusableAddress { address: given })?;
+    ) -> Result<(), CommandError> {
+        let address =
+            peer_address(given).ok_or(CommandError::UnusableAddress { address: given })?;
         if self.is_tracker(&address) {
             return Err(CommandError::OwnTracker { address });
         }
@@ -80,26 +84,26 @@ impl Node {
             return Err(CommandError::TooManyNeighbours);
         }
         self.arm_probe_timer();
-        self.remember_neighbours_soon(now);
-        Ok(Answer::NeighbourAdded)
+        self.remember_soon(now);
+        Ok(())
     }
 
     /// Somebody's word on who is there and who left.
-    pub(super) fn take_hints(
+    pub(super) fn handle_hints(
         &mut self,
         giver: SocketAddr,
         live: &[SocketAddr],
         left: &[SocketAddr],
         now: Now,
-    ) {
+    ) -> Disposition {
         if let Some(neighbour) = self.neighbours.get_mut(&giver) {
             if neighbour.hints_not_before > now.instant {
-                return self.tallies.dropped.count(DropReason::UpdateTooSoon);
+                return Disposition::Dropped(DropReason::UpdateTooSoon);
             }
             neighbour.hints_not_before = now.instant + HINTS_PERIOD;
         }
         if self.neighbours.len() < NEIGHBOURS_WANTED {
-            for address in live.iter().filter_map(|address| usable(*address, giver)) {
+            for address in live.iter().filter_map(|address| usable_hint(*address, giver)) {
                 if !self.neighbours.contains(&address) && !self.is_tracker(&address) {
                     self.probes.hint(address, giver, now.instant);
                 }
@@ -110,9 +114,10 @@ impl Node {
             // Only a hint: a neighbour that is still there answers. One POKE under way is enough.
             let is_quiet = |neighbour: &Neighbour| neighbour.poked_at.is_none();
             if self.neighbours.get(address).is_some_and(is_quiet) {
-                self.poke_now(*address, now);
+                self.poke(*address, now);
             }
         }
+        Disposition::Handled
     }
 
     /// Makes an address that answered a neighbour; false when there is no room.
@@ -120,7 +125,6 @@ impl Node {
         let is_wanted = self.probes.token(&address).is_some();
         let room = if is_wanted { NEIGHBOURS_MAX } else { NEIGHBOURS_WANTED };
         if self.neighbours.len() >= room {
-            self.tallies.dropped.count(DropReason::NoRoom);
             return false;
         }
         self.neighbours.insert(address, token, now.instant);
@@ -128,32 +132,28 @@ impl Node {
         // The others hear of it with their next heartbeat, so at most once a second.
         self.neighbours.iter_mut().for_each(|(_, other)| other.peers_at = now.instant);
         self.arm_heartbeat_timer();
-        self.output(Output::Event(Event::NeighbourJoined { address }));
-        self.timers.set_by(Timer::Gossip, now.instant);
+        self.outputs.push_back(Output::Joined { address });
         self.share_peers_if_due(address, now);
-        self.remember_neighbours_soon(now);
+        self.remember_soon(now);
         true
     }
 
-    /// A neighbour that started again may have lost what it knew: it gets what a new one gets.
-    pub(super) fn renew(&mut self, address: SocketAddr, now: Now) {
+    /// A neighbour that started again may have lost what it knew: it is told what a new one is told.
+    pub(super) fn restart(&mut self, address: SocketAddr, now: Now) {
         let Some(neighbour) = self.neighbours.get_mut(&address) else { return };
-        neighbour.renew_wanted = neighbour.renew_not_before > now.instant;
-        if neighbour.renew_wanted {
+        neighbour.restart_wanted = neighbour.restart_not_before > now.instant;
+        if neighbour.restart_wanted {
             return;
         }
-        neighbour.renew_not_before = now.instant + RENEW_PERIOD;
-        neighbour.pool_cursor = Some(0);
-        neighbour.known = Known::default();
+        neighbour.restart_not_before = now.instant + RESTART_PERIOD;
         neighbour.peers_at = now.instant;
-        self.timers.set_by(Timer::Gossip, now.instant);
+        self.outputs.push_back(Output::Restarted { address });
     }
 
     pub(super) fn part(&mut self, address: SocketAddr, reason: LeaveReason, now: Now) {
         if self.neighbours.remove(&address).is_none() {
             return;
         }
-        self.sync_lost_neighbour(address);
         match reason {
             LeaveReason::Left => self.probes.forget(&address, now.instant),
             LeaveReason::Missed(_) => self.probes.remember(address, now.instant + RETRY_LOST),
@@ -161,24 +161,36 @@ impl Node {
         }
         self.arm_probe_timer();
         self.arm_heartbeat_timer();
-        self.remember_neighbours_soon(now);
-        self.output(Output::Event(Event::NeighbourLeft { address, reason }));
-        self.continue_sync(now);
+        self.remember_soon(now);
+        self.outputs.push_back(Output::Left { address, reason });
     }
 
     pub(super) fn ban(&mut self, address: SocketAddr, now: Now) {
         self.part(address, LeaveReason::Banned(BAN), now);
     }
 
-    pub(super) fn on_leave_peer(&mut self, from: SocketAddr, now: Now) {
+    pub(super) fn handle_leave_peer(&mut self, from: SocketAddr, now: Now) {
         self.send(from, Datagram::LeaveAck);
         self.part(from, LeaveReason::Left, now);
         // The others are told with their next heartbeat.
-        if self.left.len() >= LEFT_MAX {
-            self.left.pop_front();
+        if self.departed.len() >= LEFT_MAX {
+            self.departed.pop_front();
         }
-        self.left.push_back((from, now.instant));
+        self.departed.push_back((from, now.instant));
         self.neighbours.iter_mut().for_each(|(_, other)| other.peers_at = now.instant);
+    }
+
+    /// Tells of the good addresses, if they changed.
+    pub(super) fn tell_good_addresses(&mut self) {
+        let good: Vec<_> = self.probes.good().collect();
+        if good != self.remembered {
+            self.remembered.clone_from(&good);
+            self.outputs.push_back(Output::Remember(good));
+        }
+    }
+
+    fn remember_soon(&mut self, now: Now) {
+        self.timers.set_by(Timer::Remember, now.instant + REMEMBER_AFTER);
     }
 
     /// Tells a neighbour of others, when it is time.
@@ -195,8 +207,8 @@ impl Node {
             .map(|(address, _)| *address)
             .filter(|address| *address != to && scope.may_be_told(Scope::of(*address)))
             .collect();
-        self.left.retain(|(_, at)| now.instant < *at + LEFT_TOLD);
-        let left = self.left.iter().map(|(address, _)| *address);
+        self.departed.retain(|(_, at)| now.instant < *at + DEPARTED_TOLD);
+        let left = self.departed.iter().map(|(address, _)| *address);
         let left: Vec<_> = left
             .filter(|address| *address != to && scope.may_be_told(Scope::of(*address)))
             .filter(|address| !self.neighbours.contains(address))
@@ -211,13 +223,13 @@ impl Node {
 
 /// The address to POKE for a hint, if it makes sense: whoever gives it has to be in a place from where it can
 /// be known, and it has to be somebody's.
-fn usable(address: SocketAddr, giver: SocketAddr) -> Option<SocketAddr> {
-    let address = somebodys(address)?;
+fn usable_hint(address: SocketAddr, giver: SocketAddr) -> Option<SocketAddr> {
+    let address = peer_address(address)?;
     Scope::of(giver).may_be_told(Scope::of(address)).then_some(address)
 }
 
 /// The address in its shortest form, if a single peer can have it.
-fn somebodys(address: SocketAddr) -> Option<SocketAddr> {
+fn peer_address(address: SocketAddr) -> Option<SocketAddr> {
     let ip = address.ip().to_canonical();
     let is_somebody = match ip {
         IpAddr::V4(ip) => !ip.is_broadcast(),
@@ -238,13 +250,13 @@ mod tests {
         let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
         let (here, home, world) =
             (address("127.0.0.1:1"), address("10.0.0.1:1"), address("203.0.113.1:1"));
-        assert_eq!(usable(home, here), Some(home));
-        assert_eq!(usable(world, home), Some(world));
-        assert_eq!(usable(here, home), None);
-        assert_eq!(usable(home, world), None);
-        assert_eq!(usable(address("[::ffff:10.0.0.1]:1"), home), Some(home));
+        assert_eq!(usable_hint(home, here), Some(home));
+        assert_eq!(usable_hint(world, home), Some(world));
+        assert_eq!(usable_hint(here, home), None);
+        assert_eq!(usable_hint(home, world), None);
+        assert_eq!(usable_hint(address("[::ffff:10.0.0.1]:1"), home), Some(home));
         for nobody in ["0.0.0.0:1", "255.255.255.255:1", "224.0.0.1:1", "[::]:1", "10.0.0.1:0"] {
-            assert_eq!(usable(address(nobody), here), None, "{nobody}");
+            assert_eq!(usable_hint(address(nobody), here), None, "{nobody}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which transactions of one voter the pool holds.
+//! Which transactions of one voter the pool holds: never two that could not both stand on a chain.
 
 use protocol::transaction::TransactionKind;
 use protocol::units::{TransactionId, VoterId};

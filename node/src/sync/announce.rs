@@ -1,5 +1,8 @@
 //! New tips: announcing them with as much of the body as fits, and putting together bodies that were
 //! announced by short ids (compact blocks, BIP 152, in one round trip).
+//!
+//! Two transactions can share a short id, so a body that was put together must be checked against its header like any
+//! other.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,10 +17,9 @@ use protocol::datagram::{
 use protocol::transaction::{HashedTransaction, Transaction};
 use protocol::units::{BlockHash, Now};
 
-use super::Node;
-use super::dropped::DropReason;
-use super::timers::Timer;
-use crate::pool::short_id;
+use crate::dropped::DropReason;
+use crate::ledger::pool::short_id;
+use crate::{Node, Timer};
 use chain::rules::Rule;
 
 /// Announced blocks that wait for transactions. Each cost its maker the work of a block.
@@ -38,25 +40,25 @@ struct Partial {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Announcements {
+pub(crate) struct Announcements {
     partials: BTreeMap<BlockHash, Partial>,
     last_request: u32,
 }
 
 impl Announcements {
-    pub(super) fn forget(&mut self, hash: &BlockHash) {
+    pub(crate) fn forget(&mut self, hash: &BlockHash) {
         self.partials.remove(hash);
     }
 }
 
 impl Node {
     /// Tells the tip to all neighbours but the one that it came from.
-    pub(super) fn announce_tip(&mut self, from: Option<SocketAddr>) {
+    pub(crate) fn announce_tip(&mut self, from: Option<SocketAddr>) {
         let tip = self.chain.tip().hash;
         let Some(block) = self.chain.block(&tip).map(Arc::clone) else { return };
         let body = announced_body(&block);
-        for address in self.neighbours.addresses() {
-            let knows = self.neighbours.get(&address).and_then(|neighbour| neighbour.status);
+        for address in self.membership.addresses() {
+            let knows = self.sync.sources.get(&address).and_then(|source| source.status);
             if Some(address) == from || knows.is_some_and(|status| status.tip == tip) {
                 continue;
             }
@@ -65,9 +67,9 @@ impl Node {
     }
 
     /// Tells all neighbours of a block that is this node's own, whatever they know; gives how many.
-    pub(super) fn announce_own(&mut self, block: &Block) -> usize {
+    pub(crate) fn announce_own(&mut self, block: &Block) -> usize {
         let body = announced_body(block);
-        let addresses = self.neighbours.addresses();
+        let addresses = self.membership.addresses();
         for address in &addresses {
             let body = body.clone();
             self.send(*address, Datagram::NewBlock { header: block.header, body });
@@ -75,7 +77,7 @@ impl Node {
         addresses.len()
     }
 
-    pub(super) fn on_new_block(
+    pub(crate) fn handle_new_block(
         &mut self,
         from: SocketAddr,
         header: Header,
@@ -87,19 +89,23 @@ impl Node {
             AnnouncedBody::ShortIds(_) | AnnouncedBody::Omitted => None,
         };
         // While the disk takes nothing, bodies would fill the memory.
-        let whole = whole.filter(|_| self.durability.has_room());
+        let whole = whole.filter(|_| self.disk.durability.has_room());
         let has_body = whole.is_some();
-        let Some(hash) = self.take_header(header, has_body, from, now) else {
+        let Some(hash) = self.handle_header(header, has_body, from, now) else {
             return self.look_for_parent(from, &header, now);
         };
         self.note_tip_of(from, hash);
         if self.chain.lacks_body(&hash) {
             match (body, whole) {
                 (_, Some(transactions)) => {
-                    self.take_fetched_body(hash, transactions, from, now);
+                    self.handle_fetched_body(hash, transactions, from, now);
                 }
                 (AnnouncedBody::Transactions(_), None) => {
-                    self.fault(from, format!("announced {hash} with another block's body"), now);
+                    self.record_fault(
+                        from,
+                        format!("announced {hash} with another block's body"),
+                        now,
+                    );
                 }
                 (AnnouncedBody::ShortIds(ids), None) => self.start_partial(from, hash, ids, now),
                 (AnnouncedBody::Omitted, None) => {}
@@ -108,7 +114,7 @@ impl Node {
         self.continue_sync(now);
     }
 
-    pub(super) fn on_chain_transactions(
+    pub(crate) fn handle_chain_transactions(
         &mut self,
         from: SocketAddr,
         request: u32,
@@ -116,9 +122,9 @@ impl Node {
         now: Now,
     ) {
         let asked = |partial: &Partial| partial.from == from && partial.request == request;
-        let partials = &mut self.announcements.partials;
+        let partials = &mut self.sync.announcements.partials;
         let Some((hash, partial)) = partials.iter_mut().find(|(_, partial)| asked(partial)) else {
-            return self.tallies.dropped.count(DropReason::TransactionsNotAsked);
+            return self.counters.dropped.count(DropReason::TransactionsNotAsked);
         };
         let hash = *hash;
         for transaction in transactions {
@@ -134,12 +140,12 @@ impl Node {
     }
 
     /// Whether a block's transactions are awaited, so that its pieces need not be fetched.
-    pub(super) fn is_being_completed(&self, hash: &BlockHash) -> bool {
-        self.announcements.partials.contains_key(hash)
+    pub(crate) fn is_being_completed(&self, hash: &BlockHash) -> bool {
+        self.sync.announcements.partials.contains_key(hash)
     }
 
-    pub(super) fn on_announcements_timer(&mut self, now: Now) {
-        self.announcements.partials.retain(|_, partial| partial.deadline > now.instant);
+    pub(crate) fn handle_announcements_timer(&mut self, now: Now) {
+        self.sync.announcements.partials.retain(|_, partial| partial.deadline > now.instant);
         self.arm_announcements_timer();
         self.continue_sync(now);
     }
@@ -149,7 +155,7 @@ impl Node {
     fn look_for_parent(&mut self, from: SocketAddr, header: &Header, now: Now) {
         let ours = self.chain.tip_header().height;
         if header.height >= ours && header.has_work() {
-            self.poke_now(from, now);
+            self.poke(from, now);
         }
     }
 
@@ -159,7 +165,7 @@ impl Node {
             return;
         };
         let height = header.height;
-        let status = self.neighbours.get_mut(&from).and_then(|known| known.status.as_mut());
+        let status = self.sync.sources.get_mut(&from).and_then(|known| known.status.as_mut());
         if let Some(status) = status.filter(|status| status.work < work) {
             (status.height, status.tip, status.work) = (height, hash, work);
         }
@@ -186,19 +192,19 @@ impl Node {
         short_ids: Vec<ShortId>,
         now: Now,
     ) {
-        let partials = &self.announcements.partials;
+        let partials = &self.sync.announcements.partials;
         if partials.contains_key(&hash) || partials.len() >= PARTIALS_MAX {
             return;
         }
         let transactions: Vec<_> =
-            short_ids.iter().map(|id| self.pool.by_short_id(id).cloned()).collect();
+            short_ids.iter().map(|id| self.ledger.pool().by_short_id(id).cloned()).collect();
         let missing = (0u16..).zip(&transactions).filter(|(_, known)| known.is_none());
         let places: Vec<u16> = missing.map(|(place, _)| place).collect();
-        self.announcements.last_request = self.announcements.last_request.wrapping_add(1);
-        let request = self.announcements.last_request;
+        self.sync.announcements.last_request = self.sync.announcements.last_request.wrapping_add(1);
+        let request = self.sync.announcements.last_request;
         let deadline = now.instant + PATIENCE;
         let partial = Partial { from, short_ids, transactions, request, deadline };
-        self.announcements.partials.insert(hash, partial);
+        self.sync.announcements.partials.insert(hash, partial);
         if places.is_empty() {
             return self.finish_partial(hash, now);
         }
@@ -208,20 +214,20 @@ impl Node {
     }
 
     fn finish_partial(&mut self, hash: BlockHash, now: Now) {
-        let partials = &mut self.announcements.partials;
+        let partials = &mut self.sync.announcements.partials;
         let is_whole = |partial: &Partial| partial.transactions.iter().all(Option::is_some);
         let Some(partial) = partials.get(&hash).filter(|partial| is_whole(partial)) else { return };
         let from = partial.from;
         let partial = partials.remove(&hash).expect("found above");
         let transactions = partial.transactions.into_iter().flatten().collect();
         // Two transactions may share a short id; then the block is fetched like any other.
-        if let Err(error) = self.take_body(hash, transactions, Some(from), now) {
+        if let Err(error) = self.handle_body(hash, transactions, Some(from), now) {
             tracing::debug!(%hash, %error, "an announced block did not come together");
         }
     }
 
     fn arm_announcements_timer(&mut self) {
-        let partials = self.announcements.partials.values();
+        let partials = self.sync.announcements.partials.values();
         self.timers.set(Timer::Announcements, partials.map(|partial| partial.deadline).min());
     }
 }

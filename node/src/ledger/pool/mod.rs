@@ -5,13 +5,14 @@
 
 mod held;
 mod slots;
+mod template;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::block::{BODY_OVERHEAD_BYTES, Block};
+use protocol::block::Block;
 use protocol::datagram::ShortId;
 use protocol::transaction::{HashedTransaction, Transaction, TransactionKind};
 use protocol::units::{LeafHash, TransactionId, VoterId};
@@ -30,10 +31,19 @@ pub type Arrival = u64;
 /// A transaction that was not taken in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PoolError {
+    /// It is here already.
     #[error("the pool holds transaction {id} already")]
-    Known { id: TransactionId },
+    Known {
+        /// The transaction's id.
+        id: TransactionId,
+    },
+    /// There is no room.
     #[error("the pool is full with {transactions} transactions")]
-    Full { transactions: usize },
+    Full {
+        /// How many there are.
+        transactions: usize,
+    },
+    /// It breaks a rule, given the chain and what is here.
     #[error(transparent)]
     Context(#[from] TransactionError),
 }
@@ -42,7 +52,9 @@ pub enum PoolError {
 /// the election has for voters.
 #[derive(Debug)]
 pub struct Superseded {
+    /// What can not be counted.
     pub transaction: Arc<HashedTransaction>,
+    /// What stands in its place, if something does.
     pub by: Option<TransactionId>,
 }
 
@@ -52,6 +64,7 @@ struct Entry {
     arrival: Arrival,
 }
 
+/// The transactions that may enter the next blocks, in the order of their arrival.
 #[derive(Debug, Default)]
 pub struct Pool {
     entries: BTreeMap<TransactionId, Entry>,
@@ -73,6 +86,7 @@ pub struct PoolChange {
     pub held: Vec<Arc<HashedTransaction>>,
     /// Votes whose registration arrived with the change: to be inserted like new ones.
     pub released: Vec<Arc<HashedTransaction>>,
+    /// Transactions that can not be counted any more.
     pub superseded: Vec<Superseded>,
 }
 
@@ -83,6 +97,7 @@ impl Pool {
         self.entries.len()
     }
 
+    /// Whether no transaction is here, held ones aside.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -94,6 +109,7 @@ impl Pool {
         self.held.len()
     }
 
+    /// A transaction by its id.
     #[must_use]
     pub fn get(&self, id: &TransactionId) -> Option<&Arc<HashedTransaction>> {
         self.entries.get(id).map(|entry| &entry.transaction)
@@ -107,6 +123,7 @@ impl Pool {
             || self.held.contains(transaction)
     }
 
+    /// A transaction by the short id that block announcements bear.
     #[must_use]
     pub fn by_short_id(&self, short_id: &ShortId) -> Option<&Arc<HashedTransaction>> {
         self.get(self.by_short_id.get(short_id)?)
@@ -217,7 +234,7 @@ impl Pool {
         }
         if !moved.disconnected.is_empty() || moved.disconnected_lost > 0 {
             if rules.enforces(Rule::ReturnToPool) {
-                self.take_back(chain, &moved.disconnected, &mut change);
+                self.return_disconnected(chain, &moved.disconnected, &mut change);
             }
             self.hold_unregistered(chain, &mut change);
         }
@@ -225,35 +242,6 @@ impl Pool {
             change.superseded.extend(self.remove_without_room(chain));
         }
         change
-    }
-
-    /// Transactions for the next block, in an order that a block may have: by arrival, but a voter's
-    /// registration before the vote; and no more registrations than the election has room for.
-    #[must_use]
-    pub fn template(&self, chain: &Chain) -> Vec<Arc<HashedTransaction>> {
-        let limit = usize::try_from(chain.election().block_bytes_max).expect("a u32 fits");
-        let mut template = Template { bytes: BODY_OVERHEAD_BYTES, limit, chosen: Vec::new() };
-        let mut registered_here = BTreeSet::new();
-        let room = chain.remaining_voter_capacity();
-        for transaction in self.by_arrival.values().filter_map(|id| self.get(id)) {
-            let voter = transaction.voter();
-            let is_new_voter = chain.voter(&voter).is_none() && !registered_here.contains(&voter);
-            let kind = transaction.kind();
-            if is_new_voter && kind != TransactionKind::Withdrawal {
-                let Some(registration) = self.registration(&voter) else { continue };
-                if registered_here.len() >= room {
-                    continue;
-                }
-                if !template.push(registration) {
-                    break;
-                }
-                registered_here.insert(voter);
-            }
-            if kind != TransactionKind::Registration && !template.push(transaction) {
-                break;
-            }
-        }
-        template.chosen
     }
 
     fn add(&mut self, transaction: Arc<HashedTransaction>) {
@@ -307,7 +295,12 @@ impl Pool {
         removed.map(|transaction| Superseded { transaction, by: None }).collect()
     }
 
-    fn take_back(&mut self, chain: &Chain, disconnected: &[Arc<Block>], change: &mut PoolChange) {
+    fn return_disconnected(
+        &mut self,
+        chain: &Chain,
+        disconnected: &[Arc<Block>],
+        change: &mut PoolChange,
+    ) {
         for transaction in disconnected.iter().rev().flat_map(|block| &block.transactions) {
             match self.check(transaction, chain) {
                 Ok(()) => {
@@ -393,21 +386,4 @@ impl Pool {
 #[must_use]
 pub fn short_id(leaf: &LeafHash) -> ShortId {
     *leaf.0.first_chunk().expect("a hash has 32 bytes")
-}
-
-struct Template {
-    bytes: usize,
-    limit: usize,
-    chosen: Vec<Arc<HashedTransaction>>,
-}
-
-impl Template {
-    fn push(&mut self, transaction: &Arc<HashedTransaction>) -> bool {
-        if self.bytes + transaction.bytes() > self.limit {
-            return false;
-        }
-        self.bytes += transaction.bytes();
-        self.chosen.push(Arc::clone(transaction));
-        true
-    }
 }

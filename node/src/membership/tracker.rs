@@ -1,16 +1,18 @@
 //! The link to the tracker: registering, staying registered, and coming back after either side was away.
+//!
+//! The tracker is a help and never needed: without it, a node lives on with the neighbours that it has.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use protocol::datagram::{Datagram, ElectionPrefix, RegisterAck};
+use protocol::datagram::{Datagram, ElectionPrefix, Envelope, RegisterAck};
 use protocol::token::Token;
 use protocol::units::Now;
 
-use super::output::{Event, Output};
-use super::timers::Timer;
-use super::views::TrackerView;
-use super::{Node, neighbours::HEARTBEAT};
+use super::neighbours::HEARTBEAT;
+use super::{Membership, Output, Timer};
+use crate::output::Event;
+use crate::views::TrackerView;
 use chain::rules::Rule;
 
 /// Before the second attempt to register; doubles up to the longest.
@@ -19,8 +21,8 @@ const WAIT_FIRST: Duration = Duration::from_millis(250);
 const WAIT_MAX: Duration = Duration::from_secs(2);
 /// Unanswered attempts after which the user is told, once.
 const ATTEMPTS_BEFORE_NEWS: u32 = 4;
-/// Without a POKE for this long the tracker has dropped us, or started again: two were lost, and half of the
-/// time to the next went by.
+/// Without a POKE for this long the tracker has dropped us, or started again: two were lost, and the third is
+/// overdue by half a period.
 const SILENCE_MAX: Duration = HEARTBEAT.saturating_mul(5).checked_div(2).expect("two is not zero");
 /// Least time between two attempts, however many RETRYs come.
 const RETRY_PERIOD: Duration = Duration::from_millis(100);
@@ -60,16 +62,12 @@ impl TrackerLink {
         (self.address == *address).then_some(self.token)
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub(super) fn view(&self) -> TrackerView {
         TrackerView { address: self.address, registered: self.registered, seen_as: self.seen_as }
     }
 }
 
-impl Node {
+impl Membership {
     pub(super) fn is_tracker(&self, address: &SocketAddr) -> bool {
         self.tracker.as_ref().is_some_and(|tracker| tracker.address == *address)
     }
@@ -80,7 +78,7 @@ impl Node {
         }
     }
 
-    pub(super) fn on_tracker_timer(&mut self, now: Now) {
+    pub(super) fn handle_tracker_timer(&mut self, now: Now) {
         let Some(tracker) = &mut self.tracker else { return };
         if tracker.registered {
             let silent_at = tracker.heard_at + SILENCE_MAX;
@@ -98,13 +96,13 @@ impl Node {
         tracker.attempts = tracker.attempts.saturating_add(1);
         tracker.silence_told |= is_news;
         if is_news {
-            self.output(Output::Event(Event::TrackerSilent { tracker: address }));
+            self.outputs.push_back(Output::Event(Event::TrackerSilent { tracker: address }));
         }
         self.register(now);
         self.timers.set(Timer::Tracker, Some(now.instant + wait));
     }
 
-    pub(super) fn on_tracker_retry(&mut self, token: Token, now: Now) {
+    pub(super) fn handle_tracker_retry(&mut self, token: Token, now: Now) {
         let Some(tracker) = &mut self.tracker else { return };
         tracker.token = token;
         let recently = tracker
@@ -116,7 +114,7 @@ impl Node {
         }
     }
 
-    pub(super) fn on_registered(&mut self, ack: &RegisterAck, now: Now) {
+    pub(super) fn handle_register_ack(&mut self, ack: &RegisterAck, now: Now) {
         let Some(tracker) = &mut self.tracker else { return };
         let is_news = tracker.silence_told || tracker.seen_as != Some(ack.seen_as);
         tracker.registered = true;
@@ -127,29 +125,29 @@ impl Node {
         tracker.seen_as = Some(ack.seen_as);
         let address = tracker.address;
         self.timers.set(Timer::Tracker, Some(now.instant + SILENCE_MAX));
-        self.take_hints(address, &ack.peers, &[], now);
+        self.handle_hints(address, &ack.peers, &[], now);
         if is_news {
             let (seen_as, peers) = (ack.seen_as, ack.peers.len());
             let event = Event::Registered { tracker: address, seen_as, peers };
-            self.output(Output::Event(event));
+            self.outputs.push_back(Output::Event(event));
         }
     }
 
     /// The tracker is there: its POKE came.
-    pub(super) fn heard_of_tracker(&mut self, now: Now) {
+    pub(super) fn note_tracker_heard(&mut self, now: Now) {
         if let Some(tracker) = &mut self.tracker {
             tracker.heard_at = now.instant;
         }
     }
 
-    pub(super) fn on_tracker_poke(&mut self, from: SocketAddr, nonce: u64, now: Now) {
-        self.heard_of_tracker(now);
+    pub(super) fn handle_tracker_poke(&mut self, from: SocketAddr, nonce: u64, now: Now) {
+        self.note_tracker_heard(now);
         self.send(from, Datagram::PokeAck { nonce, status: None });
     }
 
     /// The tracker answers for another election: said once.
-    pub(super) fn tracker_refused(&mut self, from: SocketAddr, found: ElectionPrefix) {
-        let expected = *self.chain.election_id();
+    pub(super) fn note_tracker_refusal(&mut self, from: SocketAddr, found: ElectionPrefix) {
+        let expected = self.election;
         let Some(tracker) = self.tracker.as_mut().filter(|tracker| tracker.address == from) else {
             return;
         };
@@ -157,7 +155,7 @@ impl Node {
             return;
         }
         let event = Event::TrackerRefused { tracker: from, expected, found_prefix: found.0 };
-        self.output(Output::Event(event));
+        self.outputs.push_back(Output::Event(event));
     }
 
     fn register(&mut self, now: Now) {
@@ -165,6 +163,8 @@ impl Node {
         tracker.sent_at = Some(now.instant);
         let (address, token) = (tracker.address, tracker.token);
         // Always the zero election: a tracker of another one shows itself by its answer.
-        self.send_with(address, token, ElectionPrefix::UNKNOWN, Datagram::RegisterPeer);
+        let election = ElectionPrefix::UNKNOWN;
+        let envelope = self.envelope_with(address, token, Datagram::RegisterPeer);
+        self.transmit(address, Envelope { election, ..envelope });
     }
 }

@@ -1,4 +1,7 @@
 //! Bodies that are on the disk alone: read when a neighbour, a user or a change of branch needs them.
+//!
+//! A body is read once for all who wait for it. How many may wait is bounded by who asks, so that no neighbour can keep
+//! users from their answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -6,13 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::block::Block;
-use protocol::datagram::ChainRequest;
 use protocol::units::{BlockHash, Now};
 
-use super::Node;
-use super::command::{CommandError, Lookup, Ticket};
-use super::output::{Event, LoadFailure, LoadJob, Output};
-use super::submit::Resubmission;
+use super::waiter::Waiter;
+use crate::Node;
+use crate::command::{CommandError, Lookup, Ticket};
+use crate::output::{Event, LoadFailure, LoadJob, Output};
 use chain::BlockSummary;
 
 /// Requests of neighbours that wait for the disk, as many as 16 neighbours may have in flight; those that come
@@ -33,26 +35,8 @@ const LOST_PATIENCE: Duration = Duration::from_secs(10);
 /// Between two attempts at a change of branch whose bodies the disk refused: it may have to be opened for each.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
-/// Who needs a body.
-#[derive(Debug)]
-pub(super) enum Waiter {
-    Neighbour {
-        to: SocketAddr,
-        request: u32,
-        wanted: ChainRequest,
-    },
-    User {
-        ticket: Ticket,
-        lookup: Lookup,
-    },
-    /// A user's transaction that may be on the chain already: the body tells.
-    Submission(Resubmission),
-    /// The move to a better branch.
-    Chain,
-}
-
 #[derive(Debug, Default)]
-pub(super) struct Loading {
+pub(crate) struct Loading {
     last_job: u64,
     jobs: BTreeMap<u64, BlockHash>,
     waiters: BTreeMap<BlockHash, Vec<Waiter>>,
@@ -107,16 +91,16 @@ impl Loading {
     }
 
     /// Whether neighbours had long enough to give what the disk has lost.
-    pub(super) fn gives_up_lost(&self, now: Instant) -> bool {
+    pub(crate) fn gives_up_lost(&self, now: Instant) -> bool {
         self.awaits_lost_since.is_some_and(|since| now >= since + LOST_PATIENCE)
     }
 
-    pub(super) fn note_wanted(&mut self, wants: bool, now: Instant) {
+    pub(crate) fn note_wanted(&mut self, wants: bool, now: Instant) {
         self.wanted_at = wants.then_some(now);
     }
 
     /// Whether bodies were read for a change of branch in vain, so that nothing but time leads to another attempt.
-    pub(super) fn was_refused(&self) -> bool {
+    pub(crate) fn was_refused(&self) -> bool {
         self.wanted_at.is_some() && self.awaited.is_empty()
     }
 
@@ -124,49 +108,51 @@ impl Loading {
         self.was_refused() && self.wanted_at.is_some_and(|at| now >= at + REFUSED_PAUSE)
     }
 
-    pub(super) fn note_awaits_lost(&mut self, awaits: bool, now: Instant) {
+    pub(crate) fn note_awaits_lost(&mut self, awaits: bool, now: Instant) {
         self.awaits_lost_since = awaits.then(|| self.awaits_lost_since.unwrap_or(now));
     }
 }
 
 impl Node {
     /// Has a stored body read for somebody; false when too many wait already.
-    pub(super) fn load(&mut self, hash: BlockHash, waiter: Waiter) -> bool {
-        if !self.loading.has_room_for(&waiter) {
+    pub(crate) fn load(&mut self, hash: BlockHash, waiter: Waiter) -> bool {
+        if !self.disk.loading.has_room_for(&waiter) {
             return false;
         }
         let Some(height) = self.chain.header(&hash).map(|header| header.height) else {
             return false;
         };
-        self.loading.count_in(&waiter);
-        let waiters = self.loading.waiters.entry(hash).or_default();
+        self.disk.loading.count_in(&waiter);
+        let waiters = self.disk.loading.waiters.entry(hash).or_default();
         waiters.push(waiter);
         if waiters.len() == 1 {
-            self.loading.last_job += 1;
-            let number = self.loading.last_job;
-            self.loading.jobs.insert(number, hash);
+            self.disk.loading.last_job += 1;
+            let number = self.disk.loading.last_job;
+            self.disk.loading.jobs.insert(number, hash);
             self.output(Output::Load(LoadJob { number, height, hash }));
         }
         true
     }
 
     /// Has bodies read that a better branch consists of.
-    pub(super) fn load_for_chain(&mut self, wanted: Vec<BlockHash>) {
+    pub(crate) fn load_for_chain(&mut self, wanted: Vec<BlockHash>) {
         for hash in wanted {
-            if !self.loading.gathered.contains_key(&hash) && self.loading.awaited.insert(hash) {
+            if !self.disk.loading.gathered.contains_key(&hash)
+                && self.disk.loading.awaited.insert(hash)
+            {
                 self.load(hash, Waiter::Chain);
             }
         }
     }
 
-    pub(super) fn on_loaded(
+    pub(crate) fn on_loaded(
         &mut self,
         number: u64,
         outcome: Result<Arc<Block>, LoadFailure>,
         now: Now,
     ) {
-        let Some(hash) = self.loading.jobs.remove(&number) else { return };
-        let waiters = self.loading.waiters.remove(&hash).unwrap_or_default();
+        let Some(hash) = self.disk.loading.jobs.remove(&number) else { return };
+        let waiters = self.disk.loading.waiters.remove(&hash).unwrap_or_default();
         match outcome {
             Ok(block) => self.give_to_waiters(hash, waiters, &Ok(block), now),
             Err(LoadFailure::Lost { reason, summary }) => {
@@ -178,7 +164,7 @@ impl Node {
                 let error = CommandError::NotRead { reason };
                 let waiters = waiters.into_iter().filter(|waiter| match waiter {
                     Waiter::Neighbour { .. } => {
-                        self.loading.count_out(waiter);
+                        self.disk.loading.count_out(waiter);
                         false
                     }
                     Waiter::User { .. } | Waiter::Submission(_) | Waiter::Chain => true,
@@ -199,7 +185,7 @@ impl Node {
     ) {
         let block = outcome.as_ref().ok();
         for waiter in waiters {
-            self.loading.count_out(&waiter);
+            self.disk.loading.count_out(&waiter);
             match waiter {
                 Waiter::Neighbour { to, request, wanted } => {
                     self.serve_loaded(to, request, &wanted, block);
@@ -209,14 +195,14 @@ impl Node {
                 }
                 Waiter::Submission(again) => self.on_submission_loaded(again, outcome),
                 Waiter::Chain => {
-                    self.loading.awaited.remove(&hash);
+                    self.disk.loading.awaited.remove(&hash);
                     let block = block.map(Arc::clone);
-                    self.loading.gathered.extend(block.map(|block| (hash, block)));
+                    self.disk.loading.gathered.extend(block.map(|block| (hash, block)));
                 }
             }
         }
-        if self.loading.awaited.is_empty() && !self.loading.gathered.is_empty() {
-            for block in std::mem::take(&mut self.loading.gathered).into_values() {
+        if self.disk.loading.awaited.is_empty() && !self.disk.loading.gathered.is_empty() {
+            for block in std::mem::take(&mut self.disk.loading.gathered).into_values() {
                 self.chain.load_body(block);
             }
             self.advance_chain(None, now);
@@ -225,8 +211,8 @@ impl Node {
 
     /// Tries a change of branch again that the disk held up: once it may read what it refused, or once what it
     /// has lost of our own branch was waited for long enough.
-    pub(super) fn try_change_again(&mut self, now: Now) {
-        let loading = &self.loading;
+    pub(crate) fn retry_change(&mut self, now: Now) {
+        let loading = &self.disk.loading;
         if loading.is_to_try_again(now.instant) || loading.gives_up_lost(now.instant) {
             self.advance_chain(None, now);
         }

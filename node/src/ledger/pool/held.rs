@@ -1,4 +1,5 @@
-//! Votes that came before their voter's registration: datagrams overtake each other.
+//! Votes that came before their voter's registration, because datagrams overtake each other. They must stay few:
+//! anybody can sign votes with keys that nobody registers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

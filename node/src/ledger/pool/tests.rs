@@ -1,7 +1,9 @@
+//! What the pool takes in, gives out for a block, and does when the chain changes branch.
+
 mod registrars;
 mod sequences;
 
-use protocol::block::Header;
+use protocol::block::{BODY_OVERHEAD_BYTES, Header};
 use protocol::transaction::Vote;
 
 use super::*;

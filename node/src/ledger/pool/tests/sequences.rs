@@ -1,7 +1,7 @@
 //! Whatever comes in whatever order, on whatever branch: what is to be mined next is a valid body, and nothing that
 //! was accepted is gone without a word.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::Index;

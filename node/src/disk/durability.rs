@@ -1,0 +1,154 @@
+//! Records for the disk: gathered while one input is handled, written together, confirmed by number.
+//!
+//! Nothing may be called durable before the batch that holds it was confirmed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use protocol::block::{Block, HEADER_BYTES};
+use protocol::units::{BlockHash, Now};
+
+use crate::Node;
+use crate::output::{Event, Output, PersistBatch, Record};
+use crate::views::Tip;
+
+/// Bytes of blocks that may wait for the disk: many batches for a slow one. With more, no further bodies are
+/// fetched, so that a sync does not fill the memory while the disk is full.
+const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A block in a batch that is not confirmed yet.
+#[derive(Debug)]
+struct WaitingBlock {
+    batch: u64,
+    hash: BlockHash,
+    bytes: usize,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Durability {
+    records: Vec<Record>,
+    /// Number of the last batch that was handed out.
+    last_batch: u64,
+    confirmed: u64,
+    waiting: VecDeque<WaitingBlock>,
+    waiting_bytes: usize,
+    is_failing: bool,
+    /// Rows of the pool that are not confirmed, and the batch that writes each; and the same in the order of batches.
+    row_batches: BTreeMap<u64, u64>,
+    written_rows: VecDeque<(u64, u64)>,
+}
+
+impl Durability {
+    /// The batch whose confirmation means that a row of the pool is durable; `None` if it is.
+    pub(crate) fn batch_of_row(&self, row: u64) -> Option<u64> {
+        self.row_batches.get(&row).copied()
+    }
+
+    /// The same of a block that was checked in this run.
+    pub(crate) fn batch_of_block(&self, hash: &BlockHash) -> Option<u64> {
+        self.waiting.iter().find(|block| block.hash == *hash).map(|block| block.batch)
+    }
+
+    /// All records since the last batch.
+    pub(crate) fn pop_batch(&mut self) -> Option<PersistBatch> {
+        if self.records.is_empty() {
+            return None;
+        }
+        self.last_batch += 1;
+        Some(PersistBatch { number: self.last_batch, records: std::mem::take(&mut self.records) })
+    }
+
+    /// Whether everything was written.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.records.is_empty() && self.confirmed >= self.last_batch
+    }
+
+    /// Whether more bodies may be fetched.
+    pub(crate) fn has_room(&self) -> bool {
+        self.waiting_bytes <= WAITING_BYTES_MAX
+    }
+
+    /// Adds a record to the next batch.
+    fn record(&mut self, record: Record) {
+        if let Record::PoolInsert { row, .. } = record {
+            let batch = self.last_batch + 1;
+            self.row_batches.insert(row, batch);
+            self.written_rows.push_back((batch, row));
+        }
+        self.records.push(record);
+    }
+
+    /// Ends the wait for what is confirmed: the blocks among it.
+    fn pop_confirmed(&mut self) -> Vec<BlockHash> {
+        while let Some((batch, row)) = self.written_rows.pop_front() {
+            if batch > self.confirmed {
+                self.written_rows.push_front((batch, row));
+                break;
+            }
+            // It may have been written again since.
+            if self.row_batches.get(&row) == Some(&batch) {
+                self.row_batches.remove(&row);
+            }
+        }
+        let count = self.waiting.partition_point(|block| block.batch <= self.confirmed);
+        let confirmed = self.waiting.drain(..count);
+        let mut hashes = Vec::new();
+        for block in confirmed {
+            self.waiting_bytes -= block.bytes;
+            hashes.push(block.hash);
+        }
+        hashes
+    }
+}
+
+impl Node {
+    pub(crate) fn persist(&mut self, record: Record) {
+        self.disk.durability.record(record);
+    }
+
+    pub(crate) fn persist_block(&mut self, block: Arc<Block>) {
+        // Blocks without transactions take room, too.
+        let body: usize = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
+        let bytes = HEADER_BYTES + body;
+        let (batch, hash) = (self.disk.durability.last_batch + 1, block.header.hash());
+        self.disk.durability.waiting.push_back(WaitingBlock { batch, hash, bytes });
+        self.disk.durability.waiting_bytes += bytes;
+        self.persist(Record::Block(block));
+    }
+
+    /// Writes the pool and the tip into the same rows as before.
+    pub(crate) fn write_pool_again(&mut self) {
+        for record in self.ledger.pool_records() {
+            self.persist(record);
+        }
+        let Tip { height, hash } = self.tip();
+        if height.0 > 0 {
+            self.persist(Record::Tip { height, hash });
+        }
+    }
+
+    pub(crate) fn on_persisted(&mut self, batch: u64, now: Now) {
+        let had_room = self.disk.durability.has_room();
+        self.disk.durability.confirmed = self.disk.durability.confirmed.max(batch);
+        for hash in self.disk.durability.pop_confirmed() {
+            self.chain.mark_stored(&hash);
+        }
+        if std::mem::take(&mut self.disk.durability.is_failing) {
+            self.output(Output::Event(Event::DiskRecovered));
+        }
+        self.acknowledge(batch);
+        if !had_room {
+            self.continue_sync(now);
+        }
+        self.leave_if_done(now);
+    }
+
+    pub(crate) fn on_persist_failed(&mut self, batch: u64, reason: &str, now: Now) {
+        if !std::mem::replace(&mut self.disk.durability.is_failing, true) {
+            let reason = reason.to_owned();
+            self.output(Output::Event(Event::DiskRefuses { reason }));
+        }
+        self.refuse_for_disk(batch, reason);
+        self.leave_if_done(now);
+    }
+}

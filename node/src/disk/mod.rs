@@ -1,0 +1,46 @@
+//! What the node asks of the disk, and who waits for it: records to be written, bodies to be read, and users whose
+//! answer comes once something is durable or was read. It must never keep more in memory than its bounds say, however
+//! slow the disk is.
+
+mod durability;
+mod loading;
+mod waiter;
+
+use durability::Durability;
+use loading::Loading;
+pub(crate) use waiter::{Resubmission, Waiter};
+
+use std::collections::BTreeMap;
+
+use protocol::units::TransactionId;
+
+use crate::command::Ticket;
+
+/// All that is under way between the node and its disk.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    pub(crate) durability: Durability,
+    pub(crate) loading: Loading,
+    last_ticket: u64,
+    /// Submissions that are answered once a batch of records is durable.
+    awaiting: BTreeMap<u64, Vec<(Ticket, TransactionId)>>,
+}
+
+impl Disk {
+    /// Names a command whose answer comes later.
+    pub(crate) fn new_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        Ticket(self.last_ticket)
+    }
+
+    /// Keeps a submission until a batch is durable.
+    pub(crate) fn await_batch(&mut self, batch: u64, ticket: Ticket, id: TransactionId) {
+        self.awaiting.entry(batch).or_default().push((ticket, id));
+    }
+
+    /// Removes and returns the submissions that awaited the batches up to this one.
+    pub(crate) fn pop_awaiting(&mut self, batch: u64) -> Vec<(Ticket, TransactionId)> {
+        let later = self.awaiting.split_off(&(batch + 1));
+        std::mem::replace(&mut self.awaiting, later).into_values().flatten().collect()
+    }
+}

@@ -1,0 +1,199 @@
+//! Transactions on their way through the network: sent on at once in batches, announced again with back-off
+//! until a block holds them, and given whole to new neighbours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::datagram::{DATAGRAM_BYTES_MAX, ENVELOPE_BYTES};
+use protocol::transaction::HashedTransaction;
+use protocol::units::{Now, TransactionId};
+use rand::RngExt;
+
+use super::pool::Arrival;
+use super::recipient::Recipient;
+use super::{Ledger, Output, Timer};
+use crate::packing::pack;
+use chain::rules::Rule;
+
+/// What comes within this time goes on in the same datagrams.
+const BATCH_PERIOD: Duration = Duration::from_millis(10);
+/// Before a transaction is announced for the second time; doubles up to the longest.
+const REANNOUNCE_FIRST: Duration = Duration::from_secs(1);
+/// Longest time between announcements: the pool of a peer that was cut off is known again within it.
+const REANNOUNCE_MAX: Duration = Duration::from_secs(60);
+/// Datagrams of one batch that tell of the pool, to all new neighbours together: 6 MB/s. The same bounds what
+/// is announced again at a time.
+const POOL_DATAGRAMS_PER_BATCH: usize = 48;
+/// Transactions in one datagram, about.
+const TRANSACTIONS_PER_DATAGRAM: usize = 7;
+/// Own transactions that are announced once more with every LEAVE_PEER: one voter has two.
+const OWN_AT_LEAVE_MAX: usize = 64;
+/// Bytes of NEW_TRANSACTIONS before its transactions: envelope, variant, length.
+const OVERHEAD: usize = ENVELOPE_BYTES + 4 + 8;
+
+/// What is under way of one transaction.
+#[derive(Debug)]
+struct Spread {
+    /// Whether no neighbour sent it to us.
+    is_own: bool,
+    /// When it is announced again.
+    next_at: Instant,
+    wait: Duration,
+}
+
+/// Everything that is announced until a block holds it.
+#[derive(Debug, Default)]
+pub(super) struct Spreads {
+    /// New in the pool since the last batch.
+    fresh: Vec<Arc<HashedTransaction>>,
+    by_id: BTreeMap<TransactionId, Spread>,
+    due: BTreeSet<(Instant, TransactionId)>,
+}
+
+impl Spreads {
+    /// A transaction left the pool.
+    pub(super) fn remove(&mut self, id: &TransactionId) {
+        if let Some(spread) = self.by_id.remove(id) {
+            self.due.remove(&(spread.next_at, *id));
+        }
+    }
+
+    fn start(&mut self, transaction: Arc<HashedTransaction>, is_own: bool, now: Instant) {
+        let id = transaction.id();
+        self.remove(&id);
+        let next_at = now + REANNOUNCE_FIRST;
+        self.by_id.insert(id, Spread { is_own, next_at, wait: REANNOUNCE_FIRST });
+        self.due.insert((next_at, id));
+        self.fresh.push(transaction);
+    }
+
+    /// When the next one is to be announced again.
+    fn next_at(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// At most `most` transactions whose time has come to be announced again; the next time of each is set. `jitter`
+    /// is between 0 and 1.
+    fn pop_due(&mut self, most: usize, jitter: f32, now: Instant) -> Vec<TransactionId> {
+        let mut due = Vec::new();
+        while let Some(&(at, id)) = self.due.first().filter(|(at, _)| *at <= now) {
+            if due.len() >= most {
+                break;
+            }
+            self.due.remove(&(at, id));
+            let Some(spread) = self.by_id.get_mut(&id) else { continue };
+            spread.wait = (spread.wait * 2).min(REANNOUNCE_MAX);
+            spread.next_at = now + spread.wait.mul_f32(1.0 + jitter / 4.0);
+            self.due.insert((spread.next_at, id));
+            due.push(id);
+        }
+        due
+    }
+}
+
+impl Ledger {
+    /// Gives the whole pool to a neighbour that is new, or that started again.
+    pub(crate) fn add_recipient(&mut self, address: SocketAddr, now: Now) {
+        self.recipients.insert(address, Recipient::default());
+        self.timers.set_by(Timer::Gossip, now.instant);
+    }
+
+    /// Announces nothing more to a neighbour.
+    pub(crate) fn remove_recipient(&mut self, address: &SocketAddr) {
+        self.recipients.remove(address);
+    }
+
+    /// Announces what came since the last time, and some of the pool to new neighbours.
+    pub(crate) fn announce_fresh(&mut self, now: Now) {
+        let fresh = std::mem::take(&mut self.spreads.fresh);
+        let new = self.recipients.values().filter(|each| each.pool_cursor.is_some()).count();
+        let share = (POOL_DATAGRAMS_PER_BATCH / new.max(1)).max(1);
+        for address in self.recipients.keys().copied().collect::<Vec<_>>() {
+            self.announce(address, &fresh);
+            self.send_pool_to_new_neighbour(address, share, now);
+        }
+    }
+
+    /// Announces once more what no neighbour is known to have, before this peer leaves.
+    pub(crate) fn announce_own_again(&mut self, to: &[SocketAddr]) {
+        let own = self.spreads.by_id.iter().filter(|(_, spread)| spread.is_own);
+        let own: Vec<_> =
+            own.filter_map(|(id, _)| self.pool.get(id)).take(OWN_AT_LEAVE_MAX).cloned().collect();
+        for address in to {
+            self.announce(*address, &own);
+        }
+    }
+
+    /// Sends a transaction that entered the pool on its way.
+    pub(super) fn spread(
+        &mut self,
+        transaction: Arc<HashedTransaction>,
+        source: Option<SocketAddr>,
+        now: Now,
+    ) {
+        self.spreads.start(transaction, source.is_none(), now.instant);
+        self.timers.set_by(Timer::Gossip, now.instant + BATCH_PERIOD);
+        self.timers.set(Timer::Reannounce, self.spreads.next_at());
+    }
+
+    /// Announces again what no block holds yet.
+    pub(super) fn announce_again(&mut self, now: Now) {
+        if !self.rules.enforces(Rule::Reannouncement) {
+            return;
+        }
+        let recipients = self.recipients.len().max(1);
+        let datagrams = (POOL_DATAGRAMS_PER_BATCH / recipients).max(1);
+        let (most, jitter) = (datagrams * TRANSACTIONS_PER_DATAGRAM, self.random.random());
+        let due = self.spreads.pop_due(most, jitter, now.instant);
+        let (due, gone): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|id| self.pool.get(id).is_some());
+        gone.iter().for_each(|id| self.spreads.remove(id));
+        let due: Vec<_> = due.iter().filter_map(|id| self.pool.get(id)).cloned().collect();
+        for address in self.recipients.keys().copied().collect::<Vec<_>>() {
+            self.announce(address, &due);
+        }
+        let next = self.spreads.next_at().map(|at| at.max(now.instant + BATCH_PERIOD));
+        self.timers.set(Timer::Reannounce, next);
+    }
+
+    /// Sends those that a neighbour is not known to have.
+    fn announce(&mut self, to: SocketAddr, transactions: &[Arc<HashedTransaction>]) {
+        let Some(recipient) = self.recipients.get(&to) else { return };
+        let unknown = transactions.iter().filter(|each| !recipient.known.contains(&each.id()));
+        let unknown: Vec<_> = unknown.cloned().collect();
+        self.send(to, &unknown);
+    }
+
+    fn send_pool_to_new_neighbour(&mut self, to: SocketAddr, datagrams: usize, now: Now) {
+        let Some(recipient) = self.recipients.get(&to) else { return };
+        let Some(first) = recipient.pool_cursor else { return };
+        let mut room = datagrams * DATAGRAM_BYTES_MAX;
+        let mut sending = Vec::new();
+        let mut next: Option<Arrival> = None;
+        for (arrival, transaction) in self.pool.from_arrival(first) {
+            let Some(left) = room.checked_sub(transaction.bytes()) else {
+                next = Some(arrival);
+                break;
+            };
+            if !recipient.known.contains(&transaction.id()) {
+                room = left;
+                sending.push(Arc::clone(transaction));
+            }
+        }
+        self.send(to, &sending);
+        if let Some(recipient) = self.recipients.get_mut(&to) {
+            recipient.pool_cursor = next;
+        }
+        if next.is_some() {
+            self.timers.set_by(Timer::Gossip, now.instant + BATCH_PERIOD);
+        }
+    }
+
+    fn send(&mut self, to: SocketAddr, transactions: &[Arc<HashedTransaction>]) {
+        let batches = pack(transactions, DATAGRAM_BYTES_MAX - OVERHEAD);
+        let sends = batches.into_iter().map(|transactions| Output::Send { to, transactions });
+        self.outputs.extend(sends);
+    }
+}

@@ -1,0 +1,381 @@
+//! The transactions that wait for a block: which are valid, what the disk keeps of them, who was told of them, and
+//! whose signatures are being checked.
+//!
+//! [`Ledger`] is a core of its own and the one owner of four things that have to stay in step: whatever adds a
+//! transaction to the pool also gives it a row on the disk and sends it on its way, and whatever removes one ends all
+//! three. It must never change the chain, which it is shown for its rules alone, and never take in a transaction whose
+//! signatures were not checked.
+
+mod gossip;
+pub mod pool;
+mod recipient;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod verification;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use protocol::keys::SignatureError;
+use protocol::transaction::{HashedTransaction, Transaction, TransactionKind};
+use protocol::units::{BlockHash, Now, TransactionId, VoterId};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::command::Ticket;
+use crate::output::{Record, VerifyJob};
+use crate::timers::Timers;
+use chain::rules::Rules;
+use chain::{Chain, TipChange, TransactionError};
+use gossip::Spreads;
+use pool::{Pool, PoolError, Superseded};
+use recipient::Recipient;
+use rows::Rows;
+pub(crate) use verification::Purpose;
+use verification::{Job, Verdict, Verification};
+
+/// What a deadline is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// Send what came into the pool, and the pool to new neighbours.
+    Gossip,
+    /// Announce again what is in the pool still.
+    Reannounce,
+}
+
+/// What the owner is to do or to know. To be drained after every call that takes the time.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Send these to a neighbour, as one NEW_TRANSACTIONS.
+    Send { to: SocketAddr, transactions: Vec<Transaction> },
+    /// Write this.
+    Persist(Record),
+    /// Check signatures, then call [`Ledger::handle_verified`].
+    Verify(VerifyJob),
+    /// A transaction entered the pool.
+    Added { id: TransactionId, voter: VoterId, kind: TransactionKind },
+    /// A neighbour sent what breaks a rule.
+    Fault { from: SocketAddr, reason: String },
+    /// The signatures of a user's transaction were checked.
+    SubmissionVerified {
+        ticket: Ticket,
+        transaction: Arc<HashedTransaction>,
+        verdict: Result<(), SignatureError>,
+    },
+    /// The signatures of a block were checked; `failed` is the place of the first one that does not hold.
+    BlockVerified {
+        hash: BlockHash,
+        from: Option<SocketAddr>,
+        failed: Option<(usize, SignatureError)>,
+    },
+}
+
+/// What a change of the best chain did to the transactions that wait.
+#[derive(Debug, Default)]
+pub(crate) struct Followed {
+    /// Transactions of blocks that left the best chain, in the pool again.
+    pub(crate) returned: usize,
+    pub(crate) superseded: Vec<Superseded>,
+}
+
+/// The pool and all that follows it.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    rules: Rules,
+    pool: Pool,
+    rows: Rows,
+    /// Transactions of the pool on their way to the neighbours.
+    spreads: Spreads,
+    recipients: BTreeMap<SocketAddr, Recipient>,
+    verification: Verification,
+    timers: Timers<Timer>,
+    random: ChaCha8Rng,
+    outputs: VecDeque<Output>,
+}
+
+impl Ledger {
+    /// `seed` must be secret and new at every start.
+    pub(crate) fn new(rules: Rules, seed: [u8; 32]) -> Self {
+        // A stream of its own: what else is drawn from the seed does not change what is drawn here.
+        let mut random = ChaCha8Rng::from_seed(seed);
+        random.set_stream(2);
+        Self {
+            rules,
+            pool: Pool::default(),
+            rows: Rows::default(),
+            spreads: Spreads::default(),
+            recipients: BTreeMap::new(),
+            verification: Verification::new(rules),
+            timers: Timers::default(),
+            random,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Goes on with what an earlier run acknowledged, by its rows. It was checked before it was written, so its
+    /// signatures are not checked again.
+    pub(crate) fn restore(
+        &mut self,
+        mut pooled: Vec<(u64, HashedTransaction)>,
+        chain: &Chain,
+        now: Now,
+    ) {
+        pooled.sort_by_key(|(row, _)| *row);
+        let mut later = Vec::new();
+        for (row, transaction) in pooled {
+            self.verification.trust(&transaction);
+            self.rows.remember(transaction.id(), row);
+            let transaction = Arc::new(transaction);
+            // Votes may stand before their registration: those are tried again at the end.
+            if self.pool.restore(Arc::clone(&transaction), chain).is_err() {
+                later.push(transaction);
+            } else {
+                self.spread(transaction, None, now);
+            }
+        }
+        for transaction in later {
+            self.add_or_hold(Arc::clone(&transaction), None, chain, now);
+            let is_kept = self.pool.contains(&transaction);
+            if !is_kept && chain.check_context(&transaction).is_err() {
+                self.remove_row(&transaction.id());
+            }
+        }
+    }
+
+    /// Deals with transactions that a neighbour sent: those that may enter the pool have their signatures checked.
+    pub(crate) fn handle_transactions(
+        &mut self,
+        from: SocketAddr,
+        transactions: Vec<Transaction>,
+        chain: &Chain,
+        now: Now,
+    ) {
+        let mut to_verify = Vec::new();
+        for transaction in transactions {
+            let transaction = HashedTransaction::new(transaction, chain.election_id());
+            if let Some(recipient) = self.recipients.get_mut(&from) {
+                recipient.known.insert(transaction.id());
+            }
+            if self.pool.contains(&transaction)
+                || self.verification.is_pending_or_refused(&transaction)
+            {
+                continue;
+            }
+            if let Err(error) = chain.check_structure(&transaction) {
+                let reason = format!("sent a transaction that is refused: {error}");
+                self.outputs.push_back(Output::Fault { from, reason });
+                continue;
+            }
+            match self.pool.check(&transaction, chain) {
+                // A vote without its registration may just have overtaken it.
+                Ok(()) | Err(PoolError::Context(TransactionError::NotRegistered { .. })) => {
+                    to_verify.push(Arc::new(transaction));
+                }
+                Err(PoolError::Known { .. } | PoolError::Full { .. } | PoolError::Context(_)) => {}
+            }
+        }
+        self.verify(to_verify, Purpose::Gossip { from }, chain, now);
+    }
+
+    /// Has signatures checked, as far as their verdicts are not known.
+    pub(crate) fn verify(
+        &mut self,
+        transactions: Vec<Arc<HashedTransaction>>,
+        purpose: Purpose,
+        chain: &Chain,
+        now: Now,
+    ) {
+        if let Some(job) = self.verification.begin(transactions, purpose) {
+            self.continue_job(job, chain, now);
+        }
+    }
+
+    /// The verdicts of a [`VerifyJob`], in its order.
+    pub(crate) fn handle_verified(
+        &mut self,
+        number: u64,
+        verdicts: &[Verdict],
+        chain: &Chain,
+        now: Now,
+    ) {
+        if let Some(job) = self.verification.complete(number, verdicts) {
+            self.continue_job(job, chain, now);
+        }
+    }
+
+    /// Does what is due; to be called when the moment of [`poll_timeout`](Self::poll_timeout) has come.
+    pub(crate) fn handle_timeout(&mut self, now: Now) {
+        while let Some(timer) = self.timers.pop_expired(now.instant) {
+            match timer {
+                Timer::Gossip => self.announce_fresh(now),
+                Timer::Reannounce => self.announce_again(now),
+            }
+        }
+    }
+
+    /// When something is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// The next output, in the order in which things happened.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The transactions themselves.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// The row of the disk that keeps a transaction of the pool.
+    pub(crate) fn row(&self, id: &TransactionId) -> Option<u64> {
+        self.rows.get(id)
+    }
+
+    /// Adds a transaction whose signatures hold to the pool, the disk and the gossip, and those that waited for it.
+    ///
+    /// # Errors
+    /// See [`Pool::insert`].
+    pub(crate) fn add(
+        &mut self,
+        transaction: Arc<HashedTransaction>,
+        source: Option<SocketAddr>,
+        chain: &Chain,
+        now: Now,
+    ) -> Result<(), PoolError> {
+        let released = self.pool.insert(Arc::clone(&transaction), chain)?;
+        self.insert_row(Arc::clone(&transaction));
+        let (id, voter, kind) = (transaction.id(), transaction.voter(), transaction.kind());
+        self.spread(transaction, source, now);
+        self.outputs.push_back(Output::Added { id, voter, kind });
+        for waiting in released {
+            self.add_or_hold(waiting, None, chain, now);
+        }
+        Ok(())
+    }
+
+    /// Follows the chain to another branch: what its blocks hold is no longer waited for, and what they held comes
+    /// back.
+    pub(crate) fn follow(&mut self, change: &TipChange, chain: &Chain, now: Now) -> Followed {
+        let moved = self.pool.follow(chain, change, self.rules);
+        for transaction in change.connected.iter().flat_map(|block| &block.transactions) {
+            self.end(&transaction.id());
+        }
+        for superseded in &moved.superseded {
+            self.end(&superseded.transaction.id());
+        }
+        let returned = moved.returned.len();
+        for transaction in moved.returned {
+            self.insert_row(Arc::clone(&transaction));
+            self.spread(transaction, None, now);
+        }
+        for transaction in moved.held {
+            self.insert_row(transaction);
+        }
+        for transaction in moved.released {
+            self.add_or_hold(transaction, None, chain, now);
+        }
+        Followed { returned, superseded: moved.superseded }
+    }
+
+    /// What writes all of the pool into the same rows as before, for a disk that may have lost some.
+    pub(crate) fn pool_records(&self) -> Vec<Record> {
+        let known = self.rows.iter().filter_map(|(id, row)| Some((row, self.pool.get(id)?)));
+        let records = known.map(|(row, transaction)| {
+            let transaction = Arc::clone(transaction);
+            Record::PoolInsert { row, transaction }
+        });
+        records.collect()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_pending_or_refused(&self, transaction: &HashedTransaction) -> bool {
+        self.verification.is_pending_or_refused(transaction)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn trust(&mut self, transaction: &HashedTransaction) {
+        self.verification.trust(transaction);
+    }
+
+    /// Stops all announcements.
+    pub(crate) fn stop(&mut self) {
+        self.timers = Timers::default();
+    }
+
+    /// Adds a transaction whose signatures hold, or keeps it until its voter's registration comes.
+    fn add_or_hold(
+        &mut self,
+        transaction: Arc<HashedTransaction>,
+        from: Option<SocketAddr>,
+        chain: &Chain,
+        now: Now,
+    ) {
+        match self.add(Arc::clone(&transaction), from, chain, now) {
+            Err(PoolError::Context(TransactionError::NotRegistered { .. })) => {
+                self.pool.hold(transaction);
+            }
+            Ok(())
+            | Err(PoolError::Known { .. } | PoolError::Full { .. } | PoolError::Context(_)) => {}
+        }
+    }
+
+    /// A transaction left the pool: so it does the disk and the gossip.
+    fn end(&mut self, id: &TransactionId) {
+        self.spreads.remove(id);
+        self.remove_row(id);
+    }
+
+    fn insert_row(&mut self, transaction: Arc<HashedTransaction>) {
+        if let Some(row) = self.rows.insert(transaction.id()) {
+            self.outputs.push_back(Output::Persist(Record::PoolInsert { row, transaction }));
+        }
+    }
+
+    fn remove_row(&mut self, id: &TransactionId) {
+        if let Some(row) = self.rows.remove(id) {
+            self.outputs.push_back(Output::Persist(Record::PoolRemove { row }));
+        }
+    }
+
+    /// Asks for the verdicts of a job that are not known, and finishes it once there are none.
+    fn continue_job(&mut self, job: Job, chain: &Chain, now: Now) {
+        let (number, transactions) = match self.verification.register(job) {
+            Ok(asked) => asked,
+            Err(job) => return self.finish_job(job, chain, now),
+        };
+        let election = Arc::clone(chain.election());
+        self.outputs.push_back(Output::Verify(VerifyJob { number, election, transactions }));
+    }
+
+    fn finish_job(&mut self, job: Job, chain: &Chain, now: Now) {
+        let (purpose, judged) = job.into_verdicts();
+        match purpose {
+            Purpose::Gossip { from } => {
+                for (transaction, verdict) in judged {
+                    match verdict {
+                        Ok(()) => self.add_or_hold(transaction, Some(from), chain, now),
+                        Err(error) => {
+                            let reason = format!("sent a transaction that is refused: {error}");
+                            self.outputs.push_back(Output::Fault { from, reason });
+                        }
+                    }
+                }
+            }
+            Purpose::Submission { ticket } => {
+                self.outputs.extend(judged.into_iter().map(|(transaction, verdict)| {
+                    Output::SubmissionVerified { ticket, transaction, verdict }
+                }));
+            }
+            Purpose::Block { hash, from } => {
+                let mut judged = judged.into_iter().enumerate();
+                let failed = judged.find_map(|(index, (_, verdict))| Some((index, verdict.err()?)));
+                self.outputs.push_back(Output::BlockVerified { hash, from, failed });
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Which row of the disk keeps which transaction of the pool. Rows rise, and none is ever used again.
+
+use std::collections::BTreeMap;
+
+use protocol::units::TransactionId;
+
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    by_id: BTreeMap<TransactionId, u64>,
+    last: u64,
+}
+
+impl Rows {
+    pub(super) fn get(&self, id: &TransactionId) -> Option<u64> {
+        self.by_id.get(id).copied()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&TransactionId, u64)> {
+        self.by_id.iter().map(|(id, row)| (id, *row))
+    }
+
+    /// A new row for a transaction; `None` if it has one.
+    pub(super) fn insert(&mut self, id: TransactionId) -> Option<u64> {
+        if self.by_id.contains_key(&id) {
+            return None;
+        }
+        self.last += 1;
+        self.by_id.insert(id, self.last);
+        Some(self.last)
+    }
+
+    /// Takes note of a row that the disk has from an earlier run.
+    pub(super) fn remember(&mut self, id: TransactionId, row: u64) {
+        self.by_id.insert(id, row);
+        self.last = self.last.max(row);
+    }
+
+    pub(super) fn remove(&mut self, id: &TransactionId) -> Option<u64> {
+        self.by_id.remove(id)
+    }
+}

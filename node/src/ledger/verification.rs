@@ -1,0 +1,127 @@
+//! Signature checks under way, and the verdicts of those that were done: nothing that was seen is checked twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use lru::LruCache;
+use protocol::keys::SignatureError;
+use protocol::transaction::HashedTransaction;
+use protocol::units::{BlockHash, LeafHash};
+
+use crate::command::Ticket;
+use chain::rules::{Rule, Rules};
+
+/// Verdicts remembered: several times the votes that wait for a block at any time; 6 MB.
+const VERDICTS_MAX: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
+/// Gossiped transactions being checked: half a second of one core, or 16 times that if registrars signed them all and
+/// only the last signature of each is forged. More are dropped; they are announced again.
+const PENDING_MAX: usize = 8_192;
+
+/// What signatures are checked for.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    Gossip { from: SocketAddr },
+    Submission { ticket: Ticket },
+    Block { hash: BlockHash, from: Option<SocketAddr> },
+}
+
+pub(super) type Verdict = Result<(), SignatureError>;
+
+/// Transactions with their verdicts, as far as they are known. What was known when the job began stays with
+/// it, whatever the cache forgets meanwhile.
+#[derive(Debug)]
+pub(super) struct Job {
+    purpose: Purpose,
+    transactions: Vec<(Arc<HashedTransaction>, Option<Verdict>)>,
+}
+
+impl Job {
+    /// To be called once all verdicts are known.
+    pub(super) fn into_verdicts(self) -> (Purpose, Vec<(Arc<HashedTransaction>, Verdict)>) {
+        let verdicts = self.transactions.into_iter();
+        (self.purpose, verdicts.filter_map(|(each, verdict)| Some((each, verdict?))).collect())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Verification {
+    /// Whether signatures are checked at all: a test may switch that off.
+    checks_signatures: bool,
+    jobs: BTreeMap<u64, Job>,
+    last_job: u64,
+    /// Gossiped transactions that are being checked.
+    pending: BTreeSet<LeafHash>,
+    verdicts: LruCache<LeafHash, Verdict>,
+}
+
+impl Verification {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            checks_signatures: rules.enforces(Rule::Signatures),
+            jobs: BTreeMap::new(),
+            last_job: 0,
+            pending: BTreeSet::new(),
+            verdicts: LruCache::new(VERDICTS_MAX),
+        }
+    }
+
+    /// Whether a gossiped transaction is being checked already, or was refused.
+    pub(super) fn is_pending_or_refused(&self, transaction: &HashedTransaction) -> bool {
+        let leaf = transaction.leaf();
+        self.pending.contains(&leaf) || matches!(self.verdicts.peek(&leaf), Some(Err(_)))
+    }
+
+    /// Notes that signatures hold without a check: our own records say so.
+    pub(super) fn trust(&mut self, transaction: &HashedTransaction) {
+        self.verdicts.put(transaction.leaf(), Ok(()));
+    }
+
+    /// A job with the verdicts that are known; `None` for gossip that there is no room for.
+    pub(super) fn begin(
+        &mut self,
+        transactions: Vec<Arc<HashedTransaction>>,
+        purpose: Purpose,
+    ) -> Option<Job> {
+        if matches!(purpose, Purpose::Gossip { .. }) {
+            let room = PENDING_MAX.saturating_sub(self.pending.len());
+            if transactions.is_empty() || transactions.len() > room {
+                return None;
+            }
+        }
+        let judged = transactions.into_iter().map(|transaction| {
+            let known = self.verdicts.get(&transaction.leaf()).copied();
+            (transaction, if self.checks_signatures { known } else { Some(Ok(())) })
+        });
+        Some(Job { purpose, transactions: judged.collect() })
+    }
+
+    /// Keeps a job until its verdicts come: its number, and the transactions to check. The job comes back if there
+    /// are none.
+    pub(super) fn register(&mut self, job: Job) -> Result<(u64, Vec<Arc<HashedTransaction>>), Job> {
+        let unknown = job.transactions.iter().filter(|(_, known)| known.is_none());
+        let transactions: Vec<_> = unknown.map(|(each, _)| Arc::clone(each)).collect();
+        if transactions.is_empty() {
+            return Err(job);
+        }
+        if matches!(job.purpose, Purpose::Gossip { .. }) {
+            self.pending.extend(transactions.iter().map(|each| each.leaf()));
+        }
+        self.last_job += 1;
+        self.jobs.insert(self.last_job, job);
+        Ok((self.last_job, transactions))
+    }
+
+    /// A job whose verdicts came.
+    pub(super) fn complete(&mut self, number: u64, verdicts: &[Verdict]) -> Option<Job> {
+        let mut job = self.jobs.remove(&number)?;
+        let unknown = job.transactions.iter_mut().filter(|(_, known)| known.is_none());
+        for ((transaction, known), verdict) in unknown.zip(verdicts) {
+            *known = Some(*verdict);
+            self.pending.remove(&transaction.leaf());
+            self.verdicts.put(transaction.leaf(), *verdict);
+        }
+        Some(job)
+    }
+}

@@ -1,0 +1,232 @@
+//! From a datagram to its handler: the election, tokens, and who may say what.
+
+use std::net::SocketAddr;
+
+use protocol::datagram::{Datagram, ElectionPrefix, Envelope, RETRY_BYTES};
+use protocol::token::Token;
+use protocol::units::Now;
+
+use super::{Disposition, Membership};
+use crate::dropped::DropReason;
+use chain::rules::Rule;
+
+impl Membership {
+    /// Deals with one datagram of `received_bytes`.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        from: SocketAddr,
+        envelope: Envelope,
+        received_bytes: usize,
+        now: Now,
+    ) -> Disposition {
+        self.tokens.rotate(now.instant);
+        if envelope.election != self.prefix && !self.is_allowed_elsewhere(from, &envelope) {
+            return Disposition::Dropped(DropReason::OtherElection);
+        }
+        let has_token = !self.rules.enforces(Rule::AddressTokens)
+            || self.tokens.is_valid(from, envelope.receiver_token);
+        let is_poke = matches!(envelope.datagram, Datagram::Poke { .. });
+        let is_retry = matches!(envelope.datagram, Datagram::Retry);
+        if self.is_partitioned && !is_poke {
+            Disposition::Dropped(DropReason::Partitioned)
+        } else if is_retry && !has_token {
+            Disposition::Dropped(DropReason::RetryWithoutToken)
+        } else if !has_token {
+            self.ask_for_token(from, envelope.sender_token, received_bytes)
+        } else if self.is_partitioned {
+            self.acknowledge_poke_while_partitioned(from, &envelope, now)
+        } else if self.leaving.is_some() {
+            self.handle_datagram_while_leaving(from, &envelope);
+            Disposition::Handled
+        } else if is_retry {
+            self.handle_retry(from, envelope.sender_token, now);
+            Disposition::Handled
+        } else if self.is_tracker(&from) {
+            self.handle_tracker_datagram(from, envelope, now)
+        } else if self.probes.is_banned(&from, now.instant) {
+            Disposition::Dropped(DropReason::Banned)
+        } else if let Some(neighbour) = self.neighbours.get_mut(&from) {
+            neighbour.token = envelope.sender_token;
+            neighbour.heard = true;
+            self.handle_neighbour_datagram(from, envelope, now)
+        } else {
+            self.handle_stranger_datagram(from, envelope, now)
+        }
+    }
+
+    /// Answers what bears no valid token, so that it can be sent again with one.
+    fn ask_for_token(
+        &mut self,
+        from: SocketAddr,
+        token: Token,
+        received_bytes: usize,
+    ) -> Disposition {
+        if received_bytes >= RETRY_BYTES {
+            self.send_with(from, token, Datagram::Retry);
+        }
+        Disposition::Dropped(DropReason::WithoutToken)
+    }
+
+    /// Whether a datagram of another election, or of none, concerns us all the same.
+    fn is_allowed_elsewhere(&mut self, from: SocketAddr, envelope: &Envelope) -> bool {
+        let asks_for_ballot = matches!(envelope.datagram, Datagram::RequestBallot { .. });
+        if asks_for_ballot && envelope.election == ElectionPrefix::UNKNOWN {
+            return true;
+        }
+        let is_answer = matches!(envelope.datagram, Datagram::Retry | Datagram::RegisterAck(_));
+        if is_answer && self.tokens.is_valid(from, envelope.receiver_token) {
+            self.note_tracker_refusal(from, envelope.election);
+        }
+        false
+    }
+
+    fn handle_retry(&mut self, from: SocketAddr, token: Token, now: Now) {
+        if self.is_tracker(&from) {
+            self.handle_tracker_retry(token, now);
+        } else if self.neighbours.contains(&from) {
+            self.handle_neighbour_retry(from, token, now);
+        } else if let Some(poke) = self.probes.retry(from, token) {
+            self.send_probe(poke);
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all that a tracker has no business to say")]
+    fn handle_tracker_datagram(
+        &mut self,
+        from: SocketAddr,
+        envelope: Envelope,
+        now: Now,
+    ) -> Disposition {
+        self.note_tracker_token(envelope.sender_token);
+        match envelope.datagram {
+            Datagram::RegisterAck(ack) => self.handle_register_ack(&ack, now),
+            Datagram::Poke { nonce, .. } => self.handle_tracker_poke(from, nonce, now),
+            Datagram::UpdatePeers { live, left } => {
+                return self.handle_hints(from, &live, &left, now);
+            }
+            other => return unexpected(&other),
+        }
+        Disposition::Handled
+    }
+
+    /// From an address that is no neighbour, but shows that it receives what is sent there.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all that a stranger has no business to say"
+    )]
+    fn handle_stranger_datagram(
+        &mut self,
+        from: SocketAddr,
+        envelope: Envelope,
+        now: Now,
+    ) -> Disposition {
+        let token = envelope.sender_token;
+        match envelope.datagram {
+            // Our own POKE came back: the address is ours.
+            Datagram::Poke { nonce, .. } if self.probes.matches(&from, nonce) => {
+                self.probes.note_own(from);
+            }
+            Datagram::Poke { nonce, status } => {
+                if !self.meet(from, token, now) {
+                    return Disposition::Dropped(DropReason::NoRoom);
+                }
+                self.handle_poke(from, nonce, status, now);
+            }
+            Datagram::PokeAck { nonce, status } if self.probes.matches(&from, nonce) => {
+                if !self.meet(from, token, now) {
+                    return Disposition::Dropped(DropReason::NoRoom);
+                }
+                self.handle_poke_ack(from, nonce, status, now);
+                self.poke(from, now);
+            }
+            Datagram::RequestBallot { offset } => return self.serve_ballot(from, token, offset),
+            Datagram::LeavePeer => {
+                self.probes.forget(&from, now.instant);
+                self.send_with(from, token, Datagram::LeaveAck);
+            }
+            other => return unexpected(&other),
+        }
+        Disposition::Handled
+    }
+
+    fn handle_neighbour_datagram(
+        &mut self,
+        from: SocketAddr,
+        envelope: Envelope,
+        now: Now,
+    ) -> Disposition {
+        match envelope.datagram {
+            Datagram::Poke { nonce, status } => {
+                // Without a status it does not know us as a neighbour: it started again.
+                if status.is_none() {
+                    self.restart(from, now);
+                }
+                self.handle_poke(from, nonce, status, now);
+            }
+            Datagram::PokeAck { nonce, status } => self.handle_poke_ack(from, nonce, status, now),
+            Datagram::UpdatePeers { live, left } => {
+                return self.handle_hints(from, &live, &left, now);
+            }
+            Datagram::RequestBallot { offset } => {
+                return self.serve_ballot(from, envelope.sender_token, offset);
+            }
+            Datagram::LeavePeer => self.handle_leave_peer(from, now),
+            about_chain @ (Datagram::NewTransactions(_)
+            | Datagram::NewBlock { .. }
+            | Datagram::RequestChain { .. }
+            | Datagram::ChainHeaders { .. }
+            | Datagram::ChainBlock { .. }
+            | Datagram::ChainTransactions { .. }) => {
+                return Disposition::FromNeighbour(about_chain);
+            }
+            // Finality votes and certificates among them: no election has validators yet.
+            other @ (Datagram::RegisterPeer
+            | Datagram::RegisterAck(_)
+            | Datagram::BallotOptions { .. }
+            | Datagram::ChainCertificates { .. }
+            | Datagram::Prepare(_)
+            | Datagram::Commit(_)
+            | Datagram::LeaveAck
+            | Datagram::Retry) => return unexpected(&other),
+        }
+        Disposition::Handled
+    }
+
+    fn serve_ballot(&mut self, to: SocketAddr, token: Token, offset: u32) -> Disposition {
+        match Datagram::ballot_options(&self.ballot, offset) {
+            Some(piece) => {
+                self.send_with(to, token, piece);
+                Disposition::Handled
+            }
+            None => Disposition::Dropped(DropReason::BallotBeyondEnd),
+        }
+    }
+
+    /// Answers a POKE as a tracker does, without a word on the chain: so tracker and neighbours keep this node
+    /// listed, and nothing crosses.
+    fn acknowledge_poke_while_partitioned(
+        &mut self,
+        from: SocketAddr,
+        envelope: &Envelope,
+        now: Now,
+    ) -> Disposition {
+        let Datagram::Poke { nonce, .. } = envelope.datagram else {
+            return Disposition::Dropped(DropReason::Partitioned);
+        };
+        let token = envelope.sender_token;
+        if self.is_tracker(&from) {
+            self.note_tracker_token(token);
+            self.note_tracker_heard(now);
+        } else if let Some(neighbour) = self.neighbours.get_mut(&from) {
+            neighbour.token = token;
+            neighbour.heard = true;
+        }
+        self.send_with(from, token, Datagram::PokeAck { nonce, status: None });
+        Disposition::Handled
+    }
+}
+
+fn unexpected(datagram: &Datagram) -> Disposition {
+    tracing::trace!(kind = datagram.name(), "unexpected datagram");
+    Disposition::Dropped(DropReason::Unexpected)
+}

@@ -1,0 +1,303 @@
+//! Memberships that exchange datagrams in virtual time, without a chain.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use protocol::units::UnixMillis;
+
+use super::*;
+use crate::config::{NodeConfig, Role};
+
+const ELECTION: ElectionId = ElectionId([3; 32]);
+const TRACKER: u16 = 5_000;
+
+fn address(port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], port))
+}
+
+/// Memberships that hear at once what is sent to them.
+struct World {
+    start: Instant,
+    now: Instant,
+    peers: BTreeMap<SocketAddr, Membership>,
+    /// All that was told, but for what is transmitted.
+    told: Vec<(SocketAddr, Output)>,
+    /// What was sent to nobody of these.
+    sent_away: Vec<(SocketAddr, Envelope)>,
+}
+
+impl World {
+    fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
+        let start = Instant::now();
+        let (told, sent_away) = (vec![], vec![]);
+        Self { start, now: start, peers: BTreeMap::new(), told, sent_away }
+    }
+
+    fn time(&self) -> Now {
+        let since = u64::try_from((self.now - self.start).as_millis()).expect("short");
+        Now { instant: self.now, unix: UnixMillis(1_000_000 + since) }
+    }
+
+    fn add(&mut self, port: u16, tracker: Option<u16>, neighbours: &[u16]) {
+        let config = NodeConfig {
+            tracker: tracker.map(address),
+            neighbours: neighbours.iter().map(|port| address(*port)).collect(),
+            mining: false,
+            role: Role::Ordinary,
+            resident_bytes_max: 0,
+            rules: Rules::ALL,
+        };
+        let seed = [u8::try_from(port % 251).expect("small"); 32];
+        let peer = Membership::new(&config, ELECTION, Arc::from([1; 9]), &[], seed, self.time());
+        self.peers.insert(address(port), peer);
+    }
+
+    fn peer(&mut self, port: u16) -> &mut Membership {
+        self.peers.get_mut(&address(port)).expect("a peer")
+    }
+
+    fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        self.deliver();
+        while let Some(at) = self.peers.values().filter_map(Membership::poll_timeout).min() {
+            if at > end {
+                break;
+            }
+            self.now = self.now.max(at);
+            let now = self.time();
+            self.peers.values_mut().for_each(|peer| peer.handle_timeout(now));
+            self.deliver();
+        }
+        self.now = end;
+    }
+
+    /// Hands over all datagrams until none is left.
+    fn deliver(&mut self) {
+        let now = self.time();
+        loop {
+            let next = self
+                .peers
+                .iter_mut()
+                .find_map(|(from, peer)| peer.poll_output().map(|output| (*from, output)));
+            let Some((from, output)) = next else { return };
+            let Output::Transmit { to, envelope } = output else {
+                self.told.push((from, output));
+                continue;
+            };
+            match self.peers.get_mut(&to) {
+                Some(receiver) => {
+                    let bytes = envelope.encode().len();
+                    receiver.handle_datagram(from, envelope, bytes, now);
+                }
+                None => self.sent_away.push((to, envelope)),
+            }
+        }
+    }
+
+    /// What a datagram from somewhere becomes, with or without a valid token.
+    fn say(
+        &mut self,
+        from: SocketAddr,
+        to: u16,
+        datagram: Datagram,
+        has_token: bool,
+    ) -> Disposition {
+        let now = self.time();
+        let receiver = self.peer(to);
+        let receiver_token = if has_token { receiver.issue_token(from) } else { Token([9; 8]) };
+        let sender_token = Token([5; 8]);
+        let election = ElectionPrefix::from(&ELECTION);
+        let envelope = Envelope { election, receiver_token, sender_token, datagram };
+        let bytes = envelope.encode().len();
+        let disposition = receiver.handle_datagram(from, envelope, bytes, now);
+        self.deliver();
+        disposition
+    }
+
+    fn was_told(&self, port: u16, is_it: impl Fn(&Output) -> bool) -> bool {
+        self.told.iter().any(|(at, output)| *at == address(port) && is_it(output))
+    }
+}
+
+#[test]
+fn peers_that_know_one_of_them_all_meet_and_hear_each_others_tips() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    (2..=4).for_each(|port| world.add(port, None, &[1]));
+    let hash = BlockHash([7; 32]);
+    world.peer(4).set_tip(Height(8), hash, Work(9));
+    world.run(Duration::from_secs(3));
+    for port in 1..=4 {
+        assert_eq!(world.peer(port).neighbours(), 3, "peer {port}");
+    }
+    let heard = |output: &Output| matches!(output, Output::Status { from, status } if *from == address(4) && status.tip == hash);
+    assert!(world.was_told(2, heard));
+}
+
+#[test]
+fn a_silent_neighbour_is_dropped_at_its_third_missed_heartbeat_and_met_again() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    world.add(2, None, &[1]);
+    world.run(Duration::from_secs(2));
+    let silent = world.peers.remove(&address(2)).expect("a peer");
+    world.run(Duration::from_secs(5));
+    assert_eq!(world.peer(1).neighbours(), 0);
+    let missed =
+        |output: &Output| matches!(output, Output::Left { reason: LeaveReason::Missed(3), .. });
+    assert!(world.was_told(1, missed));
+    world.peers.insert(address(2), silent);
+    world.run(Duration::from_secs(20));
+    assert_eq!(world.peer(1).neighbours(), 1);
+}
+
+#[test]
+fn without_a_token_a_datagram_draws_one_retry_and_makes_no_state() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    world.add(2, None, &[1]);
+    world.run(Duration::from_secs(2));
+    let victim = address(77);
+    for datagram in [
+        Datagram::Poke { nonce: 1, status: None },
+        Datagram::UpdatePeers { live: vec![address(9)], left: vec![] },
+        Datagram::RequestBallot { offset: 0 },
+        Datagram::LeavePeer,
+    ] {
+        world.sent_away.clear();
+        let disposition = world.say(victim, 1, datagram, false);
+        assert_eq!(disposition, Disposition::Dropped(DropReason::WithoutToken));
+        assert!(world.sent_away.iter().all(|(_, sent)| sent.datagram == Datagram::Retry));
+        assert!(world.sent_away.len() <= 1);
+    }
+    assert_eq!(world.peer(1).neighbours(), 1);
+    assert!(!world.peer(1).is_probed(&address(9)));
+    let retry = world.say(victim, 1, Datagram::Retry, false);
+    assert_eq!(retry, Disposition::Dropped(DropReason::RetryWithoutToken));
+}
+
+#[test]
+fn a_hint_draws_five_pokes_and_is_forgotten() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    world.add(2, None, &[1]);
+    world.run(Duration::from_secs(2));
+    let hinted = address(900);
+    let hint = Datagram::UpdatePeers { live: vec![hinted], left: vec![] };
+    assert_eq!(world.say(address(2), 1, hint.clone(), true), Disposition::Handled);
+    let again = world.say(address(2), 1, hint, true);
+    assert_eq!(again, Disposition::Dropped(DropReason::UpdateTooSoon));
+    world.run(Duration::from_secs(60));
+    let pokes = world.sent_away.iter().filter(|(to, _)| *to == hinted).count();
+    assert_eq!(pokes, 5);
+    assert!(!world.peer(1).is_probed(&hinted));
+}
+
+#[test]
+fn who_breaks_rules_faster_than_they_are_forgiven_is_banned() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    world.add(2, None, &[1]);
+    world.run(Duration::from_secs(2));
+    let now = world.time();
+    for _ in 0..17 {
+        world.peer(1).record_fault(address(2), "a lie".into(), now);
+    }
+    world.deliver();
+    let banned =
+        |output: &Output| matches!(output, Output::Left { reason: LeaveReason::Banned(_), .. });
+    assert!(world.was_told(1, banned));
+    let poke = Datagram::Poke { nonce: 1, status: None };
+    let disposition = world.say(address(2), 1, poke, true);
+    assert_eq!(disposition, Disposition::Dropped(DropReason::Banned));
+    assert_eq!(world.peer(1).neighbours(), 0);
+}
+
+#[test]
+fn a_leave_ends_when_all_acknowledged_it_or_its_time_is_over() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    world.add(2, None, &[1]);
+    world.add(3, None, &[1]);
+    world.run(Duration::from_secs(3));
+    let now = world.time();
+    world.peer(3).start_leaving(now);
+    assert_eq!(world.peer(3).leave_progress(now), LeaveProgress::Waiting);
+    world.deliver();
+    assert_eq!(world.peer(3).leave_progress(now), LeaveProgress::Acknowledged);
+    assert!(world.was_told(3, |output| matches!(output, Output::LeaveRepeated { .. })));
+    assert_eq!(world.peer(1).neighbours(), 1);
+
+    world.peers.remove(&address(1));
+    world.peer(2).start_leaving(now);
+    world.run(Duration::from_millis(999));
+    let now = world.time();
+    assert_eq!(world.peer(2).leave_progress(now), LeaveProgress::Waiting);
+    world.run(Duration::from_millis(1));
+    let now = world.time();
+    assert_eq!(world.peer(2).leave_progress(now), LeaveProgress::TimedOut);
+    world.peer(2).finish_leaving();
+    assert_eq!(world.peer(2).leave_progress(now), LeaveProgress::None);
+    assert_eq!(world.peer(2).poll_timeout(), None);
+}
+
+#[test]
+fn a_tracker_that_does_not_answer_is_told_of_once_and_tried_on() {
+    let mut world = World::new();
+    world.add(1, Some(TRACKER), &[]);
+    world.run(Duration::from_secs(20));
+    let silent =
+        |(_, output): &&(_, Output)| matches!(output, Output::Event(Event::TrackerSilent { .. }));
+    assert_eq!(world.told.iter().filter(silent).count(), 1);
+    assert!(world.sent_away.len() >= 10);
+    let unknown = ElectionPrefix::UNKNOWN;
+    assert!(world.sent_away.iter().all(|(_, sent)| sent.election == unknown));
+    let ack = protocol::datagram::RegisterAck {
+        seen_as: address(1),
+        election: ELECTION,
+        ballot_bytes: 1,
+        heartbeat_ms: 1_000,
+        peers: vec![address(900)],
+    };
+    world.say(address(TRACKER), 1, Datagram::RegisterAck(ack), true);
+    assert!(world.peer(1).tracker().is_some_and(|tracker| tracker.registered));
+    assert!(world.peer(1).is_probed(&address(900)));
+    // It falls silent, so this peer registers again.
+    world.sent_away.clear();
+    world.run(Duration::from_secs(4));
+    let registers = |(to, sent): &&(SocketAddr, Envelope)| {
+        *to == address(TRACKER) && sent.datagram == Datagram::RegisterPeer
+    };
+    assert!(world.sent_away.iter().filter(registers).count() >= 1);
+}
+
+#[test]
+fn a_neighbour_that_knows_us_no_more_is_told_everything_again() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    world.add(2, None, &[1]);
+    world.run(Duration::from_secs(3));
+    world.told.clear();
+    // A new secret and no neighbours, as after a crash.
+    world.peers.remove(&address(2));
+    world.add(2, None, &[1]);
+    world.run(Duration::from_secs(2));
+    let restarted = |output: &Output| matches!(output, Output::Restarted { .. });
+    assert!(world.was_told(1, restarted));
+    assert_eq!(world.peer(1).neighbours(), 1);
+}
+
+#[test]
+fn whoever_receives_at_its_address_is_given_the_ballot() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    let newcomer = address(77);
+    let request = |offset| Datagram::RequestBallot { offset };
+    assert_eq!(world.say(newcomer, 1, request(0), true), Disposition::Handled);
+    let piece = Datagram::BallotOptions { offset: 0, bytes: vec![1; 9] };
+    assert!(world.sent_away.iter().any(|(to, sent)| *to == newcomer && sent.datagram == piece));
+    let beyond = world.say(newcomer, 1, request(9_000), true);
+    assert_eq!(beyond, Disposition::Dropped(DropReason::BallotBeyondEnd));
+    assert_eq!(world.peer(1).neighbours(), 0);
+}

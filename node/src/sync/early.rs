@@ -1,0 +1,52 @@
+//! Headers whose time is too far ahead of the local clock: held and tried again, never remembered as invalid.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use protocol::block::Header;
+use protocol::units::Now;
+
+use crate::output::{Event, Output};
+use crate::{Node, Timer};
+use chain::TIME_AHEAD_MAX;
+
+/// Headers that are held because their time is too far ahead. Each cost its maker the work of a block.
+const EARLY_HEADERS_MAX: usize = 64;
+/// Between two attempts at them.
+const EARLY_HEADERS_PERIOD: Duration = Duration::from_secs(5);
+
+/// Headers ahead of the local clock: tried again, never remembered as invalid.
+#[derive(Debug, Default)]
+pub(crate) struct EarlyHeaders(VecDeque<(Header, SocketAddr)>);
+
+impl Node {
+    pub(crate) fn hold_early_header(&mut self, header: Header, from: SocketAddr, now: Now) {
+        let held = &mut self.sync.early_headers.0;
+        if !header.has_work() || held.iter().any(|(known, _)| *known == header) {
+            return;
+        }
+        if held.len() >= EARLY_HEADERS_MAX {
+            held.pop_front();
+        }
+        held.push_back((header, from));
+        let (height, hash, ahead) = (header.height, header.hash(), header.time.distance(now.unix));
+        self.output(Output::Event(Event::EarlyBlock { address: from, height, hash, ahead }));
+        self.timers.set_by(Timer::EarlyHeaders, now.instant + EARLY_HEADERS_PERIOD);
+    }
+
+    pub(crate) fn handle_early_headers_timer(&mut self, now: Now) {
+        let latest = now.unix.plus(TIME_AHEAD_MAX);
+        let held = std::mem::take(&mut self.sync.early_headers.0);
+        let (early, due): (VecDeque<_>, VecDeque<_>) =
+            held.into_iter().partition(|(header, _)| header.time > latest);
+        if !early.is_empty() {
+            self.timers.set_by(Timer::EarlyHeaders, now.instant + EARLY_HEADERS_PERIOD);
+        }
+        self.sync.early_headers.0 = early;
+        for (header, from) in due {
+            self.handle_header(header, false, from, now);
+        }
+        self.continue_sync(now);
+    }
+}
