@@ -2,7 +2,7 @@
 //! to it.
 //!
 //! It is thin: one task owns the node, so there are no locks around its state; mining, signature checks and the disk
-//! have threads of their own; everybody else sends commands and listens to notices. No rule of the chain or of the
+//! have threads of their own; everybody else sends commands and listens to events. No rule of the chain or of the
 //! network lives here.
 #![allow(
     clippy::disallowed_methods,
@@ -15,7 +15,9 @@ mod auditor;
 pub mod cli;
 mod client;
 pub mod config;
+mod handle;
 mod http;
+mod miner;
 mod organiser;
 mod prompt;
 mod render;

@@ -23,8 +23,8 @@ pub(crate) use choices::{
 pub(crate) use laboratory::{EXPERIMENTS, LabCommand, rule_of};
 pub(crate) use line::{COMMANDS, CommandHelp, LINE_BYTES_MAX, PromptCommand, first_word, parse};
 
-use crate::run::handle::PeerHandle;
-use crate::run::miner::MinerView;
+use crate::handle::PeerHandle;
+use crate::miner::MinerView;
 use crate::schema;
 use crate::voter::receipt::ReceiptFileError;
 use crate::voter::{Actor, OwnVoters, VoterError};

@@ -10,7 +10,7 @@ use protocol::transaction::{Choices, Transaction};
 use protocol::units::{Height, TransactionId, VoterId};
 
 use super::{ActionError, Actions};
-use crate::run::miner::MinerView;
+use crate::miner::MinerView;
 use crate::schema::{self, OwnVoteStanding};
 use crate::voter::receipt;
 use crate::voter::{Actor, OwnVoters};
@@ -113,7 +113,12 @@ impl Actions {
         Ok(schema::Status {
             voter: self.voters.as_ref().map(OwnVoters::id),
             data_dir: Some(self.data_directory.display().to_string()),
-            ..schema::Status::of(node, self.election_id, self.address, progress)
+            ..schema::Status::of(
+                node,
+                self.election_id,
+                self.address,
+                progress.map(schema::Mining::from),
+            )
         })
     }
 

@@ -15,9 +15,8 @@ use super::error::ClientError;
 use super::http::HttpError;
 use crate::actions::{ActionError, Reply, parse_choices};
 use crate::render::Style;
-use crate::run::notice::Notice;
 use crate::schema::{
-    self, Outcome, Outcomes, PRIVACY, Refusal, Registered, Submission, Voted, choice_names,
+    self, Event, Outcome, Outcomes, PRIVACY, Refusal, Registered, Submission, Voted, choice_names,
 };
 use crate::store::data_directory::DataDirectory;
 use chain::TransactionError;
@@ -130,8 +129,8 @@ impl Client {
         let registration_bits = election.admission.registration_bits();
         let registration_bits =
             registration_bits.ok_or_else(|| refused(TransactionError::NeedsAdmission))?;
-        let notice = Notice::Registering { voter: key.public().voter(), registration_bits };
-        tell(&self.style.notice(&notice));
+        let event = Event::Registering { voter: key.public().voter(), registration_bits };
+        tell(&self.style.event(&event));
         Ok(signing::registration(key, election, registration_bits))
     }
 

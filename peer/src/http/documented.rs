@@ -13,8 +13,8 @@ use tokio::sync::Mutex;
 use tower::ServiceExt;
 
 use super::*;
+use crate::handle::PeerHandle;
 use crate::run::commit_metrics::CommitMetrics;
-use crate::run::handle::PeerHandle;
 use crate::store::data_directory::TOKEN_FILE;
 use crate::voter::OwnVoters;
 use node::Role;

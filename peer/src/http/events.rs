@@ -18,8 +18,7 @@ use host::http::Problem;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
-use crate::run::handle::PeerHandle;
-use crate::run::notice::Notice;
+use crate::handle::PeerHandle;
 use crate::schema::Event;
 use host::clock::unix_now;
 
@@ -108,8 +107,8 @@ impl EventLog {
     pub(crate) fn start(handle: &PeerHandle) -> Self {
         let (sender, kept) = watch::channel(Kept { events: VecDeque::new(), oldest: 1 });
         // After the node's end there is nothing to tell, and the log ends as it is.
-        if let Some(notices) = handle.notices() {
-            tokio::spawn(follow(notices, sender));
+        if let Some(events) = handle.events() {
+            tokio::spawn(follow(events, sender));
         }
         Self { run: unix_now().0, kept, places: Arc::new(Semaphore::new(LISTENERS_MAX)) }
     }
@@ -231,10 +230,10 @@ impl Kept {
 }
 
 /// Keeps all public events until the node's end, and that end as the last of them.
-async fn follow(mut notices: broadcast::Receiver<Notice>, kept: watch::Sender<Kept>) {
+async fn follow(mut events: broadcast::Receiver<Event>, kept: watch::Sender<Kept>) {
     loop {
-        let event = match notices.recv().await {
-            Ok(notice) => Event::from(&notice),
+        let event = match events.recv().await {
+            Ok(event) => event,
             // Not all of them need have been public, but nobody knows any more.
             Err(RecvError::Lagged(events)) => Event::Missed { events },
             Err(RecvError::Closed) => break,

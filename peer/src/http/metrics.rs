@@ -20,9 +20,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::events::EventLog;
+use crate::handle::PeerHandle;
+use crate::miner::MinerView;
 use crate::run::commit_metrics::CommitMetrics;
-use crate::run::handle::PeerHandle;
-use crate::run::miner::MinerView;
 use host::clock::unix_now;
 use node::{Answer, Command, CommandError, Counters, Status};
 

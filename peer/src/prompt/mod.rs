@@ -19,8 +19,7 @@ use tokio::time::timeout;
 
 use crate::actions::{ActionError, Actions, PromptCommand, Reply, first_word, parse};
 use crate::render::Style;
-use crate::run::notice::Notice;
-use crate::schema::{self, OwnVoteStanding, PRIVACY};
+use crate::schema::{self, Event, OwnVoteStanding, PRIVACY};
 use complete::Completion;
 use node::Command;
 use screen::{Screen, Sink};
@@ -88,8 +87,8 @@ impl Front {
     }
 
     /// Says that the peer runs, and on a terminal what to do.
-    pub(crate) async fn greet(&self, listening: &Notice, actions: &Actions) {
-        self.screen.print(self.style.notice(listening)).await;
+    pub(crate) async fn greet(&self, listening: &Event, actions: &Actions) {
+        self.screen.print(self.style.event(listening)).await;
         let banner = schema::Role::from(actions.role).banner();
         let is_open = actions.election.admission.registrars().is_empty();
         let open = is_open.then_some(schema::OPEN_BANNER);
@@ -184,8 +183,8 @@ impl Front {
     }
 
     /// Prints all that waits, gives the terminal back, and says the last words, if any.
-    pub(crate) async fn end(&self, last_words: Option<&Notice>) {
-        let text = last_words.map(|notice| self.style.notice(notice)).unwrap_or_default();
+    pub(crate) async fn end(&self, last_words: Option<&Event>) {
+        let text = last_words.map(|event| self.style.event(event)).unwrap_or_default();
         match &self.input {
             Input::Terminal { terminal, .. } => {
                 // The editor may have ended while something waited for it; it takes nothing more.

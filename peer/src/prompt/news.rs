@@ -1,4 +1,4 @@
-//! Prints notices as they come, and notices those that end the peer.
+//! Prints events as they come, and recognises those that end the peer.
 
 use std::time::Duration;
 
@@ -8,10 +8,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::screen::Screen;
+use crate::miner::MinerView;
 use crate::render::Style;
-use crate::run::miner::MinerView;
-use crate::run::notice::Notice;
-use node::Event;
+use crate::schema::Event;
 
 /// How often the search for a block is reported while it goes on.
 const MINING_PERIOD: Duration = Duration::from_secs(5);
@@ -24,9 +23,9 @@ pub(crate) struct Ending {
     pub(crate) message: String,
 }
 
-/// Prints all notices until the node's end.
+/// Prints all events until the node's end.
 pub(crate) async fn tell(
-    mut notices: Receiver<Notice>,
+    mut events: Receiver<Event>,
     screen: Screen,
     style: Style,
     miner: Option<MinerView>,
@@ -36,29 +35,29 @@ pub(crate) async fn tell(
     let mut ticks = interval_at(Instant::now() + MINING_PERIOD, MINING_PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let notice = tokio::select! {
-            notice = notices.recv() => match notice {
-                Ok(notice) => notice,
-                Err(RecvError::Lagged(notices)) => Notice::Missed { notices },
+        let event = tokio::select! {
+            event = events.recv() => match event {
+                Ok(event) => event,
+                Err(RecvError::Lagged(events)) => Event::Missed { events },
                 Err(RecvError::Closed) => return,
             },
             _ = ticks.tick() => {
                 let progress = miner.as_ref().and_then(MinerView::progress);
                 match progress.filter(|progress| progress.running >= MINING_SHOWN_AFTER) {
-                    Some(progress) => Notice::Mining(progress),
+                    Some(progress) => Event::Mining(progress.into()),
                     None => continue,
                 }
             }
         };
-        let text = style.notice(&notice);
-        if matches!(notice, Notice::Node(Event::Registered { .. })) {
+        let text = style.event(&event);
+        if matches!(event, Event::Registered { .. }) {
             // Once listed, a wrong tracker at the same address is no reason to leave the others.
             ending = None;
         }
-        if matches!(notice, Notice::Node(Event::TrackerRefused { .. }))
+        if matches!(event, Event::TrackerRefused { .. })
             && let Some(ending) = ending.take()
         {
-            let message = Style::Human { color: false }.notice(&notice).trim().to_owned();
+            let message = Style::Human { color: false }.event(&event).trim().to_owned();
             // The peer may be ending anyway.
             let _ = ending.send(Ending { message });
         }

@@ -14,15 +14,13 @@ use protocol::units::{
 use super::*;
 use crate::actions::{COMMANDS, parse, parse_choices};
 use crate::cli::{self, Invocation};
-use crate::run::miner::MiningProgress;
-use crate::run::verify::Verified;
+use crate::miner::MiningProgress;
 use crate::schema;
 use crate::store::{Damage, Rows};
 use chain::{AuditRule, TransactionError};
 use node::{
-    Admitted, BlockSummary, BlockView, CommandError, Event, LeaveReason, NeighbourView,
-    QuestionTally, Results, Role, Standing, Status, Tip, TrackerView, TransactionView, VoteView,
-    VoterView,
+    Admitted, BlockSummary, BlockView, CommandError, LeaveReason, NeighbourView, QuestionTally,
+    Results, Role, Standing, Status, Tip, TrackerView, TransactionView, VoteView, VoterView,
 };
 
 const DOCUMENT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CLI.md");
@@ -152,7 +150,7 @@ fn status(election: &Election) -> Reply {
     Reply::Status(Box::new(schema::Status {
         voter: Some(voter()),
         data_dir: Some("peer-1".into()),
-        ..schema::Status::of(&node, election_id, address(6_001), Some(progress()))
+        ..schema::Status::of(&node, election_id, address(6_001), Some(progress().into()))
     }))
 }
 
@@ -217,7 +215,8 @@ fn replies(election: &Election) -> Vec<Reply> {
     ]
 }
 
-fn events() -> Vec<Event> {
+fn node_events() -> Vec<node::Event> {
+    use node::Event;
     let (id, by, kind) = (vote_id(), TransactionId(hash("another vote")), TransactionKind::Vote);
     let (tracker, neighbour, voter) = (address(5_000), address(6_002), voter());
     let left = |reason| Event::NeighbourLeft { address: neighbour, reason };
@@ -278,32 +277,32 @@ fn damage() -> Damage {
     }
 }
 
-fn notices() -> Vec<Notice> {
+fn events() -> Vec<Event> {
     let election = election();
-    let mut notices = vec![Notice::Listening {
+    let mut events = vec![Event::Listening {
         address: address(6_001),
         api: Some("http://127.0.0.1:6001".into()),
         election: election.election_id(),
         title: election.title.clone(),
-        role: Role::Ordinary,
+        role: schema::Role::Ordinary,
         voter: Some(voter()),
-        data_directory: "peer-1".into(),
+        data_dir: "peer-1".into(),
     }];
-    notices.extend([
-        Notice::Mended { damage: damage().to_string() },
-        Notice::Verified(Verified { blocks: 3, transactions: 7, lost: 0 }),
+    events.extend([
+        Event::Mended { message: damage().to_string() },
+        Event::Verified { blocks: 3, transactions: 7, lost: 0 },
     ]);
-    notices.extend(events().into_iter().map(Notice::Node));
-    notices.extend([
-        Notice::Mining(progress()),
-        Notice::Registering {
+    events.extend(node_events().into_iter().map(Event::from));
+    events.extend([
+        Event::Mining(progress().into()),
+        Event::Registering {
             voter: voter(),
             registration_bits: election.admission.registration_bits().expect("it is open"),
         },
-        Notice::Missed { notices: 12 },
-        Notice::Left,
+        Event::Missed { events: 12 },
+        Event::Left,
     ]);
-    notices
+    events
 }
 
 fn refusals() -> Vec<(&'static str, ActionError)> {
@@ -324,7 +323,7 @@ fn refusals() -> Vec<(&'static str, ActionError)> {
     ]
 }
 
-/// Both forms of an answer, notice or error: text for people, a line for programs.
+/// Both forms of an answer, event or error: text for people, a line for programs.
 fn both(human: &str, json: &str) -> String {
     format!("```text\n{human}```\n```json\n{json}```\n")
 }
@@ -386,9 +385,9 @@ fn examples() -> Vec<(String, String)> {
         examples.push((name, both(&shown(human), &shown(Style::Json))));
     }
     let (mut said, mut told) = (String::new(), String::new());
-    for notice in notices() {
-        said += &human.notice(&notice);
-        told += &Style::Json.notice(&notice);
+    for event in events() {
+        said += &human.event(&event);
+        told += &Style::Json.event(&event);
     }
     examples.push(("events".to_owned(), both(&said, &told)));
     let (mut said, mut told) = (String::new(), String::new());
@@ -467,8 +466,8 @@ fn programs_get_one_object_a_line() {
         .map(|outcome: Result<Reply, ActionError>| Style::Json.outcome("word", &outcome));
     let refusals =
         refusals().into_iter().map(|(word, error)| Style::Json.outcome(word, &Err(error)));
-    let notices = notices().into_iter().map(|notice| Style::Json.notice(&notice));
-    for line in answers.chain(refusals).chain(notices) {
+    let events = events().into_iter().map(|event| Style::Json.event(&event));
+    for line in answers.chain(refusals).chain(events) {
         assert_eq!(line.matches('\n').count(), 1, "{line}");
         let object: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         let first = object.as_object().and_then(|object| object.keys().next()).expect("a key");

@@ -1,4 +1,4 @@
-//! From typed answers, errors and notices to what is printed: text for people, or one JSON object a line for
+//! From typed answers, errors and events to what is printed: text for people, or one JSON object a line for
 //! programs, with the same facts.
 
 mod audit;
@@ -17,13 +17,12 @@ use serde::Serialize;
 use crate::actions::{ActionError, Reply};
 use crate::auditor::{AuditReport, ReceiptStanding};
 use crate::organiser::{NewRegistrar, ShowReport, SignReport};
-use crate::run::notice::Notice;
 use crate::schema::{Ballot, Event, KeyShown, Question, Refusal};
 
 pub(crate) use key::phrase;
 pub(crate) use text::{event as event_text, rate, short, time};
 
-/// How answers and notices look.
+/// How answers and events look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
     /// `color` is for terminals alone.
@@ -57,12 +56,11 @@ impl Style {
         }
     }
 
-    /// A notice, ended by a line feed.
-    pub(crate) fn notice(self, notice: &Notice) -> String {
-        let event = Event::from(notice);
+    /// An event, ended by a line feed.
+    pub(crate) fn event(self, event: &Event) -> String {
         match self {
-            Self::Human { .. } => format!("{}\n", text::event(&event)),
-            Self::Json => line(&event),
+            Self::Human { .. } => format!("{}\n", text::event(event)),
+            Self::Json => line(event),
         }
     }
 

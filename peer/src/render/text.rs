@@ -1,4 +1,4 @@
-//! Pieces of text that answers and notices share, and the notices themselves.
+//! Pieces of text that answers and events share, and the events themselves.
 
 use std::fmt::Display;
 use std::net::SocketAddr;

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use protocol::election::Election;
 use protocol::units::ElectionId;
 
-use super::notice::Notice;
 use crate::prompt::screen::Screen;
 use crate::render::Style;
+use crate::schema::Event;
 use host::clock::now;
 use host::entropy;
 use host::signals::until;
 use host::udp::{BURST_MAX, Udp, receive_buffer};
-use node::{Event, JoinError, JoinOutput, Joining};
+use node::{JoinError, JoinOutput, Joining};
 
 /// Asks the tracker until it answers.
 ///
@@ -32,8 +32,8 @@ pub(crate) async fn join(
             match output {
                 JoinOutput::Transmit { to, bytes } => udp.send(to, &bytes).await,
                 JoinOutput::TrackerSilent { tracker } => {
-                    let silent = Notice::Node(Event::TrackerSilent { tracker });
-                    screen.print(style.notice(&silent)).await;
+                    let silent = Event::TrackerSilent { tracker };
+                    screen.print(style.event(&silent)).await;
                 }
                 JoinOutput::Refused { error } => return Err(error),
                 JoinOutput::Joined { election } => return Ok(*election),

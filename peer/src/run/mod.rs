@@ -2,12 +2,9 @@
 
 pub(crate) mod addresses;
 pub(crate) mod commit_metrics;
-pub(crate) mod handle;
 mod join;
 pub(crate) mod laboratory;
 pub(crate) mod local_election;
-pub(crate) mod miner;
-pub(crate) mod notice;
 mod task;
 mod verifier;
 pub(crate) mod verify;
@@ -23,16 +20,16 @@ use tokio::time::timeout;
 
 use crate::actions::{Actions, Reply};
 use crate::config::{Mining, Settings};
+use crate::handle::PeerHandle;
 use crate::http::{Api, ApiError};
 use crate::prompt::{self, Ending, Front, LAST_WORDS_PATIENCE};
-use crate::schema::Left;
+use crate::schema::{Event, Left};
 use crate::store::data_directory::{self, DataDirectory, DataDirectoryError};
 use crate::store::{self, Opened, StoreError};
 use crate::voter::OwnVoters;
 use addresses::AddressError;
 use chain::rules::Rules;
 use commit_metrics::CommitMetrics;
-use handle::PeerHandle;
 use host::signals::EndSignals;
 use host::udp::{BindError, Udp};
 use join::join;
@@ -41,7 +38,6 @@ use keys::{KeyFileError, PassphraseError};
 use laboratory::LaboratoryError;
 use local_election::{LocalElectionError, local_election};
 use node::{JoinError, NodeConfig, RESIDENT_BYTES_MAX, Role};
-use notice::Notice;
 use task::NodeTask;
 use verify::{Verified, VerifyError};
 
@@ -154,7 +150,7 @@ async fn run_and_leave(
         Err(error) => Err(error),
     };
     match &outcome {
-        Ok(()) | Err(PeerError::TrackerRefused { .. }) => front.end(Some(&Notice::Left)).await,
+        Ok(()) | Err(PeerError::TrackerRefused { .. }) => front.end(Some(&Event::Left)).await,
         Err(_) => front.end(None).await,
     }
     outcome
@@ -271,7 +267,7 @@ async fn run_node(
     } = start;
     let Opened { chain, restored, damage } = opened;
     let (handle, requests) = PeerHandle::new();
-    let notices = handle.notices().expect("the node's end is still here");
+    let events = handle.events().expect("the node's end is still here");
     let mining = settings.mining != Mining::Off;
     let resident_bytes_max = RESIDENT_BYTES_MAX;
     let (role, rules) = (settings.role, Rules::ALL);
@@ -305,13 +301,13 @@ async fn run_node(
         })
         .transpose()?;
     front.greet(&listening(&actions, api_url), &actions).await;
-    let mended = damage.map(|damage| Notice::Mended { damage: damage.to_string() });
-    for notice in mended.into_iter().chain(verified.map(Notice::Verified)) {
-        actions.handle.notify(notice);
+    let mended = damage.map(|damage| Event::Mended { message: damage.to_string() });
+    for event in mended.into_iter().chain(verified.map(Event::from)) {
+        actions.handle.publish(event);
     }
     let (ending, ended) = oneshot::channel();
     let telling =
-        prompt::tell(notices, front.screen.clone(), front.style, task.miner_view(), ending);
+        prompt::tell(events, front.screen.clone(), front.style, task.miner_view(), ending);
     let telling = tokio::spawn(telling);
     let mut node = tokio::spawn(task.run());
     let mut early_end = None;
@@ -346,14 +342,14 @@ async fn run_node(
     early_end.map_or(Ok(()), Err)
 }
 
-fn listening(actions: &Actions, api: Option<String>) -> Notice {
-    Notice::Listening {
+fn listening(actions: &Actions, api: Option<String>) -> Event {
+    Event::Listening {
         address: actions.address,
         api,
         election: actions.election_id,
         title: actions.election.title.clone(),
-        role: actions.role,
+        role: actions.role.into(),
         voter: actions.voters.as_ref().map(OwnVoters::id),
-        data_directory: actions.data_directory.clone(),
+        data_dir: actions.data_directory.display().to_string(),
     }
 }

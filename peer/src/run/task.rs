@@ -8,11 +8,11 @@ use protocol::election::Election;
 use tokio::sync::{mpsc, oneshot};
 
 use super::commit_metrics::CommitMetrics;
-use super::handle::{Request, Requests};
-use super::miner::{Miner, MinerView};
-use super::notice::Notice;
 use super::verifier::{Verified, Verifier};
 use crate::config::Mining;
+use crate::handle::{Request, Requests};
+use crate::miner::{Miner, MinerView};
+use crate::schema::Event;
 use crate::store::{OpenedChain, Store, StoreReport};
 use host::clock::now;
 use host::entropy;
@@ -148,7 +148,7 @@ impl NodeTask {
             Completion::Stored(StoreReport::Mended { damage }) => {
                 self.node.handle_mended();
                 // Nobody has to listen.
-                let _ = self.requests.notices.send(Notice::Mended { damage });
+                let _ = self.requests.events.send(Event::Mended { message: damage });
             }
             Completion::Stored(StoreReport::Loaded { number, outcome }) => {
                 self.node.handle_loaded(number, outcome, now());
@@ -207,7 +207,7 @@ impl NodeTask {
                 }
                 Output::Event(event) => {
                     // Nobody has to listen.
-                    let _ = self.requests.notices.send(Notice::Node(event));
+                    let _ = self.requests.events.send(event.into());
                 }
                 Output::Left => self.has_left = true,
             }

@@ -9,6 +9,7 @@ use protocol::election::Election;
 use protocol::units::{BlockHash, Height, TransactionId};
 use rayon::prelude::*;
 
+use crate::schema::Event;
 use crate::store::{LoadError, Opened};
 use chain::{BodyError, CheckedBlock, TransactionError};
 
@@ -23,6 +24,13 @@ pub(crate) struct Verified {
     pub(crate) transactions: u64,
     /// Blocks whose bodies the disk does not give; they are fetched again.
     pub(crate) lost: u64,
+}
+
+impl From<Verified> for Event {
+    fn from(verified: Verified) -> Self {
+        let Verified { blocks, transactions, lost } = verified;
+        Self::Verified { blocks, transactions, lost }
+    }
 }
 
 /// What is on the disk breaks a rule although its checksums hold: it is not what this program wrote.

@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Hash, Mining, Role, Tip, TransactionKind};
-use crate::run::notice::Notice;
-use crate::run::verify::Verified;
 
 /// One piece of news.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -183,39 +181,10 @@ pub(crate) enum LeaveReason {
     Banned { seconds: u64 },
 }
 
-impl From<&Notice> for Event {
-    fn from(notice: &Notice) -> Self {
-        match notice {
-            Notice::Listening { address, api, election, title, role, voter, data_directory } => {
-                Self::Listening {
-                    address: *address,
-                    api: api.clone(),
-                    election: *election,
-                    title: title.clone(),
-                    role: (*role).into(),
-                    voter: *voter,
-                    data_dir: data_directory.display().to_string(),
-                }
-            }
-            Notice::Node(event) => event.into(),
-            Notice::Mining(progress) => Self::Mining((*progress).into()),
-            Notice::Mended { damage } => Self::Mended { message: damage.clone() },
-            Notice::Verified(Verified { blocks, transactions, lost }) => {
-                Self::Verified { blocks: *blocks, transactions: *transactions, lost: *lost }
-            }
-            Notice::Registering { voter, registration_bits } => {
-                Self::Registering { voter: *voter, registration_bits: *registration_bits }
-            }
-            Notice::Missed { notices } => Self::Missed { events: *notices },
-            Notice::Left => Self::Left,
-        }
-    }
-}
-
-impl From<&node::Event> for Event {
-    fn from(event: &node::Event) -> Self {
+impl From<node::Event> for Event {
+    fn from(event: node::Event) -> Self {
         use node::Event as Node;
-        match event.clone() {
+        match event {
             Node::Block { tip, transactions, mined_here } => {
                 Self::Block { height: tip.height.0, hash: tip.hash, transactions, mined_here }
             }
@@ -288,20 +257,19 @@ mod tests {
         let reason = node::LeaveReason::Missed(3);
         let left = node::Event::NeighbourLeft { address, reason };
         let hash = "07".repeat(32);
-        for (notice, text) in [
+        for (event, text) in [
             (
-                Notice::Node(block),
+                Event::from(block),
                 format!(
                     r#"{{"event":"block","height":3,"hash":"{hash}","transactions":2,"mined_here":true}}"#
                 ),
             ),
             (
-                Notice::Node(left),
+                Event::from(left),
                 r#"{"event":"neighbour_left","address":"127.0.0.1:6001","reason":"missed","missed":3}"#.into(),
             ),
-            (Notice::Left, r#"{"event":"left"}"#.into()),
+            (Event::Left, r#"{"event":"left"}"#.into()),
         ] {
-            let event = Event::from(&notice);
             assert_eq!(serde_json::to_string(&event).expect("JSON"), text);
             assert_eq!(serde_json::from_str::<Event>(&text).expect("an event"), event);
         }

@@ -81,7 +81,7 @@ pub(crate) fn choice_names(choices: &Choices, election: &Election) -> Vec<Vec<St
     named.collect()
 }
 
-/// Three digits after the point are enough for times.
-fn rounded(number: f64) -> f64 {
+/// Rounds to three digits after the point, which is enough for people.
+pub(crate) fn round_to_thousandths(number: f64) -> f64 {
     (number * 1_000.0).round() / 1_000.0
 }

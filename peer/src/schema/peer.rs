@@ -7,8 +7,7 @@ use protocol::units::{ElectionId, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Admitted, Hash, Tip, rounded};
-use crate::run::miner::MiningProgress;
+use super::{Admitted, Hash, Tip, round_to_thousandths};
 
 /// What a peer is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -136,7 +135,7 @@ impl Status {
         node: &node::Status,
         election: ElectionId,
         address: SocketAddr,
-        progress: Option<MiningProgress>,
+        mining: Option<Mining>,
     ) -> Self {
         let dropped = node.dropped.iter().map(|(reason, count)| ((*reason).to_owned(), *count));
         Self {
@@ -155,7 +154,7 @@ impl Status {
             admitted: Admitted::from(&node.admitted),
             votes: node.votes,
             tracker: node.tracker.map(Tracker::from),
-            mining: progress.filter(|_| node.mining).map(Mining::from),
+            mining: mining.filter(|_| node.mining),
             sync_target: node.sync_target.0,
             dropped: dropped.collect(),
         }
@@ -168,24 +167,6 @@ impl From<node::TrackerView> for Tracker {
     }
 }
 
-impl From<MiningProgress> for Mining {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a rate for people; it is not negative"
-    )]
-    fn from(progress: MiningProgress) -> Self {
-        Self {
-            height: progress.height.0,
-            transactions: progress.transactions,
-            difficulty: progress.difficulty.attempts(),
-            hashes_per_second: progress.hashes_per_second.round() as u64,
-            expected_seconds: progress.expected().map(|time| rounded(time.as_secs_f64())),
-            running_seconds: rounded(progress.running.as_secs_f64()),
-        }
-    }
-}
-
 impl Peers {
     pub(crate) fn of(views: &[node::NeighbourView]) -> Self {
         Self { peers: views.iter().map(Neighbour::from).collect() }
@@ -194,7 +175,8 @@ impl Peers {
 
 impl From<&node::NeighbourView> for Neighbour {
     fn from(view: &node::NeighbourView) -> Self {
-        let milliseconds = |time: std::time::Duration| rounded(time.as_secs_f64() * 1_000.0);
+        let milliseconds =
+            |time: std::time::Duration| round_to_thousandths(time.as_secs_f64() * 1_000.0);
         Self {
             address: view.address,
             tip: view.tip.map(Tip::from),

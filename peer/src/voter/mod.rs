@@ -14,8 +14,8 @@ use protocol::transaction::Choices;
 use protocol::units::{TransactionId, VoterId};
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::run::handle::PeerHandle;
-use crate::run::notice::Notice;
+use crate::handle::PeerHandle;
+use crate::schema::Event;
 use chain::TransactionError;
 use keys::signing;
 use keys::{KeyFile, KeyFileError, Passphrase, VoterName};
@@ -175,7 +175,7 @@ impl OwnVoters {
         }
         let registration_bits = self.election.admission.registration_bits();
         let registration_bits = registration_bits.ok_or(TransactionError::NeedsAdmission)?;
-        handle.notify(Notice::Registering { voter, registration_bits });
+        handle.publish(Event::Registering { voter, registration_bits });
         let (key, election) = (Arc::clone(key), Arc::clone(&self.election));
         let search = move || signing::registration(&key, &election, registration_bits);
         let handle = handle.clone();
@@ -237,7 +237,7 @@ mod tests {
 
     use super::*;
     use crate::actions::ActionError;
-    use crate::run::handle::Request;
+    use crate::handle::Request;
     use chain::fixtures;
     use keys::Existing;
 
@@ -322,7 +322,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let voter = voters(directory.path());
         let (handle, mut requests) = PeerHandle::new();
-        let mut notices = handle.notices().expect("the node's end is here");
+        let mut events = handle.events().expect("the node's end is here");
         let mut registering = Box::pin(voter.register(&handle, Actor::default()));
         tokio::select! {
             _ = &mut registering => unreachable!("nobody has answered yet"),
@@ -339,8 +339,8 @@ mod tests {
         }
         tokio::select! {
             _ = &mut registering => unreachable!("nobody has answered yet"),
-            notice = notices.recv() => {
-                assert!(matches!(notice, Ok(Notice::Registering { .. })), "{notice:?}");
+            event = events.recv() => {
+                assert!(matches!(event, Ok(Event::Registering { .. })), "{event:?}");
             }
         }
         drop(registering);

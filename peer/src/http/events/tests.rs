@@ -1,14 +1,14 @@
 use std::time::Duration;
 
 use axum::body::to_bytes;
-use protocol::units::{BlockHash, Height, VoterId};
+use protocol::units::{BlockHash, VoterId};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tokio::time::timeout;
 
 use super::*;
-use crate::run::handle::Requests;
+use crate::handle::Requests;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -18,9 +18,8 @@ fn start() -> (PeerHandle, Requests, EventLog) {
     (handle, requests, log)
 }
 
-fn block(height: u64) -> Notice {
-    let tip = node::Tip { height: Height(height), hash: BlockHash([7; 32]) };
-    Notice::Node(node::Event::Block { tip, transactions: 2, mined_here: false })
+fn block(height: u64) -> Event {
+    Event::Block { height, hash: BlockHash([7; 32]), transactions: 2, mined_here: false }
 }
 
 fn event(told: &Told) -> Event {
@@ -36,8 +35,8 @@ fn height(event: &Event) -> Option<u64> {
 async fn tell(handle: &PeerHandle, log: &EventLog, heights: std::ops::RangeInclusive<u64>) {
     let mut kept = log.kept.clone();
     for number in heights {
-        handle.notify(block(number));
-        // Never so many at once that the notices overflow.
+        handle.publish(block(number));
+        // Never so many at once that listeners fall behind.
         let all = |kept: &Kept| kept.newest() + 500 >= number;
         timeout(PATIENCE, kept.wait_for(all)).await.expect("in time").expect("it runs");
     }
@@ -162,12 +161,12 @@ async fn an_id_that_this_run_does_not_know_brings_all_that_is_kept() {
 }
 
 #[tokio::test]
-async fn a_gap_in_the_notices_is_an_event_of_its_own() {
+async fn a_gap_in_the_events_is_an_event_of_its_own() {
     let (handle, _requests, log) = start();
     let mut listener = log.listen(None).expect("there is room");
     // The log's task does not run before this one waits.
     for number in 1..=1_030 {
-        handle.notify(block(number));
+        handle.publish(block(number));
     }
     let told = next(&mut listener).await;
     let Event::Missed { events } = event(&told) else { panic!("{told:?}") };
@@ -203,8 +202,8 @@ async fn the_stream_is_what_the_standard_says_and_ends_with_the_node() {
     let first = log.listen(None).expect("there is room").into_response();
     let other = log.listen(Some("7-7")).expect("there is room").into_response();
     let voter = VoterId([9; 32]);
-    handle.notify(Notice::Registering { voter, registration_bits: 20 });
-    handle.notify(block(2));
+    handle.publish(Event::Registering { voter, registration_bits: 20 });
+    handle.publish(block(2));
     drop(requests);
     let (run, hash) = (log.run, "07".repeat(32));
     let block = |height: u64| {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::*;
-use crate::run::handle::Request as Asked;
+use crate::handle::Request as Asked;
 use chain::fixtures;
 use chain::rules::Rules;
 use host::clock::now;

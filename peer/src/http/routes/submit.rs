@@ -92,9 +92,9 @@ mod tests {
     use tokio::task::{JoinHandle, yield_now};
 
     use super::*;
+    use crate::handle::{PeerHandle, Request, Requests};
     use crate::http::SUBMISSIONS_MAX;
     use crate::http::documented::context_of;
-    use crate::run::handle::{PeerHandle, Request, Requests};
     use keys::signing;
 
     /// Rounds of the runtime after which everything that can go on has done so.

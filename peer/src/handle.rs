@@ -1,45 +1,47 @@
-//! How everybody but the node's own task talks to a running node.
+//! How all other tasks talk to the running node: they send it commands and listen to the peer's events.
+//!
+//! A handle holds no state of the node and changes none: only the task in `run` that owns the node does.
 
 use protocol::transaction::Transaction;
 use protocol::units::TransactionId;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::notice::Notice;
+use crate::schema::Event;
 use node::{Answer, Command, CommandError};
 
-/// Most questions that wait for the node; whoever asks more waits for room.
+/// Most requests that wait for the node; another asker waits until there is room.
 const REQUESTS_MAX: usize = 256;
 
-/// Most notices that a slow listener may be behind; then it is told how many it missed.
-const NOTICES_MAX: usize = 1_024;
+/// Most events that a slow listener may be behind; one that falls further behind is told how many it missed.
+const EVENTS_BEHIND_MAX: usize = 1_024;
 
-/// A question to the node's task, and where its answer goes.
+/// A command for the node's task, and the channel for its answer.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) command: Command,
     pub(crate) reply: oneshot::Sender<Result<Answer, CommandError>>,
 }
 
-/// Asks the node; there may be any number of these.
+/// Sends commands to the node and subscribes to events; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct PeerHandle {
     requests: mpsc::Sender<Request>,
     /// Weak, so that listeners notice the end of the node's task.
-    notices: broadcast::WeakSender<Notice>,
+    events: broadcast::WeakSender<Event>,
 }
 
-/// The node's end of the handles.
+/// The ends of the handles' channels that the node's task holds.
 #[derive(Debug)]
 pub(crate) struct Requests {
     pub(crate) requests: mpsc::Receiver<Request>,
-    pub(crate) notices: broadcast::Sender<Notice>,
+    pub(crate) events: broadcast::Sender<Event>,
 }
 
 impl PeerHandle {
     pub(crate) fn new() -> (Self, Requests) {
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
-        let (notices, _) = broadcast::channel(NOTICES_MAX);
-        (Self { requests: sender, notices: notices.downgrade() }, Requests { requests, notices })
+        let (events, _) = broadcast::channel(EVENTS_BEHIND_MAX);
+        (Self { requests: sender, events: events.downgrade() }, Requests { requests, events })
     }
 
     /// Asks or orders something.
@@ -68,16 +70,16 @@ impl PeerHandle {
         Ok(id)
     }
 
-    /// All notices from now on; `None` after the node's end.
-    pub(crate) fn notices(&self) -> Option<broadcast::Receiver<Notice>> {
-        self.notices.upgrade().map(|sender| sender.subscribe())
+    /// All events from now on; `None` once the node has ended.
+    pub(crate) fn events(&self) -> Option<broadcast::Receiver<Event>> {
+        self.events.upgrade().map(|sender| sender.subscribe())
     }
 
-    /// Tells all listeners something that the shell knows.
-    pub(crate) fn notify(&self, notice: Notice) {
-        if let Some(sender) = self.notices.upgrade() {
+    /// Tells all listeners of an event that does not come from the node itself.
+    pub(crate) fn publish(&self, event: Event) {
+        if let Some(sender) = self.events.upgrade() {
             // Nobody has to listen.
-            let _ = sender.send(notice);
+            let _ = sender.send(event);
         }
     }
 }

@@ -14,6 +14,7 @@ use protocol::block::{HEADER_BYTES, Header};
 use protocol::units::{Difficulty, Height};
 use sha2::block_api::compress256;
 
+use crate::schema::{Mining, round_to_thousandths};
 use host::entropy;
 use node::MineJob;
 
@@ -65,6 +66,26 @@ impl MiningProgress {
         #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
         let seconds = self.difficulty.attempts() as f64 / self.hashes_per_second;
         Duration::try_from_secs_f64(seconds).ok()
+    }
+}
+
+impl From<MiningProgress> for Mining {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate for people; it is not negative"
+    )]
+    fn from(progress: MiningProgress) -> Self {
+        Self {
+            height: progress.height.0,
+            transactions: progress.transactions,
+            difficulty: progress.difficulty.attempts(),
+            hashes_per_second: progress.hashes_per_second.round() as u64,
+            expected_seconds: progress
+                .expected()
+                .map(|time| round_to_thousandths(time.as_secs_f64())),
+            running_seconds: round_to_thousandths(progress.running.as_secs_f64()),
+        }
     }
 }
 
