@@ -3,6 +3,8 @@
 use protocol::election::{ChoiceError, Election, Question};
 use protocol::transaction::Choices;
 
+use crate::render::choices_allowed;
+
 /// Between the answers to two questions.
 pub(crate) const QUESTION_SEPARATOR: char = ';';
 /// Between two choices of one answer.
@@ -25,7 +27,7 @@ pub(crate) enum ChoicesError {
     Ambiguous { question: usize, title: String, text: String, first: String, second: String },
     #[error("question {question} ({title}) names {option:?} twice")]
     Twice { question: usize, title: String, option: String },
-    #[error("question {question} ({title}) takes {}, and here are {found}", allowed(*min, *max))]
+    #[error("question {question} ({title}) takes {}, and here are {found}", choices_allowed(*min, *max))]
     Count { question: usize, title: String, found: usize, min: u16, max: u16 },
 }
 
@@ -39,17 +41,6 @@ impl ChoicesError {
             Self::Twice { .. } => "option_twice",
             Self::Count { .. } => "wrong_number_of_choices",
         }
-    }
-}
-
-/// How many options a question takes, in words.
-pub(crate) fn allowed(min: u16, max: u16) -> String {
-    match (min, max) {
-        (1, 1) => "one choice".into(),
-        (0, 1) => "one choice or none".into(),
-        (min, max) if min == max => format!("{max} choices"),
-        (0, max) => format!("up to {max} choices"),
-        (min, max) => format!("{min} to {max} choices"),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use protocol::units::{BlockHash, Height};
-use serde::Serialize;
 
 use super::{ActionError, LabCommand, suggest};
+use crate::schema::CommandHelp;
 use keys::VoterName;
 use node::{BlockSelector, CHAIN_LIMIT_MAX};
 
@@ -14,15 +14,6 @@ const CHAIN_LIMIT_DEFAULT: u32 = 20;
 
 /// Longest line that is read; a transaction in hexadecimal digits takes far less.
 pub(crate) const LINE_BYTES_MAX: usize = 16 * 1024;
-
-/// One command of the prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct CommandHelp {
-    #[serde(rename = "command")]
-    pub(crate) name: &'static str,
-    pub(crate) usage: &'static str,
-    pub(crate) about: &'static str,
-}
 
 const fn help(name: &'static str, usage: &'static str, about: &'static str) -> CommandHelp {
     CommandHelp { name, usage, about }

@@ -13,19 +13,18 @@ use std::sync::Arc;
 use protocol::codec::{self, DecodeError};
 use protocol::election::Election;
 use protocol::units::ElectionId;
-use serde::Serialize;
 use tokio::sync::Mutex;
 
 pub(crate) use choices::{
-    BLANK, ChoicesError, QUESTION_SEPARATOR, allowed, of_names as choices_of_names,
-    parse as parse_choices, parse_answer,
+    BLANK, ChoicesError, QUESTION_SEPARATOR, of_names as choices_of_names, parse as parse_choices,
+    parse_answer,
 };
 pub(crate) use laboratory::{EXPERIMENTS, LabCommand, rule_of};
-pub(crate) use line::{COMMANDS, CommandHelp, LINE_BYTES_MAX, PromptCommand, first_word, parse};
+pub(crate) use line::{COMMANDS, LINE_BYTES_MAX, PromptCommand, first_word, parse};
 
 use crate::handle::PeerHandle;
 use crate::miner::MinerView;
-use crate::schema;
+use crate::schema::{self, Reply};
 use crate::voter::receipt::ReceiptFileError;
 use crate::voter::{Actor, OwnVoters, VoterError};
 use chain::ForgeryError;
@@ -49,59 +48,6 @@ pub(crate) struct Actions {
     pub(crate) address: SocketAddr,
     pub(crate) data_directory: PathBuf,
     pub(crate) miner: Option<MinerView>,
-}
-
-/// The answer to a prompt command; as JSON, an object that begins with the command's name.
-#[derive(Debug, Serialize)]
-#[serde(tag = "answer", rename_all = "lowercase")]
-pub(crate) enum Reply {
-    Ballot(schema::Ballot),
-    Register(schema::Registered),
-    Vote(schema::Voted),
-    Results(schema::Results),
-    Chain(schema::Chain),
-    Block(schema::Block),
-    MyVote(schema::Voter),
-    #[serde(rename = "myvote")]
-    Receipt(schema::ReceiptWritten),
-    #[serde(rename = "registrar post")]
-    Posted(Box<schema::Posted>),
-    Peers(schema::Peers),
-    Status(Box<schema::Status>),
-    Mine(schema::BlockOrdered),
-    Sync(schema::SyncOrdered),
-    Lab(schema::Experiment),
-    Submit(schema::Submitted),
-    Help {
-        commands: Vec<CommandHelp>,
-    },
-    Leave(schema::Left),
-    Login(schema::Login),
-}
-
-impl Reply {
-    /// The command that this answers.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Ballot(_) => "ballot",
-            Self::Register(_) => "register",
-            Self::Vote(_) => "vote",
-            Self::Results(_) => "results",
-            Self::Chain(_) => "chain",
-            Self::Block(_) => "block",
-            Self::MyVote(_) | Self::Receipt(_) => "myvote",
-            Self::Posted(_) => "registrar post",
-            Self::Peers(_) => "peers",
-            Self::Status(_) => "status",
-            Self::Mine(_) => "mine",
-            Self::Sync(_) => "sync",
-            Self::Lab(_) => "lab",
-            Self::Submit(_) => "submit",
-            Self::Help { .. } => "help",
-            Self::Leave(_) => "leave",
-            Self::Login(_) => "login",
-        }
-    }
 }
 
 /// Why a prompt command is refused.

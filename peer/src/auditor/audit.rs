@@ -11,11 +11,12 @@ use protocol::units::ElectionId;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::OfflineError;
-use super::report::AuditReport;
+use super::report::AuditOutcome;
 use super::source::{Source, Unchecked};
 use crate::cli::AuditChain;
 use crate::render::Style;
-use crate::run::local_election::{LocalElectionError, read_ballot};
+use crate::schema::Reply;
+use crate::store::local_election::{LocalElectionError, read_ballot};
 use chain::{Audit, CheckedBlock};
 use host::clock;
 use host::progress::Progress;
@@ -36,11 +37,12 @@ pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
     if let Some(expected) = expected_election(command)? {
         source.expect(&expected)?;
     }
-    let report = audit_source(&mut source, |_| Ok(()))?;
+    let AuditOutcome { report, .. } = audit_source(&mut source, |_| Ok(()))?;
     let color = std::io::stdout().is_terminal();
     let style = Style::of(command.format.json, color);
-    print(&style.audit(&report))?;
-    Ok(report.failure.is_none())
+    let passed = report.passed;
+    print(&style.answer(&Reply::Audit(Box::new(report))))?;
+    Ok(passed)
 }
 
 fn expected_election(command: &AuditChain) -> Result<Option<ElectionId>, LocalElectionError> {
@@ -50,25 +52,25 @@ fn expected_election(command: &AuditChain) -> Result<Option<ElectionId>, LocalEl
     }
 }
 
-/// Audits all blocks of a source, or all up to the first that breaks a rule; `take` gets each good one.
+/// Audits all blocks of a source, or all up to the first that breaks a rule; `visit` is called with each good one.
 ///
 /// # Errors
-/// When the source can't be read to its end, or `take` fails.
+/// When the source can't be read to its end, or `visit` fails.
 pub(super) fn audit_source(
     source: &mut Source,
-    mut take: impl FnMut(&Arc<Block>) -> Result<(), OfflineError>,
-) -> Result<AuditReport, OfflineError> {
+    mut visit: impl FnMut(&Arc<Block>) -> Result<(), OfflineError>,
+) -> Result<AuditOutcome, OfflineError> {
     let progress = Progress::new("auditing", source.steps());
     let mut audit = Audit::new(Arc::clone(source.election()));
     let mut ahead = Ahead::new(&audit);
     while let Some((checked, steps)) = ahead.next(source)? {
         if let Err(failure) = audit.extend(&checked, clock::unix_now()) {
-            return Ok(AuditReport::new(&audit, Some(failure)));
+            return Ok(AuditOutcome::new(&audit, Some(failure)));
         }
-        take(checked.block())?;
+        visit(checked.block())?;
         progress.advance(steps);
     }
-    Ok(AuditReport::new(&audit, None))
+    Ok(AuditOutcome::new(&audit, None))
 }
 
 /// Blocks that are read and being checked, in their order.

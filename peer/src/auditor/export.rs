@@ -3,10 +3,11 @@
 use super::OfflineError;
 use super::archive::ArchiveWriter;
 use super::audit::audit_source;
-use super::report::AuditReport;
+use super::report::AuditOutcome;
 use super::source::{DirectorySource, Source};
 use super::table::{TableFormat, TableWriter};
 use crate::cli::{ExportChain, ExportKind};
+use crate::schema::AuditReport;
 use crate::store::data_directory;
 use host::files::FileError;
 use host::output::print;
@@ -51,12 +52,12 @@ fn export_votes(command: &ExportChain, mut source: Source) -> Result<(), Offline
     let election = source.election().clone();
     let failed = |error| FileError::new("write", &command.file, error);
     let mut table = TableWriter::votes(file, format).map_err(failed)?;
-    let report = audit_source(&mut source, |block| {
+    let outcome = audit_source(&mut source, |block| {
         Ok(table.write_votes(block, &election).map_err(failed)?)
     })?;
-    let report = refuse_failure(report, &source)?;
+    let report = refuse_failure(outcome, &source)?;
     table.finish().map_err(failed)?.finish()?;
-    print(&format!("wrote {}: votes: {}\n", command.file.display(), report.results.votes))?;
+    print(&format!("wrote {}: votes: {}\n", command.file.display(), report.votes))?;
     Ok(())
 }
 
@@ -66,16 +67,16 @@ fn export_results(command: &ExportChain, mut source: Source) -> Result<(), Offli
     let failed = |error| FileError::new("write", &command.file, error);
     let mut table = TableWriter::results(file, format).map_err(failed)?;
     let report = refuse_failure(audit_source(&mut source, |_| Ok(()))?, &source)?;
-    table.write_results(&report.results.tally).map_err(failed)?;
+    table.write_results(&report.tally).map_err(failed)?;
     table.finish().map_err(failed)?.finish()?;
-    print(&format!("wrote {}: votes: {}\n", command.file.display(), report.results.votes))?;
+    print(&format!("wrote {}: votes: {}\n", command.file.display(), report.votes))?;
     Ok(())
 }
 
 /// Nothing is told of a chain that breaks a rule.
-fn refuse_failure(mut report: AuditReport, source: &Source) -> Result<AuditReport, OfflineError> {
-    match report.failure.take() {
-        None => Ok(report),
+fn refuse_failure(outcome: AuditOutcome, source: &Source) -> Result<AuditReport, OfflineError> {
+    match outcome.failure {
+        None => Ok(outcome.report),
         Some(failure) => {
             let (path, failure) = (source.path().to_owned(), Box::new(failure));
             Err(OfflineError::NotExported { path, failure })

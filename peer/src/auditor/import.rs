@@ -2,7 +2,7 @@
 
 use super::OfflineError;
 use super::audit::audit_source;
-use super::report::AuditReport;
+use super::report::AuditOutcome;
 use super::source::Source;
 use crate::cli::ImportChain;
 use crate::store::Seeder;
@@ -23,9 +23,9 @@ pub fn import(command: &ImportChain) -> Result<(), OfflineError> {
     let mut seeder = Seeder::create(directory.path(), &id)?;
     let audited =
         audit_source(&mut source, |block| Ok(seeder.append(std::slice::from_ref(block))?));
-    let results = match audited {
-        Ok(AuditReport { failure: None, results, .. }) => results,
-        Ok(AuditReport { failure: Some(failure), .. }) => {
+    let report = match audited {
+        Ok(AuditOutcome { failure: None, report }) => report,
+        Ok(AuditOutcome { failure: Some(failure), .. }) => {
             seeder.abandon()?;
             let (path, failure) = (command.file.clone(), Box::new(failure));
             return Err(OfflineError::NotImported { path, failure });
@@ -38,7 +38,7 @@ pub fn import(command: &ImportChain) -> Result<(), OfflineError> {
     directory.keep_election(&election)?;
     seeder.finish()?;
     let path = directory.path().display();
-    let (height, votes) = (results.tip.height, results.votes);
+    let (height, votes) = (report.blocks, report.votes);
     print(&format!(
         "made {path}: election {id}, blocks after the genesis: {height}, votes: {votes}\n"
     ))?;

@@ -25,13 +25,11 @@ pub use audit::audit;
 pub use export::export;
 use host::whole_file::WholeFileError;
 pub use import::import;
-pub(crate) use report::AuditReport;
-pub(crate) use verify_receipt::ReceiptStanding;
 pub use verify_receipt::verify_receipt;
 
-use crate::run::local_election::LocalElectionError;
 use crate::store::StoreError;
 use crate::store::data_directory::DataDirectoryError;
+use crate::store::local_election::LocalElectionError;
 use crate::voter::receipt::ReceiptFileError;
 use chain::{AuditFailure, HeaderError};
 use host::files::FileError;

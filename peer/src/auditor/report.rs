@@ -1,45 +1,43 @@
-//! What came of an audit.
-
-use std::sync::Arc;
-
-use protocol::election::Election;
-use protocol::units::Work;
+//! From an audit to the report that is shown.
 
 use chain::{Audit, AuditFailure};
-use node::{Admitted, QuestionTally, Results, Tip};
+use node::{Admitted, QuestionTally, Tip};
 
-/// How far an audit came, what it counted on the way, and where it stopped.
+use crate::schema::{self, Admission, AuditReport};
+
+/// How an audit ended.
 #[derive(Debug)]
-pub(crate) struct AuditReport {
-    pub(crate) election: Arc<Election>,
-    pub(crate) results: Results,
-    pub(crate) work: Work,
-    pub(crate) transactions: u64,
-    pub(crate) signatures: u64,
-    /// The first block that breaks a rule; nothing of it is counted.
-    pub(crate) failure: Option<AuditFailure>,
+pub(super) struct AuditOutcome {
+    pub(super) report: AuditReport,
+    /// The first block that breaks a rule, with all that its error says.
+    pub(super) failure: Option<AuditFailure>,
 }
 
-impl AuditReport {
+impl AuditOutcome {
     pub(super) fn new(audit: &Audit, failure: Option<AuditFailure>) -> Self {
-        let election = Arc::clone(audit.election());
+        let election = audit.election();
         let (height, hash) = audit.tip();
         let tally = audit.tally();
-        let results = Results {
-            tip: Tip { height, hash },
+        let report = AuditReport {
+            passed: failure.is_none(),
+            election: election.election_id(),
+            title: election.title.clone(),
+            blocks: height.0,
+            registrations: audit.registered_voters(),
             votes: tally.votes,
-            registered_voters: audit.registered_voters(),
-            admitted: Admitted::of(audit.election(), &audit.admissions()),
-            blocks_deep: audit.blocks_since_newest_vote(),
-            tally: QuestionTally::of_all(&election, tally),
-        };
-        Self {
-            election,
-            results,
-            work: audit.work(),
+            admitted: schema::Admitted::from(&Admitted::of(election, &audit.admissions())),
             transactions: audit.transactions(),
             signatures: audit.signatures(),
-            failure,
-        }
+            work: audit.work().to_string(),
+            tip: Tip { height, hash }.into(),
+            tally: QuestionTally::of_all(election, tally)
+                .iter()
+                .map(schema::QuestionTally::from)
+                .collect(),
+            failure: failure.as_ref().map(schema::AuditFailure::from),
+            admission: Admission::of(&election.admission),
+            blocks_deep: audit.blocks_since_newest_vote(),
+        };
+        Self { report, failure }
     }
 }

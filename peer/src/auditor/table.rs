@@ -8,7 +8,7 @@ use protocol::election::Election;
 use protocol::transaction::{HashedTransaction, Transaction};
 use serde_json::{Map, Value};
 
-use node::QuestionTally;
+use crate::schema::{OptionTally, QuestionTally};
 
 /// One row per vote and chosen option; one with an empty option where a question was left blank.
 const VOTE_COLUMNS: [&str; 11] = [
@@ -91,10 +91,10 @@ impl<W: Write> TableWriter<W> {
     /// # Errors
     /// When the disk refuses.
     pub(super) fn write_results(&mut self, tally: &[QuestionTally]) -> io::Result<()> {
-        for (number, QuestionTally { question, votes, blank }) in (1u64..).zip(tally) {
-            let title = || Value::from(question.title.as_str());
-            for ((option, choice), votes) in (1u64..).zip(&question.options).zip(votes) {
-                let choice = choice.as_str().into();
+        for (number, QuestionTally { title, options, blank }) in (1u64..).zip(tally) {
+            let title = || Value::from(title.as_str());
+            for (option, OptionTally { name, votes }) in (1u64..).zip(options) {
+                let choice = name.as_str().into();
                 self.write_row([number.into(), title(), option.into(), choice, (*votes).into()])?;
             }
             let blank = (*blank).into();
@@ -210,7 +210,8 @@ mod tests {
     fn results_are_quoted_where_csv_needs_it() {
         let mut question = election().questions.remove(0);
         question.title = "Chair, \"first\"".into();
-        let tally = [QuestionTally { question, votes: vec![2, 0], blank: 1 }];
+        let tally = node::QuestionTally { question, votes: vec![2, 0], blank: 1 };
+        let tally = [QuestionTally::from(&tally)];
         let mut table = TableWriter::results(Vec::new(), TableFormat::Csv).expect("memory");
         table.write_results(&tally).expect("memory takes all");
         let text = String::from_utf8(table.finish().expect("memory takes all")).expect("text");

@@ -10,6 +10,7 @@ use protocol::transaction::HashedTransaction;
 use protocol::units::Height;
 
 use super::audit::{AHEAD_BLOCKS_MAX, audit_source};
+use super::report::AuditOutcome;
 use super::source::Source;
 use super::*;
 use chain::AuditRule;
@@ -55,7 +56,7 @@ fn write(directory: &Path, blocks: &[Block]) -> PathBuf {
     path
 }
 
-fn audited(path: &Path) -> Result<AuditReport, OfflineError> {
+fn audited(path: &Path) -> Result<AuditOutcome, OfflineError> {
     audit_source(&mut Source::open(path)?, |_| Ok(()))
 }
 
@@ -69,7 +70,7 @@ fn a_broken_rule_is_told_before_damage_that_follows_it() {
     let report = audited(&path).expect("it is not read to its end");
     let failure = report.failure.expect("there is a second vote");
     assert_eq!((failure.error.rule(), failure.height), (AuditRule::AlreadyVoted, Height(3)));
-    assert_eq!((report.results.votes, report.results.registered_voters), (1, 2));
+    assert_eq!((report.report.votes, report.report.registrations), (1, 2));
 }
 
 #[test]
@@ -105,6 +106,6 @@ fn more_blocks_than_are_read_ahead_come_in_their_order() {
         Ok(())
     });
     let report = report.expect("it can be read");
-    assert_eq!((report.failure, report.results.tip.hash), (None, parent.hash()));
+    assert_eq!((report.failure, report.report.tip.hash), (None, parent.hash()));
     assert!(taken == blocks, "the blocks are those of the archive, in order");
 }

@@ -1,8 +1,7 @@
 //! `peer verify-receipt`: whether the block of a receipt is on a chain, and how deep.
 
 use host::output::print;
-use protocol::block::Header;
-use protocol::receipt::{Receipt, ReceiptError};
+use protocol::receipt::Receipt;
 use protocol::transaction::HashedTransaction;
 use protocol::units::Height;
 
@@ -10,29 +9,12 @@ use super::OfflineError;
 use super::source::Source;
 use crate::cli::VerifyReceipt;
 use crate::render::Style;
+use crate::schema::{ReceiptStanding, Reply, Transaction};
 use crate::store::data_directory;
 use crate::voter::receipt;
 use chain::Chain;
 use chain::rules::Rules;
 use host::clock;
-
-/// What a receipt is worth against somebody's copy of the chain.
-#[derive(Debug)]
-pub(crate) enum ReceiptStanding {
-    /// The transaction is on the best chain; `blocks_deep` is 1 in the tip itself.
-    OnBestChain {
-        vote: Box<HashedTransaction>,
-        header: Header,
-        blocks_deep: u64,
-    },
-    /// The receipt is good, and its block is not on this chain, which is this high.
-    NotOnBestChain {
-        vote: Box<HashedTransaction>,
-        header: Header,
-        tip: Height,
-    },
-    Worthless(ReceiptError),
-}
 
 /// Prints in one line what a receipt is worth. Whether its transaction is on the best chain.
 ///
@@ -46,19 +28,20 @@ pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
     };
     source.expect(&receipt.election)?;
     let standing = match receipt.check(&source.election().admission) {
-        Ok(transaction) => find(&receipt, transaction, &mut source)?,
-        Err(error) => ReceiptStanding::Worthless(error),
+        Ok(transaction) => find(&receipt, &transaction, &mut source)?,
+        Err(error) => ReceiptStanding::Worthless { reason: error.to_string() },
     };
     let style = Style::of(command.format.json, false);
-    print(&style.receipt_standing(&standing, source.election()))?;
-    Ok(matches!(standing, ReceiptStanding::OnBestChain { .. }))
+    let is_on_best_chain = matches!(standing, ReceiptStanding::OnBestChain { .. });
+    print(&style.answer(&Reply::ReceiptStanding(Box::new(standing))))?;
+    Ok(is_on_best_chain)
 }
 
 /// Looks for the receipt's block. Links, work and times of all headers are checked, nothing else: for that
 /// there is the audit.
 fn find(
     receipt: &Receipt,
-    transaction: HashedTransaction,
+    transaction: &HashedTransaction,
     source: &mut Source,
 ) -> Result<ReceiptStanding, OfflineError> {
     let id = source.election().election_id();
@@ -77,10 +60,11 @@ fn find(
         is_found |= header == receipt.header;
         tip = header.height;
     }
-    let (vote, header) = (Box::new(transaction), receipt.header);
+    let transaction = Transaction::read(transaction, source.election());
+    let (height, hash) = (receipt.header.height.0, receipt.header.hash());
     if is_found {
-        let blocks_deep = tip.0 - header.height.0 + 1;
-        return Ok(ReceiptStanding::OnBestChain { vote, header, blocks_deep });
+        let blocks_deep = tip.0 - height + 1;
+        return Ok(ReceiptStanding::OnBestChain { transaction, height, hash, blocks_deep });
     }
-    Ok(ReceiptStanding::NotOnBestChain { vote, header, tip })
+    Ok(ReceiptStanding::NotOnBestChain { transaction, height, hash, tip_height: tip.0 })
 }

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::Client;
 use super::error::ClientError;
-use crate::actions::{ActionError, PromptCommand, Reply};
+use crate::actions::{ActionError, PromptCommand};
+use crate::schema::Reply;
 use crate::schema::{self, Ballot};
 use crate::store::data_directory;
 use crate::voter::receipt;

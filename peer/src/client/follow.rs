@@ -6,8 +6,8 @@ use tokio::runtime::Builder;
 
 use super::error::ClientError;
 use super::http::Http;
-use crate::actions::Reply;
 use crate::render::Style;
+use crate::schema::Reply;
 use crate::schema::{Event, Results};
 use host::output::print;
 use host::signals::EndSignals;
@@ -23,7 +23,7 @@ pub(super) fn watch_results(http: &Http, style: Style) -> Result<(), ClientError
     let is_terminal = io::stdout().is_terminal();
     let mut is_first = true;
     let mut print = move |results: &Results| {
-        let text = style.outcome("results", &Ok(Reply::Results(results.clone())));
+        let text = style.answer(&Reply::Results(results.clone()));
         let before = match style {
             Style::Human { .. } if is_terminal => CLEAR,
             Style::Human { .. } if !is_first => "\n",

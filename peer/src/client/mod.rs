@@ -20,10 +20,11 @@ mod vote;
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::actions::{PromptCommand, Reply, first_word, parse};
+use crate::actions::{PromptCommand, first_word, parse};
 use crate::cli::{ClientRequest, Wish};
 use crate::prompt::screen;
 use crate::render::Style;
+use crate::schema::Reply;
 use crate::watch;
 use error::ClientError;
 use host::output::print;
@@ -66,7 +67,7 @@ pub fn client(request: &ClientRequest) -> ClientEnd {
     let told = perform(request, style, asks).and_then(|reply| match reply {
         Some(reply) => {
             let end = end_of(&reply);
-            print(&style.outcome(&word, &Ok(reply)))?;
+            print(&style.answer(&reply))?;
             Ok(end)
         }
         None => Ok(ClientEnd::Done),

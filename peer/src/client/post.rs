@@ -13,10 +13,10 @@ use super::Client;
 use super::error::ClientError;
 use super::http::HttpError;
 use super::vote::{peer_refuses, refused, tell};
-use crate::actions::Reply;
-use crate::organiser::{Check, RecordError, RecordKind, RegistrarError, SignedFile};
+use crate::organiser::{Check, RecordError, RegistrarError, SignedFile};
 use crate::schema::{
-    IncompleteEntry, Outcome, Outcomes, Posted, Refusal, RefusedEntry, Registered, Submission,
+    IncompleteEntry, Outcome, Outcomes, Posted, RecordKind, Refusal, RefusedEntry, Registered,
+    Reply, Submission,
 };
 use chain::TransactionError;
 use host::progress::Progress;

@@ -13,8 +13,9 @@ use super::Client;
 use super::commands::check_kept;
 use super::error::ClientError;
 use super::http::HttpError;
-use crate::actions::{ActionError, Reply, parse_choices};
+use crate::actions::{ActionError, parse_choices};
 use crate::render::Style;
+use crate::schema::Reply;
 use crate::schema::{
     self, Event, Outcome, Outcomes, PRIVACY, Refusal, Registered, Submission, Voted, choice_names,
 };

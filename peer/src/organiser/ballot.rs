@@ -14,7 +14,8 @@ use protocol::units::UnixMillis;
 
 use crate::cli::{CheckBallot, NewBallot};
 use crate::render::Style;
-use crate::run::local_election::{LocalElectionError, read_ballot};
+use crate::schema::{Ballot, Reply};
+use crate::store::local_election::{LocalElectionError, read_ballot};
 use host::files::FileError;
 use host::{clock, entropy};
 
@@ -54,7 +55,7 @@ pub fn check_ballot(check: &CheckBallot) -> Result<(), LocalElectionError> {
     let election = read_ballot(&check.file)?;
     let color = io::stdout().is_terminal();
     let style = Style::of(check.format.json, color);
-    let shown = print(&style.ballot(&election));
+    let shown = print(&style.answer(&Reply::Ballot(Ballot::of(&election))));
     Ok(shown.map_err(|error| FileError::new("write to", Path::new("stdout"), error))?)
 }
 

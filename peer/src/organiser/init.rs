@@ -1,22 +1,11 @@
 //! `peer registrar init`: a registrar's key, and what of it goes into the ballot.
 
-use std::path::PathBuf;
-
-use protocol::admission::Registrar;
-
 use super::{RegistrarError, key};
 use crate::cli::InitRegistrar;
+use crate::schema::NewRegistrar;
 
 /// Longest name, as the ballot bounds it.
 const NAME_BYTES_MAX: usize = 200;
-
-/// A registrar whose key was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NewRegistrar {
-    pub(crate) registrar: Registrar,
-    pub(crate) key_file: PathBuf,
-    pub(crate) has_passphrase: bool,
-}
 
 /// Makes the key file.
 ///
@@ -28,7 +17,10 @@ pub(super) fn init(task: &InitRegistrar) -> Result<NewRegistrar, RegistrarError>
         return Err(RegistrarError::Name { name: task.name.escape_debug().to_string() });
     }
     let file = key::make(&task.key, task.lock.source().as_ref(), task.lock.no_passphrase)?;
-    let registrar = Registrar { name: name.to_owned(), key: file.public()? };
-    let has_passphrase = file.is_locked();
-    Ok(NewRegistrar { registrar, key_file: task.key.clone(), has_passphrase })
+    Ok(NewRegistrar {
+        name: name.to_owned(),
+        key: file.public()?.to_string(),
+        file: task.key.display().to_string(),
+        passphrase: file.is_locked(),
+    })
 }

@@ -14,7 +14,7 @@ use protocol::units::VoterId;
 use rayon::prelude::*;
 
 use super::RegistrarError;
-use super::record::RecordKind;
+use crate::schema::RecordKind;
 use host::files::FileError;
 
 /// Longest list in bytes, and so the longest line of one: 100 bytes for each of the most voters that there can be.

@@ -19,16 +19,13 @@ use std::path::PathBuf;
 
 use protocol::units::ElectionId;
 
-pub(crate) use init::NewRegistrar;
 pub(crate) use list::ListError;
-pub(crate) use record::RecordError;
-pub(crate) use record::{Check, RecordKind, SignedFile};
-pub(crate) use show::ShowReport;
-pub(crate) use sign::SignReport;
+pub(crate) use record::{Check, RecordError, SignedFile};
 
 use crate::cli::RegistrarTask;
 use crate::render::Style;
-use crate::run::local_election::LocalElectionError;
+use crate::schema::{RecordKind, Reply};
+use crate::store::local_election::LocalElectionError;
 use host::files::FileError;
 use host::output::print;
 use host::whole_file::WholeFileError;
@@ -88,21 +85,17 @@ pub enum RegistrarError {
 /// # Errors
 /// See [`RegistrarError`]; no file was changed then.
 pub fn registrar(task: &RegistrarTask) -> Result<(), RegistrarError> {
-    let text = match task {
-        RegistrarTask::Init(task) => {
-            Style::of(task.format.json, false).new_registrar(&init::init(task)?)
-        }
+    let (reply, format) = match task {
+        RegistrarTask::Init(task) => (Reply::NewRegistrar(init::init(task)?), task.format),
         RegistrarTask::Admit(task) => {
             let report = sign::sign(task, RecordKind::Admissions)?;
-            Style::of(task.format.json, false).signed(&report)
+            (Reply::Admitted(Box::new(report)), task.format)
         }
         RegistrarTask::Withdraw(task) => {
             let report = sign::sign(task, RecordKind::Withdrawals)?;
-            Style::of(task.format.json, false).signed(&report)
+            (Reply::Withdrawn(Box::new(report)), task.format)
         }
-        RegistrarTask::Show(task) => {
-            Style::of(task.format.json, false).signed_file(&show::show(task)?)
-        }
+        RegistrarTask::Show(task) => (Reply::SignedFile(show::show(task)?), task.format),
     };
-    Ok(print(&text)?)
+    Ok(print(&Style::of(format.json, false).answer(&reply))?)
 }

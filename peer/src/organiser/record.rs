@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::RegistrarError;
+use crate::schema::RecordKind;
 use host::files::FileError;
 use host::progress::Progress;
 use host::whole_file::{Existing, FileMode, WholeFile};
@@ -25,14 +26,6 @@ const FORMAT: u64 = 1;
 const LINE_BYTES_MAX: u64 = 24 * 1024;
 /// Lines that are read together, on all cores: some 100 ms of one for each signature.
 const READ_TOGETHER: usize = 2_048;
-
-/// What registrars sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum RecordKind {
-    Admissions,
-    Withdrawals,
-}
 
 /// Voters, and who of the registrars signed for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,14 +105,6 @@ struct Line {
 }
 
 impl RecordKind {
-    /// As the file's header says it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Admissions => "admissions",
-            Self::Withdrawals => "withdrawals",
-        }
-    }
-
     /// What registrars sign for a voter.
     pub(super) fn digest(
         self,

@@ -9,47 +9,16 @@ use protocol::units::VoterId;
 use rayon::prelude::*;
 
 use super::list::{self, KeyList, TOLD_MAX};
-use super::record::{Check, RecordError, RecordKind, SignedFile};
+use super::record::{Check, RecordError, SignedFile};
 use super::{RegistrarError, key};
 use crate::cli::SignList;
-use crate::run::local_election::read_ballot;
+use crate::schema::{ListedTwice, RecordKind, SignReport};
+use crate::store::local_election::read_ballot;
 use host::files;
 use host::progress::Progress;
 
 /// Voters that are signed for between two steps of the progress bar: some 50 ms of one core.
 const SIGNED_TOGETHER: usize = 2_048;
-
-/// What came of a registrar's list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SignReport {
-    pub(crate) kind: RecordKind,
-    pub(crate) file: PathBuf,
-    /// The registrar that signed, as people count them, and its name.
-    pub(crate) registrar: (usize, String),
-    /// Voters of the list.
-    pub(crate) listed: usize,
-    pub(crate) signed: usize,
-    /// Voters of the list that bore this registrar's signature already.
-    pub(crate) signed_before: usize,
-    /// Voters of the file.
-    pub(crate) voters: usize,
-    /// Those of them with enough signatures.
-    pub(crate) complete: usize,
-    pub(crate) threshold: u8,
-    /// Lines of the list that say again what an earlier one says, and the first of them.
-    pub(crate) twice: (u64, Vec<Twice>),
-    /// Voters of the file that the list does not have, and the first of them: not signed for.
-    pub(crate) not_listed: (usize, Vec<VoterId>),
-    /// Whether the list has the registrar's own key.
-    pub(crate) own_key: bool,
-}
-
-/// A voter that stands in a list twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Twice {
-    pub(crate) voter: VoterId,
-    pub(crate) lines: [u64; 2],
-}
 
 /// Signs for each voter of a list, beside those who signed before, and writes the file if that changes it.
 ///
@@ -91,20 +60,23 @@ pub(super) fn sign(task: &SignList, kind: RecordKind) -> Result<SignReport, Regi
     let is_complete = |signatures: usize| signatures >= usize::from(threshold);
     let complete = file.entries.values().filter(|entry| is_complete(entry.signatures.len()));
     let not_listed = || file.entries.keys().filter(|voter| !list.voters.contains_key(*voter));
-    let twice = list.twice.iter().map(|(voter, lines)| Twice { voter: *voter, lines: *lines });
+    let twice =
+        list.twice.iter().map(|(voter, lines)| ListedTwice { voter: *voter, lines: *lines });
     Ok(SignReport {
-        kind,
-        file: path,
-        registrar: (usize::from(place) + 1, registrars[usize::from(place)].name.clone()),
+        file: path.display().to_string(),
+        registrar: usize::from(place) + 1,
+        name: registrars[usize::from(place)].name.clone(),
         listed: list.voters.len(),
         signed,
         signed_before: list.voters.len() - signed,
         voters: file.entries.len(),
         complete: complete.count(),
         threshold,
-        twice: (list.twice_count, twice.collect()),
-        not_listed: (not_listed().count(), not_listed().take(TOLD_MAX).copied().collect()),
         own_key: list.voters.contains_key(&key.public().voter()),
+        lines_twice: list.twice_count,
+        first_twice: twice.collect(),
+        not_listed: not_listed().count(),
+        first_not_listed: not_listed().take(TOLD_MAX).copied().collect(),
     })
 }
 

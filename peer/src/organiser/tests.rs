@@ -13,6 +13,7 @@ use super::list::KeyList;
 use super::record::{Check, SignedFile};
 use super::*;
 use crate::cli::{AnswerFormat, PassphraseOptions, ShowSigned, SignList};
+use crate::schema::{ShowReport, SignReport, SignaturesMissing};
 use chain::fixtures::{self, key};
 use keys::Existing;
 use keys::KeyFile;
@@ -119,7 +120,7 @@ fn two_of_three_admit_in_any_order_and_a_second_run_changes_nothing() {
     let first = office.admit("keys.csv", 0, "a.jsonl");
     assert_eq!((first.signed, first.complete, first.voters), (5, 0, 5));
     let second = office.admit("keys.csv", 2, "a.jsonl");
-    assert_eq!((second.signed, second.complete, second.registrar.0), (5, 5, 3));
+    assert_eq!((second.signed, second.complete, second.registrar), (5, 5, 3));
     let text = office.read("a.jsonl");
     assert!(!text.contains("Member"), "ids go no further: {text}");
     for registrar in [0, 2] {
@@ -144,7 +145,7 @@ fn of_registrars_who_sign_at_once_each_adds_to_what_the_other_signed() {
         }
     });
     let shown = office.show("a.jsonl").expect("a good file");
-    let signed: Vec<_> = shown.registrars.iter().map(|(_, signed)| *signed).collect();
+    let signed: Vec<_> = shown.registrars.iter().map(|each| each.signed).collect();
     assert_eq!(signed, [5, 5, 5]);
 }
 
@@ -155,14 +156,14 @@ fn only_those_of_the_own_list_are_signed_for() {
     office.list("fewer.csv", &[2, 3, 101]);
     let report = office.admit("fewer.csv", 1, "a.jsonl");
     assert_eq!((report.signed, report.voters, report.complete), (3, 6, 2));
-    assert_eq!(report.not_listed.0, 3);
-    assert!(report.not_listed.1.contains(&key(1).public().voter()));
+    assert_eq!(report.not_listed, 3);
+    assert!(report.first_not_listed.contains(&key(1).public().voter()));
     assert!(report.own_key, "a registrar's key may vote, and that is said");
     let shown = office.show("a.jsonl").expect("a good file");
     assert_eq!((shown.voters, shown.complete), (6, 2));
-    let signed: Vec<_> = shown.registrars.iter().map(|(_, signed)| *signed).collect();
+    let signed: Vec<_> = shown.registrars.iter().map(|each| each.signed).collect();
     assert_eq!(signed, [5, 3, 0]);
-    assert_eq!(shown.lacking.into_iter().collect::<Vec<_>>(), [(1, 4)]);
+    assert_eq!(shown.incomplete, [SignaturesMissing { signatures_missing: 1, voters: 4 }]);
 }
 
 #[test]

@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 
-use crate::actions::{ActionError, Actions, PromptCommand, Reply, first_word, parse};
+use crate::actions::{ActionError, Actions, PromptCommand, first_word, parse};
 use crate::render::Style;
+use crate::schema::Reply;
 use crate::schema::{self, Event, OwnVoteStanding, PRIVACY};
 use complete::Completion;
 use node::Command;
@@ -179,7 +180,11 @@ impl Front {
 
     /// Prints an answer.
     pub(crate) async fn answer(&self, word: &str, outcome: &Result<Reply, ActionError>) {
-        self.screen.print(self.style.outcome(word, outcome)).await;
+        let text = match outcome {
+            Ok(reply) => self.style.answer(reply),
+            Err(error) => self.style.refusal(word, &error.into()),
+        };
+        self.screen.print(text).await;
     }
 
     /// Prints all that waits, gives the terminal back, and says the last words, if any.
@@ -231,8 +236,7 @@ impl Front {
                     None => return Typed::End,
                     Some(Some(line)) => return Typed::Line(line),
                     Some(None) => {
-                        let refused = Err(ActionError::Line);
-                        let text = self.style.outcome("", &refused);
+                        let text = self.style.refusal("", &(&ActionError::Line).into());
                         self.screen.print(text).await;
                     }
                 }

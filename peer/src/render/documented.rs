@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use protocol::ballot_file;
 use protocol::block::Header;
+use protocol::election::Election;
 use protocol::transaction::{Choices, TransactionKind};
 use protocol::units::{
     BlockHash, Difficulty, Height, MerkleRoot, TransactionId, UnixMillis, VoterId, Work, sha256,
 };
 
 use super::*;
-use crate::actions::{COMMANDS, parse, parse_choices};
+use crate::actions::{ActionError, COMMANDS, parse, parse_choices};
 use crate::cli::{self, Invocation};
 use crate::miner::MiningProgress;
 use crate::schema;
 use crate::store::{Damage, Rows};
-use chain::{AuditRule, TransactionError};
+use chain::{AuditFailure, AuditRule, BlockError, BodyError, TransactionError};
 use node::{
     Admitted, BlockSummary, BlockView, CommandError, LeaveReason, NeighbourView, QuestionTally,
     Results, Role, Standing, Status, Tip, TrackerView, TransactionView, VoteView, VoterView,
@@ -102,6 +103,33 @@ fn results(election: &Election) -> Results {
     }
 }
 
+/// A report of a chain that holds, or of one whose next block does not.
+fn audit_report(election: &Election, bad: Option<(Tip, VoterId)>) -> schema::AuditReport {
+    let results = schema::Results::from(&results(election));
+    let failure = bad.map(|(block, voter)| {
+        let error = TransactionError::AlreadyVoted { voter };
+        let error = BodyError::Invalid(BlockError::Transaction { index: 1, error });
+        AuditFailure { height: block.height, hash: block.hash, error: error.into() }
+    });
+    schema::AuditReport {
+        passed: failure.is_none(),
+        election: election.election_id(),
+        title: election.title.clone(),
+        blocks: results.tip.height,
+        registrations: results.registered_voters,
+        votes: results.votes,
+        admitted: results.admitted,
+        transactions: results.registered_voters + results.votes,
+        signatures: results.registered_voters + results.votes,
+        work: Work(33_554_432).to_string(),
+        tip: results.tip,
+        tally: results.questions,
+        failure: failure.as_ref().map(schema::AuditFailure::from),
+        admission: schema::Admission::of(&election.admission),
+        blocks_deep: results.blocks_deep,
+    }
+}
+
 fn block(choices: &Choices, election: &Election) -> Reply {
     let registration = TransactionView {
         id: TransactionId(hash("registration")),
@@ -152,6 +180,12 @@ fn status(election: &Election) -> Reply {
         data_dir: Some("peer-1".into()),
         ..schema::Status::of(&node, election_id, address(6_001), Some(progress().into()))
     }))
+}
+
+/// The command that an answer is to, as its JSON names it.
+fn name(reply: &Reply) -> String {
+    let object = serde_json::to_value(reply).expect("plain data");
+    object["answer"].as_str().expect("a name").to_owned()
 }
 
 fn replies(election: &Election) -> Vec<Reply> {
@@ -378,10 +412,8 @@ fn examples() -> Vec<(String, String)> {
         } else {
             ""
         };
-        let name = format!("answer {}{detail}", reply.name());
-        let word = reply.name();
-        let outcome = Ok(reply);
-        let shown = |style: Style| style.outcome(word, &outcome);
+        let name = format!("answer {}{detail}", name(&reply));
+        let shown = |style: Style| style.answer(&reply);
         examples.push((name, both(&shown(human), &shown(Style::Json))));
     }
     let (mut said, mut told) = (String::new(), String::new());
@@ -392,16 +424,17 @@ fn examples() -> Vec<(String, String)> {
     examples.push(("events".to_owned(), both(&said, &told)));
     let (mut said, mut told) = (String::new(), String::new());
     for (word, error) in refusals() {
-        let outcome = Err(error);
-        said += &human.outcome(word, &outcome);
-        told += &Style::Json.outcome(word, &outcome);
+        let refusal = Refusal::from(&error);
+        said += &human.refusal(word, &refusal);
+        told += &Style::Json.refusal(word, &refusal);
     }
     for (name, bad) in [("audit", None), ("failed audit", Some((tip(3), voter())))] {
-        let report = audit::samples::report(&election, results(&election), bad);
-        examples.push((name.to_owned(), both(&human.audit(&report), &Style::Json.audit(&report))));
+        let audit = Reply::Audit(Box::new(audit_report(&election, bad)));
+        examples.push((name.to_owned(), both(&human.answer(&audit), &Style::Json.answer(&audit))));
     }
     let key = schema::KeyShown::new(&chain::fixtures::key(1).public(), "my.key".into(), true);
-    examples.push(("answer key".to_owned(), both(&human.key(&key), &Style::Json.key(&key))));
+    let key = Reply::Key(key);
+    examples.push(("answer key".to_owned(), both(&human.answer(&key), &Style::Json.answer(&key))));
     examples.push(("errors".to_owned(), both(&said, &told)));
     examples
 }
@@ -452,7 +485,7 @@ fn every_rule_of_an_audit_is_in_the_page() {
 
 #[test]
 fn every_command_has_an_example() {
-    let mut names: Vec<_> = replies(&election()).iter().map(Reply::name).collect();
+    let mut names: Vec<_> = replies(&election()).iter().map(name).collect();
     names.dedup();
     assert_eq!(names, COMMANDS.map(|command| command.name));
 }
@@ -460,14 +493,13 @@ fn every_command_has_an_example() {
 #[test]
 fn programs_get_one_object_a_line() {
     let election = election();
-    let answers = replies(&election)
+    let answers =
+        replies(&election).iter().map(|reply| Style::Json.answer(reply)).collect::<Vec<_>>();
+    let refusals = refusals()
         .into_iter()
-        .map(Ok)
-        .map(|outcome: Result<Reply, ActionError>| Style::Json.outcome("word", &outcome));
-    let refusals =
-        refusals().into_iter().map(|(word, error)| Style::Json.outcome(word, &Err(error)));
+        .map(|(word, error)| Style::Json.refusal(word, &Refusal::from(&error)));
     let events = events().into_iter().map(|event| Style::Json.event(&event));
-    for line in answers.chain(refusals).chain(events) {
+    for line in answers.into_iter().chain(refusals).chain(events) {
         assert_eq!(line.matches('\n').count(), 1, "{line}");
         let object: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         let first = object.as_object().and_then(|object| object.keys().next()).expect("a key");

@@ -1,21 +1,13 @@
-//! Text for people.
+//! Answers as text for people.
 
-use std::time::Duration;
-
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use owo_colors::OwoColorize;
-
-use super::text::short;
-use super::{choice_line, registrar, text};
-use crate::actions::{CommandHelp, Reply, allowed};
+use super::layout::{heading, table};
+use super::text::{self, choice_line, short};
+use super::{audit, key, receipt, registrar, tally};
 use crate::schema::{
-    Ballot, Block, BlockOrdered, Chain, Experiment, Left, Login, OwnVoteStanding, Peers, Question,
-    QuestionTally, ReceiptWritten, Registered, Results, Standing, Status, Submitted, SyncOrdered,
-    Transaction, Vote, Voted, Voter,
+    Ballot, Block, BlockOrdered, Chain, CommandHelp, Experiment, Left, Login, OwnVoteStanding,
+    Peers, Question, ReceiptWritten, RecordKind, Registered, Reply, Standing, Status, Submitted,
+    SyncOrdered, Transaction, Vote, Voted, Voter,
 };
-
-/// Width of the longest bar of the results.
-const BAR_CHARACTERS: u64 = 30;
 
 pub(super) fn reply(reply: &Reply, color: bool) -> String {
     match reply {
@@ -27,7 +19,7 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
             "your vote ({}) is accepted and safe on the peer's disk; it counts once a block holds it\ntransaction {transaction}\n",
             choice_line(choices)
         ),
-        Reply::Results(results) => tally(results, color),
+        Reply::Results(results) => tally::tally(results, color),
         Reply::Chain(chain) => self::chain(chain),
         Reply::Block(block) => self::block(block),
         Reply::MyVote(voter) => my_vote(voter),
@@ -48,6 +40,13 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
         }
         Reply::Help { commands } => help(commands),
         Reply::Login(Login { url }) => format!("{url}\n"),
+        Reply::Key(key) => key::human(key),
+        Reply::Audit(report) => audit::human(report, color),
+        Reply::ReceiptStanding(standing) => receipt::human(standing),
+        Reply::NewRegistrar(made) => registrar::new_registrar(made),
+        Reply::Admitted(report) => registrar::signed(report, RecordKind::Admissions),
+        Reply::Withdrawn(report) => registrar::signed(report, RecordKind::Withdrawals),
+        Reply::SignedFile(report) => registrar::shown(report),
         Reply::Leave(Left { own_vote }) => format!(
             "left; your vote {}\n",
             match own_vote {
@@ -81,49 +80,12 @@ fn ballot(ballot: &Ballot, color: bool) -> String {
 
 /// A question with its numbered options, without a line feed at its end.
 pub(super) fn question_text(number: usize, question: &Question, color: bool) -> String {
-    let allowed = allowed(question.min, question.max);
+    let allowed = text::choices_allowed(question.min, question.max);
     let title = heading(&format!("{number}. {}", question.title), color);
     let options = question.options.iter().enumerate();
     let options = options.map(|(index, option)| format!("   {:>3}  {option}", index + 1));
     let lines: Vec<_> = std::iter::once(format!("{title} ({allowed})")).chain(options).collect();
     lines.join("\n")
-}
-
-pub(super) fn tally(results: &Results, color: bool) -> String {
-    let mut lines = vec![format!(
-        "{} by {}, counted up to block {} ({})",
-        text::count(results.votes, "vote"),
-        text::count(results.registered_voters, "registered voter"),
-        results.tip.height,
-        short(results.tip.hash),
-    )];
-    lines.push(text::admitted(&results.admitted));
-    lines.push(match results.blocks_deep {
-        0 => "no block holds a vote yet".to_owned(),
-        deep => format!("the newest vote is {} deep", text::count(deep, "block")),
-    });
-    for question in &results.questions {
-        lines.push(String::new());
-        lines.push(heading(&question.title, color));
-        lines.push(bars(question, results.votes, color));
-    }
-    lines.join("\n") + "\n"
-}
-
-fn bars(tally: &QuestionTally, voters: u64, color: bool) -> String {
-    let blank = Some(("(blank)", tally.blank)).filter(|(_, votes)| *votes > 0);
-    let options = tally.options.iter().map(|option| (option.name.as_str(), option.votes));
-    let rows = options.chain(blank).map(|(name, votes)| {
-        // Widened, so that no count overflows.
-        let length = u128::from(votes) * u128::from(BAR_CHARACTERS) / u128::from(voters.max(1));
-        let length = usize::try_from(length).unwrap_or_default().min(BAR_CHARACTERS as usize);
-        let bar = "█".repeat(length) + &"░".repeat(BAR_CHARACTERS as usize - length);
-        let bar = if color { bar.cyan().to_string() } else { bar };
-        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
-        let share = 100.0 * votes as f64 / voters.max(1) as f64;
-        vec![name.to_owned(), bar, votes.to_string(), format!("{share:.1} %")]
-    });
-    table(None, rows, &[2, 3])
 }
 
 fn chain(chain: &Chain) -> String {
@@ -299,39 +261,5 @@ fn help(commands: &[CommandHelp]) -> String {
     match commands {
         [_] => table(None, rows, &[]) + "\n",
         _ => format!("{}\n{notes}\n", table(None, rows, &[])),
-    }
-}
-
-fn heading(text: &str, color: bool) -> String {
-    if color { text.bold().to_string() } else { text.to_owned() }
-}
-
-/// Columns side by side; `right` are those whose text stands at the right.
-fn table(
-    header: Option<&[&str]>,
-    rows: impl Iterator<Item = Vec<String>>,
-    right: &[usize],
-) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    if let Some(header) = header {
-        table.set_header(header.iter().copied());
-    }
-    table.add_rows(rows);
-    for column in right {
-        if let Some(column) = table.column_mut(*column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let lines: Vec<_> = table.lines().map(|line| format!(" {}", line.trim_end())).collect();
-    lines.join("\n")
-}
-
-/// Whole seconds, or what is left of one.
-pub(super) fn span(time: Duration) -> String {
-    if time >= Duration::from_secs(1) {
-        humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
-    } else {
-        format!("{} ms", time.as_millis())
     }
 }

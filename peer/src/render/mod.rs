@@ -2,25 +2,25 @@
 //! programs, with the same facts.
 
 mod audit;
+mod event;
 mod human;
 mod key;
+mod layout;
 mod receipt;
 mod registrar;
+mod tally;
 mod text;
 
 #[cfg(test)]
 mod documented;
 
-use protocol::election::Election;
 use serde::Serialize;
 
-use crate::actions::{ActionError, Reply};
-use crate::auditor::{AuditReport, ReceiptStanding};
-use crate::organiser::{NewRegistrar, ShowReport, SignReport};
-use crate::schema::{Ballot, Event, KeyShown, Question, Refusal};
+use crate::schema::{Event, Question, Refusal, Reply};
 
+pub(crate) use event::event as event_text;
 pub(crate) use key::phrase;
-pub(crate) use text::{event as event_text, rate, short, time};
+pub(crate) use text::{choice_line, choices_allowed, rate, short, time};
 
 /// How answers and events look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +38,11 @@ impl Style {
         if json { Self::Json } else { Self::Human { color } }
     }
 
-    /// The answer to the command `word`, ended by a line feed.
-    pub(crate) fn outcome(self, word: &str, outcome: &Result<Reply, ActionError>) -> String {
-        match (self, outcome) {
-            (Self::Human { color }, Ok(reply)) => human::reply(reply, color),
-            (Self::Human { .. }, Err(error)) => format!("{error}\n"),
-            (Self::Json, Ok(reply)) => line(reply),
-            (Self::Json, Err(error)) => self.refusal(word, &error.into()),
+    /// An answer, ended by a line feed.
+    pub(crate) fn answer(self, reply: &Reply) -> String {
+        match self {
+            Self::Human { color } => human::reply(reply, color),
+            Self::Json => line(reply),
         }
     }
 
@@ -59,7 +57,7 @@ impl Style {
     /// An event, ended by a line feed.
     pub(crate) fn event(self, event: &Event) -> String {
         match self {
-            Self::Human { .. } => format!("{}\n", text::event(event)),
+            Self::Human { .. } => format!("{}\n", event::event(event)),
             Self::Json => line(event),
         }
     }
@@ -68,64 +66,6 @@ impl Style {
     pub(crate) fn question(self, number: usize, question: &Question) -> String {
         let color = matches!(self, Self::Human { color: true });
         format!("{}\n", human::question_text(number, question, color))
-    }
-
-    /// What came of an audit, ended by a line feed.
-    pub(crate) fn audit(self, report: &AuditReport) -> String {
-        match self {
-            Self::Human { color } => audit::human(report, color),
-            Self::Json => line(&audit::json(report)),
-        }
-    }
-
-    /// What a receipt is worth: one line.
-    pub(crate) fn receipt_standing(
-        self,
-        standing: &ReceiptStanding,
-        election: &Election,
-    ) -> String {
-        match self {
-            Self::Human { .. } => receipt::human(standing, election),
-            Self::Json => line(&receipt::json(standing, election)),
-        }
-    }
-
-    /// Whose key a file holds.
-    pub(crate) fn key(self, key: &KeyShown) -> String {
-        match self {
-            Self::Human { .. } => key::human(key),
-            Self::Json => line(key),
-        }
-    }
-
-    /// A registrar's new key.
-    pub(crate) fn new_registrar(self, made: &NewRegistrar) -> String {
-        match self {
-            Self::Human { .. } => registrar::new_registrar(made),
-            Self::Json => line(&registrar::new_registrar_json(made)),
-        }
-    }
-
-    /// What a registrar signed.
-    pub(crate) fn signed(self, report: &SignReport) -> String {
-        match self {
-            Self::Human { .. } => registrar::signed(report),
-            Self::Json => line(&registrar::signed_json(report)),
-        }
-    }
-
-    /// What a file of registrars' signatures holds.
-    pub(crate) fn signed_file(self, report: &ShowReport) -> String {
-        match self {
-            Self::Human { .. } => registrar::shown(report),
-            Self::Json => line(&registrar::shown_json(report)),
-        }
-    }
-
-    /// The ballot, also for `peer ballot check`.
-    pub(crate) fn ballot(self, election: &Election) -> String {
-        let reply = Reply::Ballot(Ballot::of(election));
-        self.outcome(reply.name(), &Ok(reply))
     }
 }
 
@@ -152,23 +92,17 @@ fn line(object: &impl Serialize) -> String {
     text + "\n"
 }
 
-/// The choices as one line: `Ada; Tuesday, Wednesday`.
-pub(crate) fn choice_line(choices: &[Vec<String>]) -> String {
-    let answers = choices.iter().map(|names| match names.as_slice() {
-        [] => "blank".to_owned(),
-        names => names.join(", "),
-    });
-    answers.collect::<Vec<_>>().join("; ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn refusals_name_their_kind() {
-        let refused = || Err(ActionError::Command(node::CommandError::MiningOff));
-        let shown = |word| Style::Json.outcome(word, &refused());
+        let refusal = Refusal {
+            kind: "mining_off".into(),
+            message: "this peer does not mine: start it without --no-mining".into(),
+        };
+        let shown = |word| Style::Json.refusal(word, &refusal);
         assert_eq!(
             shown("mine"),
             "{\"answer\":\"mine\",\"error\":{\"kind\":\"mining_off\",\"message\":\"this peer does not mine: start it without --no-mining\"}}\n"

@@ -2,17 +2,15 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
-
 use super::text;
-use crate::organiser::{NewRegistrar, RecordKind, ShowReport, SignReport};
-use crate::schema::Posted;
+use crate::schema::{
+    NewRegistrar, Posted, RecordKind, RegistrarSigned, ShowReport, SignReport, SignaturesMissing,
+};
 
 pub(super) fn new_registrar(made: &NewRegistrar) -> String {
-    let (name, key) = (&made.registrar.name, made.registrar.key);
+    let NewRegistrar { name, key, file, passphrase } = made;
     let quoted = toml_text(name);
-    let file = made.key_file.display();
-    let open = match made.has_passphrase {
+    let open = match passphrase {
         true => String::new(),
         false => format!("it has no passphrase: `peer key passwd --key {file}` gives it one\n"),
     };
@@ -24,22 +22,11 @@ pub(super) fn new_registrar(made: &NewRegistrar) -> String {
     )
 }
 
-pub(super) fn new_registrar_json(made: &NewRegistrar) -> Value {
-    json!({
-        "answer": "registrar init",
-        "name": made.registrar.name,
-        "key": made.registrar.key.to_string(),
-        "file": made.key_file.display().to_string(),
-        "passphrase": made.has_passphrase,
-    })
-}
-
-pub(super) fn signed(report: &SignReport) -> String {
+pub(super) fn signed(report: &SignReport, kind: RecordKind) -> String {
     let mut out = String::new();
-    let file = report.file.display();
-    let (number, name) = &report.registrar;
+    let SignReport { file, registrar: number, name, .. } = report;
     let voters = |count: usize| text::count(count as u64, "voter");
-    let what = match report.kind {
+    let what = match kind {
         RecordKind::Admissions => "the admission",
         RecordKind::Withdrawals => "the withdrawal",
     };
@@ -56,17 +43,16 @@ pub(super) fn signed(report: &SignReport) -> String {
     if report.signed > 0 && report.signed_before > 0 {
         let _ = writeln!(out, "  {} of the list bore this signature before", report.signed_before);
     }
-    let (twice, first) = &report.twice;
-    if *twice > 0 {
+    if report.lines_twice > 0 {
         let _ = writeln!(
             out,
             "  {} again what an earlier one says; nobody counts twice:",
-            match twice {
+            match report.lines_twice {
                 1 => "1 line says".to_owned(),
                 more => format!("{more} lines say"),
             }
         );
-        for each in first {
+        for each in &report.first_twice {
             let [earlier, later] = each.lines;
             let _ = writeln!(
                 out,
@@ -74,8 +60,9 @@ pub(super) fn signed(report: &SignReport) -> String {
                 text::short(each.voter)
             );
         }
-        if *twice > first.len() as u64 {
-            let _ = writeln!(out, "    and {} more", twice - first.len() as u64);
+        let told = report.first_twice.len() as u64;
+        if report.lines_twice > told {
+            let _ = writeln!(out, "    and {} more", report.lines_twice - told);
         }
     }
     if report.own_key {
@@ -84,21 +71,21 @@ pub(super) fn signed(report: &SignReport) -> String {
             "  the list has this registrar's own key: a voter's key should be another one"
         );
     }
-    let (count, first) = &report.not_listed;
-    if *count > 0 {
+    if report.not_listed > 0 {
         let _ = writeln!(
             out,
             "  {} of the file not in this list, and not signed for:",
-            match count {
+            match report.not_listed {
                 1 => "1 voter is".to_owned(),
                 more => format!("{more} voters are"),
             }
         );
-        for voter in first {
+        for voter in &report.first_not_listed {
             let _ = writeln!(out, "    {voter}");
         }
-        if *count > first.len() {
-            let _ = writeln!(out, "    and {} more", count - first.len());
+        let told = report.first_not_listed.len();
+        if report.not_listed > told {
+            let _ = writeln!(out, "    and {} more", report.not_listed - told);
         }
     }
     let _ = writeln!(out, "{}", standing(report.complete, report.voters, report.threshold));
@@ -108,76 +95,30 @@ pub(super) fn signed(report: &SignReport) -> String {
         "pass the file on to the next registrar, who runs the same command with it".to_owned()
     };
     let _ = writeln!(out, "{next}");
-    if report.kind == RecordKind::Withdrawals {
+    if kind == RecordKind::Withdrawals {
         out += "a withdrawal is for good: such a voter can only be admitted with another key; whoever has voted can't be withdrawn\n";
     }
     out
 }
 
-pub(super) fn signed_json(report: &SignReport) -> Value {
-    let (number, name) = &report.registrar;
-    let twice = report.twice.1.iter();
-    json!({
-        "answer": match report.kind {
-            RecordKind::Admissions => "registrar admit",
-            RecordKind::Withdrawals => "registrar withdraw",
-        },
-        "file": report.file.display().to_string(),
-        "registrar": number,
-        "name": name,
-        "listed": report.listed,
-        "signed": report.signed,
-        "signed_before": report.signed_before,
-        "voters": report.voters,
-        "complete": report.complete,
-        "threshold": report.threshold,
-        "own_key": report.own_key,
-        "lines_twice": report.twice.0,
-        "first_twice": twice.map(|each| json!({"voter": each.voter, "lines": each.lines})).collect::<Vec<_>>(),
-        "not_listed": report.not_listed.0,
-        "first_not_listed": report.not_listed.1,
-    })
-}
-
 pub(super) fn shown(report: &ShowReport) -> String {
     let mut out = format!(
         "{} holds {} for election {}\n",
-        report.file.display(),
+        report.file,
         report.kind.name(),
-        text::short(&report.election),
+        text::short(report.election),
     );
     let _ = writeln!(out, "{}", standing(report.complete, report.voters, report.threshold));
-    for (number, (name, signatures)) in (1..).zip(&report.registrars) {
-        let count = text::count(*signatures as u64, "voter");
+    for RegistrarSigned { number, name, signed } in &report.registrars {
+        let count = text::count(signed, "voter");
         let _ = writeln!(out, "  registrar {number} ({name}) signed for {count}");
     }
-    for (missing, voters) in &report.lacking {
+    for SignaturesMissing { signatures_missing, voters } in &report.incomplete {
         let (voters, signatures) =
-            (text::count(*voters as u64, "voter"), text::count(*missing as u64, "signature"));
+            (text::count(voters, "voter"), text::count(signatures_missing, "signature"));
         let _ = writeln!(out, "  {voters} with {signatures} missing");
     }
     out
-}
-
-pub(super) fn shown_json(report: &ShowReport) -> Value {
-    let registrars = (1..).zip(&report.registrars).map(
-        |(number, (name, signed)): (usize, _)| json!({"number": number, "name": name, "signed": signed}),
-    );
-    let lacking = report
-        .lacking
-        .iter()
-        .map(|(signatures, voters)| json!({"signatures_missing": signatures, "voters": voters}));
-    json!({
-        "answer": "registrar show",
-        "file": report.file.display().to_string(),
-        "kind": report.kind.name(),
-        "election": report.election,
-        "threshold": report.threshold,
-        "voters": report.voters,
-        "complete": report.complete,
-        "registrars": registrars.collect::<Vec<_>>(),
-        "incomplete": lacking.collect::<Vec<_>>(),
-    })
 }
 
 /// What came of handing in.

@@ -1,10 +1,9 @@
-//! Pieces of text that answers and events share, and the events themselves.
+//! Pieces of text that answers and events share.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::schema::{Admission, Admitted, Event, LeaveReason, Mining, TransactionKind};
+use crate::schema::{Admission, Admitted, Mining, TransactionKind};
 
 /// The last moment of the year 9999. Strangers choose the times of their votes, and nothing later can be
 /// written as a date.
@@ -67,7 +66,7 @@ pub(super) fn kind(kind: TransactionKind) -> &'static str {
 
 /// `block 3 (2 transactions): 24.1 MH/s, about 1s expected, mining for 4s`
 pub(crate) fn mining(progress: &Mining) -> String {
-    let span = |seconds| Duration::try_from_secs_f64(seconds).map(super::human::span);
+    let span = |seconds| Duration::try_from_secs_f64(seconds).map(span);
     let ages = || "ages".to_owned();
     let expected =
         progress.expected_seconds.map_or_else(ages, |time| span(time).unwrap_or_else(|_| ages()));
@@ -80,131 +79,33 @@ pub(crate) fn mining(progress: &Mining) -> String {
     )
 }
 
-/// One line.
-pub(crate) fn event(event: &Event) -> String {
-    match event {
-        Event::Listening { address, api, election, title, role: _, voter, data_dir } => {
-            let voter =
-                voter.map_or_else(|| "no voter".to_owned(), |voter| format!("voter {voter}"));
-            let api = api.as_ref().map(|url| format!(", API at {url}")).unwrap_or_default();
-            format!(
-                "peer listening on {address}, election {election} ({title}), {voter}, data in {data_dir}{api}"
-            )
-        }
-        Event::Mining(progress) => format!("mining {}", mining(progress)),
-        Event::Mended { message } => message.clone(),
-        Event::Verified { blocks, transactions, lost } => {
-            let all = format!(
-                "checked {} with {} again",
-                count(blocks, "block"),
-                count(transactions, "transaction")
-            );
-            match lost {
-                0 => format!("{all}: all hold"),
-                lost => format!("{all}: all hold, but {lost} can't be read and are fetched again"),
-            }
-        }
-        Event::Registering { registration_bits, .. } => format!(
-            "registering your voter key: a proof of work of about 2^{registration_bits} attempts"
-        ),
-        Event::Missed { events } => format!("{events} events came too fast to be shown"),
-        Event::Left => "peer ended".to_owned(),
-        Event::Block { height, hash, transactions, mined_here } => {
-            let by = if *mined_here { ", mined here" } else { "" };
-            format!("block {height} ({}{by}) {hash}", count(transactions, "transaction"))
-        }
-        Event::Reorganisation { from, to, disconnected, connected, returned, lost } => format!(
-            "the best chain changed from block {} {} to block {} {}: {} left, {} joined, {} returned to the pool{}",
-            from.height,
-            from.hash,
-            to.height,
-            to.hash,
-            count(disconnected, "block"),
-            count(connected, "block"),
-            count(returned, "transaction"),
-            match lost {
-                0 => String::new(),
-                lost => format!("; what {} held is lost here", count(lost, "block")),
-            },
-        ),
-        Event::Transaction { transaction: id, voter, kind } => {
-            let (kind, id, voter) = (self::kind(*kind), short(id), short(voter));
-            format!("{kind} {id} of voter {voter} waits for a block")
-        }
-        Event::Superseded { transaction: id, voter, kind, by } => {
-            let (kind, id, voter) = (self::kind(*kind), short(id), short(voter));
-            let reason = match by {
-                Some(by) => format!("the chain holds {}", short(by)),
-                None => "the election has all the voters that it takes".to_owned(),
-            };
-            format!("{kind} {id} of voter {voter} will not be counted: {reason}")
-        }
-        Event::NeighbourJoined { address } => format!("neighbour {address} joined"),
-        Event::NeighbourLeft { address, reason } => neighbour_left(*address, *reason),
-        Event::Registered { tracker, seen_as, peers } => {
-            // The first answer often names nobody yet; the neighbours are told as they join.
-            let others = match peers {
-                0 => String::new(),
-                peers => format!(", and {}", count(peers, "other peer")),
-            };
-            format!("tracker {tracker} lists this peer as {seen_as}{others}")
-        }
-        Event::TrackerSilent { tracker } => {
-            format!("tracker {tracker} does not answer: it is tried again and again")
-        }
-        Event::TrackerRefused { tracker, expected, found_prefix } => {
-            format!("tracker {tracker} serves another election ({found_prefix}…), not {expected}")
-        }
-        Event::ClockDiffers { address, offset_ms } => clock_differs(*address, *offset_ms),
-        Event::Syncing { from, to } => format!("fetching blocks {from} to {to}"),
-        Event::Synced { tip } => {
-            format!("all blocks are here, up to block {} {}", tip.height, tip.hash)
-        }
-        Event::Misbehaviour { address, reason } => {
-            format!("neighbour {address} broke a rule: {reason}")
-        }
-        Event::DiskRefuses { reason } => {
-            format!("the disk takes nothing ({reason}): no vote is accepted until it does")
-        }
-        Event::DiskRecovered => "the disk takes votes again".to_owned(),
-        Event::BlockLost { height, hash, reason } => {
-            format!("the disk has lost block {height} {hash} ({reason}): fetching it again")
-        }
-        Event::Experiment { height, hash, rule, neighbours } => {
-            let what = match rule {
-                Some(rule) => format!("block {height} {hash}, which breaks the rule {rule}"),
-                None => format!("block {height} {hash}, a rival of the newest one"),
-            };
-            format!("sent {what}, to {}", count(neighbours, "neighbour"))
-        }
-        Event::EarlyBlock { address, height, hash, seconds } => format!(
-            "neighbour {address} sent block {height} {hash}, whose time is {seconds} s ahead: it waits"
-        ),
-        Event::InvalidBlock { hash, height, reason } => {
-            format!("block {height} {hash} is invalid: {reason}")
-        }
+/// How many options a question takes, in words.
+pub(crate) fn choices_allowed(min: u16, max: u16) -> String {
+    match (min, max) {
+        (1, 1) => "one choice".into(),
+        (0, 1) => "one choice or none".into(),
+        (min, max) if min == max => format!("{max} choices"),
+        (0, max) => format!("up to {max} choices"),
+        (min, max) => format!("{min} to {max} choices"),
     }
 }
 
-fn neighbour_left(address: SocketAddr, reason: LeaveReason) -> String {
-    match reason {
-        LeaveReason::Left => format!("neighbour {address} left"),
-        LeaveReason::Missed { missed } => {
-            format!("neighbour {address} dropped: {} missed", count(missed, "heartbeat"))
-        }
-        LeaveReason::Banned { seconds } => {
-            let time = super::human::span(Duration::from_secs(seconds));
-            format!("neighbour {address} broke rules: ignored for {time}")
-        }
-    }
+/// The choices as one line: `Ada; Tuesday, Wednesday`.
+pub(crate) fn choice_line(choices: &[Vec<String>]) -> String {
+    let answers = choices.iter().map(|names| match names.as_slice() {
+        [] => "blank".to_owned(),
+        names => names.join(", "),
+    });
+    answers.collect::<Vec<_>>().join("; ")
 }
 
-fn clock_differs(address: SocketAddr, offset_ms: i64) -> String {
-    let seconds = offset_ms.unsigned_abs() / 1_000;
-    let direction = if offset_ms < 0 { "behind" } else { "ahead of" };
-    format!(
-        "the clock of neighbour {address} is {seconds} s {direction} this one: check this machine's clock"
-    )
+/// Whole seconds; below one second, milliseconds.
+pub(super) fn span(time: Duration) -> String {
+    if time >= Duration::from_secs(1) {
+        humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
+    } else {
+        format!("{} ms", time.as_millis())
+    }
 }
 
 /// Enough of a hash to tell one from another at a glance.

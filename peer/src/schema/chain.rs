@@ -1,7 +1,7 @@
 //! The chain, its blocks, and what they hold.
 
 use protocol::election::Election;
-use protocol::transaction;
+use protocol::transaction::{self, HashedTransaction};
 use protocol::units::{BlockHash, MerkleRoot, TransactionId, UnixMillis, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -121,6 +121,24 @@ impl Transaction {
             voter: view.voter,
             choices: view.choices.as_ref().map(|choices| choice_names(choices, election)),
             cast_at_ms: view.cast_at.map(|UnixMillis(at)| at),
+        }
+    }
+}
+
+impl Transaction {
+    /// The same of a transaction that no node was asked for.
+    pub(crate) fn read(hashed: &HashedTransaction, election: &Election) -> Self {
+        let vote = match hashed.transaction() {
+            transaction::Transaction::Vote { vote, .. } => Some(vote),
+            transaction::Transaction::Registration { .. }
+            | transaction::Transaction::Withdrawal { .. } => None,
+        };
+        Self {
+            transaction: hashed.id(),
+            kind: hashed.kind().into(),
+            voter: hashed.voter(),
+            choices: vote.map(|vote| choice_names(&vote.choices, election)),
+            cast_at_ms: vote.map(|vote| vote.cast_at.0),
         }
     }
 }

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Hash, Refusal, Standing, Transaction};
-use crate::actions::ActionError;
 use keys::{Passphrase, VoterName};
 use node::TransactionAnswer;
 
@@ -158,8 +157,8 @@ impl Outcome {
         Self { accepted: true, transaction: Some(transaction), error: None }
     }
 
-    pub(crate) fn refused(error: &ActionError) -> Self {
-        Self { accepted: false, transaction: None, error: Some(error.into()) }
+    pub(crate) fn refused(error: Refusal) -> Self {
+        Self { accepted: false, transaction: None, error: Some(error) }
     }
 }
 

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 /// Whose key a file holds. Never the key itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "answer", rename = "key")]
 pub(crate) struct KeyShown {
     pub(crate) voter: VoterId,
     /// The compressed public key in hexadecimal digits.

@@ -2,6 +2,7 @@
 //! the client reads are these types, and text for people is rendered from them. docs/CLI.md and the OpenAPI
 //! document describe them; names once given stay. Nothing is decided or looked up here.
 
+mod audit;
 mod ballot;
 mod chain;
 mod event;
@@ -10,7 +11,8 @@ mod key;
 mod laboratory;
 mod order;
 mod peer;
-mod posted;
+mod registrar;
+mod reply;
 mod results;
 mod voter;
 
@@ -20,6 +22,7 @@ use protocol::units::BlockHash;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(crate) use audit::{AuditFailure, AuditReport, ReceiptStanding};
 pub(crate) use ballot::{Admission, Ballot, BallotError, OPEN_BANNER, PRIVACY, Question};
 pub(crate) use chain::{Block, BlockSummary, Chain, Transaction, TransactionKind};
 pub(crate) use event::{Event, LeaveReason};
@@ -33,10 +36,13 @@ pub(crate) use order::{
     BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,
 };
 pub(crate) use peer::{Mining, Neighbour, Peers, Role, Status};
-pub(crate) use posted::{IncompleteEntry, Posted, RefusedEntry};
-#[cfg(test)]
-pub(crate) use results::OptionTally;
-pub(crate) use results::{Admitted, QuestionTally, Results};
+pub(crate) use registrar::{
+    IncompleteEntry, ListedTwice, NewRegistrar, Posted, RecordKind, RefusedEntry, RegistrarSigned,
+    ShowReport, SignReport, SignaturesMissing,
+};
+pub(crate) use reply::{CommandHelp, Reply};
+
+pub(crate) use results::{Admitted, OptionTally, QuestionTally, Results};
 pub(crate) use voter::{OwnVoteStanding, Standing, Vote, Voter};
 
 /// Version of a receipt's JSON; a newer one is refused.

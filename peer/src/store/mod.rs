@@ -7,6 +7,7 @@
 
 pub(crate) mod data_directory;
 mod database;
+pub(crate) mod local_election;
 mod offline;
 mod pages;
 mod read;

@@ -13,7 +13,7 @@ use crate::cli::{
     PassphraseOptions, ShowKey,
 };
 use crate::render::{self, Style};
-use crate::schema::KeyShown;
+use crate::schema::{KeyShown, Reply};
 use crate::store::data_directory::{self, DataDirectoryError};
 use host::files::{self, FileError};
 use host::output::print;
@@ -65,15 +65,15 @@ pub enum KeyCommandError {
 /// See [`KeyCommandError`]. What was there before is there still, then.
 pub fn key(task: &KeyTask) -> Result<(), KeyCommandError> {
     match task {
-        KeyTask::New(new) => make(new),
-        KeyTask::Show(show) => tell_of(show),
-        KeyTask::Export(export) => write_out(export),
-        KeyTask::Import(import) => take_in(import),
+        KeyTask::New(new) => new_key(new),
+        KeyTask::Show(task) => show_key(task),
+        KeyTask::Export(export) => export_key(export),
+        KeyTask::Import(import) => import_key(import),
         KeyTask::Passwd(change) => change_passphrase(change),
     }
 }
 
-fn make(new: &NewKey) -> Result<(), KeyCommandError> {
+fn new_key(new: &NewKey) -> Result<(), KeyCommandError> {
     let shows_phrase = !new.no_phrase && new.phrase_file.is_none();
     if shows_phrase && !io::stdout().is_terminal() {
         return Err(KeyCommandError::NowhereForPhrase);
@@ -98,7 +98,7 @@ fn make(new: &NewKey) -> Result<(), KeyCommandError> {
         // The words of a key that nobody has; what can't be removed does no harm.
         let _ = fs::remove_file(file);
     }
-    tell(&made?, new.format.json)?;
+    show_file(&made?, new.format.json)?;
     if shows_phrase {
         print("\n")?;
         print(&render::phrase(&words))?;
@@ -106,21 +106,19 @@ fn make(new: &NewKey) -> Result<(), KeyCommandError> {
     Ok(())
 }
 
-fn tell_of(shown: &ShowKey) -> Result<(), KeyCommandError> {
+fn show_key(shown: &ShowKey) -> Result<(), KeyCommandError> {
     let file = KeyFile::open(&place(&shown.place)?)?;
     let says_nothing = matches!(file.public(), Err(KeyFileError::Anonymous { .. }));
     let may_ask = says_nothing && io::stdin().is_terminal();
     if file.is_locked() && (shown.passphrase.source().is_some() || may_ask) {
         let key = unlock(&file, &shown.passphrase)?;
         let (path, public) = (file.path().display().to_string(), key.public());
-        return Ok(print(
-            &Style::of(shown.format.json, false).key(&KeyShown::new(&public, path, true)),
-        )?);
+        return show(KeyShown::new(&public, path, true), shown.format.json);
     }
-    tell(&file, shown.format.json)
+    show_file(&file, shown.format.json)
 }
 
-fn write_out(export: &ExportKey) -> Result<(), KeyCommandError> {
+fn export_key(export: &ExportKey) -> Result<(), KeyCommandError> {
     let file = KeyFile::open(&place(&export.place)?)?;
     if export.public {
         let public = match export.passphrase.source() {
@@ -150,7 +148,7 @@ fn write_public(export: &ExportKey, text: &str) -> Result<(), KeyCommandError> {
     Ok(print(&format!("wrote {}: the public key\n", out.display()))?)
 }
 
-fn take_in(import: &ImportKey) -> Result<(), KeyCommandError> {
+fn import_key(import: &ImportKey) -> Result<(), KeyCommandError> {
     let path = place_for_new(&import.place, import.force)?;
     let (key, opened_by) = match (&import.file, import.phrase_source()) {
         (Some(file), _) => key_of_file(file, &import.passphrase)?,
@@ -169,7 +167,7 @@ fn take_in(import: &ImportKey) -> Result<(), KeyCommandError> {
     };
     let made =
         KeyFile::create(&path, key, passphrase.as_ref(), Existing::replace_if(import.force))?;
-    tell(&made, import.format.json)
+    show_file(&made, import.format.json)
 }
 
 fn change_passphrase(change: &ChangePassphrase) -> Result<(), KeyCommandError> {
@@ -183,7 +181,7 @@ fn change_passphrase(change: &ChangePassphrase) -> Result<(), KeyCommandError> {
     }
     let passphrase = new_passphrase(source.as_ref(), no_passphrase, &path)?;
     let made = KeyFile::create(&path, key, passphrase.as_ref(), Existing::Replace)?;
-    tell(&made, change.format.json)
+    show_file(&made, change.format.json)
 }
 
 fn key_of_file(
@@ -277,8 +275,11 @@ fn place_for_new(place: &KeyPlace, force: bool) -> Result<PathBuf, KeyCommandErr
     }
 }
 
-fn tell(file: &KeyFile, json: bool) -> Result<(), KeyCommandError> {
+fn show_file(file: &KeyFile, json: bool) -> Result<(), KeyCommandError> {
     let path = file.path().display().to_string();
-    let shown = KeyShown::new(&file.public()?, path, file.is_locked());
-    Ok(print(&Style::of(json, false).key(&shown))?)
+    show(KeyShown::new(&file.public()?, path, file.is_locked()), json)
+}
+
+fn show(key: KeyShown, json: bool) -> Result<(), KeyCommandError> {
+    Ok(print(&Style::of(json, false).answer(&Reply::Key(key)))?)
 }

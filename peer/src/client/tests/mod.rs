@@ -130,7 +130,7 @@ fn results(votes: u64) -> Results {
 #[test]
 fn answers_are_the_prompts() {
     let (outcome, requests) = ask("results", vec![Answer::json(200, &results(2))]);
-    let shown = Style::Json.outcome("results", &Ok(outcome.expect("the count")));
+    let shown = Style::Json.answer(&outcome.expect("the count"));
     assert!(shown.starts_with("{\"answer\":\"results\",\"tip\":{\"height\":3,"), "{shown}");
     assert_eq!(requests[0].line, "GET /v1/results");
     for (line, path) in [
@@ -284,7 +284,7 @@ fn leaving_waits_until_nobody_listens() {
     let directory = data_directory(&server.url);
     let client = client_of(&connection(None, Some(directory.path().to_owned())));
     let reply = client.login().expect("a link");
-    let shown = Style::Human { color: false }.outcome("login", &Ok(reply));
+    let shown = Style::Human { color: false }.answer(&reply);
     assert_eq!(shown, "http://127.0.0.1:6001/login/x\n");
     assert!(server.requests()[0].has("authorization"));
 }

@@ -48,7 +48,7 @@ async fn hand_in(context: &Context, transactions: &[String]) -> Vec<schema::Outc
     let (mut registrations, mut others) = (Vec::new(), Vec::new());
     for (place, digits) in transactions.iter().enumerate() {
         match decode(digits) {
-            Err(error) => outcomes.push((place, schema::Outcome::refused(&error))),
+            Err(error) => outcomes.push((place, schema::Outcome::refused((&error).into()))),
             Ok(transaction) if transaction.kind() == TransactionKind::Registration => {
                 registrations.push((place, transaction));
             }
@@ -78,7 +78,7 @@ async fn submit_all(
         tasks.spawn(async move {
             let outcome = match context.actions().submit(transaction).await {
                 Ok(transaction) => schema::Outcome::accepted(transaction),
-                Err(error) => schema::Outcome::refused(&error),
+                Err(error) => schema::Outcome::refused((&error).into()),
             };
             (place, outcome)
         });

@@ -6,8 +6,8 @@ use protocol::ballot_file::{self, BallotFileError};
 use protocol::election::Election;
 use protocol::units::ElectionId;
 
+use super::data_directory::{self, DataDirectoryError};
 use crate::config::Settings;
-use crate::store::data_directory::{self, DataDirectoryError};
 use host::files::FileError;
 
 /// The election of a peer without a tracker.
@@ -34,7 +34,7 @@ pub enum LocalElectionError {
 ///
 /// # Errors
 /// See [`LocalElectionError`].
-pub(super) fn local_election(
+pub(crate) fn local_election(
     settings: &Settings,
     has_tracker: bool,
     port: u16,

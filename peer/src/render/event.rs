@@ -1,0 +1,134 @@
+//! Events as text for people.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::text::{self, count, short};
+use crate::schema::{Event, LeaveReason};
+
+/// What happened, in one line without its line feed.
+pub(crate) fn event(event: &Event) -> String {
+    match event {
+        Event::Listening { address, api, election, title, role: _, voter, data_dir } => {
+            let voter =
+                voter.map_or_else(|| "no voter".to_owned(), |voter| format!("voter {voter}"));
+            let api = api.as_ref().map(|url| format!(", API at {url}")).unwrap_or_default();
+            format!(
+                "peer listening on {address}, election {election} ({title}), {voter}, data in {data_dir}{api}"
+            )
+        }
+        Event::Mining(progress) => format!("mining {}", text::mining(progress)),
+        Event::Mended { message } => message.clone(),
+        Event::Verified { blocks, transactions, lost } => {
+            let all = format!(
+                "checked {} with {} again",
+                count(blocks, "block"),
+                count(transactions, "transaction")
+            );
+            match lost {
+                0 => format!("{all}: all hold"),
+                lost => format!("{all}: all hold, but {lost} can't be read and are fetched again"),
+            }
+        }
+        Event::Registering { registration_bits, .. } => format!(
+            "registering your voter key: a proof of work of about 2^{registration_bits} attempts"
+        ),
+        Event::Missed { events } => format!("{events} events came too fast to be shown"),
+        Event::Left => "peer ended".to_owned(),
+        Event::Block { height, hash, transactions, mined_here } => {
+            let by = if *mined_here { ", mined here" } else { "" };
+            format!("block {height} ({}{by}) {hash}", count(transactions, "transaction"))
+        }
+        Event::Reorganisation { from, to, disconnected, connected, returned, lost } => format!(
+            "the best chain changed from block {} {} to block {} {}: {} left, {} joined, {} returned to the pool{}",
+            from.height,
+            from.hash,
+            to.height,
+            to.hash,
+            count(disconnected, "block"),
+            count(connected, "block"),
+            count(returned, "transaction"),
+            match lost {
+                0 => String::new(),
+                lost => format!("; what {} held is lost here", count(lost, "block")),
+            },
+        ),
+        Event::Transaction { transaction: id, voter, kind } => {
+            let (kind, id, voter) = (text::kind(*kind), short(id), short(voter));
+            format!("{kind} {id} of voter {voter} waits for a block")
+        }
+        Event::Superseded { transaction: id, voter, kind, by } => {
+            let (kind, id, voter) = (text::kind(*kind), short(id), short(voter));
+            let reason = match by {
+                Some(by) => format!("the chain holds {}", short(by)),
+                None => "the election has all the voters that it takes".to_owned(),
+            };
+            format!("{kind} {id} of voter {voter} will not be counted: {reason}")
+        }
+        Event::NeighbourJoined { address } => format!("neighbour {address} joined"),
+        Event::NeighbourLeft { address, reason } => neighbour_left(*address, *reason),
+        Event::Registered { tracker, seen_as, peers } => {
+            // The first answer often names nobody yet; the neighbours are told as they join.
+            let others = match peers {
+                0 => String::new(),
+                peers => format!(", and {}", count(peers, "other peer")),
+            };
+            format!("tracker {tracker} lists this peer as {seen_as}{others}")
+        }
+        Event::TrackerSilent { tracker } => {
+            format!("tracker {tracker} does not answer: it is tried again and again")
+        }
+        Event::TrackerRefused { tracker, expected, found_prefix } => {
+            format!("tracker {tracker} serves another election ({found_prefix}…), not {expected}")
+        }
+        Event::ClockDiffers { address, offset_ms } => clock_differs(*address, *offset_ms),
+        Event::Syncing { from, to } => format!("fetching blocks {from} to {to}"),
+        Event::Synced { tip } => {
+            format!("all blocks are here, up to block {} {}", tip.height, tip.hash)
+        }
+        Event::Misbehaviour { address, reason } => {
+            format!("neighbour {address} broke a rule: {reason}")
+        }
+        Event::DiskRefuses { reason } => {
+            format!("the disk takes nothing ({reason}): no vote is accepted until it does")
+        }
+        Event::DiskRecovered => "the disk takes votes again".to_owned(),
+        Event::BlockLost { height, hash, reason } => {
+            format!("the disk has lost block {height} {hash} ({reason}): fetching it again")
+        }
+        Event::Experiment { height, hash, rule, neighbours } => {
+            let what = match rule {
+                Some(rule) => format!("block {height} {hash}, which breaks the rule {rule}"),
+                None => format!("block {height} {hash}, a rival of the newest one"),
+            };
+            format!("sent {what}, to {}", count(neighbours, "neighbour"))
+        }
+        Event::EarlyBlock { address, height, hash, seconds } => format!(
+            "neighbour {address} sent block {height} {hash}, whose time is {seconds} s ahead: it waits"
+        ),
+        Event::InvalidBlock { hash, height, reason } => {
+            format!("block {height} {hash} is invalid: {reason}")
+        }
+    }
+}
+
+fn neighbour_left(address: SocketAddr, reason: LeaveReason) -> String {
+    match reason {
+        LeaveReason::Left => format!("neighbour {address} left"),
+        LeaveReason::Missed { missed } => {
+            format!("neighbour {address} dropped: {} missed", count(missed, "heartbeat"))
+        }
+        LeaveReason::Banned { seconds } => {
+            let time = text::span(Duration::from_secs(seconds));
+            format!("neighbour {address} broke rules: ignored for {time}")
+        }
+    }
+}
+
+fn clock_differs(address: SocketAddr, offset_ms: i64) -> String {
+    let seconds = offset_ms.unsigned_abs() / 1_000;
+    let direction = if offset_ms < 0 { "behind" } else { "ahead of" };
+    format!(
+        "the clock of neighbour {address} is {seconds} s {direction} this one: check this machine's clock"
+    )
+}

@@ -1,0 +1,58 @@
+//! All answers in one type, so that one function shows each of them, as JSON or as text.
+
+use serde::Serialize;
+
+use super::{
+    AuditReport, Ballot, Block, BlockOrdered, Chain, Experiment, KeyShown, Left, Login,
+    NewRegistrar, Peers, Posted, ReceiptStanding, ReceiptWritten, Registered, Results, ShowReport,
+    SignReport, Status, Submitted, SyncOrdered, Voted, Voter,
+};
+
+/// The answer to a command of the prompt or the command line; as JSON, an object that begins with the command's name.
+#[derive(Debug, Serialize)]
+#[serde(tag = "answer", rename_all = "lowercase")]
+pub(crate) enum Reply {
+    Ballot(Ballot),
+    Register(Registered),
+    Vote(Voted),
+    Results(Results),
+    Chain(Chain),
+    Block(Block),
+    MyVote(Voter),
+    #[serde(rename = "myvote")]
+    Receipt(ReceiptWritten),
+    #[serde(rename = "registrar post")]
+    Posted(Box<Posted>),
+    Peers(Peers),
+    Status(Box<Status>),
+    Mine(BlockOrdered),
+    Sync(SyncOrdered),
+    Lab(Experiment),
+    Submit(Submitted),
+    Help {
+        commands: Vec<CommandHelp>,
+    },
+    Leave(Left),
+    Login(Login),
+    Key(KeyShown),
+    Audit(Box<AuditReport>),
+    #[serde(rename = "verify-receipt")]
+    ReceiptStanding(Box<ReceiptStanding>),
+    #[serde(rename = "registrar init")]
+    NewRegistrar(NewRegistrar),
+    #[serde(rename = "registrar admit")]
+    Admitted(Box<SignReport>),
+    #[serde(rename = "registrar withdraw")]
+    Withdrawn(Box<SignReport>),
+    #[serde(rename = "registrar show")]
+    SignedFile(ShowReport),
+}
+
+/// One command of the prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct CommandHelp {
+    #[serde(rename = "command")]
+    pub(crate) name: &'static str,
+    pub(crate) usage: &'static str,
+    pub(crate) about: &'static str,
+}
