@@ -8,16 +8,17 @@ use std::sync::Once;
 use protocol::units::ElectionId;
 use redb::StorageBackend;
 
-use super::volume::{Backend, CHAIN_FILE, Volume};
+use super::backend::Backend;
+use super::volume::{CHAIN_FILE, Volume};
 use super::{FileError, StoreError};
 
 /// Memory that redb may take for pages: the inner pages of all trees, and what one commit writes, with room
 /// to spare. Bodies are read too rarely to be worth more.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Why redb did not do what it was asked to.
+/// Why redb did not do what it was asked to. Only this module knows redb's own errors.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub(super) enum StoreFault {
     /// The bytes are not what was written.
     #[error("{0}")]
     Damaged(String),
@@ -36,7 +37,7 @@ pub(super) enum Trouble {
     OtherElection { found: ElectionId },
 }
 
-impl Trouble {
+impl StoreFault {
     pub(super) fn damaged(reason: impl Into<String>) -> Self {
         Self::Damaged(reason.into())
     }
@@ -58,7 +59,7 @@ impl Trouble {
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for StoreFault {
     fn from(error: io::Error) -> Self {
         let kind = error.kind();
         // The first of a file that was cut off, the second of a bad page.
@@ -71,7 +72,7 @@ impl From<io::Error> for Trouble {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "redb's list of errors is open")]
-impl From<redb::Error> for Trouble {
+impl From<redb::Error> for StoreFault {
     fn from(error: redb::Error) -> Self {
         match error {
             redb::Error::Io(error) => error.into(),
@@ -84,9 +85,9 @@ impl From<redb::Error> for Trouble {
     }
 }
 
-macro_rules! trouble_from {
+macro_rules! fault_from {
     ($($error:ty),+) => {$(
-        impl From<$error> for Trouble {
+        impl From<$error> for StoreFault {
             fn from(error: $error) -> Self {
                 redb::Error::from(error).into()
             }
@@ -94,7 +95,7 @@ macro_rules! trouble_from {
     )+};
 }
 
-trouble_from!(
+fault_from!(
     redb::DatabaseError,
     redb::TransactionError,
     redb::TableError,
@@ -111,39 +112,42 @@ pub(super) struct Database {
     backend: Backend,
 }
 
-/// How redb is to open a file.
+/// How much of a file redb checks when it opens it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trust {
-    /// What the last commit says of the free pages is believed.
-    Quick,
-    /// All pages are read, and what is free is found out anew.
-    Nothing,
+pub(super) enum IntegrityCheck {
+    /// Nothing: redb believes what the last commit says of the free pages.
+    Skip,
+    /// Everything: redb reads all pages and finds out again which are free.
+    Full,
 }
 
 impl Database {
     /// Opens a database, or makes one in an empty file.
-    pub(super) fn open(file: impl StorageBackend, trust: Trust) -> Result<Self, Trouble> {
+    pub(super) fn open(
+        file: impl StorageBackend,
+        check: IntegrityCheck,
+    ) -> Result<Self, StoreFault> {
         let backend = Backend::new(file);
         let redb = guarded(|| {
             Ok(redb::Database::builder()
                 .set_cache_size(CACHE_BYTES)
-                .set_check_integrity_on_open(trust == Trust::Nothing)
+                .set_check_integrity_on_open(check == IntegrityCheck::Full)
                 .create_with_backend(backend.clone())?)
         });
         match redb {
             Ok(redb) => Ok(Self { redb: Some(redb), backend }),
-            Err(trouble) => {
+            Err(fault) => {
                 release(&backend);
-                Err(trouble)
+                Err(fault)
             }
         }
     }
 
-    /// Calls redb. After trouble this is to be dropped, and opened again.
+    /// Calls redb. After a fault this is to be dropped, and opened again.
     pub(super) fn run<T>(
         &self,
-        work: impl FnOnce(&redb::Database) -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
+        work: impl FnOnce(&redb::Database) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreFault> {
         let redb = self.redb.as_ref().expect("there until it is dropped");
         guarded(|| work(redb))
     }
@@ -158,11 +162,11 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let redb = self.redb.take();
-        if let Err(trouble) = guarded(|| {
+        if let Err(fault) = guarded(|| {
             drop(redb);
             Ok(())
         }) {
-            tracing::warn!(%trouble, "the chain's file was not closed well; the next opening recovers it");
+            tracing::warn!(%fault, "the chain's file was not closed well; the next opening recovers it");
         }
         release(&self.backend);
     }
@@ -192,7 +196,7 @@ fn silence_guarded() {
 }
 
 /// Ends a panic of redb here: it is damage that redb was not prepared for.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFault> {
     static HOOKED: Once = Once::new();
     HOOKED.call_once(silence_guarded);
     let was_guarded = IS_GUARDED.replace(true);
@@ -202,7 +206,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
         let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
         let text = text.unwrap_or_else(|| "for no known reason".into());
-        Err(Trouble::Damaged(format!("the database panicked: {}", text.replace('\n', " "))))
+        Err(StoreFault::Damaged(format!("the database panicked: {}", text.replace('\n', " "))))
     })
 }
 
@@ -217,7 +221,7 @@ mod tests {
             assert!(inner.is_ok() && IS_GUARDED.get(), "the outer guard still stands");
             panic!("two\nlines");
         });
-        let Err(Trouble::Damaged(reason)) = outcome else { panic!("{outcome:?}") };
+        let Err(StoreFault::Damaged(reason)) = outcome else { panic!("{outcome:?}") };
         assert_eq!(reason, "the database panicked: two lines");
         assert!(!IS_GUARDED.get());
     }

@@ -5,10 +5,12 @@
 //! ours, since redb checks none when it reads; its errors and its panics end here. Damage is never passed over:
 //! what can still be read is saved into a fresh database, and what is missing is named.
 
+mod backend;
 pub(crate) mod data_directory;
 mod database;
 pub(crate) mod local_election;
 mod offline;
+mod overlay;
 mod pages;
 mod read;
 mod rows;
@@ -27,15 +29,17 @@ use protocol::block::{Block, Header};
 use protocol::units::ElectionId;
 use redb::StorageBackend;
 
+use backend::Backend;
 use chain::BlockSummary;
-use database::{Database, Trouble, Trust};
+use database::{Database, IntegrityCheck, StoreFault};
 use host::files::FileError;
 use node::{LoadFailure, LoadJob, PersistBatch, Restored};
 pub(crate) use offline::{Seeder, StoredChain};
+use overlay::Overlay;
 use pages::Pages;
 use read::Contents;
 use rows::{BlockKey, State};
-use volume::{Access, Backend, CHAIN_FILE, FileVolume, Overlay, UNFINISHED_FILE, Volume};
+use volume::{Access, CHAIN_FILE, FileVolume, UNFINISHED_FILE, Volume};
 use writer::{Job, Writer};
 
 /// Why the chain of a data directory can't be used.
@@ -147,7 +151,7 @@ pub(crate) fn open(directory: &Path, election: &ElectionId) -> Result<Opened, St
 }
 
 fn open_on(volume: Arc<dyn Volume>, election: &ElectionId) -> Result<Opened, StoreError> {
-    let opened = open_or_mend(&volume, election).map_err(|trouble| trouble.of(&*volume, election));
+    let opened = open_or_mend(&volume, election).map_err(|fault| fault.of(&*volume, election));
     let (database, contents, damage) = opened?;
     let Contents { state, restored } = contents;
     let last_row = restored.pool.iter().map(|(row, _)| *row).max().unwrap_or_default();
@@ -157,7 +161,7 @@ fn open_on(volume: Arc<dyn Volume>, election: &ElectionId) -> Result<Opened, Sto
 
 type Found = (Database, Contents, Option<Damage>);
 
-fn open_or_mend(volume: &Arc<dyn Volume>, election: &ElectionId) -> Result<Found, Trouble> {
+fn open_or_mend(volume: &Arc<dyn Volume>, election: &ElectionId) -> Result<Found, StoreFault> {
     // What was being made when the power went means nothing.
     volume.remove(UNFINISHED_FILE)?;
     if !volume.exists(CHAIN_FILE)? {
@@ -167,32 +171,34 @@ fn open_or_mend(volume: &Arc<dyn Volume>, election: &ElectionId) -> Result<Found
     }
     let damage = match look(&**volume, election) {
         Ok(_) => None,
-        Err(Trouble::Damaged(reason)) => Some(reason),
-        Err(trouble) => return Err(trouble),
+        Err(StoreFault::Damaged(reason)) => Some(reason),
+        Err(fault) => return Err(fault),
     };
     let damage = damage.map(|reason| salvage::mend(&**volume, election, reason, 0)).transpose()?;
     let database =
-        Database::open(Pages::new(volume.open(CHAIN_FILE, Access::Write)?), Trust::Quick)?;
+        Database::open(Pages::new(volume.open(CHAIN_FILE, Access::Write)?), IntegrityCheck::Skip)?;
     let contents = database.run(|redb| read::read_contents(redb, election))?;
     Ok((database, contents, damage))
 }
 
 /// Makes an empty database under the name that means nothing.
-fn create(volume: &dyn Volume, election: &ElectionId) -> Result<Database, Trouble> {
-    let database =
-        Database::open(Pages::new(volume.open(UNFINISHED_FILE, Access::Create)?), Trust::Quick)?;
+fn create(volume: &dyn Volume, election: &ElectionId) -> Result<Database, StoreFault> {
+    let database = Database::open(
+        Pages::new(volume.open(UNFINISHED_FILE, Access::Create)?),
+        IntegrityCheck::Skip,
+    )?;
     database.run(|redb| write::create_tables(redb, election))?;
     Ok(database)
 }
 
 /// Reads the database without changing a byte of its file.
-fn look(volume: &dyn Volume, election: &ElectionId) -> Result<(Database, Contents), Trouble> {
+fn look(volume: &dyn Volume, election: &ElectionId) -> Result<(Database, Contents), StoreFault> {
     let file = volume.open(CHAIN_FILE, Access::Read)?;
     if !salvage::may_be_ours(&file)? {
-        return Err(Trouble::NotAChain);
+        return Err(StoreFault::NotAChain);
     }
     if Pages::new(file.clone()).len()? == 0 {
-        return Err(Trouble::damaged("the file is empty"));
+        return Err(StoreFault::damaged("the file is empty"));
     }
     let database = open_unchanged(file)?;
     let contents = database.run(|redb| read::read_contents(redb, election))?;
@@ -200,8 +206,8 @@ fn look(volume: &dyn Volume, election: &ElectionId) -> Result<(Database, Content
 }
 
 /// Opens a database so that its file stays as it is.
-fn open_unchanged(file: Backend) -> Result<Database, Trouble> {
-    Database::open(Overlay::new(Pages::new(file))?, Trust::Quick)
+fn open_unchanged(file: Backend) -> Result<Database, StoreFault> {
+    Database::open(Overlay::new(Pages::new(file))?, IntegrityCheck::Skip)
 }
 
 impl OpenedChain {
@@ -235,15 +241,15 @@ impl LoadError {
 
     /// The block in a row.
     fn unless_whole(
-        row: Result<Option<Vec<u8>>, Trouble>,
+        row: Result<Option<Vec<u8>>, StoreFault>,
         key: BlockKey,
         election: &ElectionId,
     ) -> Result<Arc<Block>, Self> {
         let decode = |row: Vec<u8>| rows::decode_block(&key.to_bytes(), &row, election);
         match row.and_then(|row| row.map(decode).transpose()) {
             Ok(block) => block.map(Arc::new).ok_or(Self::Absent),
-            Err(Trouble::Damaged(reason)) => Err(Self::Damaged(reason)),
-            Err(trouble) => Err(Self::Disk(trouble.to_string())),
+            Err(StoreFault::Damaged(reason)) => Err(Self::Damaged(reason)),
+            Err(fault) => Err(Self::Disk(fault.to_string())),
         }
     }
 }

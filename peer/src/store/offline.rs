@@ -8,7 +8,7 @@ use protocol::block::{Block, Header};
 use protocol::election::Election;
 use protocol::units::{BlockHash, ElectionId, UnixMillis};
 
-use super::database::{Database, Trouble};
+use super::database::{Database, StoreFault};
 use super::read;
 use super::rows::{self, BlockKey, State};
 use super::volume::{CHAIN_FILE, FileVolume, UNFINISHED_FILE, Volume};
@@ -40,7 +40,7 @@ impl StoredChain {
     /// When there is none, when it can't be read, and where it is damaged: nothing is mended.
     pub(crate) fn open(directory: &Path, election: &ElectionId) -> Result<Self, StoreError> {
         let volume = FileVolume { directory: directory.to_owned() };
-        let looked = look(&volume, election).map_err(|trouble| trouble.of(&volume, election));
+        let looked = look(&volume, election).map_err(|fault| fault.of(&volume, election));
         let (database, contents) = looked?;
         let Restored { blocks, tip, .. } = contents.restored;
         let election = *election;
@@ -75,8 +75,8 @@ impl StoredChain {
             next = (header.height.0 > 1).then_some(header.previous);
         }
         if let Some(missing) = next {
-            let trouble = Trouble::Damaged(format!("block {missing} is missing below the tip"));
-            return Err(trouble.of(&self.volume, &self.election));
+            let fault = StoreFault::Damaged(format!("block {missing} is missing below the tip"));
+            return Err(fault.of(&self.volume, &self.election));
         }
         headers.reverse();
         self.headers = headers;
@@ -97,14 +97,14 @@ impl StoredChain {
         let row = self.database.run(|redb| read::read_block_row(redb, key));
         let block = row.and_then(|row| {
             let row = row.ok_or_else(|| {
-                Trouble::Damaged(format!(
+                StoreFault::Damaged(format!(
                     "the body of the block at height {} is missing",
                     key.height
                 ))
             })?;
             rows::decode_block(&key.to_bytes(), &row, &self.election)
         });
-        block.map_err(|trouble| trouble.of(&self.volume, &self.election))
+        block.map_err(|fault| fault.of(&self.volume, &self.election))
     }
 }
 
@@ -132,9 +132,9 @@ impl Seeder {
         if volume.exists(CHAIN_FILE).map_err(|error| FileError::new("read", &path, error))? {
             return Err(StoreError::Exists { path });
         }
-        let removed = volume.remove(UNFINISHED_FILE).map_err(Trouble::from);
+        let removed = volume.remove(UNFINISHED_FILE).map_err(StoreFault::from);
         let database = removed.and_then(|()| create(&volume, election));
-        let database = database.map_err(|trouble| trouble.of(&volume, election))?;
+        let database = database.map_err(|fault| fault.of(&volume, election))?;
         Ok(Self {
             volume,
             election: *election,
@@ -174,7 +174,7 @@ impl Seeder {
         let Self { volume, election, database, .. } = self;
         drop(database);
         let named = volume.rename(UNFINISHED_FILE, CHAIN_FILE).and_then(|()| volume.sync());
-        named.map_err(|error| Trouble::from(error).of(&volume, &election))
+        named.map_err(|error| StoreFault::from(error).of(&volume, &election))
     }
 
     /// Leaves nothing of what was begun.
@@ -185,7 +185,7 @@ impl Seeder {
         let Self { volume, election, database, .. } = self;
         drop(database);
         let removed = volume.remove(UNFINISHED_FILE);
-        removed.map_err(|error| Trouble::from(error).of(&volume, &election))
+        removed.map_err(|error| StoreFault::from(error).of(&volume, &election))
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
@@ -196,7 +196,7 @@ impl Seeder {
                 waiting.iter().try_for_each(|record| changes.put_record(record))
             })
         });
-        self.state = written.map_err(|trouble| trouble.of(&self.volume, &self.election))?;
+        self.state = written.map_err(|fault| fault.of(&self.volume, &self.election))?;
         Ok(())
     }
 }

@@ -7,12 +7,11 @@
 
 use std::hash::Hasher;
 use std::io;
-use std::ops::Bound;
 
 use redb::{BackendError, StorageBackend};
 use siphasher::sip::SipHasher13;
 
-use super::volume::Backend;
+use super::backend::{Backend, Edge};
 
 /// redb's own: it writes whole pages, but for its header.
 pub(super) const PAGE_BYTES: u64 = 4096;
@@ -61,7 +60,7 @@ fn buffer(bytes: u64) -> io::Result<Vec<u8>> {
     usize::try_from(bytes).map(|bytes| vec![0; bytes]).map_err(io::Error::other)
 }
 
-fn place(bytes: u64) -> usize {
+fn as_length(bytes: u64) -> usize {
     usize::try_from(bytes).expect("a part of a buffer in memory")
 }
 
@@ -79,10 +78,10 @@ impl StorageBackend for Pages {
         let pages = pages_of(offset, out.len());
         let mut stored = buffer((pages.end - pages.start) * STORED_BYTES)?;
         self.below.read(pages.start * STORED_BYTES, &mut stored)?;
-        let mut at = place(offset % PAGE_BYTES);
+        let mut at = as_length(offset % PAGE_BYTES);
         let mut filled = 0;
-        for (number, stored) in pages.zip(stored.chunks_exact(place(STORED_BYTES))) {
-            let (page, found) = stored.split_at(place(PAGE_BYTES));
+        for (number, stored) in pages.zip(stored.chunks_exact(as_length(STORED_BYTES))) {
+            let (page, found) = stored.split_at(as_length(PAGE_BYTES));
             if self.is_checked && number > 0 && checksum(number, page) != *found {
                 let reason = format!("the checksum of page {number} does not match");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
@@ -111,8 +110,8 @@ impl StorageBackend for Pages {
         if !offset.is_multiple_of(PAGE_BYTES) || !(bytes.len() as u64).is_multiple_of(PAGE_BYTES) {
             return Err(io::Error::other("a part of a page was to be written"));
         }
-        let mut stored = Vec::with_capacity(place((pages.end - pages.start) * STORED_BYTES));
-        for (number, page) in pages.clone().zip(bytes.chunks_exact(place(PAGE_BYTES))) {
+        let mut stored = Vec::with_capacity(as_length((pages.end - pages.start) * STORED_BYTES));
+        for (number, page) in pages.clone().zip(bytes.chunks_exact(as_length(PAGE_BYTES))) {
             stored.extend(page);
             stored.extend(checksum(number, page));
         }
@@ -123,31 +122,27 @@ impl StorageBackend for Pages {
         self.below.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+    fn try_lock_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
         self.below.try_lock_range(start, end)
     }
 
-    fn try_lock_shared_range(
-        &self,
-        start: Bound<u64>,
-        end: Bound<u64>,
-    ) -> Result<bool, BackendError> {
+    fn try_lock_shared_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
         self.below.try_lock_shared_range(start, end)
     }
 
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+    fn lock_range(&self, start: Edge, end: Edge) -> Result<(), BackendError> {
         self.below.lock_range(start, end)
     }
 
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+    fn lock_shared_range(&self, start: Edge, end: Edge) -> Result<(), BackendError> {
         self.below.lock_shared_range(start, end)
     }
 
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+    fn unlock_range(&self, start: Edge, end: Edge) -> Result<(), BackendError> {
         self.below.unlock_range(start, end)
     }
 
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+    fn query_lock_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
         self.below.query_lock_range(start, end)
     }
 }
@@ -173,7 +168,7 @@ mod tests {
         pages.set_len(2 * PAGE_BYTES).expect("memory");
         let bytes: Vec<u8> = (0..PAGE_BYTES).map(|at| (at % 251) as u8).collect();
         pages.write(PAGE_BYTES, &bytes).expect("memory");
-        let (mut whole, mut stored) = (vec![0; place(PAGE_BYTES)], [0]);
+        let (mut whole, mut stored) = (vec![0; as_length(PAGE_BYTES)], [0]);
         for bit in 0..STORED_BYTES * 8 {
             let at = STORED_BYTES + bit / 8;
             below.read(at, &mut stored).expect("memory");

@@ -8,7 +8,7 @@ use redb::{
     ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata,
 };
 
-use super::database::Trouble;
+use super::database::StoreFault;
 use super::rows::{
     self, BLOCKS, BlockKey, ELECTION_KEY, FORMAT, FORMAT_KEY, META, NEIGHBOURS_KEY, POOL,
     STATE_KEY, SUMMARIES, State, Table, Tally, bad_row, summary_mark, unseal,
@@ -29,7 +29,7 @@ pub(super) struct Contents {
 pub(super) fn read_contents(
     redb: &redb::Database,
     election: &ElectionId,
-) -> Result<Contents, Trouble> {
+) -> Result<Contents, StoreFault> {
     let transaction = redb.begin_read()?;
     let meta = open_meta(&transaction)?;
     check_identity(&meta, election)?;
@@ -55,7 +55,7 @@ pub(super) fn read_contents(
     check_tally("rows of the pool", state.pool, found.pool)?;
     let bodies = transaction.open_table(BLOCKS)?.len()?;
     if [found.bodies, bodies] != [state.bodies; 2] {
-        return Err(Trouble::Damaged(format!(
+        return Err(StoreFault::Damaged(format!(
             "{bodies} blocks are there, and {} of {} are known",
             found.bodies, state.bodies
         )));
@@ -64,7 +64,7 @@ pub(super) fn read_contents(
         let is_tip =
             |header: &protocol::block::Header| BlockKey::of(header) == BlockKey { height, hash };
         if !restored.blocks.iter().rev().any(|block| is_tip(&block.header)) {
-            return Err(Trouble::Damaged(format!("the tip at height {height} is missing")));
+            return Err(StoreFault::Damaged(format!("the tip at height {height} is missing")));
         }
         restored.tip = Some(hash);
     }
@@ -75,7 +75,7 @@ pub(super) fn read_contents(
 pub(super) fn read_block_row(
     redb: &redb::Database,
     key: BlockKey,
-) -> Result<Option<Vec<u8>>, Trouble> {
+) -> Result<Option<Vec<u8>>, StoreFault> {
     let table = redb.begin_read()?.open_table(BLOCKS)?;
     Ok(table.get(key.to_bytes().as_slice())?.map(|value| value.value().to_vec()))
 }
@@ -84,7 +84,7 @@ pub(super) fn read_block_row(
 pub(super) fn read_summary(
     redb: &redb::Database,
     key: BlockKey,
-) -> Result<Option<BlockSummary>, Trouble> {
+) -> Result<Option<BlockSummary>, StoreFault> {
     let (table, key) = (redb.begin_read()?.open_table(SUMMARIES)?, key.to_bytes());
     let row = table.get(key.as_slice())?;
     let stored = row.map(|value| rows::decode_summary(&key, value.value())).transpose()?;
@@ -94,14 +94,14 @@ pub(super) fn read_summary(
 pub(super) fn read_state_of(
     redb: &redb::Database,
     election: &ElectionId,
-) -> Result<State, Trouble> {
+) -> Result<State, StoreFault> {
     let meta = open_meta(&redb.begin_read()?)?;
     check_identity(&meta, election)?;
     read_state(&meta)
 }
 
 /// The single records; they are missing from what is no database of this program.
-pub(super) fn open_meta(transaction: &ReadTransaction) -> Result<OpenTable, Trouble> {
+pub(super) fn open_meta(transaction: &ReadTransaction) -> Result<OpenTable, StoreFault> {
     match transaction.open_table(META) {
         Err(redb::TableError::TableDoesNotExist(name)) => {
             let tables: Vec<_> = transaction.list_tables()?.collect();
@@ -110,39 +110,39 @@ pub(super) fn open_meta(transaction: &ReadTransaction) -> Result<OpenTable, Trou
                 [BLOCKS, SUMMARIES, POOL].iter().any(|own| redb::TableHandle::name(own) == name)
             };
             if !tables.is_empty() && !tables.iter().any(is_ours) {
-                return Err(Trouble::NotAChain);
+                return Err(StoreFault::NotAChain);
             }
-            Err(Trouble::Damaged(format!("the table {name} is missing")))
+            Err(StoreFault::Damaged(format!("the table {name} is missing")))
         }
         table => Ok(table?),
     }
 }
 
 /// Refuses what a newer or older program wrote, or one of another election.
-pub(super) fn check_identity(meta: &OpenTable, election: &ElectionId) -> Result<(), Trouble> {
+pub(super) fn check_identity(meta: &OpenTable, election: &ElectionId) -> Result<(), StoreFault> {
     let format = meta_content(meta, FORMAT_KEY)?;
     let format: u32 =
         codec::decode(&format).map_err(|error| bad_row(META, FORMAT_KEY, &error.to_string()))?;
     match format.cmp(&FORMAT) {
-        Ordering::Greater => return Err(Trouble::NewerFormat { found: format }),
-        Ordering::Less => return Err(Trouble::OlderFormat { found: format }),
+        Ordering::Greater => return Err(StoreFault::NewerFormat { found: format }),
+        Ordering::Less => return Err(StoreFault::OlderFormat { found: format }),
         Ordering::Equal => {}
     }
     let found = meta_content(meta, ELECTION_KEY)?;
     let found: ElectionId =
         codec::decode(&found).map_err(|error| bad_row(META, ELECTION_KEY, &error.to_string()))?;
     if found != *election {
-        return Err(Trouble::OtherElection { found });
+        return Err(StoreFault::OtherElection { found });
     }
     Ok(())
 }
 
-pub(super) fn read_state(meta: &OpenTable) -> Result<State, Trouble> {
+pub(super) fn read_state(meta: &OpenTable) -> Result<State, StoreFault> {
     codec::decode(&meta_content(meta, STATE_KEY)?)
         .map_err(|error| bad_row(META, STATE_KEY, &error.to_string()))
 }
 
-pub(super) fn meta_content(meta: &OpenTable, key: &[u8]) -> Result<Vec<u8>, Trouble> {
+pub(super) fn meta_content(meta: &OpenTable, key: &[u8]) -> Result<Vec<u8>, StoreFault> {
     let value = meta.get(key)?.ok_or_else(|| bad_row(META, key, "it is missing"))?;
     unseal(META, key, value.value()).map(<[u8]>::to_vec)
 }
@@ -150,8 +150,8 @@ pub(super) fn meta_content(meta: &OpenTable, key: &[u8]) -> Result<Vec<u8>, Trou
 fn each_row(
     transaction: &ReadTransaction,
     table: Table,
-    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreFault>,
+) -> Result<(), StoreFault> {
     let mut last: Option<Vec<u8>> = None;
     for row in transaction.open_table(table)?.iter()? {
         let (key, value) = row?;
@@ -165,12 +165,12 @@ fn each_row(
     Ok(())
 }
 
-fn check_tally(what: &str, expected: Tally, found: Tally) -> Result<(), Trouble> {
+fn check_tally(what: &str, expected: Tally, found: Tally) -> Result<(), StoreFault> {
     if expected == found {
         return Ok(());
     }
     let (expected, found) = (expected.rows, found.rows);
-    Err(Trouble::Damaged(if expected == found {
+    Err(StoreFault::Damaged(if expected == found {
         format!("the {found} {what} are not those that were written")
     } else {
         format!("of {expected} {what}, {found} are there")

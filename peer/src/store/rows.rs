@@ -10,7 +10,7 @@ use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, ElectionId, Height, sha256};
 use redb::TableDefinition;
 
-use super::database::Trouble;
+use super::database::StoreFault;
 use chain::{BlockSummary, StoredBlock};
 
 /// Version of the tables; a program refuses any but its own. Since 2, summaries tell of the ids.
@@ -108,14 +108,18 @@ pub(super) fn seal(table: Table, key: &[u8], content: &[u8]) -> Vec<u8> {
 }
 
 /// The content of a value.
-pub(super) fn unseal<'a>(table: Table, key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Trouble> {
+pub(super) fn unseal<'a>(
+    table: Table,
+    key: &[u8],
+    value: &'a [u8],
+) -> Result<&'a [u8], StoreFault> {
     match value.split_first_chunk::<CHECKSUM_BYTES>() {
         Some((found, content)) if *found == checksum(table, key, content) => Ok(content),
         _ => Err(bad_row(table, key, "the checksum does not match")),
     }
 }
 
-pub(super) fn bad_row(table: Table, key: &[u8], reason: &str) -> Trouble {
+pub(super) fn bad_row(table: Table, key: &[u8], reason: &str) -> StoreFault {
     let name = match (redb::TableHandle::name(&table), key.first_chunk::<8>()) {
         ("meta", _) => format!("record {:?}", String::from_utf8_lossy(key)),
         ("pool", Some(row)) => format!("row {} of the pool", u64::from_be_bytes(*row)),
@@ -123,7 +127,7 @@ pub(super) fn bad_row(table: Table, key: &[u8], reason: &str) -> Trouble {
         (_, Some(height)) => format!("a summary at height {}", u64::from_be_bytes(*height)),
         (name, None) => format!("a row of {name}"),
     };
-    Trouble::Damaged(format!("{name}: {reason}"))
+    StoreFault::Damaged(format!("{name}: {reason}"))
 }
 
 fn checksum(table: Table, key: &[u8], content: &[u8]) -> [u8; CHECKSUM_BYTES] {
@@ -142,7 +146,7 @@ pub(super) fn decode_block(
     key: &[u8],
     value: &[u8],
     election: &ElectionId,
-) -> Result<Block, Trouble> {
+) -> Result<Block, StoreFault> {
     let (header, body) = split_header(BLOCKS, key, unseal(BLOCKS, key, value)?)?;
     let transactions =
         decode_body(body, election).map_err(|error| bad_row(BLOCKS, key, &error.to_string()))?;
@@ -160,7 +164,7 @@ pub(super) fn summary_content(stored: &StoredBlock) -> Vec<u8> {
     content
 }
 
-pub(super) fn decode_summary(key: &[u8], value: &[u8]) -> Result<StoredBlock, Trouble> {
+pub(super) fn decode_summary(key: &[u8], value: &[u8]) -> Result<StoredBlock, StoreFault> {
     let (header, rest) = split_header(SUMMARIES, key, unseal(SUMMARIES, key, value)?)?;
     let (has_body, summary) = match rest {
         [0, summary @ ..] => (false, summary),
@@ -176,7 +180,7 @@ pub(super) fn decode_pooled(
     key: &[u8],
     value: &[u8],
     election: &ElectionId,
-) -> Result<(u64, HashedTransaction), Trouble> {
+) -> Result<(u64, HashedTransaction), StoreFault> {
     let content = unseal(POOL, key, value)?;
     let row = key.try_into().map_err(|_| bad_row(POOL, key, "the key is no row"))?;
     let transaction = HashedTransaction::decode(content, election)
@@ -184,7 +188,7 @@ pub(super) fn decode_pooled(
     Ok((u64::from_be_bytes(row), transaction))
 }
 
-pub(super) fn decode_neighbours(content: &[u8]) -> Result<Vec<SocketAddr>, Trouble> {
+pub(super) fn decode_neighbours(content: &[u8]) -> Result<Vec<SocketAddr>, StoreFault> {
     let mut neighbours: Vec<SocketAddr> = codec::decode(content)
         .map_err(|error| bad_row(META, NEIGHBOURS_KEY, &error.to_string()))?;
     neighbours.truncate(NEIGHBOURS_MAX);
@@ -196,7 +200,7 @@ fn split_header<'a>(
     table: Table,
     key: &[u8],
     content: &'a [u8],
-) -> Result<(Header, &'a [u8]), Trouble> {
+) -> Result<(Header, &'a [u8]), StoreFault> {
     let split = content.split_first_chunk::<HEADER_BYTES>();
     let header = split.and_then(|(header, rest)| Some((Header::from_bytes(header)?, rest)));
     match header {

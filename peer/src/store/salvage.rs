@@ -12,7 +12,7 @@ use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, ElectionId, Height};
 use redb::StorageBackend;
 
-use super::database::{Database, Trouble};
+use super::database::{Database, StoreFault};
 use super::pages::Pages;
 use super::read;
 use super::rows::{self, BLOCKS, BlockKey, NEIGHBOURS_KEY, POOL, SUMMARIES, State};
@@ -34,7 +34,7 @@ const RETURNED_GAP_ROWS: u64 = 1 << 32;
 const MAGIC_BITS_MAX: u32 = 8;
 
 /// Whether a file may be a database, however damaged: what is clearly something else is left alone.
-pub(super) fn may_be_ours(file: &impl StorageBackend) -> Result<bool, Trouble> {
+pub(super) fn may_be_ours(file: &impl StorageBackend) -> Result<bool, StoreFault> {
     let mut start = [0; REDB_MAGIC.len()];
     let length = file.len()?.min(start.len() as u64);
     let start = &mut start[..usize::try_from(length).expect("at most nine")];
@@ -49,7 +49,7 @@ pub(super) fn mend(
     election: &ElectionId,
     reason: String,
     last_row: u64,
-) -> Result<Damage, Trouble> {
+) -> Result<Damage, StoreFault> {
     let target = create(volume, election)?;
     let mut model = [0; HEADER_BYTES];
     Pages::new(volume.open(UNFINISHED_FILE, Access::Read)?).read(0, &mut model)?;
@@ -111,14 +111,14 @@ type Summaries = BTreeMap<BlockKey, StoredBlock>;
 impl Salvage {
     fn change(
         &mut self,
-        make: impl FnOnce(&mut Changes<'_>) -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
+        make: impl FnOnce(&mut Changes<'_>) -> Result<(), StoreFault>,
+    ) -> Result<(), StoreFault> {
         self.state = self.target.run(|redb| write::change(redb, self.state, make))?;
         Ok(())
     }
 
     /// Bodies give their summaries anew; returns the summaries that were there.
-    fn save_bodies_of_tree(&mut self, source: &mut Source<'_>) -> Result<Summaries, Trouble> {
+    fn save_bodies_of_tree(&mut self, source: &mut Source<'_>) -> Result<Summaries, StoreFault> {
         let mut summaries = Summaries::new();
         source.each_chunk(SUMMARIES, |rows| {
             for (key, value) in rows {
@@ -151,14 +151,14 @@ impl Salvage {
         &mut self,
         rows: &[RawRow],
         summaries: &mut Summaries,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StoreFault> {
         let found = rows.iter().filter_map(|(key, value)| rows::decode_summary(key, value).ok());
         summaries.extend(found.map(|stored| (BlockKey::of(&stored.header), stored)));
         self.save_bodies(rows)
     }
 
     /// Summaries alone stand for bodies that have to be fetched again.
-    fn save_summaries(&mut self, mut summaries: Summaries) -> Result<(), Trouble> {
+    fn save_summaries(&mut self, mut summaries: Summaries) -> Result<(), StoreFault> {
         summaries.retain(|key, _| !self.blocks.contains_key(key));
         for stored in summaries.values_mut() {
             stored.has_body = false;
@@ -169,7 +169,7 @@ impl Salvage {
         self.change(|changes| lost.iter().try_for_each(|stored| changes.put_summary(stored)))
     }
 
-    fn save_bodies(&mut self, rows: &[RawRow]) -> Result<(), Trouble> {
+    fn save_bodies(&mut self, rows: &[RawRow]) -> Result<(), StoreFault> {
         let good: Vec<_> = rows
             .iter()
             .filter_map(|(key, value)| rows::decode_block(key, value, &self.election).ok())
@@ -181,7 +181,7 @@ impl Salvage {
         self.change(|changes| good.iter().try_for_each(|block| changes.put_block(block)))
     }
 
-    fn save_pool(&mut self, source: &mut Source<'_>) -> Result<(), Trouble> {
+    fn save_pool(&mut self, source: &mut Source<'_>) -> Result<(), StoreFault> {
         let gap = source.each_chunk(POOL, |rows| self.save_pooled(rows))?;
         let row = |key: &[u8]| key.try_into().ok().map(u64::from_be_bytes);
         if let Some((Some(below), Some(above))) =
@@ -197,7 +197,7 @@ impl Salvage {
         Ok(())
     }
 
-    fn save_pooled(&mut self, rows: Vec<RawRow>) -> Result<(), Trouble> {
+    fn save_pooled(&mut self, rows: Vec<RawRow>) -> Result<(), StoreFault> {
         let good: Vec<(u64, Arc<HashedTransaction>)> = rows
             .iter()
             .filter_map(|(key, value)| rows::decode_pooled(key, value, &self.election).ok())
@@ -210,7 +210,7 @@ impl Salvage {
         })
     }
 
-    fn save_neighbours(&mut self, source: &mut Source<'_>) -> Result<(), Trouble> {
+    fn save_neighbours(&mut self, source: &mut Source<'_>) -> Result<(), StoreFault> {
         let neighbours =
             source.meta(|meta| rows::decode_neighbours(&read::meta_content(meta, NEIGHBOURS_KEY)?));
         match neighbours {
@@ -221,7 +221,7 @@ impl Salvage {
 
     /// Puts what stands in blocks that hang in the air back into the pool: it may have been acknowledged. The
     /// blocks stay as well; once their parents are fetched again, a start makes use of them.
-    fn return_loose(&mut self) -> Result<(), Trouble> {
+    fn return_loose(&mut self) -> Result<(), StoreFault> {
         let connected = self.connected();
         let is_loose = |key: &BlockKey| !connected.contains_key(&key.hash);
         let loose: Vec<BlockKey> = self
@@ -233,7 +233,8 @@ impl Salvage {
         self.last_row = self.last_row.saturating_add(RETURNED_GAP_ROWS);
         for key in loose {
             let row = self.target.run(|redb| read::read_block_row(redb, key))?;
-            let row = row.ok_or_else(|| Trouble::damaged("a block that was just saved is gone"))?;
+            let row =
+                row.ok_or_else(|| StoreFault::damaged("a block that was just saved is gone"))?;
             let block = rows::decode_block(&key.to_bytes(), &row, &self.election)?;
             // Nothing that the chain vouched for vouches for them any more. What registrars signed does not pass, as
             // only the ballot says who they are: whoever has their file can hand it in again.
@@ -253,7 +254,7 @@ impl Salvage {
         Ok(())
     }
 
-    fn save_tip(&mut self, tip: Option<(Height, BlockHash)>) -> Result<(), Trouble> {
+    fn save_tip(&mut self, tip: Option<(Height, BlockHash)>) -> Result<(), StoreFault> {
         let connected = self.connected();
         // Without one the node finds the best chain itself.
         let tip = tip.filter(|(_, hash)| connected.contains_key(hash));

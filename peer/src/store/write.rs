@@ -9,7 +9,7 @@ use protocol::transaction::HashedTransaction;
 use protocol::units::ElectionId;
 use redb::{Durability, WriteTransaction};
 
-use super::database::Trouble;
+use super::database::StoreFault;
 use super::rows::{
     self, BLOCKS, BlockKey, ELECTION_KEY, FORMAT, FORMAT_KEY, META, NEIGHBOURS_KEY, POOL,
     STATE_KEY, SUMMARIES, State, Table, seal, summary_mark,
@@ -20,7 +20,10 @@ use node::Record;
 type OpenTable<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
 
 /// Makes all tables of a new database, empty.
-pub(super) fn create_tables(redb: &redb::Database, election: &ElectionId) -> Result<(), Trouble> {
+pub(super) fn create_tables(
+    redb: &redb::Database,
+    election: &ElectionId,
+) -> Result<(), StoreFault> {
     change(redb, State::default(), |changes| {
         changes.put_meta(FORMAT_KEY, &codec::encode(&FORMAT))?;
         changes.put_meta(ELECTION_KEY, &codec::encode(election))?;
@@ -34,8 +37,8 @@ pub(super) fn create_tables(redb: &redb::Database, election: &ElectionId) -> Res
 pub(super) fn change(
     redb: &redb::Database,
     state: State,
-    make: impl FnOnce(&mut Changes<'_>) -> Result<(), Trouble>,
-) -> Result<State, Trouble> {
+    make: impl FnOnce(&mut Changes<'_>) -> Result<(), StoreFault>,
+) -> Result<State, StoreFault> {
     let mut transaction = redb.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     // After a crash, the start must not read all bodies to find the free pages.
@@ -62,7 +65,7 @@ pub(super) struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    fn new(transaction: &'a WriteTransaction, state: State) -> Result<Self, Trouble> {
+    fn new(transaction: &'a WriteTransaction, state: State) -> Result<Self, StoreFault> {
         let open = |table: Table| transaction.open_table(table);
         Ok(Self {
             meta: open(META)?,
@@ -73,7 +76,7 @@ impl<'a> Changes<'a> {
         })
     }
 
-    pub(super) fn put_record(&mut self, record: &Record) -> Result<(), Trouble> {
+    pub(super) fn put_record(&mut self, record: &Record) -> Result<(), StoreFault> {
         match record {
             Record::Block(block) => self.put_block(block),
             Record::Tip { height, hash } => {
@@ -93,7 +96,7 @@ impl<'a> Changes<'a> {
     }
 
     /// Writes a block with its summary, in place of what may be there of it.
-    pub(super) fn put_block(&mut self, block: &Block) -> Result<(), Trouble> {
+    pub(super) fn put_block(&mut self, block: &Block) -> Result<(), StoreFault> {
         let key = BlockKey::of(&block.header).to_bytes();
         let value = seal(BLOCKS, &key, &rows::block_content(block));
         if self.blocks.insert(key.as_slice(), value.as_slice())?.is_none() {
@@ -104,7 +107,7 @@ impl<'a> Changes<'a> {
     }
 
     /// Writes a summary; of a block whose body is lost, all that there is.
-    pub(super) fn put_summary(&mut self, stored: &StoredBlock) -> Result<(), Trouble> {
+    pub(super) fn put_summary(&mut self, stored: &StoredBlock) -> Result<(), StoreFault> {
         let key = BlockKey::of(&stored.header);
         let key_bytes = key.to_bytes();
         let value = seal(SUMMARIES, &key_bytes, &rows::summary_content(stored));
@@ -122,7 +125,7 @@ impl<'a> Changes<'a> {
         &mut self,
         row: u64,
         transaction: &Arc<HashedTransaction>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StoreFault> {
         let key = row.to_be_bytes();
         let value = seal(POOL, &key, &codec::encode(transaction.transaction()));
         if self.pool.insert(key.as_slice(), value.as_slice())?.is_none() {
@@ -131,11 +134,11 @@ impl<'a> Changes<'a> {
         Ok(())
     }
 
-    pub(super) fn put_neighbours(&mut self, neighbours: &[SocketAddr]) -> Result<(), Trouble> {
+    pub(super) fn put_neighbours(&mut self, neighbours: &[SocketAddr]) -> Result<(), StoreFault> {
         self.put_meta(NEIGHBOURS_KEY, &codec::encode(&neighbours.to_vec()))
     }
 
-    fn put_meta(&mut self, key: &[u8], content: &[u8]) -> Result<(), Trouble> {
+    fn put_meta(&mut self, key: &[u8], content: &[u8]) -> Result<(), StoreFault> {
         self.meta.insert(key, seal(META, key, content).as_slice())?;
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use protocol::block::Block;
 use protocol::units::ElectionId;
 
-use super::database::{Database, Trouble, Trust};
+use super::database::{Database, IntegrityCheck, StoreFault};
 use super::pages::Pages;
 use super::read;
 use super::rows::{BlockKey, State};
@@ -38,7 +38,7 @@ pub(super) enum Job {
 pub(super) struct Writer {
     volume: Arc<dyn Volume>,
     election: ElectionId,
-    /// None after trouble, until it is opened again.
+    /// None after fault, until it is opened again.
     open: Option<(Database, State)>,
     /// What is not durable, in order. The node holds these blocks and transactions itself until they are
     /// confirmed, and bounds them: it fetches no more bodies while too many wait, and accepts no votes while
@@ -139,15 +139,15 @@ impl Writer {
     fn read<T>(
         &mut self,
         unchanged: &mut Option<Database>,
-        work: impl Fn(&redb::Database) -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
+        work: impl Fn(&redb::Database) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreFault> {
         let database = match unchanged.take() {
             Some(database) => database,
             None => {
                 let outcome = self
                     .with_database(|database, state| Ok((database.run(|redb| work(redb))?, state)));
-                let Err(Trouble::Disk(error)) = outcome else { return outcome };
-                self.open_unchanged().map_err(|_| Trouble::Disk(error))?
+                let Err(StoreFault::Disk(error)) = outcome else { return outcome };
+                self.open_unchanged().map_err(|_| StoreFault::Disk(error))?
             }
         };
         let outcome = database.run(work)?;
@@ -155,7 +155,7 @@ impl Writer {
         Ok(outcome)
     }
 
-    fn open_unchanged(&self) -> Result<Database, Trouble> {
+    fn open_unchanged(&self) -> Result<Database, StoreFault> {
         let database = open_unchanged(self.volume.open(CHAIN_FILE, Access::Read)?)?;
         database.run(|redb| read::read_state_of(redb, &self.election))?;
         Ok(database)
@@ -184,8 +184,8 @@ impl Writer {
                 (self.is_failing, self.has_mended) = (false, false);
                 return report(StoreReport::Persisted { batch, took: began.elapsed() });
             }
-            Err(Trouble::Damaged(reason)) => self.mend(reason, report),
-            Err(trouble) => Err(trouble.to_string()),
+            Err(StoreFault::Damaged(reason)) => self.mend(reason, report),
+            Err(fault) => Err(fault.to_string()),
         };
         self.is_failing = failure.is_err();
         if let Err(reason) = failure {
@@ -193,13 +193,13 @@ impl Writer {
         }
     }
 
-    /// Calls the database, opening it first if it has to be. After trouble redb refuses everything, so it is
+    /// Calls the database, opening it first if it has to be. After fault redb refuses everything, so it is
     /// closed, which writes nothing after an error of the disk or of a page; what was committed is read from it
     /// again.
     fn with_database<T>(
         &mut self,
-        work: impl FnOnce(&Database, State) -> Result<(T, State), Trouble>,
-    ) -> Result<T, Trouble> {
+        work: impl FnOnce(&Database, State) -> Result<(T, State), StoreFault>,
+    ) -> Result<T, StoreFault> {
         let (database, state) = match self.open.take() {
             Some(open) => open,
             None => self.reopen()?,
@@ -209,9 +209,9 @@ impl Writer {
         Ok(outcome)
     }
 
-    fn reopen(&self) -> Result<(Database, State), Trouble> {
+    fn reopen(&self) -> Result<(Database, State), StoreFault> {
         let file = self.volume.open(CHAIN_FILE, Access::Write)?;
-        let database = Database::open(Pages::new(file), Trust::Quick)?;
+        let database = Database::open(Pages::new(file), IntegrityCheck::Skip)?;
         let state = database.run(|redb| read::read_state_of(redb, &self.election))?;
         Ok((database, state))
     }
@@ -229,7 +229,7 @@ impl Writer {
                 report(StoreReport::Mended { damage: damage.to_string() });
                 Ok(())
             }
-            Err(trouble) => Err(format!("it is damaged, and can't be mended: {trouble}")),
+            Err(fault) => Err(format!("it is damaged, and can't be mended: {fault}")),
         }
     }
 }

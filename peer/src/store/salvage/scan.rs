@@ -6,7 +6,7 @@ use redb::StorageBackend;
 
 use super::RawRow;
 use super::source::CHUNK_BYTES;
-use crate::store::database::Trouble;
+use crate::store::database::StoreFault;
 use crate::store::pages::{PAGE_BYTES, Pages};
 use crate::store::rows::BLOCK_KEY_BYTES;
 use crate::store::volume::{Access, CHAIN_FILE, Volume};
@@ -23,8 +23,8 @@ const LEAF_BYTES_MAX: usize = 2 * BLOCK_BYTES_MAX as usize;
 /// Hands on what looks like a row in what looks like a leaf, of old commits too.
 pub(super) fn each_chunk(
     volume: &dyn Volume,
-    mut visit: impl FnMut(Vec<RawRow>) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
+    mut visit: impl FnMut(Vec<RawRow>) -> Result<(), StoreFault>,
+) -> Result<(), StoreFault> {
     let pages = Pages::unchecked(volume.open(CHAIN_FILE, Access::Read)?);
     let (mut rows, mut bytes) = (Vec::new(), 0);
     for page in 1..pages.len()? / PAGE_BYTES {
@@ -40,7 +40,7 @@ pub(super) fn each_chunk(
 }
 
 /// As much of a file as a leaf takes that begins there, if one does.
-fn read_leaf(pages: &Pages, start: u64) -> Result<Option<Vec<u8>>, Trouble> {
+fn read_leaf(pages: &Pages, start: u64) -> Result<Option<Vec<u8>>, StoreFault> {
     let room = pages.len()?.saturating_sub(start);
     let read = |length: usize| {
         if length as u64 > room || length > LEAF_BYTES_MAX {

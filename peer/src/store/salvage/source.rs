@@ -6,11 +6,12 @@ use protocol::units::ElectionId;
 use redb::{ReadableDatabase, StorageBackend};
 
 use super::RawRow;
-use crate::store::database::{Database, Trouble, Trust};
+use crate::store::database::{Database, IntegrityCheck, StoreFault};
+use crate::store::overlay::Overlay;
 use crate::store::pages::{PAGE_BYTES, Pages};
 use crate::store::read::{self, OpenTable};
 use crate::store::rows::Table;
-use crate::store::volume::{Access, CHAIN_FILE, Overlay, Volume};
+use crate::store::volume::{Access, CHAIN_FILE, Volume};
 
 /// The keys between which rows may be missing.
 pub(super) type Gap = (Vec<u8>, Vec<u8>);
@@ -39,9 +40,10 @@ pub(super) type Header = [u8; HEADER_BYTES];
 /// Regions that are believed of a header: 4 TiB.
 const REGIONS_MAX: u64 = 1024;
 
-/// Ways to open a file, the more trusting first.
+/// How a damaged file is opened; the modes are tried in this order, from the one that believes the most.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+enum ScanMode {
+    /// As the file stands.
     AsItIs,
     /// All pages are read, and what is free is found out anew.
     Checked,
@@ -50,7 +52,7 @@ enum Way {
     NewHeader,
 }
 
-const WAYS: [Way; 3] = [Way::AsItIs, Way::Checked, Way::NewHeader];
+const SCAN_MODES: [ScanMode; 3] = [ScanMode::AsItIs, ScanMode::Checked, ScanMode::NewHeader];
 
 /// What of a database can be read. Nothing is written to its file.
 #[derive(Debug)]
@@ -58,38 +60,38 @@ pub(super) struct Source<'a> {
     volume: &'a dyn Volume,
     /// What a header looks like.
     model: Header,
-    way: Way,
+    mode: ScanMode,
     open: Option<Database>,
     failures: u32,
 }
 
 impl<'a> Source<'a> {
-    /// Opens it in the first way that works. None may.
+    /// Opens the database in the first mode that works; it may be that none does.
     pub(super) fn new(
         volume: &'a dyn Volume,
         election: &ElectionId,
         model: Header,
-    ) -> Result<Self, Trouble> {
-        let mut source = Self { volume, model, way: Way::AsItIs, open: None, failures: 0 };
-        for way in WAYS {
-            source.way = way;
+    ) -> Result<Self, StoreFault> {
+        let mut source = Self { volume, model, mode: ScanMode::AsItIs, open: None, failures: 0 };
+        for mode in SCAN_MODES {
+            source.mode = mode;
             source.close();
-            source.open = match open(volume, way, &source.model) {
+            source.open = match open(volume, mode, &source.model) {
                 Ok(database) => Some(database),
-                Err(Trouble::Damaged(_)) => continue,
-                Err(trouble) => return Err(trouble),
+                Err(StoreFault::Damaged(_)) => continue,
+                Err(fault) => return Err(fault),
             };
             match source.meta(|meta| read::check_identity(meta, election)) {
                 Ok(()) => return Ok(source),
-                Err(Trouble::Damaged(_)) => {}
-                Err(trouble) => return Err(trouble),
+                Err(StoreFault::Damaged(_)) => {}
+                Err(fault) => return Err(fault),
             }
         }
-        // No way gives the single records: the first that gives anything will do.
-        for way in WAYS {
-            source.way = way;
+        // No mode gives the single records, so the first that opens the file at all has to do.
+        for mode in SCAN_MODES {
+            source.mode = mode;
             source.close();
-            source.open = open(volume, way, &source.model).ok();
+            source.open = open(volume, mode, &source.model).ok();
             if source.open.is_some() {
                 break;
             }
@@ -100,8 +102,8 @@ impl<'a> Source<'a> {
     /// Reads single records.
     pub(super) fn meta<T>(
         &mut self,
-        read: impl Fn(&OpenTable) -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
+        read: impl Fn(&OpenTable) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreFault> {
         self.run(|redb| read(&read::open_meta(&redb.begin_read()?)?))
     }
 
@@ -119,8 +121,8 @@ impl<'a> Source<'a> {
     pub(super) fn each_chunk(
         &mut self,
         table: Table,
-        mut visit: impl FnMut(Vec<RawRow>) -> Result<(), Trouble>,
-    ) -> Result<Option<Gap>, Trouble> {
+        mut visit: impl FnMut(Vec<RawRow>) -> Result<(), StoreFault>,
+    ) -> Result<Option<Gap>, StoreFault> {
         let (mut below, mut above): (Option<Vec<u8>>, Option<Vec<u8>>) = (None, None);
         loop {
             let (rows, end) = self.chunk(table, below.as_deref(), None, true);
@@ -166,7 +168,7 @@ impl<'a> Source<'a> {
                     && below.is_none_or(|below| below < key.as_slice())
                     && above.is_none_or(|above| key.as_slice() < above);
                 if !is_in_order {
-                    return Err(Trouble::damaged("rows stand out of order"));
+                    return Err(StoreFault::damaged("rows stand out of order"));
                 }
                 bytes += value.value().len();
                 rows.push((key, value.value().to_vec()));
@@ -187,13 +189,13 @@ impl<'a> Source<'a> {
 
     fn run<T>(
         &mut self,
-        work: impl FnOnce(&redb::Database) -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
+        work: impl FnOnce(&redb::Database) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreFault> {
         if self.open.is_none() && self.failures > 0 && self.failures < FAILURES_MAX {
-            self.open = open(self.volume, self.way, &self.model).ok();
+            self.open = open(self.volume, self.mode, &self.model).ok();
         }
         let Some(database) = &self.open else {
-            return Err(Trouble::damaged("it can't be opened"));
+            return Err(StoreFault::damaged("it can't be opened"));
         };
         let outcome = database.run(work);
         if outcome.is_err() {
@@ -222,22 +224,22 @@ fn edge(key: Option<&[u8]>) -> Bound<&[u8]> {
     key.map_or(Bound::Unbounded, Bound::Excluded)
 }
 
-fn open(volume: &dyn Volume, way: Way, model: &Header) -> Result<Database, Trouble> {
+fn open(volume: &dyn Volume, mode: ScanMode, model: &Header) -> Result<Database, StoreFault> {
     // Rows bear checksums of their own: good ones are taken even from a bad page.
     let overlay = Overlay::new(Pages::unchecked(volume.open(CHAIN_FILE, Access::Read)?))?;
-    let trust = match way {
-        Way::AsItIs => Trust::Quick,
-        Way::Checked => Trust::Nothing,
-        Way::NewHeader => {
+    let check = match mode {
+        ScanMode::AsItIs => IntegrityCheck::Skip,
+        ScanMode::Checked => IntegrityCheck::Full,
+        ScanMode::NewHeader => {
             renew_header(&overlay, model)?;
-            Trust::Nothing
+            IntegrityCheck::Full
         }
     };
-    Database::open(overlay, trust)
+    Database::open(overlay, check)
 }
 
 /// Writes what all headers have in common over a header, and gives the file the length that it speaks of.
-fn renew_header(file: &Overlay, model: &Header) -> Result<(), Trouble> {
+fn renew_header(file: &Overlay, model: &Header) -> Result<(), StoreFault> {
     let length = file.len()?;
     let mut header = *model;
     let here = usize::try_from(length).unwrap_or(HEADER_BYTES).min(HEADER_BYTES);

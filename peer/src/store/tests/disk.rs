@@ -9,7 +9,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use redb::StorageBackend;
 
-use crate::store::volume::{Access, Backend, Volume};
+use crate::store::backend::Backend;
+use crate::store::volume::{Access, Volume};
 
 const SECTOR_BYTES: usize = 512;
 pub(super) const PAGE_BYTES: usize = 4096;

@@ -10,9 +10,10 @@ use redb::backends::FileBackend;
 
 use super::model::{Model, random_batches};
 use super::*;
+use crate::store::backend::Backend;
 use crate::store::pages::Pages;
 use crate::store::rows::{FORMAT_KEY, META, seal};
-use crate::store::volume::{Backend, CHAIN_FILE, DAMAGED_FILE, FileVolume, UNFINISHED_FILE};
+use crate::store::volume::{CHAIN_FILE, DAMAGED_FILE, FileVolume, UNFINISHED_FILE};
 use crate::store::{LoadError, Store, StoreError, open, salvage};
 use node::Record;
 

@@ -1,0 +1,111 @@
+//! Lists as organisers keep them, and what is refused of them without repeating it.
+
+use super::*;
+use chain::fixtures::key;
+
+fn read_text(text: &str) -> Result<KeyList, String> {
+    let list = read_from(text.as_bytes(), RecordKind::Admissions, None).expect("memory");
+    list.map_err(|error| error.to_string())
+}
+
+fn digits(voter: u8) -> String {
+    key(voter).public().to_string()
+}
+
+#[test]
+fn keys_are_found_whatever_stands_around_them() {
+    let (a, b) = (digits(1), digits(2));
+    for text in [
+        format!("voter_key\n{a}\n{b}\n"),
+        format!("\u{feff}name,KEY,id\r\n\"Miller, A\",  {} ,7\r\nB,{b}\r\n\r\n", a.to_uppercase()),
+        format!("name;voter_key\nZo\u{eb};{a}\n;{b}"),
+        format!("name\tvoter_key\tkey\nA\t{a}\tno\nB\t{b}\tno\n"),
+    ] {
+        let list = read_text(&text).expect(&text);
+        let voters: Vec<_> = list.voters.into_values().flatten().collect();
+        assert_eq!(voters.len(), 2, "{text}");
+        assert!(voters.contains(&key(1).public()) && voters.contains(&key(2).public()));
+    }
+}
+
+#[test]
+fn slips_are_told_by_their_lines_and_nothing_of_them_is_repeated() {
+    let text = format!(
+        "id,voter_key\n1,{}\n2,\n3,Miller\n4,02{}\n5,05{}\n1,{}\n6\n",
+        digits(1),
+        "f".repeat(64),
+        "1".repeat(64),
+        digits(2)
+    );
+    let error = read_text(&text).expect_err("six slips");
+    assert_eq!(
+        error,
+        "6 lines have to be mended, and nothing was signed:\
+         \n  line 3: there is no key\
+         \n  line 4: 6 characters stand where 66 hexadecimal digits should\
+         \n  line 5: the digits are no public key of secp256k1: one may be wrong\
+         \n  line 6: the digits are no public key of secp256k1: one may be wrong\
+         \n  line 7: line 2 has the same id with another key: that would be two votes\
+         \n  line 8: there is no key"
+    );
+    let many = format!("key\n{}", "x\n".repeat(12));
+    let error = read_text(&many).expect_err("twelve slips");
+    assert!(error.starts_with("12 lines") && error.ends_with("\n  and 2 more"), "{error}");
+}
+
+#[test]
+fn a_key_that_stands_twice_is_one_voter() {
+    let text = format!("id,key\n1,{0}\n1,{0}\n,{0}\n,{1}\n", digits(1), digits(2));
+    let list = read_text(&text).expect("no slip");
+    assert_eq!((list.voters.len(), list.twice_count), (2, 2));
+    let voter = key(1).public().voter();
+    assert_eq!(list.twice, [(voter, [2, 3]), (voter, [2, 4])]);
+    let shared = format!("id,key\n1,{0}\n2,{0}\n", digits(1));
+    let error = read_text(&shared).expect_err("a slip");
+    assert!(error.contains("line 3: line 2 has the same key with another id"), "{error}");
+}
+
+#[test]
+fn no_voter_is_lost_behind_a_quotation_mark() {
+    let (a, b, c) = (digits(1), digits(2), digits(3));
+    for text in [
+        format!("key,name\n{a},\"Bob\n{b},Al\n{c},Cy\n"),
+        format!("key,name\n{a},\"Bob\n{b},\"Al\"\n{c},Cy\n"),
+        format!("key,name\n{a},Bob\n{b},Al\n{c},\"Cy\n"),
+    ] {
+        let error = read_text(&text).expect_err("a slip");
+        assert!(error.contains("a field goes on over several lines"), "{error}");
+    }
+}
+
+#[test]
+fn a_member_is_withdrawn_with_all_keys() {
+    let text = format!("id,key\n1,{}\n1,{}\n", digits(1), digits(2));
+    let list = read_from(text.as_bytes(), RecordKind::Withdrawals, None).expect("memory");
+    assert_eq!(list.expect("two keys").voters.len(), 2);
+}
+
+#[test]
+fn a_table_without_its_columns_is_refused() {
+    for (text, part) in [
+        (String::new(), "it is empty"),
+        (digits(1), "no column is called `voter_key` or `key`"),
+        ("voter\n".to_owned(), "no column is called `voter_key` or `key`"),
+        ("key,key\n".to_owned(), "two columns are called `key`"),
+        ("key\n".to_owned(), "it names no voter"),
+    ] {
+        let error = read_text(&text).expect_err(part);
+        assert!(error.contains(part), "{error}");
+    }
+    let read = read_from("key\n".as_bytes(), RecordKind::Admissions, Some("member"));
+    let error = read.expect("memory").expect_err("no such column").to_string();
+    assert!(error.contains("`member`, as --id-column says"), "{error}");
+}
+
+#[test]
+fn voters_can_be_withdrawn_without_their_keys() {
+    let voter = key(1).public().voter();
+    let text = format!("voter\n{voter}\n");
+    let list = read_from(text.as_bytes(), RecordKind::Withdrawals, None).expect("memory");
+    assert_eq!(list.expect("a voter").voters, BTreeMap::from([(voter, None)]));
+}

@@ -1,0 +1,354 @@
+//! One sample of each answer, event and error that docs/CLI.md shows.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use protocol::ballot_file;
+use protocol::block::Header;
+use protocol::election::Election;
+use protocol::transaction::{Choices, TransactionKind};
+use protocol::units::{
+    BlockHash, Difficulty, Height, MerkleRoot, TransactionId, UnixMillis, VoterId, Work, sha256,
+};
+
+use crate::actions::{ActionError, COMMANDS, parse, parse_choices};
+use crate::miner::MiningProgress;
+use crate::schema::{self, Event, Reply};
+use crate::store::{Damage, Rows};
+use chain::{AuditFailure, AuditRule, BlockError, BodyError, TransactionError};
+use node::{
+    Admitted, BlockSummary, BlockView, CommandError, LeaveReason, NeighbourView, QuestionTally,
+    Results, Role, Standing, Status, Tip, TrackerView, TransactionView, VoteView, VoterView,
+};
+
+const BALLOT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ballot.toml");
+const AT: UnixMillis = UnixMillis(1_795_233_117_040);
+
+fn hash(seed: &str) -> [u8; 32] {
+    sha256(&[seed.as_bytes()])
+}
+
+fn block_hash(seed: &str) -> BlockHash {
+    let mut bytes = hash(seed);
+    // As a hash that shows work looks.
+    bytes[..3].fill(0);
+    BlockHash(bytes)
+}
+
+pub(super) fn tip(height: u64) -> Tip {
+    Tip { height: Height(height), hash: block_hash(&height.to_string()) }
+}
+
+pub(super) fn voter() -> VoterId {
+    VoterId(hash("voter"))
+}
+
+fn vote_id() -> TransactionId {
+    TransactionId(hash("vote"))
+}
+
+fn address(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+pub(super) fn election() -> Election {
+    let text = std::fs::read_to_string(BALLOT_PATH).expect("the sample ballot");
+    ballot_file::parse(&text).expect("the sample ballot is good")
+}
+
+fn progress() -> MiningProgress {
+    MiningProgress {
+        height: Height(3),
+        transactions: 2,
+        difficulty: Difficulty::from_bits(24),
+        hashes_per_second: 8_388_608.0,
+        running: Duration::from_secs(5),
+    }
+}
+
+fn in_block() -> Standing {
+    Standing::Block { height: Height(2), hash: tip(2).hash, blocks_deep: 1 }
+}
+
+fn header() -> Header {
+    Header {
+        previous: tip(1).hash,
+        merkle_root: MerkleRoot(hash("root")),
+        height: Height(2),
+        time: AT,
+        difficulty: Difficulty::from_bits(24),
+        nonce: 0x7aee_a25c_4c18_0604,
+    }
+}
+
+fn results(election: &Election) -> Results {
+    let votes = [vec![1, 2, 0], vec![0, 3, 1]];
+    let questions = election.questions.iter().cloned().zip(votes).zip([0, 1]);
+    let tally =
+        questions.map(|((question, votes), blank)| QuestionTally { question, votes, blank });
+    Results {
+        tip: tip(2),
+        votes: 3,
+        registered_voters: 4,
+        admitted: Admitted::Openly,
+        blocks_deep: 1,
+        tally: tally.collect(),
+    }
+}
+
+/// A report of a chain that holds, or of one whose next block does not.
+pub(super) fn audit_report(
+    election: &Election,
+    bad: Option<(Tip, VoterId)>,
+) -> schema::AuditReport {
+    let results = schema::Results::from(&results(election));
+    let failure = bad.map(|(block, voter)| {
+        let error = TransactionError::AlreadyVoted { voter };
+        let error = BodyError::Invalid(BlockError::Transaction { index: 1, error });
+        AuditFailure { height: block.height, hash: block.hash, error: error.into() }
+    });
+    schema::AuditReport {
+        passed: failure.is_none(),
+        election: election.election_id(),
+        title: election.title.clone(),
+        blocks: results.tip.height,
+        registrations: results.registered_voters,
+        votes: results.votes,
+        admitted: results.admitted,
+        transactions: results.registered_voters + results.votes,
+        signatures: results.registered_voters + results.votes,
+        work: Work(33_554_432).to_string(),
+        tip: results.tip,
+        tally: results.questions,
+        failure: failure.as_ref().map(schema::AuditFailure::from),
+        admission: schema::Admission::of(&election.admission),
+        blocks_deep: results.blocks_deep,
+    }
+}
+
+fn block(choices: &Choices, election: &Election) -> Reply {
+    let registration = TransactionView {
+        id: TransactionId(hash("registration")),
+        voter: voter(),
+        kind: TransactionKind::Registration,
+        choices: None,
+        cast_at: None,
+    };
+    let vote = TransactionView {
+        id: vote_id(),
+        kind: TransactionKind::Vote,
+        choices: Some(choices.clone()),
+        cast_at: Some(AT),
+        ..registration.clone()
+    };
+    let view = BlockView {
+        hash: tip(2).hash,
+        header: header(),
+        on_best_chain: true,
+        body_bytes: 279,
+        transactions: vec![registration, vote],
+    };
+    Reply::Block(schema::Block::of(&view, election))
+}
+
+fn status(election: &Election) -> Reply {
+    let tracker =
+        TrackerView { address: address(5_000), registered: true, seen_as: Some(address(6_001)) };
+    let node = Status {
+        role: Role::Ordinary,
+        partitioned: false,
+        tip: tip(2),
+        work: Work(33_554_432),
+        pool: 2,
+        held: 0,
+        neighbours: 1,
+        registered_voters: 4,
+        admitted: Admitted::Openly,
+        votes: 3,
+        tracker: Some(tracker),
+        mining: true,
+        sync_target: Height(2),
+        dropped: vec![("without a valid token", 1)],
+    };
+    let election_id = election.election_id();
+    Reply::Status(Box::new(schema::Status {
+        voter: Some(voter()),
+        data_dir: Some("peer-1".into()),
+        ..schema::Status::of(&node, election_id, address(6_001), Some(progress().into()))
+    }))
+}
+
+/// The command that an answer is to, as its JSON names it.
+pub(super) fn name(reply: &Reply) -> String {
+    let object = serde_json::to_value(reply).expect("plain data");
+    object["answer"].as_str().expect("a name").to_owned()
+}
+
+pub(super) fn replies(election: &Election) -> Vec<Reply> {
+    let choices = parse_choices("Grace; Wednesday", election).expect("choices");
+    let summary = |height: u64, registrations, votes| BlockSummary {
+        hash: tip(height).hash,
+        header: Header { height: Height(height), ..header() },
+        registrations,
+        votes,
+    };
+    let neighbour = NeighbourView {
+        address: address(6_002),
+        tip: Some(tip(2)),
+        round_trip: Some(Duration::from_micros(215)),
+        missed: 0,
+        clock_offset_ms: Some(-3),
+    };
+    let vote = VoteView {
+        transaction: vote_id(),
+        choices: choices.clone(),
+        cast_at: AT,
+        standing: in_block(),
+    };
+    let voter_view = VoterView {
+        voter: voter(),
+        registration: Some(in_block()),
+        withdrawal: None,
+        vote: Some(vote),
+    };
+    let names = schema::choice_names(&choices, election);
+    let accepted = true;
+    let transaction = vote_id();
+    vec![
+        Reply::Ballot(schema::Ballot::of(election)),
+        Reply::Register(schema::Registered {
+            accepted,
+            transaction: TransactionId(hash("registration")),
+            voter: voter(),
+        }),
+        Reply::Vote(schema::Voted { accepted, transaction, choices: names }),
+        Reply::Results((&results(election)).into()),
+        Reply::Chain(schema::Chain::of(&[summary(2, 1, 1), summary(1, 3, 2)])),
+        block(&choices, election),
+        Reply::MyVote(schema::Voter::of(&voter_view, election)),
+        Reply::Receipt(schema::ReceiptWritten {
+            receipt: "vote.json".into(),
+            height: 2,
+            hash: tip(2).hash,
+        }),
+        Reply::Peers(schema::Peers::of(&[neighbour])),
+        status(election),
+        Reply::Mine(schema::BlockOrdered { height: 3 }),
+        Reply::Sync(schema::SyncOrdered { neighbours: 1 }),
+        Reply::Lab(schema::Experiment::Partition { partitioned: true }),
+        Reply::Lab(schema::Experiment::BadBlock { rule: "merkle_root".into(), height: 3 }),
+        Reply::Lab(schema::Experiment::Race { height: 2 }),
+        Reply::Lab(schema::Experiment::rules()),
+        Reply::Submit(schema::Submitted { accepted, transaction }),
+        Reply::Help { commands: COMMANDS[..2].to_vec() },
+        Reply::Leave(schema::Left { own_vote: schema::OwnVoteStanding::Block }),
+    ]
+}
+
+fn node_events() -> Vec<node::Event> {
+    use node::Event;
+    let (id, by, kind) = (vote_id(), TransactionId(hash("another vote")), TransactionKind::Vote);
+    let (tracker, neighbour, voter) = (address(5_000), address(6_002), voter());
+    let left = |reason| Event::NeighbourLeft { address: neighbour, reason };
+    let reason = "its merkle root differs".to_owned();
+    vec![
+        Event::Block { tip: tip(2), transactions: 2, mined_here: true },
+        Event::Reorganisation {
+            from: tip(2),
+            to: tip(3),
+            disconnected: 1,
+            connected: 2,
+            returned: 1,
+            lost: 0,
+        },
+        Event::Transaction { id, voter, kind },
+        Event::Superseded { id, voter, kind, by: Some(by) },
+        Event::NeighbourJoined { address: neighbour },
+        left(LeaveReason::Left),
+        left(LeaveReason::Missed(3)),
+        left(LeaveReason::Banned(Duration::from_secs(300))),
+        Event::Registered { tracker, seen_as: address(6_001), peers: 2 },
+        Event::TrackerSilent { tracker },
+        Event::TrackerRefused {
+            tracker,
+            expected: election().election_id(),
+            found_prefix: [0xab; 8],
+        },
+        Event::ClockDiffers { address: neighbour, offset_ms: -45_000 },
+        Event::Syncing { from: Height(2), to: Height(120) },
+        Event::Synced { tip: tip(3) },
+        Event::Misbehaviour { address: neighbour, reason: reason.clone() },
+        Event::DiskRefuses { reason: "no space left on device".into() },
+        Event::DiskRecovered,
+        Event::BlockLost {
+            height: Height(3),
+            hash: tip(3).hash,
+            reason: "its checksum does not match".into(),
+        },
+        Event::Experiment { block: tip(3), rule: Some(AuditRule::MerkleRoot), neighbours: 2 },
+        Event::Experiment { block: tip(2), rule: None, neighbours: 2 },
+        Event::EarlyBlock {
+            address: neighbour,
+            height: Height(3),
+            hash: tip(3).hash,
+            ahead: Duration::from_secs(86_400),
+        },
+        Event::InvalidBlock { hash: tip(3).hash, height: Height(3), reason },
+    ]
+}
+
+fn damage() -> Damage {
+    Damage {
+        reason: "page 17 does not match its checksum".into(),
+        kept: "peer-1/chain.redb.damaged".into(),
+        saved: Rows { blocks: 3, bodies: 2, pooled: 4 },
+        lost: Some(Rows { blocks: 0, bodies: 1, pooled: 0 }),
+        returned: 0,
+    }
+}
+
+pub(super) fn events() -> Vec<Event> {
+    let election = election();
+    let mut events = vec![Event::Listening {
+        address: address(6_001),
+        api: Some("http://127.0.0.1:6001".into()),
+        election: election.election_id(),
+        title: election.title.clone(),
+        role: schema::Role::Ordinary,
+        voter: Some(voter()),
+        data_dir: "peer-1".into(),
+    }];
+    events.extend([
+        Event::Mended { message: damage().to_string() },
+        Event::Verified { blocks: 3, transactions: 7, lost: 0 },
+    ]);
+    events.extend(node_events().into_iter().map(Event::from));
+    events.extend([
+        Event::Mining(progress().into()),
+        Event::Registering {
+            voter: voter(),
+            registration_bits: election.admission.registration_bits().expect("it is open"),
+        },
+        Event::Missed { events: 12 },
+        Event::Left,
+    ]);
+    events
+}
+
+pub(super) fn refusals() -> Vec<(&'static str, ActionError)> {
+    let voted = TransactionError::AlreadyVoted { voter: voter() };
+    let line = |line| parse(line).expect_err("a slip");
+    let choices = |text| parse_choices(text, &election()).expect_err("a slip").into();
+    vec![
+        ("vote", CommandError::Transaction(voted).into()),
+        ("vote", choices("Grece")),
+        ("vote", choices("1,2")),
+        ("block", CommandError::NoSuchBlock { selector: "9".into(), tip: Height(2) }.into()),
+        ("mine", CommandError::MiningOff.into()),
+        ("mine", CommandError::Observer.into()),
+        ("lab", CommandError::NotALab.into()),
+        ("lab", line("lab bad-block merkel_root")),
+        ("chain", line("chain many")),
+        ("resluts", line("resluts")),
+    ]
+}
