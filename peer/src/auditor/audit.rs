@@ -1,4 +1,4 @@
-//! `peer audit`: checks on all cores what needs no other block, and in order what does.
+//! `peer audit`. Checks that need a single block run on all cores; checks that need the blocks before it run in order.
 
 use std::collections::VecDeque;
 use std::io::IsTerminal;

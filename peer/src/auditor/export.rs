@@ -1,4 +1,4 @@
-//! `peer export`: the best chain of a data directory as an archive, or its votes or results as a table.
+//! `peer export`: writes the best chain of a data directory as an archive, or its votes or results as a table.
 
 use super::OfflineError;
 use super::archive::ArchiveWriter;

@@ -1,4 +1,4 @@
-//! `peer import`: a data directory from an archive, once all of it was audited.
+//! `peer import`: makes a data directory from an archive after auditing all of it.
 
 use super::OfflineError;
 use super::audit::audit_source;

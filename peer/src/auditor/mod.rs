@@ -1,7 +1,7 @@
-//! An election's record without a peer: archives of chains, audits of them, and data directories made of them.
+//! What an auditor does with an election's record, without a peer: archives, audits, imports, tables and receipts.
 //!
-//! Nothing here opens a socket, and nothing changes the directory or the archive that is looked at. No rule of the
-//! chain lives here: [`chain::Audit`] checks them.
+//! Nothing here opens a socket, and nothing changes the directory or archive that is examined. The rules of the chain
+//! are not here: [`chain::Audit`] checks them.
 
 mod archive;
 mod audit;

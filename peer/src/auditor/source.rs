@@ -1,4 +1,4 @@
-//! What can be audited, block by block: an archive, or the best chain of a data directory.
+//! Reads what can be audited block by block: an archive, or the best chain of a data directory.
 
 use std::fs::{self, File};
 use std::io::BufReader;

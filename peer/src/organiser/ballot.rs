@@ -1,4 +1,4 @@
-//! `peer ballot new` and `peer ballot check`.
+//! `peer ballot new` and `peer ballot check`: making a ballot file, and checking one.
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};

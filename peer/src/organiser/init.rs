@@ -1,4 +1,4 @@
-//! `peer registrar init`: a registrar's key, and what of it goes into the ballot.
+//! `peer registrar init`: makes a registrar's key and says what goes into the ballot.
 
 use super::{RegistrarError, key};
 use crate::cli::InitRegistrar;

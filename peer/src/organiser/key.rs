@@ -1,4 +1,4 @@
-//! A registrar's secret key: the same kind of file as a voter's.
+//! A registrar's secret key, which is stored in the same kind of file as a voter's.
 
 use std::io::{self, IsTerminal};
 use std::path::Path;

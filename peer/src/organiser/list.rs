@@ -1,5 +1,5 @@
-//! An organiser's list: a table with a column of voter keys, and perhaps one of the organiser's own ids. Ids tell here
-//! whether one member has two keys; they, and all other columns, go no further.
+//! An organiser's list of members: a table with a column of voter keys and perhaps a column of the organiser's own
+//! ids. The ids are only used to find members with two keys. They and all other columns must never leave this module.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

@@ -1,8 +1,8 @@
-//! Registrars at work: their keys, the lists of those whom they admit or withdraw, and the files in which their signatures
-//! gather until there are enough.
+//! What organisers and registrars do: making ballots and registrars' keys, signing for the voters of a list, and
+//! collecting signatures in a file until there are enough.
 //!
-//! Nothing here talks to a peer: `client::post` hands in what is complete. Of an organiser's list only the voters' keys
-//! leave it: whatever else stands in its lines, ids above all, must get into no file, answer or log.
+//! Nothing here talks to a peer; `client::post` hands in what is complete. Of an organiser's list only the voters'
+//! keys are used: everything else in it, ids above all, must never reach a file, an answer or a log.
 
 pub(crate) mod ballot;
 mod init;

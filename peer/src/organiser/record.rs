@@ -1,5 +1,5 @@
-//! The file in which registrars' signatures gather: JSON lines, a header first, then a line for each voter, by rising voter
-//! ids. These are hashes of keys, so the order tells nothing of the list that the keys came from.
+//! The file that collects registrars' signatures, as JSON lines: a header, then one line per voter in the order of
+//! voter ids. Voter ids are hashes of keys, so the order reveals nothing about the list that the keys came from.
 
 use std::collections::BTreeMap;
 use std::fs::File;

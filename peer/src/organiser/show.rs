@@ -1,4 +1,4 @@
-//! `peer registrar show`: what a file of signatures holds, each of them checked.
+//! `peer registrar show`: checks every signature of a file and counts them.
 
 use std::collections::BTreeMap;
 

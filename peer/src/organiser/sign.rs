@@ -1,4 +1,4 @@
-//! `peer registrar admit` and `peer registrar withdraw`: a registrar's signature for every voter of a list.
+//! `peer registrar admit` and `peer registrar withdraw`: signs for every voter of a list.
 
 use std::path::{Path, PathBuf};
 

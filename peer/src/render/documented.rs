@@ -1,4 +1,4 @@
-//! The examples of docs/CLI.md are what this module prints: no page that lies.
+//! Tests that the examples in docs/CLI.md are exactly what this module prints.
 
 mod samples;
 

@@ -1,5 +1,5 @@
-//! From typed answers, errors and events to what is printed: text for people, or one JSON object a line for
-//! programs, with the same facts.
+//! Turns answers, refusals and events into what is printed: text for people, or one JSON object a line for programs.
+//! Both come from the same `schema` types, the only ones that this module knows.
 
 mod audit;
 mod event;

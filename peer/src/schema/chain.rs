@@ -1,4 +1,4 @@
-//! The chain, its blocks, and what they hold.
+//! The chain, its blocks and their transactions.
 
 use protocol::election::Election;
 use protocol::transaction::{self, HashedTransaction};

@@ -1,4 +1,4 @@
-//! What happens without having been asked for.
+//! Events: what a peer reports without being asked.
 
 use std::net::SocketAddr;
 

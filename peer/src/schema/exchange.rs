@@ -1,4 +1,4 @@
-//! What is asked and answered over HTTP alone.
+//! Requests and answers that exist over HTTP only.
 
 use std::net::SocketAddr;
 

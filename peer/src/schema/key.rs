@@ -1,4 +1,4 @@
-//! A key file, as far as everybody may know it.
+//! What a key file tells everybody. Never the key itself.
 
 use protocol::keys::PublicKey;
 use protocol::units::VoterId;

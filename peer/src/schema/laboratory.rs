@@ -1,4 +1,4 @@
-//! What a laboratory is told to do, and does.
+//! Orders to a laboratory, and their answers.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

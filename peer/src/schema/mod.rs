@@ -1,6 +1,8 @@
-//! What answers and events look like as data: the prompt's `--json` lines, the bodies of the HTTP API and what
-//! the client reads are these types, and text for people is rendered from them. docs/CLI.md and the OpenAPI
-//! document describe them; names once given stay. Nothing is decided or looked up here.
+//! All answers and events as plain data.
+//!
+//! The prompt's `--json` lines, the bodies of the HTTP API and what the client reads are these types, and `render`
+//! makes text for people from them. docs/CLI.md and the OpenAPI document describe them, so a name that was published
+//! stays. Nothing is decided or looked up here, and this module imports no other folder of the program.
 
 mod audit;
 mod ballot;

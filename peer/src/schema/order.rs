@@ -1,4 +1,4 @@
-//! What came of orders.
+//! Answers to orders, such as a vote or a registration.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The count.
+//! The count of the votes.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! A voter, and where its vote stands.
+//! A voter, and the state of its registration and its vote.
 
 use protocol::admission::AdmissionRule;
 use protocol::election::Election;

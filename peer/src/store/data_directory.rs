@@ -1,4 +1,5 @@
-//! The directory that keeps what one peer knows of one election.
+//! The directory that holds everything one peer stores about one election, and the lock that keeps a second process
+//! out.
 
 use std::fs::{self, File, TryLockError};
 use std::io;

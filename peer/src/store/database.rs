@@ -1,4 +1,6 @@
-//! The edge to redb: how it is opened, what its errors mean here, and where its panics end.
+//! The boundary to redb: opening a database, translating redb's errors into [`StoreFault`], and catching its panics.
+//!
+//! Nothing above this module sees a redb error or unwinds through redb.
 
 use std::cell::Cell;
 use std::io;

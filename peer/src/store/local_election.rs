@@ -1,4 +1,4 @@
-//! Which election a peer takes part in, as far as that can be said without asking a tracker.
+//! Finds out which election a peer takes part in, using only what is on this machine: no tracker is asked.
 
 use std::path::{Path, PathBuf};
 

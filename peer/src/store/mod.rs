@@ -1,9 +1,9 @@
-//! What a peer remembers across restarts: one database in its data directory, kept by redb.
+//! Everything a peer remembers across restarts: one redb database in its data directory.
 //!
-//! Nobody outside this module knows how it looks on disk. A batch is confirmed only after the disk has it whole;
-//! batches that wait are written together, so that a busy peer pays few syncs. Every row bears a checksum of
-//! ours, since redb checks none when it reads; its errors and its panics end here. Damage is never passed over:
-//! what can still be read is saved into a fresh database, and what is missing is named.
+//! The format on disk is private to this module. A batch is confirmed only once the disk holds all of it. Batches that
+//! wait are written in one commit, so that a busy peer pays for few syncs. Every row carries a checksum of ours,
+//! because redb verifies nothing when it reads. redb's errors and panics must not leave this module, and damage must
+//! never be hidden: whatever can still be read moves to a fresh database, and what is missing is reported.
 
 mod backend;
 pub(crate) mod data_directory;

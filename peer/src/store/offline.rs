@@ -1,4 +1,4 @@
-//! The database without a peer: read by who audits it, and made whole by who imports one.
+//! The database without a running peer: read for audits and exports, and created whole by an import.
 
 use std::collections::BTreeMap;
 use std::path::Path;

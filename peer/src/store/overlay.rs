@@ -1,4 +1,4 @@
-//! Opening a file without changing it: writes stay in memory.
+//! Lets redb open a file without changing it: all writes stay in memory.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,9 +1,9 @@
-//! A checksum under every page of a file.
+//! Adds a checksum to every page of a file.
 //!
-//! redb checks none of its own when it reads: of a flipped bit it makes wrong rows, overwrites what it takes
-//! for free, panics, or panics while it panics, which nothing can catch. Here what was not written is an error
-//! of the disk. The first page alone goes without: redb overwrites it in place, where a loss of power may tear
-//! it, and has checksums in it.
+//! redb verifies no checksum when it reads. Given a flipped bit it returns wrong rows, overwrites pages that it takes
+//! for free, panics, or panics while it already panics, which nothing can catch. With this layer a page that was not
+//! written like that is an I/O error instead. Only the first page has no checksum here: redb overwrites it in place,
+//! so that a loss of power may leave it half written, and it contains checksums of redb's own.
 
 use std::hash::Hasher;
 use std::io;

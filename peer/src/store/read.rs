@@ -1,4 +1,4 @@
-//! What is read of the database: nearly all at the start, but no bodies; and single blocks later.
+//! Reading the database: at the start everything except the blocks' bodies, later single blocks.
 
 use std::cmp::Ordering;
 

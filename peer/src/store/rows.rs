@@ -1,5 +1,5 @@
-//! The bytes of the database's rows. Each value begins with a checksum over its table, its key and its content,
-//! so that a row that was changed, or stands where another should, is noticed.
+//! How the rows of the database are encoded. Each value starts with a checksum over its table, its key and its
+//! content, so that a row that was changed, or that ended up in the wrong place, is detected.
 
 use std::net::SocketAddr;
 

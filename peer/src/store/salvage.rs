@@ -1,8 +1,10 @@
-//! Mending: builds a fresh database from all that can still be read of a damaged one, which is not touched: of
-//! what its trees lead to and, where that is less than was written, of whatever looks like a row. The latter may
-//! give what had left the pool; the node asks the chain about each row of it anyway.
+//! Repairs a damaged database by building a fresh one from everything that can still be read. The damaged file is not
+//! touched.
 //!
-//! The steps before the last leave nothing that counts, so a crash in the middle only starts it anew.
+//! Rows come from redb's trees and, if those give less than was written, from anything in the file that looks like a
+//! row. The second source may bring back transactions that had already left the pool; the node checks each of them
+//! against the chain anyway. Nothing counts until the last step, so after a crash in the middle the repair simply
+//! starts again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Where the chain's files lie: names in one directory, and bytes behind names as redb wants them. Tests give
-//! a volume that loses power or fails.
+//! The files of a database: names in one directory, and the bytes behind each name in the form that redb needs. Tests
+//! replace the directory by one that loses power or fails.
 
 use std::fmt;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! What is written to the database: one transaction at a time, whole or not at all.
+//! Writing to the database: one transaction at a time, which takes effect as a whole or not at all.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

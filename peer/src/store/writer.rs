@@ -1,5 +1,5 @@
-//! The store's thread: owns the database, answers loads, writes all batches that wait at once, and says what
-//! is durable.
+//! The store's thread. It owns the database, answers requests for blocks, writes all waiting batches in one commit,
+//! and reports what is durable.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

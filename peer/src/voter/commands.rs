@@ -1,5 +1,7 @@
-//! `peer key …`: makes, shows, moves and locks keys, without a peer. It is the one place that shows a recovery phrase, on
-//! a terminal, once; nothing secret goes into a message or a JSON object.
+//! `peer key …`: makes, shows, moves and locks keys without a peer.
+//!
+//! This is the only place that shows a recovery phrase, and it does so once, on a terminal. Nothing secret may go into
+//! a message or a JSON object.
 
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Read};

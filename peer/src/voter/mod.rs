@@ -1,5 +1,7 @@
-//! This peer's own voters: each registers itself before its first vote, and votes. One is the data directory's own; others
-//! lie beside it, by name. A key that is locked is unlocked for one act, and forgotten after it.
+//! The voters whose keys are in this peer's data directory: registering them and casting their votes.
+//!
+//! One key is the directory's own; further keys lie beside it, by name. A voter is registered before its first vote. A
+//! locked key is unlocked for one action and forgotten right after it.
 
 pub(crate) mod commands;
 pub(crate) mod receipt;

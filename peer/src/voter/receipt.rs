@@ -1,4 +1,4 @@
-//! Receipts as files: one JSON object, so that a page or a script can check one as well.
+//! Reads and writes receipts as files: one JSON object, which a web page or a script can check as well.
 
 use std::fs::File;
 use std::io::Read;

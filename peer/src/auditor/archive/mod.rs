@@ -1,8 +1,8 @@
-//! The chain of an election as one file, whole in itself: the election, the blocks after its genesis upwards,
-//! and an end, without which the file is known to be cut off.
+//! The archive: an election's whole chain in one file. It holds the election, the blocks after the genesis in order,
+//! and an end record; a file without its end is recognised as cut off.
 //!
-//! The bytes are described in docs/PROTOCOL.md. Here they are only written and read: whether the blocks keep
-//! the rules of the chain is never looked at.
+//! docs/PROTOCOL.md describes the bytes. This module only reads and writes them; it never checks the rules of the
+//! chain.
 
 mod read;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Archives are read record by record, so that the memory does not grow with the election.
+//! Reads archives record by record, so that memory does not grow with the election.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};

@@ -1,4 +1,4 @@
-//! Writing archives, block by block: into a file, or piece by piece to somebody else.
+//! Writes archives block by block, into a file or as pieces of an HTTP answer.
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Rows found page by page, without the trees that lead to them: one bad page near a root hides every row below
-//! it, however whole these are. Which table a row is of, and whether it is whole, its checksum says.
+//! Finds rows page by page, without the trees that lead to them: one bad page near a root hides every row below it,
+//! even if those rows are intact. A row's checksum tells which table it belongs to and whether it is intact.
 
 use protocol::election::BLOCK_BYTES_MAX;
 use redb::StorageBackend;

@@ -1,4 +1,4 @@
-//! A damaged database, read as far as it goes.
+//! Reads a damaged database as far as possible, and never writes to its file.
 
 use std::ops::Bound;
 
