@@ -62,7 +62,7 @@ pub(super) fn audit_source(
 ) -> Result<AuditOutcome, OfflineError> {
     let progress = Progress::new("auditing", source.steps());
     let mut audit = Audit::new(Arc::clone(source.election()));
-    let mut ahead = Ahead::new(&audit);
+    let mut ahead = ReadAhead::new(&audit);
     while let Some((checked, steps)) = ahead.next(source)? {
         if let Err(failure) = audit.extend(&checked, clock::unix_now()) {
             return Ok(AuditOutcome::new(&audit, Some(failure)));
@@ -75,24 +75,24 @@ pub(super) fn audit_source(
 
 /// Blocks that are read and being checked, in their order.
 #[derive(Debug)]
-struct Ahead {
+struct ReadAhead {
     pool: ThreadPool,
     election: Arc<Election>,
     election_id: ElectionId,
-    blocks: VecDeque<BeingChecked>,
+    blocks: VecDeque<PendingCheck>,
     bytes: u64,
     /// Why nothing more is read: the end, or an error, which is told after what was before it.
     end: Option<Result<(), OfflineError>>,
 }
 
 #[derive(Debug)]
-struct BeingChecked {
+struct PendingCheck {
     bytes: u64,
     steps: u64,
     outcome: mpsc::Receiver<Result<CheckedBlock, OfflineError>>,
 }
 
-impl Ahead {
+impl ReadAhead {
     fn new(audit: &Audit) -> Self {
         let pool = ThreadPoolBuilder::new()
             .thread_name(|number| format!("auditor-{number}"))
@@ -127,7 +127,7 @@ impl Ahead {
         let (sender, outcome) = mpsc::channel();
         let bytes = block.bytes();
         self.bytes += bytes;
-        self.blocks.push_back(BeingChecked { bytes, steps, outcome });
+        self.blocks.push_back(PendingCheck { bytes, steps, outcome });
         let (election, id) = (Arc::clone(&self.election), self.election_id);
         self.pool.spawn(move || {
             let block = block.decode(&id);

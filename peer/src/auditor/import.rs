@@ -5,7 +5,7 @@ use super::audit::audit_source;
 use super::report::AuditOutcome;
 use super::source::Source;
 use crate::cli::ImportChain;
-use crate::store::Seeder;
+use crate::store::ChainImporter;
 use crate::store::data_directory::DataDirectory;
 use host::output::print;
 
@@ -20,23 +20,23 @@ pub fn import(command: &ImportChain) -> Result<(), OfflineError> {
     let id = election.election_id();
     let directory = DataDirectory::open(command.data_dir.clone())?;
     directory.keeps_election(&election)?;
-    let mut seeder = Seeder::create(directory.path(), &id)?;
+    let mut importer = ChainImporter::create(directory.path(), &id)?;
     let audited =
-        audit_source(&mut source, |block| Ok(seeder.append(std::slice::from_ref(block))?));
+        audit_source(&mut source, |block| Ok(importer.append(std::slice::from_ref(block))?));
     let report = match audited {
         Ok(AuditOutcome { failure: None, report }) => report,
         Ok(AuditOutcome { failure: Some(failure), .. }) => {
-            seeder.abandon()?;
+            importer.abandon()?;
             let (path, failure) = (command.file.clone(), Box::new(failure));
             return Err(OfflineError::NotImported { path, failure });
         }
         Err(error) => {
-            seeder.abandon()?;
+            importer.abandon()?;
             return Err(error);
         }
     };
     directory.keep_election(&election)?;
-    seeder.finish()?;
+    importer.finish()?;
     let path = directory.path().display();
     let (height, votes) = (report.blocks, report.votes);
     print(&format!(

@@ -12,7 +12,7 @@ use protocol::units::ElectionId;
 use super::archive::{ArchiveReader, ArchiveRecord};
 use super::{OfflineError, archive_error};
 use crate::store::StoredChain;
-use crate::store::data_directory::QuietDirectory;
+use crate::store::data_directory::ReadOnlyDirectory;
 use host::files::FileError;
 
 /// A chain that is read upwards.
@@ -31,7 +31,7 @@ pub(super) struct DirectorySource {
     headers: Vec<Header>,
     next: usize,
     /// Keeps peers away.
-    _directory: QuietDirectory,
+    _directory: ReadOnlyDirectory,
 }
 
 /// A block that was read, and maybe not looked into yet.
@@ -114,7 +114,7 @@ impl DirectorySource {
     /// # Errors
     /// When a peer runs on it, or it has no chain that can be read.
     pub(super) fn open(path: &Path) -> Result<Self, OfflineError> {
-        let directory = QuietDirectory::open(path)?;
+        let directory = ReadOnlyDirectory::open(path)?;
         let election = Arc::new(directory.election.clone());
         let mut chain = StoredChain::open(path, &election.election_id())?;
         chain.choose_best(&election)?;

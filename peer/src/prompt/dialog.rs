@@ -63,7 +63,7 @@ impl Front {
         if !voters.is_locked(voter)? {
             return Ok(None);
         }
-        let prompt = format!("Passphrase of {}: ", voters.place(voter).display());
+        let prompt = format!("Passphrase of {}: ", voters.key_path(voter).display());
         // What was printed before stands above the question.
         self.screen.flush().await;
         match terminal.read_secret(prompt).await {

@@ -35,7 +35,7 @@ pub(crate) struct DataDirectory {
 
 /// A data directory as a peer left it, that is only read.
 #[derive(Debug)]
-pub(crate) struct QuietDirectory {
+pub(crate) struct ReadOnlyDirectory {
     pub(crate) election: Election,
     /// Held for as long as this lives, if there is one.
     _lock: Option<File>,
@@ -142,7 +142,7 @@ pub(crate) fn is_in_use(path: &Path) -> bool {
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-impl QuietDirectory {
+impl ReadOnlyDirectory {
     /// Locks a directory, among others that only read it, and reads its election; nothing in it is changed.
     ///
     /// # Errors
@@ -351,21 +351,21 @@ mod tests {
         let path = parent.path().join("a");
         let directory = DataDirectory::open(path.clone()).expect("a new directory");
         let refused = |reason: &str| {
-            let refused = QuietDirectory::open(&path).expect_err(reason).to_string();
+            let refused = ReadOnlyDirectory::open(&path).expect_err(reason).to_string();
             assert!(refused.contains(reason), "{refused}");
         };
         refused("no election is kept there");
         directory.keep_election(&election(1)).expect("kept");
         refused("a peer runs on");
         drop(directory);
-        let quiet = QuietDirectory::open(&path).expect("nobody runs");
-        assert_eq!(quiet.election, election(1));
-        QuietDirectory::open(&path).expect("readers do not keep each other away");
+        let read_only = ReadOnlyDirectory::open(&path).expect("nobody runs");
+        assert_eq!(read_only.election, election(1));
+        ReadOnlyDirectory::open(&path).expect("readers do not keep each other away");
         let peer = DataDirectory::open(path.clone()).expect_err("it is being read");
         assert!(matches!(peer, DataDirectoryError::InUse { .. }), "{peer}");
-        drop(quiet);
+        drop(read_only);
         fs::remove_file(path.join(LOCK_FILE)).expect("removed");
-        QuietDirectory::open(&path).expect("a copy without the lock");
+        ReadOnlyDirectory::open(&path).expect("a copy without the lock");
         assert!(!path.join(LOCK_FILE).exists());
     }
 

@@ -34,7 +34,7 @@ use chain::BlockSummary;
 use database::{Database, IntegrityCheck, StoreFault};
 use host::files::FileError;
 use node::{LoadFailure, LoadJob, PersistBatch, Restored};
-pub(crate) use offline::{Seeder, StoredChain};
+pub(crate) use offline::{ChainImporter, StoredChain};
 use overlay::Overlay;
 use pages::Pages;
 use read::Contents;
@@ -169,7 +169,7 @@ fn open_or_mend(volume: &Arc<dyn Volume>, election: &ElectionId) -> Result<Found
         volume.rename(UNFINISHED_FILE, CHAIN_FILE)?;
         volume.sync()?;
     }
-    let damage = match look(&**volume, election) {
+    let damage = match inspect(&**volume, election) {
         Ok(_) => None,
         Err(StoreFault::Damaged(reason)) => Some(reason),
         Err(fault) => return Err(fault),
@@ -192,7 +192,7 @@ fn create(volume: &dyn Volume, election: &ElectionId) -> Result<Database, StoreF
 }
 
 /// Reads the database without changing a byte of its file.
-fn look(volume: &dyn Volume, election: &ElectionId) -> Result<(Database, Contents), StoreFault> {
+fn inspect(volume: &dyn Volume, election: &ElectionId) -> Result<(Database, Contents), StoreFault> {
     let file = volume.open(CHAIN_FILE, Access::Read)?;
     if !salvage::may_be_ours(&file)? {
         return Err(StoreFault::NotAChain);

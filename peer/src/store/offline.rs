@@ -13,13 +13,13 @@ use super::read;
 use super::rows::{self, BlockKey, State};
 use super::volume::{CHAIN_FILE, FileVolume, UNFINISHED_FILE, Volume};
 use super::writer::record_bytes;
-use super::{FileError, StoreError, create, look, write};
+use super::{FileError, StoreError, create, inspect, write};
 use chain::rules::Rules;
 use chain::{Chain, StoredBlock};
 use node::{Record, Restored};
 
-/// Bytes of blocks that a seeder writes at once.
-const SEED_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of blocks that a importer writes at once.
+const IMPORT_BYTES: usize = 16 * 1024 * 1024;
 
 /// A peer's best chain, read without changing anything.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ impl StoredChain {
     /// When there is none, when it can't be read, and where it is damaged: nothing is mended.
     pub(crate) fn open(directory: &Path, election: &ElectionId) -> Result<Self, StoreError> {
         let volume = FileVolume { directory: directory.to_owned() };
-        let looked = look(&volume, election).map_err(|fault| fault.of(&volume, election));
-        let (database, contents) = looked?;
+        let inspected = inspect(&volume, election).map_err(|fault| fault.of(&volume, election));
+        let (database, contents) = inspected?;
         let Restored { blocks, tip, .. } = contents.restored;
         let election = *election;
         let mut stored = Self { volume, election, database, blocks, tip, headers: Vec::new() };
@@ -110,7 +110,7 @@ impl StoredChain {
 
 /// Makes a database from blocks. It gets its name only when it is finished.
 #[derive(Debug)]
-pub(crate) struct Seeder {
+pub(crate) struct ChainImporter {
     volume: FileVolume,
     election: ElectionId,
     database: Database,
@@ -121,8 +121,8 @@ pub(crate) struct Seeder {
     tip: Option<Record>,
 }
 
-impl Seeder {
-    /// Begins a database; what an earlier seeder left unfinished goes.
+impl ChainImporter {
+    /// Begins a database; what an earlier importer left unfinished goes.
     ///
     /// # Errors
     /// When there is a chain already, or the disk refuses.
@@ -157,7 +157,7 @@ impl Seeder {
             self.waiting.push(record);
             let BlockKey { height, hash } = BlockKey::of(&block.header);
             self.tip = Some(Record::Tip { height, hash });
-            if self.waiting_bytes > SEED_BYTES {
+            if self.waiting_bytes > IMPORT_BYTES {
                 self.write()?;
             }
         }

@@ -80,7 +80,7 @@ fn new_key(new: &NewKey) -> Result<(), KeyCommandError> {
     if shows_phrase && !io::stdout().is_terminal() {
         return Err(KeyCommandError::NowhereForPhrase);
     }
-    let path = place_for_new(&new.place, new.force)?;
+    let path = new_key_path(&new.place, new.force)?;
     let passphrase = new_passphrase(new.lock.source().as_ref(), new.lock.no_passphrase, &path)?;
     let secret = keys::draw();
     let words = phrase::of_key(&secret);
@@ -109,7 +109,7 @@ fn new_key(new: &NewKey) -> Result<(), KeyCommandError> {
 }
 
 fn show_key(shown: &ShowKey) -> Result<(), KeyCommandError> {
-    let file = KeyFile::open(&place(&shown.place)?)?;
+    let file = KeyFile::open(&key_path(&shown.place)?)?;
     let says_nothing = matches!(file.public(), Err(KeyFileError::Anonymous { .. }));
     let may_ask = says_nothing && io::stdin().is_terminal();
     if file.is_locked() && (shown.passphrase.source().is_some() || may_ask) {
@@ -121,7 +121,7 @@ fn show_key(shown: &ShowKey) -> Result<(), KeyCommandError> {
 }
 
 fn export_key(export: &ExportKey) -> Result<(), KeyCommandError> {
-    let file = KeyFile::open(&place(&export.place)?)?;
+    let file = KeyFile::open(&key_path(&export.place)?)?;
     if export.public {
         let public = match export.passphrase.source() {
             Some(_) => unlock(&file, &export.passphrase)?.public(),
@@ -151,7 +151,7 @@ fn write_public(export: &ExportKey, text: &str) -> Result<(), KeyCommandError> {
 }
 
 fn import_key(import: &ImportKey) -> Result<(), KeyCommandError> {
-    let path = place_for_new(&import.place, import.force)?;
+    let path = new_key_path(&import.place, import.force)?;
     let (key, opened_by) = match (&import.file, import.phrase_source()) {
         (Some(file), _) => key_of_file(file, &import.passphrase)?,
         (None, Some(source)) => {
@@ -173,7 +173,7 @@ fn import_key(import: &ImportKey) -> Result<(), KeyCommandError> {
 }
 
 fn change_passphrase(change: &ChangePassphrase) -> Result<(), KeyCommandError> {
-    let path = place(&change.place)?;
+    let path = key_path(&change.place)?;
     let file = KeyFile::open(&path)?;
     let key = unlock(&file, &change.passphrase)?;
     let source = change.new_passphrase.source();
@@ -246,7 +246,7 @@ fn ask_phrase() -> Result<Zeroizing<String>, KeyCommandError> {
     if text.trim().is_empty() { Err(KeyCommandError::NoPhrase) } else { Ok(text) }
 }
 
-fn place(place: &KeyPlace) -> Result<PathBuf, KeyCommandError> {
+fn key_path(place: &KeyPlace) -> Result<PathBuf, KeyCommandError> {
     if let Some(path) = &place.key {
         return Ok(path.clone());
     }
@@ -259,8 +259,8 @@ fn place(place: &KeyPlace) -> Result<PathBuf, KeyCommandError> {
 
 /// The same for a file that is to be written. A running peer would go on with the key that it has, so its own is not
 /// replaced under it.
-fn place_for_new(place: &KeyPlace, force: bool) -> Result<PathBuf, KeyCommandError> {
-    let path = self::place(place)?;
+fn new_key_path(place: &KeyPlace, force: bool) -> Result<PathBuf, KeyCommandError> {
+    let path = key_path(place)?;
     if place.key.is_none() {
         let directory = files::directory_of(&path);
         data_directory::make_private(directory)

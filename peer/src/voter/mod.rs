@@ -27,7 +27,7 @@ use node::{Answer, Command, CommandError, VoterView};
 /// asks meanwhile waits.
 const UNLOCKS_MAX: usize = 2;
 
-/// Why an own voter can't act.
+/// Why one of this peer's voters can't act.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VoterError {
     #[error(transparent)]
@@ -120,8 +120,8 @@ impl OwnVoters {
         }
     }
 
-    /// Where the key of that voter lies.
-    pub(crate) fn place(&self, voter: Option<&VoterName>) -> PathBuf {
+    /// The file that holds the key of that voter.
+    pub(crate) fn key_path(&self, voter: Option<&VoterName>) -> PathBuf {
         keys::place(&self.directory, voter)
     }
 
@@ -200,7 +200,7 @@ impl OwnVoters {
     }
 
     fn file(&self, voter: Option<&VoterName>) -> Result<KeyFile, KeyFileError> {
-        KeyFile::open(&self.place(voter))
+        KeyFile::open(&self.key_path(voter))
     }
 
     /// The key of who acts.

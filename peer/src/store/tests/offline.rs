@@ -4,7 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::store::volume::{CHAIN_FILE, UNFINISHED_FILE};
-use crate::store::{Seeder, StoreError, StoredChain, open};
+use crate::store::{ChainImporter, StoreError, StoredChain, open};
 use node::Record;
 
 fn chain(length: u64) -> Vec<Arc<Block>> {
@@ -21,7 +21,7 @@ fn what_was_seeded_is_read_back_and_opened() {
     let directory = tempfile::tempdir().expect("a directory");
     let blocks = chain(5);
     fs::write(directory.path().join(UNFINISHED_FILE), b"left over").expect("written");
-    let mut seeder = Seeder::create(directory.path(), &ELECTION).expect("a seeder");
+    let mut seeder = ChainImporter::create(directory.path(), &ELECTION).expect("a seeder");
     seeder.append(&blocks[..2]).expect("written");
     seeder.append(&blocks[2..]).expect("written");
     assert!(!directory.path().join(CHAIN_FILE).exists());
@@ -36,7 +36,7 @@ fn what_was_seeded_is_read_back_and_opened() {
     drop(stored);
     let opened = undamaged(open(directory.path(), &ELECTION).expect("a chain"));
     assert_eq!(opened.restored.tip, headers.last().map(Header::hash));
-    let refused = Seeder::create(directory.path(), &ELECTION).expect_err("there is one");
+    let refused = ChainImporter::create(directory.path(), &ELECTION).expect_err("there is one");
     assert!(matches!(refused, StoreError::Exists { .. }), "{refused}");
 }
 
