@@ -67,30 +67,6 @@ fn sample_network() -> Network {
     Network::without_tracker(ballot_file::parse(&text).expect("the sample is good"))
 }
 
-#[test]
-fn links_lead_somewhere() {
-    for name in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "docs/PROTOCOL.md",
-        "docs/CLI.md",
-        "docs/API.md",
-        "docs/CLASSROOM.md",
-        "docs/ORGANISER.md",
-        "docs/VOTER.md",
-    ] {
-        let text = document(name);
-        let folder = workspace_directory().join(name);
-        let folder = folder.parent().expect("a file is in a directory");
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')) {
-            let target = link.0.split('#').next().unwrap_or_default();
-            if !target.is_empty() && !target.contains("://") {
-                assert!(folder.join(target).exists(), "{name}: {target} is not there");
-            }
-        }
-    }
-}
-
 /// Starts a peer with the arguments of a document, answering in JSON, on any port.
 fn start_as_written(arguments: &[String], tracker_port: u16, directory: &Path) -> Peer {
     let ported = arguments.iter().map(|argument| match argument.as_str() {
