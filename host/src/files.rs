@@ -38,7 +38,8 @@ pub fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The directory that a file lies in. The parent of a bare name is the empty path, which can't be opened; this is `.` then.
+/// The directory that a file lies in. The parent of a bare name is the empty path, which can't be opened; this is `.`
+/// then.
 pub fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -49,8 +50,8 @@ pub fn directory_of(path: &Path) -> &Path {
 /// Waits for an advisory lock on a directory, and holds it as long as the answer lives. Whoever writes in the directory
 /// under the same lock writes alone.
 ///
-/// Returns `None` where the file system has no such locks. Two commands that write the same file at the same time are then
-/// their user's responsibility.
+/// Returns `None` where the file system has no such locks. Two commands that write the same file at the same time are
+/// then their user's responsibility.
 #[cfg(unix)]
 pub fn lock_directory(directory: &Path) -> Option<File> {
     let directory = File::open(directory).ok()?;

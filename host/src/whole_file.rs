@@ -1,10 +1,10 @@
-//! The one way to write a file: under another name first, which becomes its own once the disk has all of it. A file with
-//! its final name is therefore always complete, whatever ends the program, and a power loss takes nothing that was
+//! The one way to write a file: under another name first, which becomes its own once the disk has all of it. A file
+//! with its final name is therefore always complete, whatever ends the program, and a power loss takes nothing that was
 //! reported as written.
 //!
-//! While it is being written, `NAME` is called `NAME.XXXXXXXXXX.unfinished`, with ten random letters and digits. The file is
-//! removed when writing fails. One that was left by a process that was killed is removed by the next [`write`] of the
-//! same name.
+//! While it is being written, `NAME` is called `NAME.XXXXXXXXXX.unfinished`, with ten random letters and digits. The
+//! file is removed when writing fails. One that was left by a process that was killed is removed by the next [`write`]
+//! of the same name.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -34,8 +34,8 @@ pub enum WholeFileError {
 pub enum Existing {
     /// It stays, and writing fails with [`WholeFileError::Exists`].
     Keep,
-    /// It is replaced. If the name is a link to a file, that file is replaced, so that every other link to it leads to the
-    /// new one.
+    /// It is replaced. If the name is a link to a file, that file is replaced, so that every other link to it leads to
+    /// the new one.
     Replace,
 }
 
@@ -57,8 +57,8 @@ pub struct WholeFile {
     file: BufWriter<File>,
 }
 
-/// Writes a whole file at once. Waits for the lock of its directory (see [`files::lock_directory`]), so the caller must not
-/// hold that lock.
+/// Writes a whole file at once. Waits for the lock of its directory (see [`files::lock_directory`]), so the caller must
+/// not hold that lock.
 ///
 /// # Errors
 /// When the name is taken and what has it is to be kept, or the disk refuses. Nothing of the new file stays then.
@@ -77,8 +77,8 @@ pub fn write(
     file.finish()
 }
 
-/// Removes unfinished files of this name, which processes left that were killed. The caller knows that nobody is writing
-/// the file at present, since what is unfinished would be removed too.
+/// Removes unfinished files of this name, which processes left that were killed. The caller knows that nobody is
+/// writing the file at present, since what is unfinished would be removed too.
 ///
 /// # Errors
 /// When one can't be removed. A directory that can't be listed is no error: writing in it will tell why.

@@ -1,5 +1,5 @@
-//! Who was not admitted does not vote: each admission and each vote that the registrars' signatures do not carry is refused
-//! in words of its own, by the prompt, over HTTP and from a file, and by the audit of a chain that holds it.
+//! Who was not admitted does not vote: each admission and each vote that the registrars' signatures do not carry is
+//! refused in words of its own, by the prompt, over HTTP and from a file, and by the audit of a chain that holds it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -152,7 +152,8 @@ fn what_registrars_did_not_admit_is_refused_at_the_prompt_and_over_http() {
             }
         }
     }
-    // A voter's second admission, by other registrars, says what the chain has: it is accepted again, and nothing happens.
+    // A voter's second admission, by other registrars, says what the chain has: it is accepted again, and nothing
+    // happens.
     let again = forge::registration_from(&scene.election, &key(Whom::Registered), 1);
     assert_ne!(again, forge::registration(&scene.election, &key(Whom::Registered)));
     scene.network.peers[1].submit(&hex_of(&again));

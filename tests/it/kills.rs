@@ -1,8 +1,8 @@
 //! Peers that are killed hard, many times, at random moments: what one acknowledged, it has ever after.
 //!
-//! A test run kills some dozens of times. `OSTRAKON_KILLS=1000 cargo test -p tests --test it kills` kills that often, in
-//! networks of some dozens of kills each. `OSTRAKON_KILL_SEED` repeats the choices of a run; the moments
-//! themselves are those of real processes, and so hardly ever the same twice.
+//! A test run kills some dozens of times. `OSTRAKON_KILLS=1000 cargo test -p tests --test it kills` kills that often,
+//! in networks of some dozens of kills each. `OSTRAKON_KILL_SEED` repeats the choices of a run; the moments themselves
+//! are those of real processes, and so hardly ever the same twice.
 
 mod load;
 mod scene;

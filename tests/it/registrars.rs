@@ -1,5 +1,5 @@
-//! Elections whose voters are admitted by registrars: lists, files that go from one registrar to the next, and what peers
-//! make of them.
+//! Elections whose voters are admitted by registrars: lists, files that go from one registrar to the next, and what
+//! peers make of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! A server for tests: it answers connection after connection as its script says, and then nobody listens there any more.
+//! A server for tests: it answers connection after connection as its script says, and then nobody listens there any
+//! more.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,5 +1,5 @@
-//! Which peer is asked, where its token lies, and whose key signs. A token belongs to one server: it is read only when an
-//! order needs it, and never for a server that it was not named for.
+//! Which peer is asked, where its token lies, and whose key signs. A token belongs to one server: it is read only when
+//! an order needs it, and never for a server that it was not named for.
 
 use std::fmt;
 use std::fs::File;

@@ -1,5 +1,5 @@
-//! What was heard of a peer, and of which moment it is. No input or output, and no clock but the times that come with what
-//! was heard: the picture is drawn from this alone.
+//! What was heard of a peer, and of which moment it is. No input or output, and no clock but the times that come with
+//! what was heard: the picture is drawn from this alone.
 
 use std::collections::VecDeque;
 

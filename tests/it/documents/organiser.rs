@@ -1,6 +1,6 @@
-//! docs/ORGANISER.md: an election of a thousand voters, from the list of their keys to the audited result, by the page's
-//! commands alone. Where the page shows one member, the others are made up here: their keys go into the list that the
-//! page shows, and their votes are handed in over the API once the page's member has voted.
+//! docs/ORGANISER.md: an election of a thousand voters, from the list of their keys to the audited result, by the
+//! page's commands alone. Where the page shows one member, the others are made up here: their keys go into the list
+//! that the page shows, and their votes are handed in over the API once the page's member has voted.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Pages whose commands are run one after the other, each with what the page prints under it, while the peers run that the
-//! page starts.
+//! Pages whose commands are run one after the other, each with what the page prints under it, while the peers run that
+//! the page starts.
 
 use std::collections::BTreeMap;
 use std::process::Command;

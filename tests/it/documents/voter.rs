@@ -1,5 +1,5 @@
-//! docs/VOTER.md: a voter at a real terminal, from the making of the key to a second computer, by the page's commands. The
-//! organiser's part, as docs/ORGANISER.md has it, is done here.
+//! docs/VOTER.md: a voter at a real terminal, from the making of the key to a second computer, by the page's commands.
+//! The organiser's part, as docs/ORGANISER.md has it, is done here.
 
 use std::fs;
 

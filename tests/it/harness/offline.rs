@@ -1,4 +1,5 @@
-//! The commands that do one thing and end: those on files, such as `audit`, `export` and `import`, and those that ask a peer.
+//! The commands that do one thing and end: those on files, such as `audit`, `export` and `import`, and those that ask a
+//! peer.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Secret keys: as files that the real `openssl` reads and writes, as words on paper, and with a passphrase; what is wrong
-//! with one is told in one line; and nothing of it is ever told where it should not be.
+//! Secret keys: as files that the real `openssl` reads and writes, as words on paper, and with a passphrase; what is
+//! wrong with one is told in one line; and nothing of it is ever told where it should not be.
 
 mod commands;
 mod openssl;

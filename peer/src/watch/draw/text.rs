@@ -1,4 +1,5 @@
-//! Text in cells: cut and filled by the columns that it takes on a terminal, where some characters take two and some none.
+//! Text in cells: cut and filled by the columns that it takes on a terminal, where some characters take two and some
+//! none.
 
 use unicode_truncate::{Alignment, UnicodeTruncateStr};
 use unicode_width::UnicodeWidthStr;
@@ -97,8 +98,8 @@ pub(super) fn moment(at_ms: u64, now_ms: u64) -> String {
     text.get(range).unwrap_or(&text).to_owned()
 }
 
-/// Lines of exactly `width` columns: the headings, and the rows. The first column gets the room that the others leave; there
-/// the end of a text counts.
+/// Lines of exactly `width` columns: the headings, and the rows. The first column gets the room that the others leave;
+/// there the end of a text counts.
 pub(super) fn table(columns: &[Column], rows: &[Vec<String>], width: usize) -> Vec<String> {
     let mut widths: Vec<_> = columns.iter().map(|column| column.heading.width()).collect();
     for row in rows {
