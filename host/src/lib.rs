@@ -1,7 +1,7 @@
-//! What every program of Ostrakon needs of its machine: the clock, randomness, signals, sockets, files that appear
-//! whole, and HTTP that strangers can't exhaust.
+//! What every program of Ostrakon needs of its machine: the clock, randomness, signals, sockets, the log, files that are
+//! written whole, and an HTTP listener that strangers can't exhaust.
 //!
-//! It knows no rule of the chain, of the network or of elections, and must never.
+//! It must never know a rule of the chain, of the network or of elections.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -11,9 +11,15 @@
 pub mod clock;
 pub mod entropy;
 pub mod files;
+#[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "runtime")]
+pub mod log;
 pub mod output;
+#[cfg(feature = "runtime")]
 pub mod progress;
+#[cfg(feature = "runtime")]
 pub mod signals;
+#[cfg(feature = "runtime")]
 pub mod udp;
 pub mod whole_file;

@@ -1,18 +1,18 @@
-//! A bar on stderr, where that is a terminal.
+//! A progress bar for long commands. It is drawn on stderr, and only if that is a terminal.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Between two drawings while nothing moves.
+/// How often the bar is drawn while no step is reported, so that the time left goes on counting.
 const DRAW_PERIOD: Duration = Duration::from_millis(200);
 
-/// How far a long task has come. The bar goes when this is dropped.
+/// A bar that shows how far a long task has come. Dropping it removes the bar.
 #[derive(Debug)]
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// A task of this many steps.
+    /// Shows a bar for a task of this many steps.
     pub fn new(task: &'static str, steps: u64) -> Self {
         // It draws nothing unless stderr is a terminal.
         let bar = ProgressBar::new(steps).with_message(task);
@@ -22,6 +22,7 @@ impl Progress {
         Self(bar)
     }
 
+    /// Adds steps that are done.
     pub fn advance(&self, steps: u64) {
         self.0.inc(steps);
     }

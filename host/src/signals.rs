@@ -1,11 +1,11 @@
-//! Waiting for a core's timer, and for the system's wish that the peer ends.
+//! The signals that ask a program to end, and waiting for a moment that may never come.
 
 use std::io;
 use std::time::Instant;
 
 use tokio::sync::watch;
 
-/// Completes at a moment, or never.
+/// Completes at that moment; never if there is none. A core's `poll_timeout` says when.
 pub async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,
@@ -13,67 +13,88 @@ pub async fn until(moment: Option<Instant>) {
     }
 }
 
-/// The system's wish that the peer ends.
+/// The handlers of the signals that ask a program to end: interrupt (Ctrl-C), terminate and, if wanted, hangup.
 #[derive(Debug, Clone)]
-pub struct EndSignals(watch::Receiver<Wish>);
+pub struct EndSignals(watch::Receiver<EndRequest>);
 
+/// What happens when the terminal that a program was started from goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hangup {
+    /// The program is asked to end.
+    Ends,
+    /// What the system does: it kills the program, unless that was started by `nohup`.
+    SystemDefault,
+}
+
+/// How urgently the program was asked to end. The order is that of urgency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Wish {
+enum EndRequest {
     None,
-    Leave,
-    EndAtOnce,
+    Graceful,
+    Immediate,
 }
 
 impl EndSignals {
-    /// The handlers stand when this returns.
+    /// Installs the handlers. They work from the moment that this returns.
     ///
     /// # Errors
-    /// When the system lets no handler stand.
-    pub fn start() -> io::Result<Self> {
-        let (wish, wishes) = watch::channel(Wish::None);
-        watch_signals(wish)?;
-        Ok(Self(wishes))
+    /// When the system refuses a handler.
+    pub fn start(hangup: Hangup) -> io::Result<Self> {
+        let (sender, receiver) = watch::channel(EndRequest::None);
+        watch_signals(sender, hangup)?;
+        Ok(Self(receiver))
     }
 
-    /// Completes when the peer is to leave.
+    /// Completes at the first signal: the program is to end in good order.
     pub async fn leave(&self) {
-        self.at_least(Wish::Leave).await;
+        self.at_least(EndRequest::Graceful).await;
     }
 
-    /// Completes when it is asked again, by somebody who does not want to wait for the leave.
+    /// Completes at the second signal, by somebody who does not want to wait for the good order.
     pub async fn end_at_once(&self) {
-        self.at_least(Wish::EndAtOnce).await;
+        self.at_least(EndRequest::Immediate).await;
     }
 
-    async fn at_least(&self, wish: Wish) {
-        let mut wishes = self.0.clone();
-        if wishes.wait_for(|found| *found >= wish).await.is_err() {
-            // Nobody watches for signals any more; only the prompt ends the peer.
+    async fn at_least(&self, urgency: EndRequest) {
+        let mut requests = self.0.clone();
+        if requests.wait_for(|request| *request >= urgency).await.is_err() {
+            // Nobody watches for signals any more, so none will come.
             std::future::pending::<()>().await;
         }
     }
 }
 
-fn ask(wish: &watch::Sender<Wish>) {
-    wish.send_modify(|wish| {
-        *wish = if *wish == Wish::None { Wish::Leave } else { Wish::EndAtOnce };
+/// The first signal asks for a graceful end, every other one for an immediate end.
+fn raise(requests: &watch::Sender<EndRequest>) {
+    requests.send_modify(|request| {
+        *request = match *request {
+            EndRequest::None => EndRequest::Graceful,
+            EndRequest::Graceful | EndRequest::Immediate => EndRequest::Immediate,
+        };
     });
 }
 
 #[cfg(unix)]
-fn watch_signals(wish: watch::Sender<Wish>) -> io::Result<()> {
+fn watch_signals(requests: watch::Sender<EndRequest>, hangup: Hangup) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let mut hangups = match hangup {
+        Hangup::Ends => Some(signal(SignalKind::hangup())?),
+        Hangup::SystemDefault => None,
+    };
+    let mut hung_up = async move || match &mut hangups {
+        Some(hangups) => hangups.recv().await,
+        None => std::future::pending().await,
+    };
     tokio::spawn(async move {
         loop {
             tokio::select! {
-                Some(()) = interrupt.recv() => ask(&wish),
-                Some(()) = terminate.recv() => ask(&wish),
-                // Some systems send it along with another, which is no haste.
-                Some(()) = hangup.recv() => {
-                    wish.send_modify(|wish| *wish = (*wish).max(Wish::Leave));
+                Some(()) = interrupt.recv() => raise(&requests),
+                Some(()) = terminate.recv() => raise(&requests),
+                // Some systems send it together with another signal, so it alone never asks for an immediate end.
+                Some(()) = hung_up() => {
+                    requests.send_modify(|request| *request = (*request).max(EndRequest::Graceful));
                 }
                 else => return,
             }
@@ -84,11 +105,11 @@ fn watch_signals(wish: watch::Sender<Wish>) -> io::Result<()> {
 
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "on Unix the system may refuse")]
-fn watch_signals(wish: watch::Sender<Wish>) -> io::Result<()> {
+fn watch_signals(requests: watch::Sender<EndRequest>, _: Hangup) -> io::Result<()> {
     tokio::spawn(async move {
-        // Without a handler only the prompt ends the peer.
+        // If there can be no handler, only the program's own commands end it.
         while tokio::signal::ctrl_c().await.is_ok() {
-            ask(&wish);
+            raise(&requests);
         }
     });
     Ok(())

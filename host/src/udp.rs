@@ -1,32 +1,45 @@
-//! The socket. Datagrams may get lost, so nothing that a network says here ends the peer.
+//! UDP sockets with large buffers. Datagrams may get lost on any network, so a failure to send or to receive one is
+//! counted or logged and never ends a program.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use protocol::datagram::DATAGRAM_BYTES_MAX;
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Room for what arrives while the node is busy: some 3,000 datagrams of full size.
+/// Asked of the system for each direction, which may grant less: some 3,000 datagrams of full size, which arrive while the
+/// program is busy.
 const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
-/// Most datagrams handled before effects are performed, so that answers do not wait for a flood to end.
+/// How many datagrams are handled before answers are sent and timers are looked at: enough to make system calls the smaller
+/// cost, few enough that answers do not wait for a flood to end.
 pub const BURST_MAX: usize = 64;
 
-/// Longest wait for room in the system's send buffer, once in a round of sending; a datagram that finds no
-/// room counts as lost. The same task handles what arrives, so it must not wait for long.
-const SEND_PATIENCE: Duration = Duration::from_millis(5);
+/// Longest wait for room in the system's send buffer, once in a round of sending. A datagram that finds no room counts as
+/// lost. The task that sends handles what arrives as well, so it must not wait for long.
+pub const SEND_PATIENCE: Duration = Duration::from_millis(5);
 
-/// The peer's socket.
+/// A socket of one IP version, which sends in rounds.
 #[derive(Debug)]
 pub struct Udp {
     socket: tokio::net::UdpSocket,
-    /// Whether this round of sending has not waited in vain yet.
+    /// Whether this round of sending may still wait for room; it stops waiting after the first time in vain.
     may_wait: bool,
     send_errors: u64,
 }
 
-/// Why there is no socket.
+/// Which IP versions a socket on an IPv6 address serves. On an IPv4 address it is IPv4 alone in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpVersions {
+    /// IPv6 alone, so that an address always looks the same.
+    One,
+    /// IPv4 as well, if the address is unspecified. IPv4 addresses look like IPv6 ones then: see [`mapped`] and
+    /// [`canonical`].
+    Both,
+}
+
+/// Why a socket can't be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     #[error("port {port} of {ip} is in use: choose another LISTEN, or 0 for any free port", port = .0.port(), ip = .0.ip())]
@@ -43,7 +56,7 @@ impl Udp {
     /// # Errors
     /// See [`BindError`].
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        match open(address) {
+        match open(address, IpVersions::One) {
             Ok(socket) => Ok(Self { socket, may_wait: true, send_errors: 0 }),
             Err(error) if error.kind() == ErrorKind::AddrInUse => Err(BindError::InUse(address)),
             Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {
@@ -109,22 +122,44 @@ pub fn receive_buffer() -> Vec<u8> {
     vec![0; DATAGRAM_BYTES_MAX + 1]
 }
 
-fn open(address: SocketAddr) -> io::Result<tokio::net::UdpSocket> {
+/// Binds a socket with large buffers. Must be called within a tokio runtime.
+///
+/// # Errors
+/// When the address is in use or is not this machine's.
+pub fn open(address: SocketAddr, versions: IpVersions) -> io::Result<tokio::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
-        // One family per peer, so that an address always looks the same.
-        socket.set_only_v6(true)?;
+        socket.set_only_v6(versions == IpVersions::One)?;
     }
     for resized in
         [socket.set_recv_buffer_size(BUFFER_BYTES), socket.set_send_buffer_size(BUFFER_BYTES)]
     {
         if let Err(error) = resized {
-            tracing::debug!(%error, "the system keeps its own buffer sizes");
+            tracing::info!(%error, "the system keeps its own buffer sizes");
         }
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     tokio::net::UdpSocket::from_std(socket.into())
+}
+
+/// An address as others know it: an IPv4 address in its own form, even if it came from a socket of both versions.
+#[must_use]
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::from((ip, address.port())),
+        // The scope of a link-local address is kept.
+        IpAddr::V6(_) => address,
+    }
+}
+
+/// An address as a socket of both versions on an IPv6 address needs it: an IPv4 address in its mapped form.
+#[must_use]
+pub fn mapped(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) => SocketAddr::from((v4.ip().to_ipv6_mapped(), v4.port())),
+        SocketAddr::V6(_) => address,
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +180,16 @@ mod tests {
         here.send(to, b"nobody").await;
         here.send(to, b"nobody").await;
         assert_eq!(here.try_receive(&mut buffer), None);
+    }
+
+    #[test]
+    fn mapped_addresses_come_back() {
+        for text in ["192.0.2.1:5000", "[2001:db8::1]:5000", "[fe80::1%3]:5000"] {
+            let address: SocketAddr = text.parse().expect(text);
+            assert!(mapped(address).is_ipv6());
+            assert_eq!(canonical(mapped(address)), address);
+            assert_eq!(canonical(address), address);
+        }
     }
 
     #[tokio::test]

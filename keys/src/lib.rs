@@ -1,10 +1,39 @@
-//! Secret keys in files: those of a peer's own voters, and any other of the same kind, such as a registrar's.
+//! Secret keys: in files, locked by passphrases, as recovery phrases, and signing with them.
 //!
-//! A file is PKCS#8 in PEM, locked by a passphrase or not, readable by its owner alone. Whose a locked key is stands
-//! before the block, as a hint: once it is unlocked, the two are compared. Nothing here asks anybody anything, but for
-//! `passphrase`; and no secret stands in a message, a log or a `Debug`. Nothing here may ever import anything of the
-//! network.
-#![allow(clippy::disallowed_types, reason = "files are what keys lie in")]
+//! A key file is PKCS#8 in PEM, as OpenSSL reads and writes it, and only its owner may read it. It may be locked by a
+//! passphrase. Lines before the PEM block say whose key it is, so that this is known while the key is locked; once it is
+//! unlocked, the two are compared.
+//!
+//! ```
+//! use keys::{Existing, KeyFile, KeyFileError, Passphrase};
+//! use zeroize::Zeroizing;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let directory = tempfile::tempdir()?;
+//! let path = directory.path().join("ada.key");
+//! let passphrase = Passphrase::new(Zeroizing::new(b"open sesame".to_vec()))?;
+//!
+//! // Make a key, and write it into a file, locked.
+//! let key = keys::generate();
+//! KeyFile::create(&path, key.clone(), passphrase.as_ref(), Existing::Keep)?;
+//!
+//! // The file says whose key it is without its passphrase, and gives it to nobody without.
+//! let file = KeyFile::open(&path)?;
+//! assert!(file.is_locked());
+//! assert_eq!(file.public()?, key.public());
+//! assert!(matches!(file.unlock(None), Err(KeyFileError::Locked { .. })));
+//!
+//! // With it the key is the same as before.
+//! let unlocked = file.unlock(passphrase.as_ref())?;
+//! assert_eq!(unlocked.secret_bytes(), key.secret_bytes());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! No secret appears in a message, a log or a `Debug`, and what holds one is wiped after use. Only [`passphrase`] asks
+//! anybody anything. Nothing here may ever import anything of the network.
+#![warn(missing_docs)]
+#![allow(clippy::disallowed_types, reason = "keys are kept in files")]
 
 mod name;
 pub mod passphrase;
@@ -33,49 +62,85 @@ use host::files::FileError;
 use host::whole_file;
 use pem::{Contents, Locked};
 
-/// Name of the file in the data directory.
+/// Name of the key file of a data directory's own voter.
 pub const KEY_FILE: &str = "voter.key";
 
-/// Where the keys of a peer's further voters lie, each in `NAME.key`.
+/// The directory, in a data directory, of the keys of further voters, each in `NAME.key`.
 const VOTERS_DIRECTORY: &str = "voters";
 
-/// Longest key file: PEM of a key takes some 300 bytes, and other tools put their own lines before it.
+/// Longest key file that is read. A key in PEM takes some 300 bytes, and other tools put lines of their own before it.
 const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
 
-/// Why there is no key. One line each.
+/// Why a key file can't be read, written or unlocked. Each text is one line, and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
+    /// The file can't be read or written, or others may read it.
     #[error(transparent)]
     Secret(#[from] SecretFileError),
+    /// Something beside the file can't be read, written or removed.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The file holds no key that can be used.
     #[error("{path} {reason}", path = path.display())]
-    NotAKey { path: PathBuf, reason: PemError },
+    NotAKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its text.
+        reason: PemError,
+    },
+    /// The file holds 64 hexadecimal digits, as earlier versions wrote keys.
     #[error(
         "{path} has the former format of 64 digits: write it anew by `peer key import {path} --key {path} --force`",
         path = path.display()
     )]
-    Former { path: PathBuf },
+    Former {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no such file.
     #[error("there is no key in {path}: make one by `peer key new`", path = path.display())]
-    Missing { path: PathBuf },
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is locked, and no passphrase was given.
     #[error("{path} is locked: its passphrase is needed", path = path.display())]
-    Locked { path: PathBuf },
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is locked by another passphrase.
     #[error("this is not the passphrase of {path}", path = path.display())]
-    WrongPassphrase { path: PathBuf },
+    WrongPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is locked, and no line before its PEM block says whose it is.
     #[error(
         "{path} is locked and does not say whose it is: `peer key passwd --key {path}` writes that into it",
         path = path.display()
     )]
-    Anonymous { path: PathBuf },
+    Anonymous {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The lines before the PEM block name another key than the one that is in it.
     #[error(
-        "{path} says that it is the key of voter {said}, and it is that of {found}: put your copy of it back",
-        path = path.display(), said = said.voter(), found = found.voter()
+        "{path} says that it is the key of voter {hint}, and it is that of {found}: put your copy of it back",
+        path = path.display(), hint = hint.voter(), found = found.voter()
     )]
-    OtherKey { path: PathBuf, said: PublicKey, found: PublicKey },
+    OtherKey {
+        /// The file.
+        path: PathBuf,
+        /// The key that the file names.
+        hint: PublicKey,
+        /// The key that is in it.
+        found: PublicKey,
+    },
 }
 
 impl KeyFileError {
-    /// A stable word for programs.
+    /// A word for the kind of error, by which programs tell errors apart. It never changes.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Locked { .. } => "locked",
@@ -91,17 +156,17 @@ impl KeyFileError {
     }
 }
 
-/// A key in a file, locked or not. What it is does not change when the file does.
+/// A key that was read from a file, locked or not. It stays the same if the file changes later.
 #[derive(Debug)]
 pub struct KeyFile {
     path: PathBuf,
     contents: Contents,
-    /// What the file says of itself.
-    said: Option<PublicKey>,
+    /// The public key that the lines before the PEM block name.
+    hint: Option<PublicKey>,
 }
 
 impl KeyFile {
-    /// Reads a key file; nothing is unlocked yet.
+    /// Reads a key file. Nothing is unlocked yet.
     ///
     /// # Errors
     /// See [`KeyFileError`].
@@ -109,7 +174,7 @@ impl KeyFile {
         Self::open_if_there(path)?.ok_or_else(|| KeyFileError::Missing { path: path.to_owned() })
     }
 
-    /// The same, or `None` if there is no such file.
+    /// Reads a key file like [`KeyFile::open`]; `None` if there is no such file.
     ///
     /// # Errors
     /// See [`KeyFileError`].
@@ -119,16 +184,16 @@ impl KeyFile {
         if secret_file::secret_of_line(&bytes).is_some() {
             return Err(KeyFileError::Former { path });
         }
-        // What is no text has no block either.
+        // A file that is not text has no PEM block either.
         let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        let (contents, said) = match pem::read(text) {
+        let (contents, hint) = match pem::read(text) {
             Ok(read) => read,
             Err(reason) => return Err(KeyFileError::NotAKey { path, reason }),
         };
         if let Contents::Open(key) = &contents {
-            check_said(&path, said, key)?;
+            check_hint(&path, hint, key)?;
         }
-        Ok(Some(Self { path, contents, said }))
+        Ok(Some(Self { path, contents, hint }))
     }
 
     /// Writes a new key file, locked if there is a passphrase.
@@ -143,35 +208,38 @@ impl KeyFile {
     ) -> Result<Self, KeyFileError> {
         let text = pem::write(&key, passphrase);
         secret_file::write(path, text.as_bytes(), existing)?;
-        let (contents, said) = pem::read(&text).expect("what is written can be read");
-        Ok(Self { path: path.to_owned(), contents, said })
+        let (contents, hint) = pem::read(&text).expect("what is written can be read");
+        Ok(Self { path: path.to_owned(), contents, hint })
     }
 
+    /// Where the key was read from.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// Whether a passphrase is needed for the secret key.
     pub fn is_locked(&self) -> bool {
         matches!(self.contents, Contents::Locked(_))
     }
 
-    /// The public key; of a locked file it is what the file says.
+    /// The public key. For a locked key it is what the lines before the PEM block say.
     ///
     /// # Errors
-    /// When it is locked and says nothing.
+    /// When the key is locked and no line says whose it is.
     pub fn public(&self) -> Result<PublicKey, KeyFileError> {
         match &self.contents {
             Contents::Open(key) => Ok(key.public()),
             Contents::Locked(_) => {
-                self.said.ok_or_else(|| KeyFileError::Anonymous { path: self.path.clone() })
+                self.hint.ok_or_else(|| KeyFileError::Anonymous { path: self.path.clone() })
             }
         }
     }
 
-    /// The secret key. Takes some 50 ms of one core and 16 MiB if it is locked, seconds and 128 MiB at most.
+    /// The secret key. Unlocking a file that was written here takes some 50 ms of one core and 16 MiB; a file of another
+    /// program may cost several seconds and 128 MiB, and is refused if it asks for more.
     ///
     /// # Errors
-    /// When it is locked and this is not its passphrase, or the key is not the one that the file says.
+    /// When the key is locked by another passphrase, or is not the one that the file names.
     pub fn unlock(&self, passphrase: Option<&Passphrase>) -> Result<VoterKey, KeyFileError> {
         match &self.contents {
             Contents::Open(key) => Ok(key.clone()),
@@ -179,11 +247,11 @@ impl KeyFile {
         }
     }
 
-    /// The file's text: locked if the file is.
+    /// The text of the file as it would be written now: locked if the key is locked.
     pub fn text(&self) -> Zeroizing<String> {
         match &self.contents {
             Contents::Open(key) => pem::write(key, None),
-            Contents::Locked(locked) => pem::write_locked(locked, self.said.as_ref()),
+            Contents::Locked(locked) => pem::write_locked(locked, self.hint.as_ref()),
         }
     }
 
@@ -198,57 +266,58 @@ impl KeyFile {
             .unlock(passphrase)
             .map_err(|reason| KeyFileError::NotAKey { path: path(), reason })?
             .ok_or_else(|| KeyFileError::WrongPassphrase { path: path() })?;
-        check_said(&self.path, self.said, &key)?;
+        check_hint(&self.path, self.hint, &key)?;
         Ok(key)
     }
 }
 
-/// Where the key of a data directory's voter lies: its own, or the one of that name.
-pub fn place(directory: &Path, voter: Option<&VoterName>) -> PathBuf {
+/// Path of a key file in a data directory: of its own voter, or of the further voter of that name.
+pub fn path_of(directory: &Path, voter: Option<&VoterName>) -> PathBuf {
     match voter {
         None => directory.join(KEY_FILE),
         Some(name) => directory.join(VOTERS_DIRECTORY).join(format!("{name}.key")),
     }
 }
 
-/// Reads the key of a data directory, or makes one without a passphrase. The caller holds the directory's lock.
+/// Reads the key of a data directory's own voter, or makes one without a passphrase. The caller holds the lock of the data
+/// directory.
 ///
 /// # Errors
-/// See [`KeyFileError`]; a file that is there is never replaced.
+/// See [`KeyFileError`]. A file that is there is never replaced.
 pub fn read_or_make(directory: &Path) -> Result<KeyFile, KeyFileError> {
-    let path = place(directory, None);
+    let path = path_of(directory, None);
     whole_file::remove_left_overs(&path)?;
     match KeyFile::open_if_there(&path)? {
         Some(file) => Ok(file),
-        None => KeyFile::create(&path, draw(), None, Existing::Keep),
+        None => KeyFile::create(&path, generate(), None, Existing::Keep),
     }
 }
 
-/// A new key.
-pub fn draw() -> VoterKey {
+/// A new key, from the operating system's randomness.
+pub fn generate() -> VoterKey {
     loop {
         let secret = Zeroizing::new(entropy::random::<32>());
-        // Nearly all are keys.
+        // All but about one in 2^128 are keys.
         if let Ok(key) = VoterKey::from_secret_bytes(&secret) {
             return key;
         }
     }
 }
 
-/// A key as the text of a file that is not locked.
-pub fn open_text(key: &VoterKey) -> Zeroizing<String> {
+/// A secret key in PEM, not locked.
+pub fn unlocked_pem(key: &VoterKey) -> Zeroizing<String> {
     pem::write(key, None)
 }
 
-/// The public key alone, in PEM.
-pub fn public_text(key: &PublicKey) -> String {
+/// A public key in PEM.
+pub fn public_pem(key: &PublicKey) -> String {
     pem::write_public(key)
 }
 
-fn check_said(path: &Path, said: Option<PublicKey>, key: &VoterKey) -> Result<(), KeyFileError> {
-    match said {
-        Some(said) if said != key.public() => {
-            Err(KeyFileError::OtherKey { path: path.to_owned(), said, found: key.public() })
+fn check_hint(path: &Path, hint: Option<PublicKey>, key: &VoterKey) -> Result<(), KeyFileError> {
+    match hint {
+        Some(hint) if hint != key.public() => {
+            Err(KeyFileError::OtherKey { path: path.to_owned(), hint, found: key.public() })
         }
         Some(_) | None => Ok(()),
     }
@@ -337,7 +406,7 @@ mod tests {
     fn a_file_that_says_another_voter_is_refused_once_that_can_be_known() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("a.key");
-        let (key, other) = (draw(), draw());
+        let (key, other) = (generate(), generate());
         let passphrase = Passphrase::new(Zeroizing::new(b"open".to_vec())).expect("short");
         for passphrase in [None, passphrase.as_ref()] {
             let text = pem::write(&key, passphrase);
@@ -355,7 +424,7 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let directory = tempfile::tempdir().expect("a directory");
-        let key = draw();
+        let key = generate();
         let passphrase = Passphrase::new(Zeroizing::new(b"open sesame".to_vec())).expect("short");
         for (name, passphrase) in [("open.key", None), ("locked.key", passphrase.as_ref())] {
             let path = directory.path().join(name);
@@ -381,7 +450,7 @@ mod tests {
     fn a_key_is_never_replaced_unless_that_is_said() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("a.key");
-        let (first, second) = (draw(), draw());
+        let (first, second) = (generate(), generate());
         let create = |key: &VoterKey, existing| KeyFile::create(&path, key.clone(), None, existing);
         create(&first, Existing::Keep).expect("there is none");
         let message = create(&second, Existing::Keep).expect_err("there is one").to_string();

@@ -19,6 +19,7 @@ pub struct VoterName(String);
 pub struct VoterNameError;
 
 impl VoterName {
+    /// The name as it was typed.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -32,26 +32,48 @@ pub struct Passphrase(Zeroizing<Vec<u8>>);
 /// Why there is no passphrase. One line each.
 #[derive(Debug, thiserror::Error)]
 pub enum PassphraseError {
+    /// It has more than [`PASSPHRASE_BYTES_MAX`] bytes.
     #[error("a passphrase has at most {PASSPHRASE_BYTES_MAX} bytes")]
     TooLong,
+    /// The file holds more than one line.
     #[error("{path} holds several lines: a passphrase is one", path = path.display())]
-    SeveralLines { path: PathBuf },
+    SeveralLines {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file can't be read, or others can read it.
     #[error(transparent)]
     Secret(#[from] SecretFileError),
+    /// The file is not text.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The file is not there.
     #[error("{path} is not there", path = path.display())]
-    Missing { path: PathBuf },
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds an empty line.
     #[error("{path} holds no passphrase", path = path.display())]
-    Empty { path: PathBuf },
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Stdin is no terminal, and no file was named.
     #[error(
         "there is no terminal to ask for the passphrase: name a --{option}-file or --{option}-fd"
     )]
-    NoTerminal { option: &'static str },
+    NoTerminal {
+        /// The option of the command line that names a source, without `-file` or `-fd`.
+        option: &'static str,
+    },
+    /// The second time something else was typed.
     #[error("the two passphrases differ: nothing was changed")]
     Differ,
+    /// Nothing was typed, or the question was given up.
     #[error("no passphrase was given")]
     NotGiven,
+    /// The terminal can't be read or written.
     #[error("can't ask on the terminal: {0}")]
     Terminal(#[source] io::Error),
 }
@@ -69,6 +91,7 @@ impl Passphrase {
         }
     }
 
+    /// What was typed or read.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }

@@ -51,34 +51,58 @@ const CURVES: [(&str, &str); 3] =
 /// Why a text holds no key that can be used; it goes on after the file's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PemError {
+    /// There is no PEM block of a private key.
     #[error("has no block of a private key in PEM")]
     NoBlock,
+    /// There is more than one PEM block of a private key.
     #[error("holds several private keys: leave one of them in it")]
     SeveralKeys,
+    /// There is a PEM block of a public key only.
     #[error("holds a public key alone: the secret one is needed")]
     PublicAlone,
+    /// The PEM block does not decode.
     #[error("has a PEM block that is cut short or damaged")]
     Damaged,
+    /// It is encrypted as OpenSSL did before PKCS#8.
     #[error(
         "is encrypted in OpenSSL's former way: write it anew by `openssl pkcs8 -topk8 -in OLD -out NEW`"
     )]
     FormerEncryption,
+    /// It is encrypted by an algorithm that is not supported.
     #[error(
         "is encrypted in a way that is not read here: write it anew by `openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -in OLD -out NEW`"
     )]
     OtherEncryption,
+    /// Unlocking it would cost more scrypt than is done.
     #[error("asks for scrypt with N × r × p = {asked}, and at most {SCRYPT_WORK_MAX} is done")]
-    ScryptWork { asked: u128 },
+    ScryptWork {
+        /// What the file asks for.
+        asked: u128,
+    },
+    /// Unlocking it would cost more PBKDF2 than is done.
     #[error("asks for {asked} rounds of PBKDF2, and at most {PBKDF2_ROUNDS_MAX} are done")]
-    Pbkdf2Rounds { asked: u32 },
+    Pbkdf2Rounds {
+        /// What the file asks for.
+        asked: u32,
+    },
+    /// It is a key of another algorithm, such as RSA.
     #[error("holds a key of another kind ({algorithm}): an EC key on secp256k1 is needed")]
-    OtherAlgorithm { algorithm: String },
+    OtherAlgorithm {
+        /// The name of the algorithm, or its object identifier.
+        algorithm: String,
+    },
+    /// It is a key on another elliptic curve.
     #[error("holds a key on another curve ({curve}): one on secp256k1 is needed")]
-    OtherCurve { curve: String },
+    OtherCurve {
+        /// The name of the curve, or its object identifier.
+        curve: String,
+    },
+    /// It gives the parameters of its curve instead of its name.
     #[error(
         "spells its curve out instead of naming it: write it anew by `openssl pkey -ec_param_enc named_curve -in OLD -out NEW`"
     )]
     ExplicitCurve,
+    /// Its number is zero or too large.
     #[error("holds no secret key of secp256k1")]
     NotASecretKey,
 }

@@ -13,14 +13,24 @@ pub const PHRASE_BYTES_MAX: usize = 1_024;
 /// Why a text is no recovery phrase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PhraseError {
+    /// It has another number of words.
     #[error("a recovery phrase has {PHRASE_WORDS} words, and here are {found}")]
-    Count { found: usize },
+    Count {
+        /// How many words there are.
+        found: usize,
+    },
+    /// A word is not in the list, at this place from 1 on.
     #[error(
         "word {place} of the recovery phrase is none of BIP 39's English words: look at it again"
     )]
-    UnknownWord { place: usize },
+    UnknownWord {
+        /// Where the word stands, from 1 on.
+        place: usize,
+    },
+    /// The last word does not fit to the others.
     #[error("the recovery phrase does not check: a word is another one, or two changed places")]
     Checksum,
+    /// The 32 bytes are no secret key of secp256k1.
     #[error("the recovery phrase is of no key on secp256k1: it was made for something else")]
     NotAKey,
 }

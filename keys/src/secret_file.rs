@@ -1,7 +1,8 @@
-//! Files that nobody else can read: keys, the API's token, recovery phrases. They appear whole or not at all, with mode 0600,
-//! and are refused when others may read them. A token is a line of 64 hexadecimal digits.
+//! Files that only their owner can read: keys, recovery phrases, and secrets of 32 bytes such as the API's token, which are
+//! a line of 64 hexadecimal digits. They appear whole or not at all, with mode 0600, and reading refuses a file that others
+//! can read.
 //!
-//! A secret appears in no message, log or `Debug`; what holds it is wiped after use.
+//! No secret appears in a message, a log or a `Debug`, and what holds one is wiped after use.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,17 +15,35 @@ use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
 const SECRET_DIGITS: usize = 64;
 
-/// Why there is no secret.
+/// Why a secret can't be read or written. Each text is one line, and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretFileError {
+    /// The file can't be read or removed.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The file's mode lets others read it.
     #[error("{path} can be read by others (mode {mode:o}): run `chmod 600 {path}`", path = path.display())]
-    Readable { path: PathBuf, mode: u32 },
+    Readable {
+        /// The file.
+        path: PathBuf,
+        /// The permissions of the file.
+        mode: u32,
+    },
+    /// The file holds something else than 64 hexadecimal digits.
     #[error("{path} holds no secret of 64 hexadecimal digits: put your copy of it back", path = path.display())]
-    Malformed { path: PathBuf },
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is longer than any such secret.
     #[error("{path} has over {bytes_max} bytes: name another file", path = path.display())]
-    TooLong { path: PathBuf, bytes_max: usize },
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes it may have.
+        bytes_max: usize,
+    },
+    /// The file can't be written, or is there already.
     #[error(transparent)]
     Write(#[from] WholeFileError),
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 use crate::handle::{Figures, Stopping, TrackerHandle};
-use crate::shell::ListenError;
+use crate::run::ListenError;
 
 /// Most peers of one answer, 40 KB of them.
 const PEERS_PER_PAGE_MAX: usize = 1_000;

@@ -42,6 +42,15 @@ pub(crate) enum Api {
     At(AddressText),
 }
 
+impl From<LogFormat> for host::log::LogFormat {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
+}
+
 impl FromStr for Api {
     type Err = AddressTextError;
 

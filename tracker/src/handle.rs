@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use tokio::sync::{mpsc, oneshot};
 
-/// Questions that wait for the task; who asks more waits for room. Each is answered at the end of a round of the
-/// task's, which takes a few milliseconds.
+/// How many questions may wait for the task. Whoever asks one more waits for room. The task answers at the end of each of
+/// its rounds, which take a few milliseconds.
 pub const REQUESTS_MAX: usize = 64;
 
 /// The tracker has ended, or is about to.
@@ -38,18 +38,20 @@ pub struct Figures {
     pub listed: usize,
     /// Peers that registered and have not answered yet.
     pub unconfirmed: usize,
-    /// Datagrams.
+    /// Datagrams that were received.
     pub received: u64,
+    /// Datagrams that were sent.
     pub sent: u64,
-    /// System calls that failed.
+    /// System calls for receiving that failed.
     pub receive_errors: u64,
+    /// System calls for sending that failed.
     pub send_errors: u64,
     /// Datagrams without an effect, and peers without a place, by reason.
     pub dropped: Vec<(&'static str, u64)>,
 }
 
 impl TrackerHandle {
-    /// A handle, and what [`run`](crate::shell::run) answers it by.
+    /// A handle, and what [`run`](crate::run::run) answers it by.
     #[must_use]
     pub fn new() -> (Self, Requests) {
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);

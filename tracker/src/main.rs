@@ -2,8 +2,7 @@
 
 mod cli;
 
-use std::future::Future;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,26 +11,25 @@ use anyhow::Context;
 use clap::Parser;
 use protocol::ballot_file;
 use protocol::election::Election;
-use rand::TryRng;
-use rand::rngs::SysRng;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
-use cli::{Api, Arguments, LogFormat};
+use cli::{Api, Arguments};
+use host::entropy;
 use host::http::{Limits, Site};
+use host::log::{self, DefaultLevel};
+use host::signals::{EndSignals, Hangup};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracker::handle::TrackerHandle;
-use tracker::shell::ListenError;
+use tracker::run::ListenError;
 
-/// The arguments, the ballot or a port in use have to be mended; the same as for arguments that do not parse.
+/// The arguments, the ballot or a port in use have to be corrected first. Arguments that do not parse end with the same code.
 const EXIT_CONFIGURATION: u8 = 2;
-/// The tracker ran, and broke.
+/// The tracker started, and failed later.
 const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_log(arguments.log_format);
+    log::start(arguments.log_format.into(), DefaultLevel::Info, io::stderr);
     let election = match read_ballot(&arguments.ballot) {
         Ok(election) => election,
         Err(error) => return fail(&error, EXIT_CONFIGURATION),
@@ -44,7 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
-    // The last words, in one line; there is nobody left to tell if stderr is closed.
+    // One line. If stderr is closed, there is nobody left to tell.
     let _ = writeln!(io::stderr(), "tracker: {error:#}");
     ExitCode::from(code)
 }
@@ -62,11 +60,10 @@ fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
         .build()
         .context("can't start the runtime")?;
     runtime.block_on(async {
-        let address = tracker::shell::resolve(&arguments.listen).await?;
-        let socket = tracker::shell::bind(address)?;
-        let mut seed = [0; 32];
-        SysRng.try_fill_bytes(&mut seed).context("the system gives no randomness")?;
-        let shutdown = shutdown_signal().context("can't wait for signals")?;
+        let address = tracker::run::resolve(&arguments.listen).await?;
+        let socket = tracker::run::bind(address)?;
+        // The handlers work before the line on stdout, so that no signal after it is missed.
+        let signals = EndSignals::start(Hangup::SystemDefault).context("can't wait for signals")?;
         let listening = socket.local_addr().context("the socket has no address")?;
         let api = listen_for_api(arguments, listening).await?;
         let mut line =
@@ -78,7 +75,9 @@ fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
         let (handle, requests) = TrackerHandle::new();
         let (stop, stopped) = oneshot::channel::<()>();
         let tracking = async {
-            let result = tracker::shell::run(socket, election, seed, requests, shutdown).await;
+            let result =
+                tracker::run::run(socket, election, entropy::random(), requests, signals.leave())
+                    .await;
             drop(stop);
             result
         };
@@ -103,7 +102,7 @@ async fn listen_for_api(
     let listener = match &arguments.api {
         Some(Api::Off) => return Ok(None),
         Some(Api::At(address)) => {
-            tracker::api::listen(tracker::shell::resolve(address).await?, false)?
+            tracker::api::listen(tracker::run::resolve(address).await?, false)?
         }
         None => {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listening.port()));
@@ -115,42 +114,9 @@ async fn listen_for_api(
     Ok(Some((listener, Site::new(address, arguments.api_host.clone(), Vec::new()))))
 }
 
-/// Who started this program may wait for the line, so it must not stay in a buffer.
+/// Prints a line at once: whoever started this program may wait for it.
 fn announce(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()
-}
-
-fn start_log(format: LogFormat) {
-    let filter =
-        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
-    }
-}
-
-/// Completes when the program is asked to end. The handlers stand when this returns, so that no signal after
-/// the first line on stdout is missed.
-#[cfg(unix)]
-fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-#[cfg(windows)]
-fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = tokio::signal::windows::ctrl_c()?;
-    Ok(async move {
-        interrupt.recv().await;
-    })
 }

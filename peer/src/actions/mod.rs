@@ -177,30 +177,12 @@ pub(crate) fn suggest<'w>(typed: &str, words: impl Iterator<Item = &'w str>) -> 
     if typed.chars().count() > SUGGESTION_CHARACTERS_MAX {
         return None;
     }
-    let distances = words.map(|word| (edits(&typed.to_lowercase(), &word.to_lowercase()), word));
+    let distances =
+        words.map(|word| (strsim::osa_distance(&typed.to_lowercase(), &word.to_lowercase()), word));
     let (distance, word) = distances.min_by_key(|(distance, _)| *distance)?;
     // A short word is near to every other one.
     let near = distance <= TYPING_SLIPS_MAX && distance < typed.chars().count();
     near.then_some(word)
-}
-
-/// Insertions, deletions, replacements and swaps of neighbours between two words.
-fn edits(from: &str, to: &str) -> usize {
-    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
-    let mut rows = vec![(0..=to.len()).collect::<Vec<_>>()];
-    for (i, left) in from.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, right) in to.iter().enumerate() {
-            let replaced = rows[i][j] + usize::from(left != right);
-            let mut least = replaced.min(rows[i][j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *left == to[j - 1] && from[i - 1] == *right {
-                least = least.min(rows[i - 1][j - 1] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[from.len()][to.len()]
 }
 
 fn experiment_or_help(suggestion: Option<&str>) -> String {

@@ -104,7 +104,7 @@ impl Client {
     }
 
     pub(super) fn own_place(&self, voter: Option<&VoterName>) -> Result<PathBuf, ClientError> {
-        Ok(keys::place(&self.target.directory()?, voter))
+        Ok(keys::path_of(&self.target.directory()?, voter))
     }
 
     /// Why there is no key: an observer's directory never has one.

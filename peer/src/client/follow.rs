@@ -10,7 +10,7 @@ use crate::render::Style;
 use crate::schema::Reply;
 use crate::schema::{Event, Results};
 use host::output::print;
-use host::signals::EndSignals;
+use host::signals::{EndSignals, Hangup};
 
 /// Moves to the upper left corner and clears what is below.
 const CLEAR: &str = "\x1b[H\x1b[2J";
@@ -36,7 +36,7 @@ pub(super) fn watch_results(http: &Http, style: Style) -> Result<(), ClientError
     // A runtime for the signals alone: what waits for the peer is a thread that nobody waits for.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async move {
-        let signals = EndSignals::start()?;
+        let signals = EndSignals::start(Hangup::Ends)?;
         let following = tokio::task::spawn_blocking(move || follow(&http, &mut print));
         tokio::select! {
             () = signals.leave() => Ok(()),

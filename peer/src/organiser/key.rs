@@ -28,7 +28,7 @@ pub(super) fn make(
         None if no_passphrase || !io::stdin().is_terminal() => None,
         None => passphrase::ask_new(path)?,
     };
-    Ok(KeyFile::create(path, keys::draw(), passphrase.as_ref(), Existing::Keep)?)
+    Ok(KeyFile::create(path, keys::generate(), passphrase.as_ref(), Existing::Keep)?)
 }
 
 /// The key that signs.

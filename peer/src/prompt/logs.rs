@@ -3,25 +3,22 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::screen::Screen;
 use crate::cli::LogFormat;
+use host::log::{self, DefaultLevel};
 
 /// Where log lines go while a line is typed on the terminal that stderr is, too.
 static TERMINAL: OnceLock<Screen> = OnceLock::new();
 
 /// Starts writing log lines; `RUST_LOG` says which, warnings and errors unless told.
 pub fn start_log(format: LogFormat) {
-    let filter =
-        EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(LogWriter);
-    match format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
-    }
+    let format = match format {
+        LogFormat::Text => log::LogFormat::Text,
+        LogFormat::Json => log::LogFormat::Json,
+    };
+    log::start(format, DefaultLevel::Warn, LogWriter);
 }
 
 /// From now on log lines for the terminal go through its screen.

@@ -31,7 +31,7 @@ use crate::voter::OwnVoters;
 use addresses::AddressError;
 use chain::rules::Rules;
 use commit_metrics::CommitMetrics;
-use host::signals::EndSignals;
+use host::signals::{EndSignals, Hangup};
 use host::udp::{BindError, Udp};
 use join::join;
 use keys::passphrase;
@@ -125,7 +125,7 @@ struct Start {
 }
 
 async fn run_peer(settings: &Settings) -> Result<(), PeerError> {
-    let signals = EndSignals::start()?;
+    let signals = EndSignals::start(Hangup::Ends)?;
     let mut front = Front::start(settings.json);
     tokio::select! {
         outcome = run_and_leave(settings, &mut front, &signals) => return outcome,

@@ -82,7 +82,7 @@ fn new_key(new: &NewKey) -> Result<(), KeyCommandError> {
     }
     let path = new_key_path(&new.place, new.force)?;
     let passphrase = new_passphrase(new.lock.source().as_ref(), new.lock.no_passphrase, &path)?;
-    let secret = keys::draw();
+    let secret = keys::generate();
     let words = phrase::of_key(&secret);
     if let Some(file) = &new.phrase_file {
         let mut line = Zeroizing::new(String::with_capacity(words.len() + 1));
@@ -127,10 +127,10 @@ fn export_key(export: &ExportKey) -> Result<(), KeyCommandError> {
             Some(_) => unlock(&file, &export.passphrase)?.public(),
             None => file.public()?,
         };
-        return write_public(export, &keys::public_text(&public));
+        return write_public(export, &keys::public_pem(&public));
     }
     let text = match export.plain && file.is_locked() {
-        true => keys::open_text(&unlock(&file, &export.passphrase)?),
+        true => keys::unlocked_pem(&unlock(&file, &export.passphrase)?),
         false => file.text(),
     };
     match &export.out {
@@ -254,7 +254,7 @@ fn key_path(place: &KeyPlace) -> Result<PathBuf, KeyCommandError> {
         Some(path) => path.clone(),
         None => data_directory::only_default()?,
     };
-    Ok(keys::place(&directory, place.voter.as_ref()))
+    Ok(keys::path_of(&directory, place.voter.as_ref()))
 }
 
 /// The same for a file that is to be written. A running peer would go on with the key that it has, so its own is not

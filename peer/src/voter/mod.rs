@@ -122,7 +122,7 @@ impl OwnVoters {
 
     /// The file that holds the key of that voter.
     pub(crate) fn key_path(&self, voter: Option<&VoterName>) -> PathBuf {
-        keys::place(&self.directory, voter)
+        keys::path_of(&self.directory, voter)
     }
 
     /// Registers the voter if need be, then submits its vote.
@@ -262,7 +262,7 @@ mod tests {
     #[tokio::test]
     async fn a_locked_key_acts_by_its_passphrase_alone() {
         let directory = tempfile::tempdir().expect("a directory");
-        let path = keys::place(directory.path(), None);
+        let path = keys::path_of(directory.path(), None);
         let locked = passphrase("open");
         KeyFile::create(&path, fixtures::key(3), locked.as_ref(), Existing::Keep).expect("made");
         let voters = voters(directory.path());
@@ -282,7 +282,7 @@ mod tests {
     async fn voters_of_one_peer_register_side_by_side() {
         let directory = tempfile::tempdir().expect("a directory");
         let name: VoterName = "ada".parse().expect("a name");
-        let path = keys::place(directory.path(), Some(&name));
+        let path = keys::path_of(directory.path(), Some(&name));
         std::fs::create_dir(path.parent().expect("it has one")).expect("made");
         let made = KeyFile::create(&path, fixtures::key(4), None, Existing::Keep);
         let ada = made.and_then(|file| file.public()).expect("a key").voter();

@@ -25,7 +25,7 @@ use crate::cli::Connection;
 use crate::prompt::screen::wants_color;
 use draw::{Look, count_rows, draw};
 use host::clock::unix_now;
-use host::signals::EndSignals;
+use host::signals::{EndSignals, Hangup};
 use source::{Source, UPDATES_MAX, Updates};
 use state::{State, Update};
 use terminal::Taken;
@@ -122,7 +122,7 @@ fn end_signals() -> io::Result<Arc<AtomicBool>> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     thread::Builder::new().name("watch signals".into()).spawn(move || {
         runtime.block_on(async {
-            match EndSignals::start() {
+            match EndSignals::start(Hangup::Ends) {
                 Ok(signals) => {
                     // Whoever started this waits for it.
                     let _ = started.send(Ok(()));

@@ -1,9 +1,12 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for some kinds of datagrams")]
 
+use std::time::Duration;
+
 use protocol::admission::AdmissionRule;
 use protocol::datagram::{Datagram, ElectionPrefix, Envelope};
 use protocol::election::Question;
 use protocol::token::Token;
+use protocol::units::UnixMillis;
 use tokio::sync::oneshot;
 
 use super::*;

@@ -1,40 +1,31 @@
-//! The tracker on a real socket: one task owns the registry, brings it datagrams and the time, and sends
-//! what it says. No decision is made here.
+//! The tracker's task. It owns the socket and the registry, gives the registry each datagram and the time, and sends what
+//! the registry wants sent. It must decide nothing: decisions belong to the registry, which tests can run without a machine.
 
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "a shell is where the clock and the socket come from"
+    reason = "the task owns the socket and waits for the timer"
 )]
 
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::net::SocketAddr;
+use std::time::Instant;
 
+use host::clock;
+use host::udp::{self, BURST_MAX, IpVersions, SEND_PATIENCE};
 use protocol::address::AddressText;
 use protocol::datagram::DATAGRAM_BYTES_MAX;
 use protocol::election::Election;
-use protocol::units::{Now, UnixMillis};
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::time::{sleep_until, timeout};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::handle::{Figures, REQUESTS_MAX, Request, Requests};
 use crate::registry::{Event, Output, Registry};
 
-/// Asked of the system for each direction, which may grant less: a second of pokes and answers of the
-/// largest network.
-const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
-/// Datagrams taken before their answers are sent and the timer is looked at: enough to make system calls the
-/// smaller cost, few enough that pokes are never late under load.
-const BATCH_MAX: usize = 64;
-/// How long a full send buffer is waited for. Longer would keep datagrams from being received; what is not
-/// sent is lost as on any network.
-const SEND_WAIT: Duration = Duration::from_millis(5);
-/// Errors of receiving in a row after which the socket counts as broken. Those that a peer's host can cause
-/// come singly, between datagrams.
+/// After so many errors of receiving in a row the socket counts as broken. The errors that a peer's host can cause come
+/// singly, between datagrams.
 const RECEIVE_ERRORS_MAX: u32 = 1_000;
 
 /// Why the tracker can't listen.
@@ -52,7 +43,7 @@ pub enum ListenError {
     Api { source: host::http::BindError },
 }
 
-/// Counts of what the registry never sees.
+/// What happens on the socket, which the registry never sees.
 #[derive(Debug, Default)]
 struct Counters {
     received: u64,
@@ -61,16 +52,16 @@ struct Counters {
     send_errors: u64,
 }
 
-struct Shell {
+struct TrackerTask {
     socket: UdpSocket,
-    /// An IPv6 socket names IPv4 addresses in their mapped form.
+    /// An IPv6 socket needs IPv4 addresses in their mapped form.
     is_ipv6: bool,
     registry: Registry,
     counters: Counters,
     receive_errors_in_row: u32,
 }
 
-/// The first address of what was typed.
+/// Resolves an address that was typed; a name stands for its first address.
 ///
 /// # Errors
 /// When a name can't be resolved.
@@ -86,7 +77,7 @@ pub async fn resolve(address: &AddressText) -> Result<SocketAddr, ListenError> {
 /// # Errors
 /// When the address is in use or not this host's.
 pub fn bind(address: SocketAddr) -> Result<UdpSocket, ListenError> {
-    open_socket(address).map_err(|source| {
+    udp::open(address, IpVersions::Both).map_err(|source| {
         if source.kind() == ErrorKind::AddrInUse {
             return ListenError::InUse { address };
         }
@@ -106,59 +97,59 @@ pub async fn run(
     mut requests: Requests,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let mut shell = Shell {
+    let mut task = TrackerTask {
         is_ipv6: socket.local_addr()?.is_ipv6(),
         socket,
-        registry: Registry::new(election, seed, clock()),
+        registry: Registry::new(election, seed, clock::now()),
         counters: Counters::default(),
         receive_errors_in_row: 0,
     };
     tokio::pin!(shutdown);
     let result = loop {
-        let deadline = shell.registry.poll_timeout();
+        let deadline = task.registry.poll_timeout();
         let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
         tokio::select! {
             biased;
             () = &mut shutdown => break Ok(()),
-            received = shell.socket.recv_from(&mut buffer) => {
-                if let Err(error) = shell.take_batch(received, &mut buffer) {
+            received = task.socket.recv_from(&mut buffer) => {
+                if let Err(error) = task.receive_batch(received, &mut buffer) {
                     break Err(error);
                 }
             }
-            Some(request) = requests.recv() => shell.answer(request),
+            Some(request) = requests.recv() => task.answer(request),
             () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => {}
         }
-        // Answers to pokes were taken before the pokes are judged.
-        let now = clock();
-        if shell.registry.poll_timeout().is_some_and(|at| at <= now.instant) {
-            shell.registry.handle_timeout(now);
+        // Datagrams come before the timer, so that an answer to a poke that is here already is not overlooked.
+        let now = clock::now();
+        if task.registry.poll_timeout().is_some_and(|at| at <= now.instant) {
+            task.registry.handle_timeout(now);
         }
-        // Datagrams that never end don't keep questions waiting.
+        // Questions are answered in every round, even while datagrams never stop coming.
         for _ in 0..REQUESTS_MAX {
             let Ok(request) = requests.try_recv() else { break };
-            shell.answer(request);
+            task.answer(request);
         }
-        shell.send_outputs().await;
+        task.send_outputs().await;
     };
-    shell.log_end();
+    task.log_end();
     result
 }
 
-impl Shell {
+impl TrackerTask {
     /// Gives the registry the datagram at hand and those that wait behind it.
-    fn take_batch(
+    fn receive_batch(
         &mut self,
         first: io::Result<(usize, SocketAddr)>,
         buffer: &mut [u8],
     ) -> io::Result<()> {
-        let now = clock();
+        let now = clock::now();
         let mut received = first;
-        for taken in 1.. {
+        for received_count in 1.. {
             match received {
                 Ok((length, from)) => {
                     self.counters.received += 1;
                     self.receive_errors_in_row = 0;
-                    self.registry.handle_datagram(canonical(from), &buffer[..length], now);
+                    self.registry.handle_datagram(udp::canonical(from), &buffer[..length], now);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.receive_errors_in_row = 0;
@@ -166,7 +157,7 @@ impl Shell {
                 }
                 Err(error) => self.note_receive_error(error)?,
             }
-            if taken == BATCH_MAX {
+            if received_count == BURST_MAX {
                 break;
             }
             received = self.socket.try_recv_from(buffer);
@@ -174,7 +165,8 @@ impl Shell {
         Ok(())
     }
 
-    /// A host that refuses our datagrams shows here on some systems: no matter, pokes will tell.
+    /// On some systems an error says that a peer's host refused our datagram. That is ignored here: the peer will miss its
+    /// pokes.
     fn note_receive_error(&mut self, error: io::Error) -> io::Result<()> {
         self.counters.receive_errors += 1;
         self.receive_errors_in_row += 1;
@@ -207,7 +199,7 @@ impl Shell {
     }
 
     async fn send_outputs(&mut self) {
-        // A socket that stays full is waited for once, not once for each datagram.
+        // A full send buffer is waited for once in a round, not once for each datagram.
         let mut may_wait = true;
         while let Some(output) = self.registry.poll_output() {
             match output {
@@ -222,12 +214,12 @@ impl Shell {
     }
 
     async fn send(&self, to: SocketAddr, bytes: &[u8], may_wait: bool) -> io::Result<usize> {
-        let to = if self.is_ipv6 { mapped(to) } else { to };
+        let to = if self.is_ipv6 { udp::mapped(to) } else { to };
         let sent = self.socket.try_send_to(bytes, to);
         if !may_wait || !is_kind(&sent, ErrorKind::WouldBlock) {
             return sent;
         }
-        let waiting = timeout(SEND_WAIT, self.socket.send_to(bytes, to)).await;
+        let waiting = timeout(SEND_PATIENCE, self.socket.send_to(bytes, to)).await;
         waiting.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
     }
 
@@ -260,47 +252,8 @@ impl Shell {
     }
 }
 
-fn open_socket(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(false)?;
-    }
-    for result in [
-        socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES),
-        socket.set_send_buffer_size(SOCKET_BUFFER_BYTES),
-    ] {
-        if let Err(error) = result {
-            warn!(%error, "the socket keeps its small buffers");
-        }
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    UdpSocket::from_std(socket.into())
-}
-
 fn is_kind(result: &io::Result<usize>, kind: ErrorKind) -> bool {
     result.as_ref().is_err_and(|error| error.kind() == kind)
-}
-
-fn clock() -> Now {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Now { instant: Instant::now(), unix: UnixMillis::default().plus(since_epoch) }
-}
-
-/// An IPv4 address in its own form, whatever the socket: peers are told of it.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        IpAddr::V4(ip) => SocketAddr::from((ip, address.port())),
-        // The scope of a link-local address is kept.
-        IpAddr::V6(_) => address,
-    }
-}
-
-fn mapped(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V4(v4) => SocketAddr::from((v4.ip().to_ipv6_mapped(), v4.port())),
-        SocketAddr::V6(_) => address,
-    }
 }
 
 #[cfg(test)]
