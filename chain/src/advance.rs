@@ -1,4 +1,4 @@
-//! Moves to the best branch, and what is invalid on the way.
+//! Moving to the best branch, and dealing with blocks that turn out to be invalid on the way there.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use super::tree::{Body, Entry};
 /// What [`Chain::advance`] did.
 #[derive(Debug, Default)]
 pub struct Advance {
+    /// The move of the tip; `None` when the tip stayed.
     pub change: Option<TipChange>,
     /// Bodies that are on the disk alone and have to be in memory before the best branch can be moved to: see
     /// [`Chain::load_body`]. Until then the tip stays.
@@ -36,9 +37,12 @@ pub struct TipChange {
     pub connected: Vec<Arc<Block>>,
 }
 
+/// A block that breaks a rule of its branch.
 #[derive(Debug)]
 pub struct BlockFailure {
+    /// The block.
     pub hash: BlockHash,
+    /// The rule that it breaks.
     pub error: BlockError,
 }
 

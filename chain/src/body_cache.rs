@@ -1,5 +1,5 @@
-//! Which bodies are in memory although the disk has them too: the newest, up to a limit. The others are read
-//! from the disk by whoever needs them.
+//! The cache of block bodies: which bodies are kept in memory although the disk has them too. The newest are kept, up to
+//! a limit in bytes; the others are read from the disk by whoever needs them.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Bound;

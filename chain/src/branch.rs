@@ -1,6 +1,9 @@
-//! What a branch of the chain says of its voters: who is registered, who voted, and the count. Blocks are
-//! applied at its end and taken off again in reverse, so that a change of branch costs as much as the
-//! branches are long. A block's [`BlockSummary`] is all that this takes.
+//! The state at the end of one branch: who is registered, who voted, and the count.
+//!
+//! Blocks are applied at the end and undone in reverse order, so a change of branch costs as much as the branches are
+//! long. All that this takes of a block is its [`BlockSummary`].
+//!
+//! The rules that depend on what came before a transaction are in this module; all others are in [`super::check`].
 
 use std::collections::BTreeMap;
 
@@ -16,7 +19,9 @@ use crate::rules::{Rule, Rules};
 /// What a branch knows of a registered voter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VoterRecord {
+    /// Where the voter's registration is.
     pub registration: TransactionLocation,
+    /// Where the voter's vote is, if there is one.
     pub vote: Option<TransactionLocation>,
 }
 
@@ -43,7 +48,9 @@ pub struct AdmissionCounts {
 /// What one registrar signed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RegistrarCount {
+    /// Number of admissions.
     pub admissions: u64,
+    /// Number of withdrawals.
     pub withdrawals: u64,
 }
 
@@ -118,45 +125,76 @@ impl Branch {
         self.vote_heights.last().copied()
     }
 
-    /// Whether a transaction of this kind and voter may follow what the branch holds.
+    /// Whether a transaction of this kind, for this voter, may follow what the branch holds.
     pub(super) fn check(
         &self,
         kind: TransactionKind,
         voter: VoterId,
     ) -> Result<(), TransactionError> {
-        let record = self.voters.get(&voter);
-        match (kind, record) {
-            (TransactionKind::Withdrawal, _) if self.withdrawn.contains_key(&voter) => {
-                Err(TransactionError::AlreadyWithdrawn { voter })
-            }
-            (_, None) if self.withdrawn.contains_key(&voter) => {
-                Err(TransactionError::Withdrawn { voter })
-            }
-            (TransactionKind::Registration, None) => self.check_voter_capacity(0),
-            (TransactionKind::Registration, Some(_)) => {
-                Err(TransactionError::AlreadyRegistered { voter })
-            }
-            (TransactionKind::Vote, None) => Err(TransactionError::NotRegistered { voter }),
-            (TransactionKind::Vote, Some(record))
-                if record.vote.is_some() && self.rules.enforces(Rule::OneVotePerVoter) =>
-            {
-                Err(TransactionError::AlreadyVoted { voter })
-            }
-            (TransactionKind::Vote, Some(_)) => Ok(()),
-            (TransactionKind::Withdrawal, Some(record)) if record.vote.is_some() => {
-                Err(TransactionError::WithdrawalAfterVote { voter })
-            }
-            (TransactionKind::Withdrawal, _) => Ok(()),
+        match kind {
+            TransactionKind::Registration => self.check_registration(voter),
+            TransactionKind::Vote => self.check_vote(voter),
+            TransactionKind::Withdrawal => self.check_withdrawal(voter),
         }
     }
 
-    /// Voters that there is room for.
+    /// A voter is registered once, never after a withdrawal, and only while the election has room.
+    ///
+    /// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::one_registration_and_one_vote_per_voter` and
+    /// `tests::audit::each_rule_broken_once_is_named_where_it_is_broken`.
+    fn check_registration(&self, voter: VoterId) -> Result<(), TransactionError> {
+        if self.voters.contains_key(&voter) {
+            return Err(TransactionError::AlreadyRegistered { voter });
+        }
+        self.check_not_withdrawn(voter)?;
+        self.check_voter_capacity(0)
+    }
+
+    /// A voter votes once, and only while registered.
+    ///
+    /// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::one_registration_and_one_vote_per_voter`.
+    fn check_vote(&self, voter: VoterId) -> Result<(), TransactionError> {
+        let Some(record) = self.voters.get(&voter) else {
+            self.check_not_withdrawn(voter)?;
+            return Err(TransactionError::NotRegistered { voter });
+        };
+        if record.vote.is_some() && self.rules.enforces(Rule::OneVotePerVoter) {
+            return Err(TransactionError::AlreadyVoted { voter });
+        }
+        Ok(())
+    }
+
+    /// A voter is withdrawn once, and only before voting. The voter need not be registered.
+    ///
+    /// docs/PROTOCOL.md, "Chain rules"; broken by `tests::audit::each_rule_broken_once_is_named_where_it_is_broken`.
+    fn check_withdrawal(&self, voter: VoterId) -> Result<(), TransactionError> {
+        if self.withdrawn.contains_key(&voter) {
+            return Err(TransactionError::AlreadyWithdrawn { voter });
+        }
+        match self.voters.get(&voter) {
+            Some(record) if record.vote.is_some() => {
+                Err(TransactionError::WithdrawalAfterVote { voter })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_not_withdrawn(&self, voter: VoterId) -> Result<(), TransactionError> {
+        if self.withdrawn.contains_key(&voter) {
+            return Err(TransactionError::Withdrawn { voter });
+        }
+        Ok(())
+    }
+
+    /// How many more voters can be registered; `usize::MAX` where the election sets no limit.
     pub(super) fn remaining_voter_capacity(&self) -> usize {
         let max = self.max_voters.map_or(usize::MAX, |max| max as usize);
         max.saturating_sub(self.registered_voters())
     }
 
-    /// Whether there is room for one more voter beside some that are about to be registered.
+    /// There is room for one more voter, beside `others` who are about to be registered.
+    ///
+    /// docs/PROTOCOL.md, "Chain rules"; broken by `tests::audit::each_rule_broken_once_is_named_where_it_is_broken`.
     pub(super) fn check_voter_capacity(&self, others: usize) -> Result<(), TransactionError> {
         match self.max_voters {
             Some(max) if others >= self.remaining_voter_capacity() => {

@@ -1,5 +1,8 @@
-//! The rules of the chain that need no state beyond their arguments, each one small function, cheapest
-//! first. Rules that need a branch's history stand in [`super::branch`].
+//! The rules that need no state beyond their arguments. Each one is a small function, and the cheapest come first.
+//!
+//! Each rule names its section of `docs/PROTOCOL.md` and the test that breaks it; a test makes sure that both exist. The
+//! test `tests::audit::each_rule_broken_once_is_named_where_it_is_broken` breaks every rule once more, in the middle of a
+//! chain. Rules that depend on what came before a transaction are in [`super::branch`].
 
 use std::time::Duration;
 
@@ -21,7 +24,7 @@ pub const TIME_AHEAD_MAX: Duration = Duration::from_secs(120);
 /// How far a vote's time may be from the clock of the peer whose own user hands it in.
 pub const CAST_AT_DISTANCE_MAX: Duration = Duration::from_secs(600);
 
-/// The rules that a header has to keep, given its parent.
+/// All rules of a header, given its parent.
 pub(super) fn header(
     header: &Header,
     parent: &Header,
@@ -37,17 +40,26 @@ pub(super) fn header(
     not_too_early(header, now)
 }
 
+/// A header's height is its parent's plus one.
+///
+/// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::headers_have_to_link`.
 fn height(header: &Header, parent: &Header) -> Result<(), HeaderError> {
     let (found, expected) = (header.height, parent.height.next());
     if found == expected { Ok(()) } else { Err(HeaderError::Height { found, expected }) }
 }
 
-/// The difficulty is the election's from the genesis on, as elections have no block interval yet.
+/// A header bears the election's difficulty. Elections have no block interval yet, so every block has the genesis
+/// block's difficulty.
+///
+/// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::headers_have_to_show_the_work_of_the_election`.
 fn difficulty(header: &Header, parent: &Header) -> Result<(), HeaderError> {
     let (found, expected) = (header.difficulty, parent.difficulty);
     if found == expected { Ok(()) } else { Err(HeaderError::Difficulty { found, expected }) }
 }
 
+/// A header's hash shows the work that its difficulty asks for.
+///
+/// docs/PROTOCOL.md, "Proof of work"; broken by `tests::rules::headers_have_to_show_the_work_of_the_election`.
 fn work(header: &Header) -> Result<(), HeaderError> {
     if header.has_work() {
         return Ok(());
@@ -55,6 +67,9 @@ fn work(header: &Header) -> Result<(), HeaderError> {
     Err(HeaderError::NoWork { hash: header.hash(), difficulty: header.difficulty })
 }
 
+/// A header's time is above its parent's.
+///
+/// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::headers_move_on_in_time_but_not_ahead_of_the_clock`.
 fn after_parent(header: &Header, parent: &Header) -> Result<(), HeaderError> {
     if header.time > parent.time {
         return Ok(());
@@ -62,6 +77,10 @@ fn after_parent(header: &Header, parent: &Header) -> Result<(), HeaderError> {
     Err(HeaderError::NotAfterParent { found: header.time, parent: parent.time })
 }
 
+/// A header's time is at most [`TIME_AHEAD_MAX`] ahead of the local clock. A block that comes too early is not invalid: it
+/// may be tried again later.
+///
+/// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::headers_move_on_in_time_but_not_ahead_of_the_clock`.
 fn not_too_early(header: &Header, now: UnixMillis) -> Result<(), HeaderError> {
     if header.time <= now.plus(TIME_AHEAD_MAX) {
         return Ok(());
@@ -69,13 +88,17 @@ fn not_too_early(header: &Header, now: UnixMillis) -> Result<(), HeaderError> {
     Err(HeaderError::TooEarly { ahead: header.time.distance(now) })
 }
 
-/// Whether a body is the one that its header commits to.
+/// A body is the one that its header commits to. If it is not, whoever sent the body is to blame, not the header.
+///
+/// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::a_body_that_is_not_its_headers_blames_the_sender_only`.
 pub(super) fn merkle_root(block: &Block) -> Result<(), BodyError> {
     let (found, expected) = (block.merkle_root(), block.header.merkle_root);
     if found == expected { Ok(()) } else { Err(BodyError::MerkleRoot { found, expected }) }
 }
 
-/// The rules of a body that need neither the branch nor signatures.
+/// A body keeps within the ballot's `block_bytes_max`, and each of its transactions keeps the rules of [`transaction`].
+///
+/// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::a_body_keeps_within_the_ballots_limit`.
 pub(super) fn body(block: &Block, election: &Election, id: &ElectionId) -> Result<(), BlockError> {
     let bytes = block.transactions.iter().map(|transaction| transaction.bytes());
     let found = bytes.sum::<usize>() + BODY_OVERHEAD_BYTES;
@@ -90,7 +113,10 @@ pub(super) fn body(block: &Block, election: &Election, id: &ElectionId) -> Resul
     Ok(())
 }
 
-/// The rules of a transaction that need neither the branch nor signatures.
+/// A transaction has at most 1,100 bytes; a vote's choices fit the ballot; a registration or a withdrawal bears what the
+/// election's kind of admission asks for. Signatures are checked elsewhere, since they take longest.
+///
+/// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::transactions_keep_the_rules_that_need_no_history`.
 pub(super) fn transaction(
     transaction: &HashedTransaction,
     election: &Election,
@@ -116,6 +142,9 @@ pub(super) fn transaction(
     }
 }
 
+/// The stamp of an open registration shows the work of `registration_bits`.
+///
+/// docs/PROTOCOL.md, "Proof of work"; broken by `tests::rules::transactions_keep_the_rules_that_need_no_history`.
 fn stamp(
     voter_key: &PublicKey,
     stamp: u64,
@@ -132,6 +161,9 @@ fn stamp(
     }
 }
 
+/// There are exactly as many registrars' signatures as the election's threshold, by registrars of the ballot.
+///
+/// docs/PROTOCOL.md, "Chain rules"; broken by `tests::audit::each_rule_broken_once_is_named_where_it_is_broken`.
 fn registrars(
     signatures: &RegistrarSignatures,
     election: &Election,
@@ -144,11 +176,13 @@ fn registrars(
     }
 }
 
-/// Whether a vote that this peer's own user hands in was cast about now. Never asked of relayed votes, nor
-/// of those in blocks.
+/// A vote that this peer's own user hands in was cast within [`CAST_AT_DISTANCE_MAX`] of the local clock. Votes that others
+/// relay, and votes in blocks, may be of any age.
+///
+/// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::votes_are_handed_in_about_when_they_were_cast`.
 ///
 /// # Errors
-/// [`TransactionError::CastAt`] when it was not.
+/// [`TransactionError::CastAt`] when the times are too far apart.
 pub fn check_cast_at(transaction: &Transaction, now: UnixMillis) -> Result<(), TransactionError> {
     let Transaction::Vote { vote, .. } = transaction else { return Ok(()) };
     let (distance, limit) = (vote.cast_at.distance(now), CAST_AT_DISTANCE_MAX);

@@ -10,33 +10,45 @@ use protocol::units::{BlockHash, Difficulty, Height, MerkleRoot, UnixMillis, Vot
 
 /// Why a header is not added to the tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum HeaderError {
+    /// The parent is not in the tree; it may still arrive.
     #[error("its parent {previous} is not known here")]
     UnknownParent { previous: BlockHash },
+    /// The parent is invalid, and so is everything above it.
     #[error("its parent {previous} breaks a rule of the chain")]
     InvalidParent { previous: BlockHash },
+    /// The hash does not meet the difficulty.
     #[error("the hash {hash} shows less work than the difficulty {difficulty} asks for")]
     NoWork { hash: BlockHash, difficulty: Difficulty },
+    /// The height does not follow the parent's.
     #[error("its height is {found}; its parent's child has {expected}")]
     Height { found: Height, expected: Height },
+    /// The difficulty is not the election's.
     #[error("its difficulty is {found}; the election's is {expected}")]
     Difficulty { found: Difficulty, expected: Difficulty },
+    /// The time is not above the parent's.
     #[error("its time {} is not above its parent's {}", found.0, parent.0)]
     NotAfterParent { found: UnixMillis, parent: UnixMillis },
     /// Not a fault: it may be tried again once `ahead` has become small enough.
     #[error("its time is {} s ahead of the local clock", ahead.as_secs())]
     TooEarly { ahead: Duration },
+    /// The limit of [`HEADERS_WITHOUT_BODY_MAX`](crate::HEADERS_WITHOUT_BODY_MAX) is reached; this says nothing about the header.
     #[error("{headers} headers wait for their bodies already")]
     TooManyHeaders { headers: usize },
 }
 
 /// Why a body is not taken as that of its header. The first three blame whoever sent it, never the header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum BodyError {
+    /// The header has to come first.
     #[error("no header {hash} is known here")]
     UnknownHeader { hash: BlockHash },
+    /// The body is not needed any more.
     #[error("the body of {hash} is here already")]
     AlreadyKnown { hash: BlockHash },
+    /// The body is another block's, or was changed.
     #[error("the body's merkle root is {found}; the header bears {expected}")]
     MerkleRoot { found: MerkleRoot, expected: MerkleRoot },
     /// The header commits to a body that no chain may hold.
@@ -46,47 +58,67 @@ pub enum BodyError {
 
 /// Why a block whose body matches its header is invalid, and all that follows it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum BlockError {
+    /// The body is larger than the ballot allows.
     #[error("its body has {found} bytes; the ballot allows {limit}")]
     TooLarge { found: usize, limit: usize },
+    /// The transaction at `index`, counted from 0, breaks a rule.
     #[error("its transaction {index}: {error}")]
     Transaction { index: usize, error: TransactionError },
 }
 
 /// Why a transaction can't be counted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum TransactionError {
+    /// The transaction is larger than any may be.
     #[error("the transaction has {found} bytes, over {TRANSACTION_BYTES_MAX}")]
     TooLarge { found: usize },
+    /// The choices do not fit the ballot.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
+    /// The stamp of an open registration shows too little work.
     #[error("the registration's stamp {stamp} shows less work than the election asks for")]
     Stamp { stamp: u64 },
+    /// An open registration in an election where registrars admit voters.
     #[error("registrars admit voters to this election: ask them to admit your key")]
     NeedsAdmission,
+    /// A signed admission in an open election.
     #[error("the election has no registrars: a registration needs a stamp, not signatures")]
     SignedAdmissionWithoutRegistrars,
+    /// A withdrawal in an open election.
     #[error("the election has no registrars, so no registration can be withdrawn")]
     WithdrawalWithoutRegistrars,
+    /// The registrars' signatures cannot be those that the election asks for.
     #[error(transparent)]
     Registrars(#[from] RegistrarsError),
+    /// A signature does not hold.
     #[error(transparent)]
     Signature(#[from] SignatureError),
+    /// The branch has a registration of this voter.
     #[error("voter {voter} is registered already")]
     AlreadyRegistered { voter: VoterId },
+    /// The branch has no registration of this voter.
     #[error("voter {voter} is not registered")]
     NotRegistered { voter: VoterId },
+    /// The branch has as many voters as the election allows.
     #[error("the election has all of the {max} voters that it takes")]
     VotersFull { max: u32 },
+    /// The branch has a withdrawal of this voter.
     #[error("the registrars withdrew voter {voter}: only another key can be admitted")]
     Withdrawn { voter: VoterId },
+    /// The same, where the transaction is a second withdrawal.
     #[error("voter {voter} is withdrawn already")]
     AlreadyWithdrawn { voter: VoterId },
+    /// The branch has a vote of this voter.
     #[error("voter {voter} has voted, and so can't be withdrawn any more")]
     WithdrawalAfterVote { voter: VoterId },
+    /// The same, where the transaction is a second vote.
     #[error("voter {voter} has voted already: the first vote stands")]
     AlreadyVoted { voter: VoterId },
-    /// Refused from a peer's own user only; relayed votes may be of any age.
+    /// The vote was cast too far from the local clock. Only votes of a peer's own user are refused for this; relayed
+    /// votes and votes in blocks may be of any age.
     #[error(
         "the vote was cast {} s away from this peer's clock, over {} s: set the clock right and vote again",
         distance.as_secs(), limit.as_secs()

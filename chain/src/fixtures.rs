@@ -1,4 +1,4 @@
-//! What tests of chain, pool and node begin with: an election of low difficulty, and its voters.
+//! What the tests of several members start from: an election of low difficulty, and its voters.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use protocol::units::{ElectionId, TransactionId, UnixMillis};
 /// 100 seconds after the election's creation.
 pub const NOW: UnixMillis = UnixMillis(1_700_000_100_000);
 
+/// An open election with one question and two options; a block takes two attempts, a stamp four.
 pub fn election() -> Election {
     Election {
         id: [1; 16],
@@ -29,18 +30,22 @@ pub fn election() -> Election {
     }
 }
 
+/// The id of [`election`].
 pub fn id() -> ElectionId {
     election().election_id()
 }
 
+/// The key of a test's voter.
 pub fn key(voter: u8) -> VoterKey {
     VoterKey::from_secret_bytes(&[voter + 1; 32]).expect("a secret key")
 }
 
+/// A transaction of [`election`].
 pub fn hashed(transaction: Transaction) -> Arc<HashedTransaction> {
     Arc::new(HashedTransaction::new(transaction, &id()))
 }
 
+/// A registration in [`election`].
 pub fn registration(voter: u8) -> Arc<HashedTransaction> {
     let difficulty = election().admission.stamp_difficulty().expect("it is open");
     let stamp = proof_of_work::find_stamp(&id(), &key(voter).public().0, difficulty, 0);
@@ -79,6 +84,7 @@ fn both_sign(signed: &TransactionId) -> RegistrarSignatures {
     RegistrarSignatures::new(&id, vec![sign(1), sign(2)])
 }
 
+/// An admission in the election by registrars.
 pub fn admission(voter: u8) -> Arc<HashedTransaction> {
     let id = election_by_registrars().election_id();
     let voter_key = key(voter).public();
@@ -86,6 +92,7 @@ pub fn admission(voter: u8) -> Arc<HashedTransaction> {
     hashed_by_registrars(Transaction::admission(voter_key, signatures))
 }
 
+/// A withdrawal in the election by registrars.
 pub fn withdrawal(voter: u8) -> Arc<HashedTransaction> {
     let id = election_by_registrars().election_id();
     let voter = key(voter).public().voter();

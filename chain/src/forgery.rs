@@ -1,7 +1,7 @@
-//! Blocks that break one rule each, for classes that want to see them bounce, and for tests.
+//! Blocks that break one rule each, for classes that want to see them refused, and for tests.
 //!
-//! A forgery is mined and signed as somebody who wants to deceive would do it, by voters that are made up for it from
-//! a seed: no real key is needed, and none is ever at hand here. It must never be added to a chain.
+//! A forgery is mined and signed as an attacker would do it, but in the name of voters that are made up for it from a
+//! seed, so no real key is ever used. It must never be added to the chain of the peer that made it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,11 +31,14 @@ pub struct Forgery {
 
 /// Why a rule can't be broken by a block that anybody would look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum ForgeryError {
+    /// No forgery is offered for the rule.
     #[error(
         "no block of a laboratory breaks the rule {rule}: `lab rules` shows those that one can"
     )]
     NotOffered { rule: AuditRule },
+    /// This election leaves no way to break the rule.
     #[error("nothing breaks the rule {rule} in this election: {reason}")]
     NotHere { rule: AuditRule, reason: &'static str },
 }

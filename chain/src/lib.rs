@@ -1,8 +1,71 @@
-//! The chain of votes: the tree of blocks, the rules, the choice between branches and the count.
+//! The chain of votes: what a valid block is, which branch of blocks is the best one, and what its votes amount to.
 //!
-//! A block comes in three steps: its header ([`Chain::insert_header`]), its body ([`Chain::insert_body`]),
-//! and word that the body's signatures hold ([`Chain::accept_signatures`]). [`Chain::advance`] then moves to
-//! the best branch. Nothing here talks to a network, a disk or a clock.
+//! - [`Chain`] is what a running peer uses: it keeps every branch it hears of and the state at the end of the best one.
+//! - [`Audit`] is what a stranger uses to check a finished chain from its genesis block upwards.
+//! - [`Forgery`] makes blocks that break one rule each, to show that they are refused.
+//!
+//! A block enters a [`Chain`] in three steps: its header ([`Chain::insert_header`]), its body ([`Chain::insert_body`]),
+//! and the news that the signatures in its body hold ([`Chain::accept_signatures`]), so that slow checks can run
+//! elsewhere. [`Chain::advance`] then moves to the best branch.
+//!
+//! This crate never touches a network, a disk, a clock or a source of randomness; the time comes in as an argument.
+//!
+//! # Build a small chain and audit it
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use chain::{Audit, CheckedBlock, next_header};
+//! use protocol::admission::AdmissionRule;
+//! use protocol::block::{Block, Header};
+//! use protocol::election::{Election, Question};
+//! use protocol::keys::VoterKey;
+//! use protocol::proof_of_work::find_stamp;
+//! use protocol::transaction::{HashedTransaction, Transaction, Vote};
+//! use protocol::units::{Difficulty, UnixMillis};
+//!
+//! let election = Arc::new(Election {
+//!     id: [1; 16],
+//!     title: "Board".into(),
+//!     created: UnixMillis(1_700_000_000_000),
+//!     difficulty_bits: 4,
+//!     admission: AdmissionRule::Open { registration_bits: 4, max_voters: None },
+//!     block_bytes_max: 64 * 1024,
+//!     questions: vec![Question {
+//!         title: "Chair".into(),
+//!         options: vec!["Ada".into(), "Grace".into()],
+//!         choices_min: 1,
+//!         choices_max: 1,
+//!     }],
+//! });
+//! let (id, now) = (election.election_id(), UnixMillis(1_700_000_060_000));
+//!
+//! // A voter registers by a small proof of work, and votes for Grace.
+//! let key = VoterKey::from_secret_bytes(&[7; 32])?;
+//! let stamp = find_stamp(&id, &key.public().0, Difficulty::from_bits(4), 0);
+//! let registration = Transaction::open_registration(&id, &key, stamp);
+//! let voter = key.public().voter();
+//! let vote = Vote { voter, choices: vec![vec![1]], nonce: [0; 8], cast_at: now };
+//! let vote = Transaction::vote(&id, &key, vote);
+//!
+//! // Each of the two transactions is mined into a block, and each block is checked.
+//! let mut audit = Audit::new(Arc::clone(&election));
+//! let mut parent = Header::genesis(&election);
+//! for transaction in [registration, vote] {
+//!     let transactions = vec![Arc::new(HashedTransaction::new(transaction, &id))];
+//!     let mut header = next_header(&parent, &transactions, now);
+//!     while !header.has_work() {
+//!         header.nonce += 1;
+//!     }
+//!     let block = Arc::new(Block { header, transactions });
+//!     audit.extend(&CheckedBlock::new(block, &election, &id), now)?;
+//!     parent = header;
+//! }
+//! assert_eq!(audit.tally().options, [[0, 1]]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![warn(missing_docs)]
 
 mod advance;
 mod audit;
@@ -14,6 +77,7 @@ mod error;
 pub mod fixtures;
 mod forgery;
 mod fork_choice;
+mod insert;
 mod locations;
 mod paths;
 mod restore;
@@ -29,10 +93,10 @@ use std::sync::Arc;
 
 use protocol::block::{Block, Header};
 use protocol::election::Election;
-use protocol::transaction::{HashedTransaction, TransactionKind};
-use protocol::units::{BlockHash, ElectionId, Height, TransactionId, UnixMillis, VoterId, Work};
+use protocol::transaction::HashedTransaction;
+use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId, Work};
 
-use crate::rules::{Rule, Rules};
+use crate::rules::Rules;
 pub use advance::{Advance, BlockFailure, TipChange};
 pub use audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock};
 use body_cache::BodyCache;
@@ -92,22 +156,26 @@ impl Chain {
         }
     }
 
+    /// The election that this chain belongs to.
     #[must_use]
     pub fn election(&self) -> &Arc<Election> {
         &self.election
     }
 
+    /// The id of that election.
     #[must_use]
     pub fn election_id(&self) -> &ElectionId {
         &self.election_id
     }
 
+    /// The last block of the best chain.
     #[must_use]
     pub fn tip(&self) -> Candidate {
         let hash = *self.best.last().expect("the genesis is always there");
         self.candidate(hash)
     }
 
+    /// The header of that block.
     #[must_use]
     pub fn tip_header(&self) -> &Header {
         &self.entry(&self.tip().hash).header
@@ -119,6 +187,7 @@ impl Chain {
         self.best_header
     }
 
+    /// The header of a block of any branch.
     #[must_use]
     pub fn header(&self, hash: &BlockHash) -> Option<&Header> {
         self.tree.get(hash).map(|entry| &entry.header)
@@ -183,6 +252,7 @@ impl Chain {
         self.best.get(usize::try_from(height.0).ok()?).copied()
     }
 
+    /// Whether the best chain holds a block.
     #[must_use]
     pub fn is_on_best_chain(&self, hash: &BlockHash) -> bool {
         self.header(hash).is_some_and(|header| self.best_hash(header.height) == Some(*hash))
@@ -206,6 +276,7 @@ impl Chain {
         self.branch.locations_of(id)
     }
 
+    /// Number of voters who are registered on the best chain and were not withdrawn.
     #[must_use]
     pub fn registered_voters(&self) -> usize {
         self.branch.registered_voters()
@@ -231,6 +302,7 @@ impl Chain {
         self.branch.admissions()
     }
 
+    /// The count at the end of the best chain.
     #[must_use]
     pub fn tally(&self) -> &Tally {
         self.branch.tally()
@@ -266,82 +338,6 @@ impl Chain {
         self.branch.check(transaction.kind(), transaction.voter())
     }
 
-    /// Adds a header to the tree. A header that is here already is no error.
-    ///
-    /// # Errors
-    /// The first rule that it breaks, or that its parent is not here, or that too many wait for their bodies.
-    pub fn insert_header(
-        &mut self,
-        header: Header,
-        now: UnixMillis,
-    ) -> Result<BlockHash, HeaderError> {
-        let hash = header.hash();
-        if self.tree.get(&hash).is_none() {
-            self.check_header(&header, now)?;
-            self.ensure_header_capacity(header.previous)?;
-            self.add_header(hash, header);
-        }
-        Ok(hash)
-    }
-
-    /// The same for a header whose body is at hand: it takes no place among those that wait, so that nobody
-    /// can keep out blocks by headers alone.
-    ///
-    /// # Errors
-    /// The first rule that it breaks, or that its parent is not here.
-    pub fn insert_header_with_body(
-        &mut self,
-        header: Header,
-        now: UnixMillis,
-    ) -> Result<BlockHash, HeaderError> {
-        let hash = header.hash();
-        if self.tree.get(&hash).is_none() {
-            self.check_header(&header, now)?;
-            self.add_header(hash, header);
-        }
-        Ok(hash)
-    }
-
-    /// Adds the body of a known header; its signatures are still to be checked.
-    ///
-    /// # Errors
-    /// See [`BodyError`]: [`BodyError::Invalid`] makes the block invalid, any other leaves the tree as it was.
-    pub fn insert_body(
-        &mut self,
-        hash: &BlockHash,
-        transactions: Vec<Arc<HashedTransaction>>,
-    ) -> Result<Arc<Block>, BodyError> {
-        let entry = self.tree.get(hash).ok_or(BodyError::UnknownHeader { hash: *hash })?;
-        let was_lost = match entry.body {
-            Body::Missing => false,
-            Body::Lost(_) => true,
-            Body::Unchecked(_) | Body::Checked(_) | Body::Stored | Body::Invalid => {
-                return Err(BodyError::AlreadyKnown { hash: *hash });
-            }
-        };
-        let block = Arc::new(Block { header: entry.header, transactions });
-        if self.rules.enforces(Rule::MerkleRoot) {
-            check::merkle_root(&block)?;
-        }
-        if let Err(error) = check::body(&block, &self.election, &self.election_id) {
-            self.invalidate(hash);
-            return Err(error.into());
-        }
-        if was_lost {
-            // One root, one body: this is the one that was checked before.
-            self.restore_lost_body(hash, &block);
-            return Ok(block);
-        }
-        self.tree.set_body(hash, Body::Unchecked(Arc::clone(&block)));
-        let count = |kind| block.transactions.iter().filter(|each| each.kind() == kind).count();
-        let registrations = count(TransactionKind::Registration) as u32;
-        self.tree.set_counts(hash, registrations, count(TransactionKind::Vote) as u32);
-        if !self.is_withheld(&block.header.previous) {
-            self.set_withheld(hash, false);
-        }
-        Ok(block)
-    }
-
     /// A block that is in the tree, as the end of a branch.
     fn candidate(&self, hash: BlockHash) -> Candidate {
         Candidate { work: self.entry(&hash).work, hash }
@@ -351,41 +347,5 @@ impl Chain {
         self.tree
             .get(hash)
             .expect("entries that are on the best chain or complete are never pruned")
-    }
-
-    fn check_header(&self, header: &Header, now: UnixMillis) -> Result<(), HeaderError> {
-        let previous = header.previous;
-        let parent = self.tree.get(&previous).ok_or(HeaderError::UnknownParent { previous })?;
-        if matches!(parent.body, Body::Invalid) {
-            return Err(HeaderError::InvalidParent { previous });
-        }
-        check::header(header, &parent.header, now, self.rules)
-    }
-
-    fn add_header(&mut self, hash: BlockHash, header: Header) {
-        self.tree.insert(hash, header);
-        let candidate = self.candidate(hash);
-        if !self.entry(&hash).withheld && candidate.is_better_than(&self.best_header, self.rules) {
-            self.best_header = candidate;
-        }
-    }
-
-    /// Keeps the number of headers without bodies below its limit; `parent` stays.
-    fn ensure_header_capacity(&mut self, parent: BlockHash) -> Result<(), HeaderError> {
-        self.headers_since_pruning += 1;
-        let headers = self.tree.without_body();
-        if headers < HEADERS_WITHOUT_BODY_MAX {
-            return Ok(());
-        }
-        // Pruning walks the whole tree, so it has to pay: only after many new headers.
-        if self.headers_since_pruning > HEADERS_WITHOUT_BODY_MAX / 10 {
-            self.headers_since_pruning = 0;
-            let (above, _) = self.path_from_best_chain(self.best_header.hash);
-            self.tree.prune_headers(&above.into_iter().chain([parent]).collect());
-        }
-        match self.tree.without_body() {
-            headers if headers < HEADERS_WITHOUT_BODY_MAX => Ok(()),
-            headers => Err(HeaderError::TooManyHeaders { headers }),
-        }
     }
 }

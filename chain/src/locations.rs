@@ -1,14 +1,14 @@
-//! Where transactions stand on a branch, by their ids.
+//! The index from a transaction's id to its location in the blocks of a branch.
 //!
-//! An entry keeps the first 8 bytes of the id alone, and takes 16 bytes; with what the tree around it takes, a
-//! transaction costs 29 bytes of memory (measured with a million of them, the allocator's share included). So an entry only says where to look:
-//! whoever looks for a transaction compares the whole id in the block's body. All entries with equal prefixes are
-//! kept, so nothing is ever hidden by another one.
+//! An entry holds only the first 8 bytes of the id and takes 16 bytes; with its share of the tree around it, a transaction
+//! costs 29 bytes of memory (measured with a million transactions, including the allocator's overhead). The index therefore
+//! only says where to look: whoever looks for a transaction compares the whole id in the block's body. Entries with equal
+//! prefixes are all kept, so no transaction can hide another one.
 //!
-//! Eight bytes suffice, since ids are hashes. Among ten million that nobody chose, two share a prefix by chance in
-//! one of 370,000 elections. A stranger who wants two of its own transactions to share one needs about 2^32
-//! hashes, and 2^64 to meet another voter's; and all that this gains is that a look for one of them reads one
-//! body more.
+//! Eight bytes are enough because ids are hashes. Among ten million ids that nobody chose, two share a prefix by chance in
+//! one of 370,000 elections. Somebody who wants two of their own transactions to share a prefix needs about 2^32 hashes,
+//! and about 2^64 to share one with another voter's transaction. All that this gains is that a search for one of them reads
+//! one more body.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
@@ -20,6 +20,7 @@ use super::summary::{IdPrefix, id_prefix};
 /// Where a transaction stands on the best chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TransactionLocation {
+    /// Height of the block.
     pub height: Height,
     /// Place in the block, from 0.
     pub index: u32,

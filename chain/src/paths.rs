@@ -1,5 +1,5 @@
-//! Ways through the tree: where a branch leaves the best chain, what another peer has to know of ours, and which bodies
-//! are missing on the way to a header.
+//! Paths through the tree of blocks: where a branch leaves the best chain, the locator that tells another peer which
+//! blocks are known here, and which bodies are missing on the way to a header.
 
 use protocol::datagram::LOCATOR_MAX;
 use protocol::units::{BlockHash, Height};

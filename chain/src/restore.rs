@@ -1,4 +1,4 @@
-//! From what the disk remembers to a chain, without reading a body.
+//! Rebuilding a chain from what the disk remembers, without reading a single body.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,9 @@ use super::tree::Body;
 /// What the disk remembers of a block, beside its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredBlock {
+    /// The block's header.
     pub header: Header,
+    /// What the block does to the count.
     pub summary: BlockSummary,
     /// Whether the disk has the body, as far as it knows.
     pub has_body: bool,

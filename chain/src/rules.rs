@@ -1,6 +1,6 @@
-//! The rules that a node can be built without, in tests, to show that the simulated world notices.
+//! The rules that a test can switch off, to show that the simulated worlds notice when one is missing.
 //!
-//! A release has no way to switch one off: only the `sabotage` feature gives a constructor for it.
+//! A release cannot switch any of them off: only the feature `sabotage` provides a constructor for it.
 
 /// One rule whose absence some simulated world has to notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

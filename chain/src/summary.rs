@@ -1,5 +1,5 @@
-//! What a block does to the count: all that a branch has to know of it. A body can leave the memory once its
-//! summary was applied, and the disk gives the summaries of a million votes far sooner than the votes.
+//! What a block does to the count. A branch needs to know nothing else about a block, so a body can leave the memory once
+//! its summary was applied, and a chain can be restored from summaries, which the disk gives far sooner than the votes.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,11 @@ pub struct BlockSummary {
 /// A transaction, as far as a branch has to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct TransactionSummary {
+    /// What the transaction does.
     pub kind: TransactionKind,
+    /// For which voter.
     pub voter: VoterId,
+    /// The beginning of its id.
     pub id_prefix: IdPrefix,
 }
 
@@ -35,15 +38,20 @@ pub type IdPrefix = [u8; 8];
 /// Votes for one option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct OptionVotes {
+    /// The question, from 0 in the ballot's order.
     pub question: u16,
+    /// The option, from 0 in the question's order.
     pub option: u16,
+    /// Number of votes.
     pub votes: u32,
 }
 
 /// Votes that chose nothing at one question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct BlankVotes {
+    /// The question, from 0 in the ballot's order.
     pub question: u16,
+    /// Number of votes.
     pub votes: u32,
 }
 
@@ -52,11 +60,14 @@ pub struct BlankVotes {
 pub struct RegistrarSignings {
     /// Place in the ballot, from 0.
     pub registrar: u16,
+    /// Number of admissions.
     pub admissions: u32,
+    /// Number of withdrawals.
     pub withdrawals: u32,
 }
 
 impl BlockSummary {
+    /// Summarises a block.
     #[must_use]
     pub fn of(block: &Block) -> Self {
         let mut chosen = BTreeMap::<(u16, u16), u32>::new();
@@ -120,6 +131,7 @@ fn signed(block: &Block) -> Vec<RegistrarSignings> {
 }
 
 impl TransactionSummary {
+    /// Summarises a transaction.
     #[must_use]
     pub fn of(transaction: &HashedTransaction) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The block that a miner works on, before its nonce is found.
+//! The block template: the header that a miner starts from, before its nonce is found.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use protocol::block::{self, Header};
 use protocol::transaction::HashedTransaction;
 use protocol::units::UnixMillis;
 
-/// A header for the block after `parent`, without a nonce; its time is as honest as the parent's lets it be.
+/// The header of the block that would follow `parent`, with nonce 0. Its time is `now`, or one millisecond after the
+/// parent's if that is later.
 #[must_use]
 pub fn next_header(
     parent: &Header,

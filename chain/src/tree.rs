@@ -1,4 +1,4 @@
-//! The tree of headers and, where they are here, bodies: every branch that this peer knows of.
+//! The tree of headers of every branch that this peer knows of, with the bodies that are in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -17,24 +17,37 @@ pub enum AddressText {
     /// A port of this host's loopback address. Port 0 lets the system choose one to listen on.
     Port(u16),
     /// A name or an IP address, without brackets, and a port.
-    HostPort { host: String, port: u16 },
+    HostPort {
+        /// The name or the IP address.
+        host: String,
+        /// The port.
+        port: u16,
+    },
 }
 
 /// Why a text is no address. Each message says what to write.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum AddressTextError {
+    /// The text is empty.
     #[error("the address is empty: write a port (6001) or host:port (127.0.0.1:6001)")]
     Empty,
+    /// There is no port after the host.
     #[error("{text:?} has no port: write host:port (127.0.0.1:6001)")]
     NoPort { text: String },
+    /// There is a colon and a port, and nothing before them.
     #[error("{text:?} has no host before the colon: write host:port, or the port alone")]
     NoHost { text: String },
+    /// What stands in the place of the port is not a number from 0 to 65535.
     #[error("{found:?} is no port: write a number from 0 to 65535")]
     BadPort { found: String },
+    /// What stands in the place of the host is neither a name nor an IPv4 address.
     #[error("{host:?} is no host: write a name or an IP address")]
     BadHost { host: String },
+    /// An IPv6 address needs brackets, so that its colons are not taken for the one before the port.
     #[error("{text:?} has an IPv6 address without brackets: write [address]:port ([::1]:6001)")]
     NoBrackets { text: String },
+    /// What stands in brackets is not an IPv6 address.
     #[error("{host:?} in brackets is no IPv6 address: write [address]:port ([::1]:6001)")]
     BadBrackets { host: String },
 }
@@ -49,6 +62,7 @@ impl AddressText {
         }
     }
 
+    /// The port; 0 lets the system choose one to listen on.
     #[must_use]
     pub fn port(&self) -> u16 {
         match self {

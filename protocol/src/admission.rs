@@ -23,13 +23,20 @@ pub enum AdmissionRule {
         max_voters: Option<u32>,
     },
     /// `threshold` of the registrars sign each admission, and each withdrawal.
-    Registrars { registrars: Vec<Registrar>, threshold: u8 },
+    Registrars {
+        /// Who may sign, 1 to [`REGISTRARS_MAX`], in the order of the ballot.
+        registrars: Vec<Registrar>,
+        /// How many signatures an admission or a withdrawal needs: 1 to the number of registrars.
+        threshold: u8,
+    },
 }
 
 /// Somebody who may admit voters.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Registrar {
+    /// The name that people know the registrar by.
     pub name: String,
+    /// The key that the registrar signs with.
     pub key: PublicKey,
 }
 
@@ -46,18 +53,23 @@ pub struct RegistrarSignatures {
 
 /// Why registrars' signatures can't be those that an election asks for, whatever they sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum RegistrarsError {
+    /// The signatures were made for another election.
     #[error(
         "the registrars signed for the election that begins with {}, not for this one",
         hex::encode(found)
     )]
     WrongElection { found: [u8; 8] },
+    /// There are fewer or more signatures than the threshold.
     #[error(
         "it bears {found} of the {expected} registrars' signatures that this election asks for"
     )]
     SignatureCount { found: usize, expected: u8 },
+    /// The number of registrars that are named differs from the number of signatures.
     #[error("it names {named} registrars for {signatures} signatures")]
     Miscounted { named: u32, signatures: usize },
+    /// The ballot has fewer registrars than the highest one that is named.
     #[error("it names registrar {number}; the election has {registrars}")]
     UnknownRegistrar { number: u32, registrars: usize },
 }

@@ -21,11 +21,17 @@ pub const HEADER_BYTES: usize = 96;
 /// that the first two fill one SHA-256 block, whose state is computed once per template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
+    /// Hash of the parent's header; for the genesis block, the ElectionId.
     pub previous: BlockHash,
+    /// Root of the merkle tree over the transactions: see [`crate::merkle`].
     pub merkle_root: MerkleRoot,
+    /// Number of blocks between this one and the genesis block, which has height 0.
     pub height: Height,
+    /// When the block was made, in Unix milliseconds by the miner's clock.
     pub time: UnixMillis,
+    /// Expected number of attempts to find the nonce; never 0.
     pub difficulty: Difficulty,
+    /// The number that miners vary until the hash meets the difficulty.
     pub nonce: u64,
 }
 
@@ -44,6 +50,7 @@ impl Header {
         }
     }
 
+    /// The encoding that is hashed, sent and stored.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
@@ -73,6 +80,7 @@ impl Header {
         })
     }
 
+    /// SHA-256 of the [encoding](Self::to_bytes): the block's hash.
     #[must_use]
     pub fn hash(&self) -> BlockHash {
         BlockHash(sha256(&[&self.to_bytes()]))
@@ -107,7 +115,9 @@ bincode::impl_borrow_decode!(Header);
 /// A header with the transactions that its merkle root commits to, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
+    /// The header, which is all that the proof of work covers.
     pub header: Header,
+    /// The transactions, in the order in which they are applied.
     pub transactions: Vec<Arc<HashedTransaction>>,
 }
 

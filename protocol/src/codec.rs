@@ -15,9 +15,12 @@ const CONFIGURATION: Configuration<LittleEndian, Fixint, Limit<DECODE_BYTES_MAX>
 
 /// Why bytes are not the encoding of a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum DecodeError {
+    /// The bytes do not encode a value of this type, or claim more memory than the limit.
     #[error("the bytes do not decode: {reason}")]
     Malformed { reason: String },
+    /// There are bytes after the value.
     #[error("{trailing} bytes follow the value")]
     Trailing { trailing: usize },
 }

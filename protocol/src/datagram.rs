@@ -63,25 +63,45 @@ pub type ShortId = [u8; 8];
 
 /// One message. The order of the variants is their number on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[expect(missing_docs, reason = "docs/PROTOCOL.md describes each field beside its bytes")]
 pub enum Datagram {
+    /// Asks a tracker to list the sender; its address is the datagram's source.
     RegisterPeer,
+    /// Answers [`RegisterPeer`](Self::RegisterPeer).
     RegisterAck(RegisterAck),
+    /// A fresh sample of live peers, and hints of which ones left; from trackers, and from peer to peer.
     UpdatePeers { live: Vec<SocketAddr>, left: Vec<SocketAddr> },
+    /// Asks for the piece of the election's canonical bytes from `offset` on.
     RequestBallot { offset: u32 },
+    /// At most [`BALLOT_PIECE_BYTES`] of the election's canonical bytes.
     BallotOptions { offset: u32, bytes: Vec<u8> },
+    /// The heartbeat: asks for an answer with the same nonce. Peers tell each other their status.
     Poke { nonce: u64, status: Option<PeerStatus> },
+    /// Answers [`Poke`](Self::Poke).
     PokeAck { nonce: u64, status: Option<PeerStatus> },
+    /// Transactions that no block holds yet, as many as fit.
     NewTransactions(Vec<Transaction>),
+    /// Announces a block, with as much of its body as fits.
     NewBlock { header: Header, body: AnnouncedBody },
+    /// Asks for a part of the chain. Answers repeat the number of the request.
     RequestChain { request: u32, wanted: ChainRequest },
+    /// Answers a request with at most [`HEADERS_PER_PIECE`] headers: piece `piece`, from 0, of `pieces`.
     ChainHeaders { request: u32, piece: u32, pieces: u32, headers: Vec<Header> },
+    /// Answers a request with at most [`BLOCK_PIECE_BYTES`] of a block's body.
     ChainBlock { request: u32, piece: u32, pieces: u32, bytes: Vec<u8> },
+    /// Answers a request with transactions of a block.
     ChainTransactions { request: u32, piece: u32, pieces: u32, transactions: Vec<Transaction> },
+    /// Answers a request with certificates of final blocks.
     ChainCertificates { request: u32, piece: u32, pieces: u32, certificates: Vec<Certificate> },
+    /// A validator's vote of the first phase.
     Prepare(Prepare),
+    /// A validator's vote of the second phase.
     Commit(Commit),
+    /// Says that the sender leaves the network.
     LeavePeer,
+    /// Answers [`LeavePeer`](Self::LeavePeer).
     LeaveAck,
+    /// Tells a sender the token that it has to present. Its envelope says everything.
     Retry,
 }
 
@@ -90,6 +110,7 @@ pub enum Datagram {
 pub struct RegisterAck {
     /// The peer's address as the tracker sees it.
     pub seen_as: SocketAddr,
+    /// The election that the tracker serves.
     pub election: ElectionId,
     /// Length of the election's canonical bytes.
     pub ballot_bytes: u32,
@@ -102,8 +123,11 @@ pub struct RegisterAck {
 /// What peers tell each other with every heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct PeerStatus {
+    /// Height of the sender's tip.
     pub height: Height,
+    /// Hash of the sender's tip.
     pub tip: BlockHash,
+    /// Work of the chain that ends in the sender's tip.
     pub work: Work,
     /// The sender's clock.
     pub clock: UnixMillis,
@@ -112,7 +136,9 @@ pub struct PeerStatus {
 /// As much of a new block's body as fits into its announcement.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum AnnouncedBody {
+    /// The whole body, as the transactions in their order.
     Transactions(Vec<Transaction>),
+    /// A short id for each transaction, for a receiver that has most of them; at most [`SHORT_IDS_MAX`].
     ShortIds(Vec<ShortId>),
     /// Neither fits: ask for the block.
     Omitted,
@@ -120,6 +146,7 @@ pub enum AnnouncedBody {
 
 /// What a REQUEST_CHAIN asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[expect(missing_docs, reason = "the variants explain their fields")]
 pub enum ChainRequest {
     /// Headers of the best chain after the first locator hash on it: `count` pieces from piece `first`.
     Headers { locator: Vec<BlockHash>, first: u32, count: u32 },
@@ -134,27 +161,36 @@ pub enum ChainRequest {
 /// A datagram with what surrounds it on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
+    /// The election that the datagram belongs to.
     pub election: ElectionPrefix,
     /// The token that the receiver issued to the sender; none if it has none yet.
     pub receiver_token: Token,
     /// The token that the sender issues to the receiver.
     pub sender_token: Token,
+    /// The message itself.
     pub datagram: Datagram,
 }
 
 /// Why bytes are no datagram.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum EnvelopeError {
+    /// There are more bytes than any datagram may have.
     #[error("a datagram of {found} bytes is over {DATAGRAM_BYTES_MAX}")]
     TooLong { found: usize },
+    /// There are fewer bytes than the envelope takes.
     #[error("a datagram of {found} bytes has no whole envelope")]
     TooShort { found: usize },
+    /// The first byte names a version of the protocol that this code does not know.
     #[error("the datagram's version is {found}, not {VERSION}")]
     UnknownVersion { found: u8 },
+    /// What follows the envelope is not exactly one [`Datagram`].
     #[error(transparent)]
     Undecodable(#[from] codec::DecodeError),
+    /// A list has more entries than its limit allows.
     #[error("a list of {found} entries is over its limit of {limit}")]
     ListTooLong { found: usize, limit: usize },
+    /// The election is [unknown](ElectionPrefix::UNKNOWN) where it must not be.
     #[error("the datagram bears no election, which its kind needs")]
     ElectionMissing,
 }
@@ -187,8 +223,10 @@ impl Envelope {
         bytes
     }
 
+    /// Reads a datagram that arrived.
+    ///
     /// # Errors
-    /// When the bytes are no datagram, to the last byte.
+    /// When the bytes are not exactly one datagram, or break a limit of this module.
     pub fn decode(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         if bytes.len() > DATAGRAM_BYTES_MAX {
             return Err(EnvelopeError::TooLong { found: bytes.len() });

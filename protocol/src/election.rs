@@ -38,6 +38,7 @@ const FORMAT: u16 = 2;
 pub struct Election {
     /// Random, so that two elections with the same text differ.
     pub id: [u8; 16],
+    /// What is voted on, in one line of at most [`TEXT_BYTES_MAX`] bytes.
     pub title: String,
     /// The genesis block's time.
     pub created: UnixMillis,
@@ -47,12 +48,16 @@ pub struct Election {
     pub admission: AdmissionRule,
     /// Limit on a block body's encoding.
     pub block_bytes_max: u32,
+    /// The questions, 1 to [`QUESTIONS_MAX`], in the order in which votes answer them.
     pub questions: Vec<Question>,
 }
 
+/// One question of the ballot.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Question {
+    /// The question, in one line of at most [`TEXT_BYTES_MAX`] bytes; no two questions share a title.
     pub title: String,
+    /// The options, 1 to [`OPTIONS_MAX`], each one line of at most [`TEXT_BYTES_MAX`] bytes.
     pub options: Vec<String>,
     /// Fewest options to choose; 0 allows a blank answer.
     pub choices_min: u16,
@@ -62,59 +67,83 @@ pub struct Question {
 
 /// Why an election can't be held as written. Each names the key of `ballot.toml` and the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum ElectionError {
+    /// A text is empty.
     #[error("`{key}` is empty: write at least one character")]
     TextEmpty { key: String },
+    /// A text has more bytes than [`TEXT_BYTES_MAX`].
     #[error("`{key}` has {bytes} bytes: shorten it to at most {TEXT_BYTES_MAX}")]
     TextTooLong { key: String, bytes: usize },
+    /// A text has control characters, or spaces around it.
     #[error("`{key}` holds control characters or leading or trailing spaces: remove them")]
     TextUnclean { key: String },
+    /// A number is outside of its range.
     #[error("`{key}` is {found}: choose {min} to {max}")]
     OutOfRange { key: String, found: u64, min: u64, max: u64 },
+    /// There are no registrars, or too many.
     #[error("`registrar` stands {found} times: write 1 to {REGISTRARS_MAX} [[registrar]] tables")]
     RegistrarCount { found: usize },
+    /// A registrar's key is not a public key.
     #[error("`registrar[{registrar}].key` is {key}, which is no public key: copy it anew")]
     RegistrarKey { registrar: usize, key: PublicKey },
+    /// Two registrars share a name or a key.
     #[error("`registrar` has {what} twice: remove one")]
     RegistrarTwice { what: String },
+    /// There are no questions, or too many.
     #[error("`question` stands {found} times: write 1 to {QUESTIONS_MAX} [[question]] tables")]
     QuestionCount { found: usize },
+    /// A question has no options, or too many.
     #[error("`question[{question}].options` has {found}: list 1 to {OPTIONS_MAX}")]
     OptionCount { question: usize, found: usize },
+    /// A question lists an option twice.
     #[error("`question[{question}].options` lists {option:?} twice: remove one")]
     OptionTwice { question: usize, option: String },
+    /// Two questions share a title.
     #[error("`question` has the title {title:?} twice: rename one")]
     QuestionTwice { title: String },
+    /// A question asks for more choices than it allows.
     #[error("`question[{question}].min` is {min}, above `max` {max}: lower it")]
     MinAboveMax { question: usize, min: u16, max: u16 },
+    /// A vote could get larger than a transaction may be.
     #[error(
         "`question[].max` allows votes of {bytes} bytes, over {TRANSACTION_BYTES_MAX}: lower `max` or ask fewer questions"
     )]
     VoteTooLarge { bytes: usize },
+    /// The canonical bytes exceed [`ELECTION_BYTES_MAX`].
     #[error("the election takes {bytes} bytes, over {ELECTION_BYTES_MAX}: shorten its texts")]
     TooLarge { bytes: usize },
 }
 
 /// Why canonical bytes are not an election.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum CanonicalError {
+    /// The bytes do not encode an election.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// The bytes begin with a format that this code does not know.
     #[error("the election's format is {found}; this program knows {FORMAT}: use one of its age")]
     UnknownFormat { found: u16 },
+    /// The bytes encode an election that cannot be held.
     #[error(transparent)]
     Invalid(#[from] ElectionError),
 }
 
 /// Why choices do not fit the ballot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum ChoiceError {
+    /// The vote answers more or fewer questions than the ballot asks.
     #[error("the vote answers {found} questions; the ballot asks {expected}")]
     QuestionCount { found: usize, expected: usize },
+    /// An answer has too few or too many choices.
     #[error("question {question} has {found} choices; the ballot allows {min} to {max}")]
     Count { question: usize, found: usize, min: u16, max: u16 },
+    /// A choice names an option that the question does not have.
     #[error("question {question} has no option {option}; it has {options}")]
     NoSuchOption { question: usize, option: usize, options: usize },
+    /// An answer repeats a choice, or lists its choices out of order.
     #[error("question {question} lists its choices twice or out of order")]
     NotRising { question: usize },
 }
@@ -132,8 +161,10 @@ impl Election {
         codec::encode(&(FORMAT, self))
     }
 
+    /// Reads an election back from its [canonical bytes](Self::canonical_bytes).
+    ///
     /// # Errors
-    /// When the bytes are no election that [`check`](Self::check) accepts.
+    /// When the bytes do not encode an election that [`check`](Self::check) accepts.
     pub fn from_canonical_bytes(bytes: &[u8]) -> Result<Self, CanonicalError> {
         if let Some(&format) = bytes.first_chunk().map(|head| u16::from_le_bytes(*head)).as_ref()
             && format != FORMAT

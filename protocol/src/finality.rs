@@ -11,7 +11,9 @@ use crate::units::{BlockHash, Height};
 /// A block by height and hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct BlockReference {
+    /// The block's height.
     pub height: Height,
+    /// The block's hash.
     pub hash: BlockHash,
 }
 
@@ -20,8 +22,11 @@ pub struct BlockReference {
 pub struct Prepare {
     /// Place in the ballot's roster.
     pub validator: u16,
+    /// The block that the vote is for.
     pub target: BlockReference,
+    /// The justified block that the vote builds on, an ancestor of the target.
     pub source: BlockReference,
+    /// The validator's signature.
     pub signature: Signature,
 }
 
@@ -30,13 +35,16 @@ pub struct Prepare {
 pub struct Commit {
     /// Place in the ballot's roster.
     pub validator: u16,
+    /// The block that the vote is for.
     pub block: BlockReference,
+    /// The validator's signature.
     pub signature: Signature,
 }
 
 /// A quorum of COMMITs for one block.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Certificate {
+    /// The block that is final.
     pub block: BlockReference,
     /// Validators, by their places in the roster, with their COMMIT signatures.
     pub signatures: Vec<(u16, Signature)>,

@@ -33,9 +33,12 @@ impl fmt::Display for PublicKey {
 
 /// Why a text is not a public key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum ParsePublicKeyError {
+    /// The text is not 66 hexadecimal digits of a compressed key.
     #[error("expected 66 hexadecimal digits that begin with 02 or 03, found {found:?}")]
     NotDigits { found: String },
+    /// The digits do not stand for a point of the curve.
     #[error("{found} is no public key of secp256k1: a digit may be wrong")]
     NotAPoint { found: String },
 }
@@ -78,23 +81,33 @@ impl fmt::Debug for Signature {
 
 /// Why a signature does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum SignatureError {
+    /// The public key is not a point of the curve.
     #[error("the voter key is not a compressed point of secp256k1")]
     BadKey,
+    /// r or s is 0, or not below the order of the curve.
     #[error("the signature's numbers are out of range")]
     OutOfRange,
+    /// s is above half of the order: the twin of a valid signature, which would change the leaf hash.
     #[error("the signature's s is in the upper half: only the lower one is allowed")]
     HighS,
+    /// The last byte is neither 0 nor 1.
     #[error("the recovery bit is {bit}: it must be 0 or 1")]
     BadRecoveryBit { bit: u8 },
+    /// The signature would hold with the other recovery bit.
     #[error("the recovery bit does not lead back to the signer's key")]
     WrongRecoveryBit,
+    /// Somebody else signed, or something else was signed.
     #[error("the signature is not by voter {expected}")]
     WrongSigner { expected: VoterId },
+    /// No registrar of the election made the signature at this registrar's place.
     #[error("the signature of registrar {registrar} is by none of the election's registrars")]
     NotARegistrar { registrar: u8 },
+    /// A registrar's signature is given more than once.
     #[error("registrar {registrar} signed twice")]
     RegistrarTwice { registrar: u8 },
+    /// Another registrar made the signature at this registrar's place.
     #[error("the signature of registrar {registrar} is by registrar {signer}")]
     OtherRegistrar { registrar: u8, signer: u8 },
 }
@@ -109,8 +122,10 @@ pub struct VoterKey(SigningKey);
 pub struct SecretKeyError;
 
 impl VoterKey {
+    /// A key from its 32 secret bytes, big-endian.
+    ///
     /// # Errors
-    /// When the bytes are no secret key; about one in 2^128 random ones.
+    /// When the bytes are 0 or not below the order of the curve, which happens to about one in 2^128 random ones.
     pub fn from_secret_bytes(secret: &[u8; 32]) -> Result<Self, SecretKeyError> {
         SigningKey::from_slice(secret).map(Self).map_err(|_| SecretKeyError)
     }
@@ -121,6 +136,7 @@ impl VoterKey {
         Zeroizing::new(self.0.to_bytes().into())
     }
 
+    /// The public key, which everybody may know.
     #[must_use]
     pub fn public(&self) -> PublicKey {
         public_key(self.0.verifying_key())

@@ -27,6 +27,7 @@ pub struct Proof {
     pub place: u32,
     /// Number of transactions in the block.
     pub leaves: u32,
+    /// The hashes that are combined with the leaf's on the way to the root, the lowest first.
     pub siblings: Vec<[u8; 32]>,
 }
 

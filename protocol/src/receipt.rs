@@ -11,17 +11,24 @@ use crate::units::{BlockHash, ElectionId, TransactionId};
 /// A transaction, the header of its block, and the path from one to the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
+    /// The election of the transaction.
     pub election: ElectionId,
+    /// The transaction, with its signatures.
     pub transaction: Transaction,
+    /// The header of the block that holds it.
     pub header: Header,
+    /// The path from the transaction to the header's merkle root.
     pub proof: Proof,
 }
 
 /// Why a receipt proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum ReceiptError {
+    /// A signature of the transaction does not hold.
     #[error("the signature of transaction {id} does not hold: {error}")]
     Signature { id: TransactionId, error: SignatureError },
+    /// The path does not end in the header's merkle root.
     #[error("the path does not lead from transaction {id} to block {block}")]
     Path { id: TransactionId, block: BlockHash },
 }

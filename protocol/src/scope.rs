@@ -10,12 +10,15 @@ pub enum Scope {
     Loopback,
     /// Private, shared (carrier-grade NAT) and link-local addresses.
     Private,
+    /// Everything else: addresses of the Internet.
     Global,
 }
 
 impl Scope {
+    /// All scopes, from the narrowest to the widest.
     pub const ALL: [Self; 3] = [Self::Loopback, Self::Private, Self::Global];
 
+    /// The scope of an address; an IPv4 address mapped into IPv6 has the scope of the IPv4 address.
     #[must_use]
     pub fn of(address: SocketAddr) -> Self {
         match address.ip().to_canonical() {

@@ -20,6 +20,7 @@ const LEAF_PREFIX: &[u8] = &[0];
 
 /// One entry of a block.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[expect(missing_docs, reason = "the types of the fields explain them")]
 pub enum Transaction {
     /// Puts a voter's key on the chain.
     Registration { voter_key: PublicKey, admission: Admission },
@@ -31,6 +32,7 @@ pub enum Transaction {
 
 /// By what right a voter is registered.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[expect(missing_docs, reason = "the variants explain their fields")]
 pub enum Admission {
     /// A small proof of work over key and election, and the voter's signature.
     Open { stamp: u64, signature: Signature },
@@ -41,11 +43,13 @@ pub enum Admission {
 /// What a voter says.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Vote {
+    /// Who votes.
     pub voter: VoterId,
     /// Per question, in the ballot's order, the chosen options counted from 0, strictly rising.
     pub choices: Choices,
     /// Makes two votes of one voter differ.
     pub nonce: [u8; 8],
+    /// When the vote was cast, by the clock of the peer that took it from its voter.
     pub cast_at: UnixMillis,
 }
 
@@ -55,8 +59,11 @@ pub type Choices = Vec<Vec<u16>>;
 /// What a transaction does, whoever's it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub enum TransactionKind {
+    /// A voter is registered.
     Registration,
+    /// A voter votes.
     Vote,
+    /// A voter is withdrawn.
     Withdrawal,
 }
 
@@ -110,6 +117,7 @@ impl Transaction {
         }
     }
 
+    /// What the transaction does.
     #[must_use]
     pub fn kind(&self) -> TransactionKind {
         match self {
@@ -195,6 +203,7 @@ pub struct HashedTransaction {
 }
 
 impl HashedTransaction {
+    /// Hashes a transaction of an election.
     #[must_use]
     pub fn new(transaction: Transaction, election: &ElectionId) -> Self {
         let encoded = codec::encode(&transaction);
@@ -215,26 +224,31 @@ impl HashedTransaction {
         Ok(Self::new(codec::decode(bytes)?, election))
     }
 
+    /// The transaction itself.
     #[must_use]
     pub fn transaction(&self) -> &Transaction {
         &self.transaction
     }
 
+    /// SHA-256 of what its signatures sign.
     #[must_use]
     pub fn id(&self) -> TransactionId {
         self.id
     }
 
+    /// The merkle leaf, which covers the signatures too.
     #[must_use]
     pub fn leaf(&self) -> LeafHash {
         self.leaf
     }
 
+    /// Whose registration, vote or withdrawal it is.
     #[must_use]
     pub fn voter(&self) -> VoterId {
         self.voter
     }
 
+    /// What it does.
     #[must_use]
     pub fn kind(&self) -> TransactionKind {
         self.transaction.kind()

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected 64 hexadecimal digits, found {found:?}")]
 pub struct ParseHashError {
+    /// The text that was given.
     pub found: String,
 }
 
@@ -139,6 +140,7 @@ impl Difficulty {
         Self(std::num::NonZeroU64::new(attempts).expect("a power of two is not zero"))
     }
 
+    /// The number of attempts; at least 1.
     #[must_use]
     pub fn attempts(self) -> u64 {
         self.0.get()
@@ -191,7 +193,9 @@ impl UnixMillis {
 /// what goes onto the chain.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
+    /// Monotonic time, for timers.
     pub instant: Instant,
+    /// Unix time, for what others see.
     pub unix: UnixMillis,
 }
 

@@ -1,8 +1,8 @@
-//! One chain checked from its genesis block upwards, by somebody who trusts nothing but the election.
+//! The audit: a chain is checked from its genesis block upwards by somebody who trusts nothing but the election.
 //!
-//! The rules are those that a peer checks, by the same functions. What needs no other block
-//! ([`CheckedBlock::new`]) may be done for many blocks at once; what needs those before it
-//! ([`Audit::extend`]) is done in order. No block is kept: only who is registered, who voted, and the count.
+//! An audit applies the rules that a peer applies, through the same functions. [`CheckedBlock::new`] checks what needs no
+//! other block, so many blocks can be checked at the same time; [`Audit::extend`] checks in order what depends on the
+//! blocks before. No block is kept in memory, only who is registered, who voted, and the count.
 
 mod rule;
 
@@ -45,15 +45,19 @@ pub struct Audit {
 pub struct AuditFailure {
     /// The block's place in the chain, whatever its header says.
     pub height: Height,
+    /// The block's hash.
     pub hash: BlockHash,
+    /// The rule that it breaks.
     pub error: AuditError,
 }
 
 /// Which rule a block breaks, with the values that disagree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuditError {
+    /// The header breaks a rule.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// The body is not the header's, or breaks a rule.
     #[error(transparent)]
     Body(#[from] BodyError),
 }
@@ -74,6 +78,7 @@ impl CheckedBlock {
         self.verdict.as_ref()
     }
 
+    /// The block that was checked.
     #[must_use]
     pub fn block(&self) -> &Arc<Block> {
         &self.block
@@ -134,6 +139,7 @@ impl Audit {
         Ok(())
     }
 
+    /// The election that the chain belongs to.
     #[must_use]
     pub fn election(&self) -> &Arc<Election> {
         &self.election
@@ -145,11 +151,13 @@ impl Audit {
         (self.tip.height, self.tip_hash)
     }
 
+    /// Work of the chain up to the [tip](Self::tip).
     #[must_use]
     pub fn work(&self) -> Work {
         self.work
     }
 
+    /// Number of transactions in all blocks up to the tip.
     #[must_use]
     pub fn transactions(&self) -> u64 {
         self.transactions
@@ -161,6 +169,7 @@ impl Audit {
         self.signatures
     }
 
+    /// Number of voters who are registered and were not withdrawn.
     #[must_use]
     pub fn registered_voters(&self) -> u64 {
         self.branch.registered_voters() as u64
@@ -172,6 +181,7 @@ impl Audit {
         self.branch.admissions()
     }
 
+    /// The count at the tip.
     #[must_use]
     pub fn tally(&self) -> &Tally {
         self.branch.tally()

@@ -35,41 +35,77 @@ macro_rules! rules {
 rules! {
     /// A header names the hash of the block before it.
     UnknownParent "unknown_parent"
+    /// A header's height is its parent's plus one.
     Height "wrong_height"
+    /// A header bears the election's difficulty.
     Difficulty "wrong_difficulty"
+    /// A header's hash meets its difficulty.
     NoWork "no_work"
+    /// A header's time is above its parent's.
     NotAfterParent "not_after_parent"
+    /// A header's time is at most [`TIME_AHEAD_MAX`](crate::TIME_AHEAD_MAX) ahead of the clock.
     TooEarly "too_early"
+    /// A body is the one that its header commits to.
     MerkleRoot "merkle_root"
+    /// A body keeps to the ballot's `block_bytes_max`.
     BlockTooLarge "block_too_large"
+    /// A transaction has at most 1,100 bytes.
     TransactionTooLarge "too_large"
+    /// A vote answers every question.
     QuestionCount "wrong_number_of_questions"
+    /// An answer has as many choices as its question allows.
     ChoiceCount "wrong_number_of_choices"
+    /// A vote chooses options of the ballot only.
     NoSuchOption "no_such_option"
+    /// An answer lists its choices in rising order, each once.
     ChoicesNotRising "choices_not_rising"
+    /// The stamp of an open registration shows enough work.
     Stamp "stamp_without_work"
+    /// Where registrars admit voters, a registration bears their signatures.
     NeedsAdmission "needs_admission"
+    /// In an open election a registration bears a stamp.
     NoRegistrars "no_registrars"
+    /// In an open election there are no withdrawals.
     NoWithdrawals "no_withdrawals"
+    /// Registrars' signatures are for this election.
     WrongElection "wrong_election"
+    /// There are exactly as many registrars' signatures as the threshold.
     SignatureCount "wrong_number_of_signatures"
+    /// As many registrars are named as there are signatures.
     RegistrarsMiscounted "registrars_miscounted"
+    /// Only registrars of the ballot are named.
     UnknownRegistrar "unknown_registrar"
+    /// Registrars' signatures are made by registrars.
     NotARegistrar "not_a_registrar"
+    /// No registrar signs twice.
     RegistrarTwice "registrar_twice"
+    /// Each signature is by the registrar at its place.
     OtherRegistrar "other_registrar"
+    /// A registered key is a point of the curve.
     BadKey "bad_key"
+    /// The numbers of a signature are in range.
     SignatureOutOfRange "signature_out_of_range"
+    /// s of a signature is in the lower half.
     HighS "high_s"
+    /// The recovery bit is 0 or 1.
     BadRecoveryBit "bad_recovery_bit"
+    /// The recovery bit leads back to the signer's key.
     WrongRecoveryBit "wrong_recovery_bit"
+    /// A transaction is signed by its voter.
     WrongSigner "bad_signature"
+    /// A voter is registered once.
     AlreadyRegistered "already_registered"
+    /// Only registered voters vote.
     NotRegistered "not_registered"
+    /// A voter votes once.
     AlreadyVoted "already_voted"
+    /// There are at most `max_voters` voters.
     VotersFull "voters_full"
+    /// A withdrawn voter neither registers nor votes.
     Withdrawn "withdrawn"
+    /// A voter is withdrawn once.
     AlreadyWithdrawn "already_withdrawn"
+    /// A voter who voted is not withdrawn.
     WithdrawalAfterVote "withdrawal_after_vote"
 }
 

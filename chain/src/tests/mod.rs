@@ -2,6 +2,7 @@
 
 mod audit;
 mod disk;
+mod documents;
 mod forgery;
 mod order;
 mod room;

@@ -1,0 +1,127 @@
+//! Adding headers and bodies to the tree. What breaks a rule is refused here, and what strangers can make grow by
+//! headers alone is bounded here.
+
+use std::sync::Arc;
+
+use protocol::block::{Block, Header};
+use protocol::transaction::{HashedTransaction, TransactionKind};
+use protocol::units::{BlockHash, UnixMillis};
+
+use super::error::{BodyError, HeaderError};
+use super::rules::Rule;
+use super::tree::Body;
+use super::{Chain, HEADERS_WITHOUT_BODY_MAX, check};
+
+impl Chain {
+    /// Adds a header to the tree. A header that is here already is no error.
+    ///
+    /// # Errors
+    /// The first rule that it breaks, or that its parent is not here, or that too many wait for their bodies.
+    pub fn insert_header(
+        &mut self,
+        header: Header,
+        now: UnixMillis,
+    ) -> Result<BlockHash, HeaderError> {
+        let hash = header.hash();
+        if self.tree.get(&hash).is_none() {
+            self.check_header(&header, now)?;
+            self.ensure_header_capacity(header.previous)?;
+            self.add_header(hash, header);
+        }
+        Ok(hash)
+    }
+
+    /// The same for a header whose body is at hand: it takes no place among those that wait, so that nobody
+    /// can keep out blocks by headers alone.
+    ///
+    /// # Errors
+    /// The first rule that it breaks, or that its parent is not here.
+    pub fn insert_header_with_body(
+        &mut self,
+        header: Header,
+        now: UnixMillis,
+    ) -> Result<BlockHash, HeaderError> {
+        let hash = header.hash();
+        if self.tree.get(&hash).is_none() {
+            self.check_header(&header, now)?;
+            self.add_header(hash, header);
+        }
+        Ok(hash)
+    }
+
+    /// Adds the body of a known header; its signatures are still to be checked.
+    ///
+    /// # Errors
+    /// See [`BodyError`]: [`BodyError::Invalid`] makes the block invalid, any other leaves the tree as it was.
+    pub fn insert_body(
+        &mut self,
+        hash: &BlockHash,
+        transactions: Vec<Arc<HashedTransaction>>,
+    ) -> Result<Arc<Block>, BodyError> {
+        let entry = self.tree.get(hash).ok_or(BodyError::UnknownHeader { hash: *hash })?;
+        let was_lost = match entry.body {
+            Body::Missing => false,
+            Body::Lost(_) => true,
+            Body::Unchecked(_) | Body::Checked(_) | Body::Stored | Body::Invalid => {
+                return Err(BodyError::AlreadyKnown { hash: *hash });
+            }
+        };
+        let block = Arc::new(Block { header: entry.header, transactions });
+        if self.rules.enforces(Rule::MerkleRoot) {
+            check::merkle_root(&block)?;
+        }
+        if let Err(error) = check::body(&block, &self.election, &self.election_id) {
+            self.invalidate(hash);
+            return Err(error.into());
+        }
+        if was_lost {
+            // One root, one body: this is the one that was checked before.
+            self.restore_lost_body(hash, &block);
+            return Ok(block);
+        }
+        self.tree.set_body(hash, Body::Unchecked(Arc::clone(&block)));
+        let count = |kind| block.transactions.iter().filter(|each| each.kind() == kind).count();
+        let registrations = count(TransactionKind::Registration) as u32;
+        self.tree.set_counts(hash, registrations, count(TransactionKind::Vote) as u32);
+        if !self.is_withheld(&block.header.previous) {
+            self.set_withheld(hash, false);
+        }
+        Ok(block)
+    }
+
+    fn check_header(&self, header: &Header, now: UnixMillis) -> Result<(), HeaderError> {
+        let previous = header.previous;
+        let parent = self.tree.get(&previous).ok_or(HeaderError::UnknownParent { previous })?;
+        if matches!(parent.body, Body::Invalid) {
+            return Err(HeaderError::InvalidParent { previous });
+        }
+        check::header(header, &parent.header, now, self.rules)
+    }
+
+    fn add_header(&mut self, hash: BlockHash, header: Header) {
+        self.tree.insert(hash, header);
+        let candidate = self.candidate(hash);
+        if !self.entry(&hash).withheld && candidate.is_better_than(&self.best_header, self.rules) {
+            self.best_header = candidate;
+        }
+    }
+
+    /// Keeps the number of headers without bodies below its limit; `parent` stays.
+    fn ensure_header_capacity(&mut self, parent: BlockHash) -> Result<(), HeaderError> {
+        self.headers_since_pruning += 1;
+        let headers = self.tree.without_body();
+        if headers < HEADERS_WITHOUT_BODY_MAX {
+            return Ok(());
+        }
+        // Pruning walks the whole tree, so it has to pay: only after many new headers.
+        if self.headers_since_pruning > HEADERS_WITHOUT_BODY_MAX / 10 {
+            self.headers_since_pruning = 0;
+            let (above, _) = self.path_from_best_chain(self.best_header.hash);
+            self.tree.prune_headers(&above.into_iter().chain([parent]).collect());
+        }
+        match self.tree.without_body() {
+            headers if headers < HEADERS_WITHOUT_BODY_MAX => Ok(()),
+            headers => Err(HeaderError::TooManyHeaders { headers }),
+        }
+    }
+}
