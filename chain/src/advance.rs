@@ -47,7 +47,7 @@ pub struct BlockFailure {
 }
 
 impl Chain {
-    /// Word that all signatures of a block's body hold.
+    /// Notes that all signatures in a block's body hold.
     pub fn accept_signatures(&mut self, hash: &BlockHash) {
         let Some(Entry { body: Body::Unchecked(block), .. }) = self.tree.get(hash) else { return };
         let block = Arc::clone(block);
@@ -57,7 +57,7 @@ impl Chain {
         }
     }
 
-    /// Word that a block breaks a rule: it and all that follows it are invalid from now on.
+    /// Notes that a block breaks a rule: it and all blocks above it are invalid from now on.
     pub fn invalidate(&mut self, hash: &BlockHash) {
         self.tree.invalidate(hash);
         self.forget_invalid_lost_bodies();
@@ -68,8 +68,8 @@ impl Chain {
         }
     }
 
-    /// Says whether somebody can be expected to give a block's body. While nobody can, neither it nor what
-    /// follows it is the best header.
+    /// Notes whether a block's body is withheld, that is, whether nobody can be expected to give it. While it is,
+    /// neither the block nor any above it can be the [best header](Self::best_header).
     pub fn set_withheld(&mut self, hash: &BlockHash, withheld: bool) {
         if self.is_withheld(hash) != withheld {
             self.tree.set_withheld(hash, withheld);
@@ -77,7 +77,7 @@ impl Chain {
         }
     }
 
-    /// Whether nobody gave this body, or one before it.
+    /// Whether this body, or one below it on its branch, is withheld.
     #[must_use]
     pub fn is_withheld(&self, hash: &BlockHash) -> bool {
         self.tree.get(hash).is_some_and(|entry| entry.withheld)
@@ -89,8 +89,8 @@ impl Chain {
         self.advance_with(false)
     }
 
-    /// The same, also where our own branch has bodies that the disk has lost: their summaries are enough to
-    /// leave it.
+    /// Does what [`advance`](Self::advance) does, but also leaves a branch of our own whose bodies the disk has lost:
+    /// their summaries are enough to undo them, though their transactions cannot go back to the pool.
     pub fn advance_without_lost(&mut self) -> Advance {
         self.advance_with(true)
     }

@@ -1,5 +1,5 @@
-//! The cache of block bodies: which bodies are kept in memory although the disk has them too. The newest are kept, up to
-//! a limit in bytes; the others are read from the disk by whoever needs them.
+//! The cache of block bodies: which bodies are kept in memory although the disk has them too. The newest are kept, up
+//! to a limit in bytes; the others are read from the disk by whoever needs them.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Bound;
@@ -30,15 +30,15 @@ impl BodyCache {
 }
 
 impl Chain {
-    /// Word that a block is on the disk: its body may leave the memory from now on.
+    /// Notes that a block is on the disk, so that its body may be evicted from memory.
     pub fn mark_stored(&mut self, hash: &BlockHash) {
         let Some(block) = self.block(hash).map(Arc::clone) else { return };
         self.add_evictable(*hash, &block);
         self.evict_bodies();
     }
 
-    /// A body that was read from the disk; it stays until the next block is stored. Anything but a body that
-    /// is on the disk alone is left as it is.
+    /// Puts a body back that was read from the disk; it stays at least until the next block is stored. Does nothing for
+    /// a body that is in memory already, or that the chain does not expect to be on the disk.
     pub fn load_body(&mut self, block: Arc<Block>) {
         let hash = block.header.hash();
         if self.is_stored(&hash) {
@@ -47,8 +47,8 @@ impl Chain {
         }
     }
 
-    /// Word that the disk has lost a body, and what it still knows of what the body did. That stands; the body
-    /// is fetched again, to be served.
+    /// Notes that the disk has lost a body, and what it still knows of what the body did. The block stays part of its
+    /// branch; its body has to be fetched again, so that it can be served to others.
     pub fn mark_lost(&mut self, hash: &BlockHash, summary: Option<BlockSummary>) {
         let summary = summary.filter(|summary| summary.fits(&self.election)).map(Arc::new);
         if self.is_stored(hash) {
@@ -63,7 +63,7 @@ impl Chain {
         self.body_cache.lost.iter().copied()
     }
 
-    /// The same, above a place in their order.
+    /// The bodies that the disk has lost, after `place` in the order of their heights and hashes.
     pub fn lost_bodies_after(
         &self,
         place: Option<(Height, BlockHash)>,
@@ -72,7 +72,7 @@ impl Chain {
         self.body_cache.lost.range((from, Bound::Unbounded)).copied()
     }
 
-    /// Nobody needs the bodies of blocks that turned out to be invalid.
+    /// Forgets the lost bodies of blocks that turned out to be invalid: nobody needs them.
     pub(super) fn forget_invalid_lost_bodies(&mut self) {
         let tree = &self.tree;
         let is_lost = |hash: &BlockHash| {
@@ -87,7 +87,7 @@ impl Chain {
     }
 
     fn add_evictable(&mut self, hash: BlockHash, block: &Block) {
-        // Blocks without transactions take room, too.
+        // The header counts too, so that blocks without transactions cannot fill the memory.
         let body: usize = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
         let bytes = HEADER_BYTES + body;
         self.body_cache.order.push_back((hash, bytes));
@@ -95,7 +95,7 @@ impl Chain {
     }
 
     fn evict_bodies(&mut self) {
-        // The newest stays, whatever its size: it is the one that others ask for.
+        // The newest body stays, however large it is: it is the one that others ask for.
         while self.body_cache.bytes > self.body_cache.bytes_max && self.body_cache.order.len() > 1 {
             let (hash, bytes) = self.body_cache.order.pop_front().expect("there are several");
             self.body_cache.bytes -= bytes;

@@ -1,8 +1,8 @@
 //! The rules that need no state beyond their arguments. Each one is a small function, and the cheapest come first.
 //!
-//! Each rule names its section of `docs/PROTOCOL.md` and the test that breaks it; a test makes sure that both exist. The
-//! test `tests::audit::each_rule_broken_once_is_named_where_it_is_broken` breaks every rule once more, in the middle of a
-//! chain. Rules that depend on what came before a transaction are in [`super::branch`].
+//! Each rule names its section of `docs/PROTOCOL.md` and the test that breaks it; a test makes sure that both exist.
+//! The test `tests::audit::each_rule_broken_once_is_named_where_it_is_broken` breaks every rule once more, in the
+//! middle of a chain. Rules that depend on what came before a transaction are in [`super::branch`].
 
 use std::time::Duration;
 
@@ -77,8 +77,8 @@ fn after_parent(header: &Header, parent: &Header) -> Result<(), HeaderError> {
     Err(HeaderError::NotAfterParent { found: header.time, parent: parent.time })
 }
 
-/// A header's time is at most [`TIME_AHEAD_MAX`] ahead of the local clock. A block that comes too early is not invalid: it
-/// may be tried again later.
+/// A header's time is at most [`TIME_AHEAD_MAX`] ahead of the local clock. A block that comes too early is not invalid:
+/// it may be tried again later.
 ///
 /// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::headers_move_on_in_time_but_not_ahead_of_the_clock`.
 fn not_too_early(header: &Header, now: UnixMillis) -> Result<(), HeaderError> {
@@ -113,8 +113,8 @@ pub(super) fn body(block: &Block, election: &Election, id: &ElectionId) -> Resul
     Ok(())
 }
 
-/// A transaction has at most 1,100 bytes; a vote's choices fit the ballot; a registration or a withdrawal bears what the
-/// election's kind of admission asks for. Signatures are checked elsewhere, since they take longest.
+/// A transaction has at most 1,100 bytes; a vote's choices fit the ballot; a registration or a withdrawal bears what
+/// the election's kind of admission asks for. Signatures are checked elsewhere, since they take longest.
 ///
 /// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::transactions_keep_the_rules_that_need_no_history`.
 pub(super) fn transaction(
@@ -176,8 +176,8 @@ fn registrars(
     }
 }
 
-/// A vote that this peer's own user hands in was cast within [`CAST_AT_DISTANCE_MAX`] of the local clock. Votes that others
-/// relay, and votes in blocks, may be of any age.
+/// A vote that this peer's own user hands in was cast within [`CAST_AT_DISTANCE_MAX`] of the local clock. Votes that
+/// others relay, and votes in blocks, may be of any age.
 ///
 /// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::votes_are_handed_in_about_when_they_were_cast`.
 ///

@@ -33,7 +33,8 @@ pub enum HeaderError {
     /// Not a fault: it may be tried again once `ahead` has become small enough.
     #[error("its time is {} s ahead of the local clock", ahead.as_secs())]
     TooEarly { ahead: Duration },
-    /// The limit of [`HEADERS_WITHOUT_BODY_MAX`](crate::HEADERS_WITHOUT_BODY_MAX) is reached; this says nothing about the header.
+    /// The limit of [`HEADERS_WITHOUT_BODY_MAX`](crate::HEADERS_WITHOUT_BODY_MAX) is reached; this says nothing about
+    /// the header.
     #[error("{headers} headers wait for their bodies already")]
     TooManyHeaders { headers: usize },
 }

@@ -22,8 +22,8 @@ pub struct Candidate {
 /// has the smaller hash. The second criterion lets peers agree on one of two equally heavy branches without waiting for
 /// another block. It makes the order total, so no two branches are ever equally good.
 ///
-/// What happens without the second criterion is shown by `sabotage::without_the_tie_break_equal_forks_stay` in the worlds
-/// (`cargo test -p tests --test worlds`).
+/// What happens without the second criterion is shown by `sabotage::without_the_tie_break_equal_forks_stay` in the
+/// worlds (`cargo test -p tests --test worlds`).
 impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> Ordering {
         self.work.cmp(&other.work).then_with(|| other.hash.cmp(&self.hash))

@@ -1,14 +1,14 @@
 //! The index from a transaction's id to its location in the blocks of a branch.
 //!
-//! An entry holds only the first 8 bytes of the id and takes 16 bytes; with its share of the tree around it, a transaction
-//! costs 29 bytes of memory (measured with a million transactions, including the allocator's overhead). The index therefore
-//! only says where to look: whoever looks for a transaction compares the whole id in the block's body. Entries with equal
-//! prefixes are all kept, so no transaction can hide another one.
+//! An entry holds only the first 8 bytes of the id and takes 16 bytes; with its share of the tree around it, a
+//! transaction costs 29 bytes of memory (measured with a million transactions, including the allocator's overhead). The
+//! index therefore only says where to look: whoever looks for a transaction compares the whole id in the block's body.
+//! Entries with equal prefixes are all kept, so no transaction can hide another one.
 //!
-//! Eight bytes are enough because ids are hashes. Among ten million ids that nobody chose, two share a prefix by chance in
-//! one of 370,000 elections. Somebody who wants two of their own transactions to share a prefix needs about 2^32 hashes,
-//! and about 2^64 to share one with another voter's transaction. All that this gains is that a search for one of them reads
-//! one more body.
+//! Eight bytes are enough because ids are hashes. Among ten million ids that nobody chose, two share a prefix by chance
+//! in one of 370,000 elections. Somebody who wants two of their own transactions to share a prefix needs about 2^32
+//! hashes, and about 2^64 to share one with another voter's transaction. All that this gains is that a search for one
+//! of them reads one more body.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;

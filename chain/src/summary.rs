@@ -1,5 +1,6 @@
-//! What a block does to the count. A branch needs to know nothing else about a block, so a body can leave the memory once
-//! its summary was applied, and a chain can be restored from summaries, which the disk gives far sooner than the votes.
+//! What a block does to the count. A branch needs to know nothing else about a block, so a body can leave the memory
+//! once its summary was applied, and a chain can be restored from summaries, which the disk gives far sooner than the
+//! votes.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! Addresses as people type them: `6001`, `example.org:6001`, `192.0.2.1:6001`, `[2001:db8::1]:6001`.
+//! Network addresses as people type them: `6001`, `example.org:6001`, `192.0.2.1:6001`, `[2001:db8::1]:6001`.
 //!
-//! Only the text is read here; names are resolved by shells.
+//! This module only reads the text. Resolving a name is up to the programs.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -1,4 +1,4 @@
-//! Who may vote: by what right a key is registered, and the registrars' signatures that admit and withdraw.
+//! Who may vote: the right by which a key is registered, and the registrars' signatures that admit and withdraw voters.
 
 use bincode::{Decode, Encode};
 
@@ -9,7 +9,8 @@ use crate::units::{Difficulty, ElectionId};
 pub const REGISTRARS_MAX: usize = 16;
 /// Highest `registration_bits`: minutes of one core per voter.
 pub const REGISTRATION_BITS_MAX: u8 = 32;
-/// Highest `max_voters`: their table takes some 2 GB of a peer's memory; anything above is a slip of the pen.
+/// Highest `max_voters`: their table takes some 2 GB of a peer's memory; a higher number is taken
+/// for a typing error.
 pub const VOTERS_MAX: u32 = 10_000_000;
 
 /// By what right voters are registered in an election.

@@ -1,8 +1,8 @@
-//! `ballot.toml`: the election as people write it.
+//! `ballot.toml`: the file in which people write an election.
 //!
-//! [`parse`] and [`write()`] work on text alone; reading and writing the file is a shell's matter. The file
-//! is only a spelling: what everybody has to agree on is the [`Election`](crate::election::Election) that
-//! it gives, whose check knows the limits. Every slip gives one line that names the key and the mend.
+//! [`parse`] and [`write()`] work on text; reading and writing the file is up to the programs. What everybody has to
+//! agree on is not the file but the [`Election`](crate::election::Election) that it describes, which knows its own
+//! limits. Each mistake gives one line that names the key and says how to correct it.
 
 mod read;
 mod write;

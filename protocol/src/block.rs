@@ -1,4 +1,4 @@
-//! Headers and blocks.
+//! Block headers and blocks, and the encoding of a block's body.
 
 use std::sync::Arc;
 

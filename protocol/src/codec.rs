@@ -1,7 +1,8 @@
-//! The one place that knows bincode: fixed-width little-endian integers, so that every value has exactly
-//! one encoding; a limit before any allocation; no trailing bytes.
+//! The encoding of all values, and the only module that uses bincode. Integers are little-endian and of fixed width, so
+//! every value has exactly one encoding. Decoding limits the memory that it may allocate before it allocates any, and
+//! refuses trailing bytes.
 //!
-//! Encoding can't fail. Decoding works on slices and never returns an I/O error.
+//! Encoding cannot fail. Decoding works on slices, so it never returns an I/O error.
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use bincode::{Decode, Encode};

@@ -2,8 +2,8 @@
 //!
 //! `version 1 │ first 8 bytes of the ElectionId │ receiver's token 8 │ sender's token 8 │ bincode of Datagram`
 //!
-//! Whether a token is valid and an election the right one is the node's matter; here is only whether the
-//! bytes are a datagram at all.
+//! This module decides only whether bytes are a datagram at all. Whether a token is valid, and whether the election is
+//! the right one, is decided by the node that receives them.
 
 mod kind;
 

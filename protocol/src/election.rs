@@ -1,4 +1,4 @@
-//! What everybody has to agree on: the election, its ballot and its limits.
+//! The election: what its participants have to agree on, which is its ballot, its limits and who may vote.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub const QUESTIONS_MAX: usize = 32;
 pub const OPTIONS_MAX: usize = 512;
 /// Longest title or option name, in bytes of UTF-8: one line on a screen.
 pub const TEXT_BYTES_MAX: usize = 200;
-/// Highest `difficulty_bits`: about a month of one core per block; anything above is a slip of the pen.
+/// Highest `difficulty_bits`: about a month of one core per block; a higher number is taken for a typing error.
 pub const DIFFICULTY_BITS_MAX: u8 = 48;
 /// Smallest block size limit: one transaction of any kind has to fit.
 pub const BLOCK_BYTES_MIN: u32 = 2 * 1024;
@@ -176,7 +176,7 @@ impl Election {
         Ok(election)
     }
 
-    /// Whether the election can be held.
+    /// Checks all limits: whether the election can be held.
     ///
     /// # Errors
     /// The first limit that it breaks.
@@ -206,7 +206,7 @@ impl Election {
         }
     }
 
-    /// Whether a vote may choose so.
+    /// Checks whether choices fit the ballot.
     ///
     /// # Errors
     /// The first question whose answer the ballot does not allow; questions and options count from 1 here,

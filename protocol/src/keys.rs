@@ -1,7 +1,7 @@
-//! Voter keys and signatures: ECDSA on secp256k1, low-S, with the recovery bit.
+//! Voter keys and signatures: ECDSA on the curve secp256k1, with low s and the recovery bit.
 //!
-//! A signature is valid only if k256 accepts it *and* its recovery bit leads back to the signer's key, so
-//! that every check, single or batched, accepts the same set.
+//! A signature is valid only if k256 accepts it *and* its recovery bit leads back to the signer's key. Without the
+//! second condition, a check of single signatures and a check of batches could accept different sets.
 
 use std::fmt;
 use std::str::FromStr;

@@ -4,8 +4,8 @@
 //! `docs/PROTOCOL.md` describes the same bytes for implementations in other languages. The rules that need to know a
 //! chain are in the crate `chain`.
 //!
-//! This crate never touches a clock, a socket, a thread, a file or a source of randomness: a page in a browser has to be
-//! able to follow it byte for byte.
+//! This crate never touches a clock, a socket, a thread, a file or a source of randomness: a page in a browser has to
+//! be able to follow it byte for byte.
 //!
 //! # A signed vote
 //!

@@ -1,5 +1,5 @@
-//! The proof that a block holds a transaction: what a voter keeps to show later, against anybody's copy of the
-//! chain, that the vote is counted. A receipt proves nothing of the chain itself.
+//! The receipt: a proof that a block holds a transaction. A voter keeps it to show later, against anybody's copy of the
+//! chain, that the vote is in there. A receipt does not show that its block is part of the chain.
 
 use crate::admission::AdmissionRule;
 use crate::block::{Block, Header};

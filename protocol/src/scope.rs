@@ -1,5 +1,5 @@
-//! How far an address reaches, and so who may be told of it: loopback and private addresses are given only to
-//! peers that are themselves there.
+//! How far an address reaches, which decides who may be told about it: loopback and private addresses are given only to
+//! peers that have such an address themselves.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

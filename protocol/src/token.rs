@@ -1,9 +1,9 @@
-//! Address tokens: proof that a datagram's sender receives what is sent to its address.
+//! Address tokens, which prove that the sender of a datagram receives what is sent to its address.
 //!
-//! A token is a short MAC over the other side's address under a secret that only its issuer knows and
-//! rotates. The issuer keeps nothing per address. SipHash-2-4 (Aumasson and Bernstein, 2012) is a MAC made
-//! for inputs this short; 64 bits can't be guessed at any rate a network card can carry, and an attacker
-//! who sees the datagrams needs no guess (see the threat model in `docs/PROTOCOL.md`).
+//! A token is a short MAC over the other side's address, under a secret that only its issuer knows and that it rotates.
+//! The issuer therefore stores nothing per address. SipHash-2-4 (Aumasson and Bernstein, 2012) is a MAC designed for
+//! inputs as short as these. 64 bits cannot be guessed at any rate that a network card can carry, and an attacker who
+//! sees the datagrams does not need to guess (see the threat model in `docs/PROTOCOL.md`).
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +19,7 @@ use crate::units::sha256;
 /// every datagram, about once a second, so none expires in use.
 const ROTATION_PERIOD: Duration = Duration::from_secs(120);
 
-/// Eight bytes that the other side has to present. All zeros stands for "none yet" and is never issued.
+/// Eight bytes that the other side has to present. A token of zeros means "none yet" and is never issued.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Token(pub [u8; 8]);
 

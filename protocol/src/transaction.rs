@@ -1,7 +1,7 @@
-//! What voters sign: registrations, votes and withdrawals.
+//! Transactions: registrations, votes and withdrawals, which voters and registrars sign.
 //!
-//! A transaction's id is the SHA-256 of what its signatures sign (a domain tag, the election, the body
-//! without signatures); its leaf hash covers the signatures too.
+//! A transaction's id is the SHA-256 of what its signatures sign: a domain tag, the election, and the body without the
+//! signatures. Its leaf hash covers the signatures as well.
 
 use std::fmt;
 

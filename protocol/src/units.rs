@@ -1,4 +1,4 @@
-//! The small types that keep one kind of number or hash from being taken for another.
+//! Small types that keep one kind of number or hash from being used as another.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,8 +1,8 @@
 //! The audit: a chain is checked from its genesis block upwards by somebody who trusts nothing but the election.
 //!
-//! An audit applies the rules that a peer applies, through the same functions. [`CheckedBlock::new`] checks what needs no
-//! other block, so many blocks can be checked at the same time; [`Audit::extend`] checks in order what depends on the
-//! blocks before. No block is kept in memory, only who is registered, who voted, and the count.
+//! An audit applies the rules that a peer applies, through the same functions. [`CheckedBlock::new`] checks what needs
+//! no other block, so many blocks can be checked at the same time; [`Audit::extend`] checks in order what depends on
+//! the blocks before. No block is kept in memory, only who is registered, who voted, and the count.
 
 mod rule;
 
