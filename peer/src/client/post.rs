@@ -1,5 +1,5 @@
-//! What registrars signed, on its way to a peer: all of a file, or a voter's own line of it. To send the same once more is
-//! harmless, so whoever was interrupted simply begins again.
+//! What registrars signed, on its way to a peer: all of a file, or a voter's own line of it. To send the same once more
+//! is harmless, so whoever was interrupted simply begins again.
 
 use std::path::Path;
 use std::thread;
@@ -26,7 +26,8 @@ use keys::VoterName;
 const BATCH_MAX: usize = 1_000;
 /// Most digits of one request's transactions: with the JSON around them they stay under the 1 MiB of a peer's bodies.
 const BATCH_DIGITS_MAX: usize = 900_000;
-/// Pauses in a row, of a second each, after which what a peer has no room for counts as refused: most blocks come sooner.
+/// Pauses in a row, of a second each, after which what a peer has no room for counts as refused: most blocks come
+/// sooner.
 const WAITS_MAX: u32 = 600;
 /// Lines that are named in an answer.
 const TOLD_MAX: usize = 100;

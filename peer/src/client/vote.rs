@@ -89,8 +89,8 @@ impl Client {
         Ok(Reply::Vote(Voted { accepted: true, transaction, choices: names }))
     }
 
-    /// The key file of a voter of the data directory; where a server and a directory were both named, its own is made if there
-    /// is none.
+    /// The key file of a voter of the data directory; where a server and a directory were both named, its own is made
+    /// if there is none.
     fn signing_file(
         &self,
         name: Option<&VoterName>,

@@ -22,7 +22,8 @@ use host::whole_file::{Existing, FileMode, WholeFile};
 
 /// The only format there is.
 const FORMAT: u64 = 1;
-/// Longest line: 16 signatures of 130 digits, or the header with 16 names of 200 bytes, each byte escaped, take no more.
+/// Longest line: 16 signatures of 130 digits, or the header with 16 names of 200 bytes, each byte escaped, take no
+/// more.
 const LINE_BYTES_MAX: u64 = 24 * 1024;
 /// Lines that are read together, on all cores: some 100 ms of one for each signature.
 const READ_TOGETHER: usize = 2_048;

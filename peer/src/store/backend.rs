@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use redb::{BackendError, StorageBackend};
 
-/// A file as redb wants it, whatever stores its bytes. The owner of the database keeps a clone, so that it can release the
-/// file's lock if redb panicked before doing so.
+/// A file as redb wants it, whatever stores its bytes. The owner of the database keeps a clone, so that it can release
+/// the file's lock if redb panicked before doing so.
 #[derive(Debug, Clone)]
 pub(super) struct Backend(Arc<dyn StorageBackend>);
 

@@ -9,8 +9,8 @@ use redb::{BackendError, StorageBackend};
 use super::backend::Edge;
 use super::pages::{PAGE_BYTES, Pages};
 
-/// A file whose writes stay in memory. redb writes when it opens a file that needs recovery; through an overlay it can do
-/// so while the file itself stays as it was.
+/// A file whose writes stay in memory. redb writes when it opens a file that needs recovery; through an overlay it can
+/// do so while the file itself stays as it was.
 #[derive(Debug)]
 pub(super) struct Overlay {
     below: Pages,
