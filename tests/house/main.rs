@@ -1,7 +1,10 @@
-//! Checks of the source tree itself: its documents and its comments. They start no process, so they take a moment.
+//! Checks of the source tree itself: its members, its documents and its comments. They start no process but cargo, so
+//! they take a moment.
 
 mod bounds;
+mod circles;
 mod links;
+mod members;
 mod pictures;
 mod prose;
 
