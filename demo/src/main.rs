@@ -28,13 +28,16 @@ const PEERS_DEFAULT: usize = 3;
 /// Two cores run so many; a demo is to be watched, not to be a load.
 const PEERS_MAX: usize = 50;
 
-const USAGE: &str = "usage: cargo demo [--peers N]
+const USAGE: &str = "usage: cargo demo [--peers N] [--programs DIR]
 
-  --peers N   how many peers there are, 1 to 50; 3 unless told";
+  --peers N        how many peers there are, 1 to 50; 3 unless told
+  --programs DIR   where tracker and peer lie; cargo builds them unless told";
 
 #[derive(Debug, PartialEq, Eq)]
 struct Arguments {
     peers: usize,
+    /// The directory of programs that were built already.
+    programs: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -60,7 +63,7 @@ fn main() -> ExitCode {
 
 /// `None` asks for help.
 fn read_arguments(words: impl Iterator<Item = String>) -> anyhow::Result<Option<Arguments>> {
-    let mut arguments = Arguments { peers: PEERS_DEFAULT };
+    let mut arguments = Arguments { peers: PEERS_DEFAULT, programs: None };
     let mut words = words;
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -71,6 +74,10 @@ fn read_arguments(words: impl Iterator<Item = String>) -> anyhow::Result<Option<
                 let number = words.next().and_then(|number| number.parse().ok());
                 let number = number.filter(|number| (1..=PEERS_MAX).contains(number));
                 arguments.peers = number.context("`--peers` takes a number from 1 to 50")?;
+            }
+            "--programs" => {
+                let directory = words.next().context("`--programs` takes a directory")?;
+                arguments.programs = Some(directory.into());
             }
             other => bail!("there is no option {other:?}"),
         }
@@ -86,7 +93,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
 
-    let programs = build()?;
+    let programs = match &arguments.programs {
+        Some(directory) => built_in(directory)?,
+        None => build()?,
+    };
     let directory = TempDir::with_prefix("ostrakon-demo-")?;
     let ballot = directory.path().join("ballot.toml");
     fs::write(&ballot, fresh_ballot()?)?;
@@ -122,22 +132,23 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Builds the programs as this one was built: by the same cargo, and optimised, but for a test's demo.
+/// Programs that were built before, in a directory.
+fn built_in(directory: &Path) -> anyhow::Result<Programs> {
+    let executable = |name: &str| {
+        let path = directory.join(format!("{name}{}", env::consts::EXE_SUFFIX));
+        path.is_file()
+            .then_some(path)
+            .with_context(|| format!("there is no {name} in {}", directory.display()))
+    };
+    Ok(Programs { tracker: executable("tracker")?, peer: executable("peer")? })
+}
+
+/// Builds the programs by the same cargo and with the same profile as this one; cargo shows how far it is.
 fn build() -> anyhow::Result<Programs> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    eprintln!("building tracker and peer …");
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let built = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--profile",
-            profile,
-            "--package",
-            "tracker",
-            "--package",
-            "peer",
-        ])
+        .args(["build", "--profile", profile, "--package", "tracker", "--package", "peer"])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(root())
         .stderr(Stdio::inherit())
@@ -196,10 +207,12 @@ mod tests {
 
     #[test]
     fn arguments_are_read() {
-        assert_eq!(read(""), Some(Arguments { peers: 3 }));
-        assert_eq!(read("-- --peers 5"), Some(Arguments { peers: 5 }));
+        assert_eq!(read(""), Some(Arguments { peers: 3, programs: None }));
+        assert_eq!(read("-- --peers 5"), Some(Arguments { peers: 5, programs: None }));
+        let programs = Some(PathBuf::from("bin"));
+        assert_eq!(read("--programs bin --peers 1"), Some(Arguments { peers: 1, programs }));
         assert_eq!(read("--help"), None);
-        for bad in ["--peers", "--peers 0", "--peers 51", "--peers x", "5"] {
+        for bad in ["--peers", "--peers 0", "--peers 51", "--peers x", "--programs", "5"] {
             assert!(read_arguments(bad.split_whitespace().map(str::to_owned)).is_err(), "{bad}");
         }
     }

@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::harness::{Line, PATIENCE, Program, binary, take_turn, target_directory};
-
-/// The demo builds the programs first, if need be.
-const BUILD_PATIENCE: Duration = Duration::from_secs(300);
+use crate::harness::{Line, PATIENCE, Program, binary, take_turn};
 
 /// A running demo, with a place of its own for temporary files.
 struct Demo {
@@ -24,14 +21,15 @@ struct Demo {
 impl Demo {
     fn start() -> Self {
         let place = tempfile::tempdir().expect("a directory");
-        let mut command = Command::new(binary("demo"));
-        command.args(["--", "--peers", "2"]).env("TMPDIR", place.path());
-        command.env("CARGO_TARGET_DIR", target_directory());
+        let demo = binary("demo");
+        let mut command = Command::new(&demo);
+        command.args(["--", "--peers", "2", "--programs"]).arg(demo.parent().expect("a directory"));
+        command.env("TMPDIR", place.path());
         // The demo is an election of its own, whatever the user's variables say.
         command.env("OSTRAKON_ELECTION", "ab".repeat(32)).env("OSTRAKON_LISTEN", "1");
         let program = Program::start("demo", command);
         let mut demo = Self { program, place, addresses: Vec::new(), printed: String::new() };
-        demo.reads("peer listening on", BUILD_PATIENCE);
+        demo.reads("peer listening on", PATIENCE);
         // The tracker, the other peer, and the one at the prompt.
         assert_eq!(demo.addresses.len(), 3, "{}", demo.printed);
         demo

@@ -63,9 +63,9 @@ fn the_readme_by_hand_works_as_written() {
     }
 }
 
-/// The program and the arguments of `cargo run --release --bin PROGRAM -- ARGUMENTS`.
+/// The program and the arguments of `cargo run --bin PROGRAM -- ARGUMENTS`.
 fn program(line: &str) -> Option<(String, Vec<String>)> {
-    let words = words(line.strip_prefix("cargo run --release --bin ")?);
+    let words = words(line.strip_prefix("cargo run --bin ")?);
     let (name, rest) = words.split_first()?;
     let (dashes, arguments) = rest.split_first()?;
     assert_eq!(dashes, "--", "{line}");

@@ -21,7 +21,7 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 }
 
 /// Where this test was built, and so where the programs are.
-pub(crate) fn target_directory() -> &'static Path {
+fn target_directory() -> &'static Path {
     // Cargo makes it inside its target directory, wherever that is.
     let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
     temporary.parent().expect("it is inside the target directory")
@@ -32,8 +32,8 @@ fn build() -> PathBuf {
     let is_release = !cfg!(debug_assertions);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--locked"]);
-    command.args(["--package", "tracker", "--package", "peer", "--package", "demo"]);
+    // The whole workspace, so that its features are those of `cargo test --workspace`, which has built it all.
+    command.args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
     command.arg("--target-dir").arg(target).current_dir(workspace_directory());
     if is_release {
         command.arg("--release");

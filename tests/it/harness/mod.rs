@@ -16,7 +16,7 @@ mod voters;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use build::{binary, target_directory, workspace_directory};
+pub(crate) use build::{binary, workspace_directory};
 pub(crate) use gate::{Turn, take_turn};
 pub(crate) use ledger::{Ledger, OUTSTANDING_MAX};
 pub(crate) use network::{Network, Tip, agree, meet_all, results_of};
