@@ -1,9 +1,20 @@
 //! Ostrakon's peer: the program around the [`node`]. It performs the node's effects, and lets people and programs talk
 //! to it.
 //!
-//! It is thin: one task owns the node, so there are no locks around its state; mining, signature checks and the disk
+//! It is thin: one task owns the node, so there are no locks around its state. Mining, signature checks and the disk
 //! have threads of their own; everybody else sends commands and listens to events. No rule of the chain or of the
 //! network lives here.
+//!
+//! Its rooms stand on floors, and each imports those below it alone:
+//!
+//! 1. `schema` (answers and events as data), `config` (how a peer is to run), `addresses` (what addresses mean on this
+//!    machine);
+//! 2. `cli` (what was typed, and what it means), `handle` (the way to the running node), `miner` (the search for a
+//!    nonce), `store` (the chain on disk), `render` (how answers and events look);
+//! 3. a room for each kind of user: `voter`, `organiser`, and `auditor`, which also reads the voter's receipts;
+//! 4. `actions`: what can be asked of a running peer;
+//! 5. what users look through: `prompt`, `http`, `client`; on top of `client` stands `watch`;
+//! 6. `run`: from settings to a running peer, and to its end.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -11,6 +22,7 @@
 )]
 
 mod actions;
+mod addresses;
 mod auditor;
 pub mod cli;
 mod client;
@@ -32,9 +44,10 @@ pub use auditor::{
     export, import, verify_receipt,
 };
 pub use cli::manual::{ManualError, write_man_pages};
-pub use client::{ClientEnd, client};
+pub use client::{ClientExit, client};
 pub use organiser::ballot::{BallotCommandError, check_ballot, new_ballot};
 pub use organiser::{RegistrarError, registrar};
 pub use prompt::logs::start_log;
 pub use run::{PeerError, run};
 pub use voter::commands::{KeyCommandError, key};
+pub use watch::watch;

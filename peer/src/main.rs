@@ -1,10 +1,10 @@
-//! The peer's program.
+//! The program `peer`: reads the arguments, has the task carried out, and turns its outcome into an exit code.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
 
-use peer::ClientEnd;
+use peer::ClientExit;
 use peer::cli::{self, Invocation};
 
 /// The arguments, a file that they name, or the machine's state have to be mended.
@@ -47,7 +47,8 @@ fn start(invocation: Invocation) -> anyhow::Result<ExitCode> {
         Invocation::VerifyReceipt(verify) => {
             return Ok(good_or_refused(peer::verify_receipt(&verify)?));
         }
-        Invocation::Client(request) => return Ok(end(peer::client(&request))),
+        Invocation::Client(request) => return Ok(client_exit(peer::client(&request))),
+        Invocation::Watch(connection) => return Ok(client_exit(peer::watch(&connection))),
         Invocation::WriteManPages { directory, force } => {
             peer::write_man_pages(&directory, force)?;
         }
@@ -59,11 +60,11 @@ fn start(invocation: Invocation) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn end(end: ClientEnd) -> ExitCode {
-    match end {
-        ClientEnd::Done => ExitCode::SUCCESS,
-        ClientEnd::Refused => ExitCode::from(EXIT_REFUSED),
-        ClientEnd::Usage => ExitCode::from(EXIT_USAGE),
-        ClientEnd::NoContact => ExitCode::from(EXIT_NO_CONTACT),
+fn client_exit(exit: ClientExit) -> ExitCode {
+    match exit {
+        ClientExit::Done => ExitCode::SUCCESS,
+        ClientExit::Refused => ExitCode::from(EXIT_REFUSED),
+        ClientExit::Usage => ExitCode::from(EXIT_USAGE),
+        ClientExit::NoContact => ExitCode::from(EXIT_NO_CONTACT),
     }
 }

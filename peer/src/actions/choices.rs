@@ -3,6 +3,7 @@
 use protocol::election::{ChoiceError, Election, Question};
 use protocol::transaction::Choices;
 
+use crate::cli::suggest::suggest;
 use crate::render::choices_allowed;
 
 /// Between the answers to two questions.
@@ -144,7 +145,7 @@ fn exactly(name: &str, number: usize, question: &Question) -> Result<usize, Choi
         question: number,
         title: question.title.clone(),
         text: name.to_owned(),
-        suggestion: super::suggest(name, options.iter().map(String::as_str)).map(str::to_owned),
+        suggestion: suggest(name, options.iter().map(String::as_str)).map(str::to_owned),
     })
 }
 
@@ -173,7 +174,7 @@ fn find(text: &str, number: usize, question: &Question) -> Result<usize, Choices
             question: number,
             title: question.title.clone(),
             text: text.to_owned(),
-            suggestion: super::suggest(text, options.iter().map(String::as_str)).map(str::to_owned),
+            suggestion: suggest(text, options.iter().map(String::as_str)).map(str::to_owned),
         }),
     }
 }

@@ -3,7 +3,6 @@
 
 mod choices;
 mod laboratory;
-mod line;
 mod questions;
 
 use std::net::SocketAddr;
@@ -19,9 +18,9 @@ pub(crate) use choices::{
     BLANK, ChoicesError, QUESTION_SEPARATOR, of_names as choices_of_names, parse as parse_choices,
     parse_answer,
 };
-pub(crate) use laboratory::{EXPERIMENTS, LabCommand, rule_of};
-pub(crate) use line::{COMMANDS, LINE_BYTES_MAX, PromptCommand, first_word, parse};
 
+use crate::cli::command::{CommandName, PromptCommand};
+use crate::cli::input_error::InputError;
 use crate::handle::PeerHandle;
 use crate::miner::MinerView;
 use crate::schema::{self, Reply};
@@ -30,9 +29,6 @@ use crate::voter::{Actor, OwnVoters, VoterError};
 use chain::ForgeryError;
 use keys::{KeyFileError, Passphrase};
 use node::{Command, CommandError, Role};
-
-/// Most edits between a typed word and the one that it is taken for.
-const TYPING_SLIPS_MAX: usize = 2;
 
 /// Carries out what a user asks for.
 #[derive(Debug)]
@@ -53,16 +49,8 @@ pub(crate) struct Actions {
 /// Why a prompt command is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ActionError {
-    #[error("there is no command {word:?}: {}", did_you_mean(*suggestion))]
-    UnknownCommand { word: String, suggestion: Option<&'static str> },
-    #[error("`{usage}` takes {expected}, and here is {found:?}")]
-    Argument { usage: &'static str, found: String, expected: &'static str },
-    #[error("there is no experiment {word:?}: {}", experiment_or_help(*suggestion))]
-    UnknownExperiment { word: String, suggestion: Option<&'static str> },
-    #[error("there is no rule {word:?}: {}", rule_or_list(*suggestion))]
-    UnknownRule { word: String, suggestion: Option<&'static str> },
-    #[error("the line has over {LINE_BYTES_MAX} bytes or is not UTF-8")]
-    Line,
+    #[error(transparent)]
+    Input(#[from] InputError),
     #[error("write the choices after `vote`, such as `vote 1`: only a terminal is asked")]
     NoChoices,
     #[error("nothing was cast")]
@@ -96,11 +84,7 @@ impl ActionError {
     /// A stable word for programs.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::UnknownCommand { .. } => "unknown_command",
-            Self::Argument { .. } => "bad_argument",
-            Self::UnknownExperiment { .. } => "unknown_experiment",
-            Self::UnknownRule { .. } => "unknown_rule",
-            Self::Line => "bad_line",
+            Self::Input(error) => error.kind(),
             Self::NoChoices => "no_choices",
             Self::Cancelled => "cancelled",
             Self::NotHexadecimal | Self::NotATransaction(_) => "not_a_transaction",
@@ -158,58 +142,15 @@ impl Actions {
                 let transaction = self.submit(transaction).await?;
                 Reply::Submit(schema::Submitted { accepted: true, transaction })
             }
-            PromptCommand::Help(None) => Reply::Help { commands: COMMANDS.to_vec() },
-            PromptCommand::Help(Some(command)) => Reply::Help { commands: vec![command] },
+            PromptCommand::Help(None) => {
+                Reply::Help { commands: CommandName::ALL.map(CommandName::help).to_vec() }
+            }
+            PromptCommand::Help(Some(name)) => Reply::Help { commands: vec![name.help()] },
             PromptCommand::Leave => {
                 let own_vote = self.own_votes().await;
                 self.handle.command(Command::Leave).await?;
                 Reply::Leave(schema::Left { own_vote })
             }
         })
-    }
-}
-
-/// Longest word that a suggestion is sought for: nobody mistypes more.
-const SUGGESTION_CHARACTERS_MAX: usize = 64;
-
-/// The word that was probably meant.
-pub(crate) fn suggest<'w>(typed: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
-    if typed.chars().count() > SUGGESTION_CHARACTERS_MAX {
-        return None;
-    }
-    let distances =
-        words.map(|word| (strsim::osa_distance(&typed.to_lowercase(), &word.to_lowercase()), word));
-    let (distance, word) = distances.min_by_key(|(distance, _)| *distance)?;
-    // A short word is near to every other one.
-    let near = distance <= TYPING_SLIPS_MAX && distance < typed.chars().count();
-    near.then_some(word)
-}
-
-fn experiment_or_help(suggestion: Option<&str>) -> String {
-    let help = || "see `help lab`".to_owned();
-    suggestion.map_or_else(help, |word| format!("did you mean `lab {word}`?"))
-}
-
-fn rule_or_list(suggestion: Option<&str>) -> String {
-    let list = || "`lab rules` shows them".to_owned();
-    suggestion.map_or_else(list, |word| format!("did you mean `{word}`?"))
-}
-
-fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map_or_else(|| "see `help`".to_owned(), |word| format!("did you mean `{word}`?"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slips_of_the_finger_are_understood() {
-        let words = ["vote", "status", "sync"];
-        let suggested = |typed| suggest(typed, words.into_iter());
-        assert_eq!(suggested("stauts"), Some("status"));
-        assert_eq!(suggested("Vot"), Some("vote"));
-        assert_eq!(suggested("xy"), None);
-        assert_eq!(suggested("frobnicate"), None);
     }
 }

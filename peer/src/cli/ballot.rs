@@ -6,11 +6,11 @@ use clap::{Args, Subcommand};
 use protocol::admission::{REGISTRATION_BITS_MAX, VOTERS_MAX};
 use protocol::election::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX};
 
-use super::AnswerFormat;
 use super::client::Connection;
+use super::format::AnswerFormat;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum BallotTask {
+pub(super) enum BallotCommand {
     /// Write a fresh ballot.toml; on a terminal it asks for what the flags do not say
     New(NewBallot),
     /// Say whether a ballot file is good, and show its election

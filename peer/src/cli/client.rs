@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::AnswerFormat;
+use super::command::{CommandName, TypedCommand};
+use super::format::AnswerFormat;
 use super::key::PassphraseOptions;
 use keys::SecretSource;
 use keys::VoterName;
@@ -31,7 +32,7 @@ pub struct Connection {
 /// One question or order to a running peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientRequest {
-    pub wish: Wish,
+    pub task: ClientTask,
     pub connection: Connection,
     /// What opens the key that signs, if it is locked; it is asked for unless told.
     pub passphrase: Option<SecretSource>,
@@ -39,9 +40,9 @@ pub struct ClientRequest {
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wish {
-    /// A line as it could be typed at the prompt.
-    Line(String),
+pub enum ClientTask {
+    /// What could be typed at the prompt as well.
+    Command(TypedCommand),
     /// The proof that a block holds the vote of an own voter, into a file.
     Receipt { voter: Option<VoterName>, file: PathBuf },
     /// What registrars signed, from this file.
@@ -50,26 +51,33 @@ pub enum Wish {
     Admission { voter: Option<VoterName>, file: PathBuf },
     /// The count, again whenever it may have changed.
     WatchResults,
-    /// All of the peer on the terminal, as it changes.
-    Watch,
     /// A link by which a browser logs in once.
     Login,
 }
 
+/// How the program is to use a running peer.
+#[derive(Debug)]
+pub(super) enum ClientMode {
+    /// For one answer, or for the count whenever it changes.
+    Ask(ClientRequest),
+    /// All the time, on the whole terminal.
+    Watch(Connection),
+}
+
 #[derive(Debug, Subcommand)]
-pub(super) enum ClientTask {
+pub(super) enum ClientCommand {
     /// Register your voter key with a running peer; the first vote does it by itself
-    Register(RegisterTask),
+    Register(RegisterArguments),
     /// Vote through a running peer, by numbers or names: `peer vote 'Ada; Red, Blue'`; alone it asks
-    Vote(VoteTask),
+    Vote(VoteArguments),
     /// Show where your own vote stands, or write the proof that a block holds it
-    Myvote(MyVoteTask),
+    Myvote(MyVoteArguments),
     /// Show the count on the best chain
-    Results(ResultsTask),
+    Results(ResultsArguments),
     /// Show the newest blocks
-    Chain(ChainTask),
+    Chain(ChainArguments),
     /// Show a block and its transactions
-    Block(BlockTask),
+    Block(BlockArguments),
     /// Show a running peer's neighbours
     Peers(Connection),
     /// Show a running peer's tip, pool, neighbours and tracker
@@ -78,7 +86,7 @@ pub(super) enum ClientTask {
     Watch(Connection),
     /// Let a running laboratory make an experiment for a class
     #[command(subcommand)]
-    Lab(LabTask),
+    Lab(LabCommand),
     /// Let a running peer mine one block now, even an empty one
     Mine(Connection),
     /// Let a running peer ask all neighbours for what it lacks
@@ -98,7 +106,7 @@ struct OwnVoter {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RegisterTask {
+pub(super) struct RegisterArguments {
     /// Where registrars admit: their file with your key in it, of which yours alone is handed in
     #[arg(long, value_name = "FILE")]
     admission: Option<PathBuf>,
@@ -114,11 +122,11 @@ pub(super) struct RegisterTask {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum LabTask {
+pub(super) enum LabCommand {
     /// Cut the laboratory off from all others, or let it take part again
-    Partition(PartitionTask),
+    Partition(PartitionArguments),
     /// Let the laboratory mine a block that breaks a rule, and send it to all neighbours
-    BadBlock(BadBlockTask),
+    BadBlock(BadBlockArguments),
     /// Let the laboratory mine a rival of the newest block, of the same height, and send it to all neighbours
     Race(Connection),
     /// Show the rules that `bad-block` can break
@@ -126,7 +134,7 @@ pub(super) enum LabTask {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct PartitionTask {
+pub(super) struct PartitionArguments {
     /// Whether nothing crosses from now on
     #[arg(value_name = "on|off")]
     switch: String,
@@ -136,7 +144,7 @@ pub(super) struct PartitionTask {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct BadBlockTask {
+pub(super) struct BadBlockArguments {
     /// The rule to break: see `peer lab rules`
     rule: String,
 
@@ -145,7 +153,7 @@ pub(super) struct BadBlockTask {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct VoteTask {
+pub(super) struct VoteArguments {
     /// Numbers or names; `;` stands between questions, `,` between choices
     #[arg(value_name = "CHOICES")]
     choices: Vec<String>,
@@ -161,7 +169,7 @@ pub(super) struct VoteTask {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct MyVoteTask {
+pub(super) struct MyVoteArguments {
     /// Write the proof that a block holds your vote into this new file
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
@@ -174,7 +182,7 @@ pub(super) struct MyVoteTask {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ResultsTask {
+pub(super) struct ResultsArguments {
     /// Show it again whenever it changes, until Ctrl-C or the peer's end
     #[arg(long)]
     watch: bool,
@@ -184,7 +192,7 @@ pub(super) struct ResultsTask {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ChainTask {
+pub(super) struct ChainArguments {
     /// How many blocks, 20 unless told
     #[arg(value_name = "N")]
     limit: Option<String>,
@@ -194,7 +202,7 @@ pub(super) struct ChainTask {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct BlockTask {
+pub(super) struct BlockArguments {
     /// Its height on the best chain, or its hash
     #[arg(value_name = "HEIGHT|HASH")]
     selector: String,
@@ -203,71 +211,74 @@ pub(super) struct BlockTask {
     connection: Connection,
 }
 
-impl ClientTask {
-    /// The words are joined into the prompt's line, so that mistakes read as they do there.
-    pub(super) fn request(self) -> ClientRequest {
-        let line = |words: &str| Wish::Line(words.to_owned());
+impl ClientCommand {
+    /// What it asks of a running peer. Arguments are read later, by the code that reads the prompt's, so that mistakes
+    /// read as they do there.
+    pub(super) fn mode(self) -> ClientMode {
+        let typed =
+            |name, argument: &str| ClientTask::Command(TypedCommand::new(name, None, argument));
+        let own = |name, own: OwnVoter, argument: &str| {
+            ClientTask::Command(TypedCommand::new(name, own.voter, argument))
+        };
         let mut passphrase = None;
-        let (wish, connection) = match self {
-            Self::Register(RegisterTask { admission: Some(file), own, connection, .. }) => {
-                (Wish::Admission { voter: own.voter, file }, connection)
-            }
+        let (task, connection) = match self {
+            Self::Register(RegisterArguments {
+                admission: Some(file), own, connection, ..
+            }) => (ClientTask::Admission { voter: own.voter, file }, connection),
             Self::Register(register) => {
                 passphrase = register.passphrase.source();
-                (Wish::Line(format!("register{}", register.own.words())), register.connection)
+                (own(CommandName::Register, register.own, ""), register.connection)
             }
             Self::Vote(vote) => {
                 passphrase = vote.passphrase.source();
-                let words = vote.own.words();
-                let line = format!("vote{words} {}", vote.choices.join(" "));
-                (Wish::Line(line), vote.connection)
+                (own(CommandName::Vote, vote.own, &vote.choices.join(" ")), vote.connection)
             }
-            Self::Myvote(MyVoteTask { receipt: Some(file), own, connection }) => {
-                (Wish::Receipt { voter: own.voter, file }, connection)
+            Self::Myvote(MyVoteArguments { receipt: Some(file), own, connection }) => {
+                (ClientTask::Receipt { voter: own.voter, file }, connection)
             }
-            Self::Myvote(MyVoteTask { receipt: None, own, connection }) => {
-                (Wish::Line(format!("myvote{}", own.words())), connection)
+            Self::Myvote(MyVoteArguments { receipt: None, own: voter, connection }) => {
+                (own(CommandName::MyVote, voter, ""), connection)
             }
-            Self::Results(ResultsTask { watch: true, connection }) => {
-                (Wish::WatchResults, connection)
+            Self::Results(ResultsArguments { watch: true, connection }) => {
+                (ClientTask::WatchResults, connection)
             }
-            Self::Results(ResultsTask { watch: false, connection }) => {
-                (line("results"), connection)
+            Self::Results(ResultsArguments { watch: false, connection }) => {
+                (typed(CommandName::Results, ""), connection)
             }
             Self::Chain(chain) => {
-                (line(&format!("chain {}", chain.limit.unwrap_or_default())), chain.connection)
+                (typed(CommandName::Chain, &chain.limit.unwrap_or_default()), chain.connection)
             }
-            Self::Block(block) => (line(&format!("block {}", block.selector)), block.connection),
-            Self::Peers(connection) => (line("peers"), connection),
-            Self::Status(connection) => (line("status"), connection),
-            Self::Watch(connection) => (Wish::Watch, connection),
-            Self::Lab(LabTask::Partition(task)) => {
-                (line(&format!("lab partition {}", task.switch)), task.connection)
+            Self::Block(block) => (typed(CommandName::Block, &block.selector), block.connection),
+            Self::Peers(connection) => (typed(CommandName::Peers, ""), connection),
+            Self::Status(connection) => (typed(CommandName::Status, ""), connection),
+            Self::Watch(connection) => return ClientMode::Watch(connection),
+            Self::Lab(LabCommand::Partition(task)) => {
+                let experiment = format!("partition {}", task.switch);
+                (typed(CommandName::Lab, &experiment), task.connection)
             }
-            Self::Lab(LabTask::BadBlock(task)) => {
-                (line(&format!("lab bad-block {}", task.rule)), task.connection)
+            Self::Lab(LabCommand::BadBlock(task)) => {
+                let experiment = format!("bad-block {}", task.rule);
+                (typed(CommandName::Lab, &experiment), task.connection)
             }
-            Self::Lab(LabTask::Race(connection)) => (line("lab race"), connection),
-            Self::Lab(LabTask::Rules(connection)) => (line("lab rules"), connection),
-            Self::Mine(connection) => (line("mine"), connection),
-            Self::Sync(connection) => (line("sync"), connection),
-            Self::Leave(connection) => (line("leave"), connection),
-            Self::Login(connection) => (Wish::Login, connection),
+            Self::Lab(LabCommand::Race(connection)) => {
+                (typed(CommandName::Lab, "race"), connection)
+            }
+            Self::Lab(LabCommand::Rules(connection)) => {
+                (typed(CommandName::Lab, "rules"), connection)
+            }
+            Self::Mine(connection) => (typed(CommandName::Mine, ""), connection),
+            Self::Sync(connection) => (typed(CommandName::Sync, ""), connection),
+            Self::Leave(connection) => (typed(CommandName::Leave, ""), connection),
+            Self::Login(connection) => (ClientTask::Login, connection),
         };
-        ClientRequest { wish, connection, passphrase }
-    }
-}
-
-impl OwnVoter {
-    /// As the prompt's line names it.
-    fn words(&self) -> String {
-        self.voter.as_ref().map_or_else(String::new, |name| format!(" --voter {name}"))
+        ClientMode::Ask(ClientRequest { task, connection, passphrase })
     }
 }
 
 impl ClientRequest {
     /// The ballot of a running peer.
     pub(super) fn ballot(connection: Connection) -> Self {
-        Self { wish: Wish::Line("ballot".to_owned()), connection, passphrase: None }
+        let task = ClientTask::Command(TypedCommand::new(CommandName::Ballot, None, ""));
+        Self { task, connection, passphrase: None }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::AnswerFormat;
+use super::format::AnswerFormat;
 use keys::SecretSource;
 use keys::VoterName;
 
@@ -88,7 +88,7 @@ impl NewPassphraseOptions {
 
 /// Which key file is meant, and how the answer looks.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct KeyPlace {
+pub struct KeyLocation {
     /// The key file, instead of one of a data directory
     #[arg(long, value_name = "FILE", conflicts_with = "voter")]
     pub key: Option<PathBuf>,
@@ -121,7 +121,7 @@ pub enum KeyTask {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct NewKey {
     #[command(flatten)]
-    pub place: KeyPlace,
+    pub place: KeyLocation,
 
     #[command(flatten)]
     pub lock: LockOptions,
@@ -146,7 +146,7 @@ pub struct NewKey {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ShowKey {
     #[command(flatten)]
-    pub place: KeyPlace,
+    pub place: KeyLocation,
 
     #[command(flatten)]
     pub passphrase: PassphraseOptions,
@@ -159,7 +159,7 @@ pub struct ShowKey {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ExportKey {
     #[command(flatten)]
-    pub place: KeyPlace,
+    pub place: KeyLocation,
 
     /// Only the public key
     #[arg(long, conflicts_with = "plain")]
@@ -201,7 +201,7 @@ pub struct ImportKey {
     phrase_fd: Option<u32>,
 
     #[command(flatten)]
-    pub place: KeyPlace,
+    pub place: KeyLocation,
 
     #[command(flatten)]
     pub passphrase: PassphraseOptions,
@@ -229,7 +229,7 @@ impl ImportKey {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ChangePassphrase {
     #[command(flatten)]
-    pub place: KeyPlace,
+    pub place: KeyLocation,
 
     #[command(flatten)]
     pub passphrase: PassphraseOptions,

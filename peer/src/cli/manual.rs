@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::man_pages;
+use super::pages::man_pages;
 use host::files::FileError;
 use host::output::print;
 use host::whole_file::{self, Existing, FileMode, WholeFileError};

@@ -3,12 +3,28 @@
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::Arguments;
-use crate::actions::suggest;
+use super::arguments::Arguments;
+use super::suggest::suggest;
 
 /// What is wrong, and what was meant, if that is known.
 pub(super) fn message(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return missing_word(&error.render().to_string()).to_owned();
+    }
     unknown_word(error).unwrap_or_else(|| one_line(&error.render().to_string()))
+}
+
+/// Which words may follow a command that is none without a second one; clap shows the whole help of that command.
+fn missing_word(help: &str) -> &'static str {
+    if help.contains("peer key ") {
+        "write `peer key new`, `peer key show`, `peer key export`, `peer key import` or `peer key passwd`"
+    } else if help.contains("peer registrar ") {
+        "write `peer registrar init`, `admit`, `withdraw`, `show` or `post`"
+    } else if help.contains("peer lab ") {
+        "write `peer lab partition on|off`, `peer lab bad-block RULE`, `peer lab race` or `peer lab rules`"
+    } else {
+        "write `peer ballot new`, `peer ballot check FILE` or `peer ballot show`"
+    }
 }
 
 /// A word that stands where a command could, and is taken for an address only because it is none.

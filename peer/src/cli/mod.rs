@@ -1,245 +1,47 @@
-//! What was typed: arguments and `OSTRAKON_*` variables, and what they mean.
+//! What was typed, and what it means: arguments, `OSTRAKON_*` variables, and lines of the prompt.
+//!
+//! Nothing is carried out or looked up here, and nothing of the rooms that do it is known, so that all of them may
+//! import the descriptions of their tasks from here.
 
+mod arguments;
 mod ballot;
 mod client;
+pub(crate) mod command;
+mod format;
+pub(crate) mod input_error;
 mod key;
+pub(crate) mod laboratory;
 pub(crate) mod manual;
 mod mistakes;
 mod offline;
 mod pages;
 mod registrar;
+pub(crate) mod suggest;
+mod usage_error;
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
+use clap::CommandFactory;
 use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use host::http::{HostName, Origin};
-use protocol::address::AddressText;
-use protocol::units::ElectionId;
 
-use crate::config::{ApiListen, ApiSettings, Mining, Settings};
-use ballot::BallotTask;
+use crate::config::Settings;
+pub use arguments::LogFormat;
+use arguments::{Arguments, ManCommand, Task};
+use ballot::BallotCommand;
 pub use ballot::{CheckBallot, NewBallot};
-use client::ClientTask;
-pub use client::{ClientRequest, Connection, Wish};
+use client::ClientMode;
+pub use client::{ClientRequest, ClientTask, Connection};
+pub use command::TypedCommand;
+pub use format::AnswerFormat;
 pub use key::{
-    ChangePassphrase, ExportKey, ImportKey, KeyPlace, KeyTask, LockOptions, NewKey,
+    ChangePassphrase, ExportKey, ImportKey, KeyLocation, KeyTask, LockOptions, NewKey,
     NewPassphraseOptions, PassphraseOptions, ShowKey,
 };
-use node::{NEIGHBOURS_BY_HAND_MAX, Role};
 pub use offline::{AuditChain, ExportChain, ExportKind, ImportChain, VerifyReceipt};
-use pages::{CompletionsTask, ManTask};
+use pages::completions;
 pub use pages::{ManPage, man_pages};
-use registrar::RegistrarCommand;
 pub use registrar::{InitRegistrar, RegistrarTask, ShowSigned, SignList};
-
-const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
-       peer register|vote|myvote|results|chain|block|peers|status|watch|mine|sync|leave|login [OPTIONS]
-       peer ballot new|check|show [OPTIONS]
-       peer registrar init|admit|withdraw|show|post [OPTIONS]
-       peer key new|show|export|import|passwd [OPTIONS]
-       peer lab partition|bad-block|race|rules [OPTIONS]
-       peer export FILE [--as archive|votes|results] [--data-dir DIR]
-       peer audit FILE|DATA-DIR [--json]
-       peer import FILE --data-dir DIR
-       peer verify-receipt FILE [ARCHIVE|DATA-DIR]
-       peer completions SHELL
-       peer man [DIR]";
-
-const AFTER_HELP: &str = "\
-An address is a port (6001, of 127.0.0.1) or host:port (example.org:5000, 0.0.0.0:6001, [::1]:6001).
-With one address the peer listens there without a tracker, on the election of ./ballot.toml.
-Once it runs, `help` shows its commands; `peer status` and the like ask it from elsewhere. RUST_LOG says which log lines appear on stderr (warn).";
-
-/// Ostrakon's peer: keeps the chain of votes, checks it, mines, and counts.
-#[derive(Debug, Parser)]
-#[command(name = "peer", version, override_usage = USAGE, after_help = AFTER_HELP)]
-#[command(args_conflicts_with_subcommands = true)]
-struct Arguments {
-    #[command(subcommand)]
-    task: Option<Task>,
-
-    /// The tracker to register with, and where to listen; LISTEN 0 lets the system choose a port
-    #[arg(value_name = "ADDRESS", num_args = 0..=2, hide_possible_values = true)]
-    addresses: Vec<AddressText>,
-
-    /// The tracker, if it is not the first of two addresses
-    #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_TRACKER", hide_env_values = true)]
-    tracker: Option<AddressText>,
-
-    /// Where to listen, if it is not the last address
-    #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_LISTEN", hide_env_values = true)]
-    listen: Option<AddressText>,
-
-    /// The election, as a file; a tracker that serves another one is refused
-    #[arg(long, value_name = "FILE", env = "OSTRAKON_BALLOT", hide_env_values = true)]
-    ballot: Option<PathBuf>,
-
-    /// The election, as its 64 digits; a tracker that serves another one is refused
-    #[arg(long, value_name = "ID", env = "OSTRAKON_ELECTION", hide_env_values = true)]
-    election: Option<ElectionId>,
-
-    /// Where the key, the chain and the pool are kept, instead of a directory by election and port
-    #[arg(long, value_name = "DIR", env = "OSTRAKON_DATA_DIR", hide_env_values = true)]
-    data_dir: Option<PathBuf>,
-
-    #[command(flatten)]
-    passphrase: PassphraseOptions,
-
-    /// Another peer to exchange datagrams with; may stand several times
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "OSTRAKON_NEIGHBOUR",
-        hide_env_values = true,
-        value_delimiter = ','
-    )]
-    neighbour: Vec<AddressText>,
-
-    /// Check all that is remembered again before starting: every signature of every block, and more
-    #[arg(
-        long,
-        env = "OSTRAKON_VERIFY",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    verify: bool,
-
-    /// Answers and events as one JSON object a line
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    json: bool,
-
-    /// How log lines on stderr look
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        env = "OSTRAKON_LOG_FORMAT",
-        hide_env_values = true,
-        default_value = "text"
-    )]
-    log_format: LogFormat,
-
-    /// Never search for blocks
-    #[arg(
-        long,
-        env = "OSTRAKON_NO_MINING",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    no_mining: bool,
-
-    /// Threads that search for blocks; all cores but one, and at most 4, unless told
-    #[arg(long, value_name = "N", env = "OSTRAKON_MINING_THREADS", hide_env_values = true)]
-    mining_threads: Option<NonZeroUsize>,
-
-    /// Keep, check, pass on and serve the chain, and neither vote nor mine; no voter's key is made or read
-    #[arg(
-        long,
-        env = "OSTRAKON_OBSERVE",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    observe: bool,
-
-    /// Be a laboratory for teaching: `lab` cuts this peer off, races others, and sends blocks that break a rule
-    #[arg(
-        long,
-        env = "OSTRAKON_LAB",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    lab: bool,
-
-    /// Where programs, browsers and the commands below reach this peer over HTTP, or `off`; on 127.0.0.1 and the
-    /// port of LISTEN unless told. Whoever can reach it can read the chain, which is public
-    #[arg(long, value_name = "ADDRESS|off", env = "OSTRAKON_API", hide_env_values = true)]
-    api: Option<ApiListen>,
-
-    /// Another name under which the API is reached, as of a proxy in front; may stand several times
-    #[arg(
-        long,
-        value_name = "NAME[:PORT]",
-        env = "OSTRAKON_API_HOST",
-        hide_env_values = true,
-        value_delimiter = ','
-    )]
-    api_host: Vec<HostName>,
-
-    /// Pages of this origin may read what the API shows to everybody; may stand several times
-    #[arg(
-        long,
-        value_name = "ORIGIN",
-        env = "OSTRAKON_API_CORS",
-        hide_env_values = true,
-        value_delimiter = ','
-    )]
-    api_cors: Vec<Origin>,
-
-    /// Whether `--tracker` and `--listen` were typed, rather than set by a variable.
-    #[arg(skip)]
-    typed: Typed,
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Typed {
-    tracker: bool,
-    listen: bool,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Debug, Subcommand)]
-enum Task {
-    /// Make, check or show what defines an election
-    #[command(subcommand)]
-    Ballot(BallotTask),
-    /// Make, show, move or lock secret keys
-    #[command(subcommand)]
-    Key(KeyTask),
-    #[command(flatten)]
-    Client(ClientTask),
-    /// Admit voters to an election and withdraw them, as one of its registrars
-    #[command(subcommand)]
-    Registrar(RegistrarCommand),
-    /// Write the chain of an election, its votes or its results into a file
-    Export(ExportChain),
-    /// Check all of a chain and count it anew, trusting nobody; ends with code 0 only if all holds
-    Audit(AuditChain),
-    /// Begin a data directory with an archive, once all of it was checked
-    Import(ImportChain),
-    /// Say in one line whether the vote of a receipt is on the best chain, and how deep
-    VerifyReceipt(VerifyReceipt),
-    /// Print the script by which a shell completes this command line
-    Completions(CompletionsTask),
-    /// Print the manual's main page, or write all pages into a directory
-    Man(ManTask),
-}
-
-/// How an answer looks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
-pub struct AnswerFormat {
-    /// The answer as one JSON object
-    #[arg(
-        long,
-        env = "OSTRAKON_JSON",
-        hide_env_values = true,
-        value_parser = FalseyValueParser::new()
-    )]
-    pub json: bool,
-}
+pub use usage_error::UsageError;
 
 /// What the user wants.
 #[derive(Debug)]
@@ -258,6 +60,8 @@ pub enum Invocation {
     VerifyReceipt(VerifyReceipt),
     /// A question or an order to a running peer.
     Client(ClientRequest),
+    /// All of a running peer on the terminal, as it changes.
+    Watch(Connection),
     /// The manual, one page per command.
     WriteManPages {
         directory: PathBuf,
@@ -265,13 +69,6 @@ pub enum Invocation {
     },
     /// `--help`, `--version` or a script: a text for stdout.
     Show(String),
-}
-
-/// What was typed makes no sense; the message is one line.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct UsageError {
-    pub message: String,
 }
 
 /// Reads arguments and variables. `cores` is how many the machine has.
@@ -282,34 +79,18 @@ pub fn parse(
     arguments: impl IntoIterator<Item = std::ffi::OsString>,
     cores: usize,
 ) -> Result<Invocation, UsageError> {
-    let read = Arguments::command().try_get_matches_from(arguments).and_then(|matches| {
-        let is_typed = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
-        let typed = Typed { tracker: is_typed("tracker"), listen: is_typed("listen") };
-        Ok(Arguments { typed, ..Arguments::from_arg_matches(&matches)? })
-    });
-    let arguments = match read {
-        Ok(arguments) => arguments,
-        Err(error) if is_text(error.kind()) => {
-            return Ok(Invocation::Show(error.render().to_string()));
-        }
-        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let asked = error.render().to_string();
-            let message = if asked.contains("peer key ") {
-                "write `peer key new`, `peer key show`, `peer key export`, `peer key import` or `peer key passwd`"
-            } else if asked.contains("peer registrar ") {
-                "write `peer registrar init`, `admit`, `withdraw`, `show` or `post`"
-            } else if asked.contains("peer lab ") {
-                "write `peer lab partition on|off`, `peer lab bad-block RULE`, `peer lab race` or `peer lab rules`"
-            } else {
-                "write `peer ballot new`, `peer ballot check FILE` or `peer ballot show`"
-            };
-            return Err(UsageError { message: message.to_owned() });
-        }
-        Err(error) => return Err(UsageError { message: mistakes::message(&error) }),
-    };
+    let matches = Arguments::command().try_get_matches_from(arguments);
+    match matches.and_then(|matches| Arguments::of_matches(&matches)) {
+        Ok(arguments) => invocation(arguments, cores),
+        Err(error) if is_text(error.kind()) => Ok(Invocation::Show(error.render().to_string())),
+        Err(error) => Err(UsageError { message: mistakes::message(&error) }),
+    }
+}
+
+fn invocation(arguments: Arguments, cores: usize) -> Result<Invocation, UsageError> {
     match arguments.task {
-        Some(Task::Ballot(BallotTask::New(new))) => Ok(Invocation::NewBallot(new)),
-        Some(Task::Ballot(BallotTask::Check(check))) => Ok(Invocation::CheckBallot(check)),
+        Some(Task::Ballot(BallotCommand::New(new))) => Ok(Invocation::NewBallot(new)),
+        Some(Task::Ballot(BallotCommand::Check(check))) => Ok(Invocation::CheckBallot(check)),
         Some(Task::Registrar(command)) => Ok(match command.task() {
             Ok(task) => Invocation::Registrar(task),
             Err(request) => Invocation::Client(*request),
@@ -319,15 +100,18 @@ pub fn parse(
         Some(Task::Audit(audit)) => Ok(Invocation::Audit(audit)),
         Some(Task::Import(import)) => Ok(Invocation::Import(import)),
         Some(Task::VerifyReceipt(verify)) => Ok(Invocation::VerifyReceipt(verify)),
-        Some(Task::Client(task)) => Ok(Invocation::Client(task.request())),
-        Some(Task::Ballot(BallotTask::Show(connection))) => {
+        Some(Task::Client(command)) => Ok(match command.mode() {
+            ClientMode::Ask(request) => Invocation::Client(request),
+            ClientMode::Watch(connection) => Invocation::Watch(connection),
+        }),
+        Some(Task::Ballot(BallotCommand::Show(connection))) => {
             Ok(Invocation::Client(ClientRequest::ballot(connection)))
         }
-        Some(Task::Completions(task)) => Ok(Invocation::Show(task.script())),
-        Some(Task::Man(ManTask { directory: Some(directory), force })) => {
+        Some(Task::Completions(task)) => Ok(Invocation::Show(completions(task.shell))),
+        Some(Task::Man(ManCommand { directory: Some(directory), force })) => {
             Ok(Invocation::WriteManPages { directory, force })
         }
-        Some(Task::Man(ManTask { directory: None, .. })) => {
+        Some(Task::Man(ManCommand { directory: None, .. })) => {
             Ok(Invocation::Show(man_pages().swap_remove(0).text))
         }
         None => {
@@ -335,69 +119,6 @@ pub fn parse(
             let settings = Box::new(arguments.settings(cores)?);
             Ok(Invocation::Run { settings, log_format })
         }
-    }
-}
-
-impl Arguments {
-    fn settings(self, cores: usize) -> Result<Settings, UsageError> {
-        let mut addresses = self.addresses.into_iter();
-        let twice = |option: &str| UsageError {
-            message: format!("{option} says again what the addresses say: leave one of them out"),
-        };
-        let (tracker, listen) = match (addresses.next(), addresses.next()) {
-            (Some(_), Some(_)) if self.typed.tracker => return Err(twice("--tracker")),
-            (Some(_), Some(_)) if self.typed.listen => return Err(twice("--listen")),
-            (Some(tracker), Some(listen)) => (Some(tracker), Some(listen)),
-            (Some(_), None) if self.typed.tracker && self.typed.listen => {
-                return Err(twice("--listen"));
-            }
-            (Some(tracker), None) if self.typed.listen => (Some(tracker), self.listen),
-            (Some(listen), None) => (self.tracker, Some(listen)),
-            (None, _) => (self.tracker, self.listen),
-        };
-        if self.neighbour.len() > NEIGHBOURS_BY_HAND_MAX {
-            let found = self.neighbour.len();
-            let message = format!(
-                "--neighbour stands {found} times: name at most {NEIGHBOURS_BY_HAND_MAX}, and they tell of others"
-            );
-            return Err(UsageError { message });
-        }
-        let listen = listen.ok_or_else(|| UsageError {
-            message: "where to listen is missing: write `peer 5000 6001` (TRACKER and LISTEN), or see --help"
-                .to_owned(),
-        })?;
-        let role = match (self.observe, self.lab) {
-            (true, true) => {
-                let message = "--observe and --lab don't go together: an observer takes no part in experiments";
-                return Err(UsageError { message: message.to_owned() });
-            }
-            (true, false) => Role::Observer,
-            (false, true) => Role::Laboratory,
-            (false, false) => Role::Ordinary,
-        };
-        let mining = match self.mining_threads {
-            _ if self.no_mining || self.observe => Mining::Off,
-            Some(threads) => Mining::Threads(threads.get()),
-            None => Mining::on_cores(cores),
-        };
-        Ok(Settings {
-            listen,
-            tracker,
-            neighbours: self.neighbour,
-            ballot: self.ballot,
-            election: self.election,
-            data_dir: self.data_dir,
-            passphrase: self.passphrase.source(),
-            verify: self.verify,
-            json: self.json,
-            mining,
-            role,
-            api: ApiSettings {
-                listen: self.api.unwrap_or_default(),
-                hosts: self.api_host,
-                origins: self.api_cors,
-            },
-        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use protocol::units::ElectionId;
 
-use super::AnswerFormat;
+use super::format::AnswerFormat;
 
 /// What of a chain to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,35 +2,15 @@
 //! reads the arguments.
 
 use std::io;
-use std::path::PathBuf;
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::Arguments;
+use super::arguments::Arguments;
 
 /// Section of the manual for programs that users run.
 const SECTION: &str = "1";
-
-/// Which shell is to complete.
-#[derive(Debug, Args)]
-pub(super) struct CompletionsTask {
-    /// The shell
-    shell: Shell,
-}
-
-/// Where man pages go.
-#[derive(Debug, Args)]
-pub(super) struct ManTask {
-    /// A directory for one page per command; the main page goes to stdout without it
-    #[arg(value_name = "DIR")]
-    pub(super) directory: Option<PathBuf>,
-
-    /// Replace pages that are there
-    #[arg(long, requires = "directory")]
-    pub(super) force: bool,
-}
 
 /// One page of the manual.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +21,11 @@ pub struct ManPage {
     pub text: String,
 }
 
-impl CompletionsTask {
-    /// The script that the shell reads.
-    pub(super) fn script(&self) -> String {
-        let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Arguments::command(), "peer", &mut script);
-        String::from_utf8(script).expect("commands, options and their help are texts")
-    }
+/// The script by which a shell completes the command line.
+pub(super) fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "peer", &mut script);
+    String::from_utf8(script).expect("commands, options and their help are texts")
 }
 
 /// All pages, the main one first.

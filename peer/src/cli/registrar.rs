@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::AnswerFormat;
-use super::client::{ClientRequest, Connection, Wish};
+use super::client::{ClientRequest, ClientTask, Connection};
+use super::format::AnswerFormat;
 use super::key::{LockOptions, PassphraseOptions};
 
 /// What a registrar does without a peer.
@@ -114,7 +114,7 @@ impl RegistrarCommand {
             Self::Withdraw(task) => Ok(RegistrarTask::Withdraw(task)),
             Self::Show(task) => Ok(RegistrarTask::Show(task)),
             Self::Post(PostSigned { file, connection }) => Err(Box::new(ClientRequest {
-                wish: Wish::Post(file),
+                task: ClientTask::Post(file),
                 connection,
                 passphrase: None,
             })),

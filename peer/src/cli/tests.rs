@@ -1,4 +1,9 @@
+use protocol::address::AddressText;
+
+use super::command::CommandName;
 use super::*;
+use crate::config::Mining;
+use node::Role;
 
 fn read(line: &str) -> Result<Invocation, String> {
     let words = std::iter::once("peer").chain(line.split_whitespace());
@@ -101,35 +106,36 @@ fn help_and_ballots_are_understood() {
     assert!(matches!(read("audit data --json"), Ok(Invocation::Audit(audit)) if audit.format.json));
 }
 
-fn request(line: &str) -> (Wish, Connection) {
+fn request(line: &str) -> (ClientTask, Connection) {
     match read(line) {
-        Ok(Invocation::Client(ClientRequest { wish, connection, .. })) => (wish, connection),
+        Ok(Invocation::Client(ClientRequest { task, connection, .. })) => (task, connection),
         other => panic!("{line}: {other:?}"),
     }
 }
 
 #[test]
-fn commands_for_a_running_peer_become_the_prompts_lines() {
-    for (line, wish) in [
+fn commands_for_a_running_peer_are_those_of_the_prompt() {
+    for (line, prompt_line) in [
         ("register", "register"),
         ("vote Ada; Tuesday, Red --json", "vote Ada; Tuesday, Red"),
-        ("vote", "vote "),
+        ("vote", "vote"),
         ("register --voter ada", "register --voter ada"),
         ("vote --voter ada --json Ada", "vote --voter ada Ada"),
         ("myvote --voter ada", "myvote --voter ada"),
         ("myvote", "myvote"),
         ("results", "results"),
-        ("chain", "chain "),
+        ("chain", "chain"),
         ("chain 5", "chain 5"),
         ("block 7 --server http://a.org", "block 7"),
         ("ballot show", "ballot"),
         ("leave --data-dir d", "leave"),
     ] {
-        assert_eq!(request(line).0, Wish::Line(wish.to_owned()), "{line}");
+        let typed = TypedCommand::of_line(prompt_line).expect(prompt_line).expect("a command");
+        assert_eq!(request(line).0, ClientTask::Command(typed), "{line}");
     }
-    assert_eq!(request("results --watch").0, Wish::WatchResults);
-    assert_eq!(request("login").0, Wish::Login);
-    let receipt = |voter| Wish::Receipt { voter, file: "a.json".into() };
+    assert_eq!(request("results --watch").0, ClientTask::WatchResults);
+    assert_eq!(request("login").0, ClientTask::Login);
+    let receipt = |voter| ClientTask::Receipt { voter, file: "a.json".into() };
     assert_eq!(request("myvote --receipt a.json").0, receipt(None));
     let ada = Some("ada".parse().expect("a name"));
     assert_eq!(request("myvote --voter ada --receipt a.json").0, receipt(ada));
@@ -141,6 +147,41 @@ fn commands_for_a_running_peer_become_the_prompts_lines() {
         format: AnswerFormat { json: true },
     };
     assert_eq!(connection, expected);
+}
+
+#[test]
+fn every_command_of_the_prompt_stands_on_the_command_line_with_its_options() {
+    let arguments = Arguments::command();
+    for command in CommandName::ALL {
+        let (word, usage) = (command.word(), command.help().usage);
+        let described = match command {
+            // The peer's own `--help` stands for `help`; programs submit over HTTP.
+            CommandName::Help | CommandName::Submit => continue,
+            CommandName::Ballot => arguments
+                .find_subcommand("ballot")
+                .and_then(|ballot| ballot.find_subcommand("show")),
+            CommandName::Register
+            | CommandName::Vote
+            | CommandName::Results
+            | CommandName::Chain
+            | CommandName::Block
+            | CommandName::MyVote
+            | CommandName::Peers
+            | CommandName::Status
+            | CommandName::Mine
+            | CommandName::Sync
+            | CommandName::Lab
+            | CommandName::Leave => arguments.find_subcommand(word),
+        };
+        let described = described.unwrap_or_else(|| panic!("`peer {word}` is missing"));
+        for option in usage.split([' ', '[', ']']).filter_map(|part| part.strip_prefix("--")) {
+            let has_option = described.get_arguments().any(|each| each.get_long() == Some(option));
+            assert!(has_option, "`peer {word} --{option}` is missing");
+        }
+    }
+    let lab = arguments.find_subcommand("lab").expect("laboratories");
+    let experiments: Vec<_> = lab.get_subcommands().map(clap::Command::get_name).collect();
+    assert_eq!(experiments, laboratory::EXPERIMENTS);
 }
 
 #[test]

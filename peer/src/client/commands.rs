@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use super::Client;
 use super::error::ClientError;
-use crate::actions::{ActionError, PromptCommand};
+use crate::actions::ActionError;
+use crate::cli::command::PromptCommand;
+use crate::cli::input_error::InputError;
 use crate::schema::Reply;
 use crate::schema::{self, Ballot};
 use crate::store::data_directory;
@@ -174,5 +176,6 @@ pub(super) fn check_kept(directory: &Path, election: &Election) -> Result<(), Cl
 }
 
 fn not_here(word: &str) -> ClientError {
-    ActionError::UnknownCommand { word: word.to_owned(), suggestion: None }.into()
+    let error = InputError::UnknownCommand { word: word.to_owned(), suggestion: None };
+    ActionError::from(error).into()
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use protocol::receipt::ReceiptError;
 use protocol::units::{ElectionId, VoterId};
 
-use super::ClientEnd;
 use super::http::HttpError;
 use super::server::TargetError;
 use crate::actions::ActionError;
@@ -18,9 +17,21 @@ use keys::{KeyFileError, PassphraseError};
 /// Statuses that ask for another token, another origin or another name of the peer: something that the user mends.
 const STATUSES_TO_MEND: [u16; 3] = [401, 403, 421];
 
-/// One line each.
+/// How a request to a peer ended. Whatever is to be said of it was printed already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientExit {
+    Done,
+    /// The rules forbid it, whether the peer or this program applied them.
+    Refused,
+    /// Something has to be mended first: arguments, a file, a token.
+    Usage,
+    /// Nobody answers, or nobody who is a peer.
+    NoContact,
+}
+
+/// Why a request came to nothing. One line each.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ClientError {
+pub(crate) enum ClientError {
     #[error(transparent)]
     Action(#[from] ActionError),
     #[error(transparent)]
@@ -79,26 +90,22 @@ pub(super) enum ClientError {
 
 impl ClientError {
     /// How the program ends.
-    pub(super) fn end(&self) -> ClientEnd {
+    pub(super) fn exit(&self) -> ClientExit {
         match self {
             Self::Action(error) => match error {
-                ActionError::UnknownCommand { .. }
-                | ActionError::UnknownExperiment { .. }
-                | ActionError::UnknownRule { .. }
-                | ActionError::Argument { .. }
-                | ActionError::Line
+                ActionError::Input(_)
                 | ActionError::NoChoices
                 | ActionError::NotHexadecimal
                 | ActionError::NotATransaction(_)
                 | ActionError::Key(_)
-                | ActionError::Receipt(_) => ClientEnd::Usage,
+                | ActionError::Receipt(_) => ClientExit::Usage,
                 ActionError::Cancelled
                 | ActionError::Choices(_)
                 | ActionError::Forgery(_)
-                | ActionError::Command(_) => ClientEnd::Refused,
+                | ActionError::Command(_) => ClientExit::Refused,
             },
             Self::Http(HttpError::Refused { status, .. }) if STATUSES_TO_MEND.contains(status) => {
-                ClientEnd::Usage
+                ClientExit::Usage
             }
             Self::Http(HttpError::Refused { .. })
             | Self::NotAdmitted { .. }
@@ -107,7 +114,7 @@ impl ClientError {
             | Self::OtherElection { .. }
             | Self::Receipt(_)
             | Self::ReceiptOfAnother
-            | Self::NotGone { .. } => ClientEnd::Refused,
+            | Self::NotGone { .. } => ClientExit::Refused,
             Self::Http(
                 HttpError::NoContact { .. }
                 | HttpError::TimedOut { .. }
@@ -117,7 +124,7 @@ impl ClientError {
             | Self::Target(TargetError::NotRunning { .. })
             | Self::AnswerLost { .. }
             | Self::PostCut { .. }
-            | Self::PeerEnded => ClientEnd::NoContact,
+            | Self::PeerEnded => ClientExit::NoContact,
             Self::Target(_)
             | Self::Registrar(_)
             | Self::NoKey { .. }
@@ -126,7 +133,7 @@ impl ClientError {
             | Self::DataDirectory(_)
             | Self::NoTerminal
             | Self::Terminal(_)
-            | Self::Stdout(_) => ClientEnd::Usage,
+            | Self::Stdout(_) => ClientExit::Usage,
         }
     }
 

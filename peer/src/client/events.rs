@@ -52,7 +52,12 @@ enum StreamEnd {
 }
 
 impl Events {
-    pub(super) fn connect(http: Http, last_id: Option<String>) -> Result<Self, HttpError> {
+    /// Listens from now on, or from the event with this id on. It connects at once, and again after a broken
+    /// connection.
+    ///
+    /// # Errors
+    /// When the first connection is not made.
+    pub(crate) fn connect(http: Http, last_id: Option<String>) -> Result<Self, HttpError> {
         let mut events = Self { http, lines: None, last_id, barren: 0, is_over: false };
         events.open()?;
         Ok(events)

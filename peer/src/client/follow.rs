@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use tokio::runtime::Builder;
 
 use super::error::ClientError;
+use super::events::Events;
 use super::http::Http;
 use crate::render::Style;
 use crate::schema::Reply;
@@ -53,7 +54,7 @@ pub(super) fn follow(
     print: &mut impl FnMut(&Results) -> io::Result<()>,
 ) -> Result<(), ClientError> {
     // First the events, so that no change falls between.
-    let events = http.events(None)?;
+    let events = Events::connect(http.clone(), None)?;
     let mut shown = None;
     let mut refresh = || -> Result<(), ClientError> {
         let results: Results = http.get("/v1/results")?;

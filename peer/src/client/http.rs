@@ -13,7 +13,6 @@ use ureq::http::Response;
 use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use ureq::{Agent, Body, Proxy, RequestBuilder};
 
-use super::events::Events;
 use super::server::{Server, Token};
 use crate::schema::Refusal;
 
@@ -174,14 +173,6 @@ impl Http {
         let body = serde_json::to_vec(body).expect("all keys are texts");
         let request = with_token(self.agent.post(self.url(path)), Some(token));
         self.answer(request.header(CONTENT_TYPE, "application/json").send(&body))
-    }
-
-    /// What happens from now on, or since the event with this id. It connects at once, and again after a broken connection.
-    ///
-    /// # Errors
-    /// When the first connection is not made.
-    pub(crate) fn events(&self, last_id: Option<String>) -> Result<Events, HttpError> {
-        Events::connect(self.clone(), last_id)
     }
 
     /// An open stream of events.

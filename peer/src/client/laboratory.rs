@@ -2,7 +2,7 @@
 
 use super::Client;
 use super::error::ClientError;
-use crate::actions::LabCommand;
+use crate::cli::laboratory::LabCommand;
 use crate::schema::{BadBlockOrder, Experiment, PartitionOrder};
 
 impl Client {

@@ -5,44 +5,34 @@
 
 mod ask;
 mod commands;
-mod error;
-pub(super) mod events;
+pub(crate) mod error;
+pub(crate) mod events;
 mod follow;
-pub(super) mod http;
+pub(crate) mod http;
 mod laboratory;
 mod post;
 #[cfg(test)]
 mod scripted;
-pub(super) mod server;
+pub(crate) mod server;
 #[cfg(test)]
 mod tests;
 mod vote;
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::actions::{PromptCommand, first_word, parse};
-use crate::cli::{ClientRequest, Wish};
-use crate::prompt::screen;
-use crate::render::Style;
+use protocol::election::Election;
+
+use crate::actions::ActionError;
+use crate::cli::command::PromptCommand;
+use crate::cli::{AnswerFormat, ClientRequest, ClientTask, Connection};
+use crate::render::{Style, wants_color};
 use crate::schema::Reply;
-use crate::watch;
 use error::ClientError;
+pub use error::ClientExit;
 use host::output::print;
 use http::{Http, Patience};
 use keys::SecretSource;
 use server::Target;
-
-/// How a request to a peer ended; it was told already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientEnd {
-    Done,
-    /// By the rules, whether the peer or this program applied them.
-    Refused,
-    /// Something has to be mended first: arguments, a file, a token.
-    Usage,
-    /// Nobody answers, or nobody who is a peer.
-    NoContact,
-}
 
 /// Asks one peer, for one voter.
 #[derive(Debug)]
@@ -58,39 +48,60 @@ struct Client {
 
 /// Carries out a request, and prints what came of it.
 #[must_use]
-pub fn client(request: &ClientRequest) -> ClientEnd {
-    let is_terminal = io::stdout().is_terminal();
-    let color = is_terminal && screen::wants_color();
-    let style = Style::of(request.connection.format.json, color);
-    let asks = is_terminal && io::stdin().is_terminal() && style != Style::Json;
-    let word = word(&request.wish);
-    let told = perform(request, style, asks).and_then(|reply| match reply {
+pub fn client(request: &ClientRequest) -> ClientExit {
+    let style = style_of(request.connection.format);
+    let asks = io::stdout().is_terminal() && io::stdin().is_terminal() && style != Style::Json;
+    finish(word(&request.task), style, perform(request, style, asks))
+}
+
+/// How answers look on this program's stdout.
+pub(crate) fn style_of(format: AnswerFormat) -> Style {
+    Style::of(format.json, io::stdout().is_terminal() && wants_color())
+}
+
+/// The election of a running peer, and where that peer is reached.
+///
+/// # Errors
+/// When no peer is found or reached, or it serves another election than its data directory keeps.
+pub(crate) fn election_and_server(
+    connection: &Connection,
+) -> Result<(Election, String), ClientError> {
+    let client = Client::new(connection, style_of(connection.format), false, None)?;
+    Ok((client.election()?, client.http.base().to_owned()))
+}
+
+/// Prints what came of the command `word`, if anything is still to be said, and says how the program ends.
+pub(crate) fn finish(
+    word: &str,
+    style: Style,
+    outcome: Result<Option<Reply>, ClientError>,
+) -> ClientExit {
+    let printed = outcome.and_then(|reply| match reply {
         Some(reply) => {
-            let end = end_of(&reply);
             print(&style.answer(&reply))?;
-            Ok(end)
+            Ok(exit_after(&reply))
         }
-        None => Ok(ClientEnd::Done),
+        None => Ok(ClientExit::Done),
     });
-    let error = match told {
-        Ok(end) => return end,
+    let error = match printed {
+        Ok(exit) => return exit,
         Err(error) => error,
     };
-    let told = match style {
-        Style::Json => print(&style.refusal(&word, &error.refusal())),
+    let printed = match style {
+        Style::Json => print(&style.refusal(word, &error.refusal())),
         Style::Human { .. } => writeln!(io::stderr(), "peer: {error}"),
     };
-    if told.is_err() {
+    if printed.is_err() {
         // The last words; there is nobody left to tell if stderr is closed, too.
         let _ = writeln!(io::stderr(), "peer: {error}");
     }
-    error.end()
+    error.exit()
 }
 
 /// How a request ends that was answered.
-fn end_of(reply: &Reply) -> ClientEnd {
+fn exit_after(reply: &Reply) -> ClientExit {
     let is_whole = !matches!(reply, Reply::Posted(posted) if !posted.is_all());
-    if is_whole { ClientEnd::Done } else { ClientEnd::Refused }
+    if is_whole { ClientExit::Done } else { ClientExit::Refused }
 }
 
 /// What came of it; `None` if that was told already.
@@ -99,51 +110,51 @@ fn perform(
     style: Style,
     asks: bool,
 ) -> Result<Option<Reply>, ClientError> {
-    // A slip of the finger is told without asking anybody.
-    let command = match &request.wish {
-        Wish::Line(line) => parse(line)?,
-        Wish::Receipt { voter, file } => {
-            Some(PromptCommand::MyVote { voter: voter.clone(), receipt: Some(file.clone()) })
+    let connect = || Client::new(&request.connection, style, asks, request.passphrase.clone());
+    match &request.task {
+        ClientTask::Command(typed) => {
+            // A slip of the finger is told without asking anybody.
+            let command = typed.clone().read().map_err(ActionError::from)?;
+            if matches!(command, PromptCommand::Vote { choices: None, .. }) && !asks {
+                return Err(ActionError::NoChoices.into());
+            }
+            connect()?.perform(command).map(Some)
         }
-        Wish::Post(_) | Wish::Admission { .. } | Wish::WatchResults | Wish::Watch | Wish::Login => {
-            None
+        ClientTask::Receipt { voter, file } => {
+            let (voter, receipt) = (voter.clone(), Some(file.clone()));
+            connect()?.perform(PromptCommand::MyVote { voter, receipt }).map(Some)
         }
-    };
-    if let (Some(PromptCommand::Vote { choices: None, .. }), false) = (&command, asks) {
-        return Err(crate::actions::ActionError::NoChoices.into());
+        ClientTask::Post(file) => connect()?.post(file).map(Some),
+        ClientTask::Admission { voter, file } => {
+            connect()?.register_by(voter.as_ref(), file).map(Some)
+        }
+        ClientTask::WatchResults => follow::watch_results(&connect()?.http, style).map(|()| None),
+        ClientTask::Login => connect()?.login().map(Some),
     }
-    if request.wish == Wish::Watch && !watch::has_terminal() {
-        return Err(ClientError::NoTerminal);
-    }
-    let target = Target::find(&request.connection)?;
-    let http = Http::new(target.server.clone(), Patience::default());
-    let client = Client { target, http, style, asks, passphrase: request.passphrase.clone() };
-    match (&request.wish, command) {
-        (Wish::WatchResults, _) => follow::watch_results(&client.http, style).map(|()| None),
-        (Wish::Watch, _) => {
-            let election = client.election()?;
-            watch::watch(&request.connection, &election, client.http.base())
-                .map(|()| None)
-                .map_err(ClientError::Terminal)
-        }
-        (Wish::Login, _) => client.login().map(Some),
-        (Wish::Post(file), _) => client.post(file).map(Some),
-        (Wish::Admission { voter, file }, _) => client.register_by(voter.as_ref(), file).map(Some),
-        (Wish::Line(_) | Wish::Receipt { .. }, Some(command)) => client.perform(command).map(Some),
-        // A line without a word asks for nothing.
-        (Wish::Line(_) | Wish::Receipt { .. }, None) => Ok(None),
+}
+
+impl Client {
+    /// Finds the peer; nothing is asked yet.
+    fn new(
+        connection: &Connection,
+        style: Style,
+        asks: bool,
+        passphrase: Option<SecretSource>,
+    ) -> Result<Self, ClientError> {
+        let target = Target::find(connection)?;
+        let http = Http::new(target.server.clone(), Patience::default());
+        Ok(Self { target, http, style, asks, passphrase })
     }
 }
 
 /// The command's name in its answer.
-fn word(wish: &Wish) -> String {
-    match wish {
-        Wish::Line(line) => first_word(line),
-        Wish::Receipt { .. } => "myvote".to_owned(),
-        Wish::Post(_) => "registrar post".to_owned(),
-        Wish::Admission { .. } => "register".to_owned(),
-        Wish::WatchResults => "results".to_owned(),
-        Wish::Watch => "watch".to_owned(),
-        Wish::Login => "login".to_owned(),
+fn word(task: &ClientTask) -> &'static str {
+    match task {
+        ClientTask::Command(typed) => typed.word(),
+        ClientTask::Receipt { .. } => "myvote",
+        ClientTask::Post(_) => "registrar post",
+        ClientTask::Admission { .. } => "register",
+        ClientTask::WatchResults => "results",
+        ClientTask::Login => "login",
     }
 }

@@ -112,7 +112,7 @@ impl Access {
     pub(super) fn use_link(&self, code: &str, now: Instant) -> Option<HeaderValue> {
         let code = Secret::parse(code)?;
         let mut given = self.given();
-        given.take_link(&code, now)?;
+        given.use_up_link(&code, now)?;
         let session = Secret(entropy::random());
         insert(&mut given.sessions, session, now + SESSION_LIFETIME, SESSIONS_MAX);
         let (name, value, age) = (&self.cookie_name, session.digits(), SESSION_LIFETIME.as_secs());
@@ -136,7 +136,7 @@ impl Access {
 
 impl Given {
     /// Takes a link away if it is good; those that are too old go too.
-    fn take_link(&mut self, code: &Secret, now: Instant) -> Option<()> {
+    fn use_up_link(&mut self, code: &Secret, now: Instant) -> Option<()> {
         self.links.retain(|_, end| now < *end);
         let link = self.links.keys().find(|known| *known == code).copied()?;
         self.links.remove(&link).map(drop)

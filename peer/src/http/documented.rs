@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -12,9 +13,13 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tower::ServiceExt;
 
-use super::*;
+use super::access::Access;
+use super::context::Context;
+use super::metrics::Metrics;
+use super::routes;
+use crate::actions::Actions;
 use crate::handle::PeerHandle;
-use crate::run::commit_metrics::CommitMetrics;
+use crate::store::commit_metrics::CommitMetrics;
 use crate::store::data_directory::TOKEN_FILE;
 use crate::voter::OwnVoters;
 use node::Role;

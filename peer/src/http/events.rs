@@ -165,7 +165,7 @@ impl Listener {
     /// Waits for the next event; `None` after the last one, when the node has ended.
     async fn next(&mut self) -> Option<Told> {
         loop {
-            if let Some(told) = self.take() {
+            if let Some(told) = self.next_kept() {
                 return Some(told);
             }
             self.kept.changed().await.ok()?;
@@ -174,7 +174,7 @@ impl Listener {
 
     /// The next event if it is there. One that it was too late for is replaced by how many these were, and the next
     /// after that is the oldest that is kept.
-    fn take(&mut self) -> Option<Told> {
+    fn next_kept(&mut self) -> Option<Told> {
         let kept = self.kept.borrow_and_update();
         let told = if self.beginning == Beginning::Unknown || self.next < kept.oldest {
             let missed = Event::Missed { events: kept.oldest.saturating_sub(self.next) };

@@ -22,7 +22,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::events::EventLog;
 use crate::handle::PeerHandle;
 use crate::miner::MinerView;
-use crate::run::commit_metrics::CommitMetrics;
+use crate::store::commit_metrics::CommitMetrics;
 use host::clock::unix_now;
 use node::{Answer, Command, CommandError, Counters, Status};
 

@@ -15,15 +15,11 @@ pub(super) fn of_action(error: &ActionError) -> Problem {
 
 fn status(error: &ActionError) -> StatusCode {
     match error {
-        ActionError::UnknownCommand { .. }
-        | ActionError::Argument { .. }
-        | ActionError::Line
+        ActionError::Input(_)
         | ActionError::NoChoices
         | ActionError::Cancelled
         | ActionError::NotHexadecimal
         | ActionError::NotATransaction(_)
-        | ActionError::UnknownExperiment { .. }
-        | ActionError::UnknownRule { .. }
         | ActionError::Forgery(_)
         | ActionError::Choices(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ActionError::Receipt(_) => StatusCode::INTERNAL_SERVER_ERROR,

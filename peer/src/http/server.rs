@@ -11,11 +11,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{Access, Context, Metrics, routes};
+use super::access::Access;
+use super::context::Context;
+use super::metrics::Metrics;
+use super::routes;
 use crate::actions::Actions;
+use crate::addresses::{self, AddressError};
 use crate::config::{ApiListen, ApiSettings};
-use crate::run::addresses::{self, AddressError};
-use crate::run::commit_metrics::CommitMetrics;
+use crate::store::commit_metrics::CommitMetrics;
 use crate::store::data_directory::URL_FILE;
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
 use keys::secret_file::SecretFileError;

@@ -9,7 +9,9 @@ use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
-use crate::actions::{BLANK, COMMANDS, EXPERIMENTS, QUESTION_SEPARATOR};
+use crate::actions::{BLANK, QUESTION_SEPARATOR};
+use crate::cli::command::CommandName;
+use crate::cli::laboratory::EXPERIMENTS;
 use chain::Forgery;
 
 /// Knows what may stand where the cursor is.
@@ -41,13 +43,12 @@ impl Completion {
 fn command(line: &str, election: &Election) -> (usize, Vec<String>) {
     let indent = line.len() - line.trim_start().len();
     let Some((word, argument)) = line[indent..].split_once(char::is_whitespace) else {
-        let names = COMMANDS.iter().map(|command| command.name);
-        return (indent, beginning(&line[indent..], names));
+        return (indent, beginning(&line[indent..], command_words()));
     };
     let argument_start = line.len() - argument.trim_start().len();
     let argument = &line[argument_start..];
     match word.to_lowercase().as_str() {
-        "help" => (argument_start, beginning(argument, COMMANDS.iter().map(|each| each.name))),
+        "help" => (argument_start, beginning(argument, command_words())),
         "lab" => match argument.split_once(char::is_whitespace) {
             None => (argument_start, beginning(argument, EXPERIMENTS.into_iter())),
             Some((experiment, last)) => {
@@ -68,6 +69,10 @@ fn command(line: &str, election: &Election) -> (usize, Vec<String>) {
         }
         _ => (line.len(), Vec::new()),
     }
+}
+
+fn command_words() -> impl Iterator<Item = &'static str> {
+    CommandName::ALL.into_iter().map(CommandName::word)
 }
 
 /// Names for the last choice after `start`.
@@ -138,7 +143,7 @@ mod tests {
     fn commands_arguments_and_options_are_completed() {
         let completion = Completion::Command(election());
         for (line, start, words) in [
-            ("", 0, COMMANDS.map(|command| command.name).to_vec()),
+            ("", 0, CommandName::ALL.map(CommandName::word).to_vec()),
             ("s", 0, vec!["status", "sync", "submit"]),
             ("  my", 2, vec!["myvote"]),
             ("help le", 5, vec!["leave"]),

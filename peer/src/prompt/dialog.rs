@@ -4,15 +4,16 @@ use protocol::transaction::Choices;
 
 use super::complete::Completion;
 use super::terminal::{Terminal, Typed};
-use super::{Front, Input};
-use crate::actions::{ActionError, Actions, PromptCommand, parse_answer};
+use super::{Console, Input};
+use crate::actions::{ActionError, Actions, parse_answer};
+use crate::cli::command::PromptCommand;
 use crate::render::choice_line;
 use crate::schema::{OwnVoteStanding, PRIVACY, Question, choice_names};
 use crate::voter::Actor;
 use keys::{Passphrase, VoterName};
 use node::CommandError;
 
-impl Front {
+impl Console {
     /// Asks question by question, shows the choices, and asks whether to cast them.
     pub(super) async fn ask_vote(
         &self,

@@ -5,7 +5,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::actions::LINE_BYTES_MAX;
+use crate::cli::input_error::LINE_BYTES_MAX;
 
 /// Most lines that are read ahead.
 const LINES_MAX: usize = 64;

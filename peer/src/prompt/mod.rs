@@ -1,11 +1,11 @@
-//! The front: reads commands from a terminal or a pipe, has them carried out one after the other, and prints
-//! their answers and what happens meanwhile.
+//! The console: reads commands from a terminal or a pipe, has them carried out one after the other, and prints their
+//! answers and what happens meanwhile.
 
 mod complete;
 mod dialog;
+mod events;
 mod lines;
 pub(crate) mod logs;
-mod news;
 pub(crate) mod screen;
 mod terminal;
 
@@ -17,8 +17,10 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 
-use crate::actions::{ActionError, Actions, PromptCommand, first_word, parse};
-use crate::render::Style;
+use crate::actions::{ActionError, Actions};
+use crate::cli::command::{PromptCommand, first_word, parse};
+use crate::cli::input_error::InputError;
+use crate::render::{Style, wants_color};
 use crate::schema::Reply;
 use crate::schema::{self, Event, OwnVoteStanding, PRIVACY};
 use complete::Completion;
@@ -26,7 +28,7 @@ use node::Command;
 use screen::{Screen, Sink};
 use terminal::{Reading, Terminal, Typed};
 
-pub(crate) use news::{Ending, tell};
+pub(crate) use events::{TrackerRefusal, print_events};
 
 const PROMPT: &str = "ostrakon> ";
 
@@ -35,7 +37,7 @@ pub(crate) const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where commands come from and answers go.
 #[derive(Debug)]
-pub(crate) struct Front {
+pub(crate) struct Console {
     pub(crate) style: Style,
     pub(crate) screen: Screen,
     input: Input,
@@ -57,7 +59,7 @@ enum Input {
     },
 }
 
-impl Front {
+impl Console {
     /// A prompt where stdin and stdout are a terminal; else lines in, lines out.
     pub(crate) fn start(json: bool) -> Self {
         let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -65,7 +67,7 @@ impl Front {
             && !json
             && let Some((terminal, sink)) = Terminal::start()
         {
-            let color = screen::wants_color();
+            let color = wants_color();
             let screen = Screen::start(sink);
             logs::share_terminal(screen.clone());
             let input = Input::Terminal { terminal, reading: None, typed: None };
@@ -139,7 +141,7 @@ impl Front {
                     }
                     Err(error) => Some(Err(error)),
                 },
-                Err(error) => Some(Err(error)),
+                Err(error) => Some(Err(error.into())),
             };
             let Some(outcome) = outcome else { return false };
             self.answer(&word, &outcome).await;
@@ -236,7 +238,8 @@ impl Front {
                     None => return Typed::End,
                     Some(Some(line)) => return Typed::Line(line),
                     Some(None) => {
-                        let text = self.style.refusal("", &(&ActionError::Line).into());
+                        let text =
+                            self.style.refusal("", &(&ActionError::from(InputError::Line)).into());
                         self.screen.print(text).await;
                     }
                 }

@@ -8,11 +8,6 @@ use tokio::sync::{mpsc, oneshot};
 /// Most texts that wait for a slow reader; then whoever prints waits.
 const TEXTS_MAX: usize = 256;
 
-/// Whether a terminal may be given colours: <https://no-color.org>, any value but the empty one says no.
-pub(crate) fn wants_color() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
 /// Prints whole texts, in the order in which they come.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {

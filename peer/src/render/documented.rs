@@ -5,7 +5,7 @@ mod samples;
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::actions::COMMANDS;
+use crate::cli::command::CommandName;
 use crate::cli::{self, Invocation};
 use crate::schema;
 use chain::AuditRule;
@@ -145,7 +145,7 @@ fn every_rule_of_an_audit_is_in_the_page() {
 fn every_command_has_an_example() {
     let mut names: Vec<_> = replies(&election()).iter().map(name).collect();
     names.dedup();
-    assert_eq!(names, COMMANDS.map(|command| command.name));
+    assert_eq!(names, CommandName::ALL.map(CommandName::word));
 }
 
 #[test]

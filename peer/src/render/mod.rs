@@ -86,6 +86,11 @@ impl<'a> Refused<'a> {
     }
 }
 
+/// Whether a terminal may be given colours: <https://no-color.org>, any value but the empty one says no.
+pub(crate) fn wants_color() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// One JSON object, ended by a line feed.
 fn line(object: &impl Serialize) -> String {
     let text = serde_json::to_string(object).expect("all keys are texts");

@@ -1,12 +1,10 @@
 //! From settings to a running peer, and to its end.
 
-pub(crate) mod addresses;
-pub(crate) mod commit_metrics;
 mod join;
-pub(crate) mod laboratory;
+mod laboratory;
 mod task;
 mod verifier;
-pub(crate) mod verify;
+mod verify;
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,19 +16,19 @@ use tokio::sync::{Mutex, Notify, oneshot};
 use tokio::time::timeout;
 
 use crate::actions::Actions;
+use crate::addresses::{self, AddressError};
 use crate::config::{Mining, Settings};
 use crate::handle::PeerHandle;
 use crate::http::{Api, ApiError};
-use crate::prompt::{self, Ending, Front, LAST_WORDS_PATIENCE};
+use crate::prompt::{self, Console, LAST_WORDS_PATIENCE, TrackerRefusal};
 use crate::schema::Reply;
 use crate::schema::{Event, Left};
+use crate::store::commit_metrics::CommitMetrics;
 use crate::store::data_directory::{self, DataDirectory, DataDirectoryError};
 use crate::store::local_election::{LocalElectionError, local_election};
 use crate::store::{self, Opened, StoreError};
 use crate::voter::OwnVoters;
-use addresses::AddressError;
 use chain::rules::Rules;
-use commit_metrics::CommitMetrics;
 use host::signals::{EndSignals, Hangup};
 use host::udp::{BindError, Udp};
 use join::join;
@@ -126,38 +124,38 @@ struct Start {
 
 async fn run_peer(settings: &Settings) -> Result<(), PeerError> {
     let signals = EndSignals::start(Hangup::Ends)?;
-    let mut front = Front::start(settings.json);
+    let mut console = Console::start(settings.json);
     tokio::select! {
-        outcome = run_and_leave(settings, &mut front, &signals) => return outcome,
+        outcome = run_and_leave(settings, &mut console, &signals) => return outcome,
         () = signals.end_at_once() => {}
     }
-    front.give_back();
+    console.give_back();
     Err(PeerError::Interrupted)
 }
 
 async fn run_and_leave(
     settings: &Settings,
-    front: &mut Front,
+    console: &mut Console,
     signals: &EndSignals,
 ) -> Result<(), PeerError> {
     let start = tokio::select! {
-        start = prepare(settings, front) => start,
+        start = prepare(settings, console) => start,
         () = signals.leave() => Ok(None),
     };
     let outcome = match start {
-        Ok(Some(start)) => run_node(settings, start, front, signals).await,
+        Ok(Some(start)) => run_node(settings, start, console, signals).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
     match &outcome {
-        Ok(()) | Err(PeerError::TrackerRefused { .. }) => front.end(Some(&Event::Left)).await,
-        Err(_) => front.end(None).await,
+        Ok(()) | Err(PeerError::TrackerRefused { .. }) => console.end(Some(&Event::Left)).await,
+        Err(_) => console.end(None).await,
     }
     outcome
 }
 
 /// `None` if everybody went away before the tracker answered.
-async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>, PeerError> {
+async fn prepare(settings: &Settings, console: &mut Console) -> Result<Option<Start>, PeerError> {
     let addresses =
         addresses::resolve(&settings.listen, settings.tracker.as_ref(), &settings.neighbours)
             .await?;
@@ -170,11 +168,11 @@ async fn prepare(settings: &Settings, front: &mut Front) -> Result<Option<Start>
         Some(election) => election,
         None => {
             let tracker = addresses.tracker.expect("without a tracker the election is local");
-            // The front is asked only whether anybody is there; it keeps what it reads meanwhile.
-            let (screen, style) = (front.screen.clone(), front.style);
+            // The console is asked only whether anybody is there; it keeps what it reads meanwhile.
+            let (screen, style) = (console.screen.clone(), console.style);
             tokio::select! {
                 joined = join(&mut udp, tracker, settings.election, &screen, style) => joined?,
-                () = front.abandoned() => return Ok(None),
+                () = console.abandoned() => return Ok(None),
             }
         }
     };
@@ -250,7 +248,7 @@ async fn open_chain(
 async fn run_node(
     settings: &Settings,
     start: Start,
-    front: &mut Front,
+    console: &mut Console,
     signals: &EndSignals,
 ) -> Result<(), PeerError> {
     let Start {
@@ -300,22 +298,27 @@ async fn run_node(
             api.serve(Arc::clone(&actions), directory.path(), Arc::clone(&leave_order), &commits)
         })
         .transpose()?;
-    front.greet(&listening(&actions, api_url), &actions).await;
+    console.greet(&listening(&actions, api_url), &actions).await;
     let mended = damage.map(|damage| Event::Mended { message: damage.to_string() });
     for event in mended.into_iter().chain(verified.map(Event::from)) {
         actions.handle.publish(event);
     }
     let (ending, ended) = oneshot::channel();
-    let telling =
-        prompt::tell(events, front.screen.clone(), front.style, task.miner_view(), ending);
-    let telling = tokio::spawn(telling);
+    let printing = prompt::print_events(
+        events,
+        console.screen.clone(),
+        console.style,
+        task.miner_view(),
+        ending,
+    );
+    let printing = tokio::spawn(printing);
     let mut node = tokio::spawn(task.run());
     let mut early_end = None;
     let is_command = tokio::select! {
-        is_command = front.serve(&actions) => is_command,
+        is_command = console.serve(&actions) => is_command,
         () = signals.leave() => false,
         () = leave_order.notified() => false,
-        Ok(Ending { message }) = ended => {
+        Ok(TrackerRefusal { message }) = ended => {
             early_end = Some(PeerError::TrackerRefused { message });
             false
         }
@@ -333,9 +336,9 @@ async fn run_node(
     // All that happened is told before the last words, unless stdout takes nothing.
     let told = async {
         // It ends with the node.
-        let _ = telling.await;
+        let _ = printing.await;
         if is_command {
-            front.answer("leave", &Ok(Reply::Leave(Left { own_vote: standing }))).await;
+            console.answer("leave", &Ok(Reply::Leave(Left { own_vote: standing }))).await;
         }
     };
     let _ = timeout(LAST_WORDS_PATIENCE, told).await;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use protocol::election::Election;
 use tokio::sync::{mpsc, oneshot};
 
-use super::commit_metrics::CommitMetrics;
 use super::verifier::{Verified, Verifier};
 use crate::config::Mining;
 use crate::handle::{Request, Requests};
 use crate::miner::{Miner, MinerView};
 use crate::schema::Event;
+use crate::store::commit_metrics::CommitMetrics;
 use crate::store::{OpenedChain, Store, StoreReport};
 use host::clock::now;
 use host::entropy;

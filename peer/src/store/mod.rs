@@ -6,6 +6,7 @@
 //! never be hidden: whatever can still be read moves to a fresh database, and what is missing is reported.
 
 mod backend;
+pub(crate) mod commit_metrics;
 pub(crate) mod data_directory;
 mod database;
 pub(crate) mod local_election;

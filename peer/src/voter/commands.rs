@@ -11,7 +11,7 @@ use protocol::keys::VoterKey;
 use zeroize::Zeroizing;
 
 use crate::cli::{
-    ChangePassphrase, ExportKey, ImportKey, KeyPlace, KeyTask, NewKey, NewPassphraseOptions,
+    ChangePassphrase, ExportKey, ImportKey, KeyLocation, KeyTask, NewKey, NewPassphraseOptions,
     PassphraseOptions, ShowKey,
 };
 use crate::render::{self, Style};
@@ -246,7 +246,7 @@ fn ask_phrase() -> Result<Zeroizing<String>, KeyCommandError> {
     if text.trim().is_empty() { Err(KeyCommandError::NoPhrase) } else { Ok(text) }
 }
 
-fn key_path(place: &KeyPlace) -> Result<PathBuf, KeyCommandError> {
+fn key_path(place: &KeyLocation) -> Result<PathBuf, KeyCommandError> {
     if let Some(path) = &place.key {
         return Ok(path.clone());
     }
@@ -259,7 +259,7 @@ fn key_path(place: &KeyPlace) -> Result<PathBuf, KeyCommandError> {
 
 /// The same for a file that is to be written. A running peer would go on with the key that it has, so its own is not
 /// replaced under it.
-fn new_key_path(place: &KeyPlace, force: bool) -> Result<PathBuf, KeyCommandError> {
+fn new_key_path(place: &KeyLocation, force: bool) -> Result<PathBuf, KeyCommandError> {
     let path = key_path(place)?;
     if place.key.is_none() {
         let directory = files::directory_of(&path);

@@ -22,13 +22,15 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use tokio::runtime::Builder;
 
 use crate::cli::Connection;
-use crate::prompt::screen::wants_color;
-use draw::{Look, count_rows, draw};
+use crate::client::error::{ClientError, ClientExit};
+use crate::client::{self, election_and_server};
+use crate::render::wants_color;
+use draw::{Viewport, count_rows, draw};
 use host::clock::unix_now;
 use host::signals::{EndSignals, Hangup};
 use source::{Source, UPDATES_MAX, Updates};
 use state::{State, Update};
-use terminal::Taken;
+use terminal::FullScreen;
 
 /// Longest time that news waits to be drawn; so the picture changes at most ten times a second, but for keys.
 const WAIT: Duration = Duration::from_millis(100);
@@ -39,44 +41,54 @@ const END_PATIENCE: Duration = Duration::from_secs(1);
 /// How often the ages are drawn anew while nothing else changes.
 const AGES_PERIOD: Duration = Duration::from_secs(1);
 
-/// Whether there is a terminal to draw on.
-pub(super) fn has_terminal() -> bool {
-    io::stdout().is_terminal()
+/// What a key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyAction {
+    Quit,
+    /// Scrolls the count by so many pages.
+    ScrollPages(isize),
+    /// Scrolls the count by so many rows.
+    ScrollRows(isize),
+    ScrollToFirst,
+    ScrollToLast,
 }
 
-/// What a key asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    End,
-    /// Further rows of the count, by so many pages.
-    Page(isize),
-    /// The same, by so many rows.
-    Row(isize),
-    First,
-    Last,
+/// Watches a peer, and prints why if that is not possible.
+#[must_use]
+pub fn watch(connection: &Connection) -> ClientExit {
+    let outcome = watch_peer(connection).map(|()| None);
+    client::finish("watch", client::style_of(connection.format), outcome)
+}
+
+fn watch_peer(connection: &Connection) -> Result<(), ClientError> {
+    if !io::stdout().is_terminal() {
+        return Err(ClientError::NoTerminal);
+    }
+    let (election, server) = election_and_server(connection)?;
+    show_until_quit(connection, &election, &server).map_err(ClientError::Terminal)
 }
 
 /// Shows the peer until the user or the system wants an end; a peer that goes away is waited for.
 ///
 /// # Errors
 /// When the terminal can't be drawn on.
-pub(super) fn watch(connection: &Connection, election: &Election, server: &str) -> io::Result<()> {
+fn show_until_quit(connection: &Connection, election: &Election, server: &str) -> io::Result<()> {
     let is_over = end_signals()?;
     let election_id = election.election_id();
     let now_ms = unix_now().0;
     let state = State::new(election.title.clone(), election_id, server.to_owned(), now_ms);
     let source = Source { connection: connection.clone(), election: election_id };
-    let mut taken = Taken::take()?;
-    show(state, &source.start(), &is_over, &mut taken)
+    let mut full_screen = FullScreen::open()?;
+    show(state, &source.start(), &is_over, &mut full_screen)
 }
 
 fn show(
     mut state: State,
     updates: &Updates,
     is_over: &AtomicBool,
-    taken: &mut Taken,
+    full_screen: &mut FullScreen,
 ) -> io::Result<()> {
-    let mut look = Look { has_color: wants_color(), first_row: 0 };
+    let mut viewport = Viewport { has_color: wants_color(), first_row: 0 };
     let mut drawn_at = None;
     let mut is_changed = true;
     while !is_over.load(Ordering::Relaxed) {
@@ -85,16 +97,18 @@ fn show(
             state.apply(Update::Tick, unix_now().0);
         }
         if is_changed || is_aged {
-            taken.terminal.draw(|frame| draw(&state, look, frame))?;
+            full_screen.terminal.draw(|frame| draw(&state, viewport, frame))?;
             drawn_at = Some(Instant::now());
             is_changed = false;
         }
         if event::poll(WAIT)? {
-            let size = taken.terminal.size()?;
+            let size = full_screen.terminal.size()?;
             match event::read()? {
-                Event::Key(key) => match wish(key) {
-                    Some(Wish::End) => return Ok(()),
-                    Some(wish) => look.first_row = first_row(wish, look, count_rows(&state, size)),
+                Event::Key(key) => match key_action(key) {
+                    Some(KeyAction::Quit) => return Ok(()),
+                    Some(action) => {
+                        viewport.first_row = first_row(action, viewport, count_rows(&state, size));
+                    }
                     None => {}
                 },
                 Event::Resize(..) => {}
@@ -130,7 +144,7 @@ fn end_signals() -> io::Result<Arc<AtomicBool>> {
                     over.store(true, Ordering::Relaxed);
                     // A terminal that has gone is read by crossterm without end, so that the loop never looks up.
                     tokio::time::sleep(END_PATIENCE).await;
-                    terminal::give_back();
+                    terminal::restore();
                     process::exit(0);
                 }
                 Err(error) => drop(started.send(Err(error))),
@@ -142,34 +156,36 @@ fn end_signals() -> io::Result<Arc<AtomicBool>> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "most keys mean nothing here")]
-fn wish(key: KeyEvent) -> Option<Wish> {
+fn key_action(key: KeyEvent) -> Option<KeyAction> {
     if key.kind == KeyEventKind::Release {
         return None;
     }
     match key.code {
-        KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Wish::End),
-        KeyCode::Char('q' | 'Q') | KeyCode::Esc => Some(Wish::End),
-        KeyCode::Down | KeyCode::Char('j') => Some(Wish::Row(1)),
-        KeyCode::Up | KeyCode::Char('k') => Some(Wish::Row(-1)),
-        KeyCode::PageDown | KeyCode::Char(' ') => Some(Wish::Page(1)),
-        KeyCode::PageUp => Some(Wish::Page(-1)),
-        KeyCode::Home => Some(Wish::First),
-        KeyCode::End => Some(Wish::Last),
+        KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+            Some(KeyAction::Quit)
+        }
+        KeyCode::Char('q' | 'Q') | KeyCode::Esc => Some(KeyAction::Quit),
+        KeyCode::Down | KeyCode::Char('j') => Some(KeyAction::ScrollRows(1)),
+        KeyCode::Up | KeyCode::Char('k') => Some(KeyAction::ScrollRows(-1)),
+        KeyCode::PageDown | KeyCode::Char(' ') => Some(KeyAction::ScrollPages(1)),
+        KeyCode::PageUp => Some(KeyAction::ScrollPages(-1)),
+        KeyCode::Home => Some(KeyAction::ScrollToFirst),
+        KeyCode::End => Some(KeyAction::ScrollToLast),
         _ => None,
     }
 }
 
 /// The first row of the count that is shown next, of `all` rows of which `visible` fit.
-fn first_row(wish: Wish, look: Look, (visible, all): (usize, usize)) -> usize {
+fn first_row(action: KeyAction, viewport: Viewport, (visible, all): (usize, usize)) -> usize {
     let last = all.saturating_sub(visible);
     // A row stays, so that the eye finds it again.
     let page = isize::try_from(visible.saturating_sub(1).max(1)).unwrap_or(isize::MAX);
-    let now = look.first_row.min(last);
-    let next = match wish {
-        Wish::Page(pages) => now.saturating_add_signed(pages.saturating_mul(page)),
-        Wish::Row(rows) => now.saturating_add_signed(rows),
-        Wish::First | Wish::End => 0,
-        Wish::Last => last,
+    let now = viewport.first_row.min(last);
+    let next = match action {
+        KeyAction::ScrollPages(pages) => now.saturating_add_signed(pages.saturating_mul(page)),
+        KeyAction::ScrollRows(rows) => now.saturating_add_signed(rows),
+        KeyAction::ScrollToFirst | KeyAction::Quit => 0,
+        KeyAction::ScrollToLast => last,
     };
     next.min(last)
 }
@@ -180,14 +196,14 @@ mod key_tests {
 
     #[test]
     fn keys_end_and_scroll() {
-        let pressed = |code| wish(KeyEvent::new(code, KeyModifiers::NONE));
+        let pressed = |code| key_action(KeyEvent::new(code, KeyModifiers::NONE));
         for code in [KeyCode::Char('q'), KeyCode::Esc] {
-            assert_eq!(pressed(code), Some(Wish::End));
+            assert_eq!(pressed(code), Some(KeyAction::Quit));
         }
         let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(wish(interrupt), Some(Wish::End));
+        assert_eq!(key_action(interrupt), Some(KeyAction::Quit));
         assert_eq!(pressed(KeyCode::Char('c')), None);
-        let mut look = Look { has_color: false, first_row: 0 };
+        let mut viewport = Viewport { has_color: false, first_row: 0 };
         for (code, expected) in [
             (KeyCode::Up, 0),
             (KeyCode::Down, 1),
@@ -198,11 +214,14 @@ mod key_tests {
             (KeyCode::End, 15),
             (KeyCode::Home, 0),
         ] {
-            let wish = pressed(code).expect("it scrolls");
-            look.first_row = first_row(wish, look, (10, 25));
-            assert_eq!(look.first_row, expected, "{code:?}");
+            let action = pressed(code).expect("it scrolls");
+            viewport.first_row = first_row(action, viewport, (10, 25));
+            assert_eq!(viewport.first_row, expected, "{code:?}");
         }
         // A terminal that became larger shows all.
-        assert_eq!(first_row(Wish::Row(1), Look { first_row: 15, ..look }, (30, 25)), 0);
+        assert_eq!(
+            first_row(KeyAction::ScrollRows(1), Viewport { first_row: 15, ..viewport }, (30, 25)),
+            0
+        );
     }
 }

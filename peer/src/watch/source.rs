@@ -9,6 +9,7 @@ use protocol::units::ElectionId;
 
 use super::state::{Answers, Update};
 use crate::cli::Connection;
+use crate::client::events::Events;
 use crate::client::http::{Http, HttpError, Patience};
 use crate::client::server::{Target, TargetError};
 use crate::schema::{Chain, Event, Results, Status, Tip};
@@ -20,10 +21,10 @@ pub(super) const UPDATES_MAX: usize = 1_024;
 const BLOCKS_SHOWN_MAX: usize = 100;
 
 /// Between two looks at the peer while nothing happens, and between two tries while it is away.
-const LOOK_PERIOD: Duration = Duration::from_secs(1);
+const POLL_PERIOD: Duration = Duration::from_secs(1);
 
 /// Shortest time between two looks, however fast blocks come.
-const LOOK_PAUSE: Duration = Duration::from_millis(250);
+const POLL_PAUSE_MIN: Duration = Duration::from_millis(250);
 
 /// A peer that answers no sooner is shown as lost.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -47,7 +48,7 @@ struct Over;
 
 /// Why the peer is not shown.
 #[derive(Debug, thiserror::Error)]
-enum LookError {
+enum QueryError {
     #[error(transparent)]
     Target(#[from] TargetError),
     #[error(transparent)]
@@ -63,11 +64,11 @@ impl Source {
     /// When the system starts no thread.
     pub(super) fn start(self) -> Updates {
         let (updates, receiver) = sync_channel(UPDATES_MAX);
-        // One wish to look again stands for all.
-        let (wish, wishes) = sync_channel(1);
+        // One request to look again stands for all.
+        let (refresh, refreshes) = sync_channel(1);
         let follower = (self.clone(), updates.clone());
-        let following = spawn("watch events", move || follow(&follower.0, &follower.1, &wish));
-        let asking = spawn("watch state", move || look_again_and_again(&self, &updates, &wishes));
+        let following = spawn("watch events", move || follow(&follower.0, &follower.1, &refresh));
+        let asking = spawn("watch state", move || poll_peer(&self, &updates, &refreshes));
         Updates { receiver, threads: [following, asking] }
     }
 
@@ -100,11 +101,12 @@ fn spawn(name: &str, work: impl FnOnce() -> Result<(), Over> + Send + 'static) -
 fn follow(
     source: &Source,
     updates: &SyncSender<Update>,
-    wish: &SyncSender<()>,
+    refresh: &SyncSender<()>,
 ) -> Result<(), Over> {
     let mut last_id = None;
     loop {
-        let events = source.http().ok().and_then(|http| http.events(last_id.clone()).ok());
+        let events =
+            source.http().ok().and_then(|http| Events::connect(http, last_id.clone()).ok());
         // Why it is away, the other thread tells.
         for (id, event) in events.into_iter().flatten().flatten() {
             last_id = id.or(last_id);
@@ -116,33 +118,34 @@ fn follow(
                     | Event::Left
             );
             updates.send(Update::Event(event)).map_err(|_| Over)?;
-            if changes_chain && matches!(wish.try_send(()), Err(TrySendError::Disconnected(()))) {
+            if changes_chain && matches!(refresh.try_send(()), Err(TrySendError::Disconnected(())))
+            {
                 return Err(Over);
             }
         }
-        thread::sleep(LOOK_PERIOD);
+        thread::sleep(POLL_PERIOD);
     }
 }
 
 /// Asks for all that is shown, once a second or when a block came.
-fn look_again_and_again(
+fn poll_peer(
     source: &Source,
     updates: &SyncSender<Update>,
-    wishes: &Receiver<()>,
+    refreshes: &Receiver<()>,
 ) -> Result<(), Over> {
     let mut http = source.http();
     let mut shown = None;
     loop {
-        let looked_at = Instant::now();
-        let looked = match &http {
-            Ok(http) => look(http, source.election, shown),
-            Err(_) => source.http().map_err(LookError::from).and_then(|found| {
-                let looked = look(&found, source.election, shown);
+        let asked_at = Instant::now();
+        let answered = match &http {
+            Ok(http) => query(http, source.election, shown),
+            Err(_) => source.http().map_err(QueryError::from).and_then(|found| {
+                let answered = query(&found, source.election, shown);
                 http = Ok(found);
-                looked
+                answered
             }),
         };
-        let update = match looked {
+        let update = match answered {
             Ok(answers) => {
                 shown = Some(answers.status.tip);
                 Update::Asked(Box::new(answers))
@@ -155,8 +158,8 @@ fn look_again_and_again(
             }
         };
         updates.send(update).map_err(|_| Over)?;
-        match wishes.recv_timeout(LOOK_PERIOD) {
-            Ok(()) => thread::sleep(LOOK_PAUSE.saturating_sub(looked_at.elapsed())),
+        match refreshes.recv_timeout(POLL_PERIOD) {
+            Ok(()) => thread::sleep(POLL_PAUSE_MIN.saturating_sub(asked_at.elapsed())),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Err(Over),
         }
@@ -164,10 +167,10 @@ fn look_again_and_again(
 }
 
 /// `shown` is the tip whose count and blocks are known.
-fn look(http: &Http, election: ElectionId, shown: Option<Tip>) -> Result<Answers, LookError> {
+fn query(http: &Http, election: ElectionId, shown: Option<Tip>) -> Result<Answers, QueryError> {
     let status: Status = http.get("/v1/status")?;
     if status.election != election {
-        return Err(LookError::OtherElection { found: status.election });
+        return Err(QueryError::OtherElection { found: status.election });
     }
     let chain = if shown == Some(status.tip) {
         None

@@ -6,33 +6,33 @@ use ratatui::DefaultTerminal;
 
 /// A terminal that is drawn on; what was on it before comes back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct FullScreen {
     /// Dropped first, which shows the cursor again.
     pub(super) terminal: DefaultTerminal,
-    _giving_back: GivingBack,
+    _restore: RestoreOnDrop,
 }
 
 #[derive(Debug)]
-struct GivingBack;
+struct RestoreOnDrop;
 
-impl Taken {
+impl FullScreen {
     /// # Errors
     /// When there is no terminal, or it can't be taken.
-    pub(super) fn take() -> io::Result<Self> {
+    pub(super) fn open() -> io::Result<Self> {
         // Before the first step, so that half of them are taken back, too.
-        let giving_back = GivingBack;
-        Ok(Self { terminal: ratatui::try_init()?, _giving_back: giving_back })
+        let restore = RestoreOnDrop;
+        Ok(Self { terminal: ratatui::try_init()?, _restore: restore })
     }
 }
 
-impl Drop for GivingBack {
+impl Drop for RestoreOnDrop {
     fn drop(&mut self) {
-        give_back();
+        restore();
     }
 }
 
 /// Gives the terminal back; harmless a second time.
-pub(super) fn give_back() {
+pub(super) fn restore() {
     if let Err(error) = ratatui::try_restore() {
         // It went away; there is nothing to give back.
         tracing::debug!(%error, "the terminal was not given back");

@@ -11,7 +11,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
-use super::draw::{Look, draw};
+use super::draw::{Viewport, draw};
 use super::state::{Answers, Contact, State, Update};
 use crate::schema::{
     Admitted, BlockSummary, Chain, Event, Mining, Neighbour, OptionTally, Peers, QuestionTally,
@@ -20,7 +20,7 @@ use crate::schema::{
 
 const NOW_MS: u64 = 1_795_233_117_040;
 
-const LOOK: Look = Look { has_color: true, first_row: 0 };
+const LOOK: Viewport = Viewport { has_color: true, first_row: 0 };
 
 fn tip(height: u64) -> Tip {
     let mut bytes = [0x5a; 32];
@@ -146,9 +146,9 @@ fn vote(number: u8) -> Event {
     }
 }
 
-fn picture(state: &State, look: Look, width: u16, height: u16) -> Buffer {
+fn picture(state: &State, viewport: Viewport, width: u16, height: u16) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("it is no real one");
-    terminal.draw(|frame| draw(state, look, frame)).expect("it is no real one");
+    terminal.draw(|frame| draw(state, viewport, frame)).expect("it is no real one");
     terminal.backend().buffer().clone()
 }
 
@@ -171,8 +171,8 @@ fn text(buffer: &Buffer) -> String {
 }
 
 #[track_caller]
-fn assert_picture(state: &State, look: Look, (width, height): (u16, u16), expected: &str) {
-    let found = text(&picture(state, look, width, height));
+fn assert_picture(state: &State, viewport: Viewport, (width, height): (u16, u16), expected: &str) {
+    let found = text(&picture(state, viewport, width, height));
     assert!(found == expected.trim_start_matches('\n'), "\n{found}");
 }
 
@@ -212,8 +212,8 @@ fn many_questions_are_scrolled_and_wide_names_keep_the_columns() {
     let mut answers = answers(120, 7, questions.collect());
     answers.status.sync_target = 4_000;
     state.apply(Update::Asked(Box::new(answers)), NOW_MS);
-    assert_picture(&state, Look { first_row: 5, ..LOOK }, (80, 24), pictures::WIDE);
-    let beyond = text(&picture(&state, Look { first_row: 999, ..LOOK }, 80, 24));
+    assert_picture(&state, Viewport { first_row: 5, ..LOOK }, (80, 24), pictures::WIDE);
+    let beyond = text(&picture(&state, Viewport { first_row: 999, ..LOOK }, 80, 24));
     assert!(beyond.contains(" of 35 ") && beyond.contains("第9問"), "{beyond}");
 }
 
@@ -238,7 +238,7 @@ fn without_contact_the_last_picture_stays_and_is_grey() {
     assert_eq!(count(&lost), count(&before));
     let is_grey = |y| (0..80).all(|x| buffer[(x, y)].fg == Color::DarkGray);
     assert!((1..23).all(is_grey));
-    let buffer = picture(&state, Look { has_color: false, ..LOOK }, 80, 24);
+    let buffer = picture(&state, Viewport { has_color: false, ..LOOK }, 80, 24);
     assert!(buffer.content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
     assert!(buffer[(2, 2)].modifier.contains(Modifier::DIM));
 

@@ -17,7 +17,8 @@ use super::http::HttpError;
 use super::scripted::{Answer, Request, Scripted};
 use super::server::Server;
 use super::*;
-use crate::cli::{AnswerFormat, Connection};
+use crate::cli::TypedCommand;
+use crate::cli::command::parse;
 use crate::schema::{self, Admitted, Ballot, OptionTally, QuestionTally, Results, Tip};
 use crate::store::data_directory::{DataDirectory, URL_FILE};
 use chain::fixtures::{election, key};
@@ -127,6 +128,10 @@ fn results(votes: u64) -> Results {
     }
 }
 
+fn typed(line: &str) -> ClientTask {
+    ClientTask::Command(TypedCommand::of_line(line).expect(line).expect("a command"))
+}
+
 #[test]
 fn answers_are_the_prompts() {
     let (outcome, requests) = ask("results", vec![Answer::json(200, &results(2))]);
@@ -144,7 +149,7 @@ fn answers_are_the_prompts() {
         let (outcome, requests) = ask(line, vec![Answer::problem(503, "busy", "ask again soon")]);
         let error = outcome.expect_err(line);
         assert_eq!((requests.len(), &requests[0].line), (1, &path));
-        assert_eq!((error.refusal().kind.as_str(), error.end()), ("busy", ClientEnd::Refused));
+        assert_eq!((error.refusal().kind.as_str(), error.exit()), ("busy", ClientExit::Refused));
         assert_eq!(error.to_string(), "ask again soon");
         assert!(!requests[0].has("authorization"), "{line}: {requests:?}");
     }
@@ -165,13 +170,13 @@ fn the_token_goes_with_orders_and_with_the_status_alone() {
     let client = client_of(&connection(Some(&server.url), None));
     let mine = || parse("mine").expect("a command").expect("a command");
     let error = client.perform(mine()).expect_err("no token");
-    assert_eq!((error.refusal().kind.as_str(), error.end()), ("no_token", ClientEnd::Usage));
+    assert_eq!((error.refusal().kind.as_str(), error.exit()), ("no_token", ClientExit::Usage));
     assert_eq!(server.requests(), []);
     let server = Scripted::start([Answer::problem(401, "wrong_token", "that is not it")]);
     let directory = data_directory("http://127.0.0.1:1");
     let client = client_of(&connection(Some(&server.url), Some(directory.path().to_owned())));
     let error = client.perform(mine()).expect_err("another token");
-    assert_eq!((error.refusal().kind.as_str(), error.end()), ("wrong_token", ClientEnd::Usage));
+    assert_eq!((error.refusal().kind.as_str(), error.exit()), ("wrong_token", ClientExit::Usage));
     assert!(server.requests()[0].has("authorization"));
 }
 
@@ -203,7 +208,7 @@ fn whoever_is_no_peer_is_told_apart() {
         let (outcome, _) = ask("mine", vec![answer]);
         let error = outcome.expect_err(part);
         assert_eq!(error.refusal().kind, "not_a_peer", "{error}");
-        assert_eq!(error.end(), ClientEnd::NoContact);
+        assert_eq!(error.exit(), ClientExit::NoContact);
         assert!(error.to_string().contains(part), "{error}");
     }
     assert_eq!(elsewhere.requests(), [], "no redirection is followed");
@@ -240,24 +245,25 @@ fn a_stale_url_is_no_contact() {
     let directory = data_directory(&url);
     let client = client_of(&connection(None, Some(directory.path().to_owned())));
     let error = client.perform(PromptCommand::Peers).expect_err("nobody listens");
-    assert_eq!((error.refusal().kind.as_str(), error.end()), ("no_contact", ClientEnd::NoContact));
+    assert_eq!(
+        (error.refusal().kind.as_str(), error.exit()),
+        ("no_contact", ClientExit::NoContact)
+    );
     assert!(error.to_string().contains("api.url"), "{error}");
     fs::remove_file(directory.path().join(URL_FILE)).expect("removed");
-    let line = Wish::Line("peers".to_owned());
     let asked = connection(None, Some(directory.path().to_owned()));
-    let request = ClientRequest { wish: line, connection: asked, passphrase: None };
+    let request = ClientRequest { task: typed("peers"), connection: asked, passphrase: None };
     let error = perform(&request, Style::Json, false).expect_err("no peer runs");
-    assert_eq!(error.end(), ClientEnd::NoContact);
+    assert_eq!(error.exit(), ClientExit::NoContact);
 }
 
 #[test]
 fn slips_are_told_before_anybody_is_asked() {
     for (line, kind) in [("chain many", "bad_argument"), ("vote ", "no_choices")] {
-        let wish = Wish::Line(line.to_owned());
         let nowhere = connection(Some("http://127.0.0.1:1"), None);
-        let request = ClientRequest { wish, connection: nowhere, passphrase: None };
+        let request = ClientRequest { task: typed(line), connection: nowhere, passphrase: None };
         let error = perform(&request, Style::Json, false).expect_err(line);
-        assert_eq!((error.refusal().kind.as_str(), error.end()), (kind, ClientEnd::Usage));
+        assert_eq!((error.refusal().kind.as_str(), error.exit()), (kind, ClientExit::Usage));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Events, and what is shown again because of them.
 
 use super::*;
+use crate::client::events::Events;
 use crate::schema::Event;
 
 #[test]
@@ -14,7 +15,7 @@ fn events_go_on_over_broken_connections() {
     let second =
         format!("id: 1-3\ndata: {}\n\nid: 1-4\ndata: {{\"event\":\"left\"}}\n\n", joined(3));
     let server = Scripted::start([Answer::events(&first), Answer::Cut, Answer::events(&second)]);
-    let events = http(&server).events(None).expect("a stream");
+    let events = Events::connect(http(&server), None).expect("a stream");
     let found: Vec<_> = events.map(|event| event.expect("an event")).collect();
     let ids: Vec<_> = found.iter().map(|(id, _)| id.as_deref()).collect();
     assert_eq!(ids, [Some("1-1"), Some("1-3"), Some("1-4")]);
@@ -29,13 +30,13 @@ fn events_go_on_over_broken_connections() {
 #[test]
 fn a_peer_that_is_gone_ends_the_events() {
     let server = Scripted::start([Answer::events("data: {\"event\":\"disk_recovered\"}\n\n")]);
-    let mut events = http(&server).events(None).expect("a stream");
+    let mut events = Events::connect(http(&server), None).expect("a stream");
     assert!(matches!(events.next(), Some(Ok((None, Event::DiskRecovered)))));
     assert!(matches!(events.next(), Some(Err(HttpError::NoContact { .. }))));
     assert!(events.next().is_none());
     server.requests();
     let server = Scripted::start([Answer::text(200, "text/html", "<p>")]);
-    assert!(matches!(http(&server).events(None), Err(HttpError::NotAPeer { .. })));
+    assert!(matches!(Events::connect(http(&server), None), Err(HttpError::NotAPeer { .. })));
     server.requests();
 }
 
@@ -58,6 +59,6 @@ fn the_count_is_shown_when_it_changes() {
         Ok(())
     });
     assert_eq!(shown, [1, 2]);
-    assert_eq!(ended.expect_err("the peer left").end(), ClientEnd::NoContact);
+    assert_eq!(ended.expect_err("the peer left").exit(), ClientExit::NoContact);
     assert_eq!(server.requests().len(), 4);
 }

@@ -43,7 +43,10 @@ fn a_registration_goes_alone_and_a_lost_answer_is_told() {
     // Nobody listens any more after the first try.
     let (outcome, requests) = ask("register", vec![ballot(), unknown(), Answer::Cut]);
     let error = outcome.expect_err("no answer came");
-    assert_eq!((error.refusal().kind.as_str(), error.end()), ("answer_lost", ClientEnd::NoContact));
+    assert_eq!(
+        (error.refusal().kind.as_str(), error.exit()),
+        ("answer_lost", ClientExit::NoContact)
+    );
     assert!(error.to_string().contains("peer myvote"), "{error}");
     assert_eq!(requests.len(), 3);
 }
@@ -60,7 +63,7 @@ fn a_peer_that_takes_another_vote_is_no_peer_and_one_that_refuses_is_heard() {
     let script = vec![ballot(), voter(in_pool.clone(), Value::Null), Answer::json(200, &full)];
     let (outcome, _) = ask("vote Grace", script);
     let error = outcome.expect_err("refused");
-    assert_eq!((error.refusal().kind.as_str(), error.end()), ("pool_full", ClientEnd::Refused));
+    assert_eq!((error.refusal().kind.as_str(), error.exit()), ("pool_full", ClientExit::Refused));
 
     let cast = json!({"transaction": "ab".repeat(32), "choices": [["Ada"]], "cast_at_ms": 1, "standing": in_pool});
     let (outcome, requests) = ask("vote Grace", vec![ballot(), voter(in_pool.clone(), cast)]);
@@ -72,8 +75,8 @@ fn a_peer_that_takes_another_vote_is_no_peer_and_one_that_refuses_is_heard() {
     assert_eq!(outcome.expect_err("registered").refusal().kind, "already_registered");
     let (outcome, requests) = ask("vote Hedy", vec![ballot()]);
     assert_eq!(
-        (outcome.expect_err("no such option").end(), requests.len()),
-        (ClientEnd::Refused, 1)
+        (outcome.expect_err("no such option").exit(), requests.len()),
+        (ClientExit::Refused, 1)
     );
 }
 
@@ -91,7 +94,7 @@ fn nothing_is_signed_for_an_election_that_is_not_what_it_says() {
     let (outcome, requests) = ask("vote Ada", vec![Answer::json(200, &Ballot::of(&other))]);
     let error = outcome.expect_err("another election");
     assert_eq!((error.refusal().kind.as_str(), requests.len()), ("other_election", 1));
-    assert_eq!(error.end(), ClientEnd::Refused);
+    assert_eq!(error.exit(), ClientExit::Refused);
 }
 
 #[test]
@@ -117,7 +120,7 @@ fn a_key_is_made_only_where_server_and_directory_were_named() {
     fs::remove_file(directory.path().join("voter.key")).expect("removed");
     let client = client_of(&connection(None, Some(directory.path().to_owned())));
     let error = client.register(None).expect_err("no key");
-    assert!(matches!(error, ClientError::NoKey { .. }) && error.end() == ClientEnd::Usage);
+    assert!(matches!(error, ClientError::NoKey { .. }) && error.exit() == ClientExit::Usage);
     server.requests();
 }
 
@@ -150,7 +153,7 @@ fn a_receipt_is_written_only_if_it_proves_the_own_vote() {
     {
         let (outcome, _) = ask(&line, vec![ballot(), Answer::json(200, &receipt)]);
         let error = outcome.expect_err(part);
-        assert!(error.to_string().contains(part) && error.end() == ClientEnd::Refused, "{error}");
+        assert!(error.to_string().contains(part) && error.exit() == ClientExit::Refused, "{error}");
         assert!(!file.exists());
     }
     let (outcome, requests) = ask(&line, vec![ballot(), Answer::json(200, &own)]);

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::actions::ActionError;
 use crate::auditor::ArchiveEncoder;
-use crate::http::Context;
+use crate::http::context::Context;
 use crate::http::openapi::{Common, FromNode};
 use crate::http::problem::Refused;
 use node::BlockSelector;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use host::http::{Json, Problem};
 
-use crate::http::Context;
+use crate::http::context::Context;
 use crate::http::openapi::{Common, FromNode};
 use crate::http::problem::Refused;
 use crate::schema;

@@ -3,8 +3,9 @@
 use axum::extract::State;
 use host::http::Json;
 
-use crate::actions::{LabCommand, rule_of};
-use crate::http::Context;
+use crate::actions::ActionError;
+use crate::cli::laboratory::{LabCommand, rule_of};
+use crate::http::context::Context;
 use crate::http::openapi::{Common, FromNode, Guarded, OrConflict, WithBody};
 use crate::http::problem::Refused;
 use crate::schema;
@@ -32,7 +33,7 @@ pub(super) async fn bad_block(
     State(context): State<Context>,
     Json(order): Json<schema::BadBlockOrder>,
 ) -> Answered {
-    let rule = rule_of(&order.rule)?;
+    let rule = rule_of(&order.rule).map_err(ActionError::from)?;
     Ok(Json(context.actions().lab(LabCommand::BadBlock(rule)).await?))
 }
 

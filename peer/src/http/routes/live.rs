@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use host::http::Problem;
 
 use crate::actions::ActionError;
-use crate::http::Context;
+use crate::http::context::Context;
 use crate::http::openapi::{Common, FromNode};
 use crate::http::problem::Refused;
 use crate::schema;

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::IntoResponse;
 use host::http::{Json, Path, Problem};
 
-use crate::http::Context;
+use crate::http::context::Context;
 use crate::http::openapi::{Common, Guarded, Worded};
 use crate::http::problem::Refused;
 use crate::schema;

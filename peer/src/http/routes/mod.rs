@@ -21,10 +21,10 @@ use host::http::OwnPage;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::context::Context;
 use super::openapi::Description;
 use super::problem::Refused;
-use super::{Context, metrics, openapi, page};
-pub(super) use submit::TRANSACTIONS_MAX;
+use super::{metrics, openapi, page};
 
 /// The whole API, with its description as a page for people, which alone is not described.
 pub(super) fn router(context: Context) -> Router {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use host::http::Json;
 
 use crate::actions::{ActionError, choices_of_names};
-use crate::http::Context;
+use crate::http::context::Context;
 use crate::http::openapi::{Common, FromNode, Guarded, OrConflict, WithBody};
 use crate::http::problem::Refused;
 use crate::schema;

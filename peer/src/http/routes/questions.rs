@@ -9,7 +9,7 @@ use protocol::units::{BlockHash, Height, TransactionId, VoterId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::http::Context;
+use crate::http::context::Context;
 use crate::http::openapi::{Common, FromNode, OrNotFound, Worded};
 use crate::http::problem::Refused;
 use crate::schema;

@@ -8,13 +8,10 @@ use protocol::transaction::{Transaction, TransactionKind};
 use tokio::task::JoinSet;
 
 use crate::actions::ActionError;
-use crate::http::Context;
+use crate::http::context::{Context, TRANSACTIONS_MAX};
 use crate::http::openapi::{Common, WithBody};
 use crate::http::problem::Refused;
 use crate::schema;
-
-/// Most transactions in one request: what a peer checks in a tenth of a second.
-pub(in crate::http) const TRANSACTIONS_MAX: usize = 1_000;
 
 /// Takes signed registrations and votes, and answers when they are durable on this peer.
 ///
@@ -93,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::handle::{PeerHandle, Request, Requests};
-    use crate::http::SUBMISSIONS_MAX;
+    use crate::http::context::SUBMISSIONS_MAX;
     use crate::http::documented::context_of;
     use keys::signing;
 

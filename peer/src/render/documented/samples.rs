@@ -11,7 +11,8 @@ use protocol::units::{
     BlockHash, Difficulty, Height, MerkleRoot, TransactionId, UnixMillis, VoterId, Work, sha256,
 };
 
-use crate::actions::{ActionError, COMMANDS, parse, parse_choices};
+use crate::actions::{ActionError, parse_choices};
+use crate::cli::command::{CommandName, parse};
 use crate::miner::MiningProgress;
 use crate::schema::{self, Event, Reply};
 use crate::store::{Damage, Rows};
@@ -240,7 +241,7 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
         Reply::Lab(schema::Experiment::Race { height: 2 }),
         Reply::Lab(schema::Experiment::rules()),
         Reply::Submit(schema::Submitted { accepted, transaction }),
-        Reply::Help { commands: COMMANDS[..2].to_vec() },
+        Reply::Help { commands: CommandName::ALL[..2].iter().map(|name| name.help()).collect() },
         Reply::Leave(schema::Left { own_vote: schema::OwnVoteStanding::Block }),
     ]
 }
@@ -337,7 +338,7 @@ pub(super) fn events() -> Vec<Event> {
 
 pub(super) fn refusals() -> Vec<(&'static str, ActionError)> {
     let voted = TransactionError::AlreadyVoted { voter: voter() };
-    let line = |line| parse(line).expect_err("a slip");
+    let line = |line| ActionError::from(parse(line).expect_err("a slip"));
     let choices = |text| parse_choices(text, &election()).expect_err("a slip").into();
     vec![
         ("vote", CommandError::Transaction(voted).into()),

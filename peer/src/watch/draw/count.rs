@@ -7,7 +7,7 @@ use unicode_truncate::Alignment;
 use unicode_width::UnicodeWidthStr;
 
 use super::text::{bar, cell, fit, percent, share};
-use super::{BORDER_ROWS, Look, panel};
+use super::{BORDER_ROWS, Viewport, panel};
 use crate::schema::{QuestionTally, Results};
 use crate::watch::state::State;
 
@@ -27,13 +27,13 @@ enum Row<'a> {
     Empty,
 }
 
-pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
     let (visible, all) = rows_visible_and_all(state, area);
-    let first = look.first_row.min(all.saturating_sub(visible));
-    let mut block = look.panel("Count");
+    let first = viewport.first_row.min(all.saturating_sub(visible));
+    let mut block = viewport.panel("Count");
     if all > visible {
         let text = format!(" rows {} to {} of {all} ", first + 1, first + visible);
-        block = block.title_bottom(Line::styled(text, look.faint()).right_aligned());
+        block = block.title_bottom(Line::styled(text, viewport.faint()).right_aligned());
     }
     let inside = panel(frame, area, block);
     let Some(results) = &state.results else { return };
@@ -50,18 +50,18 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
     let shown = rows(results).skip(first).take(visible);
     let mut places = inside.rows();
     if let Some(place) = places.next() {
-        frame.render_widget(turnout(results, look, width), place);
+        frame.render_widget(turnout(results, viewport, width), place);
     }
     for (row, place) in shown.zip(places.skip(1)) {
         let line = match row {
             Row::Empty => continue,
-            Row::Question(title) => Line::styled(fit(title, width), look.strong()),
+            Row::Question(title) => Line::styled(fit(title, width), viewport.strong()),
             Row::Choice { name, votes } => {
                 let part = share(votes, results.votes);
                 let name = cell(name, names, Alignment::Left);
                 Line::from(vec![
                     Span::raw(format!("{}{name}  ", " ".repeat(INDENT))),
-                    Span::styled(bar(part, bars), look.bar()),
+                    Span::styled(bar(part, bars), viewport.bar()),
                     Span::raw(number(votes, part)),
                 ])
             }
@@ -76,7 +76,7 @@ pub(super) fn rows_visible_and_all(state: &State, area: Rect) -> (usize, usize) 
 }
 
 /// `turnout ██████▌    7 of 12   58.3 %`
-fn turnout(results: &Results, look: Look, width: usize) -> Line<'static> {
+fn turnout(results: &Results, viewport: Viewport, width: usize) -> Line<'static> {
     let Results { votes, registered_voters, .. } = *results;
     let part = share(votes, registered_voters);
     let percent = cell(&percent(part), PERCENT_COLUMNS, Alignment::Right);
@@ -89,8 +89,8 @@ fn turnout(results: &Results, look: Look, width: usize) -> Line<'static> {
     }
     let room = width.saturating_sub(word.width() + numbers.width());
     Line::from(vec![
-        Span::styled(word, look.strong()),
-        Span::styled(bar(part, room), look.good()),
+        Span::styled(word, viewport.strong()),
+        Span::styled(bar(part, room), viewport.good()),
         Span::raw(numbers),
     ])
 }

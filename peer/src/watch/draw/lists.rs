@@ -6,12 +6,12 @@ use ratatui::text::{Line, Span};
 use unicode_truncate::Alignment;
 
 use super::text::{Column, fit, moment, table};
-use super::{Look, panel};
+use super::{Viewport, panel};
 use crate::schema::Neighbour;
 use crate::watch::state::{Heard, State};
 
-pub(super) fn blocks(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
-    let inside = panel(frame, area, look.panel("Blocks"));
+pub(super) fn blocks(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
+    let inside = panel(frame, area, viewport.panel("Blocks"));
     let columns =
         [right("height"), left("time UTC"), right("voters"), right("votes"), left("here")];
     let rows = state.blocks.iter().take(room(inside)).map(|block| {
@@ -24,10 +24,10 @@ pub(super) fn blocks(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
             here.to_owned(),
         ]
     });
-    show(&columns, &rows.collect::<Vec<_>>(), look, frame, inside);
+    show(&columns, &rows.collect::<Vec<_>>(), viewport, frame, inside);
 }
 
-pub(super) fn neighbours(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn neighbours(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
     let all = state.neighbours.len();
     let room_needed = usize::from(area.height).saturating_sub(3);
     let title = match all {
@@ -35,18 +35,18 @@ pub(super) fn neighbours(state: &State, look: Look, frame: &mut Frame<'_>, area:
         all if all > room_needed => format!("Neighbours, {room_needed} of {all}"),
         all => format!("Neighbours, {all}"),
     };
-    let inside = panel(frame, area, look.panel(&title));
+    let inside = panel(frame, area, viewport.panel(&title));
     if all == 0 {
-        frame.render_widget(Line::styled("none", look.faint()), inside);
+        frame.render_widget(Line::styled("none", viewport.faint()), inside);
         return;
     }
     let columns = [left("address"), right("tip"), right("trip"), right("missed"), right("clock")];
     let rows = state.neighbours.iter().take(room(inside)).map(neighbour);
-    show(&columns, &rows.collect::<Vec<_>>(), look, frame, inside);
+    show(&columns, &rows.collect::<Vec<_>>(), viewport, frame, inside);
 }
 
-pub(super) fn events(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
-    let inside = panel(frame, area, look.panel("Events"));
+pub(super) fn events(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
+    let inside = panel(frame, area, viewport.panel("Events"));
     let shown = state.events.iter().take(usize::from(inside.height));
     for (heard, row) in shown.zip(inside.rows()) {
         let Heard { at_ms, text, more, .. } = heard;
@@ -57,7 +57,8 @@ pub(super) fn events(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
         };
         let used = time.len() + 2 + more.len();
         let text = fit(text, usize::from(row.width).saturating_sub(used));
-        let spans = vec![Span::styled(time, look.faint()), Span::raw(format!("  {text}{more}"))];
+        let spans =
+            vec![Span::styled(time, viewport.faint()), Span::raw(format!("  {text}{more}"))];
         frame.render_widget(Line::from(spans), row);
     }
 }
@@ -94,10 +95,16 @@ fn room(inside: Rect) -> usize {
     usize::from(inside.height).saturating_sub(1)
 }
 
-fn show(columns: &[Column], rows: &[Vec<String>], look: Look, frame: &mut Frame<'_>, inside: Rect) {
+fn show(
+    columns: &[Column],
+    rows: &[Vec<String>],
+    viewport: Viewport,
+    frame: &mut Frame<'_>,
+    inside: Rect,
+) {
     let lines = table(columns, rows, usize::from(inside.width));
     for (number, (line, row)) in lines.into_iter().zip(inside.rows()).enumerate() {
-        let line = if number == 0 { Line::styled(line, look.faint()) } else { Line::raw(line) };
+        let line = if number == 0 { Line::styled(line, viewport.faint()) } else { Line::raw(line) };
         frame.render_widget(line, row);
     }
 }

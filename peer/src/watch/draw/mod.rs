@@ -26,14 +26,14 @@ const BORDER_ROWS: u16 = 2;
 
 /// How the picture is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct Viewport {
     pub(super) has_color: bool,
     /// The first row of the count that is shown.
     pub(super) first_row: usize,
 }
 
 /// Where everything stands.
-struct Places {
+struct Panels {
     head: Rect,
     chain: Rect,
     pool: Rect,
@@ -46,7 +46,7 @@ struct Places {
 }
 
 /// Draws all of it.
-pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>) {
+pub(super) fn draw(state: &State, viewport: Viewport, frame: &mut Frame<'_>) {
     let area = frame.area();
     if area.width < SIZE_MIN.width || area.height < SIZE_MIN.height {
         let (width, height) = (SIZE_MIN.width, SIZE_MIN.height);
@@ -55,29 +55,29 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>) {
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
         return;
     }
-    let places = Places::in_area(area, state);
-    top::chain(state, look, frame, places.chain);
-    top::pool(state, look, frame, places.pool);
-    top::mining(state, look, frame, places.mining);
-    count::draw(state, look, frame, places.count);
-    lists::blocks(state, look, frame, places.blocks);
-    lists::neighbours(state, look, frame, places.neighbours);
-    lists::events(state, look, frame, places.events);
+    let panels = Panels::in_area(area, state);
+    top::chain(state, viewport, frame, panels.chain);
+    top::pool(state, viewport, frame, panels.pool);
+    top::mining(state, viewport, frame, panels.mining);
+    count::draw(state, viewport, frame, panels.count);
+    lists::blocks(state, viewport, frame, panels.blocks);
+    lists::neighbours(state, viewport, frame, panels.neighbours);
+    lists::events(state, viewport, frame, panels.events);
     if let Contact::Lost { .. } = state.contact {
-        let old = look.faint().remove_modifier(Modifier::BOLD);
+        let old = viewport.faint().remove_modifier(Modifier::BOLD);
         frame.buffer_mut().set_style(area, old);
     }
-    head(state, look, frame, places.head);
-    foot(state, look, frame, places.foot);
+    head(state, viewport, frame, panels.head);
+    foot(state, viewport, frame, panels.foot);
 }
 
 /// How many rows of the count fit, and how many there are.
 pub(super) fn count_rows(state: &State, size: Size) -> (usize, usize) {
-    let places = Places::in_area(Rect::from(((0, 0).into(), size)), state);
-    count::rows_visible_and_all(state, places.count)
+    let panels = Panels::in_area(Rect::from(((0, 0).into(), size)), state);
+    count::rows_visible_and_all(state, panels.count)
 }
 
-impl Places {
+impl Panels {
     fn in_area(area: Rect, state: &State) -> Self {
         let is_tall = area.height >= 36;
         let (news, is_wide) = (if is_tall { 9 } else { 5 }, area.width >= 100);
@@ -105,7 +105,7 @@ impl Places {
     }
 }
 
-impl Look {
+impl Viewport {
     /// What is read first.
     fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
@@ -152,11 +152,11 @@ fn panel(frame: &mut Frame<'_>, area: Rect, block: Block<'_>) -> Rect {
     inside
 }
 
-fn head(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+fn head(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
     let (sign, word, style) = match &state.contact {
-        Contact::Awaited => ("○", "connecting", look.faint()),
-        Contact::Live => ("●", "live", look.good()),
-        Contact::Lost { .. } => ("○", "no contact", look.bad()),
+        Contact::Awaited => ("○", "connecting", viewport.faint()),
+        Contact::Live => ("●", "live", viewport.good()),
+        Contact::Lost { .. } => ("○", "no contact", viewport.bad()),
     };
     let width = usize::from(area.width).saturating_sub(2);
     let server = fit(&state.server, width / 2);
@@ -165,10 +165,10 @@ fn head(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
     let room = width.saturating_sub(banner.width() + contact.width() + server.width());
     let spans = vec![
         Span::raw(" "),
-        Span::styled(banner, look.bad().add_modifier(Modifier::BOLD)),
-        Span::styled(sides(&state.title, "", room), look.strong()),
+        Span::styled(banner, viewport.bad().add_modifier(Modifier::BOLD)),
+        Span::styled(sides(&state.title, "", room), viewport.strong()),
         Span::styled(contact, style),
-        Span::styled(server, look.faint()),
+        Span::styled(server, viewport.faint()),
     ];
     frame.render_widget(Line::from(spans), area);
 }
@@ -185,19 +185,19 @@ fn banner(status: &Status) -> String {
     format!("{role}{open}")
 }
 
-fn foot(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+fn foot(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
     let width = usize::from(area.width).saturating_sub(2);
     let (text, style) = match &state.contact {
         Contact::Lost { since_ms, reason } => {
             let ago = span(state.now_ms.saturating_sub(*since_ms));
             let keys = "q ends";
             let text = format!("no contact for {ago}, trying again: {reason}");
-            (sides(&text, keys, width), look.bad())
+            (sides(&text, keys, width), viewport.bad())
         }
         Contact::Awaited | Contact::Live => {
             let keys = "q ends   ↑ ↓ PgUp PgDn move the count";
             let election = format!("election {}", short(state.election));
-            (sides(keys, &election, width), look.faint())
+            (sides(keys, &election, width), viewport.faint())
         }
     };
     frame.render_widget(Line::styled(format!(" {text}"), style), area);

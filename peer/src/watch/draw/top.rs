@@ -8,16 +8,16 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{RenderDirection, Sparkline};
 
 use super::text::{bar, share, sides, span};
-use super::{Look, panel};
+use super::{Viewport, panel};
 use crate::render::{rate, short};
 use crate::schema::{Mining, Status};
 use crate::watch::state::State;
 
-pub(super) fn chain(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
-    let [first, second, third] = lines(panel(frame, area, look.panel("Chain")));
+pub(super) fn chain(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
+    let [first, second, third] = lines(panel(frame, area, viewport.panel("Chain")));
     let width = usize::from(first.width);
     let Some(status) = &state.status else {
-        frame.render_widget(Line::styled("waiting for the peer", look.faint()), first);
+        frame.render_widget(Line::styled("waiting for the peer", viewport.faint()), first);
         return;
     };
     let tip = status.tip;
@@ -29,22 +29,25 @@ pub(super) fn chain(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect
             format!("{} ago", span(state.now_ms.saturating_sub(block.time_ms)))
         });
     let height = format!("block {}", tip.height);
-    frame.render_widget(Line::styled(sides(&height, &age, width), look.strong()), first);
+    frame.render_widget(Line::styled(sides(&height, &age, width), viewport.strong()), first);
     if status.sync_target > tip.height {
         let room = width.saturating_sub(5);
         let done = bar(share(tip.height, status.sync_target), room);
-        let fetched = Line::from(vec![Span::raw("sync "), Span::styled(done, look.bar())]);
+        let fetched = Line::from(vec![Span::raw("sync "), Span::styled(done, viewport.bar())]);
         frame.render_widget(fetched, second);
         let goal = format!("up to {}", status.sync_target);
         frame.render_widget(Line::raw(sides("fetching", &goal, width)), third);
     } else {
-        frame.render_widget(Line::styled(sides(&short(tip.hash), "", width), look.faint()), second);
+        frame.render_widget(
+            Line::styled(sides(&short(tip.hash), "", width), viewport.faint()),
+            second,
+        );
         frame.render_widget(Line::raw(sides(&work(status), "in sync", width)), third);
     }
 }
 
-pub(super) fn pool(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
-    let [first, second, third] = lines(panel(frame, area, look.panel("Pool")));
+pub(super) fn pool(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
+    let [first, second, third] = lines(panel(frame, area, viewport.panel("Pool")));
     let Some(status) = &state.status else { return };
     let held = match status.held {
         0 => String::new(),
@@ -52,27 +55,27 @@ pub(super) fn pool(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
     };
     let waiting = format!("{} waiting", status.pool);
     let text = sides(&waiting, &held, usize::from(first.width));
-    frame.render_widget(Line::styled(text, look.strong()), first);
-    curve(&state.pool_samples, look, frame, second.union(third));
+    frame.render_widget(Line::styled(text, viewport.strong()), first);
+    curve(&state.pool_samples, viewport, frame, second.union(third));
 }
 
-pub(super) fn mining(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
-    let [first, second, third] = lines(panel(frame, area, look.panel("Mining")));
+pub(super) fn mining(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
+    let [first, second, third] = lines(panel(frame, area, viewport.panel("Mining")));
     let width = usize::from(first.width);
     let Some(status) = &state.status else { return };
     let Some(mining) = &status.mining else {
-        frame.render_widget(Line::styled("nothing to mine", look.faint()), first);
-        curve(&state.rate_samples, look, frame, second.union(third));
+        frame.render_widget(Line::styled("nothing to mine", viewport.faint()), first);
+        curve(&state.rate_samples, viewport, frame, second.union(third));
         return;
     };
     let found = format!("block {}", mining.height);
     let text = sides(&found, &rate(mining.hashes_per_second), width);
-    frame.render_widget(Line::styled(text, look.strong()), first);
+    frame.render_widget(Line::styled(text, viewport.strong()), first);
     let (times, done) = progress(mining);
     let room = width.saturating_sub(times.chars().count() + 1);
-    let spans = vec![Span::styled(bar(done, room), look.bar()), Span::raw(format!(" {times}"))];
+    let spans = vec![Span::styled(bar(done, room), viewport.bar()), Span::raw(format!(" {times}"))];
     frame.render_widget(Line::from(spans), second);
-    curve(&state.rate_samples, look, frame, third);
+    curve(&state.rate_samples, viewport, frame, third);
 }
 
 /// `4.1s of ~2.0s`, and the share of the expected time that is over.
@@ -106,7 +109,7 @@ fn work(status: &Status) -> String {
 }
 
 /// The newest samples, the last one at the right.
-fn curve(samples: &VecDeque<u64>, look: Look, frame: &mut Frame<'_>, area: Rect) {
+fn curve(samples: &VecDeque<u64>, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
     let newest = samples.iter().copied().take(usize::from(area.width));
     let newest: Vec<u64> = newest.collect();
     // A lone transaction would fill the height otherwise.
@@ -115,7 +118,7 @@ fn curve(samples: &VecDeque<u64>, look: Look, frame: &mut Frame<'_>, area: Rect)
         .data(newest)
         .max(highest)
         .direction(RenderDirection::RightToLeft)
-        .style(look.bar());
+        .style(viewport.bar());
     frame.render_widget(curve, area);
 }
 

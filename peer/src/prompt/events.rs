@@ -19,17 +19,17 @@ const MINING_SHOWN_AFTER: Duration = Duration::from_secs(2);
 
 /// The tracker refused this peer before it ever listed it: it must not go on by itself.
 #[derive(Debug)]
-pub(crate) struct Ending {
+pub(crate) struct TrackerRefusal {
     pub(crate) message: String,
 }
 
 /// Prints all events until the node's end.
-pub(crate) async fn tell(
+pub(crate) async fn print_events(
     mut events: Receiver<Event>,
     screen: Screen,
     style: Style,
     miner: Option<MinerView>,
-    ending: oneshot::Sender<Ending>,
+    ending: oneshot::Sender<TrackerRefusal>,
 ) {
     let mut ending = Some(ending);
     let mut ticks = interval_at(Instant::now() + MINING_PERIOD, MINING_PERIOD);
@@ -59,7 +59,7 @@ pub(crate) async fn tell(
         {
             let message = Style::Human { color: false }.event(&event).trim().to_owned();
             // The peer may be ending anyway.
-            let _ = ending.send(Ending { message });
+            let _ = ending.send(TrackerRefusal { message });
         }
         screen.print(text).await;
     }

@@ -1,0 +1,105 @@
+//! What all handlers of requests share, and how many costly requests go on at the same time.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use super::access::Access;
+use super::events::EventLog;
+use super::metrics::Metrics;
+use crate::actions::Actions;
+
+/// Archives that are sent at the same time: each reads the whole chain from the disk.
+const ARCHIVES_MAX: usize = 4;
+
+/// Most transactions in one request: what a peer checks in a tenth of a second.
+pub(super) const TRANSACTIONS_MAX: usize = 1_000;
+
+/// Transactions of others that are checked and made durable at the same time: those of two full requests, a fifth of
+/// a second of one core. More wait here, where they are only text, so that strangers neither fill the memory nor
+/// keep the node from its neighbours' blocks and its user's questions.
+pub(super) const SUBMISSIONS_MAX: usize = 2 * TRANSACTIONS_MAX;
+
+/// What handlers work with.
+#[derive(Debug, Clone)]
+pub(super) struct Context(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    actions: Arc<Actions>,
+    access: Access,
+    /// Where this machine's programs reach the API.
+    url: String,
+    archives: Arc<Semaphore>,
+    submissions: Arc<Semaphore>,
+    events: EventLog,
+    metrics: Metrics,
+    /// Somebody with the token wants the peer to leave.
+    leave: Arc<Notify>,
+}
+
+impl Context {
+    pub(super) fn new(
+        actions: Arc<Actions>,
+        access: Access,
+        url: String,
+        leave: Arc<Notify>,
+        metrics: Metrics,
+    ) -> Self {
+        let archives = Arc::new(Semaphore::new(ARCHIVES_MAX));
+        let submissions = Arc::new(Semaphore::new(SUBMISSIONS_MAX));
+        let events = EventLog::start(&actions.handle);
+        Self(Arc::new(Shared {
+            actions,
+            access,
+            url,
+            archives,
+            submissions,
+            events,
+            metrics,
+            leave,
+        }))
+    }
+
+    pub(super) fn actions(&self) -> &Actions {
+        &self.0.actions
+    }
+
+    pub(super) fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// A one-time link that logs a browser in.
+    pub(super) fn new_link(&self) -> String {
+        format!("{}/login/{}", self.0.url, self.0.access.new_link(Instant::now()).digits())
+    }
+
+    /// The right to send an archive, unless too many are on their way.
+    pub(super) fn archive_permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.archives).try_acquire_owned().ok()
+    }
+
+    /// The right to hand in so many transactions, at most [`TRANSACTIONS_MAX`], once it is their turn.
+    pub(super) async fn submission_permit(&self, transactions: usize) -> OwnedSemaphorePermit {
+        let permits = u32::try_from(transactions).expect("one request has few");
+        let submissions = Arc::clone(&self.0.submissions);
+        submissions.acquire_many_owned(permits).await.expect("it is never closed")
+    }
+
+    pub(super) fn events(&self) -> &EventLog {
+        &self.0.events
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(super) fn leave(&self) {
+        self.0.leave.notify_one();
+    }
+}
