@@ -1,5 +1,5 @@
-//! What every program of Ostrakon needs of its machine: the clock, randomness, signals, sockets, the log, files that are
-//! written whole, and an HTTP listener that strangers can't exhaust.
+//! What every program of Ostrakon needs of its machine: the clock, randomness, signals, sockets, the log, files that
+//! are written whole, and an HTTP listener that strangers can't exhaust.
 //!
 //! It must never know a rule of the chain, of the network or of elections.
 #![allow(

@@ -1,8 +1,8 @@
 //! Secret keys: in files, locked by passphrases, as recovery phrases, and signing with them.
 //!
 //! A key file is PKCS#8 in PEM, as OpenSSL reads and writes it, and only its owner may read it. It may be locked by a
-//! passphrase. Lines before the PEM block say whose key it is, so that this is known while the key is locked; once it is
-//! unlocked, the two are compared.
+//! passphrase. Lines before the PEM block say whose key it is, so that this is known while the key is locked; once it
+//! is unlocked, the two are compared.
 //!
 //! ```
 //! use keys::{Existing, KeyFile, KeyFileError, Passphrase};
@@ -235,8 +235,8 @@ impl KeyFile {
         }
     }
 
-    /// The secret key. Unlocking a file that was written here takes some 50 ms of one core and 16 MiB; a file of another
-    /// program may cost several seconds and 128 MiB, and is refused if it asks for more.
+    /// The secret key. Unlocking a file that was written here takes some 50 ms of one core and 16 MiB; a file of
+    /// another program may cost several seconds and 128 MiB, and is refused if it asks for more.
     ///
     /// # Errors
     /// When the key is locked by another passphrase, or is not the one that the file names.
@@ -279,8 +279,8 @@ pub fn path_of(directory: &Path, voter: Option<&VoterName>) -> PathBuf {
     }
 }
 
-/// Reads the key of a data directory's own voter, or makes one without a passphrase. The caller holds the lock of the data
-/// directory.
+/// Reads the key of a data directory's own voter, or makes one without a passphrase. The caller holds the lock of the
+/// data directory.
 ///
 /// # Errors
 /// See [`KeyFileError`]. A file that is there is never replaced.

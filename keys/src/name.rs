@@ -6,8 +6,8 @@ use std::str::FromStr;
 /// Longest name, in characters.
 const NAME_CHARACTERS_MAX: usize = 32;
 
-/// The name of a voter whose key lies beside others: 1 to 32 of a–z, 0–9, `-` and `_`. Capitals would be the same file as
-/// small letters on some systems.
+/// The name of a voter whose key lies beside others: 1 to 32 of a–z, 0–9, `-` and `_`. Capitals would be the same file
+/// as small letters on some systems.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VoterName(String);
 

@@ -1,5 +1,5 @@
-//! Passphrases: from a terminal without echo, a file or a descriptor; never from an argument or a variable, which others
-//! can see. They are wiped after use, and shown in no message or `Debug`.
+//! Passphrases: from a terminal without echo, a file or a descriptor; never from an argument or a variable, which
+//! others can see. They are wiped after use, and shown in no message or `Debug`.
 
 use std::fmt;
 #[cfg(unix)]
@@ -115,8 +115,8 @@ impl<'de> Deserialize<'de> for Passphrase {
     }
 }
 
-/// The passphrase that a file or a descriptor holds, as one line. An empty one is refused: who names a file wants the key
-/// locked, and a script that wrote nothing into it must not leave it open.
+/// The passphrase that a file or a descriptor holds, as one line. An empty one is refused: who names a file wants the
+/// key locked, and a script that wrote nothing into it must not leave it open.
 ///
 /// # Errors
 /// When it can't be read, others may read it, or it is no passphrase.
@@ -180,8 +180,8 @@ pub fn ask(prompt: &str) -> Result<Option<Passphrase>, PassphraseError> {
     Passphrase::new(Zeroizing::new(typed.into_bytes()))
 }
 
-/// Asks with the terminal hidden from before the question stands there until it is as it was: who types fast has nothing
-/// shown, and Ctrl-C gives up the question, where the library's own way would end the process in the middle.
+/// Asks with the terminal hidden from before the question stands there until it is as it was: who types fast has
+/// nothing shown, and Ctrl-C gives up the question, where the library's own way would end the process in the middle.
 #[cfg(unix)]
 fn prompt_hidden(prompt: &str) -> io::Result<String> {
     let mut terminal = fs::File::options().read(true).write(true).open("/dev/tty")?;

@@ -1,4 +1,5 @@
-//! Secret keys as text: PKCS#8 in PEM, as OpenSSL reads and writes it, with a line or two before it that say whose key it is.
+//! Secret keys as text: PKCS#8 in PEM, as OpenSSL reads and writes it, with a line or two before it that say whose key
+//! it is.
 //!
 //! What is read may be hostile: its length is bounded before, and what unlocking it costs is looked at before any of
 //! that is done.
@@ -26,7 +27,8 @@ const SEC1: &str = "EC PRIVATE KEY";
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
 
-/// Most that unlocking may cost with scrypt: N × r × p; our own files take 2^17. Memory is 128 bytes × N × r, so 128 MiB.
+/// Most that unlocking may cost with scrypt: N × r × p; our own files take 2^17. Memory is 128 bytes × N × r, so 128
+/// MiB.
 const SCRYPT_WORK_MAX: u64 = 1 << 20;
 
 /// Most rounds of PBKDF2: some seconds. OpenSSL does 2,048 unless told, and 600,000 are advised.

@@ -1,6 +1,6 @@
-//! Files that only their owner can read: keys, recovery phrases, and secrets of 32 bytes such as the API's token, which are
-//! a line of 64 hexadecimal digits. They appear whole or not at all, with mode 0600, and reading refuses a file that others
-//! can read.
+//! Files that only their owner can read: keys, recovery phrases, and secrets of 32 bytes such as the API's token, which
+//! are a line of 64 hexadecimal digits. They appear whole or not at all, with mode 0600, and reading refuses a file
+//! that others can read.
 //!
 //! No secret appears in a message, a log or a `Debug`, and what holds one is wiped after use.
 
@@ -124,8 +124,9 @@ pub fn read(path: &Path, bytes_max: usize) -> Result<Option<Zeroizing<Vec<u8>>>,
     Ok(Some(text))
 }
 
-/// Writes a file that only its owner may read. It appears whole or not at all, and nothing stays of what can't be written.
-/// A link to a file that is replaced goes on to lead to it, so that the former secret does not remain behind the link.
+/// Writes a file that only its owner may read. It appears whole or not at all, and nothing stays of what can't be
+/// written. A link to a file that is replaced goes on to lead to it, so that the former secret does not remain behind
+/// the link.
 ///
 /// # Errors
 /// When it is there already and is to be kept, or the disk refuses.

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use tokio::sync::{mpsc, oneshot};
 
-/// How many questions may wait for the task. Whoever asks one more waits for room. The task answers at the end of each of
-/// its rounds, which take a few milliseconds.
+/// How many questions may wait for the task. Whoever asks one more waits for room. The task answers at the end of each
+/// of its rounds, which take a few milliseconds.
 pub const REQUESTS_MAX: usize = 64;
 
 /// The tracker has ended, or is about to.

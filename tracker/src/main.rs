@@ -22,7 +22,8 @@ use tokio::sync::oneshot;
 use tracker::handle::TrackerHandle;
 use tracker::run::ListenError;
 
-/// The arguments, the ballot or a port in use have to be corrected first. Arguments that do not parse end with the same code.
+/// The arguments, the ballot or a port in use have to be corrected first. Arguments that do not parse end with the same
+/// code.
 const EXIT_CONFIGURATION: u8 = 2;
 /// The tracker started, and failed later.
 const EXIT_FAILURE: u8 = 1;

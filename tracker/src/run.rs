@@ -1,5 +1,6 @@
-//! The tracker's task. It owns the socket and the registry, gives the registry each datagram and the time, and sends what
-//! the registry wants sent. It must decide nothing: decisions belong to the registry, which tests can run without a machine.
+//! The tracker's task. It owns the socket and the registry, gives the registry each datagram and the time, and sends
+//! what the registry wants sent. It must decide nothing: decisions belong to the registry, which tests can run without
+//! a machine.
 
 #![expect(
     clippy::disallowed_methods,
@@ -165,8 +166,8 @@ impl TrackerTask {
         Ok(())
     }
 
-    /// On some systems an error says that a peer's host refused our datagram. That is ignored here: the peer will miss its
-    /// pokes.
+    /// On some systems an error says that a peer's host refused our datagram. That is ignored here: the peer will miss
+    /// its pokes.
     fn note_receive_error(&mut self, error: io::Error) -> io::Result<()> {
         self.counters.receive_errors += 1;
         self.receive_errors_in_row += 1;

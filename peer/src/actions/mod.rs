@@ -104,8 +104,8 @@ impl From<&ActionError> for schema::Refusal {
 }
 
 impl Actions {
-    /// Carries out a command; a passphrase is for those that sign. `vote` alone and `leave` are the front's: they ask, or
-    /// end it.
+    /// Carries out a command; a passphrase is for those that sign. `vote` alone and `leave` are the front's: they ask,
+    /// or end it.
     ///
     /// # Errors
     /// As the ballot or the node refuses it.

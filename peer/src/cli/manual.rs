@@ -23,8 +23,8 @@ pub enum ManualError {
 /// Writes one page per command into a directory, which is made if it is not there, and says so.
 ///
 /// # Errors
-/// When a page is there already and is not to be replaced, which is looked at before the first one is written; or the disk
-/// refuses.
+/// When a page is there already and is not to be replaced, which is looked at before the first one is written; or the
+/// disk refuses.
 pub fn write_man_pages(directory: &Path, force: bool) -> Result<(), ManualError> {
     let pages = man_pages();
     let there = pages.iter().map(|page| directory.join(&page.name)).find(|path| path.exists());

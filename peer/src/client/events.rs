@@ -1,5 +1,5 @@
-//! What happens at a peer, as server-sent events. The stream goes on over broken connections: the peer is told which event
-//! came last, and says what can't be told again.
+//! What happens at a peer, as server-sent events. The stream goes on over broken connections: the peer is told which
+//! event came last, and says what can't be told again.
 
 use std::io::{BufRead, BufReader, Read};
 use std::thread;
@@ -19,8 +19,8 @@ const ID_BYTES_MAX: usize = 256;
 /// Connections in a row that bring nothing before the peer is given up: a restart takes a few seconds.
 const TRIES_MAX: u32 = 5;
 
-/// The events of one peer, each with the id by which the stream can be resumed after it. Ends after [`Event::Left`], or with an
-/// error.
+/// The events of one peer, each with the id by which the stream can be resumed after it. Ends after [`Event::Left`], or
+/// with an error.
 #[derive(Debug)]
 pub(crate) struct Events {
     http: Http,

@@ -1,6 +1,6 @@
 //! Questions to a peer over HTTP. Everything is bounded: the time of a connection and of an answer, and its length. No
-//! redirection is followed, so that what is sent goes nowhere else. Nothing here holds a token: whoever has one gives it with
-//! the one request that needs it.
+//! redirection is followed, so that what is sent goes nowhere else. Nothing here holds a token: whoever has one gives
+//! it with the one request that needs it.
 
 use std::io;
 use std::net::ToSocketAddrs;

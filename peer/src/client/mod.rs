@@ -1,7 +1,9 @@
-//! The command line as a client of a running peer: the prompt's commands, carried out over HTTP, with the prompt's answers.
+//! The command line as a client of a running peer: the prompt's commands, carried out over HTTP, with the prompt's
+//! answers.
 //!
-//! What is signed is signed here, and nothing secret is sent but the peer's own token, to that peer. No runtime is needed,
-//! and nothing is taken on trust that can be checked: the election by its id, a receipt by its proof. Nothing is rendered here.
+//! What is signed is signed here, and nothing secret is sent but the peer's own token, to that peer. No runtime is
+//! needed, and nothing is taken on trust that can be checked: the election by its id, a receipt by its proof. Nothing
+//! is rendered here.
 
 mod ask;
 mod commands;

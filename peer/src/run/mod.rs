@@ -208,7 +208,8 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Option<St
     }))
 }
 
-/// The voters of a data directory. What is to open its own key is read once, at the start; it is forgotten, and the key is not.
+/// The voters of a data directory. What is to open its own key is read once, at the start; it is forgotten, and the key
+/// is not.
 async fn own_voters(
     settings: &Settings,
     directory: &Path,

@@ -23,8 +23,8 @@ use keys::signing;
 use keys::{KeyFile, KeyFileError, Passphrase, VoterName};
 use node::{Answer, Command, CommandError, VoterView};
 
-/// Keys that are unlocked at the same time, on threads of their own: each takes a core for a while and up to 128 MiB. Who
-/// asks meanwhile waits.
+/// Keys that are unlocked at the same time, on threads of their own: each takes a core for a while and up to 128 MiB.
+/// Who asks meanwhile waits.
 const UNLOCKS_MAX: usize = 2;
 
 /// Why one of this peer's voters can't act.

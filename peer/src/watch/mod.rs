@@ -1,5 +1,5 @@
-//! A running peer on the whole terminal: its chain, count, neighbours and news, as they change. A client of the peer's API
-//! like the other commands: it asks what everybody may ask, and orders nothing.
+//! A running peer on the whole terminal: its chain, count, neighbours and news, as they change. A client of the peer's
+//! API like the other commands: it asks what everybody may ask, and orders nothing.
 //!
 //! Two threads hear of the peer (`source`); what they heard is the [`State`](state::State), which knows no clock and no
 //! terminal; [`draw`](draw::draw) makes a picture of it. Here is the loop between them, which never waits for the peer.

@@ -1,4 +1,5 @@
-//! The count: the turnout, and under it every question with a bar for each option, of which as many rows are shown as fit.
+//! The count: the turnout, and under it every question with a bar for each option, of which as many rows are shown as
+//! fit.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
