@@ -11,12 +11,10 @@ mod children;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 use std::{env, fs, process};
 
 use anyhow::{Context, bail, ensure};
-use protocol::ballot_file;
-use protocol::units::UnixMillis;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use tempfile::TempDir;
@@ -167,15 +165,27 @@ fn build() -> anyhow::Result<Programs> {
     Ok(Programs { tracker: executable("tracker")?, peer: executable("peer")? })
 }
 
-/// The sample ballot as a new election.
+/// The sample ballot as a new election: another id, set up now. The rest of its text stays.
 fn fresh_ballot() -> anyhow::Result<String> {
     let path = root().join("ballot.toml");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let mut election = ballot_file::parse(&text).with_context(|| path.display().to_string())?;
-    SysRng.try_fill_bytes(&mut election.id).context("the system gives no randomness")?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    election.created = UnixMillis(now.as_secs() * 1_000);
-    Ok(ballot_file::write(&election))
+    let mut id = [0; 16];
+    SysRng.try_fill_bytes(&mut id).context("the system gives no randomness")?;
+    let created = humantime::format_rfc3339_seconds(SystemTime::now());
+    let text = replace_value(&text, "id", &format!("{:032x}", u128::from_be_bytes(id)))?;
+    replace_value(&text, "created", &created.to_string())
+}
+
+/// Puts another string behind a key that begins a line.
+fn replace_value(text: &str, key: &str, value: &str) -> anyhow::Result<String> {
+    let begin = format!("{key} = ");
+    let is_it = |line: &str| line.starts_with(&begin);
+    ensure!(text.lines().filter(|line| is_it(line)).count() == 1, "the sample ballot has no {key}");
+    let lines = text.lines().map(|line| match is_it(line) {
+        true => format!("{begin}\"{value}\"\n"),
+        false => format!("{line}\n"),
+    });
+    Ok(lines.collect())
 }
 
 fn root() -> &'static Path {
@@ -219,7 +229,13 @@ mod tests {
 
     #[test]
     fn every_demo_is_another_election() {
-        let id = || ballot_file::parse(&fresh_ballot().expect("a ballot")).expect("good").id;
-        assert_ne!(id(), id());
+        let (one, other) = (fresh_ballot().expect("a ballot"), fresh_ballot().expect("a ballot"));
+        let id =
+            |text: &str| text.lines().find(|line| line.starts_with("id = ")).map(str::to_owned);
+        assert!(id(&one).is_some_and(|id| id.len() == "id = \"\"".len() + 32), "{one}");
+        assert_ne!(id(&one), id(&other));
+        let sample = fs::read_to_string(root().join("ballot.toml")).expect("the sample ballot");
+        let changed = one.lines().zip(sample.lines()).filter(|(ours, theirs)| ours != theirs);
+        assert_eq!(changed.count(), 2, "{one}");
     }
 }

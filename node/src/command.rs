@@ -10,8 +10,8 @@ use protocol::receipt::Receipt;
 use protocol::transaction::Transaction;
 use protocol::units::{BlockHash, Height, TransactionId, VoterId};
 
+use super::config::NEIGHBOURS_BY_HAND_MAX;
 use super::counters::Counters;
-use super::membership::NEIGHBOURS_BY_HAND_MAX;
 use super::views::{
     BlockSummary, BlockView, NeighbourView, PoolPage, Results, Status, TransactionAnswer, VoterView,
 };

@@ -8,6 +8,9 @@ use chain::rules::Rules;
 /// neighbours that lag behind seldom need the disk.
 pub const RESIDENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// Most addresses given by hand: a person gives them, or a file.
+pub const NEIGHBOURS_BY_HAND_MAX: usize = 64;
+
 /// What a node is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Role {

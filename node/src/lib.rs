@@ -118,11 +118,10 @@ pub use command::{
     Answer, BlockSelector, CHAIN_LIMIT_MAX, Command, CommandError, Experiment, POOL_LIMIT_MAX,
     Ticket,
 };
-pub use config::{NodeConfig, RESIDENT_BYTES_MAX, Role};
+pub use config::{NEIGHBOURS_BY_HAND_MAX, NodeConfig, RESIDENT_BYTES_MAX, Role};
 pub use counters::Counters;
 pub use join::{JoinError, JoinOutput, Joining};
 pub use ledger::pool;
-pub use membership::NEIGHBOURS_BY_HAND_MAX;
 pub use node::Node;
 use node::Timer;
 pub use output::{

@@ -10,9 +10,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use protocol::block::{HEADER_BYTES, Header};
+use protocol::block::Header;
+use protocol::proof_of_work::HeaderMidstate;
 use protocol::units::{Difficulty, Height};
-use sha2::block_api::compress256;
 
 use crate::schema::{Mining, round_to_thousandths};
 use host::entropy;
@@ -24,18 +24,6 @@ const ATTEMPTS_PER_LOOK: u64 = 4_096;
 
 /// Most threads that search: more than a machine of today has cores, and few enough for any system.
 const THREADS_MAX: usize = 256;
-
-/// SHA-256's state before the first block (FIPS 180-4, 5.3.3).
-const INITIAL_STATE: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
 
 /// Mining threads; they end when this is dropped.
 #[derive(Debug)]
@@ -244,56 +232,17 @@ fn claim(shared: &Shared, generation: u64) -> bool {
 
 /// Searches upwards from `start` until a nonce is found or the generation changes.
 fn search(shared: &Shared, generation: u64, header: &Header, start: u64) -> Option<u64> {
-    let midstate = Midstate::new(header);
-    let target = u64::MAX / header.difficulty.attempts();
+    let midstate = HeaderMidstate::new(header);
     let mut nonce = start;
     while shared.generation.load(Ordering::Acquire) == generation {
-        for attempt in 0..ATTEMPTS_PER_LOOK {
-            let candidate = nonce.wrapping_add(attempt);
-            if midstate.head_of_hash(candidate) <= target {
-                shared.hashes.fetch_add(attempt + 1, Ordering::Relaxed);
-                return Some(candidate);
-            }
+        if let Some(found) = midstate.find_nonce(nonce, ATTEMPTS_PER_LOOK) {
+            shared.hashes.fetch_add(found.wrapping_sub(nonce) + 1, Ordering::Relaxed);
+            return Some(found);
         }
         shared.hashes.fetch_add(ATTEMPTS_PER_LOOK, Ordering::Relaxed);
         nonce = nonce.wrapping_add(ATTEMPTS_PER_LOOK);
     }
     None
-}
-
-/// What all attempts at one header share.
-struct Midstate {
-    state: [u32; 8],
-    /// The header's last 32 bytes, padded as SHA-256 pads 96 bytes; the nonce stands at 24..32.
-    tail: [u8; 64],
-}
-
-impl Midstate {
-    fn new(header: &Header) -> Self {
-        let bytes = header.to_bytes();
-        let (head, rest) = bytes.split_first_chunk::<64>().expect("a header has 96 bytes");
-        let mut state = INITIAL_STATE;
-        compress256(&mut state, std::slice::from_ref(head));
-        let mut tail = [0; 64];
-        tail[..32].copy_from_slice(rest);
-        tail[32] = 0x80;
-        let bits = HEADER_BYTES as u64 * 8;
-        tail[56..].copy_from_slice(&bits.to_be_bytes());
-        Self { state, tail }
-    }
-
-    fn hash(&self, nonce: u64) -> [u32; 8] {
-        let (mut state, mut tail) = (self.state, self.tail);
-        tail[24..32].copy_from_slice(&nonce.to_be_bytes());
-        compress256(&mut state, std::slice::from_ref(&tail));
-        state
-    }
-
-    /// The hash's first 8 bytes as a number, which is all that the difficulty looks at.
-    fn head_of_hash(&self, nonce: u64) -> u64 {
-        let state = self.hash(nonce);
-        u64::from(state[0]) << 32 | u64::from(state[1])
-    }
 }
 
 #[cfg(test)]
@@ -328,16 +277,6 @@ mod tests {
     fn more_threads_than_any_system_takes_are_not_asked_for() {
         let (miner, _) = start(usize::MAX);
         assert_eq!(miner.threads.len(), THREADS_MAX);
-    }
-
-    #[test]
-    fn the_midstate_gives_the_hash_of_the_header() {
-        let header = job(1, 0).header;
-        for nonce in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
-            let words = Midstate::new(&header).hash(nonce);
-            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
-            assert_eq!(bytes, Header { nonce, ..header }.hash().0);
-        }
     }
 
     #[test]

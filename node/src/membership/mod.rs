@@ -36,7 +36,6 @@ use chain::rules::Rules;
 pub(crate) use leave::LeaveProgress;
 use leave::Leaving;
 use neighbours::{Neighbour, Neighbours};
-pub use probes::NEIGHBOURS_BY_HAND_MAX;
 use probes::Probes;
 use tracker::TrackerLink;
 

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use protocol::token::Token;
 
+use crate::config::NEIGHBOURS_BY_HAND_MAX;
+
 /// POKEs per hinted address: what one hint can make us send is at most five times 64 bytes.
 const HINT_ATTEMPTS_MAX: u8 = 5;
 /// Most hints under way per giver: a tracker's list of 50 fits.
@@ -29,8 +31,6 @@ const WAIT_FIRST: Duration = Duration::from_millis(500);
 const WAIT_MAX: Duration = Duration::from_secs(8);
 /// The same for one that did not answer in this run.
 const WAIT_UNANSWERED_MAX: Duration = Duration::from_secs(60);
-/// Most addresses given by hand: a person gives them, or a file.
-pub const NEIGHBOURS_BY_HAND_MAX: usize = 64;
 
 #[derive(Debug)]
 struct Probe {
