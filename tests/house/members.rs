@@ -23,9 +23,11 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
 /// Members that are sans-IO, and so usable wherever there is an allocator.
 const CORES: [&str; 3] = ["protocol", "chain", "node"];
 
-/// Crates that bring sockets, files, threads or a runtime along.
-const MACHINE_CRATES: [&str; 9] =
-    ["tokio", "mio", "socket2", "hyper", "axum", "tempfile", "redb", "rayon", "rustix"];
+/// Crates that bring sockets or a runtime along.
+const NETWORK_CRATES: [&str; 5] = ["tokio", "mio", "socket2", "hyper", "axum"];
+
+/// Crates that bring files, threads or the terminal along.
+const MACHINE_CRATES: [&str; 4] = ["tempfile", "redb", "rayon", "rustix"];
 
 /// Features that exist for tests alone.
 const TEST_FEATURES: [&str; 2] = ["sabotage", "fixtures"];
@@ -98,20 +100,27 @@ fn what_is_released_has_no_feature_for_tests() {
 #[test]
 fn cores_need_nothing_of_a_machine() {
     for core in CORES {
-        let tree = cargo(&[
-            "tree",
-            "--package",
-            core,
-            "--edges",
-            "normal",
-            "--prefix",
-            "none",
-            "--locked",
-        ]);
-        let crates: BTreeSet<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
-        assert!(crates.contains("sha2"), "the tree of {core} was read");
-        for machine in MACHINE_CRATES {
-            assert!(!crates.contains(machine), "{core} needs {machine}");
+        let crates = crates_under(core);
+        for machine in NETWORK_CRATES.iter().chain(&MACHINE_CRATES) {
+            assert!(!crates.contains(*machine), "{core} needs {machine}");
         }
     }
+}
+
+#[test]
+fn what_holds_a_secret_needs_nothing_of_the_network() {
+    let crates = crates_under("keys");
+    for network in NETWORK_CRATES {
+        assert!(!crates.contains(network), "keys needs {network}");
+    }
+}
+
+/// All crates that a member is built from.
+fn crates_under(member: &str) -> BTreeSet<String> {
+    let tree =
+        cargo(&["tree", "--package", member, "--edges", "normal", "--prefix", "none", "--locked"]);
+    let names = tree.lines().filter_map(|line| line.split(' ').next());
+    let crates: BTreeSet<_> = names.map(str::to_owned).collect();
+    assert!(crates.contains("sha2"), "the tree of {member} was read");
+    crates
 }
