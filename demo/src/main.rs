@@ -180,7 +180,10 @@ fn fresh_ballot() -> anyhow::Result<String> {
 fn replace_value(text: &str, key: &str, value: &str) -> anyhow::Result<String> {
     let begin = format!("{key} = ");
     let is_it = |line: &str| line.starts_with(&begin);
-    ensure!(text.lines().filter(|line| is_it(line)).count() == 1, "the sample ballot has no {key}");
+    ensure!(
+        text.lines().filter(|line| is_it(line)).count() == 1,
+        "the sample ballot has to have one line `{begin}…`"
+    );
     let lines = text.lines().map(|line| match is_it(line) {
         true => format!("{begin}\"{value}\"\n"),
         false => format!("{line}\n"),

@@ -103,14 +103,41 @@ fn watch_signals(requests: watch::Sender<EndRequest>, hangup: Hangup) -> io::Res
     Ok(())
 }
 
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "on Unix the system may refuse")]
+#[cfg(windows)]
 fn watch_signals(requests: watch::Sender<EndRequest>, _: Hangup) -> io::Result<()> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
     tokio::spawn(async move {
-        // If there can be no handler, only the program's own commands end it.
-        while tokio::signal::ctrl_c().await.is_ok() {
+        while interrupt.recv().await.is_some() {
             raise(&requests);
         }
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_request_is_an_immediate_end() {
+        let (sender, receiver) = watch::channel(EndRequest::None);
+        let after = |count: usize| {
+            for _ in 0..count {
+                raise(&sender);
+            }
+            *receiver.borrow()
+        };
+        assert_eq!(after(1), EndRequest::Graceful);
+        assert_eq!(after(1), EndRequest::Immediate);
+        assert_eq!(after(1), EndRequest::Immediate);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_less_is_told_of_more() {
+        let (sender, receiver) = watch::channel(EndRequest::None);
+        let signals = EndSignals(receiver);
+        sender.send_replace(EndRequest::Immediate);
+        signals.leave().await;
+        signals.end_at_once().await;
+    }
 }

@@ -2,12 +2,12 @@
 //! with its final name is therefore always complete, whatever ends the program, and a power loss takes nothing that was
 //! reported as written.
 //!
-//! While it is being written, `NAME` is called `NAME.XXXXXXXXXX.unfinished`, with ten random letters and digits. The
-//! file is removed when writing fails. One that was left by a process that was killed is removed by the next [`write`]
-//! of the same name.
+//! While it is being written, `NAME` is called `NAME.XXXXXXXXXX.unfinished`, with ten random letters and digits, and its
+//! writer holds a lock on it. The file is removed when writing fails. One that was left by a process that was killed has
+//! lost its lock, and is removed when the same name is written next.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -53,12 +53,12 @@ pub enum FileMode {
 pub struct WholeFile {
     path: PathBuf,
     existing: Existing,
+    mode: FileMode,
     unfinished: TempPath,
     file: BufWriter<File>,
 }
 
-/// Writes a whole file at once. Waits for the lock of its directory (see [`files::lock_directory`]), so the caller must
-/// not hold that lock.
+/// Writes a whole file at once. The bytes are not copied on the way, so that no copy of a secret is left behind in memory.
 ///
 /// # Errors
 /// When the name is taken and what has it is to be kept, or the disk refuses. Nothing of the new file stays then.
@@ -68,28 +68,28 @@ pub fn write(
     existing: Existing,
     mode: FileMode,
 ) -> Result<(), WholeFileError> {
-    let target = target_of(path, existing);
-    let path = target.as_deref().unwrap_or(path);
-    let _alone = files::lock_directory(files::directory_of(path));
-    remove_left_overs(path)?;
     let mut file = WholeFile::create(path, existing, mode)?;
-    file.write_all(bytes).map_err(|error| file.failed(error))?;
+    file.file.get_mut().write_all(bytes).map_err(|error| file.failed(error))?;
     file.finish()
 }
 
-/// Removes unfinished files of this name, which processes left that were killed. The caller knows that nobody is
-/// writing the file at present, since what is unfinished would be removed too.
+/// Removes unfinished files of this name that processes left when they were killed; what is being written stays.
 ///
 /// # Errors
-/// When one can't be removed. A directory that can't be listed is no error: writing in it will tell why.
-pub fn remove_left_overs(path: &Path) -> Result<(), FileError> {
+/// When one of a private file can't be removed: it holds a secret. Others are left to whoever owns them. A directory that
+/// can't be listed is no error: writing in it will tell why.
+pub fn remove_left_overs(path: &Path, mode: FileMode) -> Result<(), FileError> {
     let (directory, Some(name)) = (files::directory_of(path), path.file_name()) else {
         return Ok(());
     };
     let Ok(entries) = fs::read_dir(directory) else { return Ok(()) };
-    for entry in entries.flatten().filter(|entry| is_left_over(&entry.file_name(), name)) {
-        match fs::remove_file(entry.path()) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
+    let is_left_over = |entry: &fs::DirEntry| {
+        is_unfinished(&entry.file_name(), name, mode)
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+    };
+    for entry in entries.flatten().filter(is_left_over) {
+        match remove_if_unlocked(&entry.path()) {
+            Err(error) if mode == FileMode::Private && error.kind() != ErrorKind::NotFound => {
                 return Err(FileError::new("remove", &entry.path(), error));
             }
             Err(_) | Ok(()) => {}
@@ -114,9 +114,10 @@ impl WholeFile {
     pub fn create(path: &Path, existing: Existing, mode: FileMode) -> Result<Self, WholeFileError> {
         refuse_existing(path, existing)?;
         let path = target_of(path, existing).unwrap_or_else(|| path.to_owned());
+        remove_left_overs(&path, mode)?;
         let (file, unfinished) =
             create_beside(&path, mode).map_err(|error| FileError::new("write", &path, error))?;
-        Ok(Self { path, existing, unfinished, file: BufWriter::new(file) })
+        Ok(Self { path, existing, mode, unfinished, file: BufWriter::new(file) })
     }
 
     /// Waits until the disk has the file, and gives it its name.
@@ -124,10 +125,10 @@ impl WholeFile {
     /// # Errors
     /// When a file that is to be kept got the name meanwhile, or the disk refuses.
     pub fn finish(self) -> Result<(), WholeFileError> {
-        let Self { path, existing, unfinished, mut file } = self;
+        let Self { path, existing, mode, unfinished, mut file } = self;
         let failed = |error| FileError::new("write", &path, error);
         file.flush().and_then(|()| file.get_ref().sync_all()).map_err(failed)?;
-        name(unfinished, &path, existing)?;
+        name(unfinished, &path, existing, mode)?;
         Ok(files::sync_directory(files::directory_of(&path)).map_err(failed)?)
     }
 
@@ -169,12 +170,43 @@ fn create_beside(path: &Path, mode: FileMode) -> io::Result<(File, TempPath)> {
         if mode == FileMode::Private {
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         }
-        options.open(unfinished)
+        let file = options.open(unfinished)?;
+        if is_being_removed(&file) { Err(ErrorKind::AlreadyExists.into()) } else { Ok(file) }
     })?;
     Ok(named.into_parts())
 }
 
-fn name(unfinished: TempPath, path: &Path, existing: Existing) -> Result<(), WholeFileError> {
+/// Locks a new file for as long as it is open; true if another process took it for left over just before, so that another
+/// name has to be tried.
+fn is_being_removed(file: &File) -> bool {
+    // Where the file system knows no locks, nothing is taken for left over either.
+    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        return true;
+    }
+    #[cfg(unix)]
+    let links =
+        file.metadata().map_or(1, |metadata| std::os::unix::fs::MetadataExt::nlink(&metadata));
+    #[cfg(not(unix))]
+    let links = 1;
+    links == 0
+}
+
+/// Removes a file unless its writer is still at work.
+fn remove_if_unlocked(path: &Path) -> io::Result<()> {
+    let file = File::open(path)?;
+    match file.try_lock() {
+        Ok(()) => fs::remove_file(path),
+        Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn name(
+    unfinished: TempPath,
+    path: &Path,
+    existing: Existing,
+    mode: FileMode,
+) -> Result<(), WholeFileError> {
     let failed = |error| FileError::new("write", path, error);
     let unfinished = match existing {
         Existing::Replace => unfinished,
@@ -184,7 +216,8 @@ fn name(unfinished: TempPath, path: &Path, existing: Existing) -> Result<(), Who
                 return Err(WholeFileError::Exists { path: path.to_owned() });
             }
             // Some network mounts know no renaming that refuses to replace, and no second names either. There the check
-            // and the renaming are two steps.
+            // and the renaming are two steps, which is too little for a key.
+            Err(refused) if mode == FileMode::Private => return Err(failed(refused.error).into()),
             Err(refused) => {
                 refuse_existing(path, existing)?;
                 refused.path
@@ -200,13 +233,13 @@ fn refuse_existing(path: &Path, existing: Existing) -> Result<(), WholeFileError
     if is_refused { Err(WholeFileError::Exists { path: path.to_owned() }) } else { Ok(()) }
 }
 
-/// Whether an entry of a directory is an unfinished file of this name. Files that people name are not: between the name
-/// and the suffix stand exactly the random characters. (Earlier versions wrote secrets without random characters.)
-fn is_left_over(entry: &OsStr, name: &OsStr) -> bool {
+/// Whether an entry of a directory is called as an unfinished file of this name. Files that people name are not: between
+/// the name and the suffix stand exactly the random characters. (Earlier versions wrote secrets without them.)
+fn is_unfinished(entry: &OsStr, name: &OsStr, mode: FileMode) -> bool {
     let entry = entry.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
     let random = entry.and_then(|rest| rest.strip_suffix(UNFINISHED_SUFFIX.as_bytes()));
     random.is_some_and(|random| match random {
-        [] => true,
+        [] => mode == FileMode::Private,
         [b'.', random @ ..] => {
             random.len() == RANDOM_CHARACTERS && random.iter().all(u8::is_ascii_alphanumeric)
         }
@@ -235,7 +268,7 @@ mod tests {
     fn what_lies_beside_a_file_is_left_alone() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("votes.csv");
-        let others = ["votes.csv.backup.unfinished", "votes.csv.new"];
+        let others = ["votes.csv.backup.unfinished", "votes.csv.new", "votes.csv.unfinished"];
         for other in others {
             fs::write(directory.path().join(other), "somebody's").expect("there is room");
         }
@@ -249,7 +282,7 @@ mod tests {
         assert_eq!(fs::read(&path).expect("it is whole"), b"second");
         write(&path, b"third", Existing::Replace, FileMode::Default).expect("it may replace it");
         assert_eq!(fs::read(&path).expect("it is whole"), b"third");
-        assert_eq!(names(directory.path()), ["votes.csv", others[0], others[1]]);
+        assert_eq!(names(directory.path()), ["votes.csv", others[0], others[1], others[2]]);
         for other in others {
             let text = fs::read(directory.path().join(other)).expect("untouched");
             assert_eq!(text, b"somebody's");
@@ -262,10 +295,49 @@ mod tests {
         let path = directory.path().join("a.key");
         let left = begin(&path, Existing::Keep).expect("there is room");
         std::mem::forget(left.unfinished);
+        // Its lock goes with the process that held it, and here with the file.
+        drop(left.file);
         fs::write(directory.path().join("a.key.unfinished"), "12").expect("there is room");
         assert_eq!(names(directory.path()).len(), 2);
-        write(&path, b"whole", Existing::Keep, FileMode::Default).expect("there is room");
+        write(&path, b"whole", Existing::Keep, FileMode::Private).expect("there is room");
         assert_eq!(names(directory.path()), ["a.key"]);
+    }
+
+    #[test]
+    fn what_is_being_written_is_no_left_over() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.key");
+        for mode in [FileMode::Default, FileMode::Private] {
+            let mut slow =
+                WholeFile::create(&path, Existing::Replace, mode).expect("there is room");
+            slow.write_all(b"slow").expect("there is room");
+            write(&path, b"quick", Existing::Replace, mode).expect("there is room");
+            remove_left_overs(&path, mode).expect("there is none");
+            slow.finish().expect("it is still there");
+            assert_eq!(fs::read(&path).expect("it is whole"), b"slow");
+            assert_eq!(names(directory.path()), ["a.key"]);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn many_writers_of_one_name_leave_one_whole_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.jsonl");
+        let text = |writer: u8| vec![writer; 10_000];
+        std::thread::scope(|scope| {
+            for writer in 0..8 {
+                let (path, text) = (&path, text(writer));
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        write(path, &text, Existing::Replace, FileMode::Private).expect("room");
+                    }
+                });
+            }
+        });
+        let found = fs::read(&path).expect("it is there");
+        assert_eq!(found, text(found[0]));
+        assert_eq!(names(directory.path()), ["a.jsonl"]);
     }
 
     #[test]

@@ -286,7 +286,7 @@ pub fn path_of(directory: &Path, voter: Option<&VoterName>) -> PathBuf {
 /// See [`KeyFileError`]. A file that is there is never replaced.
 pub fn read_or_make(directory: &Path) -> Result<KeyFile, KeyFileError> {
     let path = path_of(directory, None);
-    whole_file::remove_left_overs(&path)?;
+    whole_file::remove_left_overs(&path, whole_file::FileMode::Private)?;
     match KeyFile::open_if_there(&path)? {
         Some(file) => Ok(file),
         None => KeyFile::create(&path, generate(), None, Existing::Keep),

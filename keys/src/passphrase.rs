@@ -21,7 +21,7 @@ use crate::secret_file::{self, SecretFileError};
 use host::files::FileError;
 
 /// Longest passphrase in bytes; OpenSSL asks for no longer one.
-pub const PASSPHRASE_BYTES_MAX: usize = 1_024;
+const PASSPHRASE_BYTES_MAX: usize = 1_024;
 
 #[cfg(unix)]
 const CONTROL_C: u8 = 3;

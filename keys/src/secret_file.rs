@@ -56,7 +56,7 @@ pub fn read_or_make(
     path: &Path,
     make: impl FnOnce() -> Zeroizing<[u8; 32]>,
 ) -> Result<Zeroizing<[u8; 32]>, SecretFileError> {
-    whole_file::remove_left_overs(path)?;
+    whole_file::remove_left_overs(path, FileMode::Private)?;
     if let Some(secret) = read_existing(path)? {
         return Ok(secret);
     }

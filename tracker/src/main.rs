@@ -63,6 +63,7 @@ fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
     runtime.block_on(async {
         let address = tracker::run::resolve(&arguments.listen).await?;
         let socket = tracker::run::bind(address)?;
+        let seed = entropy::try_random().context("the system gives no randomness")?;
         // The handlers work before the line on stdout, so that no signal after it is missed.
         let signals = EndSignals::start(Hangup::SystemDefault).context("can't wait for signals")?;
         let listening = socket.local_addr().context("the socket has no address")?;
@@ -76,9 +77,7 @@ fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
         let (handle, requests) = TrackerHandle::new();
         let (stop, stopped) = oneshot::channel::<()>();
         let tracking = async {
-            let result =
-                tracker::run::run(socket, election, entropy::random(), requests, signals.leave())
-                    .await;
+            let result = tracker::run::run(socket, election, seed, requests, signals.leave()).await;
             drop(stop);
             result
         };

@@ -18,7 +18,7 @@ use chain::rules::Rules;
 use chain::{Chain, StoredBlock};
 use node::{Record, Restored};
 
-/// Bytes of blocks that a importer writes at once.
+/// Bytes of blocks that an importer writes at once.
 const IMPORT_BYTES: usize = 16 * 1024 * 1024;
 
 /// A peer's best chain, read without changing anything.

@@ -38,7 +38,7 @@ pub(super) enum Job {
 pub(super) struct Writer {
     volume: Arc<dyn Volume>,
     election: ElectionId,
-    /// None after fault, until it is opened again.
+    /// None after a fault, until it is opened again.
     open: Option<(Database, State)>,
     /// What is not durable, in order. The node holds these blocks and transactions itself until they are
     /// confirmed, and bounds them: it fetches no more bodies while too many wait, and accepts no votes while
@@ -193,7 +193,7 @@ impl Writer {
         }
     }
 
-    /// Calls the database, opening it first if it has to be. After fault redb refuses everything, so it is
+    /// Calls the database, opening it first if it has to be. After a fault redb refuses everything, so it is
     /// closed, which writes nothing after an error of the disk or of a page; what was committed is read from it
     /// again.
     fn with_database<T>(

@@ -32,7 +32,8 @@ fn build() -> PathBuf {
     let is_release = !cfg!(debug_assertions);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // The whole workspace, so that its features are those of `cargo test --workspace`, which has built it all.
+    // The whole workspace, so that its features are those of `cargo test --workspace`, which has built it all. So these
+    // programs could be told to lack a rule, but no program asks for that.
     command.args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
     command.arg("--target-dir").arg(target).current_dir(workspace_directory());
     if is_release {
