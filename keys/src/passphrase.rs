@@ -32,7 +32,7 @@ pub struct Passphrase(Zeroizing<Vec<u8>>);
 /// Why there is no passphrase. One line each.
 #[derive(Debug, thiserror::Error)]
 pub enum PassphraseError {
-    /// It has more than [`PASSPHRASE_BYTES_MAX`] bytes.
+    /// It has more than 1,024 bytes.
     #[error("a passphrase has at most {PASSPHRASE_BYTES_MAX} bytes")]
     TooLong,
     /// The file holds more than one line.
