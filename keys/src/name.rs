@@ -1,4 +1,5 @@
-//! Names of a peer's further voters: the names of their key files, so that nothing in them can lead elsewhere.
+//! Names of a peer's additional voters. A name becomes the name of a key file, so only characters
+//! are allowed that cannot lead to another directory.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,7 @@
-//! Passphrases: from a terminal without echo, a file or a descriptor; never from an argument or a variable, which
-//! others can see. They are wiped after use, and shown in no message or `Debug`.
+//! Passphrases, which are read from a terminal without echo, from a file or from a file descriptor.
+//! They are never accepted as an argument or from an environment variable, because other users of
+//! the machine could see them there. They are wiped after use, and appear in no message and no
+//! `Debug` output.
 
 use std::fmt;
 #[cfg(unix)]

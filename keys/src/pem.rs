@@ -1,8 +1,8 @@
-//! Secret keys as text: PKCS#8 in PEM, as OpenSSL reads and writes it, with a line or two before it that say whose key
-//! it is.
+//! Secret keys as text: PKCS#8 in PEM, as OpenSSL reads and writes it, preceded by a line or two
+//! that say whose key it is.
 //!
-//! What is read may be hostile: its length is bounded before, and what unlocking it costs is looked at before any of
-//! that is done.
+//! The input may be hostile. Its length is therefore limited before it is parsed, and the cost of
+//! unlocking a key is checked before any of that work is done.
 
 use k256::SecretKey;
 use pkcs8::der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};

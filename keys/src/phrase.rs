@@ -1,4 +1,5 @@
-//! The recovery phrase: 24 words of BIP 39 that are the secret key itself, for paper. No message repeats a word.
+//! The recovery phrase: 24 words of BIP 39 that encode the secret key itself, to be kept on paper.
+//! No error message may ever repeat one of its words.
 
 use bip39::{Language, Mnemonic};
 use protocol::keys::VoterKey;

@@ -1,8 +1,10 @@
-//! Files that only their owner can read: keys, recovery phrases, and secrets of 32 bytes such as the API's token, which
-//! are a line of 64 hexadecimal digits. They appear whole or not at all, with mode 0600, and reading refuses a file
-//! that others can read.
+//! Files that only their owner may read: keys, recovery phrases, and secrets of 32 bytes such as
+//! the API's token, which are stored as a line of 64 hexadecimal digits. Such a file appears with
+//! its whole content or not at all. It is created with mode 0600, and reading refuses a file that
+//! others can read.
 //!
-//! No secret appears in a message, a log or a `Debug`, and what holds one is wiped after use.
+//! No secret may appear in a message, a log or a `Debug` output, and memory that holds one is wiped
+//! after use.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,4 +1,5 @@
-//! What a voter signs, whether in a peer or in a client of one. The secret key goes no further than here.
+//! Signs what a voter says, whether in a peer or in a client of one. The secret key is used here
+//! and is passed to nobody else.
 
 use protocol::election::Election;
 use protocol::keys::VoterKey;

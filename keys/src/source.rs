@@ -1,4 +1,4 @@
-//! Where a secret comes from.
+//! The places from which a secret can be read.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! Scenarios made up from a seed: a bit of everything that may go wrong, in every world.
+//! Makes up scenarios from a seed, so that every world contains a mixture of everything that can go
+//! wrong.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

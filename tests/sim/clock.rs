@@ -1,4 +1,5 @@
-//! Virtual time: an offset from one instant that is read once per world and never looked at again.
+//! Virtual time. Each instant is an offset from one real instant that is read once per world, only
+//! because `Instant` cannot be made in any other way; the real clock has no influence on a run.
 
 use std::time::{Duration, Instant};
 

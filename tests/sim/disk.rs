@@ -1,4 +1,5 @@
-//! A simulated disk: what was written is durable only some time later, and a crash loses the rest.
+//! A simulated disk. What was written becomes durable only some time later, and a crash loses
+//! everything that was not durable yet.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! Does what cores ask for: sends, writes, checks, mines; and what the scenario and the voters do.
+//! Performs the effects that the cores ask for (sending, writing, checking signatures, mining), and
+//! the steps of the scenario and of the voters.
 
 use std::sync::Arc;
 use std::time::Duration;

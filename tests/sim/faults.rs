@@ -1,4 +1,4 @@
-//! What goes wrong on the network, and when.
+//! The faults of the network that a scenario contains, and the times at which they happen.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! Makes elections, keys, transactions and blocks, honest ones and others.
+//! Makes the elections, keys, transactions and blocks that scenarios need, valid ones as well as
+//! invalid ones.
 
 use std::sync::Arc;
 

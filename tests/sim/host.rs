@@ -1,4 +1,5 @@
-//! Machines that peers and the tracker run on.
+//! The machines on which the peers and the tracker run, with what each of them keeps across a
+//! restart.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

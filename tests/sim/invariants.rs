@@ -1,4 +1,5 @@
-//! What must hold, looked at whenever it may have changed and once a second besides.
+//! The invariants that must hold in every world. Each is checked whenever something that it depends
+//! on may have changed, and once a second besides.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -1,9 +1,12 @@
-//! The simulated world: the real tracker and peer cores, in virtual time, on a network that loses, delays,
-//! doubles and damages datagrams, with disks that forget what was not synced and with hosts that lie.
+//! The simulated world: the real cores of the tracker and the peers run in virtual time, on a
+//! network that loses, delays, duplicates and damages datagrams, with disks that forget what was
+//! not synced and with hosts that lie.
 //!
-//! One world is one thread and one queue of events, ordered by their virtual instant and then by when they
-//! were queued; all chance comes from one seed. So a seed names a run for ever: a failure prints it. Nothing
-//! here may read a clock (but for the one base instant in [`clock`]), a socket or a hash map.
+//! One world is one thread with one queue of events, which are ordered by their virtual instant and
+//! then by when they were queued. All randomness comes from one seed. The same seed therefore
+//! always gives the same run, and a failure prints its seed so that it can be repeated. Nothing
+//! here may read a clock (except for the one base instant in [`clock`]), open a socket or iterate
+//! over a hash map.
 
 #![allow(
     clippy::wildcard_enum_match_arm,

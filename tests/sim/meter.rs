@@ -1,4 +1,5 @@
-//! Measures that no address is sent more than it may be before it showed that it receives.
+//! Measures how many bytes are sent to each address before it has shown that it receives them, and
+//! fails when an address gets more than it may.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! The network: decides what becomes of each datagram.
+//! The simulated network, which decides what becomes of each datagram: whether it is delivered,
+//! when, how often, and with which bytes.
 
 use std::net::SocketAddr;
 use std::time::Duration;

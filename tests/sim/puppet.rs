@@ -1,4 +1,5 @@
-//! A host that a test leads by hand: it says exactly what it is told to, and keeps what it hears.
+//! A host that a test controls directly: it sends exactly what it is told to, and records what it
+//! receives.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! What is going to happen, in the order of virtual time and then of being queued.
+//! The queue of future events, in the order of their virtual time and, at equal times, in the order
+//! in which they were queued.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;

@@ -1,5 +1,5 @@
-//! All chance of a world, from its seed. Each use has a stream of its own, so that one more draw here does
-//! not change what happens there.
+//! All randomness of a world, derived from its seed. Each use has a stream of its own, so that an
+//! additional draw in one place does not change what happens in another.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A second, naive count of a chain, that shares no rule with the peer's: what every peer's tally and every
-//! peer's best chain are compared with.
+//! A second, deliberately naive count of a chain. It shares no rule with the peer's code, so that
+//! every peer's tally and best chain can be compared with an independent result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

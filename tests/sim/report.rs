@@ -1,4 +1,4 @@
-//! What came of a world.
+//! The outcome of one world: whether an invariant broke, and what happened on the way.
 
 use std::fmt;
 use std::time::Duration;

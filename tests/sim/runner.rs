@@ -1,4 +1,4 @@
-//! Runs many worlds on all cores.
+//! Runs many worlds in parallel on all cores.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

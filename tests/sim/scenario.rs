@@ -1,4 +1,5 @@
-//! What a world is made of and what is done to it, written down before it starts.
+//! A scenario: the hosts, people and faults of a world, described completely before the world
+//! starts.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

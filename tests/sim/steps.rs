@@ -1,4 +1,5 @@
-//! What happens when an event comes due: datagrams arrive, timers run out, nonces are found, adversaries act.
+//! Carries out an event when its time comes: a datagram arrives, a timer expires, a nonce is found,
+//! or an adversary acts.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

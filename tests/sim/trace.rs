@@ -1,4 +1,5 @@
-//! What happened, as one hash over all of it and the newest events in full.
+//! A record of a run: one hash over everything that happened, by which two runs are compared, and
+//! the newest events in full for whoever examines a failure.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! Signature checks, each really made, but once per world for all peers of it.
+//! The results of signature checks. Every check is really carried out, but only once per world, and
+//! its result is shared by all peers of that world, since the answer cannot differ between them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

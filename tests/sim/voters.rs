@@ -1,4 +1,5 @@
-//! The people: they register, vote at one peer or several, try again where a peer is down, and some cheat.
+//! The people who vote: they register, vote at one peer or at several, try again when a peer is
+//! down, and some of them try to cheat.
 
 use std::time::Duration;
 

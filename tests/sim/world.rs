@@ -1,4 +1,4 @@
-//! One world: hosts, network, people and time.
+//! One world: its hosts, its network, its people and its virtual time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;

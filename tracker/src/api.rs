@@ -1,6 +1,7 @@
-//! What programs and operators ask a tracker over HTTP: who is listed, whether it lives, what it counts.
+//! The tracker's HTTP API for programs and operators: which peers are listed, whether the tracker
+//! is alive, and its counters.
 //!
-//! It only ever reads; nothing about the list of peers can be changed here.
+//! The API only reads. Nothing here may ever change the list of peers.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! What the command line and the environment say.
+//! The tracker's command line and environment variables.
 
 use std::path::PathBuf;
 use std::str::FromStr;

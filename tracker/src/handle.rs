@@ -1,4 +1,6 @@
-//! Questions to the one task that owns the registry, and its answers.
+//! The way from the HTTP API to the task that owns the registry: questions go in over a bounded
+//! channel, and each one gets its answer back. The registry itself is never shared, so no lock is
+//! needed.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,5 @@
-//! The tracker's program: reads the ballot, listens, and says so in one line on stdout.
+//! The tracker's program. It reads the ballot, starts to listen, and prints one line on stdout once
+//! it does.
 
 mod cli;
 

@@ -1,4 +1,6 @@
-//! Hosts and origins as they stand in headers and on the command line, compared exactly.
+//! Reads hosts and origins as they appear in HTTP headers and on the command line. Two of them are
+//! compared exactly, after case and default ports are normalised, so this module must never accept
+//! a spelling that a browser might read as a different host.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};

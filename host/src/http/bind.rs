@@ -1,4 +1,4 @@
-//! A socket that listens.
+//! Opens the TCP socket on which a server listens, and explains in one line why that failed.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;

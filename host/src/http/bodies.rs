@@ -1,4 +1,6 @@
-//! Bodies that tell their connection's place how far they are.
+//! The bodies of requests and answers. They report their progress to their connection's place, so
+//! that [`connections`](crate::http::connections) knows which connection is waiting and which one
+//! is being served.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,8 +1,10 @@
-//! Which connections there are, and which one gives way when there are too many.
+//! Keeps track of the open connections, and decides which one is closed when there are too many.
 //!
-//! A connection holds its place while it brings a whole request and takes the answer. One that has not sent a whole
-//! request yet, or none again since its last answer, waits; whoever waits longest gives way to a newcomer. So any
-//! number of slow connections only ever get in each other's way.
+//! A connection keeps its place while it delivers a whole request and receives the answer. It
+//! counts as waiting while it has not sent a complete request yet, or none since its last answer.
+//! When a new connection needs room, the one that has waited longest is closed. Slow connections
+//! can therefore only get in each other's way, never in the way of a client that sends its request
+//! promptly.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

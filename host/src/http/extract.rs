@@ -1,4 +1,5 @@
-//! axum's extractors, with rejections that are problems.
+//! Wrappers around axum's extractors that answer a malformed request with a problem (RFC 9457)
+//! instead of axum's plain text.
 
 use std::convert::Infallible;
 use std::error::Error;

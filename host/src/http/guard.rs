@@ -1,6 +1,8 @@
-//! Which requests are looked at: those that name this server, and that no page of somebody else's made.
+//! Refuses requests that do not name this server in their `Host` header, and requests that a page
+//! of another site made. This keeps a hostile page, or a DNS name that points here, from using a
+//! visitor's browser against the server.
 //!
-//! Whoever may do what is not decided here.
+//! It does not decide which user may do what; that belongs to whoever serves the routes.
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,

@@ -1,4 +1,4 @@
-//! How much of everything a stranger gets.
+//! The limits on what any client gets from a server: connections, bytes, time and requests.
 
 use std::time::Duration;
 

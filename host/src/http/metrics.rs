@@ -1,4 +1,4 @@
-//! Metrics as an answer.
+//! Turns a registry of metrics into an HTTP answer in the format that Prometheus reads.
 
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};

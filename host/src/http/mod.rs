@@ -1,10 +1,13 @@
-//! What the tracker and the peer share of HTTP: a listener that strangers can't exhaust, the guard of headers
-//! that keeps other pages out, a limit of rates, and problems as RFC 9457 has them.
+//! The HTTP foundation that the tracker and the peer share: a listener that clients cannot exhaust,
+//! a check of headers that keeps pages of other sites out, a limit on request rates, and error
+//! answers as defined by RFC 9457.
 //!
-//! It knows nothing of votes, and must never: routes belong to whoever serves them. A request goes through, in
-//! this order, the cap on connections, the limits on its head, the limit of rates, the lists of hosts and origins,
-//! the limit on its body, and then the router; every answer of these, and of the router, gets the same security
-//! headers. (What is no HTTP at all gets an empty 400, 414 or 431 of hyper's, and the end of its connection.)
+//! This module must never know anything about votes or define a route: routes belong to whoever
+//! serves them. A request passes, in this order, the cap on connections, the limits on its head,
+//! the limit on rates, the lists of hosts and origins, the limit on its body, and then the router.
+//! Every answer of these steps, and every answer of the router, carries the same security headers.
+//! (Bytes that are not HTTP at all get an empty 400, 414 or 431 from hyper, and the connection
+//! ends.)
 
 mod authority;
 mod bind;

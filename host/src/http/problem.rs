@@ -1,4 +1,4 @@
-//! What went wrong, as RFC 9457 has it, with a word for programs.
+//! Error answers as defined by RFC 9457, each with a code that programs can match on.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};

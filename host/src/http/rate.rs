@@ -1,4 +1,5 @@
-//! How many requests each source may make.
+//! Limits how many requests each source address may make, in memory that is bounded however many
+//! sources there are.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;

@@ -1,4 +1,4 @@
-//! The listener's loop: takes connections, and ends them in time.
+//! The listener's loop: it accepts connections, and at shutdown ends them within a bounded time.
 
 use std::future::Future;
 use std::io::{self, ErrorKind};

@@ -1,4 +1,5 @@
-//! One request: what it has to pass before the router sees it, and what every answer gets.
+//! The path of one request: the checks that it passes before the router sees it, and the headers
+//! that every answer gets.
 
 use std::any::Any;
 use std::convert::Infallible;

@@ -1,4 +1,4 @@
-//! Under which names a server is reached, and whose pages may read it.
+//! The names under which a server may be reached, and the origins whose pages may read its answers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

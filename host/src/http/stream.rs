@@ -1,4 +1,5 @@
-//! A connection's bytes, with an end for readers that take nothing, and for writers that don't stop.
+//! A connection's byte stream. It ends the connection of a client that reads nothing of its answer,
+//! and of one that keeps sending after its request was answered.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;

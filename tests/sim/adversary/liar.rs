@@ -1,5 +1,6 @@
-//! Liars take part: they register, answer heartbeats, hold valid tokens, mine with little power, and then
-//! announce, serve and withhold what they should not. They may cost time; no peer may believe them.
+//! Liars: dishonest hosts that take part in the network. They register, answer heartbeats, hold
+//! valid tokens and mine with little power, and then announce, serve or withhold blocks against the
+//! rules. They may cost honest peers time, but no honest peer may ever believe them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! Hosts that wish no good: strangers, who only ever speak in others' names, and liars, who take part.
+//! Dishonest hosts of two kinds: strangers, who only ever send datagrams in the name of others, and
+//! liars, who take part in the network.
 
 mod liar;
 mod stranger;

@@ -1,5 +1,6 @@
-//! Strangers are off the path: they see no datagram of others that carries a token for them, and send
-//! garbage, damaged copies and forgeries in others' names. Nothing that they do may have an effect.
+//! Strangers: attackers off the path. They never see a datagram between others that carries a token
+//! for them. They send garbage, damaged copies and forgeries in the name of others, and nothing
+//! that they send may have any effect.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,4 +1,6 @@
-//! Counts of what was dropped, by reason: a hostile datagram is a number, never a log line of its own.
+//! Counts dropped datagrams by the reason for which they were dropped. A hostile datagram only ever
+//! raises a number; it must never cause a log line of its own, because anybody can send as many as
+//! they like.
 
 /// Why a datagram had no effect, or a peer no place.
 #[derive(Debug, Clone, Copy)]

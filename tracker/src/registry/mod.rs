@@ -1,8 +1,9 @@
-//! The tracker's core: what a datagram or the passing of time does to the list of peers, and what is sent
-//! for it. It must never touch a socket, a clock or a random source: its caller brings all of them.
+//! The tracker's core. It decides how a datagram or the passing of time changes the list of peers,
+//! and which datagrams are sent as a result. It must never touch a socket, a clock or a source of
+//! randomness: its caller provides all of them, so tests can run it in virtual time.
 //!
-//! After every `handle_*` the caller drains [`Registry::poll_output`] and arms its timer anew from
-//! [`Registry::poll_timeout`].
+//! After every `handle_*` call the caller must drain [`Registry::poll_output`] and set its timer
+//! again from [`Registry::poll_timeout`].
 
 mod counters;
 mod peers;

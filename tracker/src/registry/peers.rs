@@ -1,7 +1,9 @@
-//! Who is there: peers that registered, whether they answered yet, and when each is poked next.
+//! The table of peers that registered: whether each of them has answered yet, and when it is poked
+//! next.
 //!
-//! A peer is *unconfirmed* from its registration until it answers a poke, and *listed* from then on. Every
-//! step costs a logarithm of the number of peers; drawing a sample costs the size of the sample.
+//! A peer is *unconfirmed* from its registration until it answers a poke, and *listed* from then
+//! on. Only listed peers are passed on to others. Every operation costs a logarithm of the number
+//! of peers, except that drawing a sample costs the size of the sample.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

@@ -1,8 +1,8 @@
-//! Who is told when that the list changed, and what.
+//! Decides which peers are told that the list changed, when, and what they are told.
 //!
-//! Changes go into one log; every receiver has a cursor into it. A receiver moves from *settled* to *due*
-//! by a change and back by its update, at most once a second, so the work grows with the datagrams sent and
-//! never with changes × receivers.
+//! All changes go into one log, and every receiver has a cursor into it. A change makes a receiver
+//! that was *settled* *due*, and sending its update makes it settled again, at most once a second.
+//! The work therefore grows with the number of datagrams sent, and never with changes × receivers.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
