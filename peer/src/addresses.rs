@@ -1,4 +1,5 @@
-//! From addresses as people type them to socket addresses that fit together.
+//! Resolves the addresses that people typed to socket addresses, and makes sure that those of one
+//! peer fit together.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

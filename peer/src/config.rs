@@ -1,4 +1,5 @@
-//! What the command line means: defaults filled in, nothing looked up yet.
+//! The settings of a peer, as they follow from the command line. Defaults are filled in, but no
+//! name is resolved and no file is read yet.
 
 use std::path::PathBuf;
 use std::str::FromStr;

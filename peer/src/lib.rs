@@ -1,19 +1,22 @@
-//! Ostrakon's peer: the program around the [`node`]. It performs the node's effects, and lets people and programs talk
-//! to it.
+//! Ostrakon's peer: the program around the [`node`]. It performs the node's effects, and lets
+//! people and programs talk to it.
 //!
-//! It is thin: one task owns the node, so there are no locks around its state. Mining, signature checks and the disk
-//! have threads of their own; everybody else sends commands and listens to events. No rule of the chain or of the
-//! network lives here.
+//! This layer is thin. One task owns the node, so there are no locks around its state. Mining,
+//! signature checks and the disk have threads of their own; every other task sends commands to the
+//! node's task and listens to its events. No rule of the chain or of the network may be implemented
+//! here.
 //!
-//! Its rooms stand on floors, and each imports those below it alone:
+//! The modules are arranged in floors, and each of them imports only from the floors below it:
 //!
-//! 1. `schema` (answers and events as data), `config` (how a peer is to run), `addresses` (what addresses mean on this
-//!    machine);
-//! 2. `cli` (what was typed, and what it means), `handle` (the way to the running node), `miner` (the search for a
-//!    nonce), `store` (the chain on disk), `render` (how answers and events look);
-//! 3. a room for each kind of user: `voter`, `organiser`, and `auditor`, which also reads the voter's receipts;
+//! 1. `schema` (answers and events as data), `config` (how a peer is to run), `addresses` (what
+//!    addresses mean on this machine);
+//! 2. `cli` (what was typed, and what it means), `handle` (the way to the running node), `miner`
+//!    (the search for a nonce), `store` (the chain on disk), `render` (how answers and events
+//!    look);
+//! 3. one module for each kind of user: `voter`, `organiser`, and `auditor`, which also reads the
+//!    voter's receipts;
 //! 4. `actions`: what can be asked of a running peer;
-//! 5. what users look through: `prompt`, `http`, `client`; on top of `client` stands `watch`;
+//! 5. what users look through: `prompt`, `http`, `client`, and on top of `client` also `watch`;
 //! 6. `run`: from settings to a running peer, and to its end.
 #![allow(
     clippy::disallowed_methods,

@@ -1,8 +1,8 @@
-//! The search for a nonce, on threads of its own.
+//! Searches for a block's nonce on threads of its own.
 //!
-//! A new job takes the place of the one before at once; threads look at a generation number every few
-//! thousand attempts. The first 64 bytes of a header are hashed once per job, so that an attempt costs one
-//! compression.
+//! A new job replaces the current one at once: every thread compares a generation number with its
+//! own after every few thousand attempts. The first 64 bytes of a header are hashed only once per
+//! job, so that one attempt costs a single compression of SHA-256.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};

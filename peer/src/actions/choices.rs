@@ -1,4 +1,5 @@
-//! From what a voter types to choices: numbers counted from 1, or names.
+//! Turns what a voter types into choices. Options are given by their numbers, counted from 1, or by
+//! their names.
 
 use protocol::election::{ChoiceError, Election, Question};
 use protocol::transaction::Choices;

@@ -1,4 +1,4 @@
-//! `lab`: what a laboratory does for a class.
+//! The command `lab`: the experiments that a laboratory peer carries out for a class.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! What a user can ask of a peer, whether at the prompt, by a program or over a network: typed questions
-//! and typed answers. How either looks is the matter of `render`.
+//! Everything that a user can ask of a running peer, at the prompt, from a program or over a
+//! network, as typed questions with typed answers. How a question was typed and how its answer
+//! looks must not matter here; `cli` and `render` deal with that.
 
 mod choices;
 mod laboratory;

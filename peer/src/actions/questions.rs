@@ -1,4 +1,5 @@
-//! What a user asks of a running peer: one typed answer per question. The prompt and the HTTP API share them.
+//! The questions that a user asks of a running peer, with one typed answer each. The prompt and the
+//! HTTP API share them, so that both always give the same answer.
 
 use std::net::SocketAddr;
 use std::path::Path;

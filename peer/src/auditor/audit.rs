@@ -1,4 +1,5 @@
-//! `peer audit`. Checks that need a single block run on all cores; checks that need the blocks before it run in order.
+//! The command `peer audit`. Checks that need only a single block run on all cores; checks that
+//! need the blocks before it run in order.
 
 use std::collections::VecDeque;
 use std::io::IsTerminal;

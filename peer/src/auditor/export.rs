@@ -1,4 +1,5 @@
-//! `peer export`: writes the best chain of a data directory as an archive, or its votes or results as a table.
+//! The command `peer export`, which writes the best chain of a data directory as an archive, or its
+//! votes or results as a table.
 
 use super::OfflineError;
 use super::archive::ArchiveWriter;

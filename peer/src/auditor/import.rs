@@ -1,4 +1,5 @@
-//! `peer import`: makes a data directory from an archive after auditing all of it.
+//! The command `peer import`, which makes a data directory from an archive. The whole archive is
+//! audited first, so no data directory ever starts from a chain that breaks a rule.
 
 use super::OfflineError;
 use super::audit::audit_source;

@@ -1,4 +1,4 @@
-//! From an audit to the report that is shown.
+//! Turns the outcome of an audit into the report that is shown to the user.
 
 use chain::{Audit, AuditFailure};
 use node::{Admitted, QuestionTally, Tip};

@@ -1,5 +1,5 @@
-//! Votes and results as tables, for spreadsheets, pandas and DuckDB: the same rows as CSV (RFC 4180) or as
-//! JSON Lines, one object a line.
+//! Writes votes and results as tables for spreadsheets, pandas and DuckDB. The same rows are
+//! available as CSV (RFC 4180) and as JSON Lines, with one object per line.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,5 @@
-//! `peer verify-receipt`: whether the block of a receipt is on a chain, and how deep.
+//! The command `peer verify-receipt`, which tells whether the block that a receipt names is on a
+//! chain, and how deep.
 
 use host::output::print;
 use protocol::receipt::Receipt;

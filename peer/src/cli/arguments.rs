@@ -1,4 +1,5 @@
-//! All arguments and options of `peer`, and the settings that they make of a peer that is to run.
+//! All arguments and options of the program `peer`, and how the settings of a peer follow from
+//! them.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

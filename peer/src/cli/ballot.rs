@@ -1,4 +1,5 @@
-//! Ballots: making, checking and showing what defines an election.
+//! The arguments of the commands that make, check and show a ballot, the file that defines an
+//! election.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What can be asked of a running peer from the command line.
+//! The arguments of the commands that ask something of a running peer.
 
 use std::path::PathBuf;
 

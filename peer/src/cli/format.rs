@@ -1,4 +1,4 @@
-//! How an answer is to look.
+//! The formats in which an answer can be printed.
 
 use clap::Args;
 use clap::builder::FalseyValueParser;

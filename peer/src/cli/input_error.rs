@@ -1,4 +1,5 @@
-//! Why a line of the prompt, or the words after `peer`, name nothing that a peer can do.
+//! The reasons why a line of the prompt, or the words after `peer`, name nothing that a peer can
+//! do.
 
 /// Longest line that is read. A transaction in hexadecimal digits takes far less.
 pub(crate) const LINE_BYTES_MAX: usize = 16 * 1024;

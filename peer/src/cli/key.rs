@@ -1,4 +1,5 @@
-//! What can be done with secret keys, without a peer; and where passphrases come from.
+//! The arguments of the commands that work on secret keys without a peer, and the options that say
+//! where passphrases come from.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The words after `lab`: which experiment a laboratory is to make.
+//! The words after `lab`, which say which experiment a laboratory peer carries out.
 
 use super::input_error::InputError;
 use super::suggest::suggest;

@@ -1,4 +1,4 @@
-//! `peer man DIR`: the manual's pages as files.
+//! The command `peer man DIR`, which writes the pages of the manual as files.
 
 use std::fs;
 use std::io;

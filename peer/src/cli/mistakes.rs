@@ -1,4 +1,4 @@
-//! What is wrong with what was typed, in one line.
+//! Explains in one line what is wrong with what was typed.
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};

@@ -1,4 +1,4 @@
-//! What can be asked of an election's record without a peer.
+//! The arguments of the commands that examine an election's record without a running peer.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! What shells and manuals know of the command line: completions and man pages, made of the same description that
-//! reads the arguments.
+//! Completions for shells and man pages. Both are generated from the description that also parses
+//! the arguments, so they cannot disagree with the program.
 
 use std::io;
 

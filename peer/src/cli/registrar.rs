@@ -1,4 +1,5 @@
-//! What registrars can do: admit voters and withdraw them, by lists and files that go from one to the next.
+//! The arguments of the commands with which registrars admit and withdraw voters, by means of lists
+//! and of files that are passed from one registrar to the next.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What was probably meant by a mistyped word.
+//! Suggests the word that was probably meant by a mistyped one.
 
 /// Most edits between a typed word and the one that it is taken for.
 const TYPING_SLIPS_MAX: usize = 2;

@@ -1,4 +1,4 @@
-//! Why the arguments of the program make no sense.
+//! The reasons why the program's arguments make no sense together.
 
 /// What was typed makes no sense; the message is one line.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! The vote, asked question by question on a terminal.
+//! Asks a voter for the vote on a terminal, one question after the other.
 
 use inquire::validator::Validation;
 use inquire::{Confirm, InquireError, Text};

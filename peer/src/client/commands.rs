@@ -1,4 +1,4 @@
-//! The prompt's commands over HTTP, but for those that sign.
+//! The prompt's commands carried out over HTTP, except those that sign something.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};

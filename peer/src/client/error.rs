@@ -1,4 +1,5 @@
-//! Why a request came to nothing, and with which code the program ends then.
+//! The reasons why a request to a peer failed, and the exit code that the program ends with for
+//! each of them.
 
 use std::io;
 use std::path::PathBuf;

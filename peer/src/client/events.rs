@@ -1,5 +1,6 @@
-//! What happens at a peer, as server-sent events. The stream goes on over broken connections: the peer is told which
-//! event came last, and says what can't be told again.
+//! Follows what happens at a peer, as server-sent events. When the connection breaks, the stream
+//! resumes on a new one: the client tells the peer which event it received last, and the peer says
+//! so if it no longer has the events after that one.
 
 use std::io::{BufRead, BufReader, Read};
 use std::thread;

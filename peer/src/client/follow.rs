@@ -1,4 +1,4 @@
-//! The count, shown again whenever it changes.
+//! Shows the count again whenever it changes.
 
 use std::io::{self, IsTerminal};
 

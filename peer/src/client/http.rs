@@ -1,6 +1,7 @@
-//! Questions to a peer over HTTP. Everything is bounded: the time of a connection and of an answer, and its length. No
-//! redirection is followed, so that what is sent goes nowhere else. Nothing here holds a token: whoever has one gives
-//! it with the one request that needs it.
+//! Sends requests to a peer over HTTP. Everything is bounded: the time for connecting, the time for
+//! an answer, and the answer's length. Redirects are not followed, so that a request cannot reach
+//! any other server. This module stores no token; a caller that has one passes it along with the
+//! one request that needs it.
 
 use std::io;
 use std::net::ToSocketAddrs;

@@ -1,4 +1,4 @@
-//! Experiments of a laboratory, over HTTP.
+//! Orders experiments from a laboratory peer over HTTP.
 
 use super::Client;
 use super::error::ClientError;

@@ -1,9 +1,9 @@
-//! The command line as a client of a running peer: the prompt's commands, carried out over HTTP, with the prompt's
-//! answers.
+//! The command line as a client of a running peer. It carries out the prompt's commands over HTTP
+//! and gives the prompt's answers.
 //!
-//! What is signed is signed here, and nothing secret is sent but the peer's own token, to that peer. No runtime is
-//! needed, and nothing is taken on trust that can be checked: the election by its id, a receipt by its proof. Nothing
-//! is rendered here.
+//! Transactions are signed here. The only secret that is ever sent is the peer's own token, and
+//! only to that peer. No async runtime is needed. Whatever can be checked is checked instead of
+//! being believed: the election by its id, and a receipt by its proof. Nothing is rendered here.
 
 mod ask;
 mod commands;

@@ -1,5 +1,5 @@
-//! What registrars signed, on its way to a peer: all of a file, or a voter's own line of it. To send the same once more
-//! is harmless, so whoever was interrupted simply begins again.
+//! Hands to a peer what registrars signed: either a whole file, or only a voter's own line of it.
+//! Handing in the same line again is harmless, so anyone who was interrupted can simply start over.
 
 use std::path::Path;
 use std::thread;

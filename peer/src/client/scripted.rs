@@ -1,5 +1,5 @@
-//! A server for tests: it answers connection after connection as its script says, and then nobody listens there any
-//! more.
+//! A server for tests. It answers one connection after the other with the answers of its script.
+//! After the last one nothing listens at its address any more.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

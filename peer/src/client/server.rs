@@ -1,5 +1,6 @@
-//! Which peer is asked, where its token lies, and whose key signs. A token belongs to one server: it is read only when
-//! an order needs it, and never for a server that it was not named for.
+//! Decides which peer is asked, where its token is stored, and whose key signs. A token belongs to
+//! one server: it is read only when an order needs it, and it must never be sent to a server for
+//! which it was not named.
 
 use std::fmt;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! What a voter signs, on its way to a peer.
+//! Signs registrations and votes for a voter and sends them to a peer.
 
 use std::io::{self, Write};
 use std::thread;

@@ -1,5 +1,6 @@
-//! Who may change things: whoever has the token that lies in the data directory, or a browser that came by a
-//! one-time link that such a one asked for. Secrets are compared in constant time and appear in no message.
+//! Decides who may change something through the API: whoever has the token that is stored in the
+//! data directory, and browsers that logged in with a one-time link which such a person asked for.
+//! Secrets are compared in constant time and must never appear in a message.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! What all handlers of requests share, and how many costly requests go on at the same time.
+//! What all request handlers share, including the limit on how many costly requests are processed
+//! at the same time.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,5 @@
-//! docs/openapi.json is the description that a peer gives, and the description is of all that the API has.
+//! Tests that docs/openapi.json is exactly the description that a peer gives, and that this
+//! description covers everything that the API has.
 
 use std::collections::BTreeSet;
 use std::path::Path;

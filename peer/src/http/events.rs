@@ -1,8 +1,10 @@
-//! What happens, for any number of listeners over HTTP (server-sent events): a log of the newest events of public
-//! interest, which a listener reads at its own pace and goes on reading after its connection broke.
+//! Serves events to any number of listeners over HTTP, as server-sent events. A log holds the
+//! newest events of public interest. Every listener reads it at its own pace, and resumes where it
+//! stopped after its connection broke.
 //!
-//! A listener is a place in the log and nothing more, so a slow one costs no memory and holds up nobody. It is told
-//! each event once and in order; what it was too late for is never passed over in silence.
+//! A listener is only a position in the log, so a slow one takes no memory and delays nobody else.
+//! Each listener gets every event once and in order. When events have left the log before a
+//! listener could read them, it is told so; a gap is never passed over in silence.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

@@ -1,7 +1,9 @@
-//! The peer in numbers, for Prometheus: what the node says of itself at the moment of a scrape, and what its shell
-//! counts meanwhile. Each peer has numbers of its own, however many run in a process.
+//! The peer's metrics for Prometheus: what the node reports about itself at the moment of a scrape,
+//! and what its shell has counted since it started. Each peer has its own metrics, even when
+//! several run in one process.
 //!
-//! No label's value ever comes from outside: all are named in the code, so that nobody can make series grow.
+//! The values of labels are all fixed in the code and never come from outside, so nobody can make
+//! the number of time series grow.
 
 use std::fmt;
 use std::sync::Arc;

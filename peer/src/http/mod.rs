@@ -1,9 +1,10 @@
-//! The peer over HTTP: JSON for programs, events as they come, numbers for Prometheus. Handlers ask the node
-//! through the same typed actions as the prompt; no rule of the chain or of the network lives here. How
-//! connections, headers and rates are bounded is the matter of `host::http`.
+//! The peer's HTTP API: JSON for programs, events as they happen, and metrics for Prometheus.
+//! Handlers ask the node through the same typed actions as the prompt; no rule of the chain or of
+//! the network may be implemented here. `host::http` limits connections, headers and rates.
 //!
-//! What reads is open to whoever may reach the address, since the chain is public. What changes something takes
-//! the token of the data directory (`access`), but for signed transactions, which speak for themselves.
+//! Everything that only reads is open to anyone who can reach the address, since the chain is
+//! public. Whatever changes something requires the token of the data directory (see `access`). The
+//! only exception are signed transactions, whose signatures show that they are authorised.
 
 mod access;
 mod context;

@@ -1,5 +1,6 @@
-//! The API's description, OpenAPI 3.1, made from the routes themselves: each names the answers that it can give, and
-//! no others. docs/openapi.json is this description, and the tests hold a running peer against it.
+//! The API's description in OpenAPI 3.1, generated from the routes themselves. Each route names the
+//! answers that it can give, and gives no others. docs/openapi.json contains this description, and
+//! the tests compare it with what a running peer does.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! The API's description as a page for people: what can be asked, with what, and what comes back.
+//! Renders the API's description as a page for people: what can be requested, with which
+//! parameters, and what comes back.
 
 use axum::body::Bytes;
 use axum::http::HeaderName;

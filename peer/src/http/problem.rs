@@ -1,4 +1,4 @@
-//! From refusals, as the prompt knows them, to problems.
+//! Translates refusals, as the prompt shows them, into problems (RFC 9457).
 
 use axum::http::StatusCode;
 use host::http::Problem;

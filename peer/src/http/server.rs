@@ -1,4 +1,4 @@
-//! Where the API listens, and for how long.
+//! Opens the API's listener, and serves the API until the peer ends.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,5 @@
-//! What the tab key completes: commands, their arguments, and the names of options.
+//! Completes what is typed when the tab key is pressed: commands, their arguments, and the names of
+//! options.
 
 use std::sync::Arc;
 

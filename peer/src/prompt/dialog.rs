@@ -1,4 +1,4 @@
-//! What is asked on a terminal: the vote question by question, and whether to leave.
+//! Dialogs on a terminal: they ask for the vote question by question, and whether to leave.
 
 use protocol::transaction::Choices;
 

@@ -1,4 +1,4 @@
-//! Prints events as they come, and recognises those that end the peer.
+//! Prints events as they arrive, and recognises those after which the peer ends.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Commands from a pipe or file: one a line.
+//! Reads commands from a pipe or a file, one per line.
 
 use std::io::{self, BufRead, Read};
 use std::thread;

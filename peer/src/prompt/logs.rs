@@ -1,4 +1,5 @@
-//! Log lines: on stderr, and on a terminal without tearing the line that is being typed.
+//! Prints log lines on stderr. On a terminal they appear above the line that is being typed, so
+//! that they do not tear it apart.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;

@@ -1,5 +1,5 @@
-//! The console: reads commands from a terminal or a pipe, has them carried out one after the other, and prints their
-//! answers and what happens meanwhile.
+//! The console. It reads commands from a terminal or a pipe, has them carried out one after the
+//! other, and prints their answers and the events that happen meanwhile.
 
 mod complete;
 mod dialog;

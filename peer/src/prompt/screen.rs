@@ -1,4 +1,5 @@
-//! What is printed on stdout, by one thread, so that lines never mix and a slow reader holds up nobody else.
+//! Prints everything that goes to stdout, on one thread, so that lines never mix and a slow reader
+//! of stdout delays nothing else in the peer.
 
 use std::io::{self, Write};
 use std::thread;

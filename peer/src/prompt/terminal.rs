@@ -1,4 +1,4 @@
-//! The line editor: history, completion, and a screen that prints above the line that is being typed.
+//! The line editor: history, completion, and a way to print above the line that is being typed.
 
 use std::io::{self, Write};
 use std::path::PathBuf;

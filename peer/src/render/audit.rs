@@ -1,4 +1,4 @@
-//! The report of an audit.
+//! Renders the report of an audit as text for people.
 
 use owo_colors::OwoColorize;
 

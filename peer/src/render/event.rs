@@ -1,4 +1,4 @@
-//! Events as text for people.
+//! Renders events as text for people.
 
 use std::net::SocketAddr;
 use std::time::Duration;

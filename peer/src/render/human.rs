@@ -1,4 +1,4 @@
-//! Answers as text for people.
+//! Renders answers as text for people.
 
 use super::layout::{heading, table};
 use super::text::{self, choice_line, short};

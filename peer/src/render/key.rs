@@ -1,4 +1,4 @@
-//! Keys as people read them, and recovery phrases as they write them down.
+//! Renders keys for people to read, and recovery phrases for people to write down.
 
 use zeroize::Zeroizing;
 

@@ -1,5 +1,6 @@
-//! Turns answers, refusals and events into what is printed: text for people, or one JSON object a line for programs.
-//! Both come from the same `schema` types, the only ones that this module knows.
+//! Turns answers, refusals and events into what is printed: text for people, or one JSON object per
+//! line for programs. Both are made from the same `schema` types, which are the only types that
+//! this module may know.
 
 mod audit;
 mod event;

@@ -1,4 +1,4 @@
-//! What a receipt proves, in one line.
+//! Says in one line what a receipt proves.
 
 use super::text::{self, choice_line};
 use crate::schema::{ReceiptStanding, Transaction};

@@ -1,4 +1,4 @@
-//! What came of registrars' tasks.
+//! Renders the outcomes of registrars' commands as text for people.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! The count as text, with a bar for each option.
+//! Renders the count as text, with a bar for each option.
 
 use owo_colors::OwoColorize;
 

@@ -1,4 +1,4 @@
-//! Pieces of text that answers and events share.
+//! Pieces of text that the renderings of answers and events share.
 
 use std::fmt::Display;
 use std::time::{Duration, UNIX_EPOCH};

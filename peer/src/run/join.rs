@@ -1,4 +1,5 @@
-//! Learning the election from the tracker, before there is a node.
+//! Learns the election from the tracker. This happens before there is a node, because a node needs
+//! to know its election.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,5 @@
-//! In which elections a laboratory may run: it lies on command, so never where somebody decides who may vote.
+//! Decides in which elections a laboratory peer may run. A laboratory peer lies when it is told to,
+//! so it must never run in an election in which somebody decides who may vote.
 
 use protocol::election::Election;
 

@@ -1,4 +1,4 @@
-//! From settings to a running peer, and to its end.
+//! Starts a peer from its settings, runs it, and shuts it down.
 
 mod join;
 mod laboratory;

@@ -1,4 +1,5 @@
-//! The one task that owns the node: hands it what happens, and performs the effects that it asks for.
+//! The one task that owns the node. It hands the node everything that happens, and performs the
+//! effects that the node asks for.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,4 +1,5 @@
-//! Checks of signatures, on threads of their own.
+//! Checks signatures on threads of its own, so that the task that owns the node never waits for
+//! them.
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};

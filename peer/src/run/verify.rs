@@ -1,5 +1,5 @@
-//! `--verify`: all that a peer remembers, checked again before it starts. A start without it believes what was
-//! checked before it was written, and reads no bodies.
+//! The option `--verify`: everything that a peer remembers is checked again before it starts. A
+//! start without it trusts what was checked before it was written to disk, and reads no bodies.
 
 use std::path::PathBuf;
 use std::sync::Arc;

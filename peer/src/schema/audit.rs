@@ -1,4 +1,4 @@
-//! What an audit found, and what a receipt proves.
+//! The findings of an audit, and what a receipt proves.
 
 use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The ballot.
+//! The ballot as it is shown to users.
 
 use protocol::admission::{self, AdmissionRule};
 use protocol::election::{self, Election, ElectionError};

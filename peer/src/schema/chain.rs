@@ -1,4 +1,4 @@
-//! The chain, its blocks and their transactions.
+//! The chain, its blocks and their transactions, as they are shown to users.
 
 use protocol::election::Election;
 use protocol::transaction::{self, HashedTransaction};

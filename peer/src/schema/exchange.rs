@@ -1,4 +1,4 @@
-//! Requests and answers that exist over HTTP only.
+//! Requests and answers that exist only over HTTP.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,5 @@
-//! What a key file tells everybody. Never the key itself.
+//! What a key file tells everybody without its passphrase. The secret key itself must never appear
+//! here.
 
 use protocol::keys::PublicKey;
 use protocol::units::VoterId;

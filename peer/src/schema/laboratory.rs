@@ -1,4 +1,4 @@
-//! Orders to a laboratory, and their answers.
+//! Orders to a laboratory peer, and their answers.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,8 +1,9 @@
 //! All answers and events as plain data.
 //!
-//! The prompt's `--json` lines, the bodies of the HTTP API and what the client reads are these types, and `render`
-//! makes text for people from them. docs/CLI.md and the OpenAPI document describe them, so a name that was published
-//! stays. Nothing is decided or looked up here, and this module imports no other folder of the program.
+//! These types are the prompt's `--json` lines, the bodies of the HTTP API and what the client
+//! reads; `render` turns them into text for people. docs/CLI.md and the OpenAPI document describe
+//! them, so a name that has been published must stay. Nothing is decided or looked up here, and
+//! this module imports no other folder of the program.
 
 mod audit;
 mod ballot;

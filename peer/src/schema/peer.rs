@@ -1,4 +1,4 @@
-//! A peer: its state and its neighbours.
+//! A peer's own state, and what it knows of its neighbours.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! What came of registrars' tasks: a new key, a list that was signed, a file of signatures, and handing it in.
+//! The outcomes of registrars' commands: a new key, a signed list, a file of signatures, and
+//! handing such a file in.
 
 use std::path::PathBuf;
 

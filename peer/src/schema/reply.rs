@@ -1,4 +1,4 @@
-//! All answers in one type, so that one function shows each of them, as JSON or as text.
+//! All answers in one type, so that a single function can show any of them as JSON or as text.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! The count of the votes.
+//! The count of the votes as it is shown to users.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! A voter, and the state of its registration and its vote.
+//! A voter, and the state of the voter's registration and vote.
 
 use protocol::admission::AdmissionRule;
 use protocol::election::Election;

@@ -1,4 +1,5 @@
-//! A file as redb reads and writes it: the one type that everything below the database passes on.
+//! A file in the form in which redb reads and writes it. Every layer below the database passes on
+//! this one type.
 
 use std::io;
 use std::ops::Bound;

@@ -1,5 +1,5 @@
-//! How long the disk takes to make something durable, counted by the node's task and read by whoever watches over
-//! the peer.
+//! Measures how long the disk takes to make a commit durable. The node's task counts, and the
+//! peer's metrics read the result.
 
 use std::time::Duration;
 

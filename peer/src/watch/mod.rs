@@ -1,8 +1,10 @@
-//! A running peer on the whole terminal: its chain, count, neighbours and news, as they change. A client of the peer's
-//! API like the other commands: it asks what everybody may ask, and orders nothing.
+//! Shows a running peer on the whole terminal: its chain, count, neighbours and events, as they
+//! change. This is a client of the peer's API like the other commands. It asks only what everybody
+//! may ask, and gives no orders.
 //!
-//! Two threads hear of the peer (`source`); what they heard is the [`State`](state::State), which knows no clock and no
-//! terminal; [`draw`](draw::draw) makes a picture of it. Here is the loop between them, which never waits for the peer.
+//! Two threads receive news of the peer (`source`). What they received is kept in the
+//! [`State`](state::State), which knows no clock and no terminal, and [`draw`](draw::draw) makes a
+//! picture of it. This module contains the loop between them, which must never wait for the peer.
 
 mod draw;
 mod source;

@@ -1,6 +1,6 @@
-//! The two threads that hear of the peer: one follows its events, one asks it. Neither ends before the program does:
-//! while the peer is away they look for it again and again, also at a new address. What they tell waits in a bounded
-//! queue.
+//! The two threads that receive news of the peer: one follows its events, the other asks for its
+//! state. Both run until the program ends. While the peer cannot be reached they keep trying, even
+//! if it comes back at a new address. Their news waits in a bounded queue.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};

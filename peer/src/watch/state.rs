@@ -1,5 +1,5 @@
-//! What was heard of a peer, and of which moment it is. No input or output, and no clock but the times that come with
-//! what was heard: the picture is drawn from this alone.
+//! What is known of a peer, and how old that knowledge is. This module does no input or output and
+//! reads no clock: all times come with the news. The picture is drawn from this state alone.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,5 @@
-//! The terminal, taken for a while: raw, on its second screen, and given back at every end, a panic's too.
+//! Takes over the terminal: raw mode on the alternate screen. It is restored however the program
+//! ends, even by a panic.
 
 use std::io;
 

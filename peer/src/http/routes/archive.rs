@@ -1,4 +1,5 @@
-//! The chain as an archive, sent while it is read.
+//! Sends the chain as an archive. It is sent while it is read, so that memory does not grow with
+//! the chain.
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! For those who watch over the peer.
+//! Health checks, for whoever monitors the peer.
 
 use axum::extract::State;
 use axum::http::StatusCode;

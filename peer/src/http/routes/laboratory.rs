@@ -1,4 +1,5 @@
-//! Orders to a laboratory: they take the token, and any other peer refuses them.
+//! Orders to a laboratory peer. They require the token, and a peer that is not a laboratory refuses
+//! them.
 
 use axum::extract::State;
 use host::http::Json;

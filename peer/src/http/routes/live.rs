@@ -1,4 +1,4 @@
-//! What happens, as it happens, and the peer in numbers.
+//! The stream of events as they happen, and the peer's metrics.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};

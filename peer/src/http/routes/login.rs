@@ -1,4 +1,5 @@
-//! How a browser gets in: whoever has the token asks for a link, and the link gives a cookie, once.
+//! The login of browsers: whoever has the token asks for a link, and opening that link once gives
+//! the browser a cookie.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! All routes, and who may take them.
+//! All routes, and which of them require the token.
 
 mod archive;
 mod health;

@@ -1,4 +1,4 @@
-//! Orders to this peer: all of them take the token.
+//! Orders to this peer. All of them require the token.
 
 use axum::extract::State;
 use host::http::Json;

@@ -1,4 +1,4 @@
-//! Questions: open to everybody, since the chain is public.
+//! Questions, which anybody may ask, since the chain is public.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! Signed transactions from anybody: no token is asked for, since each speaks for itself.
+//! Signed transactions, which anybody may hand in. No token is required, because the signatures of
+//! each transaction show that it is authorised.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! One sample of each answer, event and error that docs/CLI.md shows.
+//! One sample of every answer, event and error that docs/CLI.md shows.
 
 use std::net::SocketAddr;
 use std::time::Duration;

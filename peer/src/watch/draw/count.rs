@@ -1,5 +1,5 @@
-//! The count: the turnout, and under it every question with a bar for each option, of which as many rows are shown as
-//! fit.
+//! Draws the count: the turnout, and below it every question with a bar for each option. Only as
+//! many rows are drawn as fit.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

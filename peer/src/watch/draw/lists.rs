@@ -1,4 +1,4 @@
-//! The panels of many rows: blocks, neighbours and events, the newest first.
+//! Draws the panels that are lists: blocks, neighbours and events, each with the newest first.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

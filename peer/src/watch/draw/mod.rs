@@ -1,5 +1,6 @@
-//! The picture: where its panels stand, its first and last line, and how it looks without contact. Whatever comes from
-//! a peer is cut to the room that there is.
+//! Draws the picture: the layout of its panels, its first and last line, and how it looks while the
+//! peer cannot be reached. Everything that comes from a peer is cut to the space that is available
+//! for it.
 
 mod count;
 mod lists;

@@ -1,5 +1,5 @@
-//! Text in cells: cut and filled by the columns that it takes on a terminal, where some characters take two and some
-//! none.
+//! Cuts and pads text by the columns that it takes on a terminal, where some characters take two
+//! columns and some take none.
 
 use unicode_truncate::{Alignment, UnicodeTruncateStr};
 use unicode_width::UnicodeWidthStr;

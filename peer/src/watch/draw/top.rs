@@ -1,4 +1,4 @@
-//! The panels of the first row: the chain's end, the pool, and the search for a block.
+//! Draws the panels of the first row: the end of the chain, the pool, and the search for a block.
 
 use std::collections::VecDeque;
 
