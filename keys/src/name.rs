@@ -4,15 +4,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Longest name, in characters.
+/// The longest name, in characters.
 const NAME_CHARACTERS_MAX: usize = 32;
 
-/// The name of a voter whose key lies beside others: 1 to 32 of a–z, 0–9, `-` and `_`. Capitals would be the same file
-/// as small letters on some systems.
+/// The name of a voter whose key is stored in a data directory in addition to the directory's own
+/// key. It consists of 1 to 32 of a–z, 0–9, `-` and `_`. Capital letters are not allowed, because
+/// some file systems do not distinguish them from small ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VoterName(String);
 
-/// What is no name.
+/// The text is not a valid name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a voter's name has 1 to {NAME_CHARACTERS_MAX} of a-z, 0-9, - and _, and begins with a letter or a digit"

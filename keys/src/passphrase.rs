@@ -22,19 +22,19 @@ use crate::SecretSource;
 use crate::secret_file::{self, SecretFileError};
 use host::files::FileError;
 
-/// Longest passphrase in bytes; OpenSSL asks for no longer one.
+/// The longest passphrase in bytes. OpenSSL does not accept a longer one either.
 const PASSPHRASE_BYTES_MAX: usize = 1_024;
 
 #[cfg(unix)]
 const CONTROL_C: u8 = 3;
 
-/// What opens a locked key; never empty.
+/// A passphrase that unlocks a key. It is never empty.
 pub struct Passphrase(Zeroizing<Vec<u8>>);
 
-/// Why there is no passphrase. One line each.
+/// The reason why there is no passphrase. Each message is one line.
 #[derive(Debug, thiserror::Error)]
 pub enum PassphraseError {
-    /// It has more than 1,024 bytes.
+    /// The passphrase has more than 1,024 bytes.
     #[error("a passphrase has at most {PASSPHRASE_BYTES_MAX} bytes")]
     TooLong,
     /// The file holds more than one line.
@@ -46,33 +46,33 @@ pub enum PassphraseError {
     /// The file can't be read, or others can read it.
     #[error(transparent)]
     Secret(#[from] SecretFileError),
-    /// The file is not text.
+    /// The file does not contain text.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file is not there.
+    /// The file does not exist.
     #[error("{path} is not there", path = path.display())]
     Missing {
         /// The file.
         path: PathBuf,
     },
-    /// The file holds an empty line.
+    /// The file contains an empty line instead of a passphrase.
     #[error("{path} holds no passphrase", path = path.display())]
     Empty {
         /// The file.
         path: PathBuf,
     },
-    /// Stdin is no terminal, and no file was named.
+    /// Stdin is not a terminal, and no file was named.
     #[error(
         "there is no terminal to ask for the passphrase: name a --{option}-file or --{option}-fd"
     )]
     NoTerminal {
-        /// The option of the command line that names a source, without `-file` or `-fd`.
+        /// The command line's option that names a source, without its ending `-file` or `-fd`.
         option: &'static str,
     },
-    /// The second time something else was typed.
+    /// What was typed the second time differs from the first time.
     #[error("the two passphrases differ: nothing was changed")]
     Differ,
-    /// Nothing was typed, or the question was given up.
+    /// Nothing was typed, or the user aborted the question.
     #[error("no passphrase was given")]
     NotGiven,
     /// The terminal can't be read or written.
@@ -81,7 +81,8 @@ pub enum PassphraseError {
 }
 
 impl Passphrase {
-    /// `None` for an empty one, which stands for no passphrase.
+    /// Makes a passphrase of these bytes. Gives `None` if there are none, which means that no
+    /// passphrase is wanted.
     ///
     /// # Errors
     /// When it is too long.
@@ -93,7 +94,7 @@ impl Passphrase {
         }
     }
 
-    /// What was typed or read.
+    /// The bytes that were typed or read.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -106,7 +107,8 @@ impl fmt::Debug for Passphrase {
 }
 
 impl<'de> Deserialize<'de> for Passphrase {
-    /// What is no passphrase is not repeated in the message, as it might have been meant for one.
+    /// The message does not repeat a text that is not a valid passphrase, because the user may have
+    /// meant it as one.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let refused = || D::Error::custom("a passphrase is a text of 1 to 1024 bytes");
         let text = match Value::deserialize(deserializer) {
@@ -117,14 +119,15 @@ impl<'de> Deserialize<'de> for Passphrase {
     }
 }
 
-/// The passphrase that a file or a descriptor holds, as one line. An empty one is refused: who names a file wants the
-/// key locked, and a script that wrote nothing into it must not leave it open.
+/// Reads the passphrase that a file or a file descriptor contains, as one line. An empty line is
+/// refused: whoever names a file wants the key to be locked, and a script that failed to write the
+/// passphrase into the file must not leave the key unlocked.
 ///
 /// # Errors
-/// When it can't be read, others may read it, or it is no passphrase.
+/// When it can't be read, when others may read it, or when its content is not a passphrase.
 pub fn read(source: &SecretSource) -> Result<Passphrase, PassphraseError> {
     let path = source.path();
-    // Two bytes for the end of the line, as some editors write it.
+    // Two more bytes are allowed for the end of the line, since some editors write two.
     let mut text = read_secret(&path, PASSPHRASE_BYTES_MAX + 2)?;
     let line = text.strip_suffix(b"\r\n").or_else(|| text.strip_suffix(b"\n")).unwrap_or(&text);
     let length = line.len();
@@ -135,10 +138,11 @@ pub fn read(source: &SecretSource) -> Result<Passphrase, PassphraseError> {
     Passphrase::new(text)?.ok_or(PassphraseError::Empty { path })
 }
 
-/// The passphrase that opens a key: from where it was said to be, or else asked for on the terminal.
+/// Obtains the passphrase that unlocks a key, from the source that was named or else by asking on
+/// the terminal.
 ///
 /// # Errors
-/// When there is none.
+/// When there is no passphrase.
 pub fn read_or_ask(
     source: Option<&SecretSource>,
     key: &Path,
@@ -152,10 +156,10 @@ pub fn read_or_ask(
     }
 }
 
-/// A new passphrase, asked for twice on the terminal; `None` if none is wanted.
+/// Asks for a new passphrase on the terminal, twice. Gives `None` if the user wants none.
 ///
 /// # Errors
-/// When the two differ, or nobody answers.
+/// When the two differ, or when nobody answers.
 pub fn ask_new(key: &Path) -> Result<Option<Passphrase>, PassphraseError> {
     let first = ask(&format!("New passphrase for {} (none if empty): ", key.display()))?;
     let again = ask("The same again: ")?;
@@ -167,10 +171,10 @@ pub fn ask_new(key: &Path) -> Result<Option<Passphrase>, PassphraseError> {
     if is_same { Ok(first) } else { Err(PassphraseError::Differ) }
 }
 
-/// Asks on the terminal without echo; `None` for an empty line.
+/// Asks for a passphrase on the terminal without echo. Gives `None` for an empty line.
 ///
 /// # Errors
-/// When nobody answers, or it is too long.
+/// When nobody answers, or when the passphrase is too long.
 pub fn ask(prompt: &str) -> Result<Option<Passphrase>, PassphraseError> {
     let typed = prompt_hidden(prompt).map_err(|error| {
         let gave_up = [io::ErrorKind::Interrupted, io::ErrorKind::UnexpectedEof];
@@ -182,8 +186,10 @@ pub fn ask(prompt: &str) -> Result<Option<Passphrase>, PassphraseError> {
     Passphrase::new(Zeroizing::new(typed.into_bytes()))
 }
 
-/// Asks with the terminal hidden from before the question stands there until it is as it was: who types fast has
-/// nothing shown, and Ctrl-C gives up the question, where the library's own way would end the process in the middle.
+/// Asks for a line with the echo switched off. The echo is already off before the question is
+/// printed and is restored only after the answer, so that nothing is shown even if the user types
+/// early. Ctrl-C aborts the question; the library's own function would end the whole process
+/// instead.
 #[cfg(unix)]
 fn prompt_hidden(prompt: &str) -> io::Result<String> {
     let mut terminal = fs::File::options().read(true).write(true).open("/dev/tty")?;
@@ -196,13 +202,14 @@ fn prompt_hidden(prompt: &str) -> io::Result<String> {
     typed
 }
 
-/// Elsewhere the library does all of it.
+/// On other systems the library's own function is used.
 #[cfg(not(unix))]
 fn prompt_hidden(prompt: &str) -> io::Result<String> {
     rpassword::prompt_password(prompt)
 }
 
-/// A terminal that shows nothing of what is typed and hands over each key, Ctrl-C included, for as long as this lives.
+/// While this value exists, the terminal shows nothing that is typed and passes on every key,
+/// including Ctrl-C.
 #[cfg(unix)]
 #[derive(Debug)]
 struct Hidden {
@@ -231,7 +238,7 @@ impl Drop for Hidden {
     }
 }
 
-/// What is typed, until Ctrl-C.
+/// Everything that is typed, up to Ctrl-C.
 #[cfg(unix)]
 #[derive(Debug)]
 struct Keys(fs::File);
@@ -247,19 +254,19 @@ impl Read for Keys {
     }
 }
 
-/// A secret text of a file or a descriptor.
+/// Reads a secret text from a file or a file descriptor.
 ///
 /// # Errors
-/// When it can't be read, or others may read it.
+/// When it can't be read, or when others may read it.
 pub fn read_secret(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, PassphraseError> {
     secret_file::read(path, bytes_max)?
         .ok_or_else(|| PassphraseError::Missing { path: path.to_owned() })
 }
 
-/// The same as UTF-8.
+/// Does the same as [`read_secret`] for a text in UTF-8.
 ///
 /// # Errors
-/// As above, and when it is something else.
+/// As above, and when the content is not UTF-8.
 pub fn read_secret_text(
     path: &Path,
     bytes_max: usize,

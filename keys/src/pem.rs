@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::passphrase::Passphrase;
 
-/// What goes before the block; OpenSSL passes over it.
+/// The line that precedes the PEM block; OpenSSL ignores it.
 const VOTER_LINE: &str = "Voter: ";
 const VOTER_KEY_LINE: &str = "Voter key: ";
 
@@ -27,20 +27,21 @@ const SEC1: &str = "EC PRIVATE KEY";
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
 
-/// Most that unlocking may cost with scrypt: N × r × p; our own files take 2^17. Memory is 128 bytes × N × r, so 128
-/// MiB.
+/// The highest cost of scrypt (N × r × p) at which a key is still unlocked. Files that this module
+/// writes cost 2^17. The memory that is needed is 128 bytes × N × r, so at most 128 MiB.
 const SCRYPT_WORK_MAX: u64 = 1 << 20;
 
-/// Most rounds of PBKDF2: some seconds. OpenSSL does 2,048 unless told, and 600,000 are advised.
+/// The most rounds of PBKDF2 at which a key is still unlocked; they take some seconds. OpenSSL uses
+/// 2,048 unless told otherwise, and 600,000 are recommended.
 const PBKDF2_ROUNDS_MAX: u32 = 10_000_000;
 
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-/// Where a SEC1 key names its curve.
+/// The field of a SEC1 key that names its curve.
 const PARAMETERS: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
 
 const SECP256K1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.10");
 
-/// What people call other keys that they may have at hand.
+/// The usual names of other kinds of key that people may pick by mistake.
 const ALGORITHMS: [(&str, &str); 4] = [
     ("1.2.840.113549.1.1.1", "RSA"),
     ("1.3.101.112", "Ed25519"),
@@ -50,7 +51,8 @@ const ALGORITHMS: [(&str, &str); 4] = [
 const CURVES: [(&str, &str); 3] =
     [("1.2.840.10045.3.1.7", "P-256"), ("1.3.132.0.34", "P-384"), ("1.3.132.0.35", "P-521")];
 
-/// Why a text holds no key that can be used; it goes on after the file's name.
+/// The reason why a text holds no usable key. Each message continues a sentence that begins with
+/// the name of the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PemError {
     /// There is no PEM block of a private key.
@@ -59,66 +61,67 @@ pub enum PemError {
     /// There is more than one PEM block of a private key.
     #[error("holds several private keys: leave one of them in it")]
     SeveralKeys,
-    /// There is a PEM block of a public key only.
+    /// There is a PEM block of a public key, but none of a private key.
     #[error("holds a public key alone: the secret one is needed")]
     PublicAlone,
-    /// The PEM block does not decode.
+    /// The PEM block cannot be decoded.
     #[error("has a PEM block that is cut short or damaged")]
     Damaged,
-    /// It is encrypted as OpenSSL did before PKCS#8.
+    /// The key is encrypted in the format that OpenSSL used before PKCS#8.
     #[error(
         "is encrypted in OpenSSL's former way: write it anew by `openssl pkcs8 -topk8 -in OLD -out NEW`"
     )]
     FormerEncryption,
-    /// It is encrypted by an algorithm that is not supported.
+    /// The key is encrypted with an algorithm that is not supported.
     #[error(
         "is encrypted in a way that is not read here: write it anew by `openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -in OLD -out NEW`"
     )]
     OtherEncryption,
-    /// Unlocking it would cost more scrypt than is done.
+    /// Unlocking the key would cost more work of scrypt than this program is willing to do.
     #[error("asks for scrypt with N × r × p = {asked}, and at most {SCRYPT_WORK_MAX} is done")]
     ScryptWork {
-        /// What the file asks for.
+        /// The cost that the file asks for.
         asked: u128,
     },
-    /// Unlocking it would cost more PBKDF2 than is done.
+    /// Unlocking the key would take more rounds of PBKDF2 than this program is willing to do.
     #[error("asks for {asked} rounds of PBKDF2, and at most {PBKDF2_ROUNDS_MAX} are done")]
     Pbkdf2Rounds {
-        /// What the file asks for.
+        /// The number of rounds that the file asks for.
         asked: u32,
     },
-    /// It is a key of another algorithm, such as RSA.
+    /// The key belongs to another algorithm, such as RSA.
     #[error("holds a key of another kind ({algorithm}): an EC key on secp256k1 is needed")]
     OtherAlgorithm {
         /// The name of the algorithm, or its object identifier.
         algorithm: String,
     },
-    /// It is a key on another elliptic curve.
+    /// The key lies on another elliptic curve.
     #[error("holds a key on another curve ({curve}): one on secp256k1 is needed")]
     OtherCurve {
         /// The name of the curve, or its object identifier.
         curve: String,
     },
-    /// It gives the parameters of its curve instead of its name.
+    /// The file gives the parameters of its curve instead of the curve's name.
     #[error(
         "spells its curve out instead of naming it: write it anew by `openssl pkey -ec_param_enc named_curve -in OLD -out NEW`"
     )]
     ExplicitCurve,
-    /// Its number is zero or too large.
+    /// The key's number is zero or too large.
     #[error("holds no secret key of secp256k1")]
     NotASecretKey,
 }
 
-/// What a text holds.
+/// The content of a key file.
 #[derive(Debug)]
 pub(super) enum Contents {
     Open(VoterKey),
     Locked(Locked),
 }
 
-/// An encrypted key, whose passphrase may be tried at a bearable cost.
+/// An encrypted key whose cost of unlocking was checked and is acceptable, so a passphrase may be
+/// tried.
 pub(super) struct Locked {
-    /// An `EncryptedPrivateKeyInfo`.
+    /// The DER encoding of an `EncryptedPrivateKeyInfo`.
     der: SecretDocument,
 }
 
@@ -128,7 +131,8 @@ impl std::fmt::Debug for Locked {
     }
 }
 
-/// Reads a text; also gives the voter key that the lines before the block say.
+/// Reads the text of a key file. Also returns the voter key that the lines before the PEM block
+/// claim.
 ///
 /// # Errors
 /// See [`PemError`].
@@ -150,10 +154,10 @@ pub(super) fn read(text: &str) -> Result<(Contents, Option<PublicKey>), PemError
     Ok((contents, said))
 }
 
-/// The text of a key, locked by a passphrase if there is one.
+/// Writes a key as text, locked if there is a passphrase.
 ///
 /// # Panics
-/// When the operating system gives no randomness for the salt.
+/// When the operating system provides no randomness for the salt.
 pub(super) fn write(key: &VoterKey, passphrase: Option<&Passphrase>) -> Zeroizing<String> {
     let secret = SecretKey::from_slice(key.secret_bytes().as_slice()).expect("it is a secret key");
     let plain = secret.to_pkcs8_der().expect("a key can be encoded");
@@ -168,30 +172,34 @@ pub(super) fn write(key: &VoterKey, passphrase: Option<&Passphrase>) -> Zeroizin
     text(Some(&key.public()), label, &der)
 }
 
-/// The text of a locked key as it is.
+/// Writes a locked key as text without unlocking it.
 pub(super) fn write_locked(locked: &Locked, said: Option<&PublicKey>) -> Zeroizing<String> {
     text(said, ENCRYPTED, &locked.der)
 }
 
-/// The public key alone, in PEM.
+/// Writes only the public key, in PEM.
 ///
 /// # Panics
-/// When it is no point of the curve; whoever made a [`VoterKey`] or read a hint knows that it is.
+/// When it is not a point of the curve. Whoever made a [`VoterKey`] or read a hint knows that it is
+/// one.
 pub(super) fn write_public(key: &PublicKey) -> String {
     let key = k256::PublicKey::from_sec1_bytes(&key.0).expect("it was checked");
     key.to_public_key_pem(LineEnding::LF).expect("a key can be encoded")
 }
 
 impl Locked {
-    /// The key, if this is its passphrase; `None` if not. Takes some 50 ms and 16 MiB where the file is our own.
+    /// Returns the key if the passphrase is right, and `None` if it is wrong. Takes about 50 ms and
+    /// 16 MiB for files that this module wrote.
     ///
     /// # Errors
-    /// When what is unlocked is no key that can be used.
+    /// When the decrypted content is not a usable key.
     pub(super) fn unlock(&self, passphrase: &Passphrase) -> Result<Option<VoterKey>, PemError> {
         let info = EncryptedPrivateKeyInfoRef::try_from(self.der.as_bytes())
             .map_err(|_| PemError::Damaged)?;
         let Ok(der) = info.decrypt(passphrase.bytes()) else { return Ok(None) };
-        // One wrong passphrase in 256 leaves an end that looks right, and garbage before it.
+        // With a wrong passphrase, the decrypted data still ends in valid padding in one of 256
+        // cases, and everything before the padding is garbage. That is treated as a wrong
+        // passphrase.
         if PrivateKeyInfoRef::try_from(der.as_bytes()).is_err() {
             return Ok(None);
         }
@@ -210,8 +218,8 @@ fn text(said: Option<&PublicKey>, label: &'static str, der: &SecretDocument) -> 
     text
 }
 
-/// The label of the first block of a private key, what stands before it, and the block. Others before it, such as the
-/// parameters that `openssl ecparam` writes, are passed over.
+/// Finds the first PEM block of a private key, and returns its label, the text before it, and the
+/// block. Other blocks before it are skipped, such as the parameters that `openssl ecparam` writes.
 fn find_block(text: &str) -> Result<(&str, &str, &str), PemError> {
     let mut has_public = false;
     for (start, _) in text.match_indices(BEGIN) {
@@ -237,7 +245,7 @@ fn find_block(text: &str) -> Result<(&str, &str, &str), PemError> {
     Err(if has_public { PemError::PublicAlone } else { PemError::NoBlock })
 }
 
-/// A hint, so what is no key is no hint.
+/// The lines before the block are only a hint, so a line that is not a valid key is ignored.
 fn said_key(before: &str) -> Option<PublicKey> {
     let digits = before.lines().find_map(|line| line.strip_prefix(VOTER_KEY_LINE))?;
     let mut key = PublicKey([0; 33]);
@@ -261,7 +269,7 @@ fn plain_key(der: &[u8]) -> Result<VoterKey, PemError> {
     key_of(&secret)
 }
 
-/// The form that OpenSSL wrote before PKCS#8; it names the curve inside.
+/// Reads the form that OpenSSL wrote before PKCS#8, in which the curve is named inside the key.
 fn sec1_key(der: &[u8]) -> Result<VoterKey, PemError> {
     let parameters = sec1_parameters(der).map_err(|_| PemError::Damaged)?;
     match parameters.map(ObjectIdentifier::try_from) {
@@ -289,7 +297,8 @@ fn sec1_parameters(der: &[u8]) -> Result<Option<AnyRef<'_>>, der::Error> {
     })
 }
 
-/// Nobody should wait for minutes, or lose the machine's memory, because a file says so.
+/// Checks the cost before unlocking, so that no file can make a user wait for minutes or exhaust
+/// the machine's memory.
 fn check_cost(der: &[u8]) -> Result<(), PemError> {
     let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| PemError::OtherEncryption)?;
     let EncryptionScheme::Pbes2(parameters) = info.encryption_algorithm else {

@@ -5,46 +5,48 @@ use bip39::{Language, Mnemonic};
 use protocol::keys::VoterKey;
 use zeroize::Zeroizing;
 
-/// 32 bytes and their checksum.
+/// The number of words that encode the key's 32 bytes and their checksum.
 pub const PHRASE_WORDS: usize = 24;
 
-/// Longest text that is read for a phrase: no word of the list has over 8 letters, and there is room for spaces.
+/// The longest text that is accepted as a phrase. No word of the list has more than 8 letters, so
+/// there is enough room for additional spaces.
 pub const PHRASE_BYTES_MAX: usize = 1_024;
 
-/// Why a text is no recovery phrase.
+/// The reason why a text is not a recovery phrase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PhraseError {
-    /// It has another number of words.
+    /// The text has the wrong number of words.
     #[error("a recovery phrase has {PHRASE_WORDS} words, and here are {found}")]
     Count {
-        /// How many words there are.
+        /// The number of words in the text.
         found: usize,
     },
-    /// A word is not in the list, at this place from 1 on.
+    /// A word is not in the list.
     #[error(
         "word {place} of the recovery phrase is none of BIP 39's English words: look at it again"
     )]
     UnknownWord {
-        /// Where the word stands, from 1 on.
+        /// The position of the word, counted from 1.
         place: usize,
     },
-    /// The last word does not fit to the others.
+    /// The checksum in the last word does not match the other words.
     #[error("the recovery phrase does not check: a word is another one, or two changed places")]
     Checksum,
-    /// The 32 bytes are no secret key of secp256k1.
+    /// The 32 bytes are not a secret key of secp256k1.
     #[error("the recovery phrase is of no key on secp256k1: it was made for something else")]
     NotAKey,
 }
 
-/// The words of a key, with a space between them.
+/// Returns the words of a key, separated by single spaces.
 ///
 /// # Panics
-/// Never: 32 bytes have a phrase.
+/// Never, because any 32 bytes have a phrase.
 pub fn of_key(key: &VoterKey) -> Zeroizing<String> {
     let secret = key.secret_bytes();
     let mnemonic = Mnemonic::from_entropy_in(Language::English, secret.as_slice());
     let mnemonic = Zeroizing::new(mnemonic.expect("32 bytes are 24 words"));
-    // No longer than a text that is read, so that it never grows, which would leave copies behind.
+    // The capacity is enough from the start, so that the string never grows: growing would leave
+    // copies of the secret in memory.
     let mut text = Zeroizing::new(String::with_capacity(PHRASE_BYTES_MAX));
     for word in mnemonic.words() {
         if !text.is_empty() {
@@ -55,7 +57,8 @@ pub fn of_key(key: &VoterKey) -> Zeroizing<String> {
     text
 }
 
-/// The key of a phrase, in any case and with any white space between the words.
+/// Returns the key that a phrase encodes. Upper and lower case are treated alike, and any white
+/// space may separate the words.
 ///
 /// # Errors
 /// See [`PhraseError`].

@@ -17,13 +17,13 @@ use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
 const SECRET_DIGITS: usize = 64;
 
-/// Why a secret can't be read or written. Each text is one line, and says what to do.
+/// The reason why a secret can't be read or written. Each message is one line, and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretFileError {
     /// The file can't be read or removed.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file's mode lets others read it.
+    /// The file's permissions let others read it.
     #[error("{path} can be read by others (mode {mode:o}): run `chmod 600 {path}`", path = path.display())]
     Readable {
         /// The file.
@@ -31,29 +31,30 @@ pub enum SecretFileError {
         /// The permissions of the file.
         mode: u32,
     },
-    /// The file holds something else than 64 hexadecimal digits.
+    /// The file contains something other than 64 hexadecimal digits.
     #[error("{path} holds no secret of 64 hexadecimal digits: put your copy of it back", path = path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
     },
-    /// The file is longer than any such secret.
+    /// The file is longer than any such secret can be.
     #[error("{path} has over {bytes_max} bytes: name another file", path = path.display())]
     TooLong {
         /// The file.
         path: PathBuf,
-        /// How many bytes it may have.
+        /// The most bytes that it may have.
         bytes_max: usize,
     },
-    /// The file can't be written, or is there already.
+    /// The file can't be written, or it exists already.
     #[error(transparent)]
     Write(#[from] WholeFileError),
 }
 
-/// Reads a secret of 32 bytes, or makes and keeps one. The caller holds the directory's lock.
+/// Reads a secret of 32 bytes, or makes one and stores it if there is none. The caller must hold
+/// the directory's lock.
 ///
 /// # Errors
-/// See [`SecretFileError`]; a file that is there is never replaced.
+/// See [`SecretFileError`]. An existing file is never replaced.
 pub fn read_or_make(
     path: &Path,
     make: impl FnOnce() -> Zeroizing<[u8; 32]>,
@@ -70,12 +71,13 @@ pub fn read_or_make(
     Ok(secret)
 }
 
-/// Reads a secret of 32 bytes, if there is one; nothing is made or removed, so that a peer may use the directory.
+/// Reads a secret of 32 bytes if there is one. Nothing is created or removed, so this is safe while
+/// a peer uses the directory.
 ///
 /// # Errors
 /// See [`SecretFileError`].
 pub fn read_existing(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, SecretFileError> {
-    // Two bytes for the end of the line, as some editors write it.
+    // Two more bytes are allowed for the end of the line, since some editors write two.
     let text = match read(path, SECRET_DIGITS + 2) {
         Err(SecretFileError::TooLong { path, .. }) => {
             return Err(SecretFileError::Malformed { path });
@@ -90,7 +92,7 @@ pub fn read_existing(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, SecretF
     }
 }
 
-/// The 32 bytes that a line of 64 digits says.
+/// Decodes a line of 64 hexadecimal digits into 32 bytes.
 pub fn secret_of_line(text: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
     let line = text.strip_suffix(b"\r\n").or_else(|| text.strip_suffix(b"\n")).unwrap_or(text);
     let mut secret = Zeroizing::new([0; 32]);
@@ -98,11 +100,11 @@ pub fn secret_of_line(text: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
     Some(secret)
 }
 
-/// Reads a file that only its owner may read; `None` if it is not there. What is no file, such as a pipe, has no mode
-/// that says who may read it.
+/// Reads a file that only its owner may read; gives `None` if it does not exist. The permissions
+/// are checked only for a regular file: those of a pipe, for example, do not say who can read it.
 ///
 /// # Errors
-/// When others may read it, it is longer than that, or the disk refuses.
+/// When others may read it, when it is longer than `bytes_max`, or when the disk fails.
 pub fn read(path: &Path, bytes_max: usize) -> Result<Option<Zeroizing<Vec<u8>>>, SecretFileError> {
     let failed = |error| FileError::new("read", path, error);
     let mut file = match File::open(path) {
@@ -110,7 +112,8 @@ pub fn read(path: &Path, bytes_max: usize) -> Result<Option<Zeroizing<Vec<u8>>>,
         file => file.map_err(failed)?,
     };
     check_mode(&file, path)?;
-    // All of it at once: a growing vector would leave copies behind.
+    // The whole buffer is allocated at once, because a growing vector would leave copies of the
+    // secret in memory.
     let mut text = Zeroizing::new(vec![0; bytes_max + 1]);
     let mut length = 0;
     while length < text.len() {
@@ -126,12 +129,13 @@ pub fn read(path: &Path, bytes_max: usize) -> Result<Option<Zeroizing<Vec<u8>>>,
     Ok(Some(text))
 }
 
-/// Writes a file that only its owner may read. It appears whole or not at all, and nothing stays of what can't be
-/// written. A link to a file that is replaced goes on to lead to it, so that the former secret does not remain behind
-/// the link.
+/// Writes a file that only its owner may read. The file appears with its whole content or not at
+/// all, and a failed attempt leaves nothing behind. If the path is a symbolic link, the file that
+/// it leads to is replaced and the link stays, so that the former secret does not remain behind the
+/// link.
 ///
 /// # Errors
-/// When it is there already and is to be kept, or the disk refuses.
+/// When the file exists already and must be kept, or when the disk fails.
 pub fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), SecretFileError> {
     Ok(whole_file::write(path, bytes, existing, FileMode::Private)?)
 }

@@ -22,9 +22,9 @@ use tokio::net::TcpListener;
 use crate::handle::{Figures, Stopping, TrackerHandle};
 use crate::run::ListenError;
 
-/// Most peers of one answer, 40 KB of them.
+/// The most peers in one answer, which then takes about 40 KB.
 const PEERS_PER_PAGE_MAX: usize = 1_000;
-/// Peers of an answer unless told.
+/// The number of peers in an answer if the request does not say how many it wants.
 const PEERS_PER_PAGE: usize = 100;
 
 /// The page at `/`.
@@ -38,13 +38,13 @@ GET /metrics                           counts, for Prometheus
 
 type Labels = [(&'static str, &'static str); 1];
 
-/// Which part of the list is asked for.
+/// The query parameters that select a part of the list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Page {
-    /// 1 to 1,000 peers.
+    /// The number of peers wanted, from 1 to 1,000.
     limit: Option<usize>,
-    /// The last address of the page before.
+    /// The last address of the previous page; the answer starts behind it.
     after: Option<SocketAddr>,
 }
 
@@ -52,7 +52,7 @@ struct Page {
 #[derive(Debug, Serialize)]
 struct Peers {
     peers: Vec<Peer>,
-    /// What to ask for as `after` next; nothing at the end.
+    /// The value of `after` for the next request; `None` at the end of the list.
     next: Option<SocketAddr>,
 }
 
@@ -61,11 +61,11 @@ struct Peer {
     address: SocketAddr,
 }
 
-/// Listens for the API. If the port is taken and another would do, the system chooses one. Must be called within a
-/// runtime.
+/// Opens the API's listener. If the port is taken and the caller accepts another one, the system
+/// chooses it. Must be called within a tokio runtime.
 ///
 /// # Errors
-/// When the address is in use, not this machine's, or not for this user.
+/// When the address is in use, is not an address of this machine, or may not be used by this user.
 pub fn listen(
     address: SocketAddr,
     another_port_would_do: bool,
@@ -98,7 +98,8 @@ async fn peers(
         let detail = format!("`limit` is {limit}: write a number from 1 to {PEERS_PER_PAGE_MAX}");
         return Err(Problem::bad_request(detail));
     }
-    // One more tells whether there is a next page.
+    // One more peer than asked for is requested, because its presence shows that there is a next
+    // page.
     let mut addresses = handle.peers(after, limit + 1).await.map_err(stopping)?;
     let has_next = addresses.len() > limit;
     addresses.truncate(limit);
@@ -106,7 +107,8 @@ async fn peers(
     Ok(Json(Peers { peers: addresses.into_iter().map(|address| Peer { address }).collect(), next }))
 }
 
-/// The registry's task answers, so the tracker does.
+/// The answer comes from the task that owns the registry, so getting one shows that the tracker
+/// itself works and not only its HTTP listener.
 async fn health(State(handle): State<TrackerHandle>) -> Result<&'static str, Problem> {
     handle.figures().await.map(|_| "ok\n").map_err(stopping)
 }

@@ -6,39 +6,39 @@ use std::net::SocketAddr;
 
 use tokio::sync::{mpsc, oneshot};
 
-/// How many questions may wait for the task. Whoever asks one more waits for room. The task answers at the end of each
-/// of its rounds, which take a few milliseconds.
+/// How many questions may wait for the task. Whoever asks another one waits until there is room.
+/// The task answers at the end of each of its rounds, which take a few milliseconds.
 pub const REQUESTS_MAX: usize = 64;
 
-/// The tracker has ended, or is about to.
+/// The tracker has ended or is about to end, so it no longer answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the tracker is stopping")]
 pub struct Stopping;
 
-/// Asks the tracker's task; there may be any number of these.
+/// A handle for asking the tracker's task. It can be cloned any number of times.
 #[derive(Debug, Clone)]
 pub struct TrackerHandle {
     requests: mpsc::Sender<Request>,
 }
 
-/// The task's end of the handles.
+/// The task's end of the channel, from which it receives the questions of all handles.
 pub type Requests = mpsc::Receiver<Request>;
 
-/// A question, and where its answer goes.
+/// A question, and where its answer is sent.
 #[derive(Debug)]
 pub enum Request {
-    /// Up to `most` listed peers in the order of their addresses, from behind `after` on.
+    /// Up to `most` listed peers in the order of their addresses, starting behind `after`.
     Peers { after: Option<SocketAddr>, most: usize, reply: oneshot::Sender<Vec<SocketAddr>> },
     /// All counts.
     Figures { reply: oneshot::Sender<Figures> },
 }
 
-/// What the tracker counts; counts are since its start.
+/// The tracker's counts. Those that only grow started at zero when the tracker started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figures {
-    /// Peers that registered and answer.
+    /// The number of peers that registered and answer pokes.
     pub listed: usize,
-    /// Peers that registered and have not answered yet.
+    /// The number of peers that registered and have not answered yet.
     pub unconfirmed: usize,
     /// Datagrams that were received.
     pub received: u64,
@@ -48,19 +48,20 @@ pub struct Figures {
     pub receive_errors: u64,
     /// System calls for sending that failed.
     pub send_errors: u64,
-    /// Datagrams without an effect, and peers without a place, by reason.
+    /// Datagrams that had no effect, and peers that got no place, counted by reason.
     pub dropped: Vec<(&'static str, u64)>,
 }
 
 impl TrackerHandle {
-    /// A handle, and what [`run`](crate::run::run) answers it by.
+    /// Makes a handle, and the receiving end from which [`run`](crate::run::run) takes its
+    /// questions.
     #[must_use]
     pub fn new() -> (Self, Requests) {
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
         (Self { requests: sender }, requests)
     }
 
-    /// Up to `most` listed peers in the order of their addresses, from behind `after` on.
+    /// Up to `most` listed peers in the order of their addresses, starting behind `after`.
     ///
     /// # Errors
     /// When the tracker is stopping.

@@ -23,10 +23,10 @@ use tokio::sync::oneshot;
 use tracker::handle::TrackerHandle;
 use tracker::run::ListenError;
 
-/// The arguments, the ballot or a port in use have to be corrected first. Arguments that do not parse end with the same
-/// code.
+/// The exit code when the arguments, the ballot or a port in use have to be corrected first.
+/// Arguments that cannot be parsed end with the same code.
 const EXIT_CONFIGURATION: u8 = 2;
-/// The tracker started, and failed later.
+/// The exit code when the tracker started and failed later.
 const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
-    // One line. If stderr is closed, there is nobody left to tell.
+    // Errors are printed on one line. If stderr is closed, there is nobody left to tell.
     let _ = writeln!(io::stderr(), "tracker: {error:#}");
     ExitCode::from(code)
 }
@@ -65,7 +65,8 @@ fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
         let address = tracker::run::resolve(&arguments.listen).await?;
         let socket = tracker::run::bind(address)?;
         let seed = entropy::try_random().context("the system gives no randomness")?;
-        // The handlers work before the line on stdout, so that no signal after it is missed.
+        // The signal handlers are installed before the line on stdout is printed, so that whoever
+        // waits for that line can rely on every later signal being noticed.
         let signals = EndSignals::start(Hangup::SystemDefault).context("can't wait for signals")?;
         let listening = socket.local_addr().context("the socket has no address")?;
         let api = listen_for_api(arguments, listening).await?;
@@ -84,7 +85,7 @@ fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
         };
         let serving = async {
             if let Some((listener, site)) = api {
-                // The sender says nothing: it is dropped at the end.
+                // Nothing is ever sent on this channel: its sender is dropped at the end.
                 let stopped = async { stopped.await.unwrap_or_default() };
                 let router = tracker::api::router(handle);
                 host::http::serve(listener, site, Limits::default(), router, stopped).await;
@@ -95,7 +96,8 @@ fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
     })
 }
 
-/// The API's listener, if there is to be one. `listening` is where datagrams come in.
+/// Opens the API's listener if one was asked for. `listening` is the address where datagrams
+/// arrive.
 async fn listen_for_api(
     arguments: &Arguments,
     listening: SocketAddr,
@@ -107,7 +109,8 @@ async fn listen_for_api(
         }
         None => {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listening.port()));
-            // Who left the port to the system has not asked for this one.
+            // If the user let the system choose the port for datagrams, this port was not asked for
+            // either, so another one will do if it is taken.
             tracker::api::listen(address, arguments.listen.port() == 0)?
         }
     };
@@ -115,7 +118,8 @@ async fn listen_for_api(
     Ok(Some((listener, Site::new(address, arguments.api_host.clone(), Vec::new()))))
 }
 
-/// Prints a line at once: whoever started this program may wait for it.
+/// Prints a line and flushes it at once, because whoever started this program may be waiting for
+/// it.
 fn announce(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;

@@ -25,11 +25,12 @@ use tracing::{debug, info};
 use crate::handle::{Figures, REQUESTS_MAX, Request, Requests};
 use crate::registry::{Event, Output, Registry};
 
-/// After so many errors of receiving in a row the socket counts as broken. The errors that a peer's host can cause come
-/// singly, between datagrams.
+/// After this many errors of receiving in a row, the socket counts as broken. Errors that another
+/// host can cause come one at a time, with datagrams between them, so no peer can end the tracker
+/// in this way.
 const RECEIVE_ERRORS_MAX: u32 = 1_000;
 
-/// Why the tracker can't listen.
+/// The reason why the tracker can't listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     #[error("can't find the address of {address}")]
@@ -44,7 +45,7 @@ pub enum ListenError {
     Api { source: host::http::BindError },
 }
 
-/// What happens on the socket, which the registry never sees.
+/// What happens at the socket and is therefore invisible to the registry.
 #[derive(Debug, Default)]
 struct Counters {
     received: u64,
@@ -55,17 +56,17 @@ struct Counters {
 
 struct TrackerTask {
     socket: UdpSocket,
-    /// An IPv6 socket needs IPv4 addresses in their mapped form.
+    /// Whether the socket is an IPv6 one, which needs IPv4 addresses in their mapped form.
     is_ipv6: bool,
     registry: Registry,
     counters: Counters,
     receive_errors_in_row: u32,
 }
 
-/// Resolves an address that was typed; a name stands for its first address.
+/// Resolves an address that a user typed. If a name has several addresses, the first is used.
 ///
 /// # Errors
-/// When a name can't be resolved.
+/// When the name can't be resolved.
 pub async fn resolve(address: &AddressText) -> Result<SocketAddr, ListenError> {
     let mut found = tokio::net::lookup_host((address.host(), address.port()))
         .await
@@ -73,10 +74,11 @@ pub async fn resolve(address: &AddressText) -> Result<SocketAddr, ListenError> {
     found.next().ok_or_else(|| ListenError::NoAddress { address: address.clone() })
 }
 
-/// A socket that listens, with large buffers. An unspecified IPv6 address takes IPv4 too.
+/// Opens the UDP socket, with large buffers. An unspecified IPv6 address accepts IPv4 datagrams
+/// too.
 ///
 /// # Errors
-/// When the address is in use or not this host's.
+/// When the address is in use, or is not an address of this host.
 pub fn bind(address: SocketAddr) -> Result<UdpSocket, ListenError> {
     udp::open(address, IpVersions::Both).map_err(|source| {
         if source.kind() == ErrorKind::AddrInUse {
@@ -86,11 +88,11 @@ pub fn bind(address: SocketAddr) -> Result<UdpSocket, ListenError> {
     })
 }
 
-/// Keeps an election's list of peers, and answers `requests`, until `shutdown` completes. `seed` must be secret and
-/// new at every start.
+/// Maintains the list of peers of one election, and answers `requests`, until `shutdown` completes.
+/// `seed` must be secret and different at every start.
 ///
 /// # Errors
-/// When the socket is broken for good. What single peers and their networks do is no error.
+/// When the socket is broken for good. Nothing that single peers or their networks do is an error.
 pub async fn run(
     socket: UdpSocket,
     election: &Election,
@@ -120,12 +122,14 @@ pub async fn run(
             Some(request) = requests.recv() => task.answer(request),
             () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => {}
         }
-        // Datagrams come before the timer, so that an answer to a poke that is here already is not overlooked.
+        // Datagrams are handled before the timer, so that an answer to a poke which has already
+        // arrived is not overlooked.
         let now = clock::now();
         if task.registry.poll_timeout().is_some_and(|at| at <= now.instant) {
             task.registry.handle_timeout(now);
         }
-        // Questions are answered in every round, even while datagrams never stop coming.
+        // Questions are answered in every round, so that an endless flood of datagrams cannot keep
+        // them waiting.
         for _ in 0..REQUESTS_MAX {
             let Ok(request) = requests.try_recv() else { break };
             task.answer(request);
@@ -137,7 +141,7 @@ pub async fn run(
 }
 
 impl TrackerTask {
-    /// Gives the registry the datagram at hand and those that wait behind it.
+    /// Hands the registry one datagram and those that are waiting behind it.
     fn receive_batch(
         &mut self,
         first: io::Result<(usize, SocketAddr)>,
@@ -166,8 +170,8 @@ impl TrackerTask {
         Ok(())
     }
 
-    /// On some systems an error says that a peer's host refused our datagram. That is ignored here: the peer will miss
-    /// its pokes.
+    /// Some systems report as an error that a peer's host refused an earlier datagram. It can be
+    /// ignored here, because that peer will be dropped when its pokes stay unanswered.
     fn note_receive_error(&mut self, error: io::Error) -> io::Result<()> {
         self.counters.receive_errors += 1;
         self.receive_errors_in_row += 1;
@@ -178,7 +182,7 @@ impl TrackerTask {
         Ok(())
     }
 
-    /// Whoever asked may have gone away meanwhile; then nobody gets the answer.
+    /// Whoever asked may have gone away in the meantime; then nobody gets the answer.
     fn answer(&self, request: Request) {
         match request {
             Request::Peers { after, most, reply } => {
@@ -200,7 +204,7 @@ impl TrackerTask {
     }
 
     async fn send_outputs(&mut self) {
-        // A full send buffer is waited for once in a round, not once for each datagram.
+        // The loop waits for a full send buffer once per round, and not once for each datagram.
         let mut may_wait = true;
         while let Some(output) = self.registry.poll_output() {
             match output {

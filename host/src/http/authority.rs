@@ -6,12 +6,12 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
-/// Longest host name that the Domain Name System knows.
+/// The longest host name that the Domain Name System allows.
 const NAME_BYTES_MAX: usize = 253;
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 
-/// A host without or with a port, as a `Host` header has it. Names are in lower case.
+/// A host with or without a port, as it appears in a `Host` header. Names are kept in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Authority {
     pub(crate) host: Host,
@@ -24,12 +24,13 @@ pub(crate) enum Host {
     Name(String),
 }
 
-/// A name under which a server is reached: `vote.example.org` on the port that it listens on or the usual one, or
-/// `vote.example.org:8080`.
+/// A name under which a server is reached. Without a port (`vote.example.org`), the port may be the
+/// one that the server listens on or the usual one; with a port (`vote.example.org:8080`), it must
+/// be that port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostName(pub(crate) Authority);
 
-/// A text that is no host name.
+/// The text is not a host name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{text:?} is no host: write a name (vote.example.org) or a name and a port (vote.example.org:8080)"
@@ -38,14 +39,15 @@ pub struct HostNameError {
     pub text: String,
 }
 
-/// Where a page comes from: `https://vote.example.org`, with a port if it is not the usual one.
+/// The origin of a page, such as `https://vote.example.org`, with a port if it is not the usual
+/// one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     is_https: bool,
     authority: Authority,
 }
 
-/// A text that is no origin.
+/// The text is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{text:?} is no origin: write http:// or https://, a host, and its port if it is not the usual one, without a path"
@@ -55,7 +57,8 @@ pub struct OriginError {
 }
 
 impl Authority {
-    /// Nothing for anything but a host and perhaps a port: no user, no empty port, no dot at the end.
+    /// Reads a host that may be followed by a port. Gives `None` for everything else: a user name,
+    /// an empty port, or a dot at the end.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Some(rest) = text.strip_prefix('[') {
             let (ip, port) = rest.split_once(']')?;
@@ -75,14 +78,14 @@ impl Authority {
         self.port.unwrap_or(default)
     }
 
-    /// The port that a `Host` header means.
+    /// The port that a `Host` header refers to, which is 80 if it names none.
     pub(crate) fn http_port(&self) -> u16 {
         self.port_or(HTTP_PORT)
     }
 }
 
 impl Origin {
-    /// Whether pages of this origin are those that the server itself serves under `host`.
+    /// Whether pages of this origin are the pages that the server itself serves under `host`.
     pub(crate) fn is_of(&self, host: &Authority) -> bool {
         !self.is_https && self.authority.host == host.host && self.port() == host.http_port()
     }
@@ -149,10 +152,12 @@ impl fmt::Display for Origin {
 
 fn parse_host(text: &str) -> Option<Host> {
     if let Ok(ip) = text.parse() {
-        // IPv6 stands in brackets.
+        // An IPv6 address must be written in brackets, so without them it is not accepted here.
         return Some(ip).filter(IpAddr::is_ipv4).map(Host::Ip);
     }
-    // What ends in a number is an address to browsers, in one of their many spellings.
+    // Browsers read a name whose last part is a number as an IPv4 address, of which there are many
+    // spellings. Such a name could mean another host to them than to this comparison, so it is
+    // refused.
     let last = text.rsplit('.').next().unwrap_or_default();
     let is_number = last.bytes().next().is_none_or(|byte| byte.is_ascii_digit());
     let is_part = |part: &str| {
@@ -163,7 +168,7 @@ fn parse_host(text: &str) -> Option<Host> {
     is_name.then(|| Host::Name(text.to_ascii_lowercase()))
 }
 
-/// One text for each port: no sign, no zeros in front.
+/// Accepts exactly one spelling of each port: no sign and no leading zeros.
 fn parse_port(text: &str) -> Option<u16> {
     let port: u16 = text.parse().ok()?;
     (port != 0 && port.to_string() == text).then_some(port)

@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
-/// Connections that the system may hold until they are taken: a burst of slow ones must not make it turn quick
-/// ones away meanwhile. It may grant less.
+/// The number of connections that the system may queue until the server accepts them. It is large
+/// so that a burst of slow connections does not make the system turn quick ones away. The system
+/// may grant less.
 const BACKLOG: i32 = 1_024;
 
-/// Why nothing listens there.
+/// The reason why the server can't listen at an address.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     #[error("{address} (TCP) is in use: stop the program that has it, or choose another address")]
@@ -23,11 +24,11 @@ pub enum BindError {
     Unavailable { address: SocketAddr, source: io::Error },
 }
 
-/// Listens on an address; port 0 lets the system choose. An unspecified IPv6 address takes IPv4 too. Must be
-/// called within a runtime.
+/// Listens on an address; port 0 lets the system choose one. An unspecified IPv6 address accepts
+/// IPv4 connections too. Must be called within a tokio runtime.
 ///
 /// # Errors
-/// When the address is in use, not this machine's, or not for this user.
+/// When the address is in use, is not an address of this machine, or may not be used by this user.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     open(address).map_err(|source| {
         let kind = source.kind();
@@ -49,8 +50,9 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
-    // Connections of the program that had the port before must not keep it from being used again. (On
-    // Windows the option means another thing: that somebody else may take the port.)
+    // Without this option, connections that remain from the program that had the port before would
+    // keep it from being used again. (On Windows the option means something else: that another
+    // program may take over the port.)
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 
 use crate::http::connections::Place;
 
-/// Why a request's body can't be read to its end.
+/// The reason why a request's body can't be read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     #[error("the body has more than {bytes_max} bytes")]
@@ -24,7 +24,8 @@ pub(crate) enum BodyError {
     Broken(#[source] hyper::Error),
 }
 
-/// A request's body: bounded, and its connection is busy once it is whole.
+/// The body of a request. Its size is limited, and its connection counts as busy once the whole
+/// body has arrived.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
     incoming: Incoming,
@@ -33,7 +34,7 @@ pub(crate) struct RequestBody {
     place: Arc<Place>,
 }
 
-/// An answer's body: its connection waits again when it has left.
+/// The body of an answer. Once it was sent, its connection counts as waiting again.
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
     body: Body,

@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 
 use crate::http::limits::Limits;
 
-/// A reader that took nothing of its answer for so long gives way too, if nobody waits for a request.
+/// If no connection is waiting for a request, one whose client has read nothing of its answer for
+/// this long may be closed instead.
 const STALL_MIN: Duration = Duration::from_secs(1);
 
 /// All connections of a listener.
@@ -26,14 +27,14 @@ pub(crate) struct Connections {
     table: Arc<Mutex<Table>>,
 }
 
-/// The place of one connection; it is free again when this is dropped.
+/// The place of one connection, which becomes free when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     id: u64,
     table: Arc<Mutex<Table>>,
 }
 
-/// Completes when the connection has to give way.
+/// Completes when the connection has to close to make room.
 pub(crate) type Closing = oneshot::Receiver<()>;
 
 #[derive(Debug, Default)]
@@ -46,17 +47,17 @@ struct Table {
 struct Entry {
     from: IpAddr,
     standing: Standing,
-    /// The connection ends when this is dropped.
+    /// Dropping this sender tells the connection to end.
     _keep: oneshot::Sender<()>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// No whole request has come since then.
+    /// Since this moment the connection has not delivered a whole request.
     Waiting { since: Instant },
-    /// A whole request is here, and its answer is on its way.
+    /// A whole request has arrived, and its answer is being prepared or sent.
     Busy,
-    /// The answer is on its way, and its reader has taken nothing since then.
+    /// The answer is being sent, but the client has read nothing of it since this moment.
     Stalled { since: Instant },
 }
 
@@ -69,7 +70,8 @@ impl Connections {
         }
     }
 
-    /// Gives a newcomer a place, perhaps another's. Nothing if all are busy.
+    /// Gives a new connection a place, if necessary by closing another connection. Gives `None` if
+    /// all connections are busy.
     pub(crate) fn admit(&self, from: IpAddr, now: Instant) -> Option<(Place, Closing)> {
         let from = from.to_canonical();
         let mut table = lock(&self.table);
@@ -88,7 +90,7 @@ impl Connections {
         Some((Place { id, table: Arc::clone(&self.table) }, closing))
     }
 
-    /// Closes the `most` connections that can best be spared.
+    /// Closes up to `most` connections, starting with the one that has waited longest.
     pub(crate) fn close_some(&self, most: usize, now: Instant) {
         let mut table = lock(&self.table);
         for _ in 0..most {
@@ -98,7 +100,7 @@ impl Connections {
         }
     }
 
-    /// Closes all connections that have brought no whole request.
+    /// Closes all connections that have not delivered a whole request.
     pub(crate) fn close_waiting(&self) {
         let is_kept = |entry: &Entry| !matches!(entry.standing, Standing::Waiting { .. });
         lock(&self.table).by_id.retain(|_, entry| is_kept(entry));
@@ -106,17 +108,17 @@ impl Connections {
 }
 
 impl Place {
-    /// A whole request is here. Returns whether the connection still has its place.
+    /// Notes that a whole request has arrived. Returns whether the connection still has its place.
     pub(crate) fn begin(&self) -> bool {
         self.set(Standing::Busy)
     }
 
-    /// The answer has left.
+    /// Notes that the answer was sent.
     pub(crate) fn end(&self, now: Instant) {
         self.set(Standing::Waiting { since: now });
     }
 
-    /// The reader takes nothing now.
+    /// Notes that the client reads nothing at the moment.
     pub(crate) fn stall(&self, now: Instant) {
         self.change(|standing| match standing {
             Standing::Busy => Standing::Stalled { since: now },
@@ -124,7 +126,7 @@ impl Place {
         });
     }
 
-    /// The reader took something.
+    /// Notes that the client read something again.
     pub(crate) fn resume(&self) {
         self.change(|standing| match standing {
             Standing::Stalled { .. } => Standing::Busy,
@@ -151,7 +153,8 @@ impl Drop for Place {
 }
 
 impl Table {
-    /// Closes whoever waits longest for a whole request, or else whoever has stalled longest.
+    /// Closes the connection that has waited longest for a whole request or, if none is waiting,
+    /// the one that has stalled longest.
     fn evict(&mut self, now: Instant, is_candidate: impl Fn(&Entry) -> bool) -> Option<()> {
         let candidates = self.by_id.iter().filter(|(_, entry)| is_candidate(entry));
         let spared = candidates.filter_map(|(id, entry)| match entry.standing {
@@ -166,7 +169,8 @@ impl Table {
     }
 }
 
-/// Nothing panics while it holds the lock, so what is in it is whole.
+/// A poisoned lock can be used: no code panics while it holds this lock, so the table is always
+/// consistent.
 fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }

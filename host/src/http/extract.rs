@@ -27,8 +27,9 @@ pub struct Query<T>(pub T);
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Path<T>(pub T);
 
-/// Whether the request was made by a page that this server serves, as its browser says; a page of anybody else's,
-/// one that may read included, can't have it say so. False where nobody says anything.
+/// Whether the request was made by a page that this server itself serves, according to the browser.
+/// A page of another site cannot make the browser claim this, not even one that may read the
+/// answers. It is false when the request carries no such information.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwnPage(pub bool);
 
@@ -36,7 +37,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
-        // A page of another origin can't send this content type without asking first.
+        // A browser lets a page of another origin send this content type only after asking the
+        // server, so insisting on it keeps out forms that such a page submits.
         if !is_json(&request) {
             return Err(Problem::unsupported_media_type());
         }
@@ -105,7 +107,8 @@ fn unread(error: &(dyn Error + 'static)) -> Problem {
     Problem::bad_request("the body ended early, or its framing is wrong")
 }
 
-/// What a library says of a stranger's input may hold some of it.
+/// A library's error message may quote parts of the client's input, so it is made safe to show in
+/// one line.
 fn one_line(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }

@@ -22,7 +22,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// What every answer says to a browser: no script or style but the server's own, in nobody's frame, read by nobody.
+/// The headers that tell a browser how to treat every answer: it uses only scripts and styles from
+/// this server, shows the page in no frame, and lets no other site read it.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
     (
         CONTENT_SECURITY_POLICY,
@@ -43,21 +44,22 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
-/// The origin of somebody else's page that may read the answer.
+/// The origin of another site's page that may read the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reader(HeaderValue);
 
-/// Which page made a request, as far as its browser says so.
+/// The page that made a request, as far as the browser says so.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Source {
     pub(crate) reader: Option<Reader>,
     pub(crate) is_own_page: bool,
 }
 
-/// The host that a request names, if it is one of this server's.
+/// Returns the host that a request names, if it is one of this server's.
 ///
 /// # Errors
-/// 421 if it names none, several, or another one; 400 for what is no path.
+/// 421 if the request names no host, several hosts, or a host that is not this server's; 400 if its
+/// target is not a path.
 pub(crate) fn check_host(site: &Site, parts: &Parts) -> Result<Authority, Problem> {
     let Some(text) = only(&parts.headers, &HOST) else {
         return Err(Problem::wrong_host("a request names its host once, in Host"));
@@ -79,10 +81,11 @@ pub(crate) fn check_host(site: &Site, parts: &Parts) -> Result<Authority, Proble
     Ok(host)
 }
 
-/// Whether the request comes from no page, a page of this server's, or one that may read.
+/// Lets a request pass if no page made it, if a page of this server made it, or if the page is
+/// allowed to read.
 ///
 /// # Errors
-/// 403 if it comes from any other page, unless a person follows a link.
+/// 403 if any other page made it, unless a person followed a link.
 pub(crate) fn check_source(
     site: &Site,
     parts: &Parts,
@@ -90,7 +93,8 @@ pub(crate) fn check_source(
 ) -> Result<Source, Problem> {
     let headers = &parts.headers;
     let fetch_site = only(headers, &SEC_FETCH_SITE);
-    // Pages can't write this header. A proxy in front may serve the server's own under an origin that only reads.
+    // Pages cannot write this header themselves. It is checked first because, behind a proxy, the
+    // server's own pages may be served under an origin that is listed only for reading.
     let mut source = Source { reader: None, is_own_page: fetch_site == Some("same-origin") };
     if headers.contains_key(ORIGIN) {
         let origin = only(headers, &ORIGIN).and_then(|text| text.parse::<Origin>().ok());
@@ -111,7 +115,8 @@ pub(crate) fn check_source(
     Ok(source)
 }
 
-/// The answer to a browser that asks whether a page may send more than a form could.
+/// The answer to a preflight request, with which a browser asks whether a page may send more than a
+/// form could.
 pub(crate) fn preflight(parts: &Parts) -> Option<Response> {
     let asks = parts.method == Method::OPTIONS
         && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -125,7 +130,7 @@ pub(crate) fn preflight(parts: &Parts) -> Option<Response> {
     })
 }
 
-/// Gives an answer what browsers have to know about it.
+/// Adds the headers that tell a browser how to treat the answer.
 pub(crate) fn seal(site: &Site, reader: Option<Reader>, response: &mut Response) {
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
@@ -140,7 +145,8 @@ pub(crate) fn seal(site: &Site, reader: Option<Reader>, response: &mut Response)
     }
 }
 
-/// A person follows a link or reloads: what comes back is shown to them, not to the page that led here.
+/// Whether a person follows a link or reloads a page. The answer is then shown to that person, and
+/// the page that contains the link cannot read it.
 fn is_navigation(parts: &Parts) -> bool {
     let headers = &parts.headers;
     parts.method == Method::GET
@@ -150,7 +156,7 @@ fn is_navigation(parts: &Parts) -> bool {
         && only(headers, &SEC_FETCH_DEST) == Some("document")
 }
 
-/// The value of a header that stands there exactly once, as text.
+/// The value of a header as text, if the header is present exactly once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };

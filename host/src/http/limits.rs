@@ -2,36 +2,42 @@
 
 use std::time::Duration;
 
-/// The limits of one listener. The defaults are what programs run with; tests shorten the waits.
+/// The limits of one listener. Programs run with the defaults; tests shorten the waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// From the moment that a connection could send a request until its head is whole: the time for slow heads,
-    /// and for idle connections too. A quick client sends within a round trip, and an idle one opens another.
+    /// The time from the moment at which a connection could send a request until the request's head
+    /// has arrived completely. It limits slow heads and idle connections alike. A prompt client
+    /// sends its request within a round trip, and a client whose idle connection was closed simply
+    /// opens another.
     pub head_wait: Duration,
-    /// From the head of a request to the head of its answer, the body's arrival included. Streams of answers
-    /// may go on for longer.
+    /// The time from the head of a request to the head of its answer, including the arrival of the
+    /// request's body. The body of an answer, such as a stream of events, may take longer.
     pub request_wait: Duration,
-    /// How long a reader may take nothing of an answer.
+    /// How long a client may go without reading anything of its answer.
     pub write_wait: Duration,
-    /// How long the answers at hand may take after the order to stop.
+    /// How long answers that are being sent may take after the order to stop.
     pub shutdown_wait: Duration,
-    /// Most connections at once: with a body each, 256 MiB.
+    /// The most connections at once. If each of them sends a body of the largest size, they take
+    /// 256 MiB.
     pub connections_max: usize,
-    /// Most connections of one address that is not this machine's: a browser has 6, and some share an address.
+    /// The most connections from one address other than this machine's own. A browser opens 6, and
+    /// several people may share one address.
     pub connections_per_address_max: usize,
-    /// Most bytes of a request's head, a token, a cookie and a long path being far less.
+    /// The most bytes in a request's head. A token, a cookie and a long path together take far
+    /// less.
     pub head_bytes_max: usize,
-    /// Most headers of a request; browsers send 20.
+    /// The most headers in a request; browsers send about 20.
     pub headers_max: usize,
-    /// Most bytes of a request's body.
+    /// The most bytes in a request's body.
     pub body_bytes_max: u64,
-    /// Requests of one address.
+    /// The rate of requests from one address.
     pub rate: Rate,
-    /// Requests of this machine: of programs that its user runs, and of a proxy in front.
+    /// The rate of requests from this machine itself, which may be programs that its user runs or a
+    /// proxy in front of the server.
     pub loopback_rate: Rate,
 }
 
-/// So many at once, and then so many a second.
+/// A rate limit: `burst` requests at once, and after that `per_second` requests each second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// At least 1.

@@ -6,13 +6,13 @@ use axum::response::{IntoResponse, Response};
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
-/// Counters and gauges in the text format of OpenMetrics, as Prometheus scrapes them.
+/// Counters and gauges in the OpenMetrics text format, which Prometheus reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenMetrics(pub String);
 
 impl OpenMetrics {
-    /// The answer for whoever sent these headers: those who do not ask for OpenMetrics get the older text format of
-    /// Prometheus, which every tool reads.
+    /// Makes the answer for a client that sent these headers. A client that does not ask for
+    /// OpenMetrics gets the older text format of Prometheus, which every tool can read.
     #[must_use]
     pub fn for_reader(self, headers: &HeaderMap) -> Response {
         let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
@@ -32,7 +32,8 @@ impl IntoResponse for OpenMetrics {
     }
 }
 
-/// The older format names a counter as its samples are named, and knows neither units nor an end.
+/// In the older format a counter is declared under the same name as its samples, and there are
+/// neither units nor a marker for the end.
 fn older(text: &str) -> String {
     let counters = text.lines().filter_map(|line| {
         line.strip_prefix("# TYPE ").and_then(|rest| rest.strip_suffix(" counter"))

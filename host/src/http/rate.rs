@@ -9,13 +9,16 @@ use lru::LruCache;
 
 use crate::http::limits::{Limits, Rate};
 
-/// Sources that are remembered, 100 bytes each. Beyond it the one that asked longest ago is forgotten: its bucket
-/// has filled up again, or so many others asked within seconds that no limit by source would hold them.
+/// The number of source addresses that are remembered; each takes about 100 bytes. When there are
+/// more, the one whose last request is oldest is forgotten. That does no harm: either its bucket
+/// has filled up again in the meantime, or so many others sent requests within seconds that no
+/// limit per source would hold them back.
 const SOURCES_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("it is not zero");
-/// Who has an IPv6 address commonly has all that share its first bits.
+/// A host with one IPv6 address usually controls all addresses that share its first 64 bits, so
+/// they count as one source.
 const IPV6_SOURCE_BITS: u32 = 64;
 
-/// A token bucket for each source, kept as the moment when it is full again.
+/// One token bucket per source, stored as the moment at which the bucket is full again.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     rate: Rate,
@@ -29,10 +32,10 @@ impl RateLimiter {
         Self { rate, loopback_rate, full_at: LruCache::new(SOURCES_MAX) }
     }
 
-    /// Takes a token of this source.
+    /// Takes one token from this source's bucket.
     ///
     /// # Errors
-    /// If there is none: how long it takes until there is.
+    /// When the bucket is empty: how long it takes until it holds a token again.
     pub(crate) fn take(&mut self, from: IpAddr, now: Instant) -> Result<(), Duration> {
         let from = from.to_canonical();
         let Rate { burst, per_second } =

@@ -22,20 +22,21 @@ use crate::http::service::Service;
 use crate::http::site::Site;
 use crate::http::stream::WatchedStream;
 
-/// hyper's least size of a connection's buffer.
+/// The smallest size that hyper allows for a connection's buffer.
 const BUFFER_BYTES_MIN: usize = 8 * 1024;
-/// How long nothing is accepted after the system could not give a connection, as when there are no more file
-/// descriptors: trying at once would only burn the processor.
+/// How long nothing is accepted after the system failed to provide a connection, for instance
+/// because file descriptors ran out. Trying again at once would only burn processor time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Connections that are closed then, to make room: slow ones that wait to be accepted are passed over at some hundreds
-/// a second.
+/// The number of connections that are closed in that case to make room. With this number, a crowd
+/// of slow connections in the system's queue is worked off at some hundreds per second.
 const CLOSED_FOR_ROOM: usize = 32;
-/// How often it is logged at most.
+/// The shortest time between two log lines about this.
 const WARNING_PERIOD: Duration = Duration::from_secs(60);
 
-/// Serves a router until `shutdown` completes, and then for [`Limits::shutdown_wait`] at most, so that answers at
-/// hand may leave. Handlers find the source's address as `axum::extract::ConnectInfo<SocketAddr>`. Unknown
-/// paths and methods are answered by problems.
+/// Serves a router until `shutdown` completes, and after that for at most
+/// [`Limits::shutdown_wait`], so that answers which are being sent can be completed. Handlers get
+/// the source address as `axum::extract::ConnectInfo<SocketAddr>`. Unknown paths and methods are
+/// answered with problems.
 pub async fn serve(
     listener: TcpListener,
     site: Site,
@@ -59,7 +60,7 @@ pub async fn serve(
             () = sleep_until(resume_at.into()), if paused_until.is_some() => paused_until = None,
             accepted = listener.accept(), if paused_until.is_none() => match accepted {
                 Ok((stream, from)) => {
-                    // If all are busy, the newcomer goes.
+                    // If all connections are busy, the new one is dropped.
                     if let Some((place, closing)) = connections.admit(from.ip(), Instant::now()) {
                         let service = Arc::clone(&service);
                         let stopping = stopping.clone();
@@ -81,10 +82,10 @@ pub async fn serve(
     }
     drop(listener);
     connections.close_waiting();
-    // Connections may have ended all.
+    // Nobody may be listening any more, if all connections have already ended.
     let _ = stop.send(());
     let all_ended = async { while tasks.join_next().await.is_some() {} };
-    // What is left after that ends with its task.
+    // Connections that are still open after that end together with their tasks.
     let _ = timeout(limits.shutdown_wait, all_ended).await;
 }
 
@@ -99,7 +100,7 @@ async fn connection(
     let from = SocketAddr::new(from.ip().to_canonical(), from.port());
     let place = Arc::new(place);
     let limits = service.limits;
-    // Answers that wait for an acknowledgement are only slower.
+    // If this fails, answers that wait for an acknowledgement are merely slower.
     let _ = stream.set_nodelay(true);
     let io = TokioIo::new(WatchedStream::new(stream, limits.write_wait, Arc::clone(&place)));
     let answer = service_fn(|request| service.answer(request, from, Arc::clone(&place)));
@@ -114,7 +115,7 @@ async fn connection(
     loop {
         tokio::select! {
             biased;
-            // The other end of this channel says nothing: it is only ever dropped.
+            // Nothing is ever sent on this channel: its other end is only dropped.
             _ = &mut closing => break,
             ended = &mut connection => {
                 if let Err(error) = ended {
@@ -127,7 +128,8 @@ async fn connection(
     }
 }
 
-/// The client went away before its connection was taken.
+/// Whether an error concerns a single connection, because the client went away before it was
+/// accepted.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

@@ -50,7 +50,8 @@ impl Service {
     /// Answers a request.
     ///
     /// # Errors
-    /// When the connection has given way to another meanwhile, and is not worth an answer.
+    /// When the connection was closed in the meantime to make room for another, so that no answer
+    /// can be sent.
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
@@ -76,7 +77,8 @@ impl Service {
         Ok(response.map(|body| AnswerBody::new(body, place)))
     }
 
-    /// The answer to a request that the router is not to see. Sets which page made it, whatever the answer is.
+    /// Gives the answer to a request that the router must not see. It also records which page made
+    /// the request, whatever the answer is.
     fn refuse(
         &self,
         parts: &Parts,
@@ -128,14 +130,14 @@ async fn unknown_method(method: Method, uri: Uri) -> Problem {
 }
 
 fn too_many_requests(wait: Duration) -> Response {
-    // Whole seconds, and none is no wait.
+    // `Retry-After` counts whole seconds, and 0 would mean no wait at all.
     let seconds = wait.as_secs() + 1;
     let detail = format!("more requests than this server takes from one address: wait {seconds} s");
     let retry_after = [(RETRY_AFTER, HeaderValue::from(seconds))];
     (retry_after, Problem::too_many_requests(detail)).into_response()
 }
 
-/// The outcome of a future, or what it panicked with. It is not polled again after a panic.
+/// The outcome of a future, or what it panicked with. After a panic the future is not polled again.
 async fn catch_panic(
     future: impl Future<Output = Result<Response, Infallible>>,
 ) -> Result<Result<Response, Infallible>, Box<dyn Any + Send>> {

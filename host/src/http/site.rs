@@ -4,13 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::http::authority::{Authority, Host, HostName, Origin};
 
-/// The name that stands for this machine everywhere.
+/// The name that refers to the machine itself on every system.
 const LOOPBACK_NAME: &str = "localhost";
 
-/// Where a server listens, the further names under which it is reached, and the pages of others that may read it.
+/// The address where a server listens, the additional names under which it is reached, and the
+/// origins of other sites whose pages may read its answers.
 ///
-/// A browser that was led here by a name of somebody else's (DNS rebinding) says that name in `Host`; so what is
-/// served is only served under the names of this list.
+/// In an attack by DNS rebinding, an attacker's host name is made to resolve to this server, and
+/// the browser then sends that name in `Host`. The server therefore answers only requests that name
+/// one of its own hosts.
 #[derive(Debug, Clone)]
 pub struct Site {
     address: SocketAddr,
@@ -19,15 +21,16 @@ pub struct Site {
 }
 
 impl Site {
-    /// `address` is where the server listens, with its real port; `hosts` are further names of it, as of a proxy
-    /// in front, and `origins` those whose pages may read it.
+    /// `address` is where the server listens, with its real port. `hosts` are additional names,
+    /// such as that of a proxy in front, and `origins` are those whose pages may read its answers.
     #[must_use]
     pub fn new(address: SocketAddr, hosts: Vec<HostName>, origins: Vec<Origin>) -> Self {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         Self { address, hosts, origins }
     }
 
-    /// Where a program on this machine reaches the server: `http://127.0.0.1:5000`.
+    /// The URL under which a program on this machine reaches the server, such as
+    /// `http://127.0.0.1:5000`.
     #[must_use]
     pub fn url(&self) -> String {
         let ip = match self.address.ip() {
@@ -44,7 +47,8 @@ impl Site {
         let is_own = port == self.address.port() && self.is_own(&host.host);
         is_own
             || self.hosts.iter().any(|HostName(name)| {
-                // Where none is written, a proxy in front may have the usual one, which its clients don't write.
+                // A name that is listed without a port may belong to a proxy in front that uses the
+                // usual port, which clients do not write into `Host`.
                 let is_port = match name.port {
                     Some(expected) => port == expected,
                     None => port == self.address.port() || host.port.is_none(),
@@ -53,12 +57,12 @@ impl Site {
             })
     }
 
-    /// The origin of others' pages that may read, if this is one.
+    /// Whether pages of this origin, which is another site's, may read the answers.
     pub(crate) fn lets_read(&self, origin: &Origin) -> bool {
         self.origins.iter().any(|allowed| allowed.is_same(origin))
     }
 
-    /// Whether anybody else's pages may read.
+    /// Whether the pages of any other site may read the answers.
     pub(crate) fn has_readers(&self) -> bool {
         !self.origins.is_empty()
     }
@@ -72,7 +76,8 @@ impl Site {
             Host::Ip(ip) if *ip == Ipv4Addr::LOCALHOST || *ip == Ipv6Addr::LOCALHOST => {
                 answers_loopback
             }
-            // Which of this machine's addresses it is does not matter: no name was rebound to come here.
+            // It does not matter which of this machine's addresses it is: a browser that sends an
+            // address instead of a name was not led here by DNS rebinding.
             Host::Ip(ip) => own.is_unspecified() && !ip.is_unspecified(),
         }
     }

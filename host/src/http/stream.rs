@@ -13,8 +13,9 @@ use tokio::time::{Sleep, sleep};
 
 use crate::http::connections::Place;
 
-/// What is read and thrown away after the last answer, for so long and so much at most. A socket that is closed on
-/// unread bytes resets the connection, and whoever still sends never sees why it was refused.
+/// After the last answer, incoming bytes are read and discarded up to this time and this amount. If
+/// a socket is closed while it has unread bytes, the system resets the connection, and a client
+/// that is still sending would never see why it was refused.
 const LINGER_MAX: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 256 * 1024;
 const LINGER_BUFFER_BYTES: usize = 4 * 1024;
@@ -25,7 +26,7 @@ pub(crate) struct WatchedStream {
     stream: TcpStream,
     write_wait: Duration,
     place: Arc<Place>,
-    /// Runs while the reader takes nothing.
+    /// Runs while the client reads nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     linger: Option<Linger>,
 }
@@ -41,7 +42,7 @@ impl WatchedStream {
         Self { stream, write_wait, place, stalled: None, linger: None }
     }
 
-    /// Takes note of whether the reader took something.
+    /// Notes whether the client read anything.
     fn watch<T>(
         &mut self,
         written: Poll<io::Result<T>>,
@@ -70,7 +71,7 @@ impl WatchedStream {
         while linger.bytes_left > 0 && linger.until.as_mut().poll(context).is_pending() {
             let mut bytes = [0; LINGER_BUFFER_BYTES];
             let mut buffer = ReadBuf::new(&mut bytes);
-            // Whether it ended well does not matter any more.
+            // Whether the connection ended cleanly does not matter any more.
             let has_ended =
                 ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)).is_err();
             if has_ended || buffer.filled().is_empty() {

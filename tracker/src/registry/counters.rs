@@ -2,24 +2,25 @@
 //! raises a number; it must never cause a log line of its own, because anybody can send as many as
 //! they like.
 
-/// Why a datagram had no effect, or a peer no place.
+/// The reason why a datagram had no effect, or why a peer got no place.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum DropReason {
-    /// The bytes are no datagram.
+    /// The bytes are not a datagram.
     Undecodable,
     /// The datagram bears another election.
     OtherElection,
-    /// It bears no valid token of ours; every first datagram of a peer is one of these.
+    /// The datagram carries no valid token of ours. This is normal for the first datagram of every
+    /// peer.
     NoToken,
-    /// A kind that no tracker is sent.
+    /// A kind of datagram that is never sent to a tracker.
     Unexpected,
-    /// A POKE_ACK that answers no poke of the last period.
+    /// A POKE_ACK that does not answer the newest poke.
     StaleAck,
-    /// A REQUEST_BALLOT beyond the ballot's end.
+    /// A REQUEST_BALLOT for an offset beyond the end of the ballot.
     OffsetBeyondBallot,
-    /// An unconfirmed peer gave way to a newer one.
+    /// An unconfirmed peer was dropped to make room for a newer one.
     UnconfirmedEvicted,
-    /// A peer that answered found the list full.
+    /// A peer answered its poke, but the list was full.
     ListFull,
 }
 

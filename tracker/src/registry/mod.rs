@@ -30,7 +30,7 @@ pub use updates::{
 };
 use updates::{Update, Updates};
 
-/// What the caller has to do.
+/// An effect that the caller has to perform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Send a datagram.
@@ -39,12 +39,12 @@ pub enum Output {
     Event(Event),
 }
 
-/// What an operator may want to know.
+/// Something that an operator may want to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// A peer registered and answered its poke.
     Listed { address: SocketAddr },
-    /// A listed peer said that it leaves.
+    /// A listed peer announced that it leaves.
     Left { address: SocketAddr },
     /// A listed peer stopped answering.
     Lost { address: SocketAddr },
@@ -64,7 +64,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// `seed` must be secret and new at every start.
+    /// Creates an empty list. `seed` must be secret and different at every start, because the
+    /// tokens depend on it.
     #[must_use]
     pub fn new(election: &Election, seed: [u8; 32], now: Now) -> Self {
         let derived = |purpose: &[u8]| sha256(&[b"ostrakon/tracker", purpose, &seed]);
@@ -80,13 +81,14 @@ impl Registry {
         }
     }
 
-    /// Takes one datagram. Poll outputs and the time-out afterwards.
+    /// Handles one datagram. The caller must poll the outputs and the timeout afterwards.
     pub fn handle_datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
         self.tokens.rotate(now.instant);
         let Ok(envelope) = Envelope::decode(bytes) else {
             return self.counters.add(DropReason::Undecodable);
         };
-        // Decoding refuses the unknown election in every kind that has to bear one.
+        // The zero election means "not known yet". It can be accepted here, because decoding
+        // refuses it in every kind of datagram that has to name its election.
         if ![self.prefix(), ElectionPrefix::UNKNOWN].contains(&envelope.election) {
             return self.counters.add(DropReason::OtherElection);
         }
@@ -102,8 +104,8 @@ impl Registry {
         self.dispatch(from, sender_token, envelope.datagram, now.instant);
     }
 
-    /// Sends the pokes and updates whose time has come, and drops peers that are silent. Poll outputs and
-    /// the time-out afterwards.
+    /// Sends the pokes and updates that are due, and drops peers that have not answered for too
+    /// long. The caller must poll the outputs and the timeout afterwards.
     pub fn handle_timeout(&mut self, now: Now) {
         self.tokens.rotate(now.instant);
         let now = now.instant;
@@ -119,13 +121,15 @@ impl Registry {
         }
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout); never, as long as nobody is there.
+    /// The time at which to call [`handle_timeout`](Self::handle_timeout); `None` while the list is
+    /// empty and there is nothing to wait for.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.peers.next_poke_at(), self.updates.next_at()].into_iter().flatten().min()
     }
 
-    /// The next thing to do. Poll until there is none after every `handle_*`.
+    /// The next effect to perform. The caller must poll after every `handle_*` call until there is
+    /// none.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -143,19 +147,19 @@ impl Registry {
         self.peers.unconfirmed_count()
     }
 
-    /// Whether a peer is listed, that is, registered and answered.
+    /// Whether a peer is listed, which means that it registered and answered a poke.
     #[must_use]
     pub fn is_listed(&self, address: SocketAddr) -> bool {
         self.peers.is_listed(address)
     }
 
-    /// Up to `most` listed peers in the order of their addresses, from behind `after` on.
+    /// Up to `most` listed peers in the order of their addresses, starting behind `after`.
     #[must_use]
     pub fn listed(&self, after: Option<SocketAddr>, most: usize) -> Vec<SocketAddr> {
         self.peers.listed_after(after, most)
     }
 
-    /// What was dropped since the start, by reason.
+    /// What was dropped since the start, counted by reason.
     #[must_use]
     pub fn dropped(&self) -> Vec<(&'static str, u64)> {
         self.counters.by_reason()
@@ -167,7 +171,7 @@ impl Registry {
             Datagram::RequestBallot { offset } => self.serve_ballot(from, token, offset),
             Datagram::PokeAck { nonce, status: _ } => self.acknowledge(from, nonce, now),
             Datagram::LeavePeer => self.leave(from, token, now),
-            // It said all that it has to say: its tokens.
+            // A RETRY carries nothing but its tokens, which were handled already.
             Datagram::Retry => {}
             Datagram::RegisterAck(_)
             | Datagram::UpdatePeers { .. }
@@ -216,7 +220,8 @@ impl Registry {
         }
     }
 
-    /// A peer says that it leaves until it is acknowledged, so one that is gone already is answered too.
+    /// A peer repeats its LEAVE_PEER until it is acknowledged, so a peer that was already removed
+    /// is answered too.
     fn leave(&mut self, from: SocketAddr, token: Token, now: Instant) {
         self.transmit(from, token, Datagram::LeaveAck);
         if self.peers.remove(from) == Some(true) {
@@ -245,7 +250,7 @@ impl Registry {
         }
     }
 
-    /// `receiver_token` is the one that the receiver issued to us.
+    /// `receiver_token` is the token that the receiver issued to us.
     fn transmit(&mut self, to: SocketAddr, receiver_token: Token, datagram: Datagram) {
         let sender_token = self.tokens.issue(to);
         let envelope = Envelope { election: self.prefix(), receiver_token, sender_token, datagram };

@@ -16,24 +16,27 @@ use rand::RngExt;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
-/// Most peers that registered and have not answered yet. Each is gone after [`POKES_UNANSWERED_MAX`] seconds,
-/// so this takes 1,000 newcomers a second; beyond it the oldest gives way, which an honest peer, who answers
-/// within a round trip, no longer is.
+/// The most peers that have registered and not answered yet. Each of them is dropped after
+/// [`POKES_UNANSWERED_MAX`] seconds, so there is room for about 1,000 new peers per second. When
+/// there are more, the oldest is dropped; it is not an honest one, because an honest peer answers
+/// within a round trip and is no longer unconfirmed by then.
 pub const UNCONFIRMED_MAX: usize = 4_096;
-/// Most listed peers: about 4 MiB here, and 20,000 pokes and as many answers a second, a tenth of what one
-/// core can send and receive.
+/// The most listed peers. They take about 4 MiB here, and 20,000 pokes and as many answers per
+/// second, which is a tenth of what one core can send and receive.
 pub const PEERS_TOTAL_MAX: usize = 20_000;
-/// How often each peer is poked.
+/// The interval at which each peer is poked.
 pub const POKE_PERIOD: Duration = Duration::from_secs(1);
-/// A peer that leaves so many pokes in a row without an answer is dropped when the next would be due.
+/// A peer that leaves this many pokes in a row unanswered is dropped when the next poke would be
+/// due.
 pub const POKES_UNANSWERED_MAX: u8 = 3;
 
 #[derive(Debug)]
 pub(super) struct Peers {
     by_address: BTreeMap<SocketAddr, Peer>,
-    /// Listed peers by scope, in no order, so that a sample can be drawn by index.
+    /// The listed peers by scope. They are in no particular order, so that a sample can be drawn by
+    /// index.
     listed: [Vec<SocketAddr>; Scope::ALL.len()],
-    /// Unconfirmed peers, the oldest first.
+    /// The unconfirmed peers, starting with the oldest.
     arrivals: BTreeMap<u64, SocketAddr>,
     arrival_next: u64,
     pokes: BTreeSet<(Instant, SocketAddr)>,
@@ -41,13 +44,13 @@ pub(super) struct Peers {
 
 #[derive(Debug)]
 struct Peer {
-    /// The token that the peer issued to us last.
+    /// The token that the peer issued to us most recently.
     token: Token,
     standing: Standing,
     poke_at: Instant,
     /// The nonce of the newest poke, until it is answered.
     nonce: Option<u64>,
-    /// Pokes in a row without an answer.
+    /// The number of pokes in a row that were not answered.
     unanswered: u8,
 }
 
@@ -55,11 +58,11 @@ struct Peer {
 enum Standing {
     Unconfirmed {
         arrival: u64,
-        /// The first change of the list that its REGISTER_ACK did not tell it.
+        /// The first change of the list that the peer's REGISTER_ACK did not include.
         cursor: u64,
     },
     Listed {
-        /// Index in the list of its scope.
+        /// The peer's index in the list of its scope.
         place: usize,
     },
 }
@@ -71,22 +74,23 @@ pub(super) enum DuePoke {
         nonce: u64,
         token: Token,
     },
-    /// It left too many without an answer and is removed.
+    /// The peer left too many pokes unanswered and was removed.
     Lost {
         was_listed: bool,
     },
 }
 
-/// What a POKE_ACK meant.
+/// The meaning of a POKE_ACK.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ack {
-    /// The peer is listed from now on, and was told the list's changes before `cursor`.
+    /// The peer is listed from now on. It has already been told the changes of the list before
+    /// `cursor`.
     Listed { cursor: u64 },
-    /// It was listed already.
+    /// The peer was already listed.
     Alive,
-    /// It would be listed if there were room.
+    /// The peer would be listed if the list had room.
     ListFull,
-    /// It answers no poke of the last period.
+    /// The POKE_ACK does not answer the newest poke.
     Stale,
 }
 
@@ -118,8 +122,8 @@ impl Peers {
         matches!(standing, Some(Standing::Listed { .. }))
     }
 
-    /// Up to `most` listed peers in the order of their addresses, from behind `after` on. Passes over those that are
-    /// unconfirmed, so [`UNCONFIRMED_MAX`] bounds its cost too.
+    /// Up to `most` listed peers in the order of their addresses, starting behind `after`.
+    /// Unconfirmed peers are skipped, so the cost is also bounded by [`UNCONFIRMED_MAX`].
     pub(super) fn listed_after(&self, after: Option<SocketAddr>, most: usize) -> Vec<SocketAddr> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let listed = self.by_address.range((start, Bound::Unbounded));
@@ -131,7 +135,7 @@ impl Peers {
         self.by_address.get(&address).map_or(Token::NONE, |peer| peer.token)
     }
 
-    /// Keeps the token that a known peer issued to us.
+    /// Remembers the token that a known peer issued to us.
     pub(super) fn remember_token(&mut self, address: SocketAddr, token: Token) {
         if token != Token::NONE
             && let Some(peer) = self.by_address.get_mut(&address)
@@ -140,8 +144,9 @@ impl Peers {
         }
     }
 
-    /// Adds an unknown peer, which was told the list's changes before `cursor`, as unconfirmed, with its first
-    /// poke due now. Returns whether another gave way.
+    /// Adds an unknown peer as unconfirmed, with its first poke due now. The peer has already been
+    /// told the changes of the list before `cursor`. Returns whether another peer was dropped to
+    /// make room.
     pub(super) fn add(
         &mut self,
         address: SocketAddr,
@@ -165,7 +170,7 @@ impl Peers {
         evicted.is_some()
     }
 
-    /// Forgets a peer. Returns whether it was listed, or nothing if it was unknown.
+    /// Removes a peer. Returns whether it was listed, or `None` if it was unknown.
     pub(super) fn remove(&mut self, address: SocketAddr) -> Option<bool> {
         let peer = self.by_address.remove(&address)?;
         self.pokes.remove(&(peer.poke_at, address));
@@ -195,7 +200,7 @@ impl Peers {
         self.pokes.first().filter(|(at, _)| *at <= now).map(|(_, address)| *address)
     }
 
-    /// Pokes a known peer, or removes it if it left too many without an answer.
+    /// Pokes a known peer, or removes it if it left too many pokes unanswered.
     pub(super) fn poke(
         &mut self,
         address: SocketAddr,
@@ -218,7 +223,7 @@ impl Peers {
         DuePoke::Send { nonce, token: peer.token }
     }
 
-    /// Takes note of a POKE_ACK.
+    /// Handles a POKE_ACK.
     pub(super) fn acknowledge(&mut self, address: SocketAddr, nonce: u64) -> Ack {
         let has_room = self.listed_count() < PEERS_TOTAL_MAX;
         let Some(peer) = self.by_address.get_mut(&address) else {
@@ -242,8 +247,8 @@ impl Peers {
         Ack::Listed { cursor }
     }
 
-    /// Up to `most` listed peers that `receiver` may be told of, in random order, without itself and
-    /// without those in `already`.
+    /// Up to `most` listed peers that `receiver` may be told about, in random order, without the
+    /// receiver itself and without the peers in `already`.
     pub(super) fn sample(
         &self,
         receiver: SocketAddr,
@@ -257,7 +262,8 @@ impl Peers {
             may_be_told.map(|other| &self.listed[other as usize])
         };
         let total: usize = lists().map(Vec::len).sum();
-        // Those that are left out below are drawn in excess, so that the sample is full if it can be.
+        // Some of the drawn peers may be left out below. More are therefore drawn, so that the
+        // sample is full whenever possible.
         let drawn = total.min(most + already.len() + 1);
         index::sample(rng, total, drawn)
             .into_iter()
@@ -282,13 +288,14 @@ impl Peer {
     }
 }
 
-/// The second poke follows the first, which is sent at once, after about a period: pokes of peers that
-/// registered in the same moment spread over the whole second.
+/// The first poke is sent at once, and the second follows after about one period, chosen at random.
+/// This spreads the pokes of peers that registered at the same moment over the whole second.
 fn first_gap(rng: &mut ChaCha8Rng) -> Duration {
     POKE_PERIOD / 2 + POKE_PERIOD.mul_f64(rng.random_range(0.0..1.0))
 }
 
-/// Pokes keep their phase, unless the caller was so late that the answer would have too little time.
+/// Pokes keep their phase, except when the caller was so late that the answer would have too little
+/// time before the next poke.
 fn next_poke_after(due: Instant, now: Instant) -> Instant {
     let in_phase = due + POKE_PERIOD;
     if in_phase < now + POKE_PERIOD / 2 { now + POKE_PERIOD } else { in_phase }

@@ -14,25 +14,29 @@ use rand_chacha::ChaCha8Rng;
 
 use super::peers::Peers;
 
-/// Least time between two UPDATE_PEERS to one receiver.
+/// The shortest time between two UPDATE_PEERS to one receiver.
 pub const UPDATE_PERIOD: Duration = Duration::from_secs(1);
-/// How long a change waits for others to share its UPDATE_PEERS: too short to notice, long enough for peers
-/// that were started together.
+/// How long a change waits for others, so that one UPDATE_PEERS can carry several. It is too short
+/// for people to notice, and long enough for peers that are started together.
 pub const UPDATE_DELAY: Duration = Duration::from_millis(20);
-/// Without any change the list is repeated so often, since datagrams get lost.
+/// The interval at which the list is repeated when nothing changed, since datagrams can get lost.
 pub const UPDATE_REPEAT: Duration = Duration::from_secs(10);
-/// Most UPDATE_PEERS in one step, and the pause before the next: 64 full datagrams fit the smallest usual
-/// socket buffer with room for pokes and answers, and 20,000 receivers take a third of a second.
+/// The most UPDATE_PEERS in one step, and the pause before the next step. 64 full datagrams fit
+/// into the smallest usual socket buffer with room for pokes and answers, and at this pace 20,000
+/// receivers take a third of a second.
 pub const UPDATES_PER_STEP: usize = 64;
 const STEP_PAUSE: Duration = Duration::from_millis(1);
-/// Up to so many listed peers all are told of a change at once. In a larger network a newcomer and those it
-/// is told of learn of each other at once, and the others by the repetition.
+/// Up to this number of listed peers, everybody is told of a change at once. In a larger network
+/// only a newcomer and the peers that it is told about learn of each other at once, and all others
+/// with the next repetition.
 pub const SMALL_NETWORK_MAX: usize = 1_000;
-/// Those that left are named for so long: every receiver's repetition falls into it.
+/// How long peers that left are named in updates. It is longer than the interval of repetition, so
+/// every receiver gets at least one update within it.
 const LEFT_WINDOW: Duration = Duration::from_secs(12);
-/// Longest log: a receiver that is further behind gets a plain sample instead of the newcomers.
+/// The longest log of changes. A receiver that is further behind gets a plain sample of the list
+/// instead of the newcomers.
 const CHANGES_MAX: usize = 1_024;
-/// Most changes looked at for one UPDATE_PEERS, the newest first.
+/// The most changes that are examined for one UPDATE_PEERS, starting with the newest.
 const CHANGES_SCANNED_MAX: usize = 4 * PEERS_MAX;
 
 #[derive(Debug)]
@@ -41,9 +45,9 @@ pub(super) struct Updates {
     sequence_next: u64,
     receivers: BTreeMap<SocketAddr, Receiver>,
     due: BTreeSet<(Instant, SocketAddr)>,
-    /// Receivers that wait for nothing but the repetition.
+    /// Receivers that wait only for the next repetition.
     settled: BTreeSet<SocketAddr>,
-    /// No update before, since the last step was full.
+    /// The last step was full, so no update is sent before this time.
     pause_until: Option<Instant>,
 }
 
@@ -57,13 +61,13 @@ struct Change {
 
 #[derive(Debug)]
 struct Receiver {
-    /// The first change that it was not told of.
+    /// The first change that the receiver has not been told.
     cursor: u64,
     due: Instant,
     sent_at: Option<Instant>,
 }
 
-/// What one UPDATE_PEERS says.
+/// The content of one UPDATE_PEERS.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Update {
     pub(super) live: Vec<SocketAddr>,
@@ -82,13 +86,14 @@ impl Updates {
         }
     }
 
-    /// The first change that is yet to come: who is told the list now has a cursor here.
+    /// The cursor of a receiver that is told the whole list now: it points at the first change that
+    /// is yet to come.
     pub(super) fn cursor(&self) -> u64 {
         self.sequence_next
     }
 
-    /// A peer was listed: it receives updates from now on, and others learn of it. It was told the changes
-    /// before `cursor` already.
+    /// A peer was listed. It receives updates from now on, and others are told about it. It has
+    /// already been told the changes before `cursor`.
     pub(super) fn joined(&mut self, address: SocketAddr, cursor: u64, now: Instant) {
         let is_small = self.receivers.len() < SMALL_NETWORK_MAX;
         if is_small {
@@ -104,7 +109,7 @@ impl Updates {
         self.log(address, true, now);
     }
 
-    /// A listed peer is gone.
+    /// A listed peer was removed.
     pub(super) fn left(
         &mut self,
         address: SocketAddr,
@@ -131,7 +136,7 @@ impl Updates {
         Some(self.pause_until.map_or(*due, |pause_until| pause_until.max(*due)))
     }
 
-    /// The receivers whose updates are due, as many as one step may serve.
+    /// The receivers whose updates are due, at most as many as one step may serve.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<SocketAddr> {
         if self.pause_until.is_some_and(|pause_until| now < pause_until) {
             return Vec::new();
@@ -142,7 +147,7 @@ impl Updates {
         taken
     }
 
-    /// What a receiver whose update is due is told now; nothing if there is nobody to tell of.
+    /// What a receiver whose update is due is told now; `None` if there is nobody to tell it about.
     pub(super) fn compose(
         &mut self,
         address: SocketAddr,
@@ -162,7 +167,7 @@ impl Updates {
         live.truncate(PEERS_MAX - left.len());
         live.extend(peers.sample(address, &live, PEERS_MAX - left.len() - live.len(), rng));
         if is_first && self.receivers.len() > SMALL_NETWORK_MAX {
-            // NATs open when both sides send at once.
+            // NATs let datagrams through once both sides have sent, so both are told at once.
             for other in &live {
                 self.hurry(*other, now);
             }
@@ -174,7 +179,8 @@ impl Updates {
         Some(Update { live, left })
     }
 
-    /// The newest newcomers from `cursor` on and the newest leavers that a receiver may be told of.
+    /// The newest peers that joined since `cursor`, and the newest ones that left, as far as the
+    /// receiver may be told about them.
     fn news(&self, receiver: SocketAddr, cursor: u64, peers: &Peers, now: Instant) -> Update {
         let scope = Scope::of(receiver);
         let mut update = Update { live: Vec::new(), left: Vec::new() };
@@ -183,7 +189,8 @@ impl Updates {
             if change.sequence < cursor && !is_recent {
                 break;
             }
-            // What counts is where a peer stands now: it may have come and gone several times.
+            // A peer may have come and gone several times, so its present state decides, and not
+            // the change in the log.
             let is_listed = peers.is_listed(change.address);
             let (list, most, is_wanted) = if change.joined {
                 let is_wanted = is_listed && change.sequence >= cursor;
@@ -224,7 +231,7 @@ impl Updates {
         }
     }
 
-    /// Brings forward a receiver that was settled.
+    /// Makes the update of a receiver due that was settled.
     fn make_due(&mut self, address: SocketAddr, now: Instant) {
         let receiver = self.receivers.get_mut(&address).expect("who is settled is a receiver");
         let earliest = receiver.sent_at.map_or(now, |sent_at| sent_at + UPDATE_PERIOD);
