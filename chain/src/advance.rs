@@ -11,29 +11,32 @@ use super::fork_choice::Candidate;
 use super::summary::BlockSummary;
 use super::tree::{Body, Entry};
 
-/// What [`Chain::advance`] did.
+/// The outcome of [`Chain::advance`].
 #[derive(Debug, Default)]
 pub struct Advance {
-    /// The move of the tip; `None` when the tip stayed.
+    /// The change of the tip; `None` if the tip stayed.
     pub change: Option<TipChange>,
-    /// Bodies that are on the disk alone and have to be in memory before the best branch can be moved to: see
-    /// [`Chain::load_body`]. Until then the tip stays.
+    /// Bodies that are only on the disk and that must be in memory before the chain can move to the
+    /// best branch (see [`Chain::load_body`]). Until then the tip stays.
     pub wanted: Vec<BlockHash>,
-    /// Whether the way there leads over blocks of our own whose bodies the disk has lost. It is waited for them,
-    /// since their transactions go back to the pool, until [`Chain::advance_without_lost`].
+    /// Whether the move would remove blocks from the best chain whose bodies the disk has lost. The
+    /// move waits for those bodies, because their transactions have to go back to the pool, until
+    /// [`Chain::advance_without_lost`] is called.
     pub awaits_lost: bool,
-    /// Blocks that turned out to break a rule; all that followed them is invalid too.
+    /// Blocks that turned out to break a rule. Everything that follows them is invalid too.
     pub invalid: Vec<BlockFailure>,
 }
 
-/// A move of the tip.
+/// A change of the tip.
 #[derive(Debug)]
 pub struct TipChange {
-    /// Blocks that left the best chain, from the old tip downwards, as far as their bodies are here.
+    /// The blocks that left the best chain, from the old tip downwards, as far as their bodies are
+    /// in memory.
     pub disconnected: Vec<Arc<Block>>,
-    /// Blocks that left it and whose bodies the disk has lost: nobody knows what goes back to the pool.
+    /// The number of blocks that left the best chain although the disk has lost their bodies.
+    /// Nobody knows which of their transactions should go back to the pool.
     pub disconnected_lost: usize,
-    /// Blocks that joined it, upwards to the new tip; never empty.
+    /// The blocks that joined the best chain, upwards to the new tip; never empty.
     pub connected: Vec<Arc<Block>>,
 }
 
@@ -47,7 +50,7 @@ pub struct BlockFailure {
 }
 
 impl Chain {
-    /// Notes that all signatures in a block's body hold.
+    /// Notes that all signatures in a block's body are valid.
     pub fn accept_signatures(&mut self, hash: &BlockHash) {
         let Some(Entry { body: Body::Unchecked(block), .. }) = self.tree.get(hash) else { return };
         let block = Arc::clone(block);
@@ -57,7 +60,7 @@ impl Chain {
         }
     }
 
-    /// Notes that a block breaks a rule: it and all blocks above it are invalid from now on.
+    /// Notes that a block breaks a rule. From now on it and all blocks above it are invalid.
     pub fn invalidate(&mut self, hash: &BlockHash) {
         self.tree.invalidate(hash);
         self.forget_invalid_lost_bodies();
@@ -68,8 +71,9 @@ impl Chain {
         }
     }
 
-    /// Notes whether a block's body is withheld, that is, whether nobody can be expected to give it. While it is,
-    /// neither the block nor any above it can be the [best header](Self::best_header).
+    /// Notes whether a block's body is withheld, which means that nobody can be expected to provide
+    /// it. While it is, neither the block nor any block above it can be the [best
+    /// header](Self::best_header).
     pub fn set_withheld(&mut self, hash: &BlockHash, withheld: bool) {
         if self.is_withheld(hash) != withheld {
             self.tree.set_withheld(hash, withheld);
@@ -77,20 +81,21 @@ impl Chain {
         }
     }
 
-    /// Whether this body, or one below it on its branch, is withheld.
+    /// Whether the body of this block, or of one below it on its branch, is withheld.
     #[must_use]
     pub fn is_withheld(&self, hash: &BlockHash) -> bool {
         self.tree.get(hash).is_some_and(|entry| entry.withheld)
     }
 
-    /// Moves to the best complete branch. Blocks that break a rule on the way are reported, and the next
-    /// best branch is taken.
+    /// Moves to the best complete branch. If a block on the way breaks a rule, it is reported and
+    /// the next best branch is tried.
     pub fn advance(&mut self) -> Advance {
         self.advance_with(false)
     }
 
-    /// Does what [`advance`](Self::advance) does, but also leaves a branch of our own whose bodies the disk has lost:
-    /// their summaries are enough to undo them, though their transactions cannot go back to the pool.
+    /// Does the same as [`advance`](Self::advance), but also leaves a branch of our own whose
+    /// bodies the disk has lost. Their summaries are enough to undo the blocks, although their
+    /// transactions cannot go back to the pool.
     pub fn advance_without_lost(&mut self) -> Advance {
         self.advance_with(true)
     }
@@ -112,7 +117,7 @@ impl Chain {
             let absent: Vec<_> = own.chain(others.filter(is_absent)).copied().collect();
             if !absent.is_empty() {
                 advance.wanted = absent.into_iter().filter(|hash| self.is_stored(hash)).collect();
-                // The branch is tried again when they are here.
+                // The branch is tried again when its bodies are in memory.
                 return advance;
             }
             advance.awaits_lost = false;
@@ -131,7 +136,8 @@ impl Chain {
         advance
     }
 
-    /// Invalidates a complete block and all that follows it; what came before it may still be the best branch.
+    /// Invalidates a complete block and everything that follows it. The blocks before it may still
+    /// be the best branch.
     pub(super) fn reject_block(&mut self, hash: &BlockHash) {
         let parent = self.entry(hash).header.previous;
         self.invalidate(hash);
@@ -153,7 +159,8 @@ impl Chain {
         Ok(TipChange { disconnected, disconnected_lost, connected })
     }
 
-    /// What a block does, by its body or else by what the disk knows of it.
+    /// What a block does to the count, according to its body or else to what the disk knows about
+    /// it.
     fn height_and_summary(&self, hash: &BlockHash) -> (Height, BlockSummary) {
         let summary = match self.block(hash) {
             Some(block) => BlockSummary::of(block),

@@ -15,9 +15,9 @@ use super::tree::Body;
 #[derive(Debug)]
 pub(super) struct BodyCache {
     bytes_max: usize,
-    /// Bytes of the encodings of all bodies in `order`.
+    /// The total encoded size of all bodies in `order`, in bytes.
     bytes: usize,
-    /// In the order in which they leave.
+    /// The bodies in the order in which they will be evicted.
     order: VecDeque<(BlockHash, usize)>,
     /// Bodies that the disk has lost.
     lost: BTreeSet<(Height, BlockHash)>,
@@ -72,7 +72,7 @@ impl Chain {
         self.body_cache.lost.range((from, Bound::Unbounded)).copied()
     }
 
-    /// Forgets the lost bodies of blocks that turned out to be invalid: nobody needs them.
+    /// Forgets the lost bodies of blocks that turned out to be invalid, since nobody needs them.
     pub(super) fn forget_invalid_lost_bodies(&mut self) {
         let tree = &self.tree;
         let is_lost = |hash: &BlockHash| {
@@ -87,7 +87,7 @@ impl Chain {
     }
 
     fn add_evictable(&mut self, hash: BlockHash, block: &Block) {
-        // The header counts too, so that blocks without transactions cannot fill the memory.
+        // The header is counted too, so that blocks without transactions cannot fill the memory.
         let body: usize = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
         let bytes = HEADER_BYTES + body;
         self.body_cache.order.push_back((hash, bytes));
@@ -95,7 +95,7 @@ impl Chain {
     }
 
     fn evict_bodies(&mut self) {
-        // The newest body stays, however large it is: it is the one that others ask for.
+        // The newest body stays, however large it is, because it is the one that others ask for.
         while self.body_cache.bytes > self.body_cache.bytes_max && self.body_cache.order.len() > 1 {
             let (hash, bytes) = self.body_cache.order.pop_front().expect("there are several");
             self.body_cache.bytes -= bytes;

@@ -16,7 +16,7 @@ use super::locations::{LocationIndex, PackedLocation, TransactionLocation};
 use super::summary::{BlockSummary, TransactionSummary};
 use crate::rules::{Rule, Rules};
 
-/// What a branch knows of a registered voter.
+/// What a branch knows about a registered voter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VoterRecord {
     /// Where the voter's registration is.
@@ -25,23 +25,24 @@ pub struct VoterRecord {
     pub vote: Option<TransactionLocation>,
 }
 
-/// The count.
+/// The count of the votes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
-    /// Votes counted, blank ones included.
+    /// The number of votes counted, including blank ones.
     pub votes: u64,
-    /// Question by question, the votes per option in the ballot's order.
+    /// For each question, the number of votes per option in the ballot's order.
     pub options: Vec<Vec<u64>>,
-    /// Question by question, the voters who chose nothing there.
+    /// For each question, the number of voters who chose no option.
     pub blank: Vec<u64>,
 }
 
-/// What registrars did.
+/// What the registrars did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AdmissionCounts {
-    /// Voters who were withdrawn, registered before or not.
+    /// The number of voters who were withdrawn, whether they had been registered or not.
     pub withdrawn: u64,
-    /// Admissions and withdrawals that each registrar signed, in the ballot's order.
+    /// For each registrar, in the ballot's order, the admissions and withdrawals that the registrar
+    /// signed.
     pub by_registrar: Vec<RegistrarCount>,
 }
 
@@ -58,13 +59,13 @@ pub struct RegistrarCount {
 #[derive(Debug)]
 pub(super) struct Branch {
     voters: BTreeMap<VoterId, PackedRecord>,
-    /// Where a voter was withdrawn, and what was known of it before.
+    /// Where a voter was withdrawn, and what was known about the voter before.
     withdrawn: BTreeMap<VoterId, (PackedLocation, Option<PackedRecord>)>,
     by_registrar: Vec<RegistrarCount>,
     max_voters: Option<u32>,
     locations: LocationIndex,
     tally: Tally,
-    /// Heights of the blocks that hold votes.
+    /// The heights of the blocks that contain votes.
     vote_heights: Vec<Height>,
     rules: Rules,
 }
@@ -93,7 +94,7 @@ impl Branch {
         self.withdrawn.get(voter).map(|(location, _)| location.unpack())
     }
 
-    /// Voters who are registered and not withdrawn.
+    /// The number of voters who are registered and not withdrawn.
     pub(super) fn registered_voters(&self) -> usize {
         self.voters.len()
     }
@@ -107,7 +108,7 @@ impl Branch {
         &self.tally
     }
 
-    /// Where the branch may hold a transaction: see [`LocationIndex`].
+    /// The places where the branch may hold a transaction; see [`LocationIndex`].
     pub(super) fn locations_of(
         &self,
         id: &TransactionId,
@@ -120,12 +121,13 @@ impl Branch {
         &self.locations
     }
 
-    /// Height of the newest block that holds a vote.
+    /// The height of the newest block that contains a vote.
     pub(super) fn newest_vote(&self) -> Option<Height> {
         self.vote_heights.last().copied()
     }
 
-    /// Whether a transaction of this kind, for this voter, may follow what the branch holds.
+    /// Checks whether a transaction of this kind, for this voter, may follow the transactions that
+    /// the branch holds.
     pub(super) fn check(
         &self,
         kind: TransactionKind,
@@ -186,7 +188,7 @@ impl Branch {
         Ok(())
     }
 
-    /// How many more voters can be registered; `usize::MAX` where the election sets no limit.
+    /// How many more voters can be registered; `usize::MAX` if the election sets no limit.
     pub(super) fn remaining_voter_capacity(&self) -> usize {
         let max = self.max_voters.map_or(usize::MAX, |max| max as usize);
         max.saturating_sub(self.registered_voters())
@@ -204,7 +206,8 @@ impl Branch {
         }
     }
 
-    /// Applies a block at the end of the branch; leaves the branch as it was when a transaction breaks a rule.
+    /// Applies a block at the end of the branch. If a transaction breaks a rule, the branch stays
+    /// as it was.
     pub(super) fn apply(
         &mut self,
         height: Height,
@@ -225,10 +228,11 @@ impl Branch {
         Ok(())
     }
 
-    /// Takes the last block off.
+    /// Removes the last block.
     pub(super) fn undo(&mut self, height: Height, summary: &BlockSummary) {
         self.remove_transactions(height, summary, summary.transactions.len());
-        // A body that does not do what its summary said is damage; it must not end the program.
+        // If a body does not do what its summary said, data was damaged. That must not end the
+        // program, so the numbers stop at zero.
         self.tally.change(summary, |count, votes| *count = count.saturating_sub(votes));
         self.change_signed(summary, |count, signed| *count = count.saturating_sub(signed));
         if summary.count(TransactionKind::Vote) > 0 {
@@ -236,8 +240,8 @@ impl Branch {
         }
     }
 
-    /// Takes blocks off, from the last one downwards, and applies others in their stead. When one of these
-    /// breaks a rule, gives its index and leaves the branch as it was.
+    /// Removes blocks, from the last one downwards, and applies others in their place. If one of
+    /// these breaks a rule, its index is returned and the branch stays as it was.
     pub(super) fn replace_blocks(
         &mut self,
         off: &[(Height, BlockSummary)],

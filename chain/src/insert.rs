@@ -13,10 +13,11 @@ use super::tree::Body;
 use super::{Chain, HEADERS_WITHOUT_BODY_MAX, check};
 
 impl Chain {
-    /// Adds a header to the tree. A header that is here already is no error.
+    /// Adds a header to the tree. Adding a known header again is not an error.
     ///
     /// # Errors
-    /// The first rule that it breaks, or that its parent is not here, or that too many wait for their bodies.
+    /// When the header breaks a rule (the first one that it breaks), when its parent is unknown, or
+    /// when too many headers wait for their bodies.
     pub fn insert_header(
         &mut self,
         header: Header,
@@ -31,11 +32,11 @@ impl Chain {
         Ok(hash)
     }
 
-    /// The same for a header whose body is at hand: it takes no place among those that wait, so that nobody
-    /// can keep out blocks by headers alone.
+    /// Adds a header whose body is available. It takes none of the places for headers that wait for
+    /// their bodies, so nobody can keep blocks out by sending headers alone.
     ///
     /// # Errors
-    /// The first rule that it breaks, or that its parent is not here.
+    /// When the header breaks a rule (the first one that it breaks), or when its parent is unknown.
     pub fn insert_header_with_body(
         &mut self,
         header: Header,
@@ -49,10 +50,11 @@ impl Chain {
         Ok(hash)
     }
 
-    /// Adds the body of a known header; its signatures are still to be checked.
+    /// Adds the body of a known header. Its signatures still have to be checked afterwards.
     ///
     /// # Errors
-    /// See [`BodyError`]: [`BodyError::Invalid`] makes the block invalid, any other leaves the tree as it was.
+    /// See [`BodyError`]. [`BodyError::Invalid`] makes the block invalid; any other error leaves
+    /// the tree unchanged.
     pub fn insert_body(
         &mut self,
         hash: &BlockHash,
@@ -75,7 +77,7 @@ impl Chain {
             return Err(error.into());
         }
         if was_lost {
-            // One root, one body: this is the one that was checked before.
+            // A Merkle root fits only one body, so this is the body that was checked before.
             self.restore_lost_body(hash, &block);
             return Ok(block);
         }
@@ -106,14 +108,14 @@ impl Chain {
         }
     }
 
-    /// Keeps the number of headers without bodies below its limit; `parent` stays.
+    /// Keeps the number of headers without bodies below its limit, and never removes `parent`.
     fn ensure_header_capacity(&mut self, parent: BlockHash) -> Result<(), HeaderError> {
         self.headers_since_pruning += 1;
         let headers = self.tree.without_body();
         if headers < HEADERS_WITHOUT_BODY_MAX {
             return Ok(());
         }
-        // Pruning walks the whole tree, so it has to pay: only after many new headers.
+        // Pruning walks the whole tree, so it is worth its cost only after many new headers.
         if self.headers_since_pruning > HEADERS_WITHOUT_BODY_MAX / 10 {
             self.headers_since_pruning = 0;
             let (above, _) = self.path_from_best_chain(self.best_header.hash);

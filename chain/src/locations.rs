@@ -22,7 +22,7 @@ use super::summary::{IdPrefix, id_prefix};
 pub struct TransactionLocation {
     /// Height of the block.
     pub height: Height,
-    /// Place in the block, from 0.
+    /// The position in the block, from 0.
     pub index: u32,
 }
 
@@ -32,12 +32,13 @@ impl TransactionLocation {
     }
 }
 
-/// A place in 8 bytes: there may be a million voters. The height is above 0, since the genesis holds nothing,
-/// so that an optional one takes no more.
+/// A location packed into 8 bytes, since there may be a million voters. The height is above 0,
+/// because the genesis block contains nothing; an optional location therefore takes no more space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PackedLocation(NonZeroU64);
 
-/// A body of 1 MiB holds fewer than 2^16 transactions, as each takes at least 44 bytes.
+/// The bits that hold the position. A body of 1 MiB holds fewer than 2^16 transactions, because
+/// each takes at least 44 bytes.
 const INDEX_BITS: u32 = 16;
 
 impl PackedLocation {
@@ -56,7 +57,7 @@ impl PackedLocation {
     }
 }
 
-/// The places of all transactions of a branch.
+/// The locations of all transactions of a branch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct LocationIndex(BTreeSet<(IdPrefix, PackedLocation)>);
 
@@ -69,7 +70,7 @@ impl LocationIndex {
         self.0.remove(&(id, PackedLocation::new(location)));
     }
 
-    /// The places where a transaction may stand, upwards; nearly always one or none.
+    /// The locations at which a transaction may be, in ascending order; nearly always one or none.
     pub(super) fn candidates(
         &self,
         id: &TransactionId,

@@ -8,8 +8,9 @@ use super::Chain;
 use super::tree::Body;
 
 impl Chain {
-    /// Hashes that tell another peer where this one's best branch of headers runs: the newest ten, then at
-    /// doubling distances, the genesis last (as in Bitcoin's `getheaders`).
+    /// Hashes that tell another peer where this peer's best branch of headers runs: the newest ten,
+    /// then hashes at doubling distances, and finally the genesis block (as in Bitcoin's
+    /// `getheaders`).
     #[must_use]
     pub fn locator(&self) -> Vec<BlockHash> {
         let (above, fork) = self.path_from_best_chain(self.best_header.hash);
@@ -30,14 +31,14 @@ impl Chain {
         locator
     }
 
-    /// Height of the first hash of a locator that the best chain holds.
+    /// The height of the first hash in a locator that is on the best chain.
     #[must_use]
     pub fn find_fork(&self, locator: &[BlockHash]) -> Option<Height> {
         let known = locator.iter().find(|hash| self.is_on_best_chain(hash))?;
         self.header(known).map(|header| header.height)
     }
 
-    /// Blocks on the way to a header whose bodies are not here, downwards.
+    /// The blocks on the way to a header whose bodies are missing, from the header downwards.
     #[must_use]
     pub fn missing_bodies(&self, end: BlockHash) -> Vec<(Height, BlockHash)> {
         let mut missing = Vec::new();
@@ -51,7 +52,8 @@ impl Chain {
         missing
     }
 
-    /// The blocks above the best chain down from `hash`, upwards, and the height where they leave it.
+    /// The blocks between the best chain and `hash`, in ascending order, and the height at which
+    /// they leave the best chain.
     pub(super) fn path_from_best_chain(&self, hash: BlockHash) -> (Vec<BlockHash>, Height) {
         let mut above = Vec::new();
         let mut hash = hash;

@@ -12,23 +12,25 @@ use super::fork_choice::Candidate;
 use super::summary::BlockSummary;
 use super::tree::Body;
 
-/// What the disk remembers of a block, beside its body.
+/// What the disk remembers about a block, besides its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredBlock {
     /// The block's header.
     pub header: Header,
     /// What the block does to the count.
     pub summary: BlockSummary,
-    /// Whether the disk has the body, as far as it knows.
+    /// Whether the disk has the body, as far as is known.
     pub has_body: bool,
 }
 
 impl Chain {
-    /// Takes in blocks that were checked before they were written, and moves to the best chain as it was then.
-    /// Rules of the branch are checked again, signatures and bodies are not. Returns how many blocks can't be
-    /// used, for want of their parent or because they break a rule.
+    /// Adds blocks that were checked before they were written to disk, and moves to the chain that
+    /// was the best one then. The rules that depend on the branch are checked again; signatures and
+    /// bodies are not. Returns how many blocks can't be used because their parent is missing or
+    /// because they break a rule.
     ///
-    /// To be called once, on a new chain; [`Chain::advance`] then moves to a better branch, if there is one.
+    /// Call this once, on a new chain. [`Chain::advance`] then moves to a better branch if there is
+    /// one.
     pub fn restore(
         &mut self,
         mut blocks: Vec<StoredBlock>,
@@ -39,7 +41,8 @@ impl Chain {
         let mut summaries = BTreeMap::new();
         let mut unusable = 0;
         for block in blocks {
-            // A clock that was set back must not lose blocks: their time was checked when they came.
+            // Blocks must not be lost because the clock was set back: their time was checked when
+            // they arrived.
             let clock = now.max(block.header.time);
             match self.insert_header_with_body(block.header, clock) {
                 Ok(hash) if block.summary.fits(&self.election) => {
@@ -81,7 +84,7 @@ impl Chain {
         self.tree.complete_from(*hash);
     }
 
-    /// Moves from the genesis to the best candidate; returns how many blocks broke a rule.
+    /// Moves from the genesis block to the best candidate. Returns how many blocks broke a rule.
     fn advance_by(&mut self, summaries: &mut BTreeMap<BlockHash, BlockSummary>) -> usize {
         let mut invalid = 0;
         while let Some(candidate) = self.candidates.pop_last() {
@@ -112,12 +115,12 @@ impl Chain {
     }
 }
 
-/// Most transactions of a block: a body of 1 MiB holds fewer.
+/// More transactions than a block can hold: even a body of 1 MiB holds fewer.
 const TRANSACTIONS_MAX: usize = 1 << 16;
 
 impl BlockSummary {
-    /// Whether all options and registrars are on the ballot, and all places can be told, so that the count has room
-    /// for them.
+    /// Whether all options and registrars exist on the ballot and all positions are within bounds,
+    /// so that the count has room for them.
     pub(super) fn fits(&self, election: &Election) -> bool {
         let options = |question: u16| {
             election.questions.get(usize::from(question)).map_or(0, |known| known.options.len())

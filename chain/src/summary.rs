@@ -9,31 +9,35 @@ use protocol::block::Block;
 use protocol::transaction::{HashedTransaction, Transaction, TransactionKind};
 use protocol::units::{TransactionId, VoterId};
 
-/// A pure function of a block's body.
+/// What a block does to the count. It is a pure function of the block's body.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub struct BlockSummary {
-    /// The transactions in the block's order: what each does, for whom, and under what id.
+    /// The transactions in the block's order: what each one does, for which voter, and the
+    /// beginning of its id.
     pub transactions: Vec<TransactionSummary>,
-    /// What the block's votes add to the options that they chose, in rising order.
+    /// For each option that the block's votes chose, the number of votes, in ascending order of
+    /// questions and options.
     pub chosen: Vec<OptionVotes>,
-    /// The same for questions where some of them chose nothing.
+    /// For each question that some of the votes left blank, their number.
     pub blank: Vec<BlankVotes>,
-    /// What each registrar signed of the block's transactions, in rising order.
+    /// For each registrar that signed some of the block's transactions, how many, in ascending
+    /// order.
     pub signed: Vec<RegistrarSignings>,
 }
 
-/// A transaction, as far as a branch has to know it.
+/// What a branch has to know about a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct TransactionSummary {
     /// What the transaction does.
     pub kind: TransactionKind,
-    /// For which voter.
+    /// The voter whom the transaction concerns.
     pub voter: VoterId,
-    /// The beginning of its id.
+    /// The beginning of the transaction's id.
     pub id_prefix: IdPrefix,
 }
 
-/// The first 8 bytes of a transaction's id: enough to find where it may stand, never to tell that it is it.
+/// The first 8 bytes of a transaction's id. They are enough to find where the transaction may be,
+/// but never to tell that it is the one.
 pub type IdPrefix = [u8; 8];
 
 /// Votes for one option.
@@ -47,7 +51,7 @@ pub struct OptionVotes {
     pub votes: u32,
 }
 
-/// Votes that chose nothing at one question.
+/// The votes that chose no option of one question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct BlankVotes {
     /// The question, from 0 in the ballot's order.
@@ -56,10 +60,10 @@ pub struct BlankVotes {
     pub votes: u32,
 }
 
-/// Admissions and withdrawals that a registrar signed.
+/// The admissions and withdrawals that one registrar signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct RegistrarSignings {
-    /// Place in the ballot, from 0.
+    /// The registrar's position in the ballot, from 0.
     pub registrar: u16,
     /// Number of admissions.
     pub admissions: u32,

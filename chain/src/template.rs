@@ -7,8 +7,8 @@ use protocol::block::{self, Header};
 use protocol::transaction::HashedTransaction;
 use protocol::units::UnixMillis;
 
-/// The header of the block that would follow `parent`, with nonce 0. Its time is `now`, or one millisecond after the
-/// parent's if that is later.
+/// Makes the header of a block that would follow `parent`, with the nonce 0. Its time is `now`, or
+/// one millisecond after the parent's time if that is later.
 #[must_use]
 pub fn next_header(
     parent: &Header,

@@ -1,4 +1,6 @@
-//! The tree of headers of every branch that this peer knows of, with the bodies that are in memory.
+//! The tree of the headers of all branches that this peer knows, with the bodies that are in
+//! memory. It records how far each block was checked, and never decides by itself which branch is
+//! the best one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,23 +13,24 @@ use super::summary::BlockSummary;
 /// How far a block has been checked, and where its body is.
 #[derive(Debug, Clone)]
 pub(super) enum Body {
-    /// Only the header is here.
+    /// Only the header is known.
     Missing,
-    /// Here, and what its header commits to; its signatures are being checked.
+    /// The body is here and matches its header, but its signatures are still being checked.
     Unchecked(Arc<Block>),
-    /// All that can be checked without the branch holds.
+    /// Everything that can be checked without the state of the branch is valid.
     Checked(Arc<Block>),
-    /// The same; the body is on the disk alone.
+    /// Everything was checked as for `Checked`, and the body is only on the disk.
     Stored,
-    /// The same, but the disk has lost the body: it is to be fetched again. The summary, where the disk still
-    /// has it, lets the chain leave the block all the same.
+    /// Everything was checked as for `Checked`, but the disk has lost the body, so
+    /// it has to be fetched again. If the disk still has the summary, the chain can leave the block
+    /// nevertheless.
     Lost(Option<Arc<BlockSummary>>),
-    /// Breaks a rule, or follows a block that does.
+    /// The block breaks a rule, or follows a block that does.
     Invalid,
 }
 
 impl Body {
-    /// Whether all that can be checked without the branch holds.
+    /// Whether everything that can be checked without the state of the branch is valid.
     pub(super) fn is_checked(&self) -> bool {
         match self {
             Self::Checked(_) | Self::Stored | Self::Lost(_) => true,
@@ -39,24 +42,25 @@ impl Body {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) header: Header,
-    /// Of the chain that ends here.
+    /// The work of the chain that ends with this block.
     pub(super) work: Work,
     pub(super) body: Body,
-    /// Registrations and votes in the body, once it was here.
+    /// The numbers of registrations and votes in the body, known once the body has been here.
     pub(super) registrations: u32,
     pub(super) votes: u32,
-    /// Whether this body and all before it are checked.
+    /// Whether this body and all bodies before it are checked.
     pub(super) complete: bool,
-    /// Whether nobody gave this body, or one before it.
+    /// Whether nobody is expected to give this body, or one before it.
     pub(super) withheld: bool,
     pub(super) children: Vec<BlockHash>,
 }
 
-/// Entries by hash, rooted in the genesis.
+/// The entries by their hashes. The genesis block is the root.
 #[derive(Debug)]
 pub(super) struct Tree {
     entries: BTreeMap<BlockHash, Entry>,
-    /// Entries whose body is missing: what strangers could grow at the price of the work alone.
+    /// The number of entries whose body is missing. Strangers can make it grow with nothing but
+    /// proof of work, so it is limited.
     without_body: usize,
 }
 
@@ -84,7 +88,7 @@ impl Tree {
         self.without_body
     }
 
-    /// Adds a header below its parent, which must be here.
+    /// Adds a header as a child of its parent, which must be in the tree.
     pub(super) fn insert(&mut self, hash: BlockHash, header: Header) {
         let parent = self.entries.get_mut(&header.previous).expect("the caller found the parent");
         parent.children.push(hash);
@@ -103,7 +107,7 @@ impl Tree {
         self.without_body += 1;
     }
 
-    /// Replaces what is known of a body.
+    /// Replaces what is known about a body.
     pub(super) fn set_body(&mut self, hash: &BlockHash, body: Body) {
         let entry = self.entries.get_mut(hash).expect("the caller found the entry");
         let was_missing = matches!(entry.body, Body::Missing);
@@ -116,13 +120,14 @@ impl Tree {
         }
     }
 
-    /// Remembers what a body holds.
+    /// Remembers how many registrations and votes a body contains.
     pub(super) fn set_counts(&mut self, hash: &BlockHash, registrations: u32, votes: u32) {
         let entry = self.entries.get_mut(hash).expect("the caller found the entry");
         (entry.registrations, entry.votes) = (registrations, votes);
     }
 
-    /// Marks `hash` and its descendants complete as far as bodies are checked without a gap; returns them.
+    /// Marks `hash` and its descendants as complete, as far as bodies are checked without a gap.
+    /// Returns the blocks that became complete.
     pub(super) fn complete_from(&mut self, hash: BlockHash) -> Vec<BlockHash> {
         let mut completed = Vec::new();
         let mut open = vec![hash];
@@ -141,7 +146,7 @@ impl Tree {
         completed
     }
 
-    /// Marks a block and all that follows it invalid; their bodies are dropped.
+    /// Marks a block and all its descendants as invalid, and drops their bodies.
     pub(super) fn invalidate(&mut self, hash: &BlockHash) {
         let mut open = vec![*hash];
         while let Some(hash) = open.pop() {
@@ -152,7 +157,7 @@ impl Tree {
         }
     }
 
-    /// Notes for a block and all that follows it whether somebody can be expected to give its body.
+    /// Notes for a block and all its descendants whether anybody can be expected to give its body.
     pub(super) fn set_withheld(&mut self, hash: &BlockHash, withheld: bool) {
         let mut open = vec![*hash];
         while let Some(hash) = open.pop() {
@@ -162,8 +167,8 @@ impl Tree {
         }
     }
 
-    /// Removes headers without a body that nothing with a body follows, unless `keep` says otherwise:
-    /// makes room when strangers filled the tree with headers alone.
+    /// Removes headers that have no body and no descendant with a body, except those in `keep`.
+    /// This makes room after strangers filled the tree with headers alone.
     pub(super) fn prune_headers(&mut self, keep: &BTreeSet<BlockHash>) {
         let mut leaves: Vec<BlockHash> = self
             .entries

@@ -6,12 +6,13 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// Longest host name that the Domain Name System knows.
+/// The longest host name that the Domain Name System allows.
 const HOST_BYTES_MAX: usize = 253;
-/// Where a plain port is meant: nobody listens to a network without having said so.
+/// The host that a port alone refers to. It is the loopback address, so that a program never
+/// accepts connections from a network unless its user said so.
 const HOST_OF_PLAIN_PORT: &str = "127.0.0.1";
 
-/// What was typed, in good form.
+/// An address as it was typed, with its syntax checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddressText {
     /// A port of this host's loopback address. Port 0 lets the system choose one to listen on.
@@ -25,7 +26,7 @@ pub enum AddressText {
     },
 }
 
-/// Why a text is no address. Each message says what to write.
+/// The reason why a text is not an address. Each message says what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum AddressTextError {
@@ -35,25 +36,26 @@ pub enum AddressTextError {
     /// There is no port after the host.
     #[error("{text:?} has no port: write host:port (127.0.0.1:6001)")]
     NoPort { text: String },
-    /// There is a colon and a port, and nothing before them.
+    /// There is a colon followed by a port, but nothing before the colon.
     #[error("{text:?} has no host before the colon: write host:port, or the port alone")]
     NoHost { text: String },
-    /// What stands in the place of the port is not a number from 0 to 65535.
+    /// The text in the place of the port is not a number from 0 to 65535.
     #[error("{found:?} is no port: write a number from 0 to 65535")]
     BadPort { found: String },
-    /// What stands in the place of the host is neither a name nor an IPv4 address.
+    /// The text in the place of the host is neither a name nor an IPv4 address.
     #[error("{host:?} is no host: write a name or an IP address")]
     BadHost { host: String },
-    /// An IPv6 address needs brackets, so that its colons are not taken for the one before the port.
+    /// An IPv6 address must be written in brackets, because otherwise its colons could be mistaken
+    /// for the one before the port.
     #[error("{text:?} has an IPv6 address without brackets: write [address]:port ([::1]:6001)")]
     NoBrackets { text: String },
-    /// What stands in brackets is not an IPv6 address.
+    /// The text in brackets is not an IPv6 address.
     #[error("{host:?} in brackets is no IPv6 address: write [address]:port ([::1]:6001)")]
     BadBrackets { host: String },
 }
 
 impl AddressText {
-    /// What to resolve.
+    /// The host that has to be resolved.
     #[must_use]
     pub fn host(&self) -> &str {
         match self {
@@ -116,7 +118,7 @@ fn parse_bracketed(text: &str, rest: &str) -> Result<AddressText, AddressTextErr
     let Some((host, after)) = rest.split_once(']') else {
         return Err(AddressTextError::BadBrackets { host: rest.to_owned() });
     };
-    // A link-local address names its interface: fe80::1%eth0.
+    // A link-local address names its network interface, as in fe80::1%eth0.
     let (ip, zone) = host.split_once('%').map_or((host, None), |(ip, zone)| (ip, Some(zone)));
     let is_zone = |zone: &str| !zone.is_empty() && zone.bytes().all(|byte| byte.is_ascii_graphic());
     if ip.parse::<Ipv6Addr>().is_err() || !zone.is_none_or(is_zone) {
@@ -129,13 +131,14 @@ fn parse_bracketed(text: &str, rest: &str) -> Result<AddressText, AddressTextErr
 }
 
 fn parse_port(text: &str) -> Result<u16, AddressTextError> {
-    // The library's parser takes a plus sign too.
+    // The standard library's parser would also accept a plus sign.
     let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     let port = digits.and_then(|digits| digits.parse().ok());
     port.ok_or_else(|| AddressTextError::BadPort { found: text.to_owned() })
 }
 
-/// Whether a text could be a name or is an IPv4 address; what looks like an IPv4 address has to be one.
+/// Whether a text can be a host name or is an IPv4 address. A text that looks like an IPv4 address
+/// must really be one.
 fn is_host(host: &str) -> bool {
     let is_numeric = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     if is_numeric {

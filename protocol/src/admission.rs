@@ -1,58 +1,63 @@
-//! Who may vote: the right by which a key is registered, and the registrars' signatures that admit and withdraw voters.
+//! The admission rule: by what right a key is registered as a voter, and the registrars' signatures
+//! that admit and withdraw voters.
 
 use bincode::{Decode, Encode};
 
 use crate::keys::{self, PublicKey, Signature, SignatureError};
 use crate::units::{Difficulty, ElectionId};
 
-/// Most registrars that an election can have: so many signatures fit into one transaction.
+/// The most registrars that an election can have. This many signatures fit into one transaction.
 pub const REGISTRARS_MAX: usize = 16;
-/// Highest `registration_bits`: minutes of one core per voter.
+/// The highest `registration_bits`. At this value each registration takes one core several minutes.
 pub const REGISTRATION_BITS_MAX: u8 = 32;
-/// Highest `max_voters`: their table takes some 2 GB of a peer's memory; a higher number is taken
-/// for a typing error.
+/// The highest `max_voters`. The table of this many voters takes about 2 GB of a peer's memory, and
+/// a higher number is assumed to be a typing error.
 pub const VOTERS_MAX: u32 = 10_000_000;
 
-/// By what right voters are registered in an election.
+/// The right by which voters are registered in an election.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum AdmissionRule {
-    /// Anybody may register any number of keys, each by a stamp.
+    /// Anybody may register any number of keys, each with a stamp that takes work to find.
     Open {
-        /// Base-2 logarithm of the expected attempts per stamp.
+        /// The base-2 logarithm of the expected number of attempts per stamp.
         registration_bits: u8,
-        /// Most voters that a chain can have.
+        /// The most voters that a chain can have.
         max_voters: Option<u32>,
     },
-    /// `threshold` of the registrars sign each admission, and each withdrawal.
+    /// Each admission and each withdrawal is signed by `threshold` of the registrars.
     Registrars {
-        /// Who may sign, 1 to [`REGISTRARS_MAX`], in the order of the ballot.
+        /// The registrars, 1 to [`REGISTRARS_MAX`], in the order of the ballot.
         registrars: Vec<Registrar>,
-        /// How many signatures an admission or a withdrawal needs: 1 to the number of registrars.
+        /// The number of signatures that an admission or a withdrawal needs, from 1 to the number
+        /// of registrars.
         threshold: u8,
     },
 }
 
-/// Somebody who may admit voters.
+/// A person or body that may admit voters.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Registrar {
-    /// The name that people know the registrar by.
+    /// The name by which people know the registrar.
     pub name: String,
-    /// The key that the registrar signs with.
+    /// The key with which the registrar signs.
     pub key: PublicKey,
 }
 
-/// The signatures under an admission or a withdrawal. They sign the transaction's id.
+/// The signatures of an admission or a withdrawal. They sign the transaction's id.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct RegistrarSignatures {
-    /// The ElectionId's first 8 bytes, so that what was meant for another election can be told from a forgery.
+    /// The first 8 bytes of the ElectionId. They allow signatures that were made for another
+    /// election to be told apart from forged ones.
     pub election: [u8; 8],
-    /// A bit for each registrar that signed; the ballot's first is the lowest.
+    /// One bit for each registrar that signed. The lowest bit belongs to the first registrar of the
+    /// ballot.
     pub registrars: u16,
-    /// Theirs, in the ballot's order.
+    /// Their signatures, in the order of the ballot.
     pub signatures: Vec<Signature>,
 }
 
-/// Why registrars' signatures can't be those that an election asks for, whatever they sign.
+/// The reason why registrars' signatures can't be those that an election requires, whatever they
+/// sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum RegistrarsError {
@@ -67,16 +72,17 @@ pub enum RegistrarsError {
         "it bears {found} of the {expected} registrars' signatures that this election asks for"
     )]
     SignatureCount { found: usize, expected: u8 },
-    /// The number of registrars that are named differs from the number of signatures.
+    /// The number of registrars that are marked differs from the number of signatures.
     #[error("it names {named} registrars for {signatures} signatures")]
     Miscounted { named: u32, signatures: usize },
-    /// The ballot has fewer registrars than the highest one that is named.
+    /// A registrar is marked that the ballot does not have.
     #[error("it names registrar {number}; the election has {registrars}")]
     UnknownRegistrar { number: u32, registrars: usize },
 }
 
 impl AdmissionRule {
-    /// Base-2 logarithm of the expected attempts per stamp; `None` where registrars admit.
+    /// The base-2 logarithm of the expected number of attempts per stamp; `None` if registrars
+    /// admit voters.
     #[must_use]
     pub fn registration_bits(&self) -> Option<u8> {
         match self {
@@ -85,13 +91,13 @@ impl AdmissionRule {
         }
     }
 
-    /// Expected attempts per stamp; `None` where registrars admit.
+    /// The expected number of attempts per stamp; `None` if registrars admit voters.
     #[must_use]
     pub fn stamp_difficulty(&self) -> Option<Difficulty> {
         self.registration_bits().map(Difficulty::from_bits)
     }
 
-    /// Most voters that a chain can have.
+    /// The most voters that a chain can have.
     #[must_use]
     pub fn max_voters(&self) -> Option<u32> {
         match self {
@@ -100,7 +106,7 @@ impl AdmissionRule {
         }
     }
 
-    /// Whoever may admit, in the ballot's order; nobody where anybody may register.
+    /// The registrars in the order of the ballot; empty if anybody may register.
     #[must_use]
     pub fn registrars(&self) -> &[Registrar] {
         match self {
@@ -109,7 +115,7 @@ impl AdmissionRule {
         }
     }
 
-    /// Signatures that an admission needs; 0 where anybody may register.
+    /// The number of signatures that an admission needs; 0 if anybody may register.
     #[must_use]
     pub fn threshold(&self) -> u8 {
         match self {
@@ -120,7 +126,8 @@ impl AdmissionRule {
 }
 
 impl RegistrarSignatures {
-    /// Signatures of registrars, each with its place in the ballot counted from 0, in any order.
+    /// Makes the signatures of registrars. Each comes with the registrar's position in the ballot,
+    /// counted from 0; the order does not matter.
     #[must_use]
     pub fn new(election: &ElectionId, mut signed: Vec<(usize, Signature)>) -> Self {
         signed.sort_by_key(|(place, _)| *place);
@@ -131,12 +138,13 @@ impl RegistrarSignatures {
         }
     }
 
-    /// The places in the ballot of those that signed, rising.
+    /// The positions in the ballot of the registrars that signed, in ascending order.
     pub fn registrar_indexes(&self) -> impl Iterator<Item = usize> {
         (0..REGISTRARS_MAX).filter(|place| self.registrars & 1 << place != 0)
     }
 
-    /// Whether they are as many as the election asks for, of registrars that it has.
+    /// Checks that there are as many signatures as the election requires, and that they belong to
+    /// registrars that it has.
     ///
     /// # Errors
     /// See [`RegistrarsError`].
@@ -163,11 +171,12 @@ impl RegistrarSignatures {
         Ok(())
     }
 
-    /// Whether each signature over `digest` is that of the registrar it is said to be of. Costs about 50 µs each; the
-    /// first that is not ends it. Expects [`check_structure`](Self::check_structure) to hold.
+    /// Checks that each signature over `digest` was made by the registrar to whom it is attributed.
+    /// Each takes about 50 µs, and the first invalid one ends the check.
+    /// [`check_structure`](Self::check_structure) must have succeeded before.
     ///
     /// # Errors
-    /// See [`SignatureError`]; registrars are numbered from 1 there.
+    /// See [`SignatureError`], in which registrars are numbered from 1.
     pub fn check(&self, digest: &[u8; 32], rule: &AdmissionRule) -> Result<(), SignatureError> {
         let registrars = rule.registrars();
         for (place, signature) in self.registrar_indexes().zip(&self.signatures) {
@@ -186,7 +195,7 @@ impl RegistrarSignatures {
         Ok(())
     }
 
-    /// Says whose the signature at a registrar's place is.
+    /// Finds out who really made the signature that is attributed to a registrar.
     fn true_signer(
         &self,
         digest: &[u8; 32],
@@ -195,7 +204,8 @@ impl RegistrarSignatures {
         place: usize,
     ) -> SignatureError {
         let registrar = number(place);
-        // Recovered once, however many registrars there are: whoever forges should not make others work.
+        // The signer is recovered only once, however many registrars there are, so that a forger
+        // cannot make others do a lot of work.
         let signer = keys::recover_signer(digest, signature).ok().flatten();
         let is_signer = |each: &Registrar| signer == Some(each.key.voter());
         match registrars.iter().position(is_signer) {
@@ -208,7 +218,7 @@ impl RegistrarSignatures {
     }
 }
 
-/// Registrars as people count them.
+/// The number of a registrar, counted from 1 as people do.
 fn number(place: usize) -> u8 {
     u8::try_from(place + 1).expect("at most REGISTRARS_MAX")
 }

@@ -12,7 +12,7 @@ pub use write::write;
 
 use crate::election::ElectionError;
 
-/// Keys above all tables, in the order in which they are written, and the tables.
+/// The keys above all tables, in the order in which they are written, followed by the tables.
 const ELECTION_KEYS: [&str; 11] = [
     "id",
     "title",
@@ -33,14 +33,15 @@ const REGISTRAR_KEYS: [&str; 2] = ["name", "key"];
 /// Keys of a [[question]].
 const QUESTION_KEYS: [&str; 4] = ["title", "options", "min", "max"];
 
-/// The values of `admission`.
+/// The values that `admission` can have.
 const OPEN: &str = "open";
 const REGISTRAR: &str = "registrar";
 
-/// What `min` and `max` are where a question leaves them out: exactly one choice.
+/// The value of `min` and `max` for a question that leaves them out, which means exactly one
+/// choice.
 const CHOICES_DEFAULT: u16 = 1;
 
-/// Why a text is not a `ballot.toml`.
+/// The reason why a text is not a valid `ballot.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum BallotFileError {
@@ -50,28 +51,29 @@ pub enum BallotFileError {
     /// A key is given twice in one table.
     #[error("line {line}: `{key}` stands twice: remove one")]
     Duplicate { line: usize, key: String },
-    /// A table that may be repeated is written as a single one, twice.
+    /// A table that must be written with double brackets, because it may be repeated, is written as
+    /// a single table twice.
     #[error("line {line}: `{key}` stands twice: write [[{key}]] above each")]
     TableTwice { line: usize, key: String },
-    /// The key has no meaning here.
+    /// The key is unknown here.
     #[error("line {line}: `{key}` is not a key of ballot.toml: {mend}")]
     UnknownKey { line: usize, key: String, mend: String },
     /// The key belongs to a kind of election that this version cannot hold.
     #[error("line {line}: `{key}` is not supported by this version yet: remove it")]
     NotSupported { line: usize, key: String },
-    /// The key has a meaning under the other kind of admission only.
+    /// The key is meaningful only under the other kind of admission.
     #[error("line {line}: `{key}` goes with `admission = {needed:?}`: remove it, or write that")]
     OtherAdmission { line: usize, key: String, needed: &'static str },
     /// A required key is missing.
     #[error("`{key}` is missing: add a line such as `{example}`")]
     Missing { key: String, example: &'static str },
-    /// The value has another type than the key takes.
+    /// The type of the value is not the one that the key requires.
     #[error("line {line}: `{key}` is {found}: write {expected}")]
     WrongType { line: usize, key: String, found: &'static str, expected: &'static str },
-    /// The text cannot be read as what the key takes.
+    /// The text is not a valid value for the key.
     #[error("line {line}: `{key}` is {found:?}: write {expected}")]
     BadText { line: usize, key: String, found: String, expected: &'static str },
-    /// The number is outside of its range.
+    /// The number is outside its range.
     #[error("line {line}: `{key}` is {found}: choose {min} to {max}")]
     OutOfRange { line: usize, key: String, found: String, min: u64, max: u64 },
     /// The file can be read, but the election that it describes cannot be held.

@@ -1,4 +1,5 @@
-//! The election: what its participants have to agree on, which is its ballot, its limits and who may vote.
+//! The election: what its participants have to agree on, which is its ballot, its limits and who
+//! may vote.
 
 use std::collections::BTreeSet;
 
@@ -12,41 +13,45 @@ use crate::keys::{self, PublicKey};
 use crate::transaction::{Choices, TRANSACTION_BYTES_MAX, Transaction, Vote};
 use crate::units::{Difficulty, ElectionId, UnixMillis, VoterId, sha256};
 
-/// Longest canonical encoding: 64 pieces of a datagram each, so that joining stays quick.
+/// The longest canonical encoding. It is sent in pieces of one datagram each, and with at most 64
+/// KiB joining stays quick.
 pub const ELECTION_BYTES_MAX: usize = 64 * 1024;
-/// Most questions of an election: with more, a vote would not fit into one datagram.
+/// The most questions of an election. With more, a vote would not fit into one datagram.
 pub const QUESTIONS_MAX: usize = 32;
-/// Most options of one question.
+/// The most options of one question.
 pub const OPTIONS_MAX: usize = 512;
-/// Longest title or option name, in bytes of UTF-8: one line on a screen.
+/// The longest title or name of an option, in bytes of UTF-8, so that it fits on one line of a
+/// screen.
 pub const TEXT_BYTES_MAX: usize = 200;
-/// Highest `difficulty_bits`: about a month of one core per block; a higher number is taken for a typing error.
+/// The highest `difficulty_bits`. At this value one core needs about a month per block, and a
+/// higher number is assumed to be a typing error.
 pub const DIFFICULTY_BITS_MAX: u8 = 48;
-/// Smallest block size limit: one transaction of any kind has to fit.
+/// The smallest limit for the size of a block, so that one transaction of any kind fits.
 pub const BLOCK_BYTES_MIN: u32 = 2 * 1024;
-/// Largest block size limit: about 5,000 votes, a second of signature checks on one core.
+/// The largest limit for the size of a block. Such a block holds about 5,000 votes, whose
+/// signatures take one core about a second to check.
 pub const BLOCK_BYTES_MAX: u32 = 1024 * 1024;
 
-/// Latest `created`: the last millisecond that RFC 3339 can write, in the year 9999.
+/// The latest `created`: the last millisecond that RFC 3339 can express, in the year 9999.
 pub const CREATED_MAX: UnixMillis = UnixMillis(253_402_300_799_999);
 
-/// Version of the canonical encoding; later kinds of election count up.
+/// The version of the canonical encoding. Later kinds of election use higher numbers.
 const FORMAT: u16 = 2;
 
 /// An election as `ballot.toml` defines it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Election {
-    /// Random, so that two elections with the same text differ.
+    /// Random bytes, so that two elections with the same text differ.
     pub id: [u8; 16],
-    /// What is voted on, in one line of at most [`TEXT_BYTES_MAX`] bytes.
+    /// What the vote is about, in one line of at most [`TEXT_BYTES_MAX`] bytes.
     pub title: String,
-    /// The genesis block's time.
+    /// The time of the genesis block.
     pub created: UnixMillis,
-    /// Base-2 logarithm of the expected attempts per block.
+    /// The base-2 logarithm of the expected number of attempts per block.
     pub difficulty_bits: u8,
-    /// By what right voters are registered.
+    /// The right by which voters are registered.
     pub admission: AdmissionRule,
-    /// Limit on a block body's encoding.
+    /// The limit on the encoded size of a block's body.
     pub block_bytes_max: u32,
     /// The questions, 1 to [`QUESTIONS_MAX`], in the order in which votes answer them.
     pub questions: Vec<Question>,
@@ -59,13 +64,14 @@ pub struct Question {
     pub title: String,
     /// The options, 1 to [`OPTIONS_MAX`], each one line of at most [`TEXT_BYTES_MAX`] bytes.
     pub options: Vec<String>,
-    /// Fewest options to choose; 0 allows a blank answer.
+    /// The fewest options that a voter must choose; 0 allows a blank answer.
     pub choices_min: u16,
-    /// Most options to choose.
+    /// The most options that a voter may choose.
     pub choices_max: u16,
 }
 
-/// Why an election can't be held as written. Each names the key of `ballot.toml` and the mend.
+/// The reason why an election can't be held as it is written. Each message names the key of
+/// `ballot.toml` and says how to correct it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum ElectionError {
@@ -75,10 +81,10 @@ pub enum ElectionError {
     /// A text has more bytes than [`TEXT_BYTES_MAX`].
     #[error("`{key}` has {bytes} bytes: shorten it to at most {TEXT_BYTES_MAX}")]
     TextTooLong { key: String, bytes: usize },
-    /// A text has control characters, or spaces around it.
+    /// A text contains control characters, or has spaces at its beginning or end.
     #[error("`{key}` holds control characters or leading or trailing spaces: remove them")]
     TextUnclean { key: String },
-    /// A number is outside of its range.
+    /// A number is outside its range.
     #[error("`{key}` is {found}: choose {min} to {max}")]
     OutOfRange { key: String, found: u64, min: u64, max: u64 },
     /// There are no registrars, or too many.
@@ -87,7 +93,7 @@ pub enum ElectionError {
     /// A registrar's key is not a public key.
     #[error("`registrar[{registrar}].key` is {key}, which is no public key: copy it anew")]
     RegistrarKey { registrar: usize, key: PublicKey },
-    /// Two registrars share a name or a key.
+    /// Two registrars have the same name or the same key.
     #[error("`registrar` has {what} twice: remove one")]
     RegistrarTwice { what: String },
     /// There are no questions, or too many.
@@ -105,24 +111,24 @@ pub enum ElectionError {
     /// A question asks for more choices than it allows.
     #[error("`question[{question}].min` is {min}, above `max` {max}: lower it")]
     MinAboveMax { question: usize, min: u16, max: u16 },
-    /// A vote could get larger than a transaction may be.
+    /// A vote could become larger than a transaction may be.
     #[error(
         "`question[].max` allows votes of {bytes} bytes, over {TRANSACTION_BYTES_MAX}: lower `max` or ask fewer questions"
     )]
     VoteTooLarge { bytes: usize },
-    /// The canonical bytes exceed [`ELECTION_BYTES_MAX`].
+    /// The canonical bytes are longer than [`ELECTION_BYTES_MAX`].
     #[error("the election takes {bytes} bytes, over {ELECTION_BYTES_MAX}: shorten its texts")]
     TooLarge { bytes: usize },
 }
 
-/// Why canonical bytes are not an election.
+/// The reason why canonical bytes are not an election.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum CanonicalError {
     /// The bytes do not encode an election.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// The bytes begin with a format that this code does not know.
+    /// The bytes begin with a format number that this code does not know.
     #[error("the election's format is {found}; this program knows {FORMAT}: use one of its age")]
     UnknownFormat { found: u16 },
     /// The bytes encode an election that cannot be held.
@@ -130,7 +136,7 @@ pub enum CanonicalError {
     Invalid(#[from] ElectionError),
 }
 
-/// Why choices do not fit the ballot.
+/// The reason why choices do not fit the ballot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum ChoiceError {
@@ -149,13 +155,13 @@ pub enum ChoiceError {
 }
 
 impl Election {
-    /// SHA-256 of the canonical bytes.
+    /// The election's identity, which is the SHA-256 of its canonical bytes.
     #[must_use]
     pub fn election_id(&self) -> ElectionId {
         ElectionId(sha256(&[&self.canonical_bytes()]))
     }
 
-    /// The one encoding of this election, which a tracker serves.
+    /// The only encoding of this election, which a tracker serves to new peers.
     #[must_use]
     pub fn canonical_bytes(&self) -> Vec<u8> {
         codec::encode(&(FORMAT, self))
@@ -176,10 +182,10 @@ impl Election {
         Ok(election)
     }
 
-    /// Checks all limits: whether the election can be held.
+    /// Checks all limits, and thereby whether the election can be held.
     ///
     /// # Errors
-    /// The first limit that it breaks.
+    /// The first limit that is broken.
     pub fn check(&self) -> Result<(), ElectionError> {
         check_text("title", &self.title)?;
         check_range("created", self.created.0, 0, CREATED_MAX.0)?;
@@ -209,8 +215,8 @@ impl Election {
     /// Checks whether choices fit the ballot.
     ///
     /// # Errors
-    /// The first question whose answer the ballot does not allow; questions and options count from 1 here,
-    /// as people see them.
+    /// The first question whose answer the ballot does not allow. Questions and options are counted
+    /// from 1 here, as people see them.
     pub fn check_choices(&self, choices: &Choices) -> Result<(), ChoiceError> {
         if choices.len() != self.questions.len() {
             let (found, expected) = (choices.len(), self.questions.len());
@@ -222,7 +228,7 @@ impl Election {
         Ok(())
     }
 
-    /// Expected attempts per block.
+    /// The expected number of attempts per block.
     #[must_use]
     pub fn difficulty(&self) -> Difficulty {
         Difficulty::from_bits(self.difficulty_bits)

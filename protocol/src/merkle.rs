@@ -1,8 +1,10 @@
-//! The merkle tree over a block's transactions, and the paths that prove a transaction's place in it.
+//! The Merkle tree over a block's transactions, and the paths that prove a transaction's position
+//! in it.
 //!
-//! Leaves and nodes are hashed with different prefixes, so that no node passes for a leaf, and an odd node
-//! moves up unhashed, so that no transaction can be doubled under the same root (CVE-2012-2459). The shape
-//! is that of RFC 6962 for full levels; the root over nothing is 32 zeros.
+//! Leaves and inner nodes are hashed with different prefixes, so that no node can pass for a leaf.
+//! An odd node moves up a level unhashed, so that no transaction can be duplicated under the same
+//! root (CVE-2012-2459). For full levels the shape is that of RFC 6962. The root over no
+//! transactions is 32 zeros.
 
 use bincode::{Decode, Encode};
 
@@ -10,7 +12,7 @@ use crate::units::{LeafHash, MerkleRoot, sha256};
 
 const NODE_PREFIX: &[u8] = &[1];
 
-/// The root over the leaves in block order.
+/// The root over the leaves in the block's order.
 #[must_use]
 pub fn root(leaves: &[LeafHash]) -> MerkleRoot {
     let mut level: Vec<[u8; 32]> = leaves.iter().map(|leaf| leaf.0).collect();
@@ -20,19 +22,21 @@ pub fn root(leaves: &[LeafHash]) -> MerkleRoot {
     MerkleRoot(level.first().copied().unwrap_or([0; 32]))
 }
 
-/// The path from one leaf to the root: the sibling at each level where there is one, from the leaf upwards.
+/// The path from one leaf to the root: the sibling at each level where there is one, from the leaf
+/// upwards.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Proof {
-    /// Place of the transaction in its block.
+    /// The transaction's position in its block, counted from 0.
     pub place: u32,
-    /// Number of transactions in the block.
+    /// The number of transactions in the block.
     pub leaves: u32,
-    /// The hashes that are combined with the leaf's on the way to the root, the lowest first.
+    /// The hashes that are combined with the leaf's hash on the way to the root, starting at the
+    /// lowest level.
     pub siblings: Vec<[u8; 32]>,
 }
 
 impl Proof {
-    /// The proof for the leaf at `place`; `None` where there is no such leaf.
+    /// Makes the proof for the leaf at `place`; `None` if there is no such leaf.
     #[must_use]
     pub fn new(leaves: &[LeafHash], place: usize) -> Option<Self> {
         leaves.get(place)?;

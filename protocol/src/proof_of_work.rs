@@ -1,4 +1,5 @@
-//! When a hash is proof of enough work, for headers and for registration stamps alike.
+//! Decides when a hash proves enough work, for block headers and for registration stamps alike, and
+//! searches for such hashes.
 
 use sha2::block_api::compress256;
 
@@ -7,21 +8,22 @@ use crate::units::{Difficulty, ElectionId, sha256};
 
 const STAMP_TAG: &[u8] = b"ostrakon/stamp/1";
 
-/// Whether a hash shows the expected number of attempts: its first 8 bytes, big-endian, are at most
-/// `u64::MAX / difficulty`.
+/// Whether a hash shows that the expected number of attempts was made, which is the case when its
+/// first 8 bytes, read as a big-endian number, are at most `u64::MAX / difficulty`.
 #[must_use]
 pub fn is_met(hash: &[u8; 32], difficulty: Difficulty) -> bool {
     let (head, _) = hash.split_first_chunk().expect("a hash has 32 bytes");
     u64::from_be_bytes(*head) <= u64::MAX / difficulty.attempts()
 }
 
-/// The hash that an open registration's stamp has to bring below its target.
+/// The hash that the stamp of an open registration has to bring below its target.
 #[must_use]
 pub fn stamp_hash(election: &ElectionId, voter_key: &[u8; 33], stamp: u64) -> [u8; 32] {
     sha256(&[STAMP_TAG, &election.0, voter_key, &stamp.to_be_bytes()])
 }
 
-/// The first stamp at or after `start` that meets the difficulty: about 2^`registration_bits` attempts.
+/// The first stamp from `start` upwards that meets the difficulty. It takes about
+/// 2^`registration_bits` attempts.
 #[must_use]
 pub fn find_stamp(
     election: &ElectionId,
@@ -36,7 +38,7 @@ pub fn find_stamp(
     stamp
 }
 
-/// SHA-256's state before the first block (FIPS 180-4, 5.3.3).
+/// The state of SHA-256 before the first block (FIPS 180-4, section 5.3.3).
 const INITIAL_STATE: [u32; 8] = [
     0x6a09_e667,
     0xbb67_ae85,
@@ -48,19 +50,22 @@ const INITIAL_STATE: [u32; 8] = [
     0x5be0_cd19,
 ];
 
-/// What all attempts at one header share: SHA-256's state after the header's first 64 bytes, which do not hold the nonce.
-/// So an attempt costs one compression instead of two.
+/// What all attempts at one header have in common: the state of SHA-256 after the header's first 64
+/// bytes, which do not contain the nonce. Because it is computed only once, an attempt costs one
+/// compression instead of two.
 #[derive(Debug)]
 pub struct HeaderMidstate {
     state: [u32; 8],
-    /// The header's last 32 bytes, padded as SHA-256 pads 96 bytes; the nonce stands at 24..32.
+    /// The header's last 32 bytes, padded as SHA-256 pads 96 bytes. The nonce is in the bytes
+    /// 24..32.
     tail: [u8; 64],
-    /// The highest first 8 bytes of a hash that shows enough work.
+    /// The highest value of a hash's first 8 bytes that shows enough work.
     target: u64,
 }
 
 impl HeaderMidstate {
-    /// Prepares the search for this header's nonce; the nonce that it has does not matter.
+    /// Prepares the search for this header's nonce. The nonce that the header has now does not
+    /// matter.
     #[must_use]
     pub fn new(header: &Header) -> Self {
         let bytes = header.to_bytes();
@@ -75,7 +80,8 @@ impl HeaderMidstate {
         Self { state, tail, target: u64::MAX / header.difficulty.attempts() }
     }
 
-    /// The first of `attempts` nonces from `start` upwards (wrapping) that gives the header enough work.
+    /// Tries `attempts` nonces from `start` upwards, wrapping around, and returns the first that
+    /// gives the header enough work.
     #[must_use]
     pub fn find_nonce(&self, start: u64, attempts: u64) -> Option<u64> {
         (0..attempts)
@@ -83,7 +89,7 @@ impl HeaderMidstate {
             .find(|nonce| self.head_of_hash(*nonce) <= self.target)
     }
 
-    /// The hash's first 8 bytes as a number, which is all that the difficulty looks at.
+    /// The hash's first 8 bytes as a number, since the difficulty depends on nothing else.
     fn head_of_hash(&self, nonce: u64) -> u64 {
         let state = self.hash(nonce);
         u64::from(state[0]) << 32 | u64::from(state[1])

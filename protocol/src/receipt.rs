@@ -1,5 +1,6 @@
-//! The receipt: a proof that a block holds a transaction. A voter keeps it to show later, against anybody's copy of the
-//! chain, that the vote is in there. A receipt does not show that its block is part of the chain.
+//! The receipt, which proves that a block contains a transaction. A voter keeps it in order to show
+//! later, against anybody's copy of the chain, that the vote is in there. A receipt alone does not
+//! show that its block is part of the chain.
 
 use crate::admission::AdmissionRule;
 use crate::block::{Block, Header};
@@ -8,33 +9,34 @@ use crate::merkle::Proof;
 use crate::transaction::{HashedTransaction, Transaction};
 use crate::units::{BlockHash, ElectionId, TransactionId};
 
-/// A transaction, the header of its block, and the path from one to the other.
+/// A transaction, the header of its block, and the path that connects the two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The election of the transaction.
+    /// The election to which the transaction belongs.
     pub election: ElectionId,
     /// The transaction, with its signatures.
     pub transaction: Transaction,
-    /// The header of the block that holds it.
+    /// The header of the block that contains it.
     pub header: Header,
     /// The path from the transaction to the header's merkle root.
     pub proof: Proof,
 }
 
-/// Why a receipt proves nothing.
+/// The reason why a receipt proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum ReceiptError {
-    /// A signature of the transaction does not hold.
+    /// A signature of the transaction is not valid.
     #[error("the signature of transaction {id} does not hold: {error}")]
     Signature { id: TransactionId, error: SignatureError },
-    /// The path does not end in the header's merkle root.
+    /// The path does not lead to the header's Merkle root.
     #[error("the path does not lead from transaction {id} to block {block}")]
     Path { id: TransactionId, block: BlockHash },
 }
 
 impl Receipt {
-    /// The receipt for the transaction at `place`, counted from 0; `None` where there is no such one.
+    /// Makes the receipt for the transaction at `place`, counted from 0; `None` if there is no such
+    /// transaction.
     #[must_use]
     pub fn new(block: &Block, place: usize, election: &ElectionId) -> Option<Self> {
         let leaves: Vec<_> = block.transactions.iter().map(|each| each.leaf()).collect();
@@ -43,11 +45,12 @@ impl Receipt {
         Some(Self { election: *election, transaction, header: block.header, proof })
     }
 
-    /// The transaction that the block with this header holds; whether the block is on a chain is not looked at. The
-    /// rule is that of the receipt's election.
+    /// Checks the receipt and returns the transaction that the block with this header contains.
+    /// Whether that block is on a chain is not checked here. `rule` must be the admission rule of
+    /// the receipt's election.
     ///
     /// # Errors
-    /// When the signature or the path does not hold.
+    /// When a signature or the path is not valid.
     pub fn check(&self, rule: &AdmissionRule) -> Result<HashedTransaction, ReceiptError> {
         let transaction = HashedTransaction::new(self.transaction.clone(), &self.election);
         let id = transaction.id();

@@ -3,14 +3,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// From the narrowest to the widest; the order is the rule.
+/// The scopes from the narrowest to the widest. The order matters, since the rule about who may be
+/// told compares scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// This host alone.
+    /// Addresses that only this host can reach.
     Loopback,
     /// Private, shared (carrier-grade NAT) and link-local addresses.
     Private,
-    /// Everything else: addresses of the Internet.
+    /// Everything else, which means addresses of the public Internet.
     Global,
 }
 
@@ -31,15 +32,16 @@ impl Scope {
         }
     }
 
-    /// Whether a peer of this scope may be told of an address of the other: a narrow address means nothing,
-    /// or another host, to those who are outside.
+    /// Whether a peer of this scope may be told about an address of the other scope. Outside of its
+    /// own scope, a narrow address leads nowhere or to a different host.
     #[must_use]
     pub fn may_be_told(self, other: Self) -> bool {
         other >= self
     }
 }
 
-/// 100.64.0.0/10 (RFC 6598): private to a provider's customers.
+/// The range 100.64.0.0/10 (RFC 6598), which is shared by the customers of one provider and is not
+/// reachable from outside.
 fn is_shared(ip: Ipv4Addr) -> bool {
     let [first, second, ..] = ip.octets();
     first == 100 && (64..128).contains(&second)

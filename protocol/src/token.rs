@@ -1,9 +1,10 @@
 //! Address tokens, which prove that the sender of a datagram receives what is sent to its address.
 //!
-//! A token is a short MAC over the other side's address, under a secret that only its issuer knows and that it rotates.
-//! The issuer therefore stores nothing per address. SipHash-2-4 (Aumasson and Bernstein, 2012) is a MAC designed for
-//! inputs as short as these. 64 bits cannot be guessed at any rate that a network card can carry, and an attacker who
-//! sees the datagrams does not need to guess (see the threat model in `docs/PROTOCOL.md`).
+//! A token is a short MAC over the other side's address, under a secret that only its issuer knows
+//! and that it changes regularly. The issuer therefore stores nothing per address. SipHash-2-4
+//! (Aumasson and Bernstein, 2012) is a MAC designed for inputs as short as these. Its 64 bits
+//! cannot be guessed at any rate that a network card can carry, and an attacker who sees the
+//! datagrams does not need to guess (see the threat model in `docs/PROTOCOL.md`).
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -15,11 +16,13 @@ use zeroize::Zeroizing;
 
 use crate::units::sha256;
 
-/// How long a secret issues tokens. A token lives at most twice as long; neighbours exchange tokens with
-/// every datagram, about once a second, so none expires in use.
+/// How long one secret is used to issue tokens. A token is valid for at most twice this time.
+/// Neighbours exchange tokens with every datagram, about once a second, so no token expires while
+/// it is in use.
 const ROTATION_PERIOD: Duration = Duration::from_secs(120);
 
-/// Eight bytes that the other side has to present. A token of zeros means "none yet" and is never issued.
+/// Eight bytes that the other side has to present. A token of zeros means "none yet" and is never
+/// issued.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Token(pub [u8; 8]);
 
@@ -44,7 +47,7 @@ pub struct TokenIssuer {
 }
 
 impl TokenIssuer {
-    /// `seed` must be secret and new at every start.
+    /// Creates an issuer. `seed` must be secret and different at every start.
     #[must_use]
     pub fn new(seed: [u8; 32], now: Instant) -> Self {
         let seed = Zeroizing::new(seed);
@@ -52,8 +55,9 @@ impl TokenIssuer {
         Self { seed, epoch: 0, current, previous: None, rotate_at: now + ROTATION_PERIOD }
     }
 
-    /// Changes the secret when its time has come. Call before [`issue`](Self::issue) and
-    /// [`is_valid`](Self::is_valid) with the time at hand; cheap when there is nothing to do.
+    /// Replaces the secret when its time has come. Call this with the current time before
+    /// [`issue`](Self::issue) and [`is_valid`](Self::is_valid); it costs almost nothing when there
+    /// is nothing to do.
     pub fn rotate(&mut self, now: Instant) {
         if now < self.rotate_at {
             return;

@@ -15,8 +15,8 @@ use crate::admission::{
 use crate::election::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, Election, Question};
 use crate::units::UnixMillis;
 
-/// Keys that the design names and this version does not know: whoever writes one must not believe that it
-/// is heeded.
+/// Keys that are planned for elections which this version does not support. They get a message of
+/// their own, so that nobody who writes one believes that it has an effect.
 pub(super) const NOT_SUPPORTED_KEYS: [&str; 8] = [
     "opens",
     "closes",
@@ -28,7 +28,8 @@ pub(super) const NOT_SUPPORTED_KEYS: [&str; 8] = [
     "crash_faults_only",
 ];
 
-/// Most edits between a key and the known one that it is taken for.
+/// The most edits by which an unknown key may differ from a known one that is suggested in its
+/// place.
 const TYPING_SLIPS_MAX: usize = 2;
 
 const ID_EXPECTED: &str = "32 hexadecimal digits, such as `openssl rand -hex 16` gives";
@@ -37,10 +38,10 @@ const ADMISSION_EXPECTED: &str =
 const CREATED_EXPECTED: &str =
     "a time in UTC from 1970 on, to the millisecond at most, such as \"2026-11-01T09:00:00Z\"";
 
-/// The election that a `ballot.toml` defines, which has passed [`Election::check`].
+/// Reads the election that a `ballot.toml` defines, which has then passed [`Election::check`].
 ///
 /// # Errors
-/// The first slip in the text: one line that names the key and the mend.
+/// The first mistake in the text, as one line that names the key and says how to correct it.
 pub fn parse(text: &str) -> Result<Election, BallotFileError> {
     let document = DeTable::parse(text).map_err(|error| syntax_error(text, &error))?;
     let file = Section { text, prefix: String::new(), table: document.get_ref() };
@@ -79,7 +80,7 @@ pub fn parse(text: &str) -> Result<Election, BallotFileError> {
 /// One table of the file: the top level, a registrar or a question.
 struct Section<'a> {
     text: &'a str,
-    /// What stands before the keys of this table in messages.
+    /// The text that precedes the keys of this table in messages.
     prefix: String,
     table: &'a DeTable<'a>,
 }
@@ -105,7 +106,7 @@ impl<'a> Section<'a> {
         sections.collect()
     }
 
-    /// Whether all keys are known; else the error for the first in the file that is not.
+    /// Checks that all keys are known. Otherwise the error names the first unknown one in the file.
     fn check_keys(&self, known: &[&str]) -> Result<(), BallotFileError> {
         let unknown = self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
         let Some(key) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
@@ -188,7 +189,8 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Refuses keys that say nothing under this admission: whoever writes one must not believe that it is heeded.
+    /// Refuses keys that mean nothing under this admission rule, so that nobody who writes one
+    /// believes that it has an effect.
     fn refuse_keys(&self, keys: &[&str], needed: &'static str) -> Result<(), BallotFileError> {
         for key in keys {
             if let Some(value) = self.table.get(*key) {
@@ -210,7 +212,7 @@ impl<'a> Section<'a> {
     fn question(&self) -> Result<Question, BallotFileError> {
         let title = self.string("title", "title = \"Who takes the chair?\"")?;
         let options = self.options()?;
-        // Without options the check of the election has the better words.
+        // If there are no options, the check of the election has a clearer message than this one.
         let most = u16::try_from(options.len()).unwrap_or(u16::MAX).max(1);
         let choices_max = self.number_or_default("max", (1, most))?;
         let choices_min = self.number_or_default("min", (0, choices_max))?;
@@ -249,8 +251,8 @@ impl<'a> Section<'a> {
         if self.table.contains_key(key) { self.number(key, "", range) } else { Ok(CHOICES_DEFAULT) }
     }
 
-    /// A number of the type. Whether it is within `range`, which only words the error, the check of the
-    /// election says.
+    /// Reads a number of the type. `range` is only used in the error message; whether the number
+    /// lies within it is decided by the check of the election.
     fn number<N: TryFrom<u64> + Into<u64>>(
         &self,
         key: &str,
@@ -339,7 +341,7 @@ fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     }
 }
 
-/// Levenshtein's distance, by its last row alone.
+/// The Levenshtein distance, computed with only the last row of its table.
 fn edits(from: &str, to: &str) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (index, left) in from.bytes().enumerate() {

@@ -13,8 +13,8 @@ use crate::election::{
 };
 use crate::units::UnixMillis;
 
-/// The file for an election, which [`parse`](super::parse) reads back as the equal election if it passes
-/// [`Election::check`].
+/// Writes the file of an election. If the election passes [`Election::check`],
+/// [`parse`](super::parse) reads back an equal election from it.
 #[must_use]
 pub fn write(election: &Election) -> String {
     let mut text = format!(
@@ -132,7 +132,7 @@ fn rfc_3339(time: UnixMillis) -> String {
     }
 }
 
-/// A TOML basic string.
+/// Writes a text as a TOML basic string.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {
