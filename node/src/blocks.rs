@@ -18,8 +18,8 @@ use super::views::Tip;
 use chain::{BlockError, BlockFailure, BodyError, HeaderError, TipChange};
 
 impl Node {
-    /// Takes in what the disk remembers. It was checked before it was written, so signatures are not checked
-    /// again.
+    /// Takes in what the disk remembers. It was checked before it was written, so signatures are
+    /// not checked again.
     pub(super) fn restore(&mut self, restored: Restored, now: Now) {
         let unusable = self.chain.restore(restored.blocks, restored.tip, now.unix);
         if unusable > 0 {
@@ -30,7 +30,8 @@ impl Node {
         self.advance_chain(None, now);
     }
 
-    /// Adds a header, and deals with what is wrong with it. `None` when it is not in the tree.
+    /// Adds a header, and deals with anything that is wrong with it. Gives `None` if the header is
+    /// not in the tree afterwards.
     pub(super) fn handle_header(
         &mut self,
         header: Header,
@@ -44,7 +45,7 @@ impl Node {
         };
         match inserted {
             Ok(hash) => return Some(hash),
-            // Its branch is known by its tip now: header sync fetches it.
+            // The tip of its branch is known now, and header sync will fetch the rest.
             Err(HeaderError::UnknownParent { .. } | HeaderError::TooManyHeaders { .. }) => {}
             Err(HeaderError::TooEarly { .. }) => self.hold_early_header(header, from, now),
             Err(
@@ -58,10 +59,10 @@ impl Node {
         None
     }
 
-    /// Takes in a body and has its signatures checked.
+    /// Adds a body and has its signatures checked.
     ///
     /// # Errors
-    /// See [`BodyError`]; an invalid block has been dealt with.
+    /// See [`BodyError`]. If the block is invalid, that has been dealt with already.
     pub(super) fn handle_body(
         &mut self,
         hash: BlockHash,
@@ -89,7 +90,7 @@ impl Node {
         }
     }
 
-    /// Takes in a body that came in pieces.
+    /// Adds a body that arrived in pieces.
     pub(super) fn handle_fetched_body(
         &mut self,
         hash: BlockHash,
@@ -134,7 +135,7 @@ impl Node {
         self.continue_sync(now);
     }
 
-    /// Moves to the best branch, and lets pool, gossip, mining and user follow.
+    /// Moves to the best branch, and informs the pool, gossip, mining and the user of the change.
     pub(super) fn advance_chain(&mut self, from: Option<SocketAddr>, now: Now) {
         let old = self.tip();
         let gives_up_lost = self.disk.loading.gives_up_lost(now.instant);
@@ -146,7 +147,8 @@ impl Node {
         self.disk.loading.note_wanted(!advance.wanted.is_empty(), now.instant);
         self.disk.loading.note_awaits_lost(advance.awaits_lost, now.instant);
         for BlockFailure { hash, error } in advance.invalid {
-            // Whoever completed the branch need not be who sent this block.
+            // The neighbour that completed the branch need not be the one that sent this block, so
+            // nobody is blamed for it.
             self.refuse_block(hash, None, error, now);
         }
         if !advance.wanted.is_empty() {
@@ -160,7 +162,8 @@ impl Node {
         self.tell_change(old, &change, &moved);
         self.react_to_ledger(now);
         self.tip_changed(now);
-        // While blocks are caught up with, others have them already.
+        // While this node is catching up, others have these blocks already, so they are not
+        // announced.
         if !self.is_catching_up(now.instant) {
             self.announce_tip(from);
         }
@@ -208,7 +211,8 @@ impl Node {
             let transaction = &superseded.transaction;
             let kind = transaction.kind();
             let (id, voter, by) = (transaction.id(), transaction.voter(), superseded.by);
-            // A registration in place of another one of the same key changes nothing for its voter.
+            // Replacing a registration by another one of the same key changes nothing for the
+            // voter.
             let is_registered = self.chain.voter(&voter).is_some();
             if kind != TransactionKind::Registration || !is_registered {
                 self.output(Output::Event(Event::Superseded { id, voter, kind, by }));

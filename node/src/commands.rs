@@ -134,7 +134,8 @@ impl Node {
     fn pool_page(&self, after: Option<Arrival>, limit: u32) -> PoolPage {
         let first = after.map_or(Some(0), |after| after.checked_add(1));
         let mut rest = first.into_iter().flat_map(|first| self.ledger.pool().from_arrival(first));
-        // A page without a transaction would not say where to go on.
+        // An empty page would not say where the next one starts, so a page holds at least one
+        // transaction.
         let limit = limit.clamp(1, POOL_LIMIT_MAX) as usize;
         let page = rest.by_ref().take(limit).map(|(arrival, transaction)| PooledTransaction {
             arrival,
@@ -150,8 +151,8 @@ impl Node {
         Ok(answer.expect("without a ticket there always is an answer, if only a ticket"))
     }
 
-    /// Answers at once if the body that this takes is in memory or in `loaded`. Otherwise it is loaded: the
-    /// answer is a ticket then, or `None` where the asker has one already.
+    /// Answers at once if the needed body is in memory or in `loaded`. Otherwise the body is loaded
+    /// first: the answer is then a ticket, or `None` if the asker already has one.
     pub(super) fn answer_lookup(
         &mut self,
         lookup: Lookup,
@@ -207,7 +208,7 @@ impl Node {
         Ok(is_new.then_some(Answer::Pending(ticket)))
     }
 
-    /// The hash of a block whose body was here.
+    /// The hash of the selected block, if it is one whose body has been here.
     fn select(&self, selector: BlockSelector) -> Result<BlockHash, CommandError> {
         let (hash, text) = match selector {
             BlockSelector::Height(height) => (self.chain.best_hash(height), height.to_string()),
@@ -217,7 +218,7 @@ impl Node {
             .ok_or_else(|| CommandError::NoSuchBlock { selector: text, tip: self.tip().height })
     }
 
-    /// The block that holds a voter's vote, and its place there.
+    /// The block that contains a voter's vote, and the vote's position in that block.
     fn place_of_vote(&self, voter: &VoterId) -> Option<(BlockHash, TransactionLocation)> {
         let place = self.chain.voter(voter)?.vote?;
         Some((self.chain.best_hash(place.height)?, place))
@@ -234,7 +235,7 @@ impl Node {
         }
     }
 
-    /// `block` is the one that holds the vote, if one does.
+    /// `block` is the block that contains the voter's vote, if there is one.
     fn voter_view(&self, voter: VoterId, block: Option<Arc<Block>>) -> VoterView {
         let record = self.chain.voter(&voter);
         let pooled = |known: bool| known.then_some(Standing::Pool);
@@ -263,7 +264,7 @@ impl Node {
         Receipt::new(block, usize::try_from(place.index).ok()?, self.chain.election_id())
     }
 
-    /// Of what is in the best chain's block at a height.
+    /// The standing of what is in the best chain's block at a height.
     pub(super) fn standing(&self, height: Height) -> Standing {
         let hash = self.chain.best_hash(height).expect("places are on the best chain");
         let blocks_deep = self.tip().height.0 - height.0 + 1;

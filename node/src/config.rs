@@ -4,38 +4,41 @@ use std::net::SocketAddr;
 
 use chain::rules::Rules;
 
-/// Bytes of bodies in memory that suit a real peer: an hour of busy voting, so that reorganisations and
-/// neighbours that lag behind seldom need the disk.
+/// The number of bytes of bodies in memory that suits a real peer. It covers an hour of busy
+/// voting, so that reorganisations and neighbours that lag behind seldom need the disk.
 pub const RESIDENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Most addresses given by hand: a person gives them, or a file.
+/// The most addresses that can be given by hand, which means by a person or from a file.
 pub const NEIGHBOURS_BY_HAND_MAX: usize = 64;
 
-/// What a node is there for.
+/// The purpose of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Role {
-    /// To vote and to mine.
+    /// A node that votes and mines.
     #[default]
     Ordinary,
-    /// To keep, check, pass on and serve the chain alone.
+    /// A node that only stores, checks, passes on and serves the chain.
     Observer,
-    /// To be cut off, to race and to lie on command, so that a class sees what the others do about it.
+    /// A node that cuts itself off, races against others and lies on command, so that a class can
+    /// see how the other nodes react.
     Laboratory,
 }
 
 /// A node's settings.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
-    /// Where to register; a node finds its way by neighbours alone, too.
+    /// The tracker to register with. A node can also do without one, as long as it has neighbours.
     pub tracker: Option<SocketAddr>,
-    /// Addresses to exchange datagrams with, given by hand; tried again for as long as the node runs.
+    /// Addresses to exchange datagrams with, given by hand. They are tried again for as long as the
+    /// node runs.
     pub neighbours: Vec<SocketAddr>,
     /// Whether this node mines at all.
     pub mining: bool,
-    /// What the node is there for.
+    /// The purpose of the node.
     pub role: Role,
-    /// About how many bytes of bodies stay in memory beside the disk: see [`chain::Chain::new`].
+    /// About how many bytes of bodies stay in memory although the disk has them too; see
+    /// [`chain::Chain::new`].
     pub resident_bytes_max: usize,
-    /// Which rules hold: all of them, except in tests.
+    /// The rules that are enforced: all of them, except in tests.
     pub rules: Rules,
 }

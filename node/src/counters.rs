@@ -5,41 +5,43 @@ use protocol::datagram::Datagram;
 
 use super::dropped::Dropped;
 
-/// All counts since the node began. They only ever rise.
+/// All counts since the node started. They only ever rise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counters {
-    /// Datagrams that came and decoded, by kind, every kind listed. What became of them is not told here: those
-    /// without a valid token, or unexpected for another reason, are among `dropped` as well.
+    /// Datagrams that arrived and could be decoded, by kind, with every kind listed. This does not
+    /// tell what became of them: those without a valid token, and those that were unexpected for
+    /// another reason, are counted in `dropped` as well.
     pub received: Vec<(&'static str, u64)>,
-    /// Datagrams that were sent, by kind, every kind listed.
+    /// Datagrams that were sent, by kind, with every kind listed.
     pub sent: Vec<(&'static str, u64)>,
-    /// Bytes of UDP payload that came, whether they decoded or not.
+    /// Bytes of UDP payload that arrived, whether they could be decoded or not.
     pub received_bytes: u64,
     /// Bytes of UDP payload that were sent.
     pub sent_bytes: u64,
-    /// Datagrams that were dropped, by the reason, every reason listed.
+    /// Datagrams that were dropped, by reason, with every reason listed.
     pub dropped: Vec<(&'static str, u64)>,
     /// Changes of the best chain to another branch.
     pub reorganisations: u64,
     /// Blocks that joined the best chain right after this node mined them.
     pub blocks_mined: u64,
-    /// All other blocks that joined it, those that came back to it included.
+    /// All other blocks that joined the best chain, including those that returned to it.
     pub blocks_taken: u64,
-    /// Transactions by this peer's own user, or over its interfaces, that were answered by "accepted", those
-    /// that were known before included.
+    /// Transactions that this peer's own user or its interfaces handed in and that were accepted,
+    /// including those that were known already.
     pub submissions_accepted: u64,
-    /// The same that were refused, for whatever reason.
+    /// Transactions from the same sources that were refused, for whatever reason.
     pub submissions_refused: u64,
 }
 
-/// One direction of the traffic. Every datagram is counted, so this is an array.
+/// The datagrams of one direction by kind. Every datagram is counted, so this is an array rather
+/// than a map.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
     by_kind: [u64; Datagram::KINDS.len()],
     bytes: u64,
 }
 
-/// What happened to the chain, and to what was submitted.
+/// Counts of what happened to the chain and to submitted transactions.
 #[derive(Debug, Default)]
 pub(super) struct Happenings {
     pub(super) reorganisations: u64,

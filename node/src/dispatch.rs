@@ -34,8 +34,8 @@ impl Node {
         }
     }
 
-    /// Does what membership asks for, and follows what it tells, in its order. To be called after every call to it
-    /// that takes the time.
+    /// Performs the effects that membership asks for and reacts to what it reports, in the order in
+    /// which it did so. Must be called after every call to membership that takes the time.
     pub(super) fn react_to_membership(&mut self, now: Now) {
         while let Some(output) = self.membership.poll_output() {
             match output {
@@ -71,7 +71,7 @@ impl Node {
         self.leave_if_done(now);
     }
 
-    /// The same for what the ledger asks for and tells.
+    /// Does the same for the effects and reports of the ledger.
     pub(super) fn react_to_ledger(&mut self, now: Now) {
         while let Some(output) = self.ledger.poll_output() {
             match output {
@@ -95,7 +95,8 @@ impl Node {
         }
     }
 
-    /// Has signatures checked, as far as their verdicts are not known; goes on at once where all are.
+    /// Has signatures checked whose verdicts are not known yet. If all are known, continues at
+    /// once.
     pub(super) fn verify(
         &mut self,
         transactions: Vec<Arc<HashedTransaction>>,
@@ -106,7 +107,8 @@ impl Node {
         self.react_to_ledger(now);
     }
 
-    /// A neighbour broke a rule: told, and banned when it goes on.
+    /// Notes that a neighbour broke a rule. The fault is reported, and a neighbour that keeps
+    /// breaking rules is banned.
     pub(super) fn record_fault(&mut self, from: SocketAddr, reason: String, now: Now) {
         self.membership.record_fault(from, reason, now);
         self.react_to_membership(now);
@@ -123,7 +125,7 @@ impl Node {
         }
         self.stop_mining();
         self.stop_experiment();
-        // What was accepted a moment ago is still to be told.
+        // Transactions that were accepted a moment ago still have to be announced.
         self.ledger.announce_fresh(now);
         self.react_to_ledger(now);
         self.ledger.stop();
@@ -132,7 +134,8 @@ impl Node {
         self.react_to_membership(now);
     }
 
-    /// Ends the leave once everybody acknowledged it and everything is written, or its time is over.
+    /// Ends the leave once everybody has acknowledged it and everything is written, or when its
+    /// time is over.
     pub(super) fn leave_if_done(&mut self, now: Now) {
         let is_done = match self.membership.leave_progress(now) {
             LeaveProgress::None | LeaveProgress::Waiting => false,

@@ -1,9 +1,10 @@
 //! Why datagrams are dropped, and how many were. The texts are part of the API: they must not change.
 
-/// Declares the reasons with their texts, so that none lacks in the list of all.
+/// Declares the reasons together with their texts, so that none can be missing from the list of
+/// all.
 macro_rules! reasons {
     ($($reason:ident: $text:literal,)+) => {
-        /// Why a datagram is dropped without another effect.
+        /// The reason why a datagram is dropped without any other effect.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum DropReason {
             $($reason,)+
@@ -33,7 +34,7 @@ reasons! {
     Partitioned: "on the other side of a partition",
 }
 
-/// Datagrams counted by why they were dropped.
+/// The number of dropped datagrams for each reason.
 #[derive(Debug, Default)]
 pub(super) struct Dropped([u64; DropReason::TEXTS.len()]);
 
@@ -42,7 +43,7 @@ impl Dropped {
         self.0[reason as usize] += 1;
     }
 
-    /// All reasons, those that never occurred included.
+    /// The counts of all reasons, including those that never occurred.
     pub(super) fn counts(&self) -> Vec<(&'static str, u64)> {
         DropReason::TEXTS.into_iter().zip(self.0).collect()
     }

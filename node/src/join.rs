@@ -13,55 +13,57 @@ use protocol::election::{CanonicalError, ELECTION_BYTES_MAX, Election};
 use protocol::token::{Token, TokenIssuer};
 use protocol::units::{ElectionId, Now, sha256};
 
-/// Before the second attempt; doubles up to the longest.
+/// The wait before the second attempt. It doubles with every further attempt, up to the longest.
 const WAIT_FIRST: Duration = Duration::from_millis(250);
-/// Longest wait between attempts.
+/// The longest wait between attempts.
 const WAIT_MAX: Duration = Duration::from_secs(2);
-/// Unanswered attempts after which the user is told, once.
+/// The number of unanswered attempts after which the user is told, once.
 const ATTEMPTS_BEFORE_NEWS: u32 = 4;
-/// Pieces of the ballot asked for at a time: the whole of most.
+/// The number of pieces of the ballot that are requested at a time, which is all of them for most
+/// ballots.
 const PIECES_AT_ONCE: usize = 16;
-/// Before lost pieces are asked for again.
+/// The wait before lost pieces are requested again.
 const PIECES_WAIT: Duration = Duration::from_millis(200);
-/// Rounds without a piece after which the tracker counts as gone, and joining begins anew.
+/// The number of rounds without a single piece after which the tracker is assumed to be gone, and
+/// joining starts over.
 const FRUITLESS_ROUNDS_MAX: u32 = 10;
 
-/// Why a tracker's election can't be joined.
+/// The reason why a tracker's election can't be joined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
-    /// It serves another election than the one that was asked for.
+    /// The tracker serves another election than the one that was asked for.
     #[error(
         "the tracker {tracker} serves election {found}, not {expected}: ask for the right tracker or election"
     )]
     OtherElection {
         /// The tracker's address.
         tracker: SocketAddr,
-        /// What it serves.
+        /// The election that it serves.
         found: ElectionId,
-        /// What was asked for.
+        /// The election that was asked for.
         expected: ElectionId,
     },
-    /// No ballot has this length.
+    /// The announced length is one that no ballot can have.
     #[error(
         "the tracker {tracker} announces a ballot of {bytes} bytes: it has 1 to {ELECTION_BYTES_MAX}"
     )]
     BallotSize {
         /// The tracker's address.
         tracker: SocketAddr,
-        /// The length.
+        /// The announced length.
         bytes: u32,
     },
-    /// The pieces do not make up what was announced.
+    /// The pieces together do not have the announced hash.
     #[error(
         "the ballot of the tracker {tracker} does not hash to the election {expected} that it announced"
     )]
     WrongHash {
         /// The tracker's address.
         tracker: SocketAddr,
-        /// What was announced.
+        /// The announced election.
         expected: ElectionId,
     },
-    /// The bytes are no ballot, or an invalid one.
+    /// The bytes are not a ballot, or an invalid one.
     #[error("the ballot of the tracker {tracker} is no good: {error}")]
     Ballot {
         /// The tracker's address.
@@ -81,34 +83,35 @@ pub enum JoinOutput {
         /// The whole payload.
         bytes: Vec<u8>,
     },
-    /// The tracker does not answer; said once, and tried again with back-off.
+    /// The tracker does not answer. This is reported once, and joining is tried again at growing
+    /// intervals.
     TrackerSilent {
         /// The tracker's address.
         tracker: SocketAddr,
     },
-    /// Final: the shell reports it and ends.
+    /// Joining failed for good. The shell must report the reason and end.
     Refused {
         /// Why.
         error: JoinError,
     },
-    /// Final: the election that the tracker serves.
+    /// Joining succeeded. This is the election that the tracker serves.
     Joined {
-        /// The election, checked.
+        /// The election, which has been checked.
         election: Box<Election>,
     },
 }
 
-/// The pieces of the ballot.
+/// The pieces of the ballot that have arrived.
 #[derive(Debug)]
 struct Download {
     election: ElectionId,
     bytes: usize,
     pieces: BTreeMap<u32, Vec<u8>>,
-    /// Times that pieces were asked for since one came.
+    /// The number of times that pieces were requested since the last one arrived.
     fruitless_rounds: u32,
 }
 
-/// A peer that knows its tracker's address and nothing else.
+/// A peer that knows only its tracker's address so far.
 #[derive(Debug)]
 pub struct Joining {
     tracker: SocketAddr,
@@ -116,18 +119,20 @@ pub struct Joining {
     tokens: TokenIssuer,
     token: Token,
     download: Option<Download>,
-    /// What was said once and is to be said again before it is final: datagrams get damaged.
+    /// A refusal that was seen once. It must be seen again before it becomes final, because
+    /// datagrams can be damaged on the way.
     doubted: Option<JoinError>,
     attempts: u32,
     silence_told: bool,
-    /// Whether a RETRY may make us send at once; one per attempt.
+    /// Whether a RETRY may make this peer send again at once, which it may do once per attempt.
     may_retry: bool,
     next_at: Option<Instant>,
     outputs: VecDeque<JoinOutput>,
 }
 
 impl Joining {
-    /// `expected` is the election that the user asked for, if any. `seed` must be secret and new.
+    /// `expected` is the election that the user asked for, if any. `seed` must be secret and
+    /// different at every start.
     #[must_use]
     pub fn new(
         tracker: SocketAddr,
@@ -150,7 +155,7 @@ impl Joining {
         }
     }
 
-    /// Takes in one datagram.
+    /// Handles one datagram.
     #[expect(clippy::wildcard_enum_match_arm, reason = "all that does not concern one who joins")]
     pub fn handle_datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
         self.tokens.rotate(now.instant);
@@ -164,12 +169,13 @@ impl Joining {
             Datagram::Retry => self.handle_retry(),
             Datagram::RegisterAck(ack) => self.handle_register_ack(&ack, now),
             Datagram::BallotOptions { offset, bytes } => self.handle_piece(offset, bytes, now),
-            // Its POKEs, too, are answered by the node that comes after this.
+            // POKEs of the tracker come here too; the node that is started after joining will
+            // answer them.
             other => tracing::trace!(kind = other.name(), "not for one who joins"),
         }
     }
 
-    /// Does what is due; harmless when nothing is.
+    /// Does everything that is due. Calling it when nothing is due is harmless.
     pub fn handle_timeout(&mut self, now: Now) {
         self.tokens.rotate(now.instant);
         if self.next_at.is_none_or(|at| now.instant < at) {
@@ -202,7 +208,7 @@ impl Joining {
         self.next_at
     }
 
-    /// The next effect. To be drained after every `handle_*`.
+    /// The next effect. The caller must drain all effects after every `handle_*` call.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<JoinOutput> {
         self.outputs.pop_front()
@@ -268,7 +274,7 @@ impl Joining {
         election.map_err(|error| JoinError::Ballot { tracker, error })
     }
 
-    /// Begins anew; gives up when the same is wrong again.
+    /// Starts joining over, or gives up if the same problem occurs again.
     fn doubt(&mut self, error: JoinError, now: Now) {
         if self.doubted.as_ref() == Some(&error) {
             return self.finish(JoinOutput::Refused { error });
@@ -303,7 +309,7 @@ impl Joining {
     }
 }
 
-/// Offsets and lengths of the pieces that are not here.
+/// The offsets and lengths of the pieces that are still missing.
 fn missing(download: &Download) -> impl Iterator<Item = (u32, usize)> {
     let offsets = (0..download.bytes).step_by(BALLOT_PIECE_BYTES);
     offsets.filter_map(|offset| {

@@ -15,20 +15,20 @@ use super::views::Tip;
 use super::{Node, Timer};
 use chain::{Forgery, next_header};
 
-/// What is under way, and what is left of it.
+/// The experiments that are under way, and what remains of finished ones.
 #[derive(Debug, Default)]
 pub(super) struct Laboratory {
     search: Option<Search>,
-    /// The newest bad block, for neighbours that were told of its header alone.
+    /// The newest bad block, kept for neighbours that were told only its header.
     forged: Option<(BlockHash, Arc<Block>)>,
 }
 
-/// A nonce that is searched for, in place of this node's ordinary mining.
+/// The search for a nonce of an experiment, which replaces this node's ordinary mining.
 #[derive(Debug)]
 struct Search {
     number: u64,
     block: Block,
-    /// `None` in a race.
+    /// The bad block that is being made; `None` in a race.
     forgery: Option<Box<Forgery>>,
 }
 
@@ -73,7 +73,8 @@ impl Node {
         Ok(Answer::Experiment { height })
     }
 
-    /// A bad block has to stand on the tip to be looked at, so it is made anew when the tip has moved.
+    /// Others look at a bad block only if it follows the tip, so it is made again when the tip has
+    /// moved.
     pub(super) fn move_experiment(&mut self, now: Now) {
         let is_forgery = |search: &mut Search| search.forgery.is_some();
         let moved = self.laboratory.search.take_if(is_forgery);
@@ -88,7 +89,8 @@ impl Node {
         }
     }
 
-    /// Takes the nonce of an experiment's block; false when the job was none.
+    /// Handles the nonce of an experiment's block. Returns false if the job did not belong to an
+    /// experiment.
     pub(super) fn handle_experiment_mined(&mut self, job: u64, nonce: u64, now: Now) -> bool {
         let is_its = |search: &mut Search| search.number == job;
         let Some(search) = self.laboratory.search.take_if(is_its) else { return false };
@@ -98,12 +100,13 @@ impl Node {
             Some(forgery) => self.send_forged(block, &forgery),
             None => self.finish_race(block, now),
         }
-        // Ordinary mining goes on where it was.
+        // Ordinary mining continues where it stopped.
         self.timers.set_by(Timer::Mine, now.instant);
         true
     }
 
-    /// When a partition ends, whatever was given up while it lasted is tried again.
+    /// Switches the partition on or off. When it ends, everything that was given up while it lasted
+    /// is tried again.
     fn set_partition(&mut self, is_on: bool, now: Now) {
         let ends = self.membership.is_partitioned() && !is_on;
         if ends {
@@ -119,7 +122,7 @@ impl Node {
         }
     }
 
-    /// Begins a block that breaks a rule, on top of the tip; gives its height.
+    /// Starts to make a block that breaks a rule on top of the tip. Returns its height.
     fn forge(&mut self, forgery: Box<Forgery>, now: Now) -> Height {
         let block = forgery.block(self.chain.tip_header(), now.unix);
         let height = block.header.height;
@@ -142,7 +145,7 @@ impl Node {
         }
         let parent = *self.chain.header(&tip.previous).expect("a block stands on its parent");
         let header = next_header(&parent, &rival.transactions, now.unix);
-        // Never the same block over again.
+        // The time differs from the rival's, so that the same block is never mined over again.
         let time = if header.time == tip.time {
             tip.time.plus(Duration::from_millis(1))
         } else {
@@ -153,7 +156,7 @@ impl Node {
         Ok(tip.height)
     }
 
-    /// Has a nonce searched for, in place of all that was searched for before.
+    /// Has a nonce searched for, replacing every search before it.
     fn search_for(&mut self, block: Block, forgery: Option<Box<Forgery>>) {
         self.stop_mining();
         let number = self.mining.next_number();
@@ -169,7 +172,7 @@ impl Node {
         self.send_experiment(&block, Some(forgery));
     }
 
-    /// The rival of the tip is a good block: this node keeps it like any other.
+    /// The rival of the tip is a valid block, so this node keeps it like any other.
     fn finish_race(&mut self, block: Block, now: Now) {
         self.send_experiment(&block, None);
         let Block { header, transactions } = block;

@@ -12,11 +12,12 @@ use crate::Node;
 use crate::output::{Event, Output, PersistBatch, Record};
 use crate::views::Tip;
 
-/// Bytes of blocks that may wait for the disk: many batches for a slow one. With more, no further bodies are
-/// fetched, so that a sync does not fill the memory while the disk is full.
+/// The most bytes of blocks that may wait for the disk, which is many batches even for a slow disk.
+/// Beyond this limit no further bodies are fetched, so that a sync does not fill the memory while
+/// the disk is full.
 const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// A block in a batch that is not confirmed yet.
+/// A block in a batch that has not been confirmed yet.
 #[derive(Debug)]
 struct WaitingBlock {
     batch: u64,
@@ -27,29 +28,32 @@ struct WaitingBlock {
 #[derive(Debug, Default)]
 pub(crate) struct Durability {
     records: Vec<Record>,
-    /// Number of the last batch that was handed out.
+    /// The number of the last batch that was handed out.
     last_batch: u64,
     confirmed: u64,
     waiting: VecDeque<WaitingBlock>,
     waiting_bytes: usize,
     is_failing: bool,
-    /// Rows of the pool that are not confirmed, and the batch that writes each; and the same in the order of batches.
+    /// The rows of the pool that are not confirmed yet: first the batch that writes each row, then
+    /// the rows in the order of their batches.
     row_batches: BTreeMap<u64, u64>,
     written_rows: VecDeque<(u64, u64)>,
 }
 
 impl Durability {
-    /// The batch whose confirmation means that a row of the pool is durable; `None` if it is.
+    /// The batch whose confirmation means that a row of the pool is durable; `None` if it is
+    /// durable already.
     pub(crate) fn batch_of_row(&self, row: u64) -> Option<u64> {
         self.row_batches.get(&row).copied()
     }
 
-    /// The same of a block that was checked in this run.
+    /// The batch whose confirmation means that a block which was checked in this run is durable;
+    /// `None` if it is durable already.
     pub(crate) fn batch_of_block(&self, hash: &BlockHash) -> Option<u64> {
         self.waiting.iter().find(|block| block.hash == *hash).map(|block| block.batch)
     }
 
-    /// All records since the last batch.
+    /// Takes all records since the last batch as a new batch.
     pub(crate) fn pop_batch(&mut self) -> Option<PersistBatch> {
         if self.records.is_empty() {
             return None;
@@ -58,7 +62,7 @@ impl Durability {
         Some(PersistBatch { number: self.last_batch, records: std::mem::take(&mut self.records) })
     }
 
-    /// Whether everything was written.
+    /// Whether everything has been written.
     pub(crate) fn is_settled(&self) -> bool {
         self.records.is_empty() && self.confirmed >= self.last_batch
     }
@@ -78,14 +82,14 @@ impl Durability {
         self.records.push(record);
     }
 
-    /// Ends the wait for what is confirmed: the blocks among it.
+    /// Removes what is confirmed from everything that waits, and returns the blocks among it.
     fn pop_confirmed(&mut self) -> Vec<BlockHash> {
         while let Some((batch, row)) = self.written_rows.pop_front() {
             if batch > self.confirmed {
                 self.written_rows.push_front((batch, row));
                 break;
             }
-            // It may have been written again since.
+            // The row may have been written again since, in a later batch.
             if self.row_batches.get(&row) == Some(&batch) {
                 self.row_batches.remove(&row);
             }
@@ -107,7 +111,7 @@ impl Node {
     }
 
     pub(crate) fn persist_block(&mut self, block: Arc<Block>) {
-        // Blocks without transactions take room, too.
+        // The header is counted too, because blocks without transactions also take memory.
         let body: usize = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
         let bytes = HEADER_BYTES + body;
         let (batch, hash) = (self.disk.durability.last_batch + 1, block.header.hash());
@@ -116,7 +120,7 @@ impl Node {
         self.persist(Record::Block(block));
     }
 
-    /// Writes the pool and the tip into the same rows as before.
+    /// Writes the pool and the tip again, into the same rows as before.
     pub(crate) fn write_pool_again(&mut self) {
         for record in self.ledger.pool_records() {
             self.persist(record);

@@ -17,22 +17,26 @@ use crate::command::{CommandError, Lookup, Ticket};
 use crate::output::{Event, LoadFailure, LoadJob, Output};
 use chain::BlockSummary;
 
-/// Requests of neighbours that wait for the disk, as many as 16 neighbours may have in flight; those that come
-/// on top are not answered, and asked again.
+/// The most requests of neighbours that may wait for the disk, which is as many as 16 neighbours
+/// may have in flight. Requests beyond that are not answered, and their senders ask again.
 const REQUESTS_WAITING_MAX: usize = 256;
-/// The same of one neighbour: it may have 16 blocks in flight, and asks for a body in several requests.
+/// The most requests of one neighbour that may wait. A neighbour may have 16 blocks in flight, and
+/// asks for one body in several requests.
 const REQUESTS_OF_NEIGHBOUR_MAX: usize = 32;
-/// Questions of users that wait for the disk.
+/// The most questions of users that may wait for the disk.
 const LOOKUPS_WAITING_MAX: usize = 256;
-/// Transactions that were handed in again and wait for the disk: whoever lost an answer sends a thousand at once, and
-/// so may another. They share the reading of their blocks.
+/// The most transactions that may wait for the disk because they were handed in again. A client
+/// that lost an answer may send a thousand at once, and so may a second one. Transactions of the
+/// same block share the reading of it.
 const SUBMISSIONS_WAITING_MAX: usize = 2_048;
 
-/// How long neighbours have to give a body of our own branch that the disk has lost, before the branch is left
-/// without it: its transactions can't go back to the pool then.
+/// How long this node waits for neighbours to provide a body of its own branch that the disk has
+/// lost. After that it leaves the branch without the body, and the body's transactions cannot go
+/// back to the pool.
 const LOST_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Between two attempts at a change of branch whose bodies the disk refused: it may have to be opened for each.
+/// The pause between two attempts at a change of branch when the disk refused to read the bodies.
+/// The disk's file may have to be opened anew for each attempt.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
@@ -40,16 +44,18 @@ pub(crate) struct Loading {
     last_job: u64,
     jobs: BTreeMap<u64, BlockHash>,
     waiters: BTreeMap<BlockHash, Vec<Waiter>>,
-    /// How many wait, by who asked.
+    /// The number of waiting requests of each neighbour.
     requests: BTreeMap<SocketAddr, usize>,
     lookups: usize,
     submissions: usize,
-    /// What a change of branch still waits for, and what came for it. Moving takes all of it at once.
+    /// The bodies that a change of branch still waits for, and those that have arrived for it. The
+    /// change needs all of them at once.
     awaited: BTreeSet<BlockHash>,
     gathered: BTreeMap<BlockHash, Arc<Block>>,
-    /// When a change of branch was tried last, where bodies had to be read for it first.
+    /// When the last change of branch was tried that needed bodies to be read first.
     wanted_at: Option<Instant>,
-    /// Since when a better branch can't be moved to for bodies of our own that the disk has lost.
+    /// Since when this node has been unable to move to a better branch because the disk has lost
+    /// bodies of its own branch.
     awaits_lost_since: Option<Instant>,
 }
 
@@ -90,7 +96,7 @@ impl Loading {
         }
     }
 
-    /// Whether neighbours had long enough to give what the disk has lost.
+    /// Whether neighbours have had enough time to provide what the disk has lost.
     pub(crate) fn gives_up_lost(&self, now: Instant) -> bool {
         self.awaits_lost_since.is_some_and(|since| now >= since + LOST_PATIENCE)
     }
@@ -99,7 +105,8 @@ impl Loading {
         self.wanted_at = wants.then_some(now);
     }
 
-    /// Whether bodies were read for a change of branch in vain, so that nothing but time leads to another attempt.
+    /// Whether bodies that a change of branch needs could not be read, so that nothing but the
+    /// passing of time leads to another attempt.
     pub(crate) fn was_refused(&self) -> bool {
         self.wanted_at.is_some() && self.awaited.is_empty()
     }
@@ -114,7 +121,7 @@ impl Loading {
 }
 
 impl Node {
-    /// Has a stored body read for somebody; false when too many wait already.
+    /// Has a stored body read for somebody. Returns false if too many are waiting already.
     pub(crate) fn load(&mut self, hash: BlockHash, waiter: Waiter) -> bool {
         if !self.disk.loading.has_room_for(&waiter) {
             return false;
@@ -134,7 +141,7 @@ impl Node {
         true
     }
 
-    /// Has bodies read that a better branch consists of.
+    /// Has the bodies read that a change to a better branch needs.
     pub(crate) fn load_for_chain(&mut self, wanted: Vec<BlockHash>) {
         for hash in wanted {
             if !self.disk.loading.gathered.contains_key(&hash)
@@ -160,7 +167,8 @@ impl Node {
                 self.give_to_waiters(hash, waiters, &Err(CommandError::BlockLost), now);
             }
             Err(LoadFailure::Refused { reason }) => {
-                // Neighbours ask again, or somebody else; the chain does after a pause.
+                // Neighbours get no answer, since they will ask again, here or elsewhere. The chain
+                // tries again after a pause.
                 let error = CommandError::NotRead { reason };
                 let waiters = waiters.into_iter().filter(|waiter| match waiter {
                     Waiter::Neighbour { .. } => {
@@ -209,8 +217,8 @@ impl Node {
         }
     }
 
-    /// Tries a change of branch again that the disk held up: once it may read what it refused, or once what it
-    /// has lost of our own branch was waited for long enough.
+    /// Tries a change of branch again that the disk held up: after a pause if the disk refused to
+    /// read a body, or after the full wait if the disk has lost a body of our own branch.
     pub(crate) fn retry_change(&mut self, now: Now) {
         let loading = &self.disk.loading;
         if loading.is_to_try_again(now.instant) || loading.gives_up_lost(now.instant) {
@@ -218,7 +226,7 @@ impl Node {
         }
     }
 
-    /// The disk does not give a body: neighbours have it, too.
+    /// The disk cannot provide the body, so it is fetched from neighbours, who have it too.
     fn lose_block(&mut self, hash: BlockHash, reason: String, summary: Option<BlockSummary>) {
         let Some(height) = self.chain.header(&hash).map(|header| header.height) else { return };
         self.chain.mark_lost(&hash, summary);
@@ -235,7 +243,7 @@ impl Node {
             Ok(block) => self.answer_lookup(lookup, Some(block), Some(ticket)),
             Err(error) => Err(error.clone()),
         };
-        // The chain may have moved meanwhile, so that another body is needed.
+        // The chain may have moved in the meantime, so that another body is needed.
         if let Some(outcome) = outcome.transpose() {
             self.output(Output::Answered { ticket, outcome });
         }

@@ -16,18 +16,18 @@ use protocol::units::TransactionId;
 
 use crate::command::Ticket;
 
-/// All that is under way between the node and its disk.
+/// Everything that is under way between the node and its disk.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) durability: Durability,
     pub(crate) loading: Loading,
     last_ticket: u64,
-    /// Submissions that are answered once a batch of records is durable.
+    /// The submissions that are answered once a batch of records is durable.
     awaiting: BTreeMap<u64, Vec<(Ticket, TransactionId)>>,
 }
 
 impl Disk {
-    /// Names a command whose answer comes later.
+    /// Makes a name for a command whose answer comes later.
     pub(crate) fn new_ticket(&mut self) -> Ticket {
         self.last_ticket += 1;
         Ticket(self.last_ticket)
@@ -38,7 +38,7 @@ impl Disk {
         self.awaiting.entry(batch).or_default().push((ticket, id));
     }
 
-    /// Removes and returns the submissions that awaited the batches up to this one.
+    /// Removes and returns the submissions that waited for the batches up to this one.
     pub(crate) fn pop_awaiting(&mut self, batch: u64) -> Vec<(Ticket, TransactionId)> {
         let later = self.awaiting.split_off(&(batch + 1));
         std::mem::replace(&mut self.awaiting, later).into_values().flatten().collect()

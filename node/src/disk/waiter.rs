@@ -19,7 +19,7 @@ pub(crate) enum Waiter {
         ticket: Ticket,
         lookup: Lookup,
     },
-    /// A user's transaction that may be on the chain already: the body tells.
+    /// A user's transaction that may be on the chain already, which only the body can tell.
     Submission(Resubmission),
     /// The move to a better branch.
     Chain,
@@ -30,6 +30,6 @@ pub(crate) enum Waiter {
 pub(crate) struct Resubmission {
     pub(crate) ticket: Ticket,
     pub(crate) id: TransactionId,
-    /// The answer, if it is another transaction after all.
+    /// The answer that is given if the body shows that it is another transaction after all.
     pub(crate) refusal: CommandError,
 }

@@ -11,7 +11,7 @@ use crate::dropped::DropReason;
 use chain::rules::Rule;
 
 impl Membership {
-    /// Deals with one datagram of `received_bytes`.
+    /// Handles one datagram that had `received_bytes` bytes.
     pub(crate) fn handle_datagram(
         &mut self,
         from: SocketAddr,
@@ -54,7 +54,7 @@ impl Membership {
         }
     }
 
-    /// Answers what bears no valid token, so that it can be sent again with one.
+    /// Answers a datagram without a valid token with a token, so that it can be sent again.
     fn ask_for_token(
         &mut self,
         from: SocketAddr,
@@ -67,7 +67,7 @@ impl Membership {
         Disposition::Dropped(DropReason::WithoutToken)
     }
 
-    /// Whether a datagram of another election, or of none, concerns us all the same.
+    /// Whether a datagram of another election, or of none, concerns this node nevertheless.
     fn is_allowed_elsewhere(&mut self, from: SocketAddr, envelope: &Envelope) -> bool {
         let asks_for_ballot = matches!(envelope.datagram, Datagram::RequestBallot { .. });
         if asks_for_ballot && envelope.election == ElectionPrefix::UNKNOWN {
@@ -109,7 +109,8 @@ impl Membership {
         Disposition::Handled
     }
 
-    /// From an address that is no neighbour, but shows that it receives what is sent there.
+    /// Handles a datagram from an address that is not a neighbour but has shown that it receives
+    /// what is sent there.
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "all that a stranger has no business to say"
@@ -122,7 +123,7 @@ impl Membership {
     ) -> Disposition {
         let token = envelope.sender_token;
         match envelope.datagram {
-            // Our own POKE came back: the address is ours.
+            // The POKE is our own and came back, so the address is one of ours.
             Datagram::Poke { nonce, .. } if self.probes.matches(&from, nonce) => {
                 self.probes.note_own(from);
             }
@@ -157,7 +158,8 @@ impl Membership {
     ) -> Disposition {
         match envelope.datagram {
             Datagram::Poke { nonce, status } => {
-                // Without a status it does not know us as a neighbour: it started again.
+                // A POKE without a status comes from a node that does not know us as a neighbour,
+                // so it has restarted.
                 if status.is_none() {
                     self.restart(from, now);
                 }
@@ -179,7 +181,8 @@ impl Membership {
             | Datagram::ChainTransactions { .. }) => {
                 return Disposition::FromNeighbour(about_chain);
             }
-            // Finality votes and certificates among them: no election has validators yet.
+            // Finality votes and certificates are among these, since no election has validators
+            // yet.
             other @ (Datagram::RegisterPeer
             | Datagram::RegisterAck(_)
             | Datagram::BallotOptions { .. }
@@ -202,8 +205,9 @@ impl Membership {
         }
     }
 
-    /// Answers a POKE as a tracker does, without a word on the chain: so tracker and neighbours keep this node
-    /// listed, and nothing crosses.
+    /// Answers a POKE as a tracker would, without any information about the chain. The tracker and
+    /// the neighbours therefore keep this node in their lists, while nothing about the chain
+    /// crosses the partition.
     fn acknowledge_poke_while_partitioned(
         &mut self,
         from: SocketAddr,

@@ -43,7 +43,8 @@ impl Membership {
         self.arm_heartbeat_timer();
     }
 
-    /// Sends a POKE outside the rhythm of heartbeats too; the count of missed ones is not touched.
+    /// Sends a POKE, also outside the rhythm of heartbeats. It does not change the count of missed
+    /// heartbeats.
     pub(crate) fn poke(&mut self, address: SocketAddr, now: Now) {
         let nonce = self.random.next_u64();
         let Some(neighbour) = self.neighbours.get_mut(&address) else { return };
@@ -83,7 +84,8 @@ impl Membership {
         self.note_status(from, status, now);
     }
 
-    /// A neighbour's secret changed, as after its restart: go on with the new token.
+    /// The neighbour no longer accepts our token, for instance because it restarted with a new
+    /// secret. Continues with the new token.
     pub(super) fn handle_neighbour_retry(&mut self, from: SocketAddr, token: Token, now: Now) {
         let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
         neighbour.token = token;

@@ -12,27 +12,28 @@ use protocol::units::Now;
 use super::{Membership, Output, Timer};
 use crate::timers::Timers;
 
-/// Between two LEAVE_PEERs to one address.
+/// The interval between two LEAVE_PEERs to one address.
 const REPEAT_PERIOD: Duration = Duration::from_millis(100);
-/// Nobody waits longer for those who don't answer.
+/// The longest time that a leaving node waits for acknowledgements.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Leaving {
-    /// Who did not acknowledge yet, with the token that they issued to us.
+    /// The addresses that have not acknowledged the leave yet, with the tokens that they issued to
+    /// us.
     unacknowledged: BTreeMap<SocketAddr, Token>,
     deadline: Instant,
     is_done: bool,
 }
 
-/// How far a leave has come.
+/// How far a leave has progressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LeaveProgress {
-    /// None is under way, or it ended before.
+    /// No leave is under way, or it has ended already.
     None,
-    /// Somebody did not acknowledge it yet.
+    /// Somebody has not acknowledged it yet.
     Waiting,
-    /// All acknowledged it.
+    /// Everybody has acknowledged it.
     Acknowledged,
     /// The time for it is over.
     TimedOut,
@@ -43,7 +44,8 @@ impl Membership {
         self.leaving.is_some()
     }
 
-    /// Begins to tell neighbours and tracker that this node leaves. From now on it does nothing else.
+    /// Starts to tell the neighbours and the tracker that this node leaves. From now on the node
+    /// does nothing else.
     pub(crate) fn start_leaving(&mut self, now: Now) {
         if self.leaving.is_some() {
             return;
@@ -72,7 +74,7 @@ impl Membership {
         }
     }
 
-    /// Ends the leave: nobody is told any more.
+    /// Ends the leave; nobody is told about it any more.
     pub(crate) fn finish_leaving(&mut self) {
         if let Some(leaving) = &mut self.leaving {
             leaving.is_done = true;

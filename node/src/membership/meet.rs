@@ -19,20 +19,22 @@ use crate::command::CommandError;
 use crate::dropped::DropReason;
 use crate::output::LeaveReason;
 
-/// Between two lists of peers to one neighbour.
+/// The interval at which one neighbour is sent a list of peers.
 const SHARE_PEERS_PERIOD: Duration = Duration::from_secs(30);
-/// Least time between two restarts of one neighbour, each of which costs a list of peers and the whole pool.
+/// The shortest time between two restarts of one neighbour that are acted upon, since each of them
+/// costs a list of peers and the whole pool.
 const RESTART_PERIOD: Duration = Duration::from_secs(5);
-/// Least time between two lists of peers that one neighbour is listened to for; a little less than the second
-/// that senders keep, since datagrams bunch up.
+/// The shortest time between two lists of peers that are accepted from one neighbour. It is a
+/// little less than the second that senders wait, because datagrams can bunch up on the way.
 const HINTS_PERIOD: Duration = Duration::from_millis(800);
-/// How long the others are told that somebody left.
+/// How long others are told that a neighbour left.
 const DEPARTED_TOLD: Duration = Duration::from_secs(12);
 /// How long a ban lasts.
 const BAN: Duration = Duration::from_secs(300);
-/// Good addresses are told this long after they changed, for the disk to remember.
+/// How long after a change the good addresses are handed to the disk, so that several changes are
+/// written together.
 const REMEMBER_AFTER: Duration = Duration::from_secs(5);
-/// A neighbour that fell silent is tried again after this long.
+/// How long after a neighbour fell silent its address is tried again.
 const RETRY_LOST: Duration = Duration::from_millis(500);
 
 impl Membership {
@@ -63,7 +65,7 @@ impl Membership {
     /// Probes an address that the user gave.
     ///
     /// # Errors
-    /// When it can be no new neighbour's, or too many were given.
+    /// When the address cannot belong to a new neighbour, or when too many were given.
     pub(crate) fn add_neighbour(
         &mut self,
         given: SocketAddr,
@@ -88,7 +90,7 @@ impl Membership {
         Ok(())
     }
 
-    /// Somebody's word on who is there and who left.
+    /// Handles what somebody says about who is there and who left.
     pub(super) fn handle_hints(
         &mut self,
         giver: SocketAddr,
@@ -111,7 +113,8 @@ impl Membership {
             self.arm_probe_timer();
         }
         for address in left {
-            // Only a hint: a neighbour that is still there answers. One POKE under way is enough.
+            // This is only a hint, so the neighbour is asked by a POKE and stays if it answers. One
+            // POKE under way is enough.
             let is_quiet = |neighbour: &Neighbour| neighbour.poked_at.is_none();
             if self.neighbours.get(address).is_some_and(is_quiet) {
                 self.poke(*address, now);
@@ -120,7 +123,7 @@ impl Membership {
         Disposition::Handled
     }
 
-    /// Makes an address that answered a neighbour; false when there is no room.
+    /// Makes a neighbour of an address that answered. Returns false when there is no room.
     pub(super) fn meet(&mut self, address: SocketAddr, token: Token, now: Now) -> bool {
         let is_wanted = self.probes.token(&address).is_some();
         let room = if is_wanted { NEIGHBOURS_MAX } else { NEIGHBOURS_WANTED };
@@ -129,7 +132,7 @@ impl Membership {
         }
         self.neighbours.insert(address, token, now.instant);
         self.probes.became_neighbour(address, now.instant);
-        // The others hear of it with their next heartbeat, so at most once a second.
+        // The others are told with their next heartbeat, so at most once a second.
         self.neighbours.iter_mut().for_each(|(_, other)| other.peers_at = now.instant);
         self.arm_heartbeat_timer();
         self.outputs.push_back(Output::Joined { address });
@@ -138,7 +141,8 @@ impl Membership {
         true
     }
 
-    /// A neighbour that started again may have lost what it knew: it is told what a new one is told.
+    /// A neighbour that restarted may have lost everything that it knew, so it is told what a new
+    /// neighbour is told.
     pub(super) fn restart(&mut self, address: SocketAddr, now: Now) {
         let Some(neighbour) = self.neighbours.get_mut(&address) else { return };
         neighbour.restart_wanted = neighbour.restart_not_before > now.instant;
@@ -180,7 +184,7 @@ impl Membership {
         self.neighbours.iter_mut().for_each(|(_, other)| other.peers_at = now.instant);
     }
 
-    /// Tells of the good addresses, if they changed.
+    /// Reports the good addresses if they have changed.
     pub(super) fn tell_good_addresses(&mut self) {
         let good: Vec<_> = self.probes.good().collect();
         if good != self.remembered {
@@ -193,7 +197,7 @@ impl Membership {
         self.timers.set_by(Timer::Remember, now.instant + REMEMBER_AFTER);
     }
 
-    /// Tells a neighbour of others, when it is time.
+    /// Tells a neighbour about other peers when it is time to do so.
     pub(super) fn share_peers_if_due(&mut self, to: SocketAddr, now: Now) {
         let Some(neighbour) = self.neighbours.get_mut(&to) else { return };
         if neighbour.peers_at > now.instant {
@@ -221,8 +225,8 @@ impl Membership {
     }
 }
 
-/// The address to POKE for a hint, if it makes sense: whoever gives it has to be in a place from where it can
-/// be known, and it has to be somebody's.
+/// The address to POKE because of a hint, if the hint makes sense: its giver must be where the
+/// address can be known, and the address must be one that a single peer can have.
 fn usable_hint(address: SocketAddr, giver: SocketAddr) -> Option<SocketAddr> {
     let address = peer_address(address)?;
     Scope::of(giver).may_be_told(Scope::of(address)).then_some(address)

@@ -39,64 +39,66 @@ use neighbours::{Neighbour, Neighbours};
 use probes::Probes;
 use tracker::TrackerLink;
 
-/// What a deadline is for.
+/// The purpose of a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// POKE neighbours, and drop those that are silent.
+    /// POKE the neighbours, and drop those that are silent.
     Heartbeat,
     /// POKE addresses that are not neighbours yet.
     Probe,
-    /// Register with the tracker, again if need be.
+    /// Register with the tracker, again if necessary.
     Tracker,
     /// Repeat LEAVE_PEER, and give up in the end.
     Leave,
-    /// Tell of the good addresses, for the disk to remember.
+    /// Report the good addresses, so that the disk remembers them.
     Remember,
 }
 
-/// What the owner is to do or to know. To be drained after every call that takes the time.
+/// What the owner has to do or to know. The owner must drain all outputs after every call that
+/// takes the time.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// Send this.
+    /// Send this datagram.
     Transmit { to: SocketAddr, envelope: Envelope },
     /// An address became a neighbour.
     Joined { address: SocketAddr },
-    /// A neighbour started again, and may have forgotten all that it was told.
+    /// A neighbour restarted, and may have forgotten everything that it was told.
     Restarted { address: SocketAddr },
-    /// A neighbour is one no more.
+    /// An address is no longer a neighbour.
     Left { address: SocketAddr, reason: LeaveReason },
-    /// A neighbour told where its chain ends.
+    /// A neighbour reported where its chain ends.
     Status { from: SocketAddr, status: PeerStatus },
-    /// A POKE came back after this long.
+    /// A POKE was answered after this time.
     RoundTrip { from: SocketAddr, round_trip: std::time::Duration },
-    /// The addresses to remember across restarts changed: these are all of them.
+    /// The addresses to remember across restarts have changed. These are all of them.
     Remember(Vec<SocketAddr>),
-    /// LEAVE_PEER goes to these next: the last moment to tell them something.
+    /// LEAVE_PEER is sent to these addresses next, so this is the last moment to tell them
+    /// anything.
     LeaveRepeated { to: Vec<SocketAddr> },
-    /// For the user.
+    /// An event for the user.
     Event(Event),
 }
 
-/// What became of a datagram.
+/// The outcome of handling a datagram.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
-    /// It concerned membership, and was dealt with.
+    /// It concerned membership and was handled.
     Handled,
-    /// It is dropped.
+    /// It was dropped.
     Dropped(DropReason),
-    /// A neighbour said something about blocks or transactions: for the owner to deal with.
+    /// A neighbour said something about blocks or transactions, which the owner has to handle.
     FromNeighbour(Datagram),
 }
 
-/// Tracker, neighbours, and addresses that may become neighbours.
+/// The tracker, the neighbours, and addresses that may become neighbours.
 #[derive(Debug)]
 pub(crate) struct Membership {
     rules: Rules,
     election: ElectionId,
     prefix: ElectionPrefix,
-    /// The election's canonical bytes, for those who join without them.
+    /// The election's canonical bytes, for peers that join without having them.
     ballot: Arc<[u8]>,
-    /// The end of our best chain, for POKEs to carry.
+    /// The end of our best chain, which POKEs carry.
     tip: (Height, BlockHash, Work),
     tokens: TokenIssuer,
     random: ChaCha8Rng,
@@ -104,19 +106,19 @@ pub(crate) struct Membership {
     tracker: Option<TrackerLink>,
     neighbours: Neighbours,
     probes: Probes,
-    /// Neighbours that left lately, for the others to be told.
+    /// Neighbours that left recently, about whom the others are told.
     departed: VecDeque<(SocketAddr, Instant)>,
-    /// The good addresses as they were told last.
+    /// The good addresses as they were last reported.
     remembered: Vec<SocketAddr>,
-    /// While a laboratory is cut off, POKEs alone are heard and answered.
+    /// While a laboratory is cut off, only POKEs are handled and answered.
     is_partitioned: bool,
     leaving: Option<Leaving>,
     outputs: VecDeque<Output>,
 }
 
 impl Membership {
-    /// `ballot` is the election's canonical bytes, and `remembered` are addresses that answered in an earlier run.
-    /// `seed` must be secret and new at every start.
+    /// `ballot` is the election's canonical bytes, and `remembered` are addresses that answered in
+    /// an earlier run. `seed` must be secret and different at every start.
     pub(crate) fn new(
         config: &NodeConfig,
         election: ElectionId,
@@ -125,7 +127,8 @@ impl Membership {
         seed: [u8; 32],
         now: Now,
     ) -> Self {
-        // A stream of its own: what else is drawn from the seed does not change what is drawn here.
+        // Membership has a random stream of its own, so that other draws from the seed do not
+        // change what is drawn here.
         let mut random = ChaCha8Rng::from_seed(seed);
         random.set_stream(1);
         let mut membership = Self {
@@ -161,7 +164,8 @@ impl Membership {
         membership
     }
 
-    /// Does what is due; to be called when the moment of [`poll_timeout`](Self::poll_timeout) has come.
+    /// Does everything that is due. To be called when the moment of
+    /// [`poll_timeout`](Self::poll_timeout) has come.
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         self.tokens.rotate(now.instant);
         while let Some(timer) = self.timers.pop_expired(now.instant) {
@@ -175,7 +179,7 @@ impl Membership {
         }
     }
 
-    /// When something is due.
+    /// The moment at which something is due next.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
     }
@@ -185,18 +189,19 @@ impl Membership {
         self.outputs.pop_front()
     }
 
-    /// A datagram in its envelope, with the token that its receiver issued to us, as far as we have one.
+    /// Puts a datagram into its envelope, with the token that its receiver issued to us, if there
+    /// is one.
     pub(crate) fn envelope(&self, to: SocketAddr, datagram: Datagram) -> Envelope {
         self.envelope_with(to, self.token_of(to), datagram)
     }
 
-    /// The same with a token that is known otherwise.
+    /// Does the same with a token that is known from elsewhere.
     fn envelope_with(&self, to: SocketAddr, receiver_token: Token, datagram: Datagram) -> Envelope {
         let sender_token = self.tokens.issue(to);
         Envelope { election: self.prefix, receiver_token, sender_token, datagram }
     }
 
-    /// POKEs carry this from now on.
+    /// Sets the tip that POKEs carry from now on.
     pub(crate) fn set_tip(&mut self, height: Height, hash: BlockHash, work: Work) {
         self.tip = (height, hash, work);
     }
@@ -216,7 +221,7 @@ impl Membership {
         self.neighbours.addresses()
     }
 
-    /// What is known of each neighbour, in the order of their addresses.
+    /// What is known about each neighbour, in the order of their addresses.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&SocketAddr, &Neighbour)> {
         self.neighbours.iter()
     }
@@ -229,8 +234,8 @@ impl Membership {
         self.is_partitioned
     }
 
-    /// Cuts this node off from all others, or ends that. It is over at once: nobody waits for the next time that
-    /// something would be said again.
+    /// Cuts this node off from all others, or ends that. The end takes effect at once: everything
+    /// that would otherwise be said at its next regular time is said immediately.
     pub(crate) fn set_partitioned(&mut self, is_on: bool, now: Now) {
         let was_on = std::mem::replace(&mut self.is_partitioned, is_on);
         if is_on || !was_on {
@@ -250,7 +255,8 @@ impl Membership {
         }
     }
 
-    /// Counts a rule that a neighbour broke, and bans it when it breaks them faster than they are forgiven.
+    /// Counts a rule that a neighbour broke. A neighbour that breaks rules faster than they are
+    /// forgiven is banned.
     pub(crate) fn record_fault(&mut self, from: SocketAddr, reason: String, now: Now) {
         let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
         let is_one_too_many = neighbour.record_fault(now.instant);
@@ -275,7 +281,7 @@ impl Membership {
         self.probes.token(address).is_some()
     }
 
-    /// The token that an address issued to us; none if it is not known.
+    /// The token that an address issued to us, or none if it is not known.
     fn token_of(&self, address: SocketAddr) -> Token {
         let known = self.neighbours.get(&address).map(|neighbour| neighbour.token);
         let known = known.or_else(|| self.tracker.as_ref()?.token_for(&address));
@@ -291,14 +297,15 @@ impl Membership {
         self.transmit(to, envelope);
     }
 
-    /// A partition lets nothing through but the answers to POKEs.
+    /// Sends a datagram, unless a partition holds it back: only answers to POKEs pass.
     fn transmit(&mut self, to: SocketAddr, envelope: Envelope) {
         if self.lets_through(&envelope.datagram) {
             self.outputs.push_back(Output::Transmit { to, envelope });
         }
     }
 
-    /// Whether a datagram may be sent: a partition holds back all but the answers to POKEs.
+    /// Whether a datagram may be sent. A partition holds back everything except the answers to
+    /// POKEs.
     pub(crate) fn lets_through(&self, datagram: &Datagram) -> bool {
         !self.is_partitioned || matches!(datagram, Datagram::PokeAck { .. } | Datagram::Retry)
     }

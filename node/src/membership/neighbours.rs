@@ -8,47 +8,50 @@ use std::time::{Duration, Instant};
 use protocol::token::Token;
 use protocol::units::UnixMillis;
 
-/// Most neighbours: a network of this size is fully meshed, a larger one well connected.
+/// The most neighbours. A network of up to this size is fully meshed, and a larger one is still
+/// well connected.
 pub(super) const NEIGHBOURS_MAX: usize = 64;
-/// A peer looks for neighbours by itself up to this number only, so that others find room; strangers find room
-/// up to this number only, so that they can't take it all from those that it looks for.
+/// A peer looks for neighbours itself only until it has this many, so that others can find room.
+/// Strangers find room only up to this number too, so that they cannot take all places from the
+/// peers that it looks for.
 pub(super) const NEIGHBOURS_WANTED: usize = 48;
-/// Between two POKEs to one neighbour.
+/// The interval between two POKEs to one neighbour.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
 /// A neighbour is dropped at its third missed heartbeat in a row.
 pub(super) const MISSED_MAX: u8 = 3;
-/// Clocks that differ by more are reported: votes and blocks bear times.
+/// Clocks that differ by more than this are reported, because votes and blocks carry times.
 const CLOCK_DIFFERENCE_MAX_MS: u64 = 30_000;
-/// A neighbour with more unforgiven faults is banned. Damage on the way looks like a fault of its sender, so a few
-/// are nothing.
+/// A neighbour with more unforgiven faults than this is banned. Damage on the way looks like a
+/// fault of the sender, so a few faults mean nothing.
 const FAULTS_MAX: u32 = 16;
 /// One fault is forgiven per period.
 const FORGIVE_PERIOD: Duration = Duration::from_secs(2);
 
-/// One neighbour.
+/// What membership knows about one neighbour.
 #[derive(Debug)]
 pub(crate) struct Neighbour {
-    /// The token that it issued to us.
+    /// The token that the neighbour issued to us.
     pub(super) token: Token,
     pub(super) poke_at: Instant,
     pub(super) poke_nonce: u64,
     pub(super) poked_at: Option<Instant>,
-    /// Whether anything valid came since the last POKE.
+    /// Whether anything valid arrived since the last POKE.
     pub(super) heard: bool,
-    /// Heartbeats in a row that it missed.
+    /// The number of heartbeats in a row that the neighbour missed.
     pub(crate) missed: u8,
-    /// Whether a RETRY may make us POKE at once; one per heartbeat, so that RETRYs are no lever.
+    /// Whether a RETRY may make us POKE at once. This is allowed once per heartbeat, so that RETRYs
+    /// cannot be used to make us send a lot.
     pub(super) may_retry: bool,
-    /// By how much its clock is ahead of ours, once it told its time.
+    /// By how much the neighbour's clock is ahead of ours, once it has told its time.
     pub(crate) clock_offset_ms: Option<i64>,
     clock_reported: bool,
-    /// When it is told of other peers next.
+    /// When the neighbour is told about other peers next.
     pub(super) peers_at: Instant,
-    /// Its word on other peers is not listened to before then.
+    /// What the neighbour says about other peers is ignored before this time.
     pub(super) hints_not_before: Instant,
-    /// A neighbour that started again is told everything once more, but not before then.
+    /// A neighbour that restarted is told everything again, but not before this time.
     pub(super) restart_not_before: Instant,
-    /// Whether that is to be done as soon as it may.
+    /// Whether it is to be told everything again as soon as that is allowed.
     pub(super) restart_wanted: bool,
     faults: u32,
     forgive_at: Instant,
@@ -75,7 +78,7 @@ impl Neighbour {
         }
     }
 
-    /// Notes its clock; `Some` with the difference when it is to be reported.
+    /// Records the neighbour's clock. Gives `Some` with the difference if it should be reported.
     pub(super) fn note_clock(&mut self, clock: UnixMillis, now: UnixMillis) -> Option<i64> {
         let distance = clock.0.abs_diff(now.0);
         let magnitude = i64::try_from(distance).unwrap_or(i64::MAX);
@@ -87,7 +90,7 @@ impl Neighbour {
         report.then_some(offset)
     }
 
-    /// Counts a broken rule; true when it is one too many.
+    /// Counts a broken rule. Returns true when there were too many.
     pub(super) fn record_fault(&mut self, now: Instant) -> bool {
         while self.faults > 0 && self.forgive_at <= now {
             self.faults -= 1;
