@@ -18,9 +18,10 @@ use super::views::{
 use crate::ledger::pool::Arrival;
 use chain::{Forgery, TransactionError};
 
-/// Most block summaries in one [`Answer::Chain`]: a screenful many times over.
+/// The most block summaries in one [`Answer::Chain`], which is many times what a screen can show.
 pub const CHAIN_LIMIT_MAX: u32 = 1_000;
-/// Most transactions in one [`Answer::Pool`]: some 200 kB, copied while the node does nothing else.
+/// The most transactions in one [`Answer::Pool`]. They take about 200 kB, and are copied while the
+/// node does nothing else.
 pub const POOL_LIMIT_MAX: u32 = 1_000;
 
 /// One question or order to the node.
@@ -30,62 +31,68 @@ pub enum Command {
     Status,
     /// → [`Answer::Results`]
     Results,
-    /// Up to `limit` blocks of the best chain downwards from `from` (the tip if `None`). → [`Answer::Chain`]
+    /// Up to `limit` blocks of the best chain, from `from` (or from the tip if it is `None`)
+    /// downwards. → [`Answer::Chain`]
     Chain {
-        /// Where to begin.
+        /// The height of the first block.
         from: Option<Height>,
-        /// At most so many.
+        /// The most blocks to return.
         limit: u32,
     },
     /// → [`Answer::Block`]
     Block(BlockSelector),
-    /// The same as it is, to be passed on. → [`Answer::RawBlock`]
+    /// The same block in its encoded form, to be passed on. → [`Answer::RawBlock`]
     RawBlock(BlockSelector),
-    /// Up to `limit` (at most [`POOL_LIMIT_MAX`]) transactions of the pool that arrived after the one with that
-    /// number, from the oldest if `None`. → [`Answer::Pool`]
+    /// Up to `limit` (at most [`POOL_LIMIT_MAX`]) transactions of the pool that arrived after the
+    /// arrival number `after`, or from the oldest on if it is `None`. → [`Answer::Pool`]
     Pool {
-        /// The last one that is known already.
+        /// The arrival number of the last transaction that the asker already has.
         after: Option<Arrival>,
-        /// At most so many.
+        /// The most transactions to return.
         limit: u32,
     },
     /// A transaction of the pool or of the best chain. → [`Answer::Transaction`]
     Transaction(TransactionId),
-    /// What is known of a voter. → [`Answer::Voter`]
+    /// What is known about a voter. → [`Answer::Voter`]
     Voter(VoterId),
-    /// The proof that a block of the best chain holds a voter's vote. → [`Answer::Receipt`]
+    /// The proof that a block of the best chain contains a voter's vote. → [`Answer::Receipt`]
     Receipt(VoterId),
     /// → [`Answer::Peers`]
     Peers,
     /// → [`Answer::Counters`]
     Counters,
-    /// A signed transaction by this peer's own user, or one that is known already, by its id: whoever lost the
-    /// answer may send it again. → [`Answer::Accepted`], once it is durable.
+    /// A signed transaction from this peer's own user. A transaction that is known already is
+    /// recognised by its id, so whoever lost the answer may send it again. → [`Answer::Accepted`],
+    /// once it is durable.
     Submit(Box<Transaction>),
     /// Mine one block now, even an empty one. → [`Answer::Mining`]
     Mine,
-    /// Ask all neighbours for what this peer lacks, now. → [`Answer::Syncing`]
+    /// Ask all neighbours now for everything that this peer lacks. → [`Answer::Syncing`]
     Sync,
-    /// Try an address for as long as this peer runs, as one that was given at its start. → [`Answer::NeighbourAdded`]
+    /// Try an address for as long as this peer runs, as if it had been given at the start. →
+    /// [`Answer::NeighbourAdded`]
     AddNeighbour(SocketAddr),
-    /// What a laboratory alone does. → [`Answer::Experiment`]
+    /// An experiment, which only a laboratory carries out. → [`Answer::Experiment`]
     Experiment(Experiment),
-    /// Take leave of tracker and neighbours. → [`Answer::Leaving`], and later [`super::Output::Left`].
+    /// Leave the tracker and the neighbours. → [`Answer::Leaving`], and later
+    /// [`super::Output::Left`].
     Leave,
 }
 
-/// What a class may want to see; a laboratory alone does it.
+/// An experiment that a class may want to see. Only a laboratory carries it out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Experiment {
-    /// Hear and answer nothing but POKEs, or take part again.
+    /// Handle and answer nothing but POKEs, or take part again.
     Partition(bool),
-    /// Mine a block that breaks a rule on top of the tip, and send it to all neighbours without keeping it.
+    /// Mine a block that breaks a rule on top of the tip, and send it to all neighbours without
+    /// storing it.
     BadBlock(Box<Forgery>),
-    /// Mine a block of the same transactions beside this one, which is the tip, and send it to all neighbours.
+    /// Mine a block with the same transactions that competes with this one, which is the tip, and
+    /// send it to all neighbours.
     Race(Arc<Block>),
 }
 
-/// A block by its place on the best chain, or by its hash on any branch.
+/// A block, selected by its height on the best chain or by its hash on any branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockSelector {
     /// By its height on the best chain.
@@ -101,7 +108,7 @@ pub enum Answer {
     Status(Status),
     /// → [`Command::Results`]
     Results(Results),
-    /// → [`Command::Chain`], from the highest down.
+    /// → [`Command::Chain`], from the highest block downwards.
     Chain(Vec<BlockSummary>),
     /// → [`Command::Block`]
     Block(BlockView),
@@ -115,69 +122,69 @@ pub enum Answer {
     Voter(VoterView),
     /// → [`Command::Receipt`]
     Receipt(Box<Receipt>),
-    /// → [`Command::Peers`], by address.
+    /// → [`Command::Peers`], in the order of their addresses.
     Peers(Vec<NeighbourView>),
     /// → [`Command::Counters`]
     Counters(Box<Counters>),
-    /// The transaction is durable and on its way.
+    /// The transaction is durable and is being announced to the neighbours.
     Accepted(TransactionId),
     /// The height that the block will have.
     Mining(Height),
     /// All neighbours were asked.
     Syncing {
-        /// How many were asked.
+        /// The number of neighbours that were asked.
         neighbours: usize,
     },
-    /// The address is probed from now on.
+    /// The address is being probed from now on.
     NeighbourAdded,
-    /// It has begun: the height of the block that is mined for it, if one is.
+    /// The experiment has begun.
     Experiment {
-        /// Of the block that is mined.
+        /// The height of the block that is mined for it, if one is.
         height: Option<Height>,
     },
-    /// The leave has begun.
+    /// The node has started to leave.
     Leaving,
-    /// The answer comes later, as [`super::Output::Answered`] with this ticket.
+    /// The answer will come later, as [`super::Output::Answered`] with this ticket.
     Pending(Ticket),
 }
 
-/// Names one command until its answer is known.
+/// Identifies one command until its answer is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
-/// Why a command is refused.
+/// The reason why a command is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// No block by this height or hash was ever checked here.
+    /// No block with this height or hash has ever been checked here.
     #[error("there is no block {selector} here; the tip is at height {tip}")]
     NoSuchBlock {
-        /// What was asked for.
+        /// The height or hash that was asked for.
         selector: String,
-        /// How high the best chain is.
+        /// The height of the best chain.
         tip: Height,
     },
-    /// Neither the pool nor the best chain holds it.
+    /// Neither the pool nor the best chain contains the transaction.
     #[error("there is no transaction {id} here, neither in the pool nor on the best chain")]
     NoSuchTransaction {
-        /// What was asked for.
+        /// The id that was asked for.
         id: TransactionId,
     },
     /// The transaction breaks a rule.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
-    /// There is no room for another transaction.
+    /// The pool has no room for another transaction.
     #[error("the pool is full with {transactions} transactions: try again when a block was mined")]
     PoolFull {
-        /// How many there are.
+        /// The number of transactions in it.
         transactions: usize,
     },
-    /// The voter has no vote in a block.
+    /// No block contains a vote of this voter.
     #[error("no block holds a vote of this voter yet: ask again when one does")]
     NoReceipt,
     /// This node was started without mining.
     #[error("this peer does not mine: start it without --no-mining")]
     MiningOff,
-    /// There is nobody to ask or to send to.
+    /// There is no neighbour to ask or to send to.
     #[error("there is no neighbour to ask yet")]
     NoNeighbours,
     /// An observer does not mine.
@@ -185,79 +192,80 @@ pub enum CommandError {
         "this peer only observes, it neither votes nor mines: ask one that runs without --observe"
     )]
     Observer,
-    /// Only a laboratory makes experiments.
+    /// Only a laboratory carries out experiments.
     #[error("this peer is no laboratory: start it with --lab")]
     NotALab,
-    /// A laboratory that is cut off sends no bad blocks.
+    /// A laboratory that is cut off cannot send bad blocks.
     #[error("this peer is partitioned from the others: write `lab partition off` first")]
     Partitioned,
     /// The tip is the genesis block.
     #[error("there is no block yet to race against: vote, or write `mine`, first")]
     NothingToRace,
-    /// The block to race against is not the tip any more.
+    /// The block to race against is no longer the tip.
     #[error("another block has become the tip meanwhile: race again")]
     TipMoved,
-    /// The vote may have spread and may yet be counted, but it is not safe on this peer's disk.
+    /// The vote may have reached others and may yet be counted, but it is not safe on this peer's
+    /// disk.
     #[error("the disk does not take it ({reason}): make room, then ask `myvote`")]
     NotDurable {
-        /// What the disk says.
+        /// The error that the disk reported.
         reason: String,
     },
-    /// Others would refuse a block with the time of this clock.
+    /// Others would refuse a block with the time of this machine's clock.
     #[error(
         "the newest block's time is {seconds} s ahead of this peer's clock: set the clock right, or wait"
     )]
     ClockBehind {
-        /// By how much the tip is ahead.
+        /// How far the tip's time is ahead of the clock.
         seconds: u64,
     },
-    /// The disk has lost the body; it is fetched again.
+    /// The disk has lost the body, which is being fetched again.
     #[error("the block is damaged on this peer's disk, and being fetched again: ask again soon")]
     BlockLost,
-    /// The disk does not read for now.
+    /// The disk cannot be read for now.
     #[error("the disk does not give the block ({reason}): ask again later")]
     NotRead {
-        /// What the disk says.
+        /// The error that the disk reported.
         reason: String,
     },
-    /// Too many wait for the disk already.
+    /// Too many questions are already waiting for the disk.
     #[error("too many questions wait for the disk: ask again soon")]
     Busy,
-    /// Nobody can have this address.
+    /// No peer can have this address.
     #[error("{address} is no peer's address: give the IP and the UDP port that it listens on")]
     UnusableAddress {
-        /// What was given.
+        /// The address that was given.
         address: SocketAddr,
     },
-    /// This node has this address itself.
+    /// The address is one of this node's own.
     #[error("{address} is this peer's own address: give another peer's")]
     OwnAddress {
-        /// What was given.
+        /// The address that was given.
         address: SocketAddr,
     },
-    /// The tracker has this address.
+    /// The address is the tracker's.
     #[error("{address} is this peer's tracker: give a peer's address")]
     OwnTracker {
-        /// What was given.
+        /// The address that was given.
         address: SocketAddr,
     },
-    /// There is a neighbour at this address.
+    /// There already is a neighbour at this address.
     #[error("{address} is a neighbour already")]
     AlreadyNeighbour {
-        /// What was given.
+        /// The address that was given.
         address: SocketAddr,
     },
-    /// As many addresses were given by hand as may be.
+    /// The most addresses that may be given by hand have been given already.
     #[error(
         "{NEIGHBOURS_BY_HAND_MAX} addresses were given by hand already: they tell of others themselves"
     )]
     TooManyNeighbours,
-    /// The node takes leave, and does nothing else.
+    /// The node is leaving, and does nothing else.
     #[error("this peer is leaving")]
     Leaving,
 }
 
-/// A question whose answer may need a body that is on the disk alone.
+/// A question whose answer may need a body that is only on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lookup {
     Block(BlockSelector),
@@ -268,7 +276,7 @@ pub(super) enum Lookup {
 }
 
 impl CommandError {
-    /// A stable word for programs.
+    /// A word for programs that never changes.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,7 +1,8 @@
-//! When to mine, and on what. An untimed election is mined when the pool holds something valid in the next
-//! block, or when the user orders it.
+//! Decides when to mine, and on which block. An untimed election is mined when the pool contains
+//! something that is valid in the next block, or when the user orders it.
 //!
-//! The search itself belongs to the shell. A new tip must end every search: a block on the old one is of no use.
+//! The shell carries out the search itself. A new tip must end every search, because a block on the
+//! old tip is of no use.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,14 +18,17 @@ use super::output::{MineJob, Output};
 use super::{Node, Timer};
 use chain::{TIME_AHEAD_MAX, next_header};
 
-/// What is cast at the same time should stand in the same block, and two peers that heard of it at the same
-/// time should not begin at the same time: both shortens what is mined twice where difficulty is low.
+/// Before mining starts, a random wait of at least this time lets transactions that are cast at the
+/// same time end up in the same block, and keeps two peers that heard of them at the same time from
+/// starting at the same moment. Both reduce the work that is done twice where the difficulty is
+/// low.
 const GATHER_MIN: Duration = Duration::from_millis(50);
 const GATHER_MAX: Duration = Duration::from_millis(150);
-/// Between two templates on the same tip. A search has no memory, so a newer template loses nothing.
+/// The interval between two templates on the same tip. A search has no memory, so nothing is lost
+/// by continuing with a newer template.
 const TEMPLATE_PERIOD: Duration = Duration::from_millis(250);
 
-/// How often to look again whether the clock has caught up with the chain.
+/// How often to check whether the clock has caught up with the chain.
 const CLOCK_PERIOD: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -40,14 +44,14 @@ pub(super) struct Mining {
     enabled: bool,
     search: Option<Search>,
     last_number: u64,
-    /// The user ordered a block, even an empty one.
+    /// Whether the user ordered a block, which may be empty.
     ordered: bool,
     last_mined: Option<BlockHash>,
     random: ChaCha8Rng,
 }
 
 impl Mining {
-    /// `seed` must be secret and new at every start.
+    /// `seed` must be secret and different at every start.
     pub(super) fn new(enabled: bool, seed: [u8; 32]) -> Self {
         let random = ChaCha8Rng::from_seed(seed);
         Self { enabled, search: None, last_number: 0, ordered: false, last_mined: None, random }
@@ -61,28 +65,28 @@ impl Mining {
         self.search.is_some()
     }
 
-    /// A number for the next search.
+    /// The number for the next search.
     pub(super) fn next_number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
     }
 
-    /// Takes note that a block is this peer's own.
+    /// Notes that this peer mined a block.
     pub(super) fn note_mined(&mut self, hash: BlockHash) {
         self.last_mined = Some(hash);
     }
 
-    /// Whether this peer mined a block in this run, lately.
+    /// Whether this peer recently mined a block in this run.
     pub(super) fn mined(&self, hash: &BlockHash) -> bool {
         self.last_mined.as_ref() == Some(hash)
     }
 }
 
 impl Node {
-    /// The user wants one block now; returns its height.
+    /// Starts to mine one block because the user wants it now. Returns its height.
     ///
     /// # Errors
-    /// When others would refuse it for now.
+    /// When others would refuse the block for now.
     pub(super) fn order_block(&mut self, now: Now) -> Result<Height, CommandError> {
         self.check_clock(now)?;
         self.mining.ordered = true;
@@ -90,8 +94,9 @@ impl Node {
         Ok(self.chain.tip_header().height.next())
     }
 
-    /// Whether the next block's time would be too far ahead for others: so it is before an election that is
-    /// made for the future, and where the local clock is behind.
+    /// Checks whether the time of the next block would be too far ahead for others to accept it.
+    /// That is the case before the start of an election that is made for the future, and when the
+    /// local clock is behind.
     pub(super) fn check_clock(&self, now: Now) -> Result<(), CommandError> {
         let earliest = self.chain.tip_header().time;
         if earliest < now.unix.plus(TIME_AHEAD_MAX) {
@@ -100,7 +105,7 @@ impl Node {
         Err(CommandError::ClockBehind { seconds: earliest.distance(now.unix).as_secs() })
     }
 
-    /// Something entered the pool.
+    /// Handles that something entered the pool.
     pub(super) fn pool_grew(&mut self, now: Now) {
         if self.ledger.pool().is_empty() || !self.mining.enabled || self.membership.is_leaving() {
             return;
@@ -114,7 +119,7 @@ impl Node {
         }
     }
 
-    /// The tip moved: what is searched for is of no use any more.
+    /// Handles a new tip: the block that is being searched for is of no use any more.
     pub(super) fn tip_changed(&mut self, now: Now) {
         self.stop_mining();
         self.timers.set(Timer::Mine, None);

@@ -26,51 +26,52 @@ use crate::views::Tip;
 use chain::Chain;
 use chain::rules::Rules;
 
-/// What a deadline is for.
+/// The purpose of a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    /// Ask again for what was lost, and elsewhere for what does not come.
+    /// Ask again for pieces that were lost, and ask elsewhere for those that do not arrive.
     Sync,
-    /// Begin to mine, or mine on a newer template.
+    /// Start to mine, or continue with a newer template.
     Mine,
-    /// Try headers again whose time was too far ahead.
+    /// Try again those headers whose time was too far ahead.
     EarlyHeaders,
-    /// Give up on announced blocks whose transactions don't come.
+    /// Give up on announced blocks whose transactions do not arrive.
     Announcements,
 }
 
-/// One peer's state, with one owner.
+/// The state of one peer, which has exactly one owner.
 #[derive(Debug)]
 pub struct Node {
-    /// Which rules hold: all of them, except in tests.
+    /// The rules that are enforced: all of them, except in tests.
     pub(super) rules: Rules,
-    /// What this node is there for.
+    /// The purpose of this node.
     pub(super) role: Role,
     /// Blocks of all branches, the best chain, and the count.
     pub(super) chain: Chain,
-    /// Who this node exchanges datagrams with.
+    /// The tracker, the neighbours, and addresses that may become neighbours.
     pub(super) membership: Membership,
-    /// Transactions that wait for a block.
+    /// The transactions that wait for a block.
     pub(super) ledger: Ledger,
-    /// Blocks on their way here, and to others.
+    /// The blocks that are being fetched, and the announcement of blocks to others.
     pub(super) sync: Sync,
     /// The search for the next block.
     pub(super) mining: Mining,
     /// A laboratory's experiments.
     pub(super) laboratory: Laboratory,
-    /// Records on their way to the disk, bodies on their way from it, and who waits for either.
+    /// The records on their way to the disk, the bodies on their way from it, and those who wait
+    /// for either.
     pub(super) disk: Disk,
-    /// Deadlines of what is not a core of its own.
+    /// The deadlines of the parts that have no timers of their own.
     pub(super) timers: Timers<Timer>,
-    /// What is counted, for graphs and alarms.
+    /// The counts for graphs and alarms.
     pub(super) counters: LiveCounters,
     /// Effects that the shell has not drained yet.
     pub(super) outputs: VecDeque<Output>,
 }
 
 impl Node {
-    /// A node that goes on from what it remembers. `seed` must be secret and new at every start; all
-    /// randomness comes from it.
+    /// Creates a node that continues from what it remembers. `seed` must be secret and different at
+    /// every start, because all randomness comes from it.
     #[must_use]
     pub fn new(
         config: NodeConfig,
@@ -102,13 +103,14 @@ impl Node {
         node
     }
 
-    /// Takes in one datagram. Never fails: what is no good is counted and dropped.
+    /// Handles one datagram. This never fails: a datagram that cannot be used is counted and
+    /// dropped.
     pub fn handle_datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
         self.dispatch(from, bytes, now);
     }
 
-    /// Does what is due. To be called when the moment of [`poll_timeout`](Self::poll_timeout) has come;
-    /// harmless at any other.
+    /// Does everything that is due. To be called when the moment of
+    /// [`poll_timeout`](Self::poll_timeout) has come; calling it at any other time is harmless.
     pub fn handle_timeout(&mut self, now: Now) {
         self.membership.handle_timeout(now);
         self.react_to_membership(now);
@@ -124,12 +126,12 @@ impl Node {
         }
     }
 
-    /// The nonce that a [`MineJob`] asked for.
+    /// Handles the nonce that was found for a [`MineJob`].
     pub fn handle_mined(&mut self, job: u64, nonce: u64, now: Now) {
         self.on_mined(job, nonce, now);
     }
 
-    /// The verdicts that a [`VerifyJob`] asked for, in its order.
+    /// Handles the verdicts of a [`VerifyJob`], in the order of its transactions.
     pub fn handle_verified(
         &mut self,
         job: u64,
@@ -140,36 +142,38 @@ impl Node {
         self.react_to_ledger(now);
     }
 
-    /// All batches up to this number are durable.
+    /// Handles that all batches up to this number are durable.
     pub fn handle_persisted(&mut self, batch: u64, now: Now) {
         self.on_persisted(batch, now);
     }
 
-    /// The disk refuses the batches up to this number that were not confirmed. They may still be confirmed
-    /// later.
+    /// Handles that the disk failed to write those batches up to this number that were not
+    /// confirmed. They may still be confirmed later.
     pub fn handle_persist_failed(&mut self, batch: u64, reason: &str, now: Now) {
         self.on_persist_failed(batch, reason, now);
     }
 
-    /// The block that a [`LoadJob`] asked for, or why the disk does not give it. The caller has checked that
-    /// the body is the one that the header commits to.
+    /// Handles the block that a [`LoadJob`] asked for, or the reason why the disk does not give it.
+    /// The caller must have checked that the body is the one to which the header commits.
     pub fn handle_loaded(&mut self, job: u64, outcome: Result<Arc<Block>, LoadFailure>, now: Now) {
         self.on_loaded(job, outcome, now);
     }
 
-    /// The disk was damaged and mended while this node ran: what it may have lost of the pool is written again.
+    /// Handles that the disk was damaged and repaired while this node ran: what it may have lost of
+    /// the pool is written again.
     pub fn handle_mended(&mut self) {
         self.write_pool_again();
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout). To be asked again after every `handle_*`.
+    /// When to call [`handle_timeout`](Self::handle_timeout). The caller must ask again after every
+    /// `handle_*` call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let all = [self.timers.next(), self.membership.poll_timeout(), self.ledger.poll_timeout()];
         all.into_iter().flatten().min()
     }
 
-    /// The next effect. To be drained after every `handle_*`.
+    /// The next effect. The caller must drain all effects after every `handle_*` call.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front().or_else(|| self.disk.durability.pop_batch().map(Output::Persist))
@@ -181,13 +185,13 @@ impl Node {
         Tip { height: self.chain.tip_header().height, hash: self.chain.tip().hash }
     }
 
-    /// The chain, to look at.
+    /// Read access to the chain.
     #[must_use]
     pub fn chain(&self) -> &Chain {
         &self.chain
     }
 
-    /// The transactions that wait for a block, to look at.
+    /// Read access to the transactions that wait for a block.
     #[must_use]
     pub fn pool(&self) -> &Pool {
         self.ledger.pool()
@@ -197,7 +201,7 @@ impl Node {
         self.outputs.push_back(output);
     }
 
-    /// POKEs tell of the tip as it is now.
+    /// Makes POKEs carry the current tip.
     pub(super) fn tell_tip(&mut self) {
         let Tip { height, hash } = self.tip();
         self.membership.set_tip(height, hash, self.chain.tip().work);

@@ -15,82 +15,89 @@ use super::command::{Answer, CommandError, Ticket};
 use super::views::Tip;
 use chain::{AuditRule, BlockSummary, StoredBlock};
 
-/// One effect. Drain them with [`super::Node::poll_output`] after every `handle_*`.
+/// One effect. The shell must drain all effects with [`super::Node::poll_output`] after every
+/// `handle_*` call.
 #[derive(Debug)]
 pub enum Output {
     /// Send one datagram.
     Transmit {
-        /// Where to.
+        /// The address of the receiver.
         to: SocketAddr,
-        /// The whole payload.
+        /// The whole UDP payload.
         bytes: Vec<u8>,
     },
-    /// Write records durably, then call [`super::Node::handle_persisted`] with the batch's number.
-    /// Batches are numbered upwards; one call may confirm all up to a number.
+    /// Write records durably, and then call [`super::Node::handle_persisted`] with the number of
+    /// the batch. Batches are numbered in ascending order, and one call may confirm all batches up
+    /// to a number.
     Persist(PersistBatch),
-    /// Read a block, then call [`super::Node::handle_loaded`]. It was confirmed by
-    /// [`super::Node::handle_persisted`], or was among what was restored.
+    /// Read a block, and then call [`super::Node::handle_loaded`]. The block was confirmed by
+    /// [`super::Node::handle_persisted`], or was among what was restored at the start.
     Load(LoadJob),
-    /// Check signatures, then call [`super::Node::handle_verified`].
+    /// Check signatures, and then call [`super::Node::handle_verified`].
     Verify(VerifyJob),
-    /// Search a nonce, in place of any earlier search; then call [`super::Node::handle_mined`].
+    /// Search for a nonce, instead of any earlier search, and then call
+    /// [`super::Node::handle_mined`].
     Mine(MineJob),
-    /// Give up the search for a nonce.
+    /// Stop the search for a nonce.
     StopMining,
-    /// The answer to a command that got [`super::Answer::Pending`] at first.
+    /// The answer to a command that was first answered with [`super::Answer::Pending`].
     Answered {
-        /// Which command.
+        /// The ticket of the command.
         ticket: Ticket,
         /// The answer.
         outcome: Result<Answer, CommandError>,
     },
-    /// Something a user may want to see.
+    /// Something that a user may want to see.
     Event(Event),
-    /// Everybody was told of the leave, or a second went by: the shell may end.
+    /// Everybody has acknowledged the leave, or a second has passed, so the shell may end.
     Left,
 }
 
-/// Records to be written together.
+/// Records that must be written together.
 #[derive(Debug)]
 pub struct PersistBatch {
-    /// To be confirmed by it.
+    /// The number by which the batch is confirmed.
     pub number: u64,
-    /// All of them, in their order.
+    /// The records, in their order.
     pub records: Vec<Record>,
 }
 
-/// One thing to remember across restarts. Batches are written in order, each one whole or not at all.
+/// One fact to remember across restarts. Batches are written in order, and each one as a whole or
+/// not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
-    /// A block of any branch, checked. It may be one that the disk had before, and lost.
+    /// A block of any branch, which has been checked. It may be one that the disk had before and
+    /// lost.
     Block(Arc<Block>),
-    /// The best chain ends in this block from now on; it is among the records or on the disk already.
+    /// From now on the best chain ends in this block, which is among the records or already on the
+    /// disk.
     Tip {
-        /// How high the best chain is.
+        /// The height of the best chain.
         height: Height,
-        /// Its last block.
+        /// The hash of its last block.
         hash: BlockHash,
     },
-    /// A transaction that is valid and on no block of the best chain yet. Rows rise, and are never used again.
+    /// A transaction that is valid and not in any block of the best chain yet. Row numbers rise,
+    /// and none is ever used again.
     PoolInsert {
-        /// Which row.
+        /// The number of the row.
         row: u64,
-        /// What to write there.
+        /// The content of the row.
         transaction: Arc<HashedTransaction>,
     },
-    /// The transaction in this row is on the best chain now, or can't be counted any more.
+    /// The transaction in this row is on the best chain now, or cannot be counted any more.
     PoolRemove {
-        /// Which row.
+        /// The number of the row.
         row: u64,
     },
-    /// All good neighbours: replaces the earlier list.
+    /// All good neighbours. This replaces the previous list.
     Neighbours(Vec<SocketAddr>),
 }
 
-/// What a node remembers at its start: all that was persisted.
+/// Everything that a node remembers when it starts, which is everything that was persisted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// Blocks of all branches, in any order, without their bodies.
+    /// The blocks of all branches, in any order, without their bodies.
     pub blocks: Vec<StoredBlock>,
     /// The end of the best chain; `None` before the first block.
     pub tip: Option<BlockHash>,
@@ -103,7 +110,7 @@ pub struct Restored {
 /// A block to be read from the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoadJob {
-    /// To be answered by it.
+    /// The number by which the job is answered.
     pub number: u64,
     /// The block's height.
     pub height: Height,
@@ -111,103 +118,105 @@ pub struct LoadJob {
     pub hash: BlockHash,
 }
 
-/// Why a [`LoadJob`] gave no block.
+/// The reason why a [`LoadJob`] gave no block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadFailure {
-    /// The disk does not have it any more, or not whole; it may still know what the block did.
+    /// The disk no longer has the block, or not all of it. It may still know what the block did to
+    /// the count.
     Lost {
-        /// Why, in words.
+        /// The reason, in words.
         reason: String,
-        /// What the disk still knows of the block.
+        /// What the disk still knows about the block.
         summary: Option<Box<BlockSummary>>,
     },
-    /// The disk gives nothing for now.
+    /// The disk cannot be read for now.
     Refused {
-        /// Why, in words.
+        /// The reason, in words.
         reason: String,
     },
 }
 
-/// Transactions whose signatures are to be checked by [`HashedTransaction::check_signatures`], each on its own.
+/// Transactions whose signatures have to be checked with [`HashedTransaction::check_signatures`],
+/// each independently of the others.
 #[derive(Debug)]
 pub struct VerifyJob {
-    /// To be answered by it.
+    /// The number by which the job is answered.
     pub number: u64,
-    /// Says who the registrars are.
+    /// The election, which says who the registrars are.
     pub election: Arc<Election>,
-    /// What to check, in the order of the verdicts.
+    /// The transactions to check. The verdicts must be in the same order.
     pub transactions: Vec<Arc<HashedTransaction>>,
 }
 
 /// A header without its nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MineJob {
-    /// To be answered by it.
+    /// The number by which the job is answered.
     pub number: u64,
-    /// Its nonce is 0.
+    /// The header, whose nonce is 0.
     pub header: Header,
-    /// How many the block holds, for a display.
+    /// The number of transactions in the block, for display.
     pub transactions: usize,
 }
 
-/// News for a user; the peer goes on the same whether anybody listens or not.
+/// News for a user. The peer behaves the same whether anybody listens or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A block joined the best chain.
     Block {
         /// The block.
         tip: Tip,
-        /// How many it holds.
+        /// The number of its transactions.
         transactions: usize,
         /// Whether this node mined it.
         mined_here: bool,
     },
-    /// The best chain changed to another branch: `returned` transactions went back to the pool.
+    /// The best chain changed to another branch, and `returned` transactions went back to the pool.
     Reorganisation {
         /// The end of the branch that was left.
         from: Tip,
-        /// The end of the one that is best now.
+        /// The end of the branch that is the best one now.
         to: Tip,
-        /// Blocks that were left.
+        /// The number of blocks that left the best chain.
         disconnected: usize,
-        /// Blocks that were joined.
+        /// The number of blocks that joined the best chain.
         connected: usize,
-        /// Transactions that are in the pool again.
+        /// The number of transactions that are in the pool again.
         returned: usize,
-        /// Blocks among the disconnected whose transactions the disk has lost.
+        /// The number of disconnected blocks whose transactions the disk has lost.
         lost: usize,
     },
     /// A valid transaction entered the pool.
     Transaction {
         /// The transaction's id.
         id: TransactionId,
-        /// Whose it is.
+        /// The voter whom the transaction concerns.
         voter: VoterId,
-        /// What it is.
+        /// The kind of the transaction.
         kind: TransactionKind,
     },
-    /// A transaction in the pool can't be counted any more, since the chain holds another of the same voter, or has
-    /// all the voters that it takes.
+    /// A transaction in the pool cannot be counted any more, because the chain contains another one
+    /// of the same voter, or already has all the voters that it may have.
     Superseded {
         /// The transaction's id.
         id: TransactionId,
-        /// Whose it is.
+        /// The voter whom the transaction concerns.
         voter: VoterId,
-        /// What it is.
+        /// The kind of the transaction.
         kind: TransactionKind,
-        /// What stands in its place, if something does.
+        /// The transaction that took its place, if there is one.
         by: Option<TransactionId>,
     },
     /// An address became a neighbour.
     NeighbourJoined {
-        /// Whose address.
+        /// The neighbour's address.
         address: SocketAddr,
     },
-    /// An address is no neighbour any more.
+    /// An address is no longer a neighbour.
     NeighbourLeft {
-        /// Whose address.
+        /// The neighbour's address.
         address: SocketAddr,
-        /// Why.
+        /// The reason.
         reason: LeaveReason,
     },
     /// The tracker lists this peer.
@@ -216,103 +225,105 @@ pub enum Event {
         tracker: SocketAddr,
         /// This peer's address as the tracker sees it.
         seen_as: SocketAddr,
-        /// How many peers it told of.
+        /// The number of peers that it told this peer about.
         peers: usize,
     },
-    /// The tracker does not answer; said once until it does.
+    /// The tracker does not answer. This is reported only once until it answers again.
     TrackerSilent {
         /// The tracker's address.
         tracker: SocketAddr,
     },
-    /// The tracker serves another election: it is not used.
+    /// The tracker serves another election, so it is not used.
     TrackerRefused {
         /// The tracker's address.
         tracker: SocketAddr,
         /// The election of this node.
         expected: ElectionId,
-        /// The first bytes of the tracker's.
+        /// The first bytes of the tracker's election.
         found_prefix: [u8; 8],
     },
-    /// A neighbour's clock differs from ours by more than 30 s: one of the two is wrong.
+    /// A neighbour's clock differs from ours by more than 30 s, so one of the two must be wrong.
     ClockDiffers {
-        /// Whose address.
+        /// The neighbour's address.
         address: SocketAddr,
-        /// By how much it is ahead.
+        /// By how many milliseconds it is ahead of ours.
         offset_ms: i64,
     },
-    /// Blocks are fetched up to this height.
+    /// Blocks are being fetched up to this height.
     Syncing {
         /// The tip's height.
         from: Height,
-        /// The height to be reached.
+        /// The height that is to be reached.
         to: Height,
     },
-    /// All blocks that are known of are here.
+    /// All blocks that are known to exist have arrived.
     Synced {
         /// The end of the best chain.
         tip: Tip,
     },
-    /// A neighbour sent what breaks a rule.
+    /// A neighbour sent something that breaks a rule.
     Misbehaviour {
-        /// Who sent it.
+        /// The neighbour's address.
         address: SocketAddr,
-        /// Why, in words.
+        /// The reason, in words.
         reason: String,
     },
-    /// The disk takes nothing, so that no vote is accepted; said once until it does.
+    /// The disk cannot be written, so no vote is accepted. This is reported only once until it can
+    /// be written again.
     DiskRefuses {
-        /// Why, in words.
+        /// The reason, in words.
         reason: String,
     },
-    /// The disk takes what waited, and all else.
+    /// The disk has accepted what was waiting, and can be written again.
     DiskRecovered,
-    /// The disk does not give a block any more; it is fetched again from neighbours.
+    /// The disk no longer gives a block, which is fetched from neighbours again.
     BlockLost {
         /// The block's height.
         height: Height,
         /// The block's hash.
         hash: BlockHash,
-        /// Why, in words.
+        /// The reason, in words.
         reason: String,
     },
-    /// This laboratory sent a block to its neighbours: one that breaks a rule, or else one that competes with the tip.
+    /// This laboratory sent a block to its neighbours that breaks a rule, or one that competes with
+    /// the tip.
     Experiment {
         /// The block.
         block: Tip,
-        /// The rule that it breaks, if it does.
+        /// The rule that the block breaks, if it breaks one.
         rule: Option<AuditRule>,
-        /// How many it was sent to.
+        /// The number of neighbours that it was sent to.
         neighbours: usize,
     },
-    /// A block that came too early waits until its time has come.
+    /// A block came before its time, and waits until the time has come.
     EarlyBlock {
-        /// Who sent it.
+        /// The address of its sender.
         address: SocketAddr,
         /// The block's height.
         height: Height,
         /// The block's hash.
         hash: BlockHash,
-        /// By how much.
+        /// How far its time is ahead of the local clock.
         ahead: Duration,
     },
-    /// A block whose header had work breaks a rule of the chain.
+    /// A block whose header had enough work breaks a rule of the chain.
     InvalidBlock {
         /// The block's hash.
         hash: BlockHash,
         /// The block's height.
         height: Height,
-        /// Why, in words.
+        /// The reason, in words.
         reason: String,
     },
 }
 
-/// Why a neighbour is one no more.
+/// The reason why an address is no longer a neighbour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaveReason {
-    /// It said so.
+    /// The neighbour announced that it leaves.
     Left,
-    /// It missed this many heartbeats in a row.
+    /// The neighbour missed this number of heartbeats in a row.
     Missed(u8),
-    /// It broke rules; it is ignored for this long.
+    /// The neighbour broke rules, and is ignored for this time.
     Banned(Duration),
 }

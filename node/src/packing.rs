@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::transaction::{HashedTransaction, Transaction};
 
-/// Groups transactions in their order, as many per group as fit into `bytes_max`.
+/// Groups transactions in their order, with as many per group as fit into `bytes_max`.
 pub(super) fn pack<'a>(
     transactions: impl IntoIterator<Item = &'a Arc<HashedTransaction>>,
     bytes_max: usize,

@@ -19,10 +19,10 @@ use chain::rules::Rule;
 use chain::{TransactionError, check_cast_at};
 
 impl Node {
-    /// Begins a submission; its outcome comes as [`Output::Answered`].
+    /// Starts to handle a submitted transaction. The outcome comes later as [`Output::Answered`].
     ///
     /// # Errors
-    /// What can be told at once.
+    /// Whatever can be told at once.
     pub(super) fn submit(
         &mut self,
         transaction: Transaction,
@@ -61,7 +61,8 @@ impl Node {
         Ok(ticket)
     }
 
-    /// An admission stays valid by itself, and may still wait in the pool: its voter should hear what became of it.
+    /// An admission remains valid by itself after a withdrawal, and may still wait in the pool, so
+    /// its voter should be told what became of it.
     fn check_not_withdrawn(&self, transaction: &HashedTransaction) -> Result<(), TransactionError> {
         let voter = transaction.voter();
         let is_withdrawn = self.chain.withdrawal(&voter).is_some()
@@ -76,8 +77,9 @@ impl Node {
         }
     }
 
-    /// Accepts what is in the pool or on the best chain already, so that whoever lost the answer may simply send
-    /// it again; anything else is refused as it would have been. `loaded` is what was read for this already.
+    /// Accepts a transaction that is already in the pool or on the best chain, so that whoever lost
+    /// the answer may simply send it again. Anything else is refused as it would have been the
+    /// first time. `loaded` is a block that was read for this purpose already.
     pub(super) fn submit_again(&mut self, again: Resubmission, loaded: Option<&Arc<Block>>) {
         let Resubmission { ticket, id, .. } = again;
         if self.ledger.pool().get(&id).is_some() {
@@ -121,7 +123,7 @@ impl Node {
         self.react_to_ledger(now);
         match added {
             Ok(()) => self.accept_pooled(ticket, id),
-            // It may have come in another way meanwhile.
+            // The transaction may have arrived in another way in the meantime.
             Err(error) => {
                 let refusal = command_error(error, &transaction);
                 self.submit_again(Resubmission { ticket, id, refusal }, None);
@@ -147,7 +149,8 @@ impl Node {
         self.accept_when_durable(ticket, id, batch);
     }
 
-    /// Answers once the batch that writes the transaction is confirmed; `None` if it was written.
+    /// Answers once the batch that writes the transaction is confirmed; `None` if it was written
+    /// already.
     fn accept_when_durable(&mut self, ticket: Ticket, id: TransactionId, batch: Option<u64>) {
         match batch {
             Some(batch) if self.rules.enforces(Rule::DurableAcknowledgement) => {

@@ -23,7 +23,7 @@ impl<T: Ord + Copy> Timers<T> {
         };
     }
 
-    /// Brings a deadline forward; a nearer one stays.
+    /// Brings a deadline forward. A deadline that is earlier already stays.
     pub(crate) fn set_by(&mut self, timer: T, deadline: Instant) {
         let set = self.deadlines.entry(timer).or_insert(deadline);
         *set = deadline.min(*set);
@@ -37,7 +37,8 @@ impl<T: Ord + Copy> Timers<T> {
         self.deadlines.values().min().copied()
     }
 
-    /// Removes and returns one timer whose deadline has come: of several, the first in the order of their names.
+    /// Removes and returns one timer whose deadline has passed. If there are several, it is the
+    /// first in the order of their names.
     pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<T> {
         let expired = self.deadlines.iter().find(|(_, deadline)| **deadline <= now);
         let timer = expired.map(|(timer, _)| *timer)?;

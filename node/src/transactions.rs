@@ -14,8 +14,9 @@ use super::views::{Standing, TransactionAnswer, TransactionView};
 use chain::TransactionLocation;
 
 impl Node {
-    /// The block of the best chain that holds a transaction, or the first that may: its body has to be read to
-    /// tell. `loaded` is what was read for this already.
+    /// The block of the best chain that contains a transaction, or the first block that may contain
+    /// it and whose body has to be read to find out. `loaded` is a block that was read for this
+    /// purpose already.
     pub(super) fn block_of(
         &self,
         id: &TransactionId,
@@ -33,7 +34,8 @@ impl Node {
                     return Some(hash);
                 }
                 Some(_) => {}
-                // Bodies are read upwards, so what is below was read, and held another one.
+                // Bodies are read in ascending order, so those below were read already and
+                // contained another transaction.
                 None if read_up_to.is_some_and(|height| place.height <= height) => {}
                 None => to_read = to_read.or(Some(hash)),
             }
@@ -41,7 +43,7 @@ impl Node {
         to_read
     }
 
-    /// A body that is in memory, or was just read.
+    /// The body if it is in memory or was just read.
     pub(super) fn block_at_hand(
         &self,
         hash: &BlockHash,
@@ -51,10 +53,11 @@ impl Node {
         self.chain.block(hash).or(loaded).map(Arc::clone)
     }
 
-    /// `block` is the one of the best chain that holds the transaction, unless the pool does.
+    /// `block` is the block of the best chain that contains the transaction, unless it is in the
+    /// pool.
     ///
     /// # Errors
-    /// When neither does.
+    /// When neither contains it.
     pub(super) fn transaction_answer(
         &self,
         id: TransactionId,

@@ -25,43 +25,45 @@ pub struct Tip {
     pub hash: BlockHash,
 }
 
-/// A summary of the node.
+/// A summary of the node's state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
-    /// What it is there for.
+    /// The purpose of the node.
     pub role: Role,
-    /// Whether a laboratory hears nothing but POKEs just now.
+    /// Whether the node is a laboratory that currently handles nothing but POKEs.
     pub partitioned: bool,
     /// The end of the best chain.
     pub tip: Tip,
     /// The work in the best chain.
     pub work: Work,
-    /// Transactions that are valid and not on the best chain yet.
+    /// The number of transactions that are valid and not on the best chain yet.
     pub pool: usize,
-    /// Transactions that wait for others, such as votes before their registration.
+    /// The number of transactions that wait for others, such as votes that wait for their voter's
+    /// registration.
     pub held: usize,
-    /// How many there are.
+    /// The number of neighbours.
     pub neighbours: usize,
-    /// Keys registered on the best chain.
+    /// The number of keys registered on the best chain.
     pub registered_voters: u64,
-    /// By what right they are registered.
+    /// The right by which those keys are registered.
     pub admitted: Admitted,
-    /// Votes counted on the best chain.
+    /// The number of votes counted on the best chain.
     pub votes: u64,
-    /// Whether the tracker listed this peer and has been heard of lately; `None` without a tracker.
+    /// Whether the tracker lists this peer and was heard from recently; `None` without a tracker.
     pub tracker: Option<TrackerView>,
     /// Whether this peer mines at the moment.
     pub mining: bool,
-    /// Height of the best header, above the tip's while blocks are fetched.
+    /// The height of the best header, which is above the tip's height while blocks are being
+    /// fetched.
     pub sync_target: Height,
-    /// Datagrams counted by why they were dropped; those reasons alone that occurred.
+    /// Dropped datagrams, counted by reason. Only reasons that occurred are listed.
     pub dropped: Vec<(&'static str, u64)>,
 }
 
 /// The link to the tracker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrackerView {
-    /// Whose address.
+    /// The tracker's address.
     pub address: SocketAddr,
     /// Whether the tracker lists this peer, as far as is known.
     pub registered: bool,
@@ -74,26 +76,27 @@ pub struct TrackerView {
 pub struct Results {
     /// The end of the best chain.
     pub tip: Tip,
-    /// Votes counted, blank ones included.
+    /// The number of votes counted, including blank ones.
     pub votes: u64,
-    /// Keys registered on the best chain.
+    /// The number of keys registered on the best chain.
     pub registered_voters: u64,
-    /// By what right they are registered.
+    /// The right by which those keys are registered.
     pub admitted: Admitted,
-    /// Blocks from the newest block that holds a vote up to the tip, both included; 0 without votes.
+    /// The number of blocks from the newest block that contains a vote up to the tip, both
+    /// included; 0 if there are no votes.
     pub blocks_deep: u64,
-    /// Question by question, the votes per option in the ballot's order.
+    /// The votes for each option of each question, in the ballot's order.
     pub tally: Vec<QuestionTally>,
 }
 
-/// By what right the voters on the best chain are registered.
+/// The right by which the voters on the best chain are registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admitted {
     /// Anybody could register any number of keys.
     Openly,
     /// What each registrar signed, by name in the ballot's order.
     ByRegistrars {
-        /// AdmissionCounts that were withdrawn.
+        /// The number of voters who were withdrawn.
         withdrawn: u64,
         /// What each registrar signed, by name.
         signed: Vec<(String, RegistrarCount)>,
@@ -101,7 +104,7 @@ pub enum Admitted {
 }
 
 impl Admitted {
-    /// What the admissions on a chain come to.
+    /// Summarises the admissions on a chain.
     pub fn of(election: &Election, admissions: &AdmissionCounts) -> Self {
         match &election.admission {
             AdmissionRule::Open { .. } => Self::Openly,
@@ -119,9 +122,9 @@ impl Admitted {
 pub struct QuestionTally {
     /// The question.
     pub question: Question,
-    /// Votes per option, in the ballot's order.
+    /// The number of votes for each option, in the ballot's order.
     pub votes: Vec<u64>,
-    /// Voters who chose nothing here.
+    /// The number of voters who chose no option of this question.
     pub blank: u64,
 }
 
@@ -147,24 +150,24 @@ pub struct BlockSummary {
     pub hash: BlockHash,
     /// The block's header.
     pub header: Header,
-    /// Registrations in it.
+    /// The number of registrations in the block.
     pub registrations: u32,
-    /// Votes in it.
+    /// The number of votes in the block.
     pub votes: u32,
 }
 
-/// A block with all it holds.
+/// A block with everything it contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockView {
     /// The block's hash.
     pub hash: BlockHash,
     /// The block's header.
     pub header: Header,
-    /// Whether it is on the best chain.
+    /// Whether the block is on the best chain.
     pub on_best_chain: bool,
-    /// Length of the body's encoding.
+    /// The encoded size of the block's body.
     pub body_bytes: usize,
-    /// What it holds, in its order.
+    /// The block's transactions, in its order.
     pub transactions: Vec<TransactionView>,
 }
 
@@ -173,13 +176,13 @@ pub struct BlockView {
 pub struct TransactionView {
     /// The transaction's id.
     pub id: TransactionId,
-    /// Whose it is.
+    /// The voter whom the transaction concerns.
     pub voter: VoterId,
-    /// What it is.
+    /// The kind of the transaction.
     pub kind: TransactionKind,
-    /// A vote's choices.
+    /// The choices, if the transaction is a vote.
     pub choices: Option<Choices>,
-    /// When a vote was cast, by its voter's clock.
+    /// The time at which the vote was cast by the voter's clock, if the transaction is a vote.
     pub cast_at: Option<UnixMillis>,
 }
 
@@ -199,92 +202,95 @@ impl TransactionView {
     }
 }
 
-/// A transaction, and where it stands.
+/// A transaction, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransactionAnswer {
-    /// What is in it.
+    /// What the transaction says.
     pub view: TransactionView,
-    /// As it was signed.
+    /// The transaction itself, as it was signed.
     pub transaction: Arc<HashedTransaction>,
-    /// Where it stands.
+    /// Where the transaction is.
     pub standing: Standing,
-    /// The proof that a block of the best chain holds it, if one does.
+    /// The proof that a block of the best chain contains the transaction, if one does.
     pub receipt: Option<Receipt>,
 }
 
-/// A piece of the pool, in the order of arrival.
+/// A part of the pool, in the order in which its transactions arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolPage {
-    /// In the order of arrival.
+    /// The transactions, in the order in which they arrived.
     pub transactions: Vec<PooledTransaction>,
-    /// Transactions in the whole pool now, held ones not included.
+    /// The number of transactions in the whole pool now, without those that are held.
     pub total: usize,
-    /// Where to go on, if there are more: the arrival of the last one here.
+    /// The arrival number of the last transaction here, from which the next page continues; `None`
+    /// if there are no more.
     pub next: Option<Arrival>,
 }
 
 /// A transaction of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PooledTransaction {
-    /// Rises, and is never used again while the peer runs.
+    /// The number of the arrival. Numbers rise, and none is used twice while the peer runs.
     pub arrival: Arrival,
-    /// What is in it.
+    /// What the transaction says.
     pub view: TransactionView,
 }
 
-/// Where one of a voter's transactions stands.
+/// Where a transaction is: in the pool or in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Known to this peer, in no block of the best chain yet.
+    /// This peer knows the transaction, but no block of the best chain contains it yet.
     Pool,
-    /// On the best chain; `blocks_deep` is 1 in the tip itself.
+    /// A block of the best chain contains the transaction. `blocks_deep` is 1 if that block is the
+    /// tip.
     Block {
-        /// Of the block that holds it.
+        /// The height of that block.
         height: Height,
-        /// Of the block that holds it.
+        /// The hash of that block.
         hash: BlockHash,
-        /// Blocks from that one up to the tip, both included.
+        /// The number of blocks from that one up to the tip, both included.
         blocks_deep: u64,
     },
 }
 
-/// What the best chain and the pool say of a voter.
+/// What the best chain and the pool say about a voter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoterView {
-    /// Who it is.
+    /// The voter.
     pub voter: VoterId,
-    /// Where the registration stands.
+    /// Where the voter's registration is.
     pub registration: Option<Standing>,
-    /// Where the registrars took the right to vote back.
+    /// Where the withdrawal is by which the registrars took back the right to vote.
     pub withdrawal: Option<Standing>,
-    /// The vote, and where it stands.
+    /// The vote, and where it is.
     pub vote: Option<VoteView>,
 }
 
-/// A vote that counts, or is to.
+/// A vote that counts, or that will count once a block contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoteView {
     /// Its transaction's id.
     pub transaction: TransactionId,
-    /// What was chosen, question by question.
+    /// The choices for each question.
     pub choices: Choices,
-    /// When it was cast, by the voter's clock.
+    /// The time at which the vote was cast, by the voter's clock.
     pub cast_at: UnixMillis,
-    /// Where it stands.
+    /// Where the vote is.
     pub standing: Standing,
 }
 
-/// A neighbour as the user sees it.
+/// A neighbour as it is shown to users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NeighbourView {
-    /// Where it listens.
+    /// The address at which the neighbour listens.
     pub address: SocketAddr,
-    /// What it said last of its tip.
+    /// The tip that the neighbour reported last.
     pub tip: Option<Tip>,
-    /// Smoothed round trip, once measured.
+    /// The smoothed round-trip time, once it has been measured.
     pub round_trip: Option<Duration>,
-    /// Heartbeats in a row that it missed.
+    /// The number of heartbeats in a row that the neighbour missed.
     pub missed: u8,
-    /// By how much its clock is ahead of (positive) or behind (negative) ours, in milliseconds.
+    /// By how many milliseconds the neighbour's clock is ahead of ours (positive) or behind it
+    /// (negative).
     pub clock_offset_ms: Option<i64>,
 }

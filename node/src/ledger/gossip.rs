@@ -1,5 +1,5 @@
-//! Transactions on their way through the network: sent on at once in batches, announced again with back-off
-//! until a block holds them, and given whole to new neighbours.
+//! Spreads transactions through the network. They are sent on at once in small batches, announced
+//! again at growing intervals until a block contains them, and given to new neighbours completely.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -17,43 +17,46 @@ use super::{Ledger, Output, Timer};
 use crate::packing::pack;
 use chain::rules::Rule;
 
-/// What comes within this time goes on in the same datagrams.
+/// Transactions that arrive within this time are sent on in the same datagrams.
 const BATCH_PERIOD: Duration = Duration::from_millis(10);
-/// Before a transaction is announced for the second time; doubles up to the longest.
+/// The time until a transaction is announced for the second time. It doubles with every further
+/// announcement, up to the longest.
 const REANNOUNCE_FIRST: Duration = Duration::from_secs(1);
-/// Longest time between announcements: the pool of a peer that was cut off is known again within it.
+/// The longest time between two announcements. When a peer was cut off, its pool is known to others
+/// again within this time.
 const REANNOUNCE_MAX: Duration = Duration::from_secs(60);
-/// Datagrams of one batch that tell of the pool, to all new neighbours together: 6 MB/s. The same bounds what
-/// is announced again at a time.
+/// The number of datagrams with the pool's transactions in one batch, for all new neighbours
+/// together; this is 6 MB/s. The same number limits how much is announced again at a time.
 const POOL_DATAGRAMS_PER_BATCH: usize = 48;
-/// Transactions in one datagram, about.
+/// About how many transactions fit into one datagram.
 const TRANSACTIONS_PER_DATAGRAM: usize = 7;
-/// Own transactions that are announced once more with every LEAVE_PEER: one voter has two.
+/// The most of this peer's own transactions that are announced once more with every LEAVE_PEER. One
+/// voter has two.
 const OWN_AT_LEAVE_MAX: usize = 64;
-/// Bytes of NEW_TRANSACTIONS before its transactions: envelope, variant, length.
+/// The bytes of NEW_TRANSACTIONS before its transactions: envelope, variant and length.
 const OVERHEAD: usize = ENVELOPE_BYTES + 4 + 8;
 
-/// What is under way of one transaction.
+/// The state of announcing one transaction.
 #[derive(Debug)]
 struct Spread {
-    /// Whether no neighbour sent it to us.
+    /// Whether the transaction came from this peer itself and not from a neighbour.
     is_own: bool,
-    /// When it is announced again.
+    /// When the transaction is announced again.
     next_at: Instant,
     wait: Duration,
 }
 
-/// Everything that is announced until a block holds it.
+/// All transactions that are announced until a block contains them.
 #[derive(Debug, Default)]
 pub(super) struct Spreads {
-    /// New in the pool since the last batch.
+    /// The transactions that entered the pool since the last batch.
     fresh: Vec<Arc<HashedTransaction>>,
     by_id: BTreeMap<TransactionId, Spread>,
     due: BTreeSet<(Instant, TransactionId)>,
 }
 
 impl Spreads {
-    /// A transaction left the pool.
+    /// Stops announcing a transaction that left the pool.
     pub(super) fn remove(&mut self, id: &TransactionId) {
         if let Some(spread) = self.by_id.remove(id) {
             self.due.remove(&(spread.next_at, *id));
@@ -69,13 +72,13 @@ impl Spreads {
         self.fresh.push(transaction);
     }
 
-    /// When the next one is to be announced again.
+    /// When the next transaction has to be announced again.
     fn next_at(&self) -> Option<Instant> {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// At most `most` transactions whose time has come to be announced again; the next time of each is set. `jitter`
-    /// is between 0 and 1.
+    /// Returns at most `most` transactions that are due to be announced again, and schedules the
+    /// next announcement of each. `jitter` is between 0 and 1.
     fn pop_due(&mut self, most: usize, jitter: f32, now: Instant) -> Vec<TransactionId> {
         let mut due = Vec::new();
         while let Some(&(at, id)) = self.due.first().filter(|(at, _)| *at <= now) {
@@ -94,18 +97,18 @@ impl Spreads {
 }
 
 impl Ledger {
-    /// Gives the whole pool to a neighbour that is new, or that started again.
+    /// Starts to send the whole pool to a neighbour that is new or that restarted.
     pub(crate) fn add_recipient(&mut self, address: SocketAddr, now: Now) {
         self.recipients.insert(address, Recipient::default());
         self.timers.set_by(Timer::Gossip, now.instant);
     }
 
-    /// Announces nothing more to a neighbour.
+    /// Stops announcing anything to a neighbour.
     pub(crate) fn remove_recipient(&mut self, address: &SocketAddr) {
         self.recipients.remove(address);
     }
 
-    /// Announces what came since the last time, and some of the pool to new neighbours.
+    /// Announces what arrived since the last time, and a part of the pool to new neighbours.
     pub(crate) fn announce_fresh(&mut self, now: Now) {
         let fresh = std::mem::take(&mut self.spreads.fresh);
         let new = self.recipients.values().filter(|each| each.pool_cursor.is_some()).count();
@@ -116,7 +119,8 @@ impl Ledger {
         }
     }
 
-    /// Announces once more what no neighbour is known to have, before this peer leaves.
+    /// Announces once more those own transactions that no neighbour is known to have, before this
+    /// peer leaves.
     pub(crate) fn announce_own_again(&mut self, to: &[SocketAddr]) {
         let own = self.spreads.by_id.iter().filter(|(_, spread)| spread.is_own);
         let own: Vec<_> =
@@ -126,7 +130,7 @@ impl Ledger {
         }
     }
 
-    /// Sends a transaction that entered the pool on its way.
+    /// Starts to announce a transaction that entered the pool.
     pub(super) fn spread(
         &mut self,
         transaction: Arc<HashedTransaction>,
@@ -138,7 +142,7 @@ impl Ledger {
         self.timers.set(Timer::Reannounce, self.spreads.next_at());
     }
 
-    /// Announces again what no block holds yet.
+    /// Announces again what is not in a block yet.
     pub(super) fn announce_again(&mut self, now: Now) {
         if !self.rules.enforces(Rule::Reannouncement) {
             return;
@@ -158,7 +162,7 @@ impl Ledger {
         self.timers.set(Timer::Reannounce, next);
     }
 
-    /// Sends those that a neighbour is not known to have.
+    /// Sends a neighbour those transactions that it is not known to have.
     fn announce(&mut self, to: SocketAddr, transactions: &[Arc<HashedTransaction>]) {
         let Some(recipient) = self.recipients.get(&to) else { return };
         let unknown = transactions.iter().filter(|each| !recipient.known.contains(&each.id()));

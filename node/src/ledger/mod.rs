@@ -1,10 +1,11 @@
-//! The transactions that wait for a block: which are valid, what the disk keeps of them, who was told of them, and
-//! whose signatures are being checked.
+//! The transactions that wait for a block: which of them are valid, what the disk stores of them,
+//! who was told about them, and whose signatures are being checked.
 //!
-//! [`Ledger`] is a core of its own and the one owner of four things that have to stay in step: whatever adds a
-//! transaction to the pool also gives it a row on the disk and sends it on its way, and whatever removes one ends all
-//! three. It must never change the chain, which it is shown for its rules alone, and never take in a transaction whose
-//! signatures were not checked.
+//! [`Ledger`] is a core of its own and the only owner of four things that have to stay consistent.
+//! Whatever adds a transaction to the pool must also give it a row on the disk and start to
+//! announce it, and whatever removes one ends all three. The ledger must never change the chain, of
+//! which it only uses the rules, and must never accept a transaction whose signatures were not
+//! checked.
 
 mod gossip;
 pub mod pool;
@@ -37,27 +38,28 @@ use rows::Rows;
 pub(crate) use verification::Purpose;
 use verification::{Job, Verdict, Verification};
 
-/// What a deadline is for.
+/// The purpose of a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// Send what came into the pool, and the pool to new neighbours.
+    /// Send what entered the pool, and send the pool to new neighbours.
     Gossip,
-    /// Announce again what is in the pool still.
+    /// Announce again what is still in the pool.
     Reannounce,
 }
 
-/// What the owner is to do or to know. To be drained after every call that takes the time.
+/// What the owner has to do or to know. The owner must drain all outputs after every call that
+/// takes the time.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// Send these to a neighbour, as one NEW_TRANSACTIONS.
+    /// Send these transactions to a neighbour, as one NEW_TRANSACTIONS.
     Send { to: SocketAddr, transactions: Vec<Transaction> },
-    /// Write this.
+    /// Write this record.
     Persist(Record),
-    /// Check signatures, then call [`Ledger::handle_verified`].
+    /// Check signatures, and then call [`Ledger::handle_verified`].
     Verify(VerifyJob),
     /// A transaction entered the pool.
     Added { id: TransactionId, voter: VoterId, kind: TransactionKind },
-    /// A neighbour sent what breaks a rule.
+    /// A neighbour sent something that breaks a rule.
     Fault { from: SocketAddr, reason: String },
     /// The signatures of a user's transaction were checked.
     SubmissionVerified {
@@ -65,7 +67,8 @@ pub(crate) enum Output {
         transaction: Arc<HashedTransaction>,
         verdict: Result<(), SignatureError>,
     },
-    /// The signatures of a block were checked; `failed` is the place of the first one that does not hold.
+    /// The signatures of a block were checked. `failed` is the position of the first transaction
+    /// whose signatures are not valid.
     BlockVerified {
         hash: BlockHash,
         from: Option<SocketAddr>,
@@ -73,21 +76,21 @@ pub(crate) enum Output {
     },
 }
 
-/// What a change of the best chain did to the transactions that wait.
+/// What a change of the best chain did to the waiting transactions.
 #[derive(Debug, Default)]
 pub(crate) struct Followed {
-    /// Transactions of blocks that left the best chain, in the pool again.
+    /// The number of transactions of blocks that left the best chain, which are in the pool again.
     pub(crate) returned: usize,
     pub(crate) superseded: Vec<Superseded>,
 }
 
-/// The pool and all that follows it.
+/// The pool and everything that must stay consistent with it.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     rules: Rules,
     pool: Pool,
     rows: Rows,
-    /// Transactions of the pool on their way to the neighbours.
+    /// The transactions of the pool that are being announced to the neighbours.
     spreads: Spreads,
     recipients: BTreeMap<SocketAddr, Recipient>,
     verification: Verification,
@@ -97,9 +100,10 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// `seed` must be secret and new at every start.
+    /// `seed` must be secret and different at every start.
     pub(crate) fn new(rules: Rules, seed: [u8; 32]) -> Self {
-        // A stream of its own: what else is drawn from the seed does not change what is drawn here.
+        // The ledger has a random stream of its own, so that other draws from the seed do not
+        // change what is drawn here.
         let mut random = ChaCha8Rng::from_seed(seed);
         random.set_stream(2);
         Self {
@@ -115,8 +119,8 @@ impl Ledger {
         }
     }
 
-    /// Goes on with what an earlier run acknowledged, by its rows. It was checked before it was written, so its
-    /// signatures are not checked again.
+    /// Continues with the transactions that an earlier run acknowledged, given with their rows.
+    /// They were checked before they were written, so their signatures are not checked again.
     pub(crate) fn restore(
         &mut self,
         mut pooled: Vec<(u64, HashedTransaction)>,
@@ -129,7 +133,8 @@ impl Ledger {
             self.verification.trust(&transaction);
             self.rows.remember(transaction.id(), row);
             let transaction = Arc::new(transaction);
-            // Votes may stand before their registration: those are tried again at the end.
+            // A vote may come before its registration here, so those that fail are tried again at
+            // the end.
             if self.pool.restore(Arc::clone(&transaction), chain).is_err() {
                 later.push(transaction);
             } else {
@@ -145,7 +150,8 @@ impl Ledger {
         }
     }
 
-    /// Deals with transactions that a neighbour sent: those that may enter the pool have their signatures checked.
+    /// Handles transactions that a neighbour sent. Those that may enter the pool have their
+    /// signatures checked first.
     pub(crate) fn handle_transactions(
         &mut self,
         from: SocketAddr,
@@ -170,7 +176,7 @@ impl Ledger {
                 continue;
             }
             match self.pool.check(&transaction, chain) {
-                // A vote without its registration may just have overtaken it.
+                // A vote without its registration may simply have overtaken it.
                 Ok(()) | Err(PoolError::Context(TransactionError::NotRegistered { .. })) => {
                     to_verify.push(Arc::new(transaction));
                 }
@@ -180,7 +186,7 @@ impl Ledger {
         self.verify(to_verify, Purpose::Gossip { from }, chain, now);
     }
 
-    /// Has signatures checked, as far as their verdicts are not known.
+    /// Has those signatures checked whose verdicts are not known yet.
     pub(crate) fn verify(
         &mut self,
         transactions: Vec<Arc<HashedTransaction>>,
@@ -193,7 +199,7 @@ impl Ledger {
         }
     }
 
-    /// The verdicts of a [`VerifyJob`], in its order.
+    /// Handles the verdicts of a [`VerifyJob`], in its order.
     pub(crate) fn handle_verified(
         &mut self,
         number: u64,
@@ -206,7 +212,8 @@ impl Ledger {
         }
     }
 
-    /// Does what is due; to be called when the moment of [`poll_timeout`](Self::poll_timeout) has come.
+    /// Does everything that is due. To be called when the moment of
+    /// [`poll_timeout`](Self::poll_timeout) has come.
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         while let Some(timer) = self.timers.pop_expired(now.instant) {
             match timer {
@@ -216,7 +223,7 @@ impl Ledger {
         }
     }
 
-    /// When something is due.
+    /// The moment at which something is due next.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
     }
@@ -231,12 +238,13 @@ impl Ledger {
         &self.pool
     }
 
-    /// The row of the disk that keeps a transaction of the pool.
+    /// The row on the disk that stores a transaction of the pool.
     pub(crate) fn row(&self, id: &TransactionId) -> Option<u64> {
         self.rows.get(id)
     }
 
-    /// Adds a transaction whose signatures hold to the pool, the disk and the gossip, and those that waited for it.
+    /// Adds a transaction whose signatures are valid to the pool, the disk and the announcements,
+    /// together with those that waited for it.
     ///
     /// # Errors
     /// See [`Pool::insert`].
@@ -258,8 +266,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Follows the chain to another branch: what its blocks hold is no longer waited for, and what they held comes
-    /// back.
+    /// Follows the chain to another branch. What the new blocks contain no longer waits, and what
+    /// the old blocks contained comes back.
     pub(crate) fn follow(&mut self, change: &TipChange, chain: &Chain, now: Now) -> Followed {
         let moved = self.pool.follow(chain, change, self.rules);
         for transaction in change.connected.iter().flat_map(|block| &block.transactions) {
@@ -282,7 +290,8 @@ impl Ledger {
         Followed { returned, superseded: moved.superseded }
     }
 
-    /// What writes all of the pool into the same rows as before, for a disk that may have lost some.
+    /// The records that write the whole pool again into the same rows, for a disk that may have
+    /// lost some of them.
     pub(crate) fn pool_records(&self) -> Vec<Record> {
         let known = self.rows.iter().filter_map(|(id, row)| Some((row, self.pool.get(id)?)));
         let records = known.map(|(row, transaction)| {
@@ -307,7 +316,8 @@ impl Ledger {
         self.timers = Timers::default();
     }
 
-    /// Adds a transaction whose signatures hold, or keeps it until its voter's registration comes.
+    /// Adds a transaction whose signatures are valid, or holds it until its voter's registration
+    /// arrives.
     fn add_or_hold(
         &mut self,
         transaction: Arc<HashedTransaction>,
@@ -324,7 +334,7 @@ impl Ledger {
         }
     }
 
-    /// A transaction left the pool: so it does the disk and the gossip.
+    /// Removes a transaction that left the pool from the disk and the announcements too.
     fn end(&mut self, id: &TransactionId) {
         self.spreads.remove(id);
         self.remove_row(id);
@@ -342,7 +352,8 @@ impl Ledger {
         }
     }
 
-    /// Asks for the verdicts of a job that are not known, and finishes it once there are none.
+    /// Asks for those verdicts of a job that are not known, and finishes the job once all are
+    /// known.
     fn continue_job(&mut self, job: Job, chain: &Chain, now: Now) {
         let (number, transactions) = match self.verification.register(job) {
             Ok(asked) => asked,

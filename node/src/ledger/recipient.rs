@@ -1,5 +1,5 @@
-//! What one neighbour is known to have of the pool, so that nothing is sent to it twice. Bounded: what is forgotten is
-//! announced once more than needed.
+//! What one neighbour is known to have of the pool, so that nothing is sent to it twice. The memory
+//! is bounded; a transaction that is forgotten is merely announced once more than necessary.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -7,15 +7,17 @@ use protocol::units::TransactionId;
 
 use super::pool::Arrival;
 
-/// Transactions remembered as known by a neighbour: those of the last minute under heavy load.
+/// The number of transactions that are remembered as known by a neighbour, which covers the last
+/// minute under heavy load.
 const KNOWN_MAX: usize = 8_192;
 
-/// A neighbour that transactions are announced to.
+/// A neighbour to which transactions are announced.
 #[derive(Debug)]
 pub(super) struct Recipient {
-    /// Transactions that it sent to us.
+    /// The transactions that the neighbour is known to have.
     pub(super) known: Known,
-    /// Where in the pool's order of arrival to go on sending, while it is new.
+    /// While the neighbour is new: the position in the pool's order of arrival from which the pool
+    /// is sent next.
     pub(super) pool_cursor: Option<Arrival>,
 }
 
@@ -25,7 +27,7 @@ impl Default for Recipient {
     }
 }
 
-/// Ids of transactions, the newest of them.
+/// The ids of the newest transactions.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     ids: BTreeSet<TransactionId>,

@@ -1,4 +1,5 @@
-//! Which row of the disk keeps which transaction of the pool. Rows rise, and none is ever used again.
+//! Records which row on the disk stores which transaction of the pool. Row numbers rise, and none
+//! is ever used again.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ impl Rows {
         self.by_id.iter().map(|(id, row)| (id, *row))
     }
 
-    /// A new row for a transaction; `None` if it has one.
+    /// Assigns a new row to a transaction; `None` if it already has one.
     pub(super) fn insert(&mut self, id: TransactionId) -> Option<u64> {
         if self.by_id.contains_key(&id) {
             return None;
@@ -29,7 +30,7 @@ impl Rows {
         Some(self.last)
     }
 
-    /// Takes note of a row that the disk has from an earlier run.
+    /// Records a row that the disk has from an earlier run.
     pub(super) fn remember(&mut self, id: TransactionId, row: u64) {
         self.by_id.insert(id, row);
         self.last = self.last.max(row);

@@ -1,4 +1,5 @@
-//! Signature checks under way, and the verdicts of those that were done: nothing that was seen is checked twice.
+//! The signature checks that are under way, and the verdicts of those that are finished, so that no
+//! signature is checked twice as long as its verdict is remembered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -13,13 +14,15 @@ use protocol::units::{BlockHash, LeafHash};
 use crate::command::Ticket;
 use chain::rules::{Rule, Rules};
 
-/// Verdicts remembered: several times the votes that wait for a block at any time; 6 MB.
+/// The number of verdicts that are remembered. It is several times the number of votes that wait
+/// for a block at any time, and takes 6 MB.
 const VERDICTS_MAX: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
-/// Gossiped transactions being checked: half a second of one core, or 16 times that if registrars signed them all and
-/// only the last signature of each is forged. More are dropped; they are announced again.
+/// The most gossiped transactions that may be under check. They take one core half a second, or 16
+/// times as long if registrars signed all of them and only the last signature of each is forged.
+/// More are dropped, and will be announced again.
 const PENDING_MAX: usize = 8_192;
 
-/// What signatures are checked for.
+/// The purpose for which signatures are checked.
 #[derive(Debug)]
 pub(crate) enum Purpose {
     Gossip { from: SocketAddr },
@@ -29,8 +32,8 @@ pub(crate) enum Purpose {
 
 pub(super) type Verdict = Result<(), SignatureError>;
 
-/// Transactions with their verdicts, as far as they are known. What was known when the job began stays with
-/// it, whatever the cache forgets meanwhile.
+/// Transactions with their verdicts, as far as they are known. A verdict that was known when the
+/// job began stays with the job, whatever the cache forgets in the meantime.
 #[derive(Debug)]
 pub(super) struct Job {
     purpose: Purpose,
@@ -38,7 +41,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// To be called once all verdicts are known.
+    /// Must only be called once all verdicts are known.
     pub(super) fn into_verdicts(self) -> (Purpose, Vec<(Arc<HashedTransaction>, Verdict)>) {
         let verdicts = self.transactions.into_iter();
         (self.purpose, verdicts.filter_map(|(each, verdict)| Some((each, verdict?))).collect())
@@ -47,11 +50,11 @@ impl Job {
 
 #[derive(Debug)]
 pub(super) struct Verification {
-    /// Whether signatures are checked at all: a test may switch that off.
+    /// Whether signatures are checked at all, which a test may switch off.
     checks_signatures: bool,
     jobs: BTreeMap<u64, Job>,
     last_job: u64,
-    /// Gossiped transactions that are being checked.
+    /// The gossiped transactions that are being checked.
     pending: BTreeSet<LeafHash>,
     verdicts: LruCache<LeafHash, Verdict>,
 }
@@ -67,18 +70,19 @@ impl Verification {
         }
     }
 
-    /// Whether a gossiped transaction is being checked already, or was refused.
+    /// Whether a gossiped transaction is being checked already, or was refused before.
     pub(super) fn is_pending_or_refused(&self, transaction: &HashedTransaction) -> bool {
         let leaf = transaction.leaf();
         self.pending.contains(&leaf) || matches!(self.verdicts.peek(&leaf), Some(Err(_)))
     }
 
-    /// Notes that signatures hold without a check: our own records say so.
+    /// Records that signatures are valid without a check, because they come from our own records.
     pub(super) fn trust(&mut self, transaction: &HashedTransaction) {
         self.verdicts.put(transaction.leaf(), Ok(()));
     }
 
-    /// A job with the verdicts that are known; `None` for gossip that there is no room for.
+    /// Creates a job with the verdicts that are known; `None` for gossip if there is no room for
+    /// it.
     pub(super) fn begin(
         &mut self,
         transactions: Vec<Arc<HashedTransaction>>,
@@ -97,8 +101,8 @@ impl Verification {
         Some(Job { purpose, transactions: judged.collect() })
     }
 
-    /// Keeps a job until its verdicts come: its number, and the transactions to check. The job comes back if there
-    /// are none.
+    /// Stores a job until its verdicts arrive, and returns its number and the transactions to
+    /// check. If there are none to check, the job is handed back.
     pub(super) fn register(&mut self, job: Job) -> Result<(u64, Vec<Arc<HashedTransaction>>), Job> {
         let unknown = job.transactions.iter().filter(|(_, known)| known.is_none());
         let transactions: Vec<_> = unknown.map(|(each, _)| Arc::clone(each)).collect();
@@ -113,7 +117,7 @@ impl Verification {
         Ok((self.last_job, transactions))
     }
 
-    /// A job whose verdicts came.
+    /// Completes a job whose verdicts arrived.
     pub(super) fn complete(&mut self, number: u64, verdicts: &[Verdict]) -> Option<Job> {
         let mut job = self.jobs.remove(&number)?;
         let unknown = job.transactions.iter_mut().filter(|(_, known)| known.is_none());

@@ -1,8 +1,9 @@
-//! Addresses that are no neighbours yet, and when to POKE them.
+//! Addresses that are not neighbours yet, and when each of them is sent a POKE.
 //!
-//! What anyone says about addresses is a hint: POKEd a few times with at most 64 bytes, charged to whoever
-//! gave it, and forgotten unless it answers. Addresses that answered once, or were given by hand, are tried
-//! again for good, ever more rarely.
+//! Whatever anyone says about an address is only a hint. The address is sent a few POKEs of at most
+//! 64 bytes, which count against the budget of whoever gave the hint, and is forgotten unless it
+//! answers. Addresses that answered once, or that were given by hand, are tried for as long as the
+//! node runs, at growing intervals.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,37 +13,40 @@ use protocol::token::Token;
 
 use crate::config::NEIGHBOURS_BY_HAND_MAX;
 
-/// POKEs per hinted address: what one hint can make us send is at most five times 64 bytes.
+/// The most POKEs to a hinted address, so that one hint can make us send at most five times 64
+/// bytes.
 const HINT_ATTEMPTS_MAX: u8 = 5;
-/// Most hints under way per giver: a tracker's list of 50 fits.
+/// The most hints under way per giver, so that a tracker's list of 50 fits.
 const HINTS_PER_GIVER_MAX: usize = 64;
-/// Most hints under way altogether.
+/// The most hints under way altogether.
 const HINTS_MAX: usize = 512;
-/// Most good addresses remembered.
+/// The most good addresses that are remembered.
 pub(super) const GOOD_MAX: usize = 256;
-/// Most addresses banned at one time; the ban that ends first gives way.
+/// The most addresses that are banned at one time. If there are more, the ban that ends first is
+/// lifted early.
 const BANS_MAX: usize = 256;
-/// Most addresses known to be our own: one per interface, generously.
+/// The most addresses that are known to be our own. There is one per network interface, so this is
+/// ample.
 const OWN_MAX: usize = 16;
-/// Before the second POKE; doubles from then on.
+/// The wait before the second POKE. It doubles with every further one.
 const WAIT_FIRST: Duration = Duration::from_millis(500);
-/// Longest wait between POKEs to an address that answered in this run, or was given by hand: a network that
-/// healed is whole again within it.
+/// The longest wait between POKEs to an address that answered in this run or was given by hand.
+/// After a partition heals, the network is whole again within this time.
 const WAIT_MAX: Duration = Duration::from_secs(8);
-/// The same for one that did not answer in this run.
+/// The longest wait between POKEs to an address that did not answer in this run.
 const WAIT_UNANSWERED_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 struct Probe {
-    /// The token that the address issued to us, once it sent a RETRY.
+    /// The token that the address issued to us, once it has sent a RETRY.
     token: Token,
     nonce: u64,
     attempts: u8,
     next_at: Instant,
     wait: Duration,
-    /// Whether a RETRY may make us POKE at once; one per attempt.
+    /// Whether a RETRY may make us send a POKE at once, which is allowed once per attempt.
     may_retry: bool,
-    /// Whether it answered in this run.
+    /// Whether the address answered in this run.
     answered: bool,
     origin: Origin,
 }
@@ -52,20 +56,20 @@ enum Origin {
     Hint {
         giver: SocketAddr,
     },
-    /// Answered before.
+    /// The address answered before.
     Good,
-    /// Given by hand: never forgotten.
+    /// The address was given by hand and is never forgotten.
     ByHand,
 }
 
 impl Probe {
-    /// Whether it is tried for good.
+    /// Whether the address is tried for as long as the node runs.
     fn is_kept(&self) -> bool {
         matches!(self.origin, Origin::Good | Origin::ByHand)
     }
 }
 
-/// One POKE to send.
+/// One POKE that has to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ProbePoke {
     pub(super) to: SocketAddr,
@@ -81,7 +85,8 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    /// Follows somebody's word that a peer is there; false when it was not new, or one too many.
+    /// Follows a hint that a peer is at an address. Returns false if the hint was not new, or was
+    /// one too many.
     pub(super) fn hint(&mut self, address: SocketAddr, giver: SocketAddr, now: Instant) -> bool {
         let is_hint = |probe: &&Probe| matches!(probe.origin, Origin::Hint { .. });
         let by_giver = |probe: &&Probe| probe.origin == Origin::Hint { giver };
@@ -97,8 +102,8 @@ impl Probes {
         true
     }
 
-    /// Tries an address for as long as the node runs, at once even if it was tried in vain or banned; false
-    /// when it is one more than [`NEIGHBOURS_BY_HAND_MAX`].
+    /// Tries an address for as long as the node runs, and at once even if it was tried in vain
+    /// before or is banned. Returns false if it is one more than [`NEIGHBOURS_BY_HAND_MAX`].
     pub(super) fn add_by_hand(&mut self, address: SocketAddr, now: Instant) -> bool {
         let by_hand = self.by_address.iter().filter(|(_, probe)| probe.origin == Origin::ByHand);
         if by_hand.filter(|(other, _)| **other != address).count() >= NEIGHBOURS_BY_HAND_MAX {
@@ -116,7 +121,7 @@ impl Probes {
         true
     }
 
-    /// Tries all addresses for good at once, as if none had been tried in vain.
+    /// Tries all lasting addresses at once, as if none of them had been tried in vain.
     pub(super) fn retry_all_now(&mut self, now: Instant) {
         for probe in self.by_address.values_mut().filter(|probe| probe.is_kept()) {
             probe.wait = WAIT_FIRST;
@@ -124,12 +129,12 @@ impl Probes {
         }
     }
 
-    /// Whether our own POKE came back from there.
+    /// Whether the address is our own, because one of our POKEs came back from there.
     pub(super) fn is_own(&self, address: &SocketAddr) -> bool {
         self.own.contains(address)
     }
 
-    /// Remembers an address that answered before; it is tried from `next_at` on.
+    /// Remembers an address that answered before. It is tried from `next_at` on.
     pub(super) fn remember(&mut self, address: SocketAddr, next_at: Instant) {
         if self.own.contains(&address) {
             return;
@@ -148,7 +153,7 @@ impl Probes {
         while self.by_address.values().filter(|probe| probe.origin == Origin::Good).count()
             > GOOD_MAX
         {
-            // The one that was tried most often without an answer.
+            // The good address that was tried most often without an answer.
             let good = self.by_address.iter().filter(|(_, probe)| probe.origin == Origin::Good);
             let Some((worst, _)) = good.max_by_key(|(_, probe)| probe.attempts) else { return };
             let worst = *worst;
@@ -156,13 +161,14 @@ impl Probes {
         }
     }
 
-    /// Addresses that answered before, or were given by hand.
+    /// The addresses that answered before, or that were given by hand.
     pub(super) fn good(&self) -> impl Iterator<Item = SocketAddr> {
         let good = self.by_address.iter().filter(|(_, probe)| probe.is_kept());
         good.map(|(address, _)| *address)
     }
 
-    /// Whoever is there said that it leaves; an address given by hand is tried again all the same.
+    /// Handles the announcement of the peer at an address that it leaves. An address that was given
+    /// by hand is tried again nevertheless.
     pub(super) fn forget(&mut self, address: &SocketAddr, now: Instant) {
         match self.by_address.get_mut(address) {
             Some(probe) if probe.origin == Origin::ByHand => probe.next_at = now + WAIT_MAX,
@@ -172,7 +178,7 @@ impl Probes {
         }
     }
 
-    /// Ends the hint, if it was one, whose address has become a neighbour.
+    /// Ends the hint, if there was one, because its address has become a neighbour.
     pub(super) fn became_neighbour(&mut self, address: SocketAddr, now: Instant) {
         self.remember(address, now + WAIT_MAX);
         if let Some(probe) = self.by_address.get_mut(&address) {
@@ -180,7 +186,7 @@ impl Probes {
         }
     }
 
-    /// Notes that an address is our own: nothing is sent there.
+    /// Notes that an address is our own, so that nothing is sent there.
     pub(super) fn note_own(&mut self, address: SocketAddr) {
         self.by_address.remove(&address);
         if !self.own.contains(&address) && self.own.len() < OWN_MAX {
@@ -218,7 +224,8 @@ impl Probes {
         self.by_address.get(address).map(|probe| probe.token)
     }
 
-    /// A RETRY came: POKE again at once with the token, unless that was done for this attempt already.
+    /// Handles a RETRY: a POKE is sent again at once with the token, unless that was already done
+    /// for this attempt.
     pub(super) fn retry(&mut self, address: SocketAddr, token: Token) -> Option<ProbePoke> {
         let probe = self.by_address.get_mut(&address)?;
         probe.token = token;
@@ -228,7 +235,7 @@ impl Probes {
         Some(ProbePoke { to: address, token, nonce: probe.nonce })
     }
 
-    /// The POKEs that are due; `is_neighbour` names addresses that need none now.
+    /// The POKEs that are due. `is_neighbour` tells which addresses need none at the moment.
     pub(super) fn due(
         &mut self,
         now: Instant,

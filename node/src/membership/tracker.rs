@@ -15,18 +15,21 @@ use crate::output::Event;
 use crate::views::TrackerView;
 use chain::rules::Rule;
 
-/// Before the second attempt to register; doubles up to the longest.
+/// The wait before the second attempt to register. It doubles with every further attempt, up to the
+/// longest.
 const WAIT_FIRST: Duration = Duration::from_millis(250);
-/// Longest wait between attempts: a tracker that comes back lists everybody within it.
+/// The longest wait between attempts. A tracker that comes back lists all peers again within this
+/// time.
 const WAIT_MAX: Duration = Duration::from_secs(2);
-/// Unanswered attempts after which the user is told, once.
+/// The number of unanswered attempts after which the user is told, once.
 const ATTEMPTS_BEFORE_NEWS: u32 = 4;
-/// Without a POKE for this long the tracker has dropped us, or started again: two were lost, and the third is
-/// overdue by half a period.
+/// After this time without a POKE, the tracker has dropped us or has restarted: two POKEs were
+/// missed, and the third is overdue by half a period.
 const SILENCE_MAX: Duration = HEARTBEAT.saturating_mul(5).checked_div(2).expect("two is not zero");
-/// Least time between two attempts, however many RETRYs come.
+/// The shortest time between two attempts, however many RETRYs arrive.
 const RETRY_PERIOD: Duration = Duration::from_millis(100);
-/// Between attempts at a tracker that serves another election: an operator may mend it.
+/// The wait between attempts at a tracker that serves another election, which its operator may
+/// correct.
 const REFUSED_WAIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -133,7 +136,7 @@ impl Membership {
         }
     }
 
-    /// The tracker is there: its POKE came.
+    /// Notes that the tracker is there, because its POKE arrived.
     pub(super) fn note_tracker_heard(&mut self, now: Now) {
         if let Some(tracker) = &mut self.tracker {
             tracker.heard_at = now.instant;
@@ -145,7 +148,7 @@ impl Membership {
         self.send(from, Datagram::PokeAck { nonce, status: None });
     }
 
-    /// The tracker answers for another election: said once.
+    /// Handles an answer of the tracker for another election. The user is told once.
     pub(super) fn note_tracker_refusal(&mut self, from: SocketAddr, found: ElectionPrefix) {
         let expected = self.election;
         let Some(tracker) = self.tracker.as_mut().filter(|tracker| tracker.address == from) else {
@@ -162,7 +165,8 @@ impl Membership {
         let Some(tracker) = &mut self.tracker else { return };
         tracker.sent_at = Some(now.instant);
         let (address, token) = (tracker.address, tracker.token);
-        // Always the zero election: a tracker of another one shows itself by its answer.
+        // The zero election is always used here, so that a tracker of another election answers and
+        // can be recognised.
         let election = ElectionPrefix::UNKNOWN;
         let envelope = self.envelope_with(address, token, Datagram::RegisterPeer);
         self.transmit(address, Envelope { election, ..envelope });

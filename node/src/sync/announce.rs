@@ -1,8 +1,8 @@
-//! New tips: announcing them with as much of the body as fits, and putting together bodies that were
-//! announced by short ids (compact blocks, BIP 152, in one round trip).
+//! Announces new tips with as much of the body as fits, and assembles bodies that were announced by
+//! short ids (compact blocks, BIP 152, in one round trip).
 //!
-//! Two transactions can share a short id, so a body that was put together must be checked against its header like any
-//! other.
+//! Two transactions can share a short id, so an assembled body must be checked against its header
+//! like any other.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,14 +22,15 @@ use crate::ledger::pool::short_id;
 use crate::{Node, Timer};
 use chain::rules::Rule;
 
-/// Announced blocks that wait for transactions. Each cost its maker the work of a block.
+/// The most announced blocks that wait for transactions. Each of them cost its maker the work of a
+/// block.
 const PARTIALS_MAX: usize = 32;
-/// How long to wait for them before the block is fetched like any other.
+/// How long to wait for those transactions before the block is fetched like any other.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Bytes of NEW_BLOCK before its transactions: envelope, two variants, header, length.
+/// The bytes of NEW_BLOCK before its transactions: envelope, two variants, header and length.
 const OVERHEAD: usize = ENVELOPE_BYTES + 4 + 96 + 4 + 8;
 
-/// A block of which some transactions are here.
+/// An announced block of which only some transactions are here.
 #[derive(Debug)]
 struct Partial {
     from: SocketAddr,
@@ -52,7 +53,7 @@ impl Announcements {
 }
 
 impl Node {
-    /// Tells the tip to all neighbours but the one that it came from.
+    /// Announces the tip to all neighbours, except the one that it came from.
     pub(crate) fn announce_tip(&mut self, from: Option<SocketAddr>) {
         let tip = self.chain.tip().hash;
         let Some(block) = self.chain.block(&tip).map(Arc::clone) else { return };
@@ -66,7 +67,8 @@ impl Node {
         }
     }
 
-    /// Tells all neighbours of a block that is this node's own, whatever they know; gives how many.
+    /// Announces one of this node's own blocks to all neighbours, whatever they already know.
+    /// Returns their number.
     pub(crate) fn announce_own(&mut self, block: &Block) -> usize {
         let body = announced_body(block);
         let addresses = self.membership.addresses();
@@ -88,7 +90,7 @@ impl Node {
             AnnouncedBody::Transactions(transactions) => self.hashed_body(&header, transactions),
             AnnouncedBody::ShortIds(_) | AnnouncedBody::Omitted => None,
         };
-        // While the disk takes nothing, bodies would fill the memory.
+        // While the disk cannot be written, bodies would fill the memory.
         let whole = whole.filter(|_| self.disk.durability.has_room());
         let has_body = whole.is_some();
         let Some(hash) = self.handle_header(header, has_body, from, now) else {
@@ -139,7 +141,7 @@ impl Node {
         self.continue_sync(now);
     }
 
-    /// Whether a block's transactions are awaited, so that its pieces need not be fetched.
+    /// Whether a block's missing transactions are awaited, so that its pieces need not be fetched.
     pub(crate) fn is_being_completed(&self, hash: &BlockHash) -> bool {
         self.sync.announcements.partials.contains_key(hash)
     }
@@ -150,8 +152,9 @@ impl Node {
         self.continue_sync(now);
     }
 
-    /// A tip whose parent is not here: its sender has a branch that we lack. Ask for its headers, if its next
-    /// heartbeat shows that it is the better one.
+    /// Handles a tip whose parent is unknown, which means that its sender has a branch that we
+    /// lack. Its headers are requested if the sender's next heartbeat shows that its branch is the
+    /// better one.
     fn look_for_parent(&mut self, from: SocketAddr, header: &Header, now: Now) {
         let ours = self.chain.tip_header().height;
         if header.height >= ours && header.has_work() {
@@ -159,7 +162,7 @@ impl Node {
         }
     }
 
-    /// Whoever announces a block has the chain up to it.
+    /// Whoever announces a block has the chain up to that block.
     fn note_tip_of(&mut self, from: SocketAddr, hash: BlockHash) {
         let (Some(work), Some(header)) = (self.chain.work(&hash), self.chain.header(&hash)) else {
             return;
@@ -171,7 +174,7 @@ impl Node {
         }
     }
 
-    /// The body that was announced with a header, if it is the header's.
+    /// The body that was announced with a header, if it matches the header.
     fn hashed_body(
         &self,
         header: &Header,
@@ -220,7 +223,7 @@ impl Node {
         let from = partial.from;
         let partial = partials.remove(&hash).expect("found above");
         let transactions = partial.transactions.into_iter().flatten().collect();
-        // Two transactions may share a short id; then the block is fetched like any other.
+        // Two transactions may share a short id. In that case the block is fetched like any other.
         if let Err(error) = self.handle_body(hash, transactions, Some(from), now) {
             tracing::debug!(%hash, %error, "an announced block did not come together");
         }
@@ -232,7 +235,7 @@ impl Node {
     }
 }
 
-/// As much of a body as one datagram holds.
+/// As much of a body as fits into one datagram.
 fn announced_body(block: &Block) -> AnnouncedBody {
     let bytes: usize = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
     if OVERHEAD + bytes <= DATAGRAM_BYTES_MAX {

@@ -1,5 +1,5 @@
-//! What is known of bodies on their way: which blocks to fetch, from whom, and their pieces so far. It must only ever
-//! hold pieces that were asked for.
+//! The state of bodies that are being fetched: which blocks to fetch, from which neighbour, and the
+//! pieces that have arrived. It must only ever hold pieces that were asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -7,21 +7,23 @@ use std::time::{Duration, Instant};
 
 use protocol::units::{BlockHash, Height};
 
-/// How long a neighbour that let a block stall is not asked for it again: others come first.
+/// How long a neighbour that let a block stall is not asked for it again, so that others get their
+/// turn first.
 pub(super) const AVOID_STALLED: Duration = Duration::from_secs(1);
-/// The same for one that said it does not have the block.
+/// How long a neighbour that said it does not have a block is not asked for it again.
 pub(super) const AVOID_LACKING: Duration = Duration::from_secs(5);
-/// The same for one whose copy was no good.
+/// How long a neighbour whose copy of a block was wrong is not asked for it again.
 pub(super) const AVOID_WRONG: Duration = Duration::from_secs(60);
-/// Most pairs of a block and a neighbour that is not asked for it; more mean that some are asked too early.
+/// The most pairs of a block and a neighbour that is not asked for it. If there are more, some
+/// neighbours are merely asked earlier than they should be.
 const AVOIDED_MAX: usize = 8_192;
 
-/// One body on its way.
+/// One body that is being fetched.
 #[derive(Debug)]
 pub(super) struct Fetch {
     pub(super) height: Height,
     pub(super) neighbour: SocketAddr,
-    /// How many pieces there are, once told.
+    /// The number of pieces, once it is known.
     pub(super) pieces: Option<u32>,
     next_to_ask: u32,
     lost: BTreeSet<u32>,
@@ -42,12 +44,13 @@ impl Fetch {
         }
     }
 
-    /// The next pieces to ask for, at most `most`: first and number.
+    /// The next pieces to ask for, at most `most`, as the first piece and their number.
     pub(super) fn next_pieces(&mut self, most: u32) -> Option<(u32, u32)> {
         if let Some(lost) = self.lost.pop_first() {
             return Some((lost, 1));
         }
-        // Until the number of pieces is told, one request for the first is enough to learn it.
+        // Until the number of pieces is known, a single request for the first ones is enough to
+        // learn it.
         let count = match self.pieces {
             Some(pieces) => pieces.saturating_sub(self.next_to_ask).min(most),
             None => u32::from(self.next_to_ask == 0),
@@ -57,7 +60,7 @@ impl Fetch {
         (count > 0).then_some((first, count))
     }
 
-    /// Takes a piece in; the whole body once all are here.
+    /// Adds a piece. Returns the whole body once all pieces are here.
     pub(super) fn add_piece(
         &mut self,
         piece: u32,
@@ -78,18 +81,20 @@ impl Fetch {
 
 #[derive(Debug, Default)]
 pub(crate) struct Bodies {
-    /// Blocks to fetch, the lowest first.
+    /// The blocks to fetch, starting with the lowest.
     pub(super) plan: BTreeSet<(Height, BlockHash)>,
-    /// All that the plan held from its beginning: a block of an earlier plan is not fetched again.
+    /// Everything that the plan has contained since it began. A block of an earlier plan is no
+    /// longer fetched.
     planned: BTreeMap<BlockHash, Height>,
-    /// The header that the plan leads to.
+    /// The header to which the plan leads.
     pub(super) plan_end: Option<BlockHash>,
     pub(super) fetches: BTreeMap<BlockHash, Fetch>,
-    /// Blocks that are fetched or being checked, by height: the lowest one ties down how far ahead to fetch.
+    /// The blocks that are being fetched or checked, by height. The lowest of them determines how
+    /// far ahead to fetch.
     under_way: BTreeSet<(Height, BlockHash)>,
-    /// The last body that was looked at among those that the disk has lost.
+    /// The last body that was examined among those that the disk has lost.
     pub(super) lost_cursor: Option<(Height, BlockHash)>,
-    /// Who is not asked for which block until when.
+    /// Until when which neighbour is not asked for which block.
     avoided: BTreeMap<(BlockHash, SocketAddr), Instant>,
 }
 
@@ -98,7 +103,7 @@ impl Bodies {
         !self.fetches.is_empty() || !self.plan.is_empty()
     }
 
-    /// Begins a plan; what is fetched already stays out of it.
+    /// Starts a new plan without the blocks that are being fetched already.
     pub(super) fn start_plan(&mut self, missing: Vec<(Height, BlockHash)>, end: BlockHash) {
         self.plan_end = Some(end);
         self.planned = missing.iter().map(|(height, hash)| (*hash, *height)).collect();
@@ -106,7 +111,7 @@ impl Bodies {
         self.plan.retain(|(_, hash)| !self.fetches.contains_key(hash));
     }
 
-    /// Takes in that a header was added: the usual case, at the end of the plan.
+    /// Adds a new header at the end of the plan, which is the usual case.
     pub(super) fn extend_plan(&mut self, height: Height, hash: BlockHash, previous: BlockHash) {
         if self.plan_end == Some(previous) {
             self.plan.insert((height, hash));
@@ -126,7 +131,7 @@ impl Bodies {
         Some(fetch)
     }
 
-    /// The lowest fetch of the plan that counts.
+    /// The lowest fetch of the plan that satisfies the condition.
     pub(super) fn lowest_fetch(
         &self,
         counts: impl Fn(&BlockHash) -> bool,
@@ -136,17 +141,17 @@ impl Bodies {
         of_plan.map(|(hash, fetch)| (fetch.height, *hash)).min()
     }
 
-    /// The lowest height of what is fetched or being checked.
+    /// The lowest height that is being fetched or checked.
     pub(crate) fn lowest_under_way(&self) -> Option<Height> {
         self.under_way.first().map(|(height, _)| *height)
     }
 
-    /// A body is here, and being checked.
+    /// Notes that a body has arrived and is being checked.
     pub(super) fn start_check(&mut self, height: Height, hash: BlockHash) {
         self.under_way.insert((height, hash));
     }
 
-    /// A body was checked, for better or worse.
+    /// Notes that a body was checked, whatever the result.
     pub(super) fn end_check(&mut self, height: Height, hash: BlockHash) {
         self.under_way.remove(&(height, hash));
     }
@@ -170,7 +175,7 @@ impl Bodies {
         self.avoided.retain(|(_, neighbour), _| neighbour != address);
     }
 
-    /// Takes back the blocks that did not progress.
+    /// Removes the fetches that made no progress.
     pub(super) fn remove_stalled(
         &mut self,
         now: Instant,
@@ -189,7 +194,7 @@ impl Bodies {
         stalled
     }
 
-    /// Fetches a block anew.
+    /// Fetches a block again.
     pub(super) fn plan_again(&mut self, hash: &BlockHash) {
         self.end_fetch(hash);
         if let Some(height) = self.planned.get(hash) {
@@ -217,7 +222,7 @@ impl Bodies {
         self.avoided.get(&(hash, neighbour)).is_some_and(|until| *until > now)
     }
 
-    /// How many blocks are fetched from each neighbour.
+    /// The number of blocks that are being fetched from each neighbour.
     pub(super) fn in_flight(&self) -> BTreeMap<SocketAddr, usize> {
         let mut in_flight = BTreeMap::new();
         for fetch in self.fetches.values() {

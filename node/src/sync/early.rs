@@ -1,4 +1,5 @@
-//! Headers whose time is too far ahead of the local clock: held and tried again, never remembered as invalid.
+//! Headers whose time is too far ahead of the local clock. They are held and tried again, and must
+//! never be remembered as invalid.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -11,12 +12,14 @@ use crate::output::{Event, Output};
 use crate::{Node, Timer};
 use chain::TIME_AHEAD_MAX;
 
-/// Headers that are held because their time is too far ahead. Each cost its maker the work of a block.
+/// The most headers that are held because their time is too far ahead. Each of them cost its maker
+/// the work of a block.
 const EARLY_HEADERS_MAX: usize = 64;
-/// Between two attempts at them.
+/// The interval at which they are tried again.
 const EARLY_HEADERS_PERIOD: Duration = Duration::from_secs(5);
 
-/// Headers ahead of the local clock: tried again, never remembered as invalid.
+/// Headers whose time is ahead of the local clock. They are tried again, and never remembered as
+/// invalid.
 #[derive(Debug, Default)]
 pub(crate) struct EarlyHeaders(VecDeque<(Header, SocketAddr)>);
 

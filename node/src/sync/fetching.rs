@@ -1,7 +1,8 @@
-//! Fetching bodies: several blocks in flight over several neighbours, each from one at a time.
+//! Fetches bodies: several blocks at a time from several neighbours, but each block from only one
+//! neighbour at a time.
 //!
-//! Bodies that are put together are bounded in number and in how far they may be ahead, since each takes memory until
-//! the ones below it are here.
+//! The bodies being assembled are limited in number and in how far they may be ahead, since each
+//! takes memory until those below it have arrived.
 
 use std::net::SocketAddr;
 
@@ -13,25 +14,27 @@ use super::Subject;
 use super::bodies::{AVOID_LACKING, AVOID_WRONG, Fetch};
 use crate::Node;
 
-/// Blocks in flight per neighbour.
+/// The most blocks in flight per neighbour.
 const BLOCKS_PER_NEIGHBOUR_MAX: usize = 16;
-/// Blocks above the lowest one that is under way: bodies that come early wait in memory.
+/// How many blocks above the lowest one under way may be fetched. Bodies that arrive early have to
+/// wait in memory.
 const BLOCKS_AHEAD_MAX: u64 = 1_024;
-/// Most bytes of bodies being put together.
+/// The most bytes of bodies that are being assembled.
 const REASSEMBLY_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Pieces in one request.
+/// The number of pieces in one request.
 const PIECES_PER_REQUEST: u32 = 16;
-/// Blocks that may be passed over at a time because nobody can be asked for them just now.
+/// The most blocks that may be skipped at a time because nobody can be asked for them just now.
 const PASSED_OVER_MAX: usize = 64;
-/// Lost bodies that are looked at each time: there may be many, and for some nobody to ask.
+/// The number of lost bodies that are examined each time. There may be many of them, and some that
+/// nobody can be asked for.
 const LOST_AT_A_TIME_MAX: usize = 16;
 
-/// Whom to ask for a block.
+/// The neighbour to ask for a block.
 enum Server {
     Neighbour(SocketAddr),
-    /// Whoever may have it was asked in vain a moment ago.
+    /// Everyone who may have the block was asked in vain a moment ago.
     Later,
-    /// Nobody has room in its window.
+    /// No neighbour has room in its window.
     Busy,
 }
 
@@ -45,7 +48,7 @@ impl Node {
         }
     }
 
-    /// Makes the next plan start afresh: the tree changed in another way than by growing.
+    /// Makes the next plan start afresh, because the tree changed in another way than by growing.
     pub(crate) fn forget_plan(&mut self) {
         self.sync.bodies.plan_end = None;
     }
@@ -53,7 +56,7 @@ impl Node {
     /// The lowest block on the way to the best header whose body is missing.
     pub(super) fn lowest_missing(&self) -> Option<BlockHash> {
         let bodies = &self.sync.bodies;
-        // What the disk has lost holds nothing up.
+        // Bodies that the disk has lost do not hold anything up.
         let is_on_the_way =
             |hash: &BlockHash| self.chain.lacks_body(hash) && !self.chain.is_lost(hash);
         let mut planned = bodies.plan.iter().filter(|(_, hash)| is_on_the_way(hash));
@@ -61,7 +64,7 @@ impl Node {
         fetched.into_iter().chain(planned.next().copied()).min().map(|(_, hash)| hash)
     }
 
-    /// Takes note that a body is here, from wherever, and no longer to be fetched.
+    /// Notes that a body has arrived, from wherever, and need not be fetched any more.
     pub(crate) fn body_arrived(&mut self, height: Height, hash: BlockHash) {
         if let Some(fetch) = self.sync.bodies.end_fetch(&hash) {
             self.settle_block_requests(&hash, fetch.neighbour);
@@ -69,12 +72,12 @@ impl Node {
         self.sync.bodies.start_check(height, hash);
     }
 
-    /// Takes note that a body was checked, for better or worse.
+    /// Notes that a body was checked, whatever the result.
     pub(crate) fn body_settled(&mut self, height: Height, hash: BlockHash) {
         self.sync.bodies.end_check(height, hash);
     }
 
-    /// Asks for pieces as far as the neighbours' windows have room.
+    /// Asks for pieces, as far as the windows of the neighbours have room.
     pub(super) fn request_bodies(&mut self, now: Now) {
         let fetching: Vec<BlockHash> = self.sync.bodies.fetches.keys().copied().collect();
         for hash in fetching {
@@ -85,7 +88,7 @@ impl Node {
         }
     }
 
-    /// Begins to fetch blocks of the plan; false when there is no room for more.
+    /// Starts to fetch blocks of the plan. Returns false when there is no room for more.
     fn fetch_planned(&mut self, now: Now) -> bool {
         let mut passed_over = Vec::new();
         let mut has_room = self.may_fetch_more();
@@ -121,8 +124,9 @@ impl Node {
         has_room
     }
 
-    /// Begins to fetch bodies that the disk has lost. They come after the plan and outside its window, since
-    /// some may be gone everywhere: those must hold up neither the sync nor the others.
+    /// Starts to fetch bodies that the disk has lost. They come after the plan and outside its
+    /// window, because some of them may no longer exist anywhere, and those must hold up neither
+    /// the sync nor the others.
     fn fetch_lost(&mut self, now: Now) {
         let cursor = self.sync.bodies.lost_cursor.take();
         let lost: Vec<_> = self.chain.lost_bodies_after(cursor).take(LOST_AT_A_TIME_MAX).collect();
@@ -143,7 +147,7 @@ impl Node {
         self.sync.bodies.lost_cursor = lost.last().copied().filter(|_| !is_end);
     }
 
-    /// Whether memory has room for one more body that is put together.
+    /// Whether there is memory for one more body to be assembled.
     fn may_fetch_more(&self) -> bool {
         let block_bytes_max = self.chain.election().block_bytes_max as usize;
         let fetches_max = (REASSEMBLY_BYTES_MAX / block_bytes_max).max(1);
@@ -182,7 +186,8 @@ impl Node {
         self.continue_sync(now);
     }
 
-    /// A neighbour's copy of a block is no good: the neighbour is to blame, and another one is asked.
+    /// Handles a wrong copy of a block: the neighbour that sent it is to blame, and another one is
+    /// asked.
     pub(crate) fn refuse_copy(
         &mut self,
         hash: BlockHash,
@@ -195,7 +200,7 @@ impl Node {
         self.record_fault(from, reason, now);
     }
 
-    /// Forgets what was asked of a neighbour for one block, and makes its room in the window free again.
+    /// Forgets what a neighbour was asked for one block, and frees its room in the window.
     pub(super) fn settle_block_requests(&mut self, hash: &BlockHash, address: SocketAddr) {
         let settled = self.sync.requests.forget_block(hash, &address);
         if let Some(neighbour) = self.sync.sources.get_mut(&address) {
@@ -237,7 +242,7 @@ impl Node {
         }
     }
 
-    /// The neighbour with the most room among those whose chain may hold the block.
+    /// The neighbour with the most room among those whose chain may contain the block.
     fn choose_server(&self, hash: BlockHash, now: Now) -> Server {
         let Some(work) = self.chain.work(&hash) else { return Server::Later };
         let in_flight = self.sync.bodies.in_flight();
@@ -249,7 +254,8 @@ impl Node {
                 continue;
             }
             let room = neighbour.window.room();
-            // Who let blocks stall gets fewer at a time, until it delivers one.
+            // A neighbour that let blocks stall is asked for fewer at a time, until it delivers
+            // one.
             let blocks_max = (BLOCKS_PER_NEIGHBOUR_MAX >> neighbour.stalls.min(4)).max(1);
             if room == 0 || in_flight.get(address).copied().unwrap_or(0) >= blocks_max {
                 is_busy = true;

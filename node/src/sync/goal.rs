@@ -1,7 +1,8 @@
-//! When to give up a branch. Sync leads to the best header; headers show work, but a miner may withhold the
-//! bodies. Then the chain is told to pass over that branch, and the best one besides it is fetched instead.
+//! Decides when to give up a branch. Sync leads to the best header. Headers prove work, but a miner
+//! may withhold the bodies. In that case the chain is told to ignore that branch, and the best
+//! other branch is fetched instead.
 //!
-//! Giving up must never be for ever: somebody may get the bodies later.
+//! Giving up must never be permanent, because somebody may get the bodies later.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -11,48 +12,52 @@ use protocol::units::{BlockHash, Height, Now};
 
 use crate::Node;
 
-/// Without a piece for this long, and every neighbour asked several times, a branch counts as withheld.
+/// A branch counts as withheld after this time without a piece. By then every neighbour has been
+/// asked several times.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Pieces that never make a body whole don't count for longer than this.
+/// When pieces arrive that never complete a body, they postpone giving up for no longer than this.
 const PATIENCE_WITH_PIECES: Duration = Duration::from_secs(60);
-/// Withheld branches remembered; each cost its maker more work than our chain has.
+/// The most withheld branches that are remembered. Each of them cost its maker more work than our
+/// chain contains.
 const WITHHELD_MAX: usize = 16;
-/// A withheld branch is tried again after this long, for whatever reason it could not be had.
+/// A withheld branch is tried again after this time, for whatever reason it could not be fetched.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
-/// Or when a new neighbour stands on it, but not before this: one with many addresses could go on for ever.
+/// A withheld branch is also tried again when a new neighbour claims it, but not before this time:
+/// otherwise a neighbour with many addresses could keep it going for ever.
 const TRY_AGAIN_FOR_CLAIMANT: Duration = Duration::from_secs(15);
 
-/// A branch whose bodies nobody gave.
+/// A branch whose bodies nobody provided.
 #[derive(Debug)]
 struct Withheld {
-    /// Its lowest block without a body.
+    /// The lowest block of the branch without a body.
     hash: BlockHash,
     since: Instant,
-    /// Neighbours that claimed to stand on it and gave nothing. Any other one may have been given the bodies
-    /// meanwhile, as by a miner who wants to keep the network apart.
+    /// The neighbours that claimed this branch and provided nothing. Any other neighbour may have
+    /// received the bodies in the meantime, for instance from a miner who wants to keep the network
+    /// divided.
     claimants: Vec<SocketAddr>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Goal {
     withheld: VecDeque<Withheld>,
-    /// The lowest block that is missing, and since when.
+    /// The lowest missing block, and since when it has been missing.
     awaited: Option<(BlockHash, Instant)>,
 }
 
 impl Node {
-    /// Height of the best header; the tip's when nothing is missing.
+    /// The height of the best header, or of the tip if nothing is missing.
     pub(crate) fn sync_target(&self) -> Height {
         let goal = self.chain.header(&self.chain.best_header().hash);
         goal.expect("the best header is in the tree").height
     }
 
-    /// Whether there is a better branch than the best chain, to be fetched.
+    /// Whether there is a branch better than the best chain that still has to be fetched.
     pub(crate) fn is_behind(&self) -> bool {
         self.prefers(self.chain.best_header(), self.chain.tip())
     }
 
-    /// Gives a branch up whose lowest missing block does not come.
+    /// Gives up a branch if its lowest missing block does not arrive.
     pub(super) fn watch_goal(&mut self, now: Now) {
         let lowest = self.lowest_missing().filter(|_| self.is_behind());
         let Some(lowest) = lowest else {
@@ -99,7 +104,7 @@ impl Node {
         self.release(again);
     }
 
-    /// Somebody new may have what nobody had.
+    /// Takes up all withheld branches again, because somebody new may have what nobody had before.
     pub(crate) fn forget_withheld(&mut self) {
         let withheld = std::mem::take(&mut self.sync.goal.withheld);
         self.release(withheld);
@@ -111,7 +116,7 @@ impl Node {
         }
     }
 
-    /// Neighbours that say that they stand on a branch that was given up.
+    /// The neighbours whose reported tip is on a branch that was given up.
     fn claimants(&self) -> Vec<SocketAddr> {
         let claims = self.sync.sources.iter();
         claims

@@ -1,6 +1,8 @@
-//! Header sync: with one neighbour at a time, in numbered pieces after a locator.
+//! Header sync: headers are fetched from one neighbour at a time, in numbered pieces that follow a
+//! locator.
 //!
-//! A neighbour must not be able to hold it up: one that brings too little loses its turn to the next.
+//! No neighbour must be able to hold it up: one that delivers too little loses its turn to the
+//! next.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -15,17 +17,19 @@ use crate::Node;
 use crate::dropped::DropReason;
 use chain::HeaderError;
 
-/// Pieces ahead of the first one that is missing; each is at most 11 headers.
+/// How many pieces may be requested beyond the first missing one. Each piece contains at most 11
+/// headers.
 const PIECES_AHEAD_MAX: u32 = 128;
-/// Pieces in one request.
+/// The number of pieces in one request.
 const PIECES_PER_REQUEST: u32 = 16;
-/// A header sync has to bring this many new headers per period, or another neighbour gets its turn: even at
-/// 30 % loss a hundred times as many come.
+/// The number of new headers that a header sync has to deliver per period; otherwise another
+/// neighbour gets its turn. Even at a loss of 30 % a hundred times as many arrive.
 const PACE_MIN: u32 = 100;
 const PACE_PERIOD: Duration = Duration::from_secs(5);
-/// Wait after a header sync that brought nothing; doubles up to the longest.
+/// The wait after a header sync that delivered nothing. It doubles each time, up to the longest.
 const FRUITLESS_WAIT: Duration = Duration::from_secs(1);
-/// Longest wait: a neighbour that claims work it does not show is asked once a minute.
+/// The longest such wait, so that a neighbour that claims work which it does not show is asked once
+/// a minute.
 const FRUITLESS_WAIT_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
@@ -33,25 +37,25 @@ pub(super) struct HeaderSync {
     pub(super) neighbour: SocketAddr,
     pub(super) progress_at: Instant,
     locator: Vec<BlockHash>,
-    /// How many pieces there are, once told.
+    /// The number of pieces, once it is known.
     pieces: Option<u32>,
-    /// First piece that was never asked for.
+    /// The first piece that has not been requested yet.
     next_to_ask: u32,
-    /// First piece that was not taken in yet.
+    /// The first piece that has not been processed yet.
     next_to_take: u32,
     lost: BTreeSet<u32>,
     early: BTreeMap<u32, Vec<Header>>,
-    /// The last header that was taken in; the next one has to follow it.
+    /// The last header that was processed. The next one has to follow it.
     last: Option<BlockHash>,
-    /// Headers that were not known before.
+    /// The number of headers that were not known before.
     fresh: u32,
-    /// When the pace was looked at last, and what `fresh` was then.
+    /// When the pace was last examined, and the value of `fresh` at that time.
     paced_at: Instant,
     fresh_then: u32,
 }
 
 impl Node {
-    /// Starts with the neighbour that claims the best tip that is not known here, if any.
+    /// Starts a header sync with the neighbour that claims the best unknown tip, if there is one.
     pub(super) fn start_header_sync(&mut self, now: Now) {
         let best = self.chain.best_header();
         let mut chosen: Option<(SocketAddr, chain::Candidate)> = None;
@@ -80,7 +84,7 @@ impl Node {
         });
     }
 
-    /// Asks for the pieces that the neighbour's window has room for.
+    /// Requests as many pieces as the neighbour's window has room for.
     pub(super) fn request_header_pieces(&mut self, now: Now) {
         while let Some((neighbour, first, count)) = self.next_header_pieces() {
             let Some(sync) = &self.sync.headers else { return };
@@ -123,7 +127,7 @@ impl Node {
         }
     }
 
-    /// Ends a header sync. Where it brought nothing, the neighbour is not asked again for a while.
+    /// Ends a header sync. If it delivered nothing, the neighbour is not asked again for a while.
     pub(super) fn end_header_sync(&mut self, now: Now) {
         let Some(sync) = self.sync.headers.take() else { return };
         let settled = self.sync.requests.forget_headers();
@@ -145,7 +149,7 @@ impl Node {
         if let Some(lost) = sync.lost.pop_first() {
             return Some((sync.neighbour, lost, 1));
         }
-        // Until the number of pieces is told, one request is enough to learn it.
+        // Until the number of pieces is known, one request is enough to learn it.
         let end = match sync.pieces {
             Some(pieces) => pieces.min(sync.next_to_take + PIECES_AHEAD_MAX),
             None if sync.next_to_ask == 0 => PIECES_PER_REQUEST,
@@ -176,14 +180,15 @@ impl Node {
         }
     }
 
-    /// Adds the next header of a sync; false when the sync is over with it.
+    /// Adds the next header of a sync. Returns false if the sync ends with it.
     fn handle_synced_header(&mut self, from: SocketAddr, header: Header, now: Now) -> bool {
         let Some(sync) = self.sync.headers.as_mut() else { return false };
         let follows = match sync.last {
             Some(last) => header.previous == last,
             None => sync.locator.contains(&header.previous),
         };
-        // Otherwise the neighbour moved to another branch meanwhile: later again, from a new locator.
+        // Otherwise the neighbour moved to another branch in the meantime. It is asked again later,
+        // from a new locator.
         if !follows {
             return false;
         }
@@ -205,7 +210,8 @@ impl Node {
         true
     }
 
-    /// Ends a header sync that stalls or only trickles: there is one at a time, and others wait.
+    /// Ends a header sync that stalls or delivers too slowly, because only one runs at a time and
+    /// other neighbours are waiting.
     pub(super) fn watch_header_sync(&mut self, now: Now) {
         let Some(sync) = self.sync.headers.as_mut() else { return };
         let mut is_over = now.instant >= sync.progress_at + STALL;
@@ -227,7 +233,8 @@ impl Node {
         now: Now,
     ) {
         match error {
-            // The neighbour moved to another branch meanwhile, or our tree is full: later again.
+            // The neighbour moved to another branch in the meantime, or our tree is full. It is
+            // asked again later.
             HeaderError::UnknownParent { .. } | HeaderError::TooManyHeaders { .. } => {}
             HeaderError::TooEarly { .. } => self.hold_early_header(*header, from, now),
             error @ (HeaderError::InvalidParent { .. }
@@ -240,7 +247,7 @@ impl Node {
         }
     }
 
-    /// Sends one request for pieces, and notes it.
+    /// Sends one request for pieces, and records it.
     pub(super) fn request_pieces(
         &mut self,
         to: SocketAddr,
@@ -256,7 +263,7 @@ impl Node {
         self.send(to, Datagram::RequestChain { request, wanted });
     }
 
-    /// Settles the request that a piece answers; `None` when nobody asked for it.
+    /// Settles the request that a piece answers; `None` if nobody asked for the piece.
     pub(super) fn settle_piece(
         &mut self,
         from: SocketAddr,

@@ -1,8 +1,9 @@
-//! Sync: headers first, from a locator; then bodies, several blocks in flight over several neighbours, each
-//! block from one neighbour at a time, in numbered pieces; lost pieces are asked for again one by one.
+//! Sync fetches the headers of better branches first, starting from a locator, and then the bodies:
+//! several blocks at a time from several neighbours, each block from one neighbour at a time, in
+//! numbered pieces. Lost pieces are requested again one by one.
 //!
-//! Everything that is held here was asked for, and every request bears a number of its own, so that round
-//! trips are measured without doubt and late answers to old requests still fit.
+//! Everything that is stored here was asked for. Every request has a number of its own, so that
+//! round trips are measured unambiguously and late answers to old requests can still be used.
 
 mod announce;
 mod bodies;
@@ -35,16 +36,17 @@ pub(super) use requests::Subject;
 pub(super) use serve::BodyCache;
 use source::Source;
 
-/// A neighbour that brings nothing for this long loses what was asked of it to another.
+/// A neighbour that delivers nothing for this long loses what was asked of it to another neighbour.
 const STALL: Duration = Duration::from_secs(2);
-/// How often stalls are looked for.
+/// How often stalled neighbours are looked for.
 const STALL_CHECK: Duration = Duration::from_millis(250);
-/// A gap of more blocks is told to the user as a sync, with an end; a smaller one is everyday life.
+/// A gap of at least this many blocks is reported to the user as a sync with a beginning and an
+/// end. Smaller gaps are normal and are not reported.
 const NEWS_GAP_MIN: u64 = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Sync {
-    /// What is known of each neighbour.
+    /// What is known about each neighbour.
     pub(super) sources: BTreeMap<SocketAddr, Source>,
     requests: Requests,
     headers: Option<HeaderSync>,
@@ -53,11 +55,11 @@ pub(super) struct Sync {
     pub(super) announcements: Announcements,
     early_headers: EarlyHeaders,
     pub(super) body_cache: BodyCache,
-    /// Whether a sync was announced to the user and is to be ended.
+    /// Whether a sync was reported to the user whose end must be reported too.
     announced: bool,
-    /// When a piece of a body arrived last.
+    /// When the last piece of a body arrived.
     piece_at: Option<Instant>,
-    /// When a body became whole last.
+    /// When the last body became complete.
     whole_at: Option<Instant>,
 }
 
@@ -69,8 +71,8 @@ impl Sync {
 }
 
 impl Node {
-    /// Looks for what this peer lacks, and asks for it. To be called whenever a neighbour or the chain said
-    /// something new.
+    /// Determines what this peer lacks, and asks for it. To be called whenever a neighbour or the
+    /// chain reported something new.
     pub(super) fn continue_sync(&mut self, now: Now) {
         if self.membership.is_leaving() {
             return;
@@ -118,12 +120,12 @@ impl Node {
         self.continue_sync(now);
     }
 
-    /// Blocks can be fetched from a new neighbour.
+    /// Allows blocks to be fetched from a new neighbour.
     pub(super) fn sync_add_neighbour(&mut self, address: SocketAddr, now: Now) {
         self.sync.sources.insert(address, Source::new(now.instant));
     }
 
-    /// Drops what was asked of a neighbour that is one no more.
+    /// Forgets what was asked of an address that is no longer a neighbour.
     pub(super) fn sync_remove_neighbour(&mut self, address: SocketAddr) {
         self.sync.sources.remove(&address);
         self.sync.requests.forget_neighbour(&address);
@@ -133,12 +135,12 @@ impl Node {
         self.sync.bodies.forget_neighbour(&address);
     }
 
-    /// Whether blocks are missing and on their way, so that mining would be on an old tip.
+    /// Whether missing blocks are on their way, so that mining would build on an old tip.
     pub(super) fn is_catching_up(&self, now: Instant) -> bool {
         self.is_behind() && self.sync.whole_at.is_some_and(|at| now < at + STALL)
     }
 
-    /// Whether a sync was announced to the user and has not ended.
+    /// Whether a sync was reported to the user and has not ended.
     pub(super) fn is_syncing(&self) -> bool {
         self.sync.announced
     }

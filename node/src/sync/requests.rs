@@ -1,4 +1,5 @@
-//! Requests for pieces that are under way, by their number. A piece that nobody asked for must never get past here.
+//! The requests for pieces that are under way, by their numbers. A piece that nobody asked for must
+//! never get past this module.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -6,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use protocol::units::BlockHash;
 
-/// Answers that come later than the time-out are still taken for this long.
+/// For how long after the timeout an answer is still accepted.
 const LATE_MAX: Duration = Duration::from_secs(2);
 
-/// What pieces are pieces of.
+/// What the requested pieces belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
     Headers,
@@ -22,13 +23,13 @@ pub(super) struct Request {
     pub(super) neighbour: SocketAddr,
     pub(super) subject: Subject,
     pub(super) sent_at: Instant,
-    /// Pieces that have not come.
+    /// The pieces that have not arrived yet.
     pub(super) outstanding: BTreeSet<u32>,
     expired: bool,
     deadline: Instant,
 }
 
-/// A request whose answer did not come in time, wholly or in part.
+/// A request that was not answered in time, or not completely.
 #[derive(Debug)]
 pub(super) struct Lost {
     pub(super) neighbour: SocketAddr,
@@ -37,15 +38,16 @@ pub(super) struct Lost {
     pub(super) pieces: Vec<u32>,
 }
 
-/// What an arriving piece says about its request.
+/// What an arriving piece tells about its request.
 #[derive(Debug)]
 pub(super) struct Arrival {
     pub(super) subject: Subject,
-    /// Since the request was sent.
+    /// The time since the request was sent.
     pub(super) round_trip: Duration,
-    /// Pieces that are no longer waited for: this one, and those beyond the end, if it tells of one.
+    /// The number of pieces that are no longer awaited: this one and, if it tells where the end is,
+    /// those beyond the end.
     pub(super) settled: u32,
-    /// Whether the request had been given up already.
+    /// Whether the request had been given up before the piece arrived.
     pub(super) late: bool,
 }
 
@@ -65,7 +67,7 @@ impl Requests {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Notes a request for `count` pieces from `first`; returns its number.
+    /// Records a request for `count` pieces from `first` on. Returns its number.
     pub(super) fn start(
         &mut self,
         neighbour: SocketAddr,
@@ -84,7 +86,7 @@ impl Requests {
         self.last_number
     }
 
-    /// Takes note of a piece; `None` when nobody asked for it.
+    /// Handles the arrival of a piece; `None` if nobody asked for it.
     pub(super) fn arrive(
         &mut self,
         number: u32,
@@ -113,7 +115,8 @@ impl Requests {
         Some(arrival)
     }
 
-    /// Requests whose time is up. They stay known for a while, for late answers.
+    /// Removes the requests whose time is up. They are remembered for a while, so that late answers
+    /// can be used.
     pub(super) fn pop_expired(&mut self, now: Instant) -> Vec<Lost> {
         let mut lost = Vec::new();
         while let Some(&(deadline, number)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
@@ -140,14 +143,15 @@ impl Requests {
         self.forget(|request| request.neighbour == *neighbour);
     }
 
-    /// Forgets requests for a block to one neighbour; returns how many pieces were waited for.
+    /// Forgets the requests for a block to one neighbour. Returns how many pieces were still
+    /// awaited.
     pub(super) fn forget_block(&mut self, hash: &BlockHash, neighbour: &SocketAddr) -> u32 {
         self.forget(|request| {
             request.subject == Subject::Block(*hash) && request.neighbour == *neighbour
         })
     }
 
-    /// Forgets requests for headers; returns how many pieces were waited for.
+    /// Forgets the requests for headers. Returns how many pieces were still awaited.
     pub(super) fn forget_headers(&mut self) -> u32 {
         self.forget(|request| request.subject == Subject::Headers)
     }

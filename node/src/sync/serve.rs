@@ -1,6 +1,7 @@
-//! Answers to REQUEST_CHAIN: pieces of headers, bodies and transactions.
+//! Answers REQUEST_CHAIN with pieces of headers, bodies and transactions.
 //!
-//! What one request can draw is bounded, and so is how many may wait for the disk.
+//! The amount that one request can cause to be sent is bounded, and so is the number of requests
+//! that may wait for the disk.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -18,14 +19,15 @@ use crate::disk::Waiter;
 use crate::dropped::DropReason;
 use crate::packing::pack;
 
-/// Pieces that one request brings at most: what one datagram can make us send is bounded.
+/// The most pieces that one request yields, so that what one datagram can make us send is bounded.
 const PIECES_PER_REQUEST_MAX: u32 = 64;
-/// Encoded bodies kept for the next request: a body is asked for in several.
+/// The number of encoded bodies that are kept, because a body is usually asked for in several
+/// requests.
 const BODIES_CACHED: usize = 16;
-/// Bytes of CHAIN_TRANSACTIONS before its transactions: variant, three numbers, length.
+/// The bytes of CHAIN_TRANSACTIONS before its transactions: variant, three numbers and length.
 const TRANSACTIONS_OVERHEAD: usize = ENVELOPE_BYTES + 4 + 12 + 8;
 
-/// The bodies that were served last, encoded.
+/// The bodies that were served most recently, encoded.
 #[derive(Debug, Default)]
 pub(crate) struct BodyCache {
     bodies: VecDeque<(BlockHash, Arc<[u8]>)>,
@@ -124,7 +126,7 @@ impl Node {
         }
     }
 
-    /// Goes on with what [`serve_chain`](Self::serve_chain) had to load a block for.
+    /// Continues an answer for which [`serve_chain`](Self::serve_chain) had to load a block.
     pub(crate) fn serve_loaded(
         &mut self,
         to: SocketAddr,
@@ -149,8 +151,10 @@ impl Node {
         }
     }
 
-    /// Whether a block is on the disk alone, so that the answer waits for it. With too many that wait there is
-    /// none, and it is asked for again: that the block is not here would be untrue, and send them elsewhere.
+    /// Whether a block is only on the disk, so that the answer has to wait for it. If too many
+    /// requests wait already, there is no answer at all, and the neighbour will ask again.
+    /// Answering that the block is not here would be untrue, and would send the neighbour
+    /// elsewhere.
     fn load_to_serve(
         &mut self,
         to: SocketAddr,

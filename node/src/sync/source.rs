@@ -1,4 +1,5 @@
-//! What sync knows of one neighbour: where its chain ends, and how fast and how reliably blocks come from it.
+//! What sync knows about one neighbour: where its chain ends, and how fast and how reliably it
+//! delivers blocks.
 
 use std::time::{Duration, Instant};
 
@@ -7,15 +8,16 @@ use protocol::datagram::PeerStatus;
 use super::window::Window;
 use chain::Candidate;
 
-/// A neighbour that blocks can be fetched from.
+/// A neighbour from which blocks can be fetched.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// What it said last of its chain.
+    /// What the neighbour last reported about its chain.
     pub(crate) status: Option<PeerStatus>,
     pub(crate) window: Window,
-    /// Blocks in a row that it let stall.
+    /// The number of blocks in a row that the neighbour let stall.
     pub(super) stalls: u8,
-    /// After a header sync that brought nothing: not before then again.
+    /// After a header sync that delivered nothing, the neighbour is not asked for headers before
+    /// this time.
     pub(crate) headers_not_before: Instant,
     pub(super) headers_wait: Duration,
 }
@@ -31,7 +33,7 @@ impl Source {
         }
     }
 
-    /// The end of its best chain, as it said last.
+    /// The end of the neighbour's best chain, as it was last reported.
     pub(super) fn tip(&self) -> Option<Candidate> {
         self.status.map(|status| Candidate { work: status.work, hash: status.tip })
     }

@@ -1,17 +1,19 @@
-//! How many pieces may be on their way from one neighbour, and when one counts as lost. After RFC 9002
-//! (QUIC's loss detection and congestion control), with pieces for bytes.
+//! Determines how many pieces may be in flight from one neighbour, and when a piece counts as lost.
+//! It follows RFC 9002 (QUIC's loss detection and congestion control), with pieces instead of
+//! bytes.
 
 use std::time::{Duration, Instant};
 
-/// Fewest pieces in flight: what keeps a path with heavy loss alive.
+/// The fewest pieces in flight, which keeps a path with heavy loss usable.
 const PIECES_MIN: f32 = 32.0;
-/// Most pieces in flight per neighbour: 512 kB, the product of 40 Mbit/s and 100 ms.
+/// The most pieces in flight per neighbour. They are about 512 kB, which is the product of 40
+/// Mbit/s and 100 ms.
 const PIECES_MAX: f32 = 512.0;
-/// Before anything was measured.
+/// The round trip that is assumed before anything was measured.
 const ROUND_TRIP_FIRST: Duration = Duration::from_millis(200);
-/// Shorter time-outs would take a busy neighbour's scheduling for loss.
+/// With a shorter timeout, the scheduling of a busy neighbour would be mistaken for loss.
 const TIMEOUT_MIN: Duration = Duration::from_millis(60);
-/// Longer ones would outlast the patience for a stall.
+/// A longer timeout would last beyond the time after which a neighbour counts as stalled.
 const TIMEOUT_MAX: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -19,11 +21,12 @@ pub(crate) struct Window {
     smoothed: Option<Duration>,
     variation: Duration,
     pieces: f32,
-    /// Below it the window grows by one per piece, above by one per round trip.
+    /// Below this value the window grows by one per piece, and above it by one per round trip.
     threshold: f32,
-    /// Losses of what was sent before this moment are one event, already answered.
+    /// Losses of what was sent before this moment belong to one event, to which the window has
+    /// reacted already.
     reduced_at: Option<Instant>,
-    /// Doubles the time-out after each loss until something arrives.
+    /// Doubles the timeout after each loss, until something arrives.
     backoff: u32,
     in_flight: u32,
 }
@@ -43,7 +46,7 @@ impl Default for Window {
 }
 
 impl Window {
-    /// The smoothed round trip, once measured.
+    /// The smoothed round trip, once it has been measured.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.smoothed
     }
@@ -55,7 +58,7 @@ impl Window {
         timeout.saturating_mul(1 << self.backoff.min(4)).min(TIMEOUT_MAX)
     }
 
-    /// Takes the measure of one round trip (RFC 6298).
+    /// Takes one measurement of the round trip into account (RFC 6298).
     pub(crate) fn measure(&mut self, sample: Duration) {
         match self.smoothed {
             None => {
@@ -69,9 +72,9 @@ impl Window {
         }
     }
 
-    /// How many more pieces may be asked for.
+    /// How many more pieces may be requested.
     pub(super) fn room(&self) -> u32 {
-        // A window of at most 512 is exact in an f32, and in a u32.
+        // The window is at most 512, which both an f32 and a u32 represent exactly.
         (self.pieces as u32).saturating_sub(self.in_flight)
     }
 
@@ -79,7 +82,7 @@ impl Window {
         self.in_flight += pieces;
     }
 
-    /// Pieces are no longer waited for, without a verdict on the path.
+    /// Notes that pieces are no longer awaited, which says nothing about the path.
     pub(super) fn settled(&mut self, pieces: u32) {
         self.in_flight = self.in_flight.saturating_sub(pieces);
     }
@@ -91,7 +94,7 @@ impl Window {
         self.pieces = (self.pieces + growth).min(PIECES_MAX);
     }
 
-    /// Pieces that were asked for at `sent_at` did not come.
+    /// Notes that pieces which were requested at `sent_at` did not arrive.
     pub(super) fn lost(&mut self, pieces: u32, sent_at: Instant, now: Instant) {
         self.settled(pieces);
         if self.reduced_at.is_some_and(|reduced_at| sent_at <= reduced_at) {

@@ -1,5 +1,6 @@
-//! Votes that came before their voter's registration, because datagrams overtake each other. They must stay few:
-//! anybody can sign votes with keys that nobody registers.
+//! Votes that arrived before their voter's registration, which happens because datagrams can
+//! overtake each other. Their number must stay small, because anybody can sign votes with keys that
+//! nobody registers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,11 +8,12 @@ use std::sync::Arc;
 use protocol::transaction::HashedTransaction;
 use protocol::units::VoterId;
 
-/// Most votes that wait. Anybody can sign votes by keys that nobody registers, so the oldest goes first; a
-/// vote that is still wanted is announced again by whoever has its registration.
+/// The most votes that are held. Anybody can sign votes with keys that nobody registers, so the
+/// oldest vote is dropped when there are more. A vote that is still wanted is announced again by
+/// whoever has its registration.
 pub(super) const HELD_MAX: usize = 4_096;
 
-/// One vote per voter, the newest, forgotten in the order of arrival.
+/// The newest vote of each voter. The votes are dropped in the order in which they arrived.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     by_voter: BTreeMap<VoterId, (u64, Arc<HashedTransaction>)>,

@@ -1,7 +1,8 @@
-//! Valid transactions that are not on the best chain yet, and votes that wait for their registration.
+//! The pool: valid transactions that are not on the best chain yet, and votes that wait for their
+//! registration.
 //!
-//! What enters here was checked, signatures included. At most one registration of a voter is kept, and one vote or
-//! one withdrawal: the first that came.
+//! Everything that enters was checked, including its signatures. For each voter at most one
+//! registration is kept, and one vote or one withdrawal: the one that arrived first.
 
 mod held;
 mod slots;
@@ -22,39 +23,40 @@ use chain::{Chain, TipChange, TransactionError};
 use held::Held;
 use slots::VoterSlots;
 
-/// Most bytes of transactions: about 130,000 votes, a quarter of an hour of one core's signature checks.
+/// The most bytes of transactions. This is about 130,000 votes, whose signatures take one core a
+/// quarter of an hour to check.
 pub const POOL_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Names a transaction's place in the order of arrival.
+/// A transaction's position in the order of arrival.
 pub type Arrival = u64;
 
-/// A transaction that was not taken in.
+/// The reason why a transaction was not added.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PoolError {
-    /// It is here already.
+    /// The transaction is in the pool already.
     #[error("the pool holds transaction {id} already")]
     Known {
         /// The transaction's id.
         id: TransactionId,
     },
-    /// There is no room.
+    /// The pool is full.
     #[error("the pool is full with {transactions} transactions")]
     Full {
-        /// How many there are.
+        /// The number of transactions in it.
         transactions: usize,
     },
-    /// It breaks a rule, given the chain and what is here.
+    /// The transaction breaks a rule, given the chain and the content of the pool.
     #[error(transparent)]
     Context(#[from] TransactionError),
 }
 
-/// A transaction that can't be counted any more: another one stands in its place, or others took all the room that
-/// the election has for voters.
+/// A transaction that cannot be counted any more, because another one took its place, or because
+/// other voters took all the room that the election has.
 #[derive(Debug)]
 pub struct Superseded {
-    /// What can not be counted.
+    /// The transaction that cannot be counted.
     pub transaction: Arc<HashedTransaction>,
-    /// What stands in its place, if something does.
+    /// The transaction that took its place, if there is one.
     pub by: Option<TransactionId>,
 }
 
@@ -64,7 +66,7 @@ struct Entry {
     arrival: Arrival,
 }
 
-/// The transactions that may enter the next blocks, in the order of their arrival.
+/// The transactions that may enter the next blocks, in the order in which they arrived.
 #[derive(Debug, Default)]
 pub struct Pool {
     entries: BTreeMap<TransactionId, Entry>,
@@ -80,30 +82,30 @@ pub struct Pool {
 /// What a change of the best chain did to the pool.
 #[derive(Debug, Default)]
 pub struct PoolChange {
-    /// Transactions of disconnected blocks that are in the pool again.
+    /// The transactions of disconnected blocks that are in the pool again.
     pub returned: Vec<Arc<HashedTransaction>>,
-    /// Votes of disconnected blocks that wait for their registration again.
+    /// The votes of disconnected blocks that wait for their registration again.
     pub held: Vec<Arc<HashedTransaction>>,
-    /// Votes whose registration arrived with the change: to be inserted like new ones.
+    /// The votes whose registration arrived with the change. They must be inserted like new ones.
     pub released: Vec<Arc<HashedTransaction>>,
-    /// Transactions that can not be counted any more.
+    /// The transactions that cannot be counted any more.
     pub superseded: Vec<Superseded>,
 }
 
 impl Pool {
-    /// Number of transactions, held ones not included.
+    /// The number of transactions, without those that are held.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether no transaction is here, held ones aside.
+    /// Whether the pool contains no transaction, apart from those that are held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Votes that wait for their registration.
+    /// The number of votes that wait for their registration.
     #[must_use]
     pub fn held(&self) -> usize {
         self.held.len()
@@ -115,7 +117,7 @@ impl Pool {
         self.entries.get(id).map(|entry| &entry.transaction)
     }
 
-    /// Whether this very transaction, signatures included, is in the pool or held.
+    /// Whether exactly this transaction, including its signatures, is in the pool or held.
     #[must_use]
     pub fn contains(&self, transaction: &HashedTransaction) -> bool {
         let leaf = transaction.leaf();
@@ -123,31 +125,31 @@ impl Pool {
             || self.held.contains(transaction)
     }
 
-    /// A transaction by the short id that block announcements bear.
+    /// The transaction with the short id that announcements of blocks use.
     #[must_use]
     pub fn by_short_id(&self, short_id: &ShortId) -> Option<&Arc<HashedTransaction>> {
         self.get(self.by_short_id.get(short_id)?)
     }
 
-    /// The voter's registration in the pool.
+    /// The registration of a voter in the pool.
     #[must_use]
     pub fn registration(&self, voter: &VoterId) -> Option<&Arc<HashedTransaction>> {
         self.get(&self.by_voter.get(voter)?.registration?)
     }
 
-    /// The voter's vote in the pool.
+    /// The vote of a voter in the pool.
     #[must_use]
     pub fn vote(&self, voter: &VoterId) -> Option<&Arc<HashedTransaction>> {
         self.get(&self.by_voter.get(voter)?.vote?)
     }
 
-    /// The voter's withdrawal in the pool.
+    /// The withdrawal of a voter in the pool.
     #[must_use]
     pub fn withdrawal(&self, voter: &VoterId) -> Option<&Arc<HashedTransaction>> {
         self.get(&self.by_voter.get(voter)?.withdrawal?)
     }
 
-    /// Transactions from an arrival on, in the order of arrival.
+    /// The transactions from an arrival number on, in the order of arrival.
     pub fn from_arrival(
         &self,
         first: Arrival,
@@ -155,10 +157,10 @@ impl Pool {
         self.by_arrival.range(first..).filter_map(|(arrival, id)| Some((*arrival, self.get(id)?)))
     }
 
-    /// Whether a transaction may enter now, given the chain and what is here.
+    /// Whether a transaction may enter now, given the chain and the content of the pool.
     ///
     /// # Errors
-    /// The rule that it breaks, or that it or another one of its voter is here already.
+    /// When it breaks a rule, or when it or another one of its voter is in the pool already.
     pub fn check(&self, transaction: &HashedTransaction, chain: &Chain) -> Result<(), PoolError> {
         let (id, voter) = (transaction.id(), transaction.voter());
         if self.entries.contains_key(&id) {
@@ -179,8 +181,8 @@ impl Pool {
         }
     }
 
-    /// Takes in a transaction whose signatures hold. Returns votes that waited for it: they are to be
-    /// inserted next.
+    /// Adds a transaction whose signatures are valid. Returns the votes that waited for it, which
+    /// must be inserted next.
     ///
     /// # Errors
     /// See [`check`](Self::check); also when the pool is full.
@@ -196,8 +198,8 @@ impl Pool {
         self.restore(transaction, chain)
     }
 
-    /// The same for what an earlier run acknowledged: it is taken in even if the pool is full, as it came back
-    /// from a branch that lost.
+    /// Adds a transaction that an earlier run acknowledged. As with transactions that return from a
+    /// branch that lost, it is added even if the pool is full.
     ///
     /// # Errors
     /// See [`check`](Self::check).
@@ -214,13 +216,14 @@ impl Pool {
         Ok(released.into_iter().collect())
     }
 
-    /// Keeps a vote whose signature holds until its voter's registration comes.
+    /// Holds a vote whose signature is valid until its voter's registration arrives.
     pub fn hold(&mut self, vote: Arc<HashedTransaction>) {
         self.held.insert(vote);
     }
 
-    /// Follows the chain from one branch to another. What comes back from a branch that lost is taken in even
-    /// if the pool is full: it was acknowledged, and memory held it already.
+    /// Follows the chain from one branch to another. Transactions that return from a branch that
+    /// lost are added even if the pool is full, because they were acknowledged and were in memory
+    /// already.
     pub fn follow(&mut self, chain: &Chain, moved: &TipChange, rules: Rules) -> PoolChange {
         let mut change = PoolChange::default();
         let connected = || moved.connected.iter().flat_map(|block| &block.transactions);
@@ -274,7 +277,8 @@ impl Pool {
         Some(transaction)
     }
 
-    /// Removes what a mined transaction makes needless or impossible: itself, or others of the voter.
+    /// Removes what a mined transaction makes unnecessary or impossible: the transaction itself, or
+    /// others of its voter.
     fn remove_rivals(&mut self, mined: &HashedTransaction) -> Vec<Superseded> {
         let slots = self.by_voter.get(&mined.voter());
         let rivals = slots.map(|slots| slots.rivals(mined.kind())).unwrap_or_default();
@@ -286,7 +290,8 @@ impl Pool {
         others.map(|transaction| Superseded { transaction, by: Some(mined.id()) }).collect()
     }
 
-    /// Removes registrations that a full election has no room for, and the votes of their voters.
+    /// Removes the registrations for which a full election has no room, and the votes of their
+    /// voters.
     fn remove_without_room(&mut self, chain: &Chain) -> Vec<Superseded> {
         let is_new = |entry: &&Entry| chain.voter(&entry.transaction.voter()).is_none();
         let new = self.entries.values().filter(is_new);
@@ -336,7 +341,7 @@ impl Pool {
         }
     }
 
-    /// The vote that counts for a voter, or is to.
+    /// The vote that counts for a voter, or that will count once a block contains it.
     fn vote_of(&self, voter: &VoterId, chain: &Chain) -> Option<TransactionId> {
         let place = chain.voter(voter).and_then(|record| record.vote);
         let mined = place.and_then(|place| chain.transaction(place));
@@ -348,8 +353,8 @@ impl Pool {
         mined.or_else(|| self.withdrawal(voter)).map(|withdrawal| withdrawal.id())
     }
 
-    /// Keeps a vote whose registration left with the branch that lost until another comes; where others took all the
-    /// room, none can.
+    /// Holds a vote whose registration left with the branch that lost, until another registration
+    /// arrives. If other voters took all the room in the meantime, none can.
     fn hold_if_room(
         &mut self,
         vote: Arc<HashedTransaction>,
@@ -362,7 +367,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Votes whose registration left with the branch that lost, and did not come back, wait for another.
+    /// Holds the votes whose registration left with the branch that lost and did not come back.
     fn hold_unregistered(&mut self, chain: &Chain, change: &mut PoolChange) {
         let unregistered: Vec<_> = self
             .entries
@@ -382,7 +387,7 @@ impl Pool {
     }
 }
 
-/// The short id of a transaction in block announcements.
+/// The short id by which announcements of blocks refer to a transaction.
 #[must_use]
 pub fn short_id(leaf: &LeafHash) -> ShortId {
     *leaf.0.first_chunk().expect("a hash has 32 bytes")

@@ -1,11 +1,13 @@
-//! Which transactions of one voter the pool holds: never two that could not both stand on a chain.
+//! The transactions of one voter that the pool contains. There are never two that could not both be
+//! on a chain.
 
 use protocol::transaction::TransactionKind;
 use protocol::units::{TransactionId, VoterId};
 
 use chain::TransactionError;
 
-/// At most one of each kind, and never a withdrawal beside a vote: the one that came first keeps the other out.
+/// At most one transaction of each kind, and never a withdrawal together with a vote: the one that
+/// arrived first keeps the other out.
 #[derive(Debug, Default)]
 pub(super) struct VoterSlots {
     pub(super) registration: Option<TransactionId>,
@@ -14,7 +16,7 @@ pub(super) struct VoterSlots {
 }
 
 impl VoterSlots {
-    /// The slot for a kind.
+    /// The slot for transactions of a kind.
     pub(super) fn of(&mut self, kind: TransactionKind) -> &mut Option<TransactionId> {
         match kind {
             TransactionKind::Registration => &mut self.registration,
@@ -23,7 +25,7 @@ impl VoterSlots {
         }
     }
 
-    /// Whether another transaction of the voter may come to those that are here.
+    /// Whether another transaction of the voter may join those that are here.
     pub(super) fn check(
         &self,
         kind: TransactionKind,
@@ -51,7 +53,7 @@ impl VoterSlots {
         }
     }
 
-    /// Those that can't stand on a chain after a transaction of this kind.
+    /// The transactions that cannot be on a chain after one of this kind.
     pub(super) fn rivals(&self, mined: TransactionKind) -> Vec<TransactionId> {
         let rivals = match mined {
             TransactionKind::Registration => [self.registration, None, None],

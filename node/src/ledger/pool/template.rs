@@ -1,4 +1,4 @@
-//! Which transactions of the pool go into the next block.
+//! Selects the transactions of the pool that go into the next block.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use super::Pool;
 use chain::Chain;
 
 impl Pool {
-    /// Transactions for the next block, in an order that a block may have: by arrival, but a voter's
-    /// registration before the vote; and no more registrations than the election has room for.
+    /// The transactions for the next block, in an order that a block may have: by arrival, except
+    /// that a voter's registration comes before the vote, and with no more registrations than the
+    /// election has room for.
     #[must_use]
     pub fn template(&self, chain: &Chain) -> Vec<Arc<HashedTransaction>> {
         let limit = usize::try_from(chain.election().block_bytes_max).expect("a u32 fits");
