@@ -11,10 +11,11 @@ use protocol::units::ElectionId;
 
 use node::Role;
 
-/// Most mining threads unless told: more would make a class's laptops hot for no gain.
+/// The most mining threads unless the user names a number. More would only heat up the laptops of a
+/// class for no gain.
 const MINING_THREADS_DEFAULT_MAX: usize = 4;
 
-/// How a peer is to run.
+/// How a peer should run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub listen: AddressText,
@@ -22,12 +23,13 @@ pub struct Settings {
     pub neighbours: Vec<AddressText>,
     /// The file that defines the election.
     pub ballot: Option<PathBuf>,
-    /// The election that this peer takes part in, whatever its tracker says.
+    /// The election in which this peer must take part, whatever its tracker says.
     pub election: Option<ElectionId>,
     pub data_dir: Option<PathBuf>,
-    /// What opens the data directory's key, if it is locked and is to be open all the time.
+    /// Where the passphrase of the data directory's key comes from, if the key is locked and should
+    /// be usable all the time.
     pub passphrase: Option<SecretSource>,
-    /// Whether all that is remembered is checked again at the start.
+    /// Whether everything that is remembered is checked again at the start.
     pub verify: bool,
     pub json: bool,
     pub mining: Mining,
@@ -39,16 +41,16 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ApiSettings {
     pub listen: ApiListen,
-    /// Further names under which it is reached.
+    /// Additional names under which the API is reached.
     pub hosts: Vec<HostName>,
-    /// Pages of others that may read it.
+    /// The origins of other sites whose pages may read the API.
     pub origins: Vec<Origin>,
 }
 
-/// Where a peer listens for HTTP.
+/// The address where a peer listens for HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ApiListen {
-    /// On 127.0.0.1, and the number of the port for datagrams.
+    /// 127.0.0.1, with the same port number as for datagrams.
     #[default]
     Beside,
     At(AddressText),
@@ -63,7 +65,7 @@ pub enum Mining {
 }
 
 impl Mining {
-    /// One core is left to everything else.
+    /// One core is left free for everything else.
     #[must_use]
     pub fn on_cores(cores: usize) -> Self {
         Self::Threads(cores.saturating_sub(1).clamp(1, MINING_THREADS_DEFAULT_MAX))

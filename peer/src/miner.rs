@@ -18,38 +18,39 @@ use crate::schema::{Mining, round_to_thousandths};
 use host::entropy;
 use node::MineJob;
 
-/// Attempts between two looks at the generation number: about 0.2 ms, so that a better tip stops the search
-/// at once and looking costs nothing.
+/// The number of attempts between two checks of the generation number. They take about 0.2 ms, so
+/// that a better tip stops the search at once while checking costs almost nothing.
 const ATTEMPTS_PER_LOOK: u64 = 4_096;
 
-/// Most threads that search: more than a machine of today has cores, and few enough for any system.
+/// The most threads that search. This is more than the cores of today's machines, and few enough
+/// for any system.
 const THREADS_MAX: usize = 256;
 
-/// Mining threads; they end when this is dropped.
+/// The mining threads, which end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Miner {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// A view of the search for those who show it.
+/// A view of the search for whoever displays it.
 #[derive(Debug, Clone)]
 pub(crate) struct MinerView(Arc<Shared>);
 
-/// How the search goes.
+/// The progress of the search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct MiningProgress {
     pub(crate) height: Height,
     pub(crate) transactions: usize,
     pub(crate) difficulty: Difficulty,
     pub(crate) hashes_per_second: f64,
-    /// Since mining began; a job that replaces another goes on counting.
+    /// The time since mining began. It continues when one job replaces another.
     pub(crate) running: Duration,
 }
 
 impl MiningProgress {
-    /// Time that one block takes on average at this rate; the search has no memory, so this is also what
-    /// is still to be expected.
+    /// The time that one block takes on average at this rate. The search has no memory, so this is
+    /// also the time that is still to be expected.
     pub(crate) fn expected(&self) -> Option<Duration> {
         #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
         let seconds = self.difficulty.attempts() as f64 / self.hashes_per_second;
@@ -79,7 +80,7 @@ impl From<MiningProgress> for Mining {
 
 #[derive(Debug)]
 struct Shared {
-    /// Counts jobs and stops; a thread whose number is old gives up.
+    /// Counts jobs and stops. A thread whose number is no longer current gives up.
     generation: AtomicU64,
     hashes: AtomicU64,
     state: Mutex<State>,
@@ -89,24 +90,24 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     job: Option<MineJob>,
-    /// When mining began, and the number of hashes then.
+    /// When mining began, and the number of hashes at that time.
     began: Option<(Instant, u64)>,
     ended: bool,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is replaced whole, so it is sound even after a panic.
+        // The state is always replaced as a whole, so it is consistent even after a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Miner {
-    /// Starts so many threads, or [`THREADS_MAX`], that wait for a job; `found` gets the job's number and
-    /// the nonce.
+    /// Starts this number of threads, but at most [`THREADS_MAX`], which wait for a job. `found` is
+    /// called with the job's number and the nonce.
     ///
     /// # Errors
-    /// When the system starts no more threads; those that it started end.
+    /// When the system cannot start more threads. Those that were started end.
     pub(crate) fn start(
         threads: usize,
         found: impl Fn(u64, u64) + Clone + Send + 'static,
@@ -129,7 +130,7 @@ impl Miner {
         Ok(miner)
     }
 
-    /// Searches for this job in place of any earlier one.
+    /// Searches for this job, replacing any earlier one.
     pub(crate) fn mine(&self, job: MineJob) {
         let mut state = self.shared.lock();
         state.job = Some(job);
@@ -139,7 +140,7 @@ impl Miner {
         self.shared.changed.notify_all();
     }
 
-    /// Gives up the search.
+    /// Stops the search.
     pub(crate) fn stop(&self) {
         let mut state = self.shared.lock();
         state.job = None;
@@ -164,12 +165,12 @@ impl Drop for Miner {
 }
 
 impl MinerView {
-    /// Attempts since the start, in steps of [`ATTEMPTS_PER_LOOK`].
+    /// The number of attempts since the start, in steps of [`ATTEMPTS_PER_LOOK`].
     pub(crate) fn hashes(&self) -> u64 {
         self.0.hashes.load(Ordering::Relaxed)
     }
 
-    /// `None` while nothing is searched for.
+    /// The progress of the search; `None` while nothing is searched for.
     pub(crate) fn progress(&self) -> Option<MiningProgress> {
         let state = self.0.lock();
         let (job, (began, hashes_before)) = (state.job?, state.began?);
@@ -206,7 +207,8 @@ fn work(shared: &Shared, number: u64, threads: u64, found: &impl Fn(u64, u64)) {
             }
         };
         done = generation;
-        // Equal shares of all nonces, entered at random, so that restarted searches do not repeat others.
+        // Each thread gets an equal share of all nonces and starts at a random place in it, so that
+        // a restarted search does not repeat earlier attempts.
         let share = u64::MAX / threads;
         let within = u64::from_le_bytes(entropy::random()) % share;
         let start = (share * number).wrapping_add(within);
@@ -218,7 +220,8 @@ fn work(shared: &Shared, number: u64, threads: u64, found: &impl Fn(u64, u64)) {
     }
 }
 
-/// Ends the search for the thread that found first; false for one that came later.
+/// Ends the search on behalf of the thread that found a nonce first. Returns false for one that
+/// came later.
 fn claim(shared: &Shared, generation: u64) -> bool {
     let mut state = shared.lock();
     if shared.generation.load(Ordering::Acquire) != generation {

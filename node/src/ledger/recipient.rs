@@ -14,7 +14,7 @@ const KNOWN_MAX: usize = 8_192;
 /// A neighbour to which transactions are announced.
 #[derive(Debug)]
 pub(super) struct Recipient {
-    /// The transactions that the neighbour is known to have.
+    /// The transactions that the neighbour sent to us.
     pub(super) known: Known,
     /// While the neighbour is new: the position in the pool's order of arrival from which the pool
     /// is sent next.

@@ -22,10 +22,11 @@ use crate::voter::receipt;
 use keys::{KeyFile, VoterName};
 use node::{BlockSelector, CommandError};
 
-/// Longest wait for the end of a peer that takes leave: it tells the others for a second, and writes what waits.
+/// The longest wait for the end of a peer that leaves. It informs the others for a second, and
+/// writes what is waiting.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Between two looks whether it has ended.
+/// The interval at which the client looks whether the peer has ended.
 const LEAVE_PAUSE: Duration = Duration::from_millis(50);
 
 impl Client {
@@ -54,7 +55,7 @@ impl Client {
             }
             PromptCommand::Peers => Reply::Peers(self.http.get("/v1/peers")?),
             PromptCommand::Status => {
-                // Where the token is at hand, the peer tells as much as at its prompt.
+                // With the token, the peer tells as much as it does at its own prompt.
                 let token = self.target.token().ok();
                 Reply::Status(self.http.get_as("/v1/status", token.as_ref())?)
             }
@@ -71,7 +72,8 @@ impl Client {
         Ok(Reply::Login(self.order("/v1/logins")?))
     }
 
-    /// The peer's election, which its id proves; if a data directory is at hand, the one that is kept there.
+    /// The peer's election, which is checked against its id. If a data directory is known, the
+    /// election that is stored there is used.
     pub(super) fn election(&self) -> Result<Election, ClientError> {
         let election = self.http.get::<Ballot>("/v1/ballot")?.to_election()?;
         if let Some(directory) = self.target.known_directory() {
@@ -97,7 +99,7 @@ impl Client {
         Ok(file.public()?.voter())
     }
 
-    /// The key file of an own voter, if it has one.
+    /// The key file of an own voter, if there is one.
     pub(super) fn own_file(
         &self,
         voter: Option<&VoterName>,
@@ -109,7 +111,7 @@ impl Client {
         Ok(keys::path_of(&self.target.directory()?, voter))
     }
 
-    /// Why there is no key: an observer's directory never has one.
+    /// The reason why there is no key. The directory of an observer never has one.
     pub(super) fn no_key(&self, path: PathBuf) -> ClientError {
         let status = self.http.get::<schema::Status>("/v1/status");
         match status.is_ok_and(|status| status.role == schema::Role::Observer) {
@@ -148,8 +150,8 @@ impl Client {
         Ok(Reply::Leave(left))
     }
 
-    /// A peer that answers nobody any more may still write what waits. It can be told where it is the one of a data
-    /// directory.
+    /// Whether a peer that no longer answers is still writing. This can be determined only if its
+    /// data directory is known.
     fn is_writing(&self) -> bool {
         let directory = self.http.server.named_in.as_deref().and_then(Path::parent);
         directory.is_some_and(data_directory::is_in_use)
@@ -163,7 +165,7 @@ impl Client {
     }
 }
 
-/// A data directory belongs to one election.
+/// A data directory belongs to exactly one election.
 pub(super) fn check_kept(directory: &Path, election: &Election) -> Result<(), ClientError> {
     match data_directory::read_election(directory)? {
         Some(kept) if kept != *election => Err(ClientError::OtherElection {

@@ -15,22 +15,23 @@ use crate::schema::{BallotError, Refusal};
 use crate::store::data_directory::DataDirectoryError;
 use keys::{KeyFileError, PassphraseError};
 
-/// Statuses that ask for another token, another origin or another name of the peer: something that the user mends.
+/// The statuses that mean that another token, another origin or another name of the peer is
+/// required, which the user has to correct.
 const STATUSES_TO_MEND: [u16; 3] = [401, 403, 421];
 
-/// How a request to a peer ended. Whatever is to be said of it was printed already.
+/// How a request to a peer ended. Everything that there is to say about it was printed already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientExit {
     Done,
-    /// The rules forbid it, whether the peer or this program applied them.
+    /// A rule forbids it, whether the peer or this program applied the rule.
     Refused,
-    /// Something has to be mended first: arguments, a file, a token.
+    /// Something has to be corrected first: arguments, a file or a token.
     Usage,
-    /// Nobody answers, or nobody who is a peer.
+    /// Nobody answers at that address, or whoever answers is not a peer.
     NoContact,
 }
 
-/// Why a request came to nothing. One line each.
+/// The reason why a request failed. Each message is one line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     #[error(transparent)]
@@ -90,7 +91,7 @@ pub(crate) enum ClientError {
 }
 
 impl ClientError {
-    /// How the program ends.
+    /// The exit of the program.
     pub(super) fn exit(&self) -> ClientExit {
         match self {
             Self::Action(error) => match error {
@@ -138,7 +139,7 @@ impl ClientError {
         }
     }
 
-    /// The same for programs.
+    /// The same error in the form for programs.
     pub(super) fn refusal(&self) -> Refusal {
         Refusal { kind: self.kind().to_owned(), message: self.to_string() }
     }

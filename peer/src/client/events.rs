@@ -11,13 +11,14 @@ use ureq::BodyReader;
 use super::http::{Http, HttpError, parse};
 use crate::schema::Event;
 
-/// Longest line, and longest event: an event takes some 250 bytes.
+/// The longest line, and the longest event. An event takes about 250 bytes.
 const EVENT_BYTES_MAX: usize = 64 * 1024;
 
-/// Longest id that is sent back to the peer.
+/// The longest id that is sent back to the peer.
 const ID_BYTES_MAX: usize = 256;
 
-/// Connections in a row that bring nothing before the peer is given up: a restart takes a few seconds.
+/// The number of connections in a row without any event after which the peer is given up. A restart
+/// takes a few seconds.
 const TRIES_MAX: u32 = 5;
 
 /// The events of one peer, each with the id by which the stream can be resumed after it. Ends after [`Event::Left`], or
@@ -27,12 +28,12 @@ pub(crate) struct Events {
     http: Http,
     lines: Option<Lines<BodyReader<'static>>>,
     last_id: Option<String>,
-    /// Connections in a row that brought nothing.
+    /// The number of connections in a row that delivered nothing.
     barren: u32,
     is_over: bool,
 }
 
-/// Events as they stand in a stream of bytes.
+/// Reads events from a stream of bytes.
 struct Lines<R> {
     reader: BufReader<R>,
 }
@@ -44,20 +45,20 @@ struct Message {
     data: String,
 }
 
-/// Why a stream goes no further.
+/// The reason why a stream does not continue.
 #[derive(Debug)]
 enum StreamEnd {
-    /// It ended, or broke.
+    /// The stream ended or broke.
     Cut,
     TooLong,
 }
 
 impl Events {
-    /// Listens from now on, or from the event with this id on. It connects at once, and again after a broken
-    /// connection.
+    /// Listens from now on, or from after the event with this id. It connects at once, and connects
+    /// again when the connection breaks.
     ///
     /// # Errors
-    /// When the first connection is not made.
+    /// When the first connection can't be made.
     pub(crate) fn connect(http: Http, last_id: Option<String>) -> Result<Self, HttpError> {
         let mut events = Self { http, lines: None, last_id, barren: 0, is_over: false };
         events.open()?;
@@ -80,11 +81,11 @@ impl Events {
         }
     }
 
-    /// The next event; `None` for one that this program does not know.
+    /// The next event; `None` for an event that this program does not know.
     fn step(&mut self) -> Result<Option<(Option<String>, Event)>, HttpError> {
         let Some(lines) = &mut self.lines else {
             self.resume()?;
-            // Without an id the peer can't say what came between.
+            // Without an id the peer can't tell what happened in between.
             let missed = || (None, Event::Missed { events: 0 });
             return Ok(self.last_id.is_none().then(missed));
         };
@@ -141,7 +142,8 @@ impl<R: Read> Lines<R> {
         Self { reader: BufReader::new(stream) }
     }
 
-    /// Reads up to the empty line that ends an event, or through a comment; `None` if there was nothing to tell.
+    /// Reads up to the empty line that ends an event, or to the end of a comment; `None` if there
+    /// was nothing to report.
     fn message(&mut self) -> Result<Option<Message>, StreamEnd> {
         let mut id = None;
         let mut data: Option<String> = None;
@@ -161,13 +163,15 @@ impl<R: Read> Lines<R> {
                     }
                     data = Some(text);
                 }
-                // Comments, the event's name, which the data bears as well, and what is not known.
+                // Comments, the name of the event, which its data contains as well, and unknown
+                // fields are ignored.
                 _ => {}
             }
         }
     }
 
-    /// A line without its end; one that the end of the stream cuts off is none.
+    /// Reads a line without its line end. A line that is cut off by the end of the stream is not
+    /// accepted.
     fn line(&mut self) -> Result<String, StreamEnd> {
         let mut bytes = Vec::new();
         let mut bounded = self.reader.by_ref().take(EVENT_BYTES_MAX as u64);

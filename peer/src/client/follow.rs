@@ -13,13 +13,13 @@ use crate::schema::{Event, Results};
 use host::output::print;
 use host::signals::{EndSignals, Hangup};
 
-/// Moves to the upper left corner and clears what is below.
+/// Moves the cursor to the upper left corner and clears everything below it.
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
-/// Shows the count until the user or the system wants an end.
+/// Shows the count until the user or the system ends it.
 ///
 /// # Errors
-/// When the peer has ended, or is not reached any more.
+/// When the peer has ended, or can't be reached any more.
 pub(super) fn watch_results(http: &Http, style: Style) -> Result<(), ClientError> {
     let is_terminal = io::stdout().is_terminal();
     let mut is_first = true;
@@ -34,7 +34,7 @@ pub(super) fn watch_results(http: &Http, style: Style) -> Result<(), ClientError
         print(&format!("{before}{text}"))
     };
     let http = http.clone();
-    // A runtime for the signals alone: what waits for the peer is a thread that nobody waits for.
+    // The runtime serves only the signals: the peer is awaited by a thread that nobody waits for.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async move {
         let signals = EndSignals::start(Hangup::Ends)?;
@@ -48,12 +48,12 @@ pub(super) fn watch_results(http: &Http, style: Style) -> Result<(), ClientError
     ended
 }
 
-/// Gives the count at once, and whenever it is another one.
+/// Reports the count at once, and again whenever it changes.
 pub(super) fn follow(
     http: &Http,
     print: &mut impl FnMut(&Results) -> io::Result<()>,
 ) -> Result<(), ClientError> {
-    // First the events, so that no change falls between.
+    // The events are opened first, so that no change is missed in between.
     let events = Events::connect(http.clone(), None)?;
     let mut shown = None;
     let mut refresh = || -> Result<(), ClientError> {

@@ -17,37 +17,37 @@ use ureq::{Agent, Body, Proxy, RequestBuilder};
 use super::server::{Server, Token};
 use crate::schema::Refusal;
 
-/// Longest answer: the ballot, a block and 1,000 summaries take a small part of it.
+/// The longest answer. The ballot, a block and 1,000 summaries take only a small part of it.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 const USER_AGENT: &str = concat!("ostrakon-peer/", env!("CARGO_PKG_VERSION"));
 
-/// How long things are waited for.
+/// How long the client waits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
     pub(crate) connect: Duration,
     /// For a whole answer.
     pub(crate) answer: Duration,
-    /// Longest silence among events: peers say every 15 s that they are there.
+    /// The longest silence between events. Peers send a sign of life every 15 s.
     pub(crate) silence: Duration,
-    /// Between two tries.
+    /// Between two attempts.
     pub(crate) pause: Duration,
 }
 
-/// Asks one peer; a copy asks the same one.
+/// Sends requests to one peer. A copy sends them to the same one.
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
     pub(super) server: Server,
     pub(super) patience: Patience,
     agent: Agent,
-    /// For events, which go on for as long as somebody listens.
+    /// The agent for events, which continue for as long as somebody listens.
     listener: Agent,
 }
 
-/// Why there is no answer. One line each.
+/// The reason why there is no answer. Each message is one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HttpError {
-    /// The peer answered, and refuses.
+    /// The peer answered, and refuses the request.
     #[error("{}", refusal.message)]
     Refused { status: u16, refusal: Refusal },
     #[error("nobody is reached at {server} ({reason}): does the peer run?")]
@@ -72,7 +72,7 @@ impl Default for Patience {
 }
 
 impl HttpError {
-    /// A stable word for programs.
+    /// A word for programs that never changes.
     pub(crate) fn kind(&self) -> &str {
         match self {
             Self::Refused { refusal, .. } => &refusal.kind,
@@ -83,7 +83,7 @@ impl HttpError {
         }
     }
 
-    /// Whether the peer may have got the request, and what came of it is not known.
+    /// Whether the peer may have received the request although its outcome is unknown.
     pub(crate) fn is_answer_lost(&self) -> bool {
         matches!(self, Self::TimedOut { .. } | Self::Cut { .. })
     }
@@ -91,7 +91,7 @@ impl HttpError {
 
 impl Http {
     pub(crate) fn new(server: Server, patience: Patience) -> Self {
-        // What is on this machine is asked directly, whatever the environment says of the way out of it.
+        // A peer on this machine is asked directly, whatever proxies the environment names.
         let proxy = if server.is_loopback() { None } else { Proxy::try_from_env() };
         let config = || {
             Agent::config_builder()
@@ -99,7 +99,8 @@ impl Http {
                 .http_status_as_error(false)
                 .max_redirects(0)
                 .max_redirects_will_error(false)
-                // A kept connection may have been closed meanwhile, which would look like a lost answer.
+                // A connection that is kept open may have been closed by the peer in the meantime,
+                // which would look like a lost answer.
                 .max_idle_connections(0)
                 .user_agent(USER_AGENT)
                 .timeout_resolve(Some(patience.connect))
@@ -114,7 +115,7 @@ impl Http {
         Self { server, patience, agent, listener }
     }
 
-    /// What everybody may know.
+    /// Requests what everybody may know.
     ///
     /// # Errors
     /// See [`HttpError`].
@@ -122,7 +123,7 @@ impl Http {
         self.get_as(path, None)
     }
 
-    /// The same, with the right to know more.
+    /// Does the same with the token, which allows more to be known.
     ///
     /// # Errors
     /// See [`HttpError`].
@@ -135,7 +136,7 @@ impl Http {
         self.answer(request.header(ACCEPT, "application/json").call())
     }
 
-    /// What anybody may send.
+    /// Sends what anybody may send.
     ///
     /// # Errors
     /// See [`HttpError`].
@@ -149,7 +150,7 @@ impl Http {
         self.answer(request.send(&body))
     }
 
-    /// An order by somebody who has the peer's token.
+    /// Gives an order, for which the peer's token is required.
     ///
     /// # Errors
     /// See [`HttpError`].
@@ -161,7 +162,7 @@ impl Http {
         self.answer(with_token(self.agent.post(self.url(path)), Some(token)).send_empty())
     }
 
-    /// The same, with what the order says.
+    /// Does the same with a body that says what is ordered.
     ///
     /// # Errors
     /// See [`HttpError`].
@@ -176,7 +177,7 @@ impl Http {
         self.answer(request.header(CONTENT_TYPE, "application/json").send(&body))
     }
 
-    /// An open stream of events.
+    /// Opens a stream of events.
     pub(super) fn listen(&self, last_id: Option<&str>) -> Result<Body, HttpError> {
         let request = self.listener.get(self.url("/v1/events"));
         let mut request = request.header(ACCEPT, "text/event-stream");
@@ -193,7 +194,7 @@ impl Http {
         }
     }
 
-    /// Where the peer is asked, as `http://HOST:PORT`.
+    /// The address of the peer, as `http://HOST:PORT`.
     pub(crate) fn base(&self) -> &str {
         self.server.base()
     }
@@ -214,7 +215,7 @@ impl Http {
         serde_json::from_value(value).map_err(|error| self.not_a_peer(error.to_string()))
     }
 
-    /// The problem that an answer tells of.
+    /// The problem that an answer reports.
     fn refused(&self, response: Response<Body>) -> HttpError {
         let status = response.status();
         if !status.is_client_error() && !status.is_server_error() {
@@ -228,7 +229,8 @@ impl Http {
             Err(error) => return error,
         };
         match (problem["kind"].as_str(), problem["detail"].as_str()) {
-            // A peer has all routes that are asked for here; a tracker has others.
+            // A peer has all routes that are requested here, so a missing route shows that this is
+            // not a peer but, for instance, a tracker.
             (Some("not_found"), Some(message)) => self.not_a_peer(message.to_owned()),
             (Some(kind), Some(message)) => {
                 let refusal = Refusal { kind: kind.to_owned(), message: message.to_owned() };
@@ -251,7 +253,7 @@ impl Http {
     pub(super) fn failed(&self, error: ureq::Error) -> HttpError {
         use ureq::Error;
         let server = self.server.clone();
-        // What the system says, without the library's word before it.
+        // The system's message, without the prefix that the library adds.
         let reason =
             if let Error::Io(error) = &error { error.to_string() } else { error.to_string() };
         let reason = without_controls(&reason);
@@ -278,7 +280,7 @@ impl Http {
         }
     }
 
-    /// Whether nothing can have been sent.
+    /// Whether it is certain that nothing was sent.
     fn is_no_contact(&self, cause: io::ErrorKind) -> bool {
         let is_cut = matches!(
             cause,
@@ -295,7 +297,7 @@ impl Http {
                 | io::ErrorKind::NetworkDown
                 | io::ErrorKind::AddrNotAvailable
         );
-        // A name that is not known has no kind of error to itself.
+        // There is no separate kind of error for an unknown host name.
         is_refused || (!is_cut && self.server.host_and_port().to_socket_addrs().is_err())
     }
 }
@@ -304,14 +306,15 @@ fn is_time_out(cause: io::ErrorKind) -> bool {
     matches!(cause, io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
 }
 
-/// JSON, with nothing in its texts that a terminal would take for orders.
+/// Parses JSON, and removes everything from its texts that a terminal would treat as a control
+/// sequence.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let mut value = serde_json::from_slice(bytes)?;
     clean(&mut value);
     Ok(value)
 }
 
-/// The depth is bounded by what `serde_json` reads.
+/// The recursion is bounded by the depth to which `serde_json` reads.
 fn clean(value: &mut Value) {
     match value {
         Value::String(text) if text.contains(char::is_control) => *text = without_controls(text),

@@ -36,19 +36,20 @@ use http::{Http, Patience};
 use keys::SecretSource;
 use server::Target;
 
-/// Asks one peer, for one voter.
+/// Asks one peer on behalf of one voter.
 #[derive(Debug)]
 struct Client {
     target: Target,
     http: Http,
     style: Style,
-    /// Whether somebody sits at a terminal, who can be asked.
+    /// Whether there is a person at a terminal who can be asked.
     asks: bool,
-    /// What opens the key, if it is locked; it is asked for unless told.
+    /// Where the passphrase of a locked key comes from. The user is asked for it if this is not
+    /// given.
     passphrase: Option<SecretSource>,
 }
 
-/// Carries out a request, and prints what came of it.
+/// Carries out a request, and prints its outcome.
 #[must_use]
 pub fn client(request: &ClientRequest) -> ClientExit {
     let style = style_of(request.connection.format);
@@ -61,10 +62,11 @@ pub(crate) fn style_of(format: AnswerFormat) -> Style {
     Style::of(format.json, io::stdout().is_terminal() && wants_color())
 }
 
-/// The election of a running peer, and where that peer is reached.
+/// The election of a running peer, and the URL of that peer.
 ///
 /// # Errors
-/// When no peer is found or reached, or it serves another election than its data directory keeps.
+/// When no peer is found or reached, or when it serves another election than the one that its data
+/// directory stores.
 pub(crate) fn election_and_server(
     connection: &Connection,
 ) -> Result<(Election, String), ClientError> {
@@ -72,7 +74,8 @@ pub(crate) fn election_and_server(
     Ok((client.election()?, client.http.base().to_owned()))
 }
 
-/// Prints what came of the command `word`, if anything is still to be said, and says how the program ends.
+/// Prints the outcome of the command `word`, if anything is still to be said, and determines the
+/// exit of the program.
 pub(crate) fn finish(
     word: &str,
     style: Style,
@@ -94,19 +97,19 @@ pub(crate) fn finish(
         Style::Human { .. } => writeln!(io::stderr(), "peer: {error}"),
     };
     if printed.is_err() {
-        // The last words; there is nobody left to tell if stderr is closed, too.
+        // These are the last words. If stderr is closed too, there is nobody left to tell.
         let _ = writeln!(io::stderr(), "peer: {error}");
     }
     error.exit()
 }
 
-/// How a request ends that was answered.
+/// The exit after a request that was answered.
 fn exit_after(reply: &Reply) -> ClientExit {
     let is_whole = !matches!(reply, Reply::Posted(posted) if !posted.is_all());
     if is_whole { ClientExit::Done } else { ClientExit::Refused }
 }
 
-/// What came of it; `None` if that was told already.
+/// Carries out a request and returns its outcome; `None` if it was printed already.
 fn perform(
     request: &ClientRequest,
     style: Style,
@@ -115,7 +118,7 @@ fn perform(
     let connect = || Client::new(&request.connection, style, asks, request.passphrase.clone());
     match &request.task {
         ClientTask::Command(typed) => {
-            // A slip of the finger is told without asking anybody.
+            // A typing mistake is reported without asking any peer.
             let command = typed.clone().read().map_err(ActionError::from)?;
             if matches!(command, PromptCommand::Vote { choices: None, .. }) && !asks {
                 return Err(ActionError::NoChoices.into());
@@ -136,7 +139,7 @@ fn perform(
 }
 
 impl Client {
-    /// Finds the peer; nothing is asked yet.
+    /// Finds the peer, without asking it anything yet.
     fn new(
         connection: &Connection,
         style: Style,
@@ -149,7 +152,7 @@ impl Client {
     }
 }
 
-/// The command's name in its answer.
+/// The name of the command in its answer.
 fn word(task: &ClientTask) -> &'static str {
     match task {
         ClientTask::Command(typed) => typed.word(),

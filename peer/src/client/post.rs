@@ -22,20 +22,22 @@ use chain::TransactionError;
 use host::progress::Progress;
 use keys::VoterName;
 
-/// Most transactions in one request, as peers take them.
+/// The most transactions in one request that a peer accepts.
 const BATCH_MAX: usize = 1_000;
-/// Most digits of one request's transactions: with the JSON around them they stay under the 1 MiB of a peer's bodies.
+/// The most digits of the transactions in one request. Together with the JSON around them they stay
+/// below the 1 MiB that a peer accepts.
 const BATCH_DIGITS_MAX: usize = 900_000;
-/// Pauses in a row, of a second each, after which what a peer has no room for counts as refused: most blocks come
-/// sooner.
+/// After this number of pauses in a row, of one second each, a transaction for which the peer has
+/// no room counts as refused. Most blocks are mined sooner than that.
 const WAITS_MAX: u32 = 600;
-/// Lines that are named in an answer.
+/// The most lines that one answer names.
 const TOLD_MAX: usize = 100;
-/// Refusals that go by themselves, as the pool's when a block was mined.
+/// The refusals that pass without anybody's action, such as that of a full pool, which has room
+/// again after the next block.
 const PASSING: [&str; 6] =
     ["pool_full", "busy", "not_durable", "clock_behind", "block_lost", "not_read"];
 
-/// A transaction on its way.
+/// A transaction that is being sent.
 #[derive(Debug)]
 struct Sent {
     line: u64,
@@ -45,7 +47,7 @@ struct Sent {
 }
 
 impl Client {
-    /// Hands in whatever of a file is complete.
+    /// Hands in every complete transaction of a file.
     pub(super) fn post(&self, path: &Path) -> Result<Reply, ClientError> {
         let election = self.election()?;
         let file = read(path, &election)?;
@@ -58,7 +60,7 @@ impl Client {
         };
         let progress = Progress::new("posting", file.entries.len() as u64);
         let (mut batch, mut digits) = (Vec::new(), 0);
-        // The header is line 1.
+        // Line 1 is the header.
         for (line, (voter, entry)) in (2..).zip(&file.entries) {
             let Some(transaction) = entry.transaction(file.kind, *voter, &id, threshold) else {
                 let signatures_missing = usize::from(threshold) - entry.signatures.len();
@@ -78,7 +80,7 @@ impl Client {
         Ok(Reply::Posted(Box::new(posted)))
     }
 
-    /// Hands in the own admission of a file.
+    /// Hands in the voter's own admission from a file.
     pub(super) fn register_by(
         &self,
         name: Option<&VoterName>,
@@ -112,7 +114,7 @@ impl Client {
         Ok(Reply::Register(Registered { accepted: true, transaction, voter }))
     }
 
-    /// Sends until each was accepted or refused for good.
+    /// Sends a batch until each transaction was accepted or finally refused.
     fn post_batch(
         &self,
         mut batch: Vec<Sent>,
@@ -147,7 +149,8 @@ impl Client {
         Ok(())
     }
 
-    /// Sends once; inside, why the peer takes nothing just now.
+    /// Sends a batch once. The inner error is the reason why the peer accepts nothing at the
+    /// moment.
     fn post_once(
         &self,
         batch: &[Sent],
@@ -179,7 +182,8 @@ impl Client {
         }
     }
 
-    /// Notes what came of each, and leaves what is to be sent again; the reason of the last of these.
+    /// Records the outcome of each transaction, and keeps those that have to be sent again. Returns
+    /// the reason of the last of these.
     fn sort(
         &self,
         batch: &mut Vec<Sent>,

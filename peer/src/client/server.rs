@@ -15,21 +15,21 @@ use crate::store::data_directory::{self, DataDirectoryError, TOKEN_FILE, URL_FIL
 use host::files::FileError;
 use keys::secret_file::{self, SecretFileError};
 
-/// Longest file that is read for a URL: a host name has at most 253 bytes.
+/// The most bytes that are read from a file with a URL. A host name has at most 253.
 const FILE_BYTES_MAX: u64 = 1_024;
 
-/// A peer's API.
+/// The API of a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Server {
     /// `http://HOST:PORT`, without a slash at its end.
     base: String,
     host: String,
     port: u16,
-    /// The file that names it, unless the user did.
+    /// The file that names the server, unless the user named it.
     pub(super) named_in: Option<PathBuf>,
 }
 
-/// The right to give a peer orders; wiped after use, and shown in no message.
+/// The secret that authorises orders to a peer. It is wiped after use, and appears in no message.
 pub(crate) struct Token(Zeroizing<String>);
 
 /// A server, and what belongs to it on this machine.
@@ -37,13 +37,13 @@ pub(crate) struct Token(Zeroizing<String>);
 pub(crate) struct Target {
     pub(crate) server: Server,
     token_file: Option<PathBuf>,
-    /// As given, or found while the server was looked for.
+    /// The data directory, which was either given or found while the server was looked for.
     directory: Option<PathBuf>,
-    /// Whether a key may be made where there is none.
+    /// Whether a key may be made if there is none.
     pub(crate) may_make_key: bool,
 }
 
-/// Why nobody can be asked. One line each.
+/// The reason why no peer can be asked. Each message is one line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
     #[error(
@@ -71,7 +71,7 @@ pub(crate) enum TargetError {
 }
 
 impl TargetError {
-    /// A stable word for programs.
+    /// A word for programs that never changes.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Https { .. } | Self::Url { .. } | Self::UrlFile { .. } => "bad_server",
@@ -88,7 +88,8 @@ impl Server {
     /// Reads `http://HOST:PORT`.
     ///
     /// # Errors
-    /// When it is something else; another scheme, a path, a name and password.
+    /// When the text is anything else, such as another scheme, or has a path, a user name or a
+    /// password.
     pub(crate) fn parse(url: &str) -> Result<Self, TargetError> {
         let url = url.trim();
         let refused = || TargetError::Url { url: url.to_owned() };
@@ -120,12 +121,12 @@ impl Server {
         &self.base
     }
 
-    /// What to connect to.
+    /// The host and port to connect to.
     pub(crate) fn host_and_port(&self) -> (&str, u16) {
         (&self.host, self.port)
     }
 
-    /// Whether it is on this machine, where no proxy is between.
+    /// Whether the server is on this machine, so that no proxy is used.
     pub(crate) fn is_loopback(&self) -> bool {
         let address = self.host.parse::<std::net::IpAddr>();
         address.map_or(self.host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
@@ -162,7 +163,8 @@ impl fmt::Debug for Token {
 }
 
 impl Target {
-    /// The named server, or else the one of the data directory. Locks nothing, as a peer runs there.
+    /// Finds the server that was named, or else the one of the data directory. The directory is not
+    /// locked, because a peer is using it.
     ///
     /// # Errors
     /// See [`TargetError`].
@@ -195,16 +197,16 @@ impl Target {
     /// The server's token.
     ///
     /// # Errors
-    /// When there is none, or it can't be read.
+    /// When there is none, or when it can't be read.
     pub(crate) fn token(&self) -> Result<Token, TargetError> {
         let path = self.token_file.as_ref().ok_or(TargetError::NoToken)?;
         Token::read(path)
     }
 
-    /// Where the voter's key lies.
+    /// The data directory with the voter's key.
     ///
     /// # Errors
-    /// When none was named, and there is not exactly one where peers keep them.
+    /// When none was named, and there is not exactly one in the place where peers store them.
     pub(crate) fn directory(&self) -> Result<PathBuf, TargetError> {
         match &self.directory {
             Some(path) => Ok(path.clone()),
@@ -212,7 +214,7 @@ impl Target {
         }
     }
 
-    /// The same, if it is known without looking for it.
+    /// The data directory, if it is known without looking for it.
     pub(crate) fn known_directory(&self) -> Option<&Path> {
         self.directory.as_deref()
     }
@@ -224,7 +226,8 @@ fn server_of(directory: &Path) -> Result<Server, TargetError> {
     if data_directory::read_election(directory)?.is_none() {
         return Err(DataDirectoryError::NoElection { path: directory.to_owned() }.into());
     }
-    // Otherwise somebody else could listen there by now, and would be sent the token.
+    // Without this check, another program could listen at that address by now, and would be sent
+    // the token.
     if !data_directory::is_in_use(directory) {
         return Err(not_running());
     }

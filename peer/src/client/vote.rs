@@ -26,7 +26,8 @@ use keys::signing;
 use keys::{KeyFile, VoterName};
 use node::CommandError;
 
-/// How often the same bytes are sent until an answer comes: each may take the whole patience of an answer.
+/// How often the same bytes are sent until an answer arrives. Each attempt may take as long as the
+/// client waits for an answer.
 const SUBMISSIONS_MAX: u32 = 4;
 
 impl Client {
@@ -44,7 +45,8 @@ impl Client {
         Ok(Reply::Register(Registered { accepted: true, transaction, voter }))
     }
 
-    /// Votes as the text says, or as the voter answers when asked; registers before that, if need be.
+    /// Casts the vote that the text describes, or that the voter enters when asked. Registers the
+    /// voter first if necessary.
     pub(super) fn vote(
         &self,
         name: Option<&VoterName>,
@@ -81,7 +83,8 @@ impl Client {
             }
             Some(registration) => match self.submit([&registration, &vote], &election_id)? {
                 [Err(refusal), Err(_)] => Err(refusal),
-                // A registration of the same key that came from elsewhere meanwhile serves as well.
+                // If the same key was registered from elsewhere in the meantime, that registration
+                // serves as well.
                 [_, vote] => vote,
             },
         };
@@ -89,8 +92,8 @@ impl Client {
         Ok(Reply::Vote(Voted { accepted: true, transaction, choices: names }))
     }
 
-    /// The key file of a voter of the data directory; where a server and a directory were both named, its own is made
-    /// if there is none.
+    /// The key file of a voter of the data directory. If a server and a directory were both named,
+    /// the directory's own key is made if there is none.
     fn signing_file(
         &self,
         name: Option<&VoterName>,
@@ -112,7 +115,7 @@ impl Client {
         Ok(file)
     }
 
-    /// The key that signs; its passphrase goes no further than here.
+    /// The key that signs. Its passphrase is used here and passed on to nobody.
     fn unlock(&self, file: &KeyFile) -> Result<VoterKey, ClientError> {
         if !file.is_locked() {
             return Ok(file.unlock(None)?);
@@ -121,7 +124,8 @@ impl Client {
         Ok(file.unlock(Some(&passphrase))?)
     }
 
-    /// A signed registration; says that it searches, since that may take a while.
+    /// Makes a signed registration. It tells the user about the search for a stamp, which may take
+    /// a while.
     fn registration(
         &self,
         key: &VoterKey,
@@ -135,7 +139,8 @@ impl Client {
         Ok(signing::registration(key, election, registration_bits))
     }
 
-    /// Sends transactions to the peer, the same bytes again while no answer comes: the peer takes them as one.
+    /// Sends transactions to the peer, and sends the same bytes again while no answer arrives. The
+    /// peer treats repeated ones as the same.
     pub(super) fn submit<const N: usize>(
         &self,
         transactions: [&Transaction; N],
@@ -186,9 +191,9 @@ impl Client {
     }
 }
 
-/// On stderr, so that stdout holds the answer alone.
+/// Prints on stderr, so that stdout contains only the answer.
 pub(super) fn tell(text: &str) {
-    // Nobody may be looking.
+    // It is not an error if nobody is looking.
     let _ = io::stderr().write_all(text.as_bytes());
 }
 

@@ -17,29 +17,30 @@ use crate::store::data_directory::TOKEN_FILE;
 use host::entropy;
 use keys::secret_file::{self, SecretFileError};
 
-/// How long a one-time link is good for: as long as copying it into a browser takes.
+/// How long a one-time link is valid, which is as long as it takes to copy it into a browser.
 pub(super) const LINK_LIFETIME: Duration = Duration::from_secs(60);
-/// Links that are good at the same time; another one takes the place of the oldest.
+/// The most links that are valid at the same time. A new one replaces the oldest.
 const LINKS_MAX: usize = 16;
-/// How long a browser stays logged in: a day of an election's work.
+/// How long a browser stays logged in, which covers a day of an election's work.
 pub(super) const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 3_600);
-/// Browsers that are logged in at the same time; another one takes the place of the oldest.
+/// The most browsers that are logged in at the same time. A new one replaces the oldest.
 const SESSIONS_MAX: usize = 64;
 
-/// 32 random bytes, as 64 hexadecimal digits where they are written.
+/// 32 random bytes, written as 64 hexadecimal digits.
 #[derive(Clone, Copy, Eq, PartialOrd, Ord)]
 pub(super) struct Secret([u8; 32]);
 
-/// The token, and what was derived from it.
+/// The token, and the secrets that were derived from it.
 #[derive(Debug)]
 pub(crate) struct Access {
     token: Secret,
-    /// The cookie's name bears the port: browsers keep cookies by host alone, and a machine may run many peers.
+    /// The cookie's name contains the port, because browsers store cookies by host alone, and one
+    /// machine may run many peers.
     cookie_name: String,
     given: Mutex<Given>,
 }
 
-/// Secrets that were given out, each with the moment when it ends.
+/// The secrets that were given out, each with the moment at which it expires.
 #[derive(Debug, Default)]
 struct Given {
     links: BTreeMap<Secret, Instant>,
@@ -50,7 +51,7 @@ impl Access {
     /// Reads the token of a data directory, or makes it.
     ///
     /// # Errors
-    /// When others can read the file, it holds no token, or the disk refuses.
+    /// When others can read the file, when it holds no token, or when the disk fails.
     pub(crate) fn open(directory: &Path, port: u16) -> Result<Self, SecretFileError> {
         let token = secret_file::read_or_make(&directory.join(TOKEN_FILE), || {
             Zeroizing::new(entropy::random())
@@ -62,10 +63,11 @@ impl Access {
         })
     }
 
-    /// Whether a request comes from somebody who has the token or a session.
+    /// Checks whether a request comes from somebody who has the token or a session.
     ///
     /// # Errors
-    /// 401 if it does not; 403 if a browser's request does not say that it comes from this server's own page.
+    /// 401 if it does not; 403 if a browser's request does not say that it comes from this server's
+    /// own page.
     pub(super) fn check(
         &self,
         headers: &HeaderMap,
@@ -73,7 +75,7 @@ impl Access {
         now: Instant,
     ) -> Result<(), Problem> {
         if headers.contains_key(AUTHORIZATION) {
-            // RFC 9110, 11.1: schemes have no case.
+            // RFC 9110, section 11.1: the names of schemes are case-insensitive.
             let bearer = only(headers, &AUTHORIZATION)
                 .and_then(|value| value.split_once(' '))
                 .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
@@ -89,27 +91,29 @@ impl Access {
         if !Secret::parse(cookie).is_some_and(|session| self.given().has_session(&session, now)) {
             return Err(unauthorized("no_session", "log in again: `peer login` prints a link"));
         }
-        // A browser sends the cookie by itself, also for a page of another port of this machine's, and for one that
-        // may read; so the request has to show that a page of ours made it.
+        // A browser attaches the cookie automatically, even to requests by a page from another port
+        // of this machine or by a page that is only allowed to read. The request must therefore
+        // show that one of this server's own pages made it.
         match is_own_page {
             true => Ok(()),
             false => Err(Problem::cross_origin("a browser has to say that this peer's page asks")),
         }
     }
 
-    /// The cookie of a session.
+    /// The name of the session cookie.
     pub(super) fn cookie_name(&self) -> &str {
         &self.cookie_name
     }
 
-    /// A link's secret, good once.
+    /// Makes the secret of a link, which is valid for one use.
     pub(super) fn new_link(&self, now: Instant) -> Secret {
         let secret = Secret(entropy::random());
         insert(&mut self.given().links, secret, now + LINK_LIFETIME, LINKS_MAX);
         secret
     }
 
-    /// Turns a link's secret into the cookie of a session; `None` if it was used, or is too old.
+    /// Exchanges a link's secret for a session cookie; `None` if it was used already or has
+    /// expired.
     pub(super) fn use_link(&self, code: &str, now: Instant) -> Option<HeaderValue> {
         let code = Secret::parse(code)?;
         let mut given = self.given();
@@ -130,13 +134,13 @@ impl Access {
     }
 
     fn given(&self) -> MutexGuard<'_, Given> {
-        // Maps of secrets are sound even after a panic.
+        // The maps of secrets are consistent even after a panic.
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Given {
-    /// Takes a link away if it is good; those that are too old go too.
+    /// Removes a link if it is valid. Links that have expired are removed too.
     fn use_up_link(&mut self, code: &Secret, now: Instant) -> Option<()> {
         self.links.retain(|_, end| now < *end);
         let link = self.links.keys().find(|known| *known == code).copied()?;
@@ -173,14 +177,14 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// The header's value if it stands there once.
+/// The header's value, if the header is present exactly once.
 fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     value.to_str().ok()
 }
 
-/// Adds a secret; when there are too many, the one that ends first goes.
+/// Adds a secret. If there are too many, the one that expires first is removed.
 fn insert(secrets: &mut BTreeMap<Secret, Instant>, secret: Secret, end: Instant, max: usize) {
     while secrets.len() >= max {
         let Some(first) = secrets.iter().min_by_key(|(_, end)| **end).map(|(secret, _)| *secret)

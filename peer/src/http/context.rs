@@ -11,18 +11,20 @@ use super::events::EventLog;
 use super::metrics::Metrics;
 use crate::actions::Actions;
 
-/// Archives that are sent at the same time: each reads the whole chain from the disk.
+/// The most archives that are sent at the same time, because each of them reads the whole chain
+/// from the disk.
 const ARCHIVES_MAX: usize = 4;
 
-/// Most transactions in one request: what a peer checks in a tenth of a second.
+/// The most transactions in one request. A peer checks them in a tenth of a second.
 pub(super) const TRANSACTIONS_MAX: usize = 1_000;
 
-/// Transactions of others that are checked and made durable at the same time: those of two full requests, a fifth of
-/// a second of one core. More wait here, where they are only text, so that strangers neither fill the memory nor
-/// keep the node from its neighbours' blocks and its user's questions.
+/// The most transactions of others that are checked and made durable at the same time. They are
+/// those of two full requests, and take one core a fifth of a second. Further requests wait here,
+/// where they are only text. Strangers can therefore neither fill the memory nor keep the node from
+/// the blocks of its neighbours and the questions of its user.
 pub(super) const SUBMISSIONS_MAX: usize = 2 * TRANSACTIONS_MAX;
 
-/// What handlers work with.
+/// What request handlers need.
 #[derive(Debug, Clone)]
 pub(super) struct Context(Arc<Shared>);
 
@@ -30,13 +32,13 @@ pub(super) struct Context(Arc<Shared>);
 struct Shared {
     actions: Arc<Actions>,
     access: Access,
-    /// Where this machine's programs reach the API.
+    /// The URL under which programs on this machine reach the API.
     url: String,
     archives: Arc<Semaphore>,
     submissions: Arc<Semaphore>,
     events: EventLog,
     metrics: Metrics,
-    /// Somebody with the token wants the peer to leave.
+    /// Notified when somebody with the token wants the peer to leave.
     leave: Arc<Notify>,
 }
 
@@ -75,17 +77,17 @@ impl Context {
         &self.0.url
     }
 
-    /// A one-time link that logs a browser in.
+    /// Makes a one-time link that logs a browser in.
     pub(super) fn new_link(&self) -> String {
         format!("{}/login/{}", self.0.url, self.0.access.new_link(Instant::now()).digits())
     }
 
-    /// The right to send an archive, unless too many are on their way.
+    /// The permission to send an archive, unless too many are being sent already.
     pub(super) fn archive_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.archives).try_acquire_owned().ok()
     }
 
-    /// The right to hand in so many transactions, at most [`TRANSACTIONS_MAX`], once it is their turn.
+    /// Waits until this number of transactions, at most [`TRANSACTIONS_MAX`], may be handed in.
     pub(super) async fn submission_permit(&self, transactions: usize) -> OwnedSemaphorePermit {
         let permits = u32::try_from(transactions).expect("one request has few");
         let submissions = Arc::clone(&self.0.submissions);

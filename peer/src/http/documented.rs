@@ -29,18 +29,18 @@ const DOCUMENT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openap
 const BALLOT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ballot.toml");
 const BLESS: &str = "OSTRAKON_BLESS=1 cargo test -p peer --lib documented";
 
-/// For people: what programs can do there is nothing that has to be described.
+/// Pages for people. They offer nothing to programs, so they need no description.
 const PAGES: [&str; 2] = ["/", "/style.css"];
 
 /// The API of a peer whose node has ended.
 fn context() -> (Context, TempDir) {
-    // The node's end is gone, so that nothing has to run.
+    // The receiving end is dropped, so that no node has to run.
     let (handle, node) = PeerHandle::new();
     drop(node);
     context_of(handle)
 }
 
-/// The API of a peer whose node is asked by this handle.
+/// The API of a peer whose node is reached through this handle.
 pub(super) fn context_of(handle: PeerHandle) -> (Context, TempDir) {
     let text = std::fs::read_to_string(BALLOT_PATH).expect("the sample ballot");
     let election = Arc::new(ballot_file::parse(&text).expect("the sample ballot is good"));
@@ -73,7 +73,7 @@ fn description() -> Value {
     serde_json::to_value(routes::described(&context).into_openapi()).expect("all keys are texts")
 }
 
-/// Path, method and operation.
+/// The path, method and operation of each route.
 fn operations(description: &Value) -> Vec<(&str, &str, &Map<String, Value>)> {
     let paths = description["paths"].as_object().expect("paths");
     let all = paths.iter().flat_map(|(path, methods)| {
@@ -139,7 +139,8 @@ fn every_operation_says_all_that_a_program_has_to_know() {
 fn every_route_is_described() {
     let (context, _directory) = context();
     let router = format!("{:?}", routes::router(context));
-    // The router tells of its paths to those who debug it alone; one of them is its own for what it does not have.
+    // The router lists its paths only in its debug output. One of them is its own, for paths that
+    // do not exist.
     let paths = router.split('"').filter(|text| text.starts_with('/'));
     let routed: BTreeSet<_> = paths.filter(|path| !path.contains("__private__")).collect();
     let description = description();

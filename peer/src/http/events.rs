@@ -24,19 +24,21 @@ use crate::handle::PeerHandle;
 use crate::schema::Event;
 use host::clock::unix_now;
 
-/// Most events that are kept: a listener that is away for the seconds of a new connection finds all of them while
-/// 1,000 votes a second come in. About 1 MB, at some 250 bytes each.
+/// The most events that are kept. While 1,000 votes arrive per second, a listener that is away for
+/// the few seconds of reconnecting still finds all events. They take about 1 MB, at about 250 bytes
+/// each.
 const EVENTS_MAX: usize = 4_096;
 
-/// Most listeners at once: each holds one of the connections that the API has for everybody, and most have to stay
-/// free for questions.
+/// The most listeners at once. Each of them occupies one of the connections that the API has for
+/// everybody, and most of these have to stay free for questions.
 pub(crate) const LISTENERS_MAX: usize = 64;
 
-/// Silence after which a comment is sent: less than the half minute after which proxies give up, and a connection
-/// that broke unnoticed ends by it.
+/// After this time of silence a comment is sent. It is shorter than the half minute after which
+/// proxies close a silent connection, and sending it shows whether a connection has broken
+/// unnoticed.
 const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(15);
 
-/// When a listener should come back after its connection broke.
+/// How long a listener should wait before it connects again after its connection broke.
 const RETRY_PERIOD: Duration = Duration::from_secs(2);
 
 /// There is no room for another listener.
@@ -52,7 +54,7 @@ impl From<TooManyListeners> for Problem {
     }
 }
 
-/// The newest events, and who listens to them; there may be any number of these.
+/// The newest events, shared by all listeners. It can be cloned any number of times.
 #[derive(Debug, Clone)]
 pub(crate) struct EventLog {
     run: u64,
@@ -65,35 +67,36 @@ pub(crate) struct EventLog {
 pub(crate) struct Listener {
     run: u64,
     kept: watch::Receiver<Kept>,
-    /// The number of the event that it is told next.
+    /// The number of the event that this listener gets next.
     next: u64,
     beginning: Beginning,
     _place: OwnedSemaphorePermit,
 }
 
-/// What a listener knows already.
+/// What a listener knows already when it connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Beginning {
-    /// It begins with what happens from now on.
+    /// It starts with whatever happens from now on.
     Now,
-    /// It goes on after an event of this run.
+    /// It continues after an event of this run.
     Resumed,
-    /// It knows an event that this run does not: how much it missed since can't be told.
+    /// It knows an event of another run, so nobody can tell how many events it has missed since.
     Unknown,
 }
 
-/// Names an event: the run of the peer by the time that it began, in Unix milliseconds, and the event's number in it.
+/// Identifies an event by the run of the peer, which is named by the time in Unix milliseconds at
+/// which it began, and by the event's number in that run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct EventId {
     run: u64,
     number: u64,
 }
 
-/// The newest events as JSON, numbered one by one, from 1.
+/// The newest events as JSON, numbered consecutively from 1.
 #[derive(Debug)]
 struct Kept {
     events: VecDeque<Arc<str>>,
-    /// The number of the oldest that is kept, or of the next if none is.
+    /// The number of the oldest event that is kept, or of the next event if none is kept.
     oldest: u64,
 }
 
@@ -105,26 +108,27 @@ struct Told {
 }
 
 impl EventLog {
-    /// Keeps what is told from now on, on a task that ends with the node; it has to be called on a runtime.
+    /// Records the events from now on, in a task that ends with the node. Must be called within a
+    /// tokio runtime.
     pub(crate) fn start(handle: &PeerHandle) -> Self {
         let (sender, kept) = watch::channel(Kept { events: VecDeque::new(), oldest: 1 });
-        // After the node's end there is nothing to tell, and the log ends as it is.
+        // After the end of the node there is nothing to record, and the log stays as it is.
         if let Some(events) = handle.events() {
             tokio::spawn(follow(events, sender));
         }
         Self { run: unix_now().0, kept, places: Arc::new(Semaphore::new(LISTENERS_MAX)) }
     }
 
-    /// A listener that goes on after the event that it heard last, by the id that it was given with it; or with what
-    /// happens from now on, without one.
+    /// Adds a listener. If it gives the id of the last event that it received, it continues after
+    /// that event; otherwise it starts with what happens from now on.
     ///
     /// # Errors
-    /// When [`LISTENERS_MAX`] listen already.
+    /// When there are [`LISTENERS_MAX`] listeners already.
     pub(crate) fn listen(&self, last_event_id: Option<&str>) -> Result<Listener, TooManyListeners> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| TooManyListeners)?;
         let kept = self.kept.clone();
         let newest = kept.borrow().newest();
-        // The empty id is no id, as the standard has it.
+        // By the standard for server-sent events, an empty id means that there is none.
         let (last, beginning) = match last_event_id.filter(|id| !id.is_empty()) {
             None => (newest, Beginning::Now),
             Some(id) => match EventId::parse(id) {
@@ -137,14 +141,14 @@ impl EventLog {
         Ok(Listener { run: self.run, kept, next: last + 1, beginning, _place: place })
     }
 
-    /// How many listen at the moment.
+    /// The number of current listeners.
     pub(crate) fn listeners(&self) -> usize {
         LISTENERS_MAX - self.places.available_permits()
     }
 }
 
 impl Listener {
-    /// The answer to its request: events until it goes away or the node ends.
+    /// The answer to the listener's request: events until it disconnects or the node ends.
     pub(crate) fn into_response(self) -> impl IntoResponse + use<> {
         let beat = KeepAlive::new().interval(KEEP_ALIVE_PERIOD);
         Sse::new(self.into_stream()).keep_alive(beat)
@@ -153,7 +157,8 @@ impl Listener {
     fn into_stream(self) -> impl Stream<Item = Result<SseEvent, Infallible>> + use<> {
         let mut opening = SseEvent::default().retry(RETRY_PERIOD);
         if self.beginning == Beginning::Now {
-            // So that it can go on even if it hears of nothing before its connection breaks.
+            // With this id the listener can resume even if its connection breaks before the first
+            // event.
             opening = opening.id(self.id(self.next - 1).to_string());
         }
         let told = stream::unfold(self, |mut listener| async {
@@ -164,7 +169,7 @@ impl Listener {
         stream::iter([opening]).chain(told).map(Ok)
     }
 
-    /// Waits for the next event; `None` after the last one, when the node has ended.
+    /// Waits for the next event. Gives `None` after the last one, when the node has ended.
     async fn next(&mut self) -> Option<Told> {
         loop {
             if let Some(told) = self.next_kept() {
@@ -174,8 +179,8 @@ impl Listener {
         }
     }
 
-    /// The next event if it is there. One that it was too late for is replaced by how many these were, and the next
-    /// after that is the oldest that is kept.
+    /// The next event if it is available. If events have left the log before this listener could
+    /// read them, it gets their number instead, and after that the oldest event that is kept.
     fn next_kept(&mut self) -> Option<Told> {
         let kept = self.kept.borrow_and_update();
         let told = if self.beginning == Beginning::Unknown || self.next < kept.oldest {
@@ -201,7 +206,7 @@ impl EventId {
     fn parse(text: &str) -> Option<Self> {
         let (run, number) = text.split_once('-')?;
         let id = Self { run: run.parse().ok()?, number: number.parse().ok()? };
-        // Numbers have other spellings, which nobody was given.
+        // A number can be written in several ways, but ids are only ever given out in one.
         (id.to_string() == text).then_some(id)
     }
 }
@@ -221,7 +226,7 @@ impl Kept {
         self.events.push_back(json);
     }
 
-    /// The number of the newest event that happened; 0 before the first.
+    /// The number of the newest event, or 0 before the first.
     fn newest(&self) -> u64 {
         self.oldest + self.events.len() as u64 - 1
     }
@@ -231,12 +236,13 @@ impl Kept {
     }
 }
 
-/// Keeps all public events until the node's end, and that end as the last of them.
+/// Records all public events until the node ends, and that end as the last of them.
 async fn follow(mut events: broadcast::Receiver<Event>, kept: watch::Sender<Kept>) {
     loop {
         let event = match events.recv().await {
             Ok(event) => event,
-            // Not all of them need have been public, but nobody knows any more.
+            // Not all of the missed events need have been public, but that can no longer be
+            // determined.
             Err(RecvError::Lagged(events)) => Event::Missed { events },
             Err(RecvError::Closed) => break,
         };
@@ -244,7 +250,8 @@ async fn follow(mut events: broadcast::Receiver<Event>, kept: watch::Sender<Kept
             kept.send_modify(|kept| kept.push(to_json(&event)));
         }
     }
-    // So that nobody comes back for more, or takes the end for a broken connection.
+    // With this event listeners do not connect again, and do not mistake the end for a broken
+    // connection.
     kept.send_modify(|kept| kept.push(to_json(&Event::Left)));
 }
 
@@ -252,8 +259,9 @@ fn to_json(event: &Event) -> Arc<str> {
     serde_json::to_string(event).expect("an event is plain data").into()
 }
 
-/// Whether everybody who reaches the API may hear of it: of the chain, of the network, and whether votes are
-/// accepted. This machine's files, its own voter and its quarrels are its user's matter.
+/// Whether everybody who can reach the API may learn of an event. Events about the chain, the
+/// network and whether votes are accepted are public. Events about this machine's files, its own
+/// voter and its problems concern only its user.
 fn is_public(event: &Event) -> bool {
     match event {
         Event::Block { .. }

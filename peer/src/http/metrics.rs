@@ -28,24 +28,26 @@ use crate::store::commit_metrics::CommitMetrics;
 use host::clock::unix_now;
 use node::{Answer, Command, CommandError, Counters, Status};
 
-/// What all names begin with.
+/// The prefix of all names.
 const PREFIX: &str = "ostrakon";
 
-/// In seconds: from answers out of memory to the longest that a request may take.
+/// The buckets in seconds, from answers out of memory to the longest time that a request may take.
 const REQUEST_BUCKETS: [f64; 13] =
     [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
-/// The route of what has none.
+/// The label for requests that match no route.
 const UNMATCHED: &str = "unmatched";
 
 type Label = [(&'static str, &'static str); 1];
-/// Route, method and class of the status; routes as they are written in the router, not as they were asked for.
+/// The route, the method and the class of the status. Routes appear as they are written in the
+/// router and not as they were requested, so that clients cannot create new labels.
 type RequestLabels = [(&'static str, String); 3];
 type RouteLabel = [(&'static str, String); 1];
 type Requests = Family<RequestLabels, Counter>;
 type Durations = Family<RouteLabel, Histogram, fn() -> Histogram>;
 
-/// Counts of the shell, and how to read those of the node; copies count together.
+/// The counts of the shell, and what is needed to read those of the node. Copies share their
+/// counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics(Arc<Shared>);
 
@@ -57,7 +59,7 @@ struct Shared {
 }
 
 impl Metrics {
-    /// The moment of this call is told as the peer's start.
+    /// Creates the metrics. The moment of this call is reported as the peer's start.
     pub(crate) fn new(commits: &CommitMetrics) -> Self {
         let mut registry = Registry::with_prefix(PREFIX);
         let version = Family::<Label, Gauge>::default();
@@ -83,17 +85,17 @@ impl Metrics {
         Self(Arc::new(Shared { registry, requests, durations }))
     }
 
-    /// All numbers of this moment.
+    /// All metrics at this moment.
     ///
     /// # Errors
-    /// [`CommandError::Leaving`] after the node's end.
+    /// [`CommandError::Leaving`] after the end of the node.
     pub(crate) async fn scrape(
         &self,
         handle: &PeerHandle,
         miner: Option<&MinerView>,
         events: &EventLog,
     ) -> Result<OpenMetrics, CommandError> {
-        // Asked for together, so that the node answers both in one round.
+        // Both are requested together, so that the node answers them in one round.
         let (status, counters) =
             tokio::join!(handle.command(Command::Status), handle.command(Command::Counters));
         let (Answer::Status(status), Answer::Counters(counters)) = (status?, counters?) else {
@@ -119,7 +121,7 @@ impl Metrics {
     }
 }
 
-/// Counts a request and how long its answer took; a layer around all routes.
+/// Counts a request and measures how long its answer took. This is a layer around all routes.
 pub(crate) async fn measure(
     State(metrics): State<Metrics>,
     request: Request,
@@ -134,7 +136,7 @@ pub(crate) async fn measure(
     response
 }
 
-/// Clients may invent methods.
+/// Clients may invent methods, so unknown ones share one label.
 fn method_name(method: &Method) -> &'static str {
     const KNOWN: [Method; 7] = [
         Method::GET,
@@ -202,7 +204,7 @@ fn register_network(registry: &mut Registry, status: &Status, counters: &Counter
     registry.register("datagrams_dropped", help, counted("reason", &counters.dropped));
 }
 
-/// Without a miner, all is 0.
+/// Without a miner, all values are 0.
 fn register_mining(registry: &mut Registry, miner: Option<&MinerView>) {
     let progress = miner.and_then(MinerView::progress);
     let is_mining = ConstGauge::new(u64::from(progress.is_some()));

@@ -64,7 +64,7 @@ refusals! {
     Guarded: UNAUTHORIZED;
 }
 
-/// All of them.
+/// The statuses of all problems.
 const PROBLEMS: [StatusCode; 13] = [
     StatusCode::BAD_REQUEST,
     StatusCode::UNAUTHORIZED,
@@ -81,7 +81,7 @@ const PROBLEMS: [StatusCode; 13] = [
     StatusCode::SERVICE_UNAVAILABLE,
 ];
 
-/// A problem where a route tells of it.
+/// The reference to a problem, as a route lists it.
 fn named(status: StatusCode) -> (String, RefOr<Response>) {
     (status.as_str().to_owned(), Ref::from_response_name(problem_name(status)).into())
 }
@@ -90,7 +90,7 @@ fn problem_name(status: StatusCode) -> String {
     status.canonical_reason().unwrap_or("Error").replace(' ', "")
 }
 
-/// A problem as it looks.
+/// The description of a problem.
 fn problem(status: StatusCode) -> Response {
     let schema = Ref::from_schema_name(Problem::name());
     let content = ContentBuilder::new().schema(Some(schema)).build();
@@ -111,7 +111,8 @@ fn problem(status: StatusCode) -> Response {
     response.build()
 }
 
-/// What stands around the routes. `cookie_name` is that of a session.
+/// The parts of the description besides the routes. `cookie_name` is the name of the session
+/// cookie.
 pub(super) fn base(cookie_name: &str) -> OpenApi {
     let info = InfoBuilder::new()
         .title("Ostrakon")
@@ -140,7 +141,7 @@ fn tag((name, about): (&str, &str)) -> Tag {
     TagBuilder::new().name(name).description(Some(about)).build()
 }
 
-/// The description as it is sent.
+/// The description in the form in which it is sent.
 #[derive(Debug, Clone)]
 pub(super) struct Description(pub(super) Bytes);
 

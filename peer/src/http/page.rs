@@ -12,7 +12,8 @@ use crate::schema::{OPEN_BANNER, Role};
 
 const STYLE: &str = include_str!("page.css");
 
-/// The page for a description of what is reached at `url`, of an election where anybody may register or not.
+/// Renders the page for the description of an API that is reached at `url`. It depends on the
+/// peer's role, and on whether anybody may register in the election.
 pub(super) fn of(description: &Value, url: &str, role: Role, is_open: bool) -> Bytes {
     let info = &description["info"];
     let title = format!("{} API", text(&info["title"]));
@@ -44,7 +45,7 @@ pub(super) fn of(description: &Value, url: &str, role: Role, is_open: bool) -> B
     page.into_string().into()
 }
 
-/// All operations of a tag.
+/// Renders all operations of a tag.
 fn group(tag: &Value, description: &Value, url: &str) -> Markup {
     html! {
         h2 { (text(&tag["name"])) }
@@ -57,7 +58,7 @@ fn group(tag: &Value, description: &Value, url: &str) -> Markup {
     }
 }
 
-/// What to type at a shell.
+/// A command that the reader can type in a shell.
 fn example(method: &str, path: &str, operation: &Value, description: &Value, url: &str) -> String {
     let mut line = "curl".to_owned();
     if takes_token(operation) {
@@ -67,7 +68,7 @@ fn example(method: &str, path: &str, operation: &Value, description: &Value, url
     let properties =
         named(body).map(|name| &description["components"]["schemas"][name]["properties"]);
     if let Some(properties) = properties {
-        // A property says it in one of the two ways that OpenAPI 3.1 knows.
+        // In OpenAPI 3.1 a property can give its example in two ways.
         let example = |it: &Value| {
             let single = Some(&it["example"]).filter(|example| !example.is_null());
             single.unwrap_or(&it["examples"][0]).clone()
@@ -78,7 +79,7 @@ fn example(method: &str, path: &str, operation: &Value, description: &Value, url
     } else if method == "post" {
         line += " -X POST";
     }
-    // What stands in braces is the reader's to fill in.
+    // The parts in braces are for the reader to fill in.
     let parts = path.split(['{', '}']).enumerate();
     let parts = parts.map(|(place, part)| match place % 2 {
         0 => part.to_owned(),
@@ -132,7 +133,7 @@ fn body(name: &str, schema: &Value) -> Markup {
     }
 }
 
-/// What a schema is, in a word or two; a link where it has a name.
+/// Describes a schema in a word or two, with a link if it has a name.
 fn kind(schema: &Value) -> Markup {
     if let Some(name) = named(schema) {
         return html! { a href={ "#" (name) } { (name) } };
@@ -158,18 +159,18 @@ fn kind(schema: &Value) -> Markup {
     }
 }
 
-/// The name of a schema that is described elsewhere.
+/// The name of a schema that is described elsewhere in the document.
 fn named(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str().and_then(|path| path.rsplit('/').next())
 }
 
 fn takes_token(operation: &Value) -> bool {
-    // An empty scheme says that nothing has to be shown.
+    // An empty scheme means that no credentials are required.
     let schemes = operation["security"].as_array();
     schemes.is_some_and(|schemes| schemes.iter().all(|scheme| entries(scheme).count() > 0))
 }
 
-/// A text in which backticks enclose what is to be typed or found as it stands.
+/// Renders a text in which backticks enclose code.
 fn marked(text: &str) -> Markup {
     html! {
         @for (place, part) in text.split('`').enumerate() {

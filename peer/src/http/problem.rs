@@ -8,7 +8,7 @@ use chain::TransactionError;
 use keys::KeyFileError;
 use node::CommandError;
 
-/// The problem that a refused action is; its `kind` and `detail` are what the prompt says.
+/// The problem for a refused action. Its `kind` and `detail` are those that the prompt shows.
 pub(super) fn of_action(error: &ActionError) -> Problem {
     Problem::new(status(error), error.kind(), error.to_string())
 }
@@ -28,7 +28,8 @@ fn status(error: &ActionError) -> StatusCode {
     }
 }
 
-/// The file is this machine's matter, unless the request names the wrong one or does not open it.
+/// A problem with the file concerns only this machine, unless the request names the wrong file or
+/// cannot unlock it.
 fn key_status(error: &KeyFileError) -> StatusCode {
     match error {
         KeyFileError::Locked { .. } => StatusCode::CONFLICT,
@@ -70,7 +71,7 @@ fn command_status(error: &CommandError) -> StatusCode {
         CommandError::Transaction(_) | CommandError::UnusableAddress { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        // What may go by itself.
+        // These refusals may pass without anybody's action.
         CommandError::PoolFull { .. }
         | CommandError::NotDurable { .. }
         | CommandError::ClockBehind { .. }
@@ -87,7 +88,7 @@ impl From<ActionError> for Refused {
     }
 }
 
-/// A refusal on its way out of a handler.
+/// A refusal as the answer of a handler.
 #[derive(Debug)]
 pub(super) struct Refused(pub(super) Problem);
 
@@ -102,7 +103,8 @@ impl axum::response::IntoResponse for Refused {
         let status = self.0.status;
         let mut response = self.0.into_response();
         if status == StatusCode::UNAUTHORIZED.as_u16() {
-            // RFC 9110, 11.6.1: who is not let in is told what to show.
+            // RFC 9110, section 11.6.1: whoever is not authorised must be told which credentials to
+            // present.
             let scheme = axum::http::HeaderValue::from_static("Bearer realm=\"ostrakon\"");
             response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, scheme);
         }

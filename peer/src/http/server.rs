@@ -23,7 +23,7 @@ use crate::store::data_directory::URL_FILE;
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
 use keys::secret_file::SecretFileError;
 
-/// Why there is no API.
+/// The reason why there is no API.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     #[error(transparent)]
@@ -36,14 +36,14 @@ pub enum ApiError {
     File(#[from] WholeFileError),
 }
 
-/// A socket that listens, before there is anything to serve.
+/// A listening socket, before there is anything to serve.
 #[derive(Debug)]
 pub(crate) struct Api {
     listener: TcpListener,
     site: Site,
 }
 
-/// An API that serves; it ends when this is dropped or ended.
+/// An API that is being served. It ends when this is dropped or ended.
 #[derive(Debug)]
 pub(crate) struct Serving {
     stop: Option<oneshot::Sender<()>>,
@@ -52,11 +52,11 @@ pub(crate) struct Serving {
 }
 
 impl Api {
-    /// Listens as the settings say; `None` if they say that there is none. `udp` is where datagrams arrive, and
-    /// `any_port` whether the system chose that port.
+    /// Listens as the settings say; `None` if they say that there is no API. `udp` is the address
+    /// where datagrams arrive, and `any_port` tells whether the system chose that port.
     ///
     /// # Errors
-    /// When the address can't be found or listened on.
+    /// When the address can't be resolved, or when it can't be listened on.
     pub(crate) async fn bind(
         settings: &ApiSettings,
         udp: SocketAddr,
@@ -85,11 +85,11 @@ impl Api {
         self.site.url()
     }
 
-    /// Serves on a task of its own, and says in the data directory where. `leave` is notified when somebody with the
-    /// token wants the peer to leave.
+    /// Serves the API in a task of its own, and writes its address into the data directory. `leave`
+    /// is notified when somebody with the token wants the peer to leave.
     ///
     /// # Errors
-    /// When the token can't be read or made, or the disk refuses.
+    /// When the token can't be read or made, or when the disk fails.
     pub(crate) fn serve(
         self,
         actions: Arc<Actions>,
@@ -111,7 +111,7 @@ impl Api {
         let router = routes::router(Context::new(actions, access, url, leave, metrics));
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
-            // It ends too when nobody could stop it any more.
+            // The server also ends when the sender is dropped, since nobody could stop it any more.
             let _ = stopped.await;
         };
         let serving =
@@ -121,7 +121,7 @@ impl Api {
 }
 
 impl Serving {
-    /// Takes no more requests, and gives those at hand a moment.
+    /// Accepts no more requests, and gives the current ones a moment to finish.
     pub(crate) async fn end(mut self) {
         self.stop.take();
         if let Err(error) = (&mut self.task).await {

@@ -15,10 +15,10 @@ use host::signals::until;
 use host::udp::{BURST_MAX, Udp, receive_buffer};
 use node::{JoinError, JoinOutput, Joining};
 
-/// Asks the tracker until it answers.
+/// Asks the tracker for its election until it answers.
 ///
 /// # Errors
-/// When it serves another election than the expected one, or a bad ballot.
+/// When the tracker serves another election than the expected one, or an invalid ballot.
 pub(crate) async fn join(
     udp: &mut Udp,
     tracker: SocketAddr,

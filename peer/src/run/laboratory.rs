@@ -3,7 +3,7 @@
 
 use protocol::election::Election;
 
-/// Why a peer does not run as a laboratory.
+/// The reason why a peer does not run as a laboratory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LaboratoryError {
     #[error(

@@ -39,7 +39,7 @@ use node::{JoinError, NodeConfig, RESIDENT_BYTES_MAX, Role};
 use task::NodeTask;
 use verify::{Verified, VerifyError};
 
-/// Why a peer does not run, or ended before it was asked to. One line each.
+/// The reason why a peer does not run, or ended before it was asked to. Each message is one line.
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
     #[error(transparent)]
@@ -84,7 +84,8 @@ impl From<ApiError> for PeerError {
 }
 
 impl PeerError {
-    /// Whether the peer was refused or broke, rather than that something typed has to be mended.
+    /// Whether the peer was refused or failed. Otherwise the user has to correct something that was
+    /// typed.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         matches!(
@@ -101,12 +102,12 @@ impl PeerError {
 pub fn run(settings: &Settings) -> Result<(), PeerError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(run_peer(settings));
-    // A stamp that is still searched for must not hold up the end.
+    // A search for a stamp that is still running must not delay the end.
     runtime.shutdown_background();
     outcome
 }
 
-/// All that is known before the node starts.
+/// Everything that is known before the node starts.
 #[derive(Debug)]
 struct Start {
     udp: Udp,
@@ -116,7 +117,7 @@ struct Start {
     neighbours: Vec<SocketAddr>,
     election: Arc<Election>,
     directory: DataDirectory,
-    /// An observer has none.
+    /// `None` for an observer.
     voters: Option<OwnVoters>,
     opened: Opened,
     verified: Option<Verified>,
@@ -154,7 +155,7 @@ async fn run_and_leave(
     outcome
 }
 
-/// `None` if everybody went away before the tracker answered.
+/// Gives `None` if the user ended the program before the tracker answered.
 async fn prepare(settings: &Settings, console: &mut Console) -> Result<Option<Start>, PeerError> {
     let addresses =
         addresses::resolve(&settings.listen, settings.tracker.as_ref(), &settings.neighbours)
@@ -162,13 +163,14 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Option<St
     let mut udp = Udp::bind(addresses.listen)?;
     let address = udp.local_address()?;
     let api = Api::bind(&settings.api, address, settings.listen.port() == 0).await?;
-    // Locked before anything is asked of the network.
+    // The data directory is locked before anything is asked of the network.
     let locked = settings.data_dir.clone().map(DataDirectory::open).transpose()?;
     let election = match local_election(settings, addresses.tracker.is_some(), address.port())? {
         Some(election) => election,
         None => {
             let tracker = addresses.tracker.expect("without a tracker the election is local");
-            // The console is asked only whether anybody is there; it keeps what it reads meanwhile.
+            // The console is only asked whether anybody is still there; it keeps what it reads in
+            // the meantime.
             let (screen, style) = (console.screen.clone(), console.style);
             tokio::select! {
                 joined = join(&mut udp, tracker, settings.election, &screen, style) => joined?,
@@ -208,8 +210,9 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Option<St
     }))
 }
 
-/// The voters of a data directory. What is to open its own key is read once, at the start; it is forgotten, and the key
-/// is not.
+/// The voters of a data directory. If a source of the passphrase was named, it is read once, at the
+/// start: the passphrase is forgotten after it has unlocked the directory's own key, and the
+/// unlocked key is kept.
 async fn own_voters(
     settings: &Settings,
     directory: &Path,
@@ -230,7 +233,8 @@ async fn own_voters(
         .unwrap_or_else(|error| Err(PeerError::Crashed { reason: Some(error.to_string()) }))
 }
 
-/// Opens the chain and, if that is wanted, checks all of it; on a thread of its own, as either may take long.
+/// Opens the chain and, if the user wants it, checks all of it. This happens on a thread of its
+/// own, because either may take long.
 async fn open_chain(
     directory: PathBuf,
     election: Arc<Election>,
@@ -324,7 +328,7 @@ async fn run_node(
             false
         }
         crash = &mut node => {
-            // Nobody has told it to leave.
+            // The node ended although nobody told it to leave.
             return Err(PeerError::Crashed { reason: crash.err().map(|error| error.to_string()) });
         }
     };
@@ -334,9 +338,9 @@ async fn run_node(
     if let Some(serving) = serving {
         serving.end().await;
     }
-    // All that happened is told before the last words, unless stdout takes nothing.
+    // Everything that happened is printed before the last words, unless stdout cannot be written.
     let told = async {
-        // It ends with the node.
+        // This task ends together with the node.
         let _ = printing.await;
         if is_command {
             console.answer("leave", &Ok(Reply::Leave(Left { own_vote: standing }))).await;

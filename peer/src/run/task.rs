@@ -21,8 +21,8 @@ use host::signals::until;
 use host::udp::{BURST_MAX, Udp, receive_buffer};
 use node::{Answer, CommandError, Node, NodeConfig, Output, Restored, Ticket};
 
-/// The end of an effect that a thread performed. The node bounds how many it asks for at once, so their
-/// queue needs no bound of its own.
+/// The outcome of an effect that a thread performed. The node limits how many effects it asks for
+/// at once, so their queue needs no limit of its own.
 #[derive(Debug)]
 enum Completion {
     Mined { job: u64, nonce: u64 },
@@ -30,7 +30,7 @@ enum Completion {
     Stored(StoreReport),
 }
 
-/// A node and everything that performs its effects.
+/// The node, together with everything that performs its effects.
 #[derive(Debug)]
 pub(crate) struct NodeTask {
     node: Node,
@@ -42,7 +42,7 @@ pub(crate) struct NodeTask {
     requests: Requests,
     completions: mpsc::UnboundedReceiver<Completion>,
     completed: mpsc::UnboundedSender<Completion>,
-    /// Who waits for an answer that comes later.
+    /// The senders through which answers that come later are delivered.
     waiting: BTreeMap<Ticket, oneshot::Sender<Result<Answer, CommandError>>>,
     has_left: bool,
 }
@@ -51,7 +51,7 @@ impl NodeTask {
     /// Starts all threads, and the node from what is remembered.
     ///
     /// # Errors
-    /// When the system starts no thread.
+    /// When the system cannot start a thread.
     pub(crate) fn new(
         config: NodeConfig,
         election: Arc<Election>,
@@ -64,7 +64,7 @@ impl NodeTask {
         let (completed, completions) = mpsc::unbounded_channel();
         let report = completed.clone();
         let store = Store::start(chain, move |outcome| {
-            // After the node's end nobody needs to know.
+            // After the end of the node nobody needs to know.
             let _ = report.send(Completion::Stored(outcome));
         });
         let found = completed.clone();
@@ -93,7 +93,7 @@ impl NodeTask {
         self.miner.as_ref().map(Miner::view)
     }
 
-    /// Runs until the node has taken leave; everything is on disk then.
+    /// Runs until the node has left the network. Everything is on disk then.
     pub(crate) async fn run(mut self) {
         let mut buffer = receive_buffer();
         loop {
@@ -106,7 +106,7 @@ impl NodeTask {
                 () = until(self.node.poll_timeout()) => self.node.handle_timeout(now()),
                 Some(completion) = self.completions.recv() => {
                     self.complete(completion);
-                    // What else is done already costs no further round.
+                    // Completions that are available already are handled in the same round.
                     while let Ok(completion) = self.completions.try_recv() {
                         self.complete(completion);
                     }
@@ -148,7 +148,7 @@ impl NodeTask {
             }
             Completion::Stored(StoreReport::Mended { damage }) => {
                 self.node.handle_mended();
-                // Nobody has to listen.
+                // It is not an error if nobody listens.
                 let _ = self.requests.events.send(Event::Mended { message: damage });
             }
             Completion::Stored(StoreReport::Loaded { number, outcome }) => {
@@ -157,7 +157,7 @@ impl NodeTask {
         }
     }
 
-    /// Whoever asked may have gone away meanwhile; then nobody gets the answer.
+    /// Whoever asked may have gone away in the meantime; then nobody gets the answer.
     fn answer(&mut self, Request { command, reply }: Request) {
         match self.node.handle_command(command, now()) {
             Ok(Answer::Pending(ticket)) => {
@@ -176,7 +176,7 @@ impl NodeTask {
                 Output::Transmit { to, bytes } => self.udp.send(to, &bytes).await,
                 Output::Persist(batch) => {
                     if let Err(report) = self.store.persist(batch) {
-                        // The receiver is this task's own.
+                        // This task owns the receiver itself, so sending cannot fail.
                         let _ = self.completed.send(Completion::Stored(report));
                     }
                 }
@@ -207,7 +207,7 @@ impl NodeTask {
                     }
                 }
                 Output::Event(event) => {
-                    // Nobody has to listen.
+                    // It is not an error if nobody listens.
                     let _ = self.requests.events.send(event.into());
                 }
                 Output::Left => self.has_left = true,

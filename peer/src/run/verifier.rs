@@ -8,13 +8,14 @@ use protocol::keys::SignatureError;
 
 use node::VerifyJob;
 
-/// Threads that check signatures. Jobs may end in another order than they came.
+/// A pool of threads that check signatures. Jobs may finish in another order than they were
+/// started.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     pool: ThreadPool,
 }
 
-/// A checked job: the verdicts stand in the order of its transactions.
+/// A checked job. The verdicts are in the order of its transactions.
 #[derive(Debug)]
 pub(crate) struct Verified {
     pub(crate) job: u64,
@@ -22,10 +23,10 @@ pub(crate) struct Verified {
 }
 
 impl Verifier {
-    /// One thread per core.
+    /// Starts one thread per core.
     ///
     /// # Panics
-    /// When the system starts no threads.
+    /// When the system cannot start the threads.
     pub(crate) fn start() -> Self {
         let pool = ThreadPoolBuilder::new()
             .thread_name(|number| format!("verifier-{number}"))

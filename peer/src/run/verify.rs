@@ -13,8 +13,8 @@ use crate::schema::Event;
 use crate::store::{LoadError, Opened};
 use chain::{BodyError, CheckedBlock, TransactionError};
 
-/// Blocks that are read and then checked together, on all cores: at most 32 MiB of bodies, four times that in
-/// memory.
+/// The number of blocks that are read and then checked together, on all cores. They contain at most
+/// 32 MiB of bodies, and take four times as much memory.
 const CHECKED_TOGETHER: usize = 32;
 
 /// What was checked.
@@ -22,7 +22,8 @@ const CHECKED_TOGETHER: usize = 32;
 pub(crate) struct Verified {
     pub(crate) blocks: u64,
     pub(crate) transactions: u64,
-    /// Blocks whose bodies the disk does not give; they are fetched again.
+    /// The number of blocks whose bodies the disk does not give. They are fetched again from
+    /// neighbours.
     pub(crate) lost: u64,
 }
 
@@ -33,7 +34,8 @@ impl From<Verified> for Event {
     }
 }
 
-/// What is on the disk breaks a rule although its checksums hold: it is not what this program wrote.
+/// Something on the disk breaks a rule although its checksums are correct, so this program did not
+/// write it.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     #[error(
@@ -53,8 +55,8 @@ pub enum VerifyError {
     Transaction { path: PathBuf, id: TransactionId, error: Box<TransactionError> },
 }
 
-/// Checks the bodies of all blocks of all branches, and the pool. How blocks follow each other is checked at
-/// every start. Blocks that can't be read are marked in `opened`.
+/// Checks the bodies of all blocks of all branches, and the pool. Whether blocks follow each other
+/// correctly is checked at every start anyway. Blocks that can't be read are marked in `opened`.
 ///
 /// # Errors
 /// The first thing that breaks a rule.
