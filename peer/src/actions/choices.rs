@@ -7,14 +7,14 @@ use protocol::transaction::Choices;
 use crate::cli::suggest::suggest;
 use crate::render::choices_allowed;
 
-/// Between the answers to two questions.
+/// Separates the answers to two questions.
 pub(crate) const QUESTION_SEPARATOR: char = ';';
-/// Between two choices of one answer.
+/// Separates two choices of one answer.
 const CHOICE_SEPARATOR: char = ',';
-/// Says that nothing is chosen.
+/// The word for an answer that chooses nothing.
 pub(crate) const BLANK: &str = "blank";
 
-/// Why a text is no answer to the ballot.
+/// The reason why a text is not an answer to the ballot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ChoicesError {
     #[error(
@@ -34,7 +34,8 @@ pub(crate) enum ChoicesError {
 }
 
 impl ChoicesError {
-    /// A stable word for programs; the node's own for the same mistake where it has one.
+    /// A word for programs that never changes. It is the node's own word for the same mistake, if
+    /// the node has one.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::TooManyAnswers { .. } => "wrong_number_of_questions",
@@ -46,7 +47,7 @@ impl ChoicesError {
     }
 }
 
-/// The choices that a whole line gives. Questions without an answer are blank.
+/// Reads the choices from a whole line. Questions without an answer are left blank.
 ///
 /// # Errors
 /// The first answer that the ballot does not allow.
@@ -54,7 +55,7 @@ pub(crate) fn parse(text: &str, election: &Election) -> Result<Choices, ChoicesE
     let expected = election.questions.len();
     let mut answers: Vec<_> = text.split(QUESTION_SEPARATOR).collect();
     if expected == 1 {
-        // A name may hold the separator where there is nothing to separate.
+        // If there is only one question, the separator can be part of a name.
         answers = vec![text];
     }
     if answers.len() > expected {
@@ -69,8 +70,8 @@ pub(crate) fn parse(text: &str, election: &Election) -> Result<Choices, ChoicesE
     Ok(choices)
 }
 
-/// The choices that names give, question by question; each name is an option as the ballot has it. Questions
-/// without an answer are blank.
+/// Finds the choices that are given by names, for each question. A name must be exactly that of an
+/// option on the ballot. Questions without an answer are left blank.
 ///
 /// # Errors
 /// The first answer that the ballot does not allow.
@@ -86,7 +87,8 @@ pub(crate) fn of_names(
     numbered
         .map(|(index, question)| {
             let (number, names) = (index + 1, names.get(index).map_or(&[][..], Vec::as_slice));
-            // A stranger may send many; more than there are options can't be right.
+            // A stranger may send any number of names, but more than there are options cannot be
+            // correct, so the rest is not examined.
             let names = &names[..names.len().min(question.options.len() + 1)];
             let named = names.iter().map(|name| exactly(name, number, question));
             checked(named.collect::<Result<_, _>>()?, number, question)
@@ -94,7 +96,7 @@ pub(crate) fn of_names(
         .collect()
 }
 
-/// The choices for one question, which is number `number` of the ballot.
+/// Reads the choices for one question, which has the number `number` on the ballot.
 ///
 /// # Errors
 /// When the question does not allow them.
@@ -109,7 +111,7 @@ pub(crate) fn parse_answer(
     let is_option = question.options.iter().any(|option| is_blank(option));
     let mut chosen = Vec::new();
     if let Some(index) = exact.filter(|_| text.contains(CHOICE_SEPARATOR)) {
-        // A name may hold the separator.
+        // The separator can be part of a name.
         chosen.push(index);
     } else if !text.is_empty() && (is_option || !is_blank(text)) {
         for part in text.split(CHOICE_SEPARATOR).map(str::trim).filter(|part| !part.is_empty()) {
@@ -119,7 +121,7 @@ pub(crate) fn parse_answer(
     checked(chosen, number, question)
 }
 
-/// Whether a question allows these options; in rising order then.
+/// Checks whether a question allows these options, and returns them in ascending order.
 fn checked(
     mut chosen: Vec<usize>,
     number: usize,
@@ -139,7 +141,7 @@ fn checked(
     Ok(chosen.into_iter().map(index).collect())
 }
 
-/// The option of exactly this name.
+/// The option with exactly this name.
 fn exactly(name: &str, number: usize, question: &Question) -> Result<usize, ChoicesError> {
     let options = &question.options;
     options.iter().position(|option| option == name).ok_or_else(|| ChoicesError::NoSuchOption {
@@ -168,7 +170,8 @@ fn find(text: &str, number: usize, question: &Question) -> Result<usize, Choices
     };
     let by_name = find_name(text, options).map_err(|(first, second)| ambiguous(first, second))?;
     match (by_number(text), by_name) {
-        // Names that look like numbers: nobody's vote is guessed.
+        // The names of some options look like numbers. A vote is never guessed, so a text with two
+        // meanings is refused.
         (Some(counted), Some(named)) if counted != named => Err(ambiguous(counted, named)),
         (Some(index), _) | (None, Some(index)) => Ok(index),
         (None, None) => Err(ChoicesError::NoSuchOption {
@@ -180,7 +183,8 @@ fn find(text: &str, number: usize, question: &Question) -> Result<usize, Choices
     }
 }
 
-/// The option of this name, whatever its case, or the only one that begins so.
+/// The option with this name in upper or lower case, or else the only option whose name begins with
+/// the text.
 fn find_name(text: &str, options: &[String]) -> Result<Option<usize>, (usize, usize)> {
     if let Some(index) = options.iter().position(|option| option == text) {
         return Ok(Some(index));

@@ -11,10 +11,10 @@ use host::{clock, entropy};
 use node::{Answer, BlockSelector, Command, CommandError, Experiment, Role, Tip};
 
 impl Actions {
-    /// Makes an experiment.
+    /// Carries out an experiment.
     ///
     /// # Errors
-    /// Where this peer is no laboratory, or has nothing to make it with.
+    /// When this peer is not a laboratory, or lacks what the experiment needs.
     pub(crate) async fn lab(&self, command: LabCommand) -> Result<schema::Experiment, ActionError> {
         match command {
             LabCommand::Rules => Ok(schema::Experiment::rules()),
@@ -28,7 +28,8 @@ impl Actions {
                 Ok(schema::Experiment::BadBlock { rule: rule.name().to_owned(), height })
             }
             LabCommand::Race => {
-                // Nothing is read from the disk for a peer that does not race.
+                // This is checked first, so that nothing is read from the disk for a peer that
+                // cannot race.
                 self.check_is_laboratory()?;
                 let rival = self.raw_block(BlockSelector::Hash(self.tip().await?.hash)).await?;
                 let height = self.begin(Experiment::Race(rival)).await?;
@@ -37,14 +38,14 @@ impl Actions {
         }
     }
 
-    /// Registering the made-up voters takes work, so it is done on a thread of its own.
+    /// Registering the made-up voters takes work, so this happens on a thread of its own.
     async fn forge(&self, rule: AuditRule) -> Result<Forgery, ActionError> {
         self.check_is_laboratory()?;
         let _turn = self.forging.lock().await;
         let election = Arc::clone(&self.election);
         let forge = move || Forgery::new(rule, &election, entropy::random(), clock::unix_now());
         let forged = tokio::task::spawn_blocking(forge).await;
-        // It was not begun: the runtime ends.
+        // The work was not started, because the runtime is ending.
         Ok(forged.map_err(|_| CommandError::Leaving)??)
     }
 

@@ -35,10 +35,10 @@ use node::{Command, CommandError, Role};
 #[derive(Debug)]
 pub(crate) struct Actions {
     pub(crate) handle: PeerHandle,
-    /// An observer has none.
+    /// `None` for an observer.
     pub(crate) voters: Option<OwnVoters>,
     pub(crate) role: Role,
-    /// Held while a bad block is made: one at a time, whoever asks.
+    /// Held while a bad block is made, so that only one is made at a time, whoever asks.
     pub(crate) forging: Mutex<()>,
     pub(crate) election: Arc<Election>,
     pub(crate) election_id: ElectionId,
@@ -47,7 +47,7 @@ pub(crate) struct Actions {
     pub(crate) miner: Option<MinerView>,
 }
 
-/// Why a prompt command is refused.
+/// The reason why a command is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ActionError {
     #[error(transparent)]
@@ -82,7 +82,7 @@ impl From<VoterError> for ActionError {
 }
 
 impl ActionError {
-    /// A stable word for programs.
+    /// A word for programs that never changes.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Input(error) => error.kind(),
@@ -105,11 +105,12 @@ impl From<&ActionError> for schema::Refusal {
 }
 
 impl Actions {
-    /// Carries out a command; a passphrase is for those that sign. `vote` alone and `leave` are the front's: they ask,
-    /// or end it.
+    /// Carries out a command. The passphrase is used by commands that sign. The commands `vote`
+    /// without choices and `leave` must be handled by the caller, because they ask the user
+    /// something or end the program.
     ///
     /// # Errors
-    /// As the ballot or the node refuses it.
+    /// When the ballot does not allow it, or when the node refuses it.
     pub(crate) async fn perform(
         &self,
         command: PromptCommand,

@@ -30,7 +30,7 @@ impl Actions {
         Ok(results.into())
     }
 
-    /// Up to `limit` blocks of the best chain downwards from `from`, or from the tip.
+    /// Up to `limit` blocks of the best chain, from `from` or from the tip downwards.
     pub(crate) async fn chain(
         &self,
         from: Option<Height>,
@@ -52,7 +52,7 @@ impl Actions {
         Ok(schema::Block::of(view, &self.election))
     }
 
-    /// The same, to be passed on as it is.
+    /// The same block in its encoded form, to be passed on.
     pub(crate) async fn raw_block(
         &self,
         selector: BlockSelector,
@@ -73,7 +73,8 @@ impl Actions {
         Ok(schema::TransactionFound::of(found, &self.election))
     }
 
-    /// Up to `limit` transactions of the pool that arrived after that number, or from the oldest on.
+    /// Up to `limit` transactions of the pool that arrived after that arrival number, or from the
+    /// oldest on.
     pub(crate) async fn pool(
         &self,
         after: Option<u64>,
@@ -106,7 +107,7 @@ impl Actions {
         Ok(schema::Peers::of(peers))
     }
 
-    /// What the node says of itself, and what only its user may know.
+    /// What the node reports about itself, together with what only its user may know.
     pub(crate) async fn status(&self) -> Result<schema::Status, ActionError> {
         let answer = self.handle.command(Command::Status).await?;
         let Answer::Status(node) = &answer else { unasked(&answer) };
@@ -139,10 +140,10 @@ impl Actions {
         Ok(schema::SyncOrdered { neighbours })
     }
 
-    /// Tries an address for as long as the peer runs, as one that was given at its start.
+    /// Tries an address for as long as the peer runs, as if it had been given at the start.
     ///
     /// # Errors
-    /// When no peer can be there, or it is known already.
+    /// When no peer can have this address, or when it is known already.
     pub(crate) async fn add_neighbour(&self, address: SocketAddr) -> Result<(), ActionError> {
         let answer = self.handle.command(Command::AddNeighbour(address)).await?;
         let Answer::NeighbourAdded = answer else { unasked(&answer) };
@@ -152,7 +153,7 @@ impl Actions {
     /// Hands in a transaction that was signed elsewhere.
     ///
     /// # Errors
-    /// The rule that it breaks, or that the disk refuses.
+    /// When it breaks a rule, or when the disk fails.
     pub(crate) async fn submit(
         &self,
         transaction: Transaction,
@@ -160,10 +161,10 @@ impl Actions {
         Ok(self.handle.submit(transaction).await?)
     }
 
-    /// Whoever votes here.
+    /// The voters of this peer.
     ///
     /// # Errors
-    /// Where this peer only observes.
+    /// When this peer only observes.
     pub(crate) fn voters(&self) -> Result<&OwnVoters, ActionError> {
         self.voters.as_ref().ok_or_else(|| CommandError::Observer.into())
     }
@@ -171,7 +172,7 @@ impl Actions {
     /// Registers one of this peer's own voters.
     ///
     /// # Errors
-    /// When its key stays locked, or as the node refuses it.
+    /// When its key cannot be unlocked, or when the node refuses the registration.
     pub(crate) async fn register(&self, actor: Actor) -> Result<schema::Registered, ActionError> {
         let (transaction, voter) = self.voters()?.register(&self.handle, actor).await?;
         Ok(schema::Registered { accepted: true, transaction, voter })
@@ -180,7 +181,7 @@ impl Actions {
     /// Casts the vote of one of this peer's own voters.
     ///
     /// # Errors
-    /// When its key stays locked, or as the node refuses it.
+    /// When its key cannot be unlocked, or when the node refuses the vote.
     pub(crate) async fn vote(
         &self,
         actor: Actor,
@@ -197,7 +198,7 @@ impl Actions {
         voter.map_or(OwnVoteStanding::NotCast, |voter| voter.own_vote())
     }
 
-    /// The same for all of this peer's own voters: what becomes of the worst vote.
+    /// Does the same for all of this peer's own voters, and returns the worst outcome.
     pub(crate) async fn own_votes(&self) -> OwnVoteStanding {
         let mut worst = OwnVoteStanding::NotCast;
         for voter in self.voters.iter().flat_map(OwnVoters::ids) {
@@ -210,10 +211,10 @@ impl Actions {
         worst
     }
 
-    /// Writes the receipt of a voter's vote into a new file.
+    /// Writes the receipt of a voter's vote to a new file.
     ///
     /// # Errors
-    /// When no block holds the vote, or the file can't be written.
+    /// When no block contains the vote, or when the file can't be written.
     pub(crate) async fn write_receipt(
         &self,
         voter: VoterId,

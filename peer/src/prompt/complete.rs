@@ -15,7 +15,7 @@ use crate::cli::command::CommandName;
 use crate::cli::laboratory::EXPERIMENTS;
 use chain::Forgery;
 
-/// Knows what may stand where the cursor is.
+/// What may be completed at the cursor.
 #[derive(Debug, Clone)]
 pub(super) enum Completion {
     /// A command line.
@@ -31,7 +31,7 @@ impl Completion {
         matches!(self, Self::Command(_))
     }
 
-    /// Where the word under completion starts, and what it may become.
+    /// The position at which the word under completion starts, and what it may become.
     fn candidates(&self, line: &str) -> (usize, Vec<String>) {
         match self {
             Self::Nothing => (0, Vec::new()),
@@ -76,7 +76,7 @@ fn command_words() -> impl Iterator<Item = &'static str> {
     CommandName::ALL.into_iter().map(CommandName::word)
 }
 
-/// Names for the last choice after `start`.
+/// The names for the last choice after `start`.
 fn choices(line: &str, start: usize, question: Option<&Question>) -> (usize, Vec<String>) {
     let Some(question) = question else { return (line.len(), Vec::new()) };
     let last = line[start..].rfind(',').map_or(start, |at| start + at + 1);

@@ -42,7 +42,8 @@ impl Console {
         }
     }
 
-    /// What opens the key that a command signs with, if it is locked and somebody can be asked.
+    /// Asks for the passphrase of the key that a command signs with, if the key is locked and there
+    /// is somebody to ask.
     pub(super) async fn passphrase_for(
         &self,
         command: &PromptCommand,
@@ -65,7 +66,7 @@ impl Console {
             return Ok(None);
         }
         let prompt = format!("Passphrase of {}: ", voters.key_path(voter).display());
-        // What was printed before stands above the question.
+        // Everything that was printed before must appear above the question.
         self.screen.flush().await;
         match terminal.read_secret(prompt).await {
             Some(passphrase) => Ok(Some(passphrase)),
@@ -73,7 +74,8 @@ impl Console {
         }
     }
 
-    /// Whether the peer is to leave; asked only where a vote of its own voters could be left behind.
+    /// Whether the peer should leave. The user is asked only if a vote of the peer's own voters
+    /// could be lost by it.
     pub(super) async fn confirms_leave(&self, actions: &Actions) -> bool {
         let Input::Terminal { terminal, .. } = &self.input else { return true };
         if actions.own_votes().await != OwnVoteStanding::Pool {

@@ -12,18 +12,20 @@ use crate::miner::MinerView;
 use crate::render::Style;
 use crate::schema::Event;
 
-/// How often the search for a block is reported while it goes on.
+/// How often an ongoing search for a block is reported.
 const MINING_PERIOD: Duration = Duration::from_secs(5);
-/// A search that just began is not worth a line, and its rate is not known yet.
+/// A search is reported only after this time: before, it is not worth a line, and its rate is not
+/// known yet.
 const MINING_SHOWN_AFTER: Duration = Duration::from_secs(2);
 
-/// The tracker refused this peer before it ever listed it: it must not go on by itself.
+/// The tracker refused this peer before it ever listed it, so the peer must end instead of
+/// continuing alone.
 #[derive(Debug)]
 pub(crate) struct TrackerRefusal {
     pub(crate) message: String,
 }
 
-/// Prints all events until the node's end.
+/// Prints all events until the node ends.
 pub(crate) async fn print_events(
     mut events: Receiver<Event>,
     screen: Screen,
@@ -51,7 +53,8 @@ pub(crate) async fn print_events(
         };
         let text = style.event(&event);
         if matches!(event, Event::Registered { .. }) {
-            // Once listed, a wrong tracker at the same address is no reason to leave the others.
+            // After the peer has been listed once, a wrong tracker at the same address is no reason
+            // to leave the other peers.
             ending = None;
         }
         if matches!(event, Event::TrackerRefused { .. })

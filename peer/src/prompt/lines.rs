@@ -7,16 +7,17 @@ use tokio::sync::mpsc;
 
 use crate::cli::input_error::LINE_BYTES_MAX;
 
-/// Most lines that are read ahead.
+/// The most lines that are read ahead.
 const LINES_MAX: usize = 64;
 
-/// One line, or `None` for one that is too long or no UTF-8.
+/// One line, or `None` for a line that is too long or not valid UTF-8.
 pub(super) type Line = Option<String>;
 
-/// Reads stdin on a thread of its own, since such reads can't be given up; the channel closes at its end.
+/// Reads stdin on a thread of its own, because such a read cannot be cancelled. The channel closes
+/// at the end of the input.
 ///
 /// # Panics
-/// When the system starts no thread.
+/// When the system cannot start a thread.
 pub(super) fn read_stdin() -> mpsc::Receiver<Line> {
     let (lines, receiver) = mpsc::channel(LINES_MAX);
     thread::Builder::new()
@@ -33,7 +34,7 @@ pub(super) fn read_stdin() -> mpsc::Receiver<Line> {
     receiver
 }
 
-/// The next line without its end; `None` at the end of input or when it breaks.
+/// The next line without its line end; `None` at the end of the input, or when reading fails.
 fn next(input: &mut impl BufRead) -> Option<Line> {
     let mut bytes = Vec::new();
     let limit = LINE_BYTES_MAX as u64 + 1;

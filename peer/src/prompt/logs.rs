@@ -10,10 +10,10 @@ use super::screen::Screen;
 use crate::cli::LogFormat;
 use host::log::{self, DefaultLevel};
 
-/// Where log lines go while a line is typed on the terminal that stderr is, too.
+/// The screen that prints log lines while a line is being typed, if stderr is the same terminal.
 static TERMINAL: OnceLock<Screen> = OnceLock::new();
 
-/// Starts writing log lines; `RUST_LOG` says which, warnings and errors unless told.
+/// Starts to write log lines. `RUST_LOG` selects them; the default is warnings and errors.
 pub fn start_log(format: LogFormat) {
     let format = match format {
         LogFormat::Text => log::LogFormat::Text,
@@ -22,10 +22,10 @@ pub fn start_log(format: LogFormat) {
     log::start(format, DefaultLevel::Warn, LogWriter);
 }
 
-/// From now on log lines for the terminal go through its screen.
+/// From now on log lines for the terminal are printed by its screen.
 pub(crate) fn share_terminal(screen: Screen) {
     if io::stderr().is_terminal() {
-        // A process has one terminal; the first screen stays.
+        // A process has only one terminal, so the first screen stays.
         let _ = TERMINAL.set(screen);
     }
 }
@@ -34,7 +34,7 @@ pub(crate) fn share_terminal(screen: Screen) {
 struct LogWriter;
 
 impl Write for LogWriter {
-    /// Gets whole lines: the subscriber formats each before it writes.
+    /// Receives whole lines, because the subscriber formats each line before it writes it.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let shown = TERMINAL
             .get()

@@ -32,10 +32,10 @@ pub(crate) use events::{TrackerRefusal, print_events};
 
 const PROMPT: &str = "ostrakon> ";
 
-/// Longest wait for a stdout that takes nothing, at the end.
+/// The longest wait at the end for a stdout that cannot be written.
 pub(crate) const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Where commands come from and answers go.
+/// Where commands come from, and where answers go.
 #[derive(Debug)]
 pub(crate) struct Console {
     pub(crate) style: Style,
@@ -49,18 +49,19 @@ enum Input {
         terminal: Terminal,
         /// The command that is being typed.
         reading: Option<Reading>,
-        /// A command that was typed while the one before was carried out.
+        /// A command that was typed while the previous one was being carried out.
         typed: Option<Typed>,
     },
     Lines {
         lines: mpsc::Receiver<lines::Line>,
-        /// Came before the peer could do anything about it.
+        /// A line that arrived before the peer could act on it.
         early: Option<lines::Line>,
     },
 }
 
 impl Console {
-    /// A prompt where stdin and stdout are a terminal; else lines in, lines out.
+    /// Shows a prompt if stdin and stdout are a terminal. Otherwise it reads lines and prints
+    /// lines.
     pub(crate) fn start(json: bool) -> Self {
         let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
         if is_terminal
@@ -78,7 +79,8 @@ impl Console {
         Self { style, screen: Screen::start(Sink::Stdout), input }
     }
 
-    /// Completes when nobody will give a command any more: the input ended before its first line.
+    /// Completes when nobody can give a command any more, because the input ended before its first
+    /// line.
     pub(crate) async fn abandoned(&mut self) {
         if let Input::Lines { lines, early: early @ None } = &mut self.input {
             match lines.recv().await {
@@ -89,7 +91,7 @@ impl Console {
         std::future::pending().await
     }
 
-    /// Says that the peer runs, and on a terminal what to do.
+    /// Says that the peer is running and, on a terminal, what the user can do.
     pub(crate) async fn greet(&self, listening: &Event, actions: &Actions) {
         self.screen.print(self.style.event(listening)).await;
         let banner = schema::Role::from(actions.role).banner();
@@ -108,7 +110,7 @@ impl Console {
         }
     }
 
-    /// Carries out commands until the peer is to leave; true if a command said so.
+    /// Carries out commands until the peer has to leave. Returns true if a command asked for that.
     pub(crate) async fn serve(&mut self, actions: &Actions) -> bool {
         loop {
             let line = match self.next(actions).await {
@@ -148,7 +150,8 @@ impl Console {
         }
     }
 
-    /// Carries out an action while the next line is typed already; `None` if that says to leave.
+    /// Carries out an action while the next line may be typed already; `None` if that line asks to
+    /// leave.
     async fn perform(
         &mut self,
         actions: &Actions,
@@ -172,7 +175,7 @@ impl Console {
         }
     }
 
-    /// Begins to read the next command, where that has to be said.
+    /// Starts to read the next command, where reading has to be requested.
     fn read_ahead(&mut self, actions: &Actions) {
         if let Input::Terminal { terminal, reading, typed: None } = &mut self.input {
             let completion = Completion::Command(actions.election.clone());
@@ -189,17 +192,19 @@ impl Console {
         self.screen.print(text).await;
     }
 
-    /// Prints all that waits, gives the terminal back, and says the last words, if any.
+    /// Prints everything that waits, restores the terminal, and prints the last words, if there are
+    /// any.
     pub(crate) async fn end(&self, last_words: Option<&Event>) {
         let text = last_words.map(|event| self.style.event(event)).unwrap_or_default();
         match &self.input {
             Input::Terminal { terminal, .. } => {
-                // The editor may have ended while something waited for it; it takes nothing more.
+                // The editor may have ended while something waited for it, and accepts nothing more
+                // in that case.
                 let _ = timeout(LAST_WORDS_PATIENCE, self.screen.flush()).await;
                 terminal.end(&text);
             }
             Input::Lines { .. } => {
-                // Where nobody reads, even the queue before stdout may have no room.
+                // If nobody reads stdout, even the queue before it may be full.
                 let printed = async {
                     self.screen.print(text).await;
                     self.screen.flush().await;
@@ -209,7 +214,7 @@ impl Console {
         }
     }
 
-    /// Gives the terminal back, and waits for nothing.
+    /// Restores the terminal without waiting for anything.
     pub(crate) fn give_back(&self) {
         if let Input::Terminal { terminal, .. } = &self.input {
             terminal.end("");
@@ -247,7 +252,8 @@ impl Console {
         }
     }
 
-    /// A vote that is not asked for piece by piece is public as well.
+    /// A vote that is given on one line is as public as one that is asked for question by question,
+    /// so the same warning is printed.
     async fn warn_before(&mut self, command: &PromptCommand, actions: &Actions) {
         self.read_ahead(actions);
         let votes = matches!(command, PromptCommand::Vote { .. }) && actions.voters.is_some();
@@ -257,18 +263,19 @@ impl Console {
     }
 }
 
-/// Takes leave, and waits until the node's task has ended.
+/// Leaves the network, and waits until the node's task has ended.
 ///
-/// What becomes of the own vote is asked before, since nobody answers after.
+/// What should happen to the user's own vote is asked before, since nobody answers questions
+/// afterwards.
 ///
 /// # Errors
-/// When the task ended by a panic: what it knew last may not be on disk.
+/// When the task ended by a panic, so that what it knew last may not be on disk.
 pub(crate) async fn leave(
     actions: &Actions,
     node: &mut JoinHandle<()>,
 ) -> Result<OwnVoteStanding, JoinError> {
     let standing = actions.own_votes().await;
-    // Refused only where the node has ended already.
+    // This is refused only if the node has ended already.
     let _ = actions.handle.command(Command::Leave).await;
     node.await?;
     Ok(standing)

@@ -6,16 +6,16 @@ use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
 
-/// Most texts that wait for a slow reader; then whoever prints waits.
+/// The most texts that may wait for a slow reader. When there are more, whoever prints waits.
 const TEXTS_MAX: usize = 256;
 
-/// Prints whole texts, in the order in which they come.
+/// Prints whole texts in the order in which they arrive.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
     texts: mpsc::Sender<Message>,
 }
 
-/// Where texts go.
+/// The place where texts are printed.
 pub(crate) enum Sink {
     Stdout,
     /// Above the line that is being typed.
@@ -25,7 +25,7 @@ pub(crate) enum Sink {
 #[derive(Debug)]
 enum Message {
     Text(String),
-    /// Answered when all before it is printed.
+    /// A request that is answered once everything before it has been printed.
     Flush(oneshot::Sender<()>),
 }
 
@@ -33,7 +33,7 @@ impl Screen {
     /// Starts the thread.
     ///
     /// # Panics
-    /// When the system starts no thread.
+    /// When the system cannot start a thread.
     pub(crate) fn start(sink: Sink) -> Self {
         let (texts, receiver) = mpsc::channel(TEXTS_MAX);
         thread::Builder::new()
@@ -45,16 +45,16 @@ impl Screen {
 
     /// Prints a text that ends with a line feed.
     pub(crate) async fn print(&self, text: String) {
-        // The thread ends only by a panic.
+        // Sending fails only if the thread has panicked.
         let _ = self.texts.send(Message::Text(text)).await;
     }
 
-    /// The same, unless too much is waiting already.
+    /// Does the same, unless too much is waiting already.
     pub(crate) fn try_print(&self, text: String) -> bool {
         self.texts.try_send(Message::Text(text)).is_ok()
     }
 
-    /// Waits until all is printed.
+    /// Waits until everything has been printed.
     pub(crate) async fn flush(&self) {
         let (done, printed) = oneshot::channel();
         if self.texts.send(Message::Flush(done)).await.is_ok() {
@@ -67,7 +67,8 @@ fn print_all(mut texts: mpsc::Receiver<Message>, mut sink: Sink) {
     while let Some(message) = texts.blocking_recv() {
         match message {
             Message::Text(text) => {
-                // Nobody may be reading any more; the peer goes on mining and counting for the others.
+                // Nobody may be reading stdout any more. The peer continues nevertheless, since it
+                // mines and counts for others too.
                 if let Err(error) = sink.print(text) {
                     tracing::debug!(%error, "stdout takes nothing");
                 }

@@ -16,20 +16,20 @@ use super::complete::Completion;
 use super::screen::Sink;
 use keys::passphrase::{self, Passphrase};
 
-/// Name of the history in the data directory.
+/// The name of the history file in the data directory.
 const HISTORY_FILE: &str = "history";
-/// Lines that the history keeps.
+/// The number of lines that the history keeps.
 const HISTORY_LINES_MAX: usize = 1_000;
-/// Ends what the line editor switched on: pastes that are marked as such.
+/// Switches off bracketed paste, which the line editor switched on.
 const BRACKETED_PASTE_OFF: &[u8] = b"\x1b[?2004l";
 
-/// What came from the terminal.
+/// What was typed at the terminal.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Typed {
     Line(String),
     /// Ctrl-C.
     Interrupted,
-    /// Ctrl-D on an empty line, or the terminal went away.
+    /// Ctrl-D on an empty line, or the terminal disappeared.
     End,
 }
 
@@ -38,7 +38,7 @@ pub(super) enum Typed {
 pub(super) struct Reading(oneshot::Receiver<Typed>);
 
 impl Reading {
-    /// The line, when it is there; not to be asked again after.
+    /// Waits for the line. Must not be called again after it was returned.
     pub(super) async fn typed(&mut self) -> Typed {
         (&mut self.0).await.unwrap_or(Typed::End)
     }
@@ -54,14 +54,14 @@ pub(super) struct Terminal {
 
 #[derive(Debug)]
 enum Order {
-    /// The history's place is known once the data directory is.
+    /// The location of the history, which is known only once the data directory is.
     Remember(PathBuf),
     Read {
         prompt: String,
         completion: Completion,
         reply: oneshot::Sender<Typed>,
     },
-    /// Without echo, history or completion.
+    /// A line that is read without echo, history or completion.
     ReadSecret {
         prompt: String,
         reply: oneshot::Sender<Option<Passphrase>>,
@@ -71,7 +71,8 @@ enum Order {
 type LineEditor = Editor<Completion, FileHistory>;
 
 impl Terminal {
-    /// Starts the editor, and says where to print. `None` where the terminal can't do what it needs.
+    /// Starts the editor, and returns the sink that prints above it. Gives `None` if the terminal
+    /// lacks what the editor needs.
     pub(super) fn start() -> Option<(Self, Sink)> {
         let mode = SavedMode::now();
         let config = Config::builder()
@@ -94,34 +95,35 @@ impl Terminal {
     }
 
     pub(super) fn remember(&self, directory: &std::path::Path) {
-        // The thread ends with this; it is there.
+        // The thread ends only when this value is dropped, so it is there.
         let _ = self.orders.send(Order::Remember(directory.join(HISTORY_FILE)));
     }
 
-    /// Begins to read one line; a command if the completion is that of commands.
+    /// Starts to read one line, which is a command if the completion is the one for commands.
     ///
-    /// What is printed meanwhile waits for the editor to take it. So a read is ordered first, and then its
-    /// question is printed, above it: the other way round, both could wait for each other.
+    /// What is printed in the meantime waits for the editor to accept it. Reading is therefore
+    /// requested first, and then its question is printed above it. In the other order, both could
+    /// wait for each other.
     pub(super) fn read(&self, prompt: &str, completion: Completion) -> Reading {
         let (reply, typed) = oneshot::channel();
         let order = Order::Read { prompt: prompt.to_owned(), completion, reply };
-        // Without the thread the reply is dropped, which reads as the end of input.
+        // If the thread has ended, the reply is dropped, which counts as the end of the input.
         let _ = self.orders.send(order);
         Reading(typed)
     }
 
-    /// Asks for a passphrase without echo; `None` if none is given.
+    /// Asks for a passphrase without echo; `None` if the user gives none.
     pub(super) async fn read_secret(&self, prompt: String) -> Option<Passphrase> {
         let (reply, typed) = oneshot::channel();
-        // Without the thread the reply is dropped, which reads as none.
+        // If the thread has ended, the reply is dropped, which counts as none given.
         let _ = self.orders.send(Order::ReadSecret { prompt, reply });
         typed.await.ok().flatten()
     }
 
-    /// Puts the terminal back as it was, also in the middle of a line, and prints a last text.
+    /// Restores the terminal, even in the middle of a line, and prints a last text.
     pub(super) fn end(&self, text: &str) {
         let mut stdout = io::stdout().lock();
-        // The terminal may have gone away.
+        // The terminal may have disappeared.
         if self.is_reading.load(Ordering::Acquire) {
             self.mode.restore();
             let _ = stdout.write_all(BRACKETED_PASTE_OFF);
@@ -137,7 +139,7 @@ fn serve(mut editor: LineEditor, orders: &mpsc::Receiver<Order>, is_reading: &At
     while let Ok(order) = orders.recv() {
         match order {
             Order::Remember(path) => {
-                // The first start has none.
+                // There is no history yet when a peer starts for the first time.
                 if let Err(error) = editor.load_history(&path) {
                     tracing::debug!(%error, "no history");
                 }
@@ -194,13 +196,13 @@ impl SavedMode {
     fn restore(&self) {
         if let Some(mode) = &self.0 {
             let now = rustix::termios::OptionalActions::Now;
-            // The terminal may have gone away.
+            // The terminal may have disappeared.
             let _ = rustix::termios::tcsetattr(io::stdin(), now, mode);
         }
     }
 }
 
-/// Elsewhere the line editor's changes end with the process.
+/// On other systems the line editor's changes end together with the process.
 #[cfg(not(unix))]
 #[derive(Debug)]
 struct SavedMode;

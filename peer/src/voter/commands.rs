@@ -26,7 +26,7 @@ use keys::phrase::{self, PHRASE_BYTES_MAX, PHRASE_WORDS, PhraseError};
 use keys::secret_file::{self, SecretFileError};
 use keys::{KeyFile, KeyFileError};
 
-/// Why a command for keys does not do it. One line each.
+/// The reason why a command for keys failed. Each message is one line.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyCommandError {
     #[error(transparent)]
@@ -61,10 +61,10 @@ pub enum KeyCommandError {
     Stdout(#[from] io::Error),
 }
 
-/// Carries out a command for keys, and says what came of it.
+/// Carries out a command for keys, and prints its outcome.
 ///
 /// # Errors
-/// See [`KeyCommandError`]. What was there before is there still, then.
+/// See [`KeyCommandError`]. In that case everything that existed before still exists.
 pub fn key(task: &KeyTask) -> Result<(), KeyCommandError> {
     match task {
         KeyTask::New(new) => new_key(new),
@@ -97,7 +97,7 @@ fn new_key(new: &NewKey) -> Result<(), KeyCommandError> {
     }
     let made = KeyFile::create(&path, secret, passphrase.as_ref(), Existing::replace_if(new.force));
     if let (Err(_), Some(file)) = (&made, &new.phrase_file) {
-        // The words of a key that nobody has; what can't be removed does no harm.
+        // These are the words of a key that nobody uses, so failing to remove them does no harm.
         let _ = fs::remove_file(file);
     }
     show_file(&made?, new.format.json)?;
@@ -163,7 +163,7 @@ fn import_key(import: &ImportKey) -> Result<(), KeyCommandError> {
     let NewPassphraseOptions { no_passphrase, .. } = import.new_passphrase;
     let source = import.new_passphrase.source();
     let passphrase = match opened_by {
-        // Who locked the key before wants it locked still.
+        // Whoever locked the key before wants it to stay locked.
         Some(passphrase) if source.is_none() && !no_passphrase => Some(passphrase),
         Some(_) | None => new_passphrase(source.as_ref(), no_passphrase, &path)?,
     };
@@ -213,7 +213,8 @@ fn unlock(file: &KeyFile, options: &PassphraseOptions) -> Result<VoterKey, KeyCo
     Ok(file.unlock(Some(&passphrase))?)
 }
 
-/// Where it was said to be; or else from the terminal, if there is one; or else none.
+/// The new passphrase, from the source that was named, or else from the terminal if there is one,
+/// or else none.
 fn new_passphrase(
     source: Option<&SecretSource>,
     no_passphrase: bool,
@@ -226,7 +227,7 @@ fn new_passphrase(
     })
 }
 
-/// Reads the words from the terminal, on one line or several.
+/// Reads the words from the terminal, on one line or on several.
 fn ask_phrase() -> Result<Zeroizing<String>, KeyCommandError> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
@@ -257,8 +258,8 @@ fn key_path(place: &KeyLocation) -> Result<PathBuf, KeyCommandError> {
     Ok(keys::path_of(&directory, place.voter.as_ref()))
 }
 
-/// The same for a file that is to be written. A running peer would go on with the key that it has, so its own is not
-/// replaced under it.
+/// The path of a key file that will be written. A running peer would continue to use the key that
+/// it has read, so its own key is not replaced while it runs.
 fn new_key_path(place: &KeyLocation, force: bool) -> Result<PathBuf, KeyCommandError> {
     let path = key_path(place)?;
     if place.key.is_none() {
@@ -271,7 +272,7 @@ fn new_key_path(place: &KeyLocation, force: bool) -> Result<PathBuf, KeyCommandE
     }
     let is_there = path.try_exists().map_err(|error| FileError::new("read", &path, error))?;
     match is_there && !force {
-        // Before anybody is asked for anything.
+        // This is checked before the user is asked for anything.
         true => Err(WholeFileError::Exists { path }.into()),
         false => Ok(path),
     }

@@ -23,11 +23,11 @@ use keys::signing;
 use keys::{KeyFile, KeyFileError, Passphrase, VoterName};
 use node::{Answer, Command, CommandError, VoterView};
 
-/// Keys that are unlocked at the same time, on threads of their own: each takes a core for a while and up to 128 MiB.
-/// Who asks meanwhile waits.
+/// The number of keys that are unlocked at the same time, on threads of their own. Each takes a
+/// core for a while, and up to 128 MiB. Further requests wait.
 const UNLOCKS_MAX: usize = 2;
 
-/// Why one of this peer's voters can't act.
+/// The reason why one of this peer's voters can't act.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VoterError {
     #[error(transparent)]
@@ -36,15 +36,15 @@ pub(crate) enum VoterError {
     Command(#[from] CommandError),
 }
 
-/// Who acts: which of a peer's own voters, and what opens its key if that is locked.
+/// Who acts: one of the peer's own voters, and what unlocks the voter's key if it is locked.
 #[derive(Debug, Default)]
 pub(crate) struct Actor {
-    /// The data directory's own voter unless named.
+    /// The name of the voter. If it is `None`, the data directory's own voter acts.
     pub(crate) voter: Option<VoterName>,
     pub(crate) passphrase: Option<Passphrase>,
 }
 
-/// The voters whose keys lie in the data directory.
+/// The voters whose keys are in the data directory.
 #[derive(Debug)]
 pub(crate) struct OwnVoters {
     id: VoterId,
@@ -52,9 +52,10 @@ pub(crate) struct OwnVoters {
     directory: PathBuf,
     election: Arc<Election>,
     unlocks: Arc<Semaphore>,
-    /// Held while a registration of that voter is under way; one for each voter that has one.
+    /// One lock per voter, held while the voter's registration is under way. It has entries only
+    /// for voters that are being registered.
     registering: std::sync::Mutex<BTreeMap<VoterId, Arc<Mutex<()>>>>,
-    /// Who voted here since the start; no more than have keys here.
+    /// The voters who voted here since the start. There are no more of them than there are keys.
     voted: std::sync::Mutex<BTreeSet<VoterId>>,
 }
 
@@ -62,15 +63,16 @@ pub(crate) struct OwnVoters {
 #[derive(Debug)]
 enum OwnKey {
     Open(Arc<VoterKey>),
-    /// In its file, which is read again for each act.
+    /// The key is locked in its file, which is read again for each action.
     Locked,
 }
 
 impl OwnVoters {
-    /// The voters of a directory whose own key is in this file, and has been unlocked if there is a key.
+    /// The voters of a directory. `file` contains the directory's own key, and `key` is that key if
+    /// it has been unlocked.
     ///
     /// # Errors
-    /// When the file is locked, was not unlocked, and does not say whose it is.
+    /// When the file is locked, was not unlocked, and does not say whose key it contains.
     pub(crate) fn new(
         directory: PathBuf,
         file: &KeyFile,
@@ -91,17 +93,17 @@ impl OwnVoters {
         self.id
     }
 
-    /// The directory's own voter and whoever else voted here since the start.
+    /// The directory's own voter, and everyone else who voted here since the start.
     pub(crate) fn ids(&self) -> BTreeSet<VoterId> {
         let mut ids = self.voted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         ids.insert(self.id);
         ids
     }
 
-    /// The voter of that name, or the directory's own.
+    /// The voter with that name, or the directory's own.
     ///
     /// # Errors
-    /// When its key can't be read, or does not say whose it is.
+    /// When the key can't be read, or does not say whose it is.
     pub(crate) fn id_of(&self, voter: Option<&VoterName>) -> Result<VoterId, KeyFileError> {
         match voter {
             None => Ok(self.id),
@@ -112,7 +114,7 @@ impl OwnVoters {
     /// Whether a passphrase is needed before that voter can act.
     ///
     /// # Errors
-    /// When its key can't be read.
+    /// When the key can't be read.
     pub(crate) fn is_locked(&self, voter: Option<&VoterName>) -> Result<bool, KeyFileError> {
         match (voter, &self.own) {
             (None, OwnKey::Open(_)) => Ok(false),
@@ -125,10 +127,10 @@ impl OwnVoters {
         keys::path_of(&self.directory, voter)
     }
 
-    /// Registers the voter if need be, then submits its vote.
+    /// Registers the voter if necessary, and then submits the vote.
     ///
     /// # Errors
-    /// When its key stays locked, or as the node refuses either.
+    /// When the key cannot be unlocked, or when the node refuses either of them.
     pub(crate) async fn vote(
         &self,
         handle: &PeerHandle,
@@ -138,7 +140,7 @@ impl OwnVoters {
         let key = self.unlock(actor).await?;
         if view(handle, key.public().voter()).await?.registration.is_none() {
             match self.register_key(handle, &key).await {
-                // A registration of the same key came from elsewhere meanwhile; it serves as well.
+                // The same key was registered from elsewhere in the meantime, which serves as well.
                 Err(CommandError::Transaction(TransactionError::AlreadyRegistered { .. })) => {}
                 registered => {
                     registered?;
@@ -151,11 +153,12 @@ impl OwnVoters {
         Ok(vote)
     }
 
-    /// Registers the voter. A stamp may take minutes, longer than whoever asks over HTTP waits; so it is searched for
-    /// to its end whether anybody waits or not, and whoever asks meanwhile for the same voter waits for the same one.
+    /// Registers the voter. The search for a stamp may take minutes, which is longer than a client
+    /// waits for an answer over HTTP. It is therefore completed whether anybody waits or not, and
+    /// another request for the same voter waits for the same search.
     ///
     /// # Errors
-    /// When its key stays locked, or as the node refuses it.
+    /// When the key cannot be unlocked, or when the node refuses the registration.
     pub(crate) async fn register(
         &self,
         handle: &PeerHandle,
@@ -190,11 +193,12 @@ impl OwnVoters {
         registering.await.map_err(|_| CommandError::Leaving)?
     }
 
-    /// What is held while that voter registers.
+    /// The lock that is held while that voter is being registered.
     fn registering(&self, voter: VoterId) -> Arc<Mutex<()>> {
-        // Whoever panicked while holding it left the table whole.
+        // The table is consistent even if a thread panicked while it held the lock.
         let mut all = self.registering.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody has to remember who is done: the table has as many as act at the moment.
+        // Entries that nobody uses any more are removed, so the table has only as many as are
+        // registering at the moment.
         all.retain(|_, lock| Arc::strong_count(lock) > 1);
         Arc::clone(all.entry(voter).or_default())
     }
@@ -203,7 +207,7 @@ impl OwnVoters {
         KeyFile::open(&self.key_path(voter))
     }
 
-    /// The key of who acts.
+    /// Unlocks the key of the voter who acts.
     async fn unlock(&self, actor: Actor) -> Result<Arc<VoterKey>, VoterError> {
         if let (None, OwnKey::Open(key)) = (&actor.voter, &self.own) {
             return Ok(Arc::clone(key));
@@ -217,7 +221,7 @@ impl OwnVoters {
     }
 }
 
-/// What the node knows of a voter.
+/// What the node knows about a voter.
 ///
 /// # Errors
 /// When the node has ended.

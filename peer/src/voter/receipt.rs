@@ -14,10 +14,10 @@ use crate::schema::{self, RECEIPT_FORMAT};
 use host::files::FileError;
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
-/// Longest file that is read: a transaction and a path of 20 hashes take a tenth of it.
+/// The longest file that is read. A transaction and a path of 20 hashes take a tenth of it.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Why a receipt can't be written or read.
+/// The reason why a receipt can't be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptFileError {
     #[error("{path} is there already: name another file", path = path.display())]
@@ -30,15 +30,15 @@ pub enum ReceiptFileError {
     NewerFormat { path: PathBuf, found: u64 },
 }
 
-/// Writes a receipt into a new file.
+/// Writes a receipt to a new file.
 ///
 /// # Errors
-/// When the file is there already, or the disk refuses.
+/// When the file exists already, or when the disk fails.
 pub(crate) fn write(path: &Path, receipt: &Receipt) -> Result<(), ReceiptFileError> {
     let mut text =
         serde_json::to_string_pretty(&schema::Receipt::from(receipt)).expect("all keys are texts");
     text.push('\n');
-    // It says who voted what: the voter decides who may read it.
+    // The file says who voted for what, so the voter decides who else may read it.
     match whole_file::write(path, text.as_bytes(), Existing::Keep, FileMode::Private) {
         Err(WholeFileError::Exists { path }) => Err(ReceiptFileError::Exists { path }),
         Err(WholeFileError::File(error)) => Err(error.into()),
@@ -46,10 +46,10 @@ pub(crate) fn write(path: &Path, receipt: &Receipt) -> Result<(), ReceiptFileErr
     }
 }
 
-/// Reads a receipt; whether it holds is not looked at.
+/// Reads a receipt without checking whether it is valid.
 ///
 /// # Errors
-/// When the file can't be read, or is no receipt of a known format.
+/// When the file can't be read, or is not a receipt of a known format.
 pub(crate) fn read(path: &Path) -> Result<Receipt, ReceiptFileError> {
     let mut text = String::new();
     File::open(path)
@@ -70,10 +70,10 @@ pub(crate) fn read(path: &Path) -> Result<Receipt, ReceiptFileError> {
     from_json(&value).map_err(|key| refused(&format!("its {key:?} is missing or malformed")))
 }
 
-/// From what a file or a peer says; whether it holds is not looked at.
+/// Reads a receipt from the JSON of a file or of a peer, without checking whether it is valid.
 ///
 /// # Errors
-/// With the key of what is missing or malformed.
+/// The key of what is missing or malformed.
 pub(crate) fn from_json(value: &Value) -> Result<Receipt, &'static str> {
     let text = |key: &'static str| value[key].as_str().ok_or(key);
     let number = |key: &'static str| {

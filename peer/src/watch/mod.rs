@@ -34,28 +34,30 @@ use source::{Source, UPDATES_MAX, Updates};
 use state::{State, Update};
 use terminal::FullScreen;
 
-/// Longest time that news waits to be drawn; so the picture changes at most ten times a second, but for keys.
+/// The longest time that news waits to be drawn. The picture therefore changes at most ten times a
+/// second, apart from key presses.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// How long the loop has to see that the system wants an end, before the program ends without it.
+/// How long the loop has to notice that the system wants the program to end. After that the program
+/// ends without it.
 const END_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often the ages are drawn anew while nothing else changes.
+/// How often the ages are redrawn while nothing else changes.
 const AGES_PERIOD: Duration = Duration::from_secs(1);
 
-/// What a key is for.
+/// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KeyAction {
     Quit,
-    /// Scrolls the count by so many pages.
+    /// Scrolls the count by this number of pages.
     ScrollPages(isize),
-    /// Scrolls the count by so many rows.
+    /// Scrolls the count by this number of rows.
     ScrollRows(isize),
     ScrollToFirst,
     ScrollToLast,
 }
 
-/// Watches a peer, and prints why if that is not possible.
+/// Watches a peer, and prints the reason if that is not possible.
 #[must_use]
 pub fn watch(connection: &Connection) -> ClientExit {
     let outcome = watch_peer(connection).map(|()| None);
@@ -70,7 +72,8 @@ fn watch_peer(connection: &Connection) -> Result<(), ClientError> {
     show_until_quit(connection, &election, &server).map_err(ClientError::Terminal)
 }
 
-/// Shows the peer until the user or the system wants an end; a peer that goes away is waited for.
+/// Shows the peer until the user or the system ends it. If the peer goes away, this waits for it to
+/// come back.
 ///
 /// # Errors
 /// When the terminal can't be drawn on.
@@ -120,7 +123,8 @@ fn show(
             }
             is_changed = true;
         }
-        // As many as can wait; more come in the next round, so that keys are never kept waiting.
+        // At most as much news as the queue holds is handled in one round, so that keys never have
+        // to wait.
         for update in updates.receiver.try_iter().take(UPDATES_MAX) {
             state.apply(update, unix_now().0);
             is_changed = true;
@@ -130,7 +134,8 @@ fn show(
     Ok(())
 }
 
-/// Turns true when the system wants an end. The handlers stand when this returns.
+/// The flag becomes true when the system wants the program to end. The signal handlers are
+/// installed when this function returns.
 fn end_signals() -> io::Result<Arc<AtomicBool>> {
     let is_over = Arc::new(AtomicBool::new(false));
     let over = Arc::clone(&is_over);
@@ -140,11 +145,12 @@ fn end_signals() -> io::Result<Arc<AtomicBool>> {
         runtime.block_on(async {
             match EndSignals::start(Hangup::Ends) {
                 Ok(signals) => {
-                    // Whoever started this waits for it.
+                    // The function that started this thread waits for this message.
                     let _ = started.send(Ok(()));
                     signals.leave().await;
                     over.store(true, Ordering::Relaxed);
-                    // A terminal that has gone is read by crossterm without end, so that the loop never looks up.
+                    // When the terminal has disappeared, crossterm reads from it for ever and the
+                    // loop never sees the flag, so the process is ended from here.
                     tokio::time::sleep(END_PATIENCE).await;
                     terminal::restore();
                     process::exit(0);
@@ -177,10 +183,11 @@ fn key_action(key: KeyEvent) -> Option<KeyAction> {
     }
 }
 
-/// The first row of the count that is shown next, of `all` rows of which `visible` fit.
+/// The first visible row of the count after an action, if the count has `all` rows of which
+/// `visible` fit.
 fn first_row(action: KeyAction, viewport: Viewport, (visible, all): (usize, usize)) -> usize {
     let last = all.saturating_sub(visible);
-    // A row stays, so that the eye finds it again.
+    // One row of the previous page stays visible, so that the reader keeps the place.
     let page = isize::try_from(visible.saturating_sub(1).max(1)).unwrap_or(isize::MAX);
     let now = viewport.first_row.min(last);
     let next = match action {

@@ -15,39 +15,41 @@ use crate::client::http::{Http, HttpError, Patience};
 use crate::client::server::{Target, TargetError};
 use crate::schema::{Chain, Event, Results, Status, Tip};
 
-/// What is told and not drawn yet; then whoever tells waits, and the peer says what it can't tell later.
+/// The most news that waits to be drawn. When there is more, the threads wait, and the peer reports
+/// later which events they were too slow for.
 pub(super) const UPDATES_MAX: usize = 1_024;
 
-/// Blocks that are asked for: as many as the tallest terminal shows.
+/// The number of blocks that are requested, which is as many as the tallest terminal shows.
 const BLOCKS_SHOWN_MAX: usize = 100;
 
-/// Between two looks at the peer while nothing happens, and between two tries while it is away.
+/// The interval at which the peer is asked while nothing happens, and at which it is tried while it
+/// cannot be reached.
 const POLL_PERIOD: Duration = Duration::from_secs(1);
 
-/// Shortest time between two looks, however fast blocks come.
+/// The shortest interval at which the peer is asked, however fast blocks arrive.
 const POLL_PAUSE_MIN: Duration = Duration::from_millis(250);
 
-/// A peer that answers no sooner is shown as lost.
+/// A peer that does not answer within this time is shown as lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where the peer is found.
+/// How to find the peer.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     pub(super) connection: Connection,
     pub(super) election: ElectionId,
 }
 
-/// What the threads tell, and the threads.
+/// The channel of the news, and the threads that fill it.
 #[derive(Debug)]
 pub(super) struct Updates {
     pub(super) receiver: Receiver<Update>,
     threads: [JoinHandle<()>; 2],
 }
 
-/// Nobody listens any more.
+/// Nobody receives the news any more.
 struct Over;
 
-/// Why the peer is not shown.
+/// The reason why the peer can't be shown.
 #[derive(Debug, thiserror::Error)]
 enum QueryError {
     #[error(transparent)]
@@ -62,10 +64,10 @@ impl Source {
     /// Starts both threads.
     ///
     /// # Panics
-    /// When the system starts no thread.
+    /// When the system cannot start a thread.
     pub(super) fn start(self) -> Updates {
         let (updates, receiver) = sync_channel(UPDATES_MAX);
-        // One request to look again stands for all.
+        // Several requests to ask the peer again are as good as one.
         let (refresh, refreshes) = sync_channel(1);
         let follower = (self.clone(), updates.clone());
         let following = spawn("watch events", move || follow(&follower.0, &follower.1, &refresh));
@@ -73,7 +75,7 @@ impl Source {
         Updates { receiver, threads: [following, asking] }
     }
 
-    /// The peer, where it is reached now.
+    /// A client for the address at which the peer can be reached now.
     fn http(&self) -> Result<Http, TargetError> {
         let patience = Patience { answer: PATIENCE, ..Patience::default() };
         Ok(Http::new(Target::find(&self.connection)?.server, patience))
@@ -81,7 +83,8 @@ impl Source {
 }
 
 impl Updates {
-    /// Whether one of the threads has ended, which only a panic does while somebody listens.
+    /// Whether one of the threads has ended, which happens only by a panic as long as the news is
+    /// received.
     pub(super) fn is_broken(&self) -> bool {
         self.threads.iter().any(JoinHandle::is_finished)
     }
@@ -98,7 +101,7 @@ fn spawn(name: &str, work: impl FnOnce() -> Result<(), Over> + Send + 'static) -
         .expect("the system starts a thread")
 }
 
-/// Tells events, over broken connections and restarts.
+/// Passes on events, and continues over broken connections and restarts of the peer.
 fn follow(
     source: &Source,
     updates: &SyncSender<Update>,
@@ -108,7 +111,7 @@ fn follow(
     loop {
         let events =
             source.http().ok().and_then(|http| Events::connect(http, last_id.clone()).ok());
-        // Why it is away, the other thread tells.
+        // The other thread reports why the peer cannot be reached.
         for (id, event) in events.into_iter().flatten().flatten() {
             last_id = id.or(last_id);
             let changes_chain = matches!(
@@ -128,7 +131,7 @@ fn follow(
     }
 }
 
-/// Asks for all that is shown, once a second or when a block came.
+/// Asks for everything that is shown, once a second or when a block arrived.
 fn poll_peer(
     source: &Source,
     updates: &SyncSender<Update>,
@@ -152,7 +155,7 @@ fn poll_peer(
                 Update::Asked(Box::new(answers))
             }
             Err(error) => {
-                // It may come back elsewhere, with another chain.
+                // The peer may come back at another address, with another chain.
                 http = source.http();
                 shown = None;
                 Update::Lost(error.to_string())
@@ -167,7 +170,7 @@ fn poll_peer(
     }
 }
 
-/// `shown` is the tip whose count and blocks are known.
+/// `shown` is the tip for which the count and the blocks are known already.
 fn query(http: &Http, election: ElectionId, shown: Option<Tip>) -> Result<Answers, QueryError> {
     let status: Status = http.get("/v1/status")?;
     if status.election != election {

@@ -8,43 +8,43 @@ use protocol::units::{BlockHash, ElectionId};
 use crate::render::event_text;
 use crate::schema::{BlockSummary, Chain, Event, Neighbour, Peers, Results, Status};
 
-/// Newest events that are kept: more than the tallest terminal shows.
+/// The number of newest events that are kept, which is more than the tallest terminal shows.
 const EVENTS_MAX: usize = 200;
 
-/// Samples of a curve, one a second: more than the widest terminal shows.
+/// The number of samples of a curve, one per second, which is more than the widest terminal shows.
 const SAMPLES_MAX: usize = 512;
 
-/// Blocks mined here that are remembered as such: at least as many as are shown.
+/// The number of blocks that are remembered as mined here, which is at least as many as are shown.
 const MINED_HERE_MAX: usize = 512;
 
-/// All that is drawn.
+/// Everything that is drawn.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct State {
     pub(super) title: String,
     pub(super) election: ElectionId,
-    /// Where the peer is asked.
+    /// The URL at which the peer is asked.
     pub(super) server: String,
     pub(super) contact: Contact,
-    /// The newest time that came with anything, in Unix milliseconds.
+    /// The newest time that came with any news, in Unix milliseconds.
     pub(super) now_ms: u64,
     pub(super) status: Option<Status>,
     pub(super) results: Option<Results>,
     pub(super) neighbours: Vec<Neighbour>,
     /// The newest first.
     pub(super) blocks: Vec<BlockSummary>,
-    /// Transactions that waited for a block, second by second, the newest first.
+    /// The number of transactions that waited for a block in each second, starting with the newest.
     pub(super) pool_samples: VecDeque<u64>,
-    /// Hashes per second, second by second, the newest first.
+    /// The hashes per second in each second, starting with the newest.
     pub(super) rate_samples: VecDeque<u64>,
     /// The newest first.
     pub(super) events: VecDeque<Heard>,
     mined_here: VecDeque<BlockHash>,
 }
 
-/// Whether the peer is there.
+/// Whether the peer can be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Contact {
-    /// It was asked for the first time.
+    /// The peer was asked for the first time, and has not answered yet.
     Awaited,
     Live,
     Lost {
@@ -58,30 +58,30 @@ pub(super) enum Contact {
 pub(super) struct Heard {
     pub(super) at_ms: u64,
     pub(super) text: String,
-    /// Transactions right before it.
+    /// The number of transactions directly before this one.
     pub(super) more: u64,
     is_transaction: bool,
 }
 
-/// Something new.
+/// A piece of news.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Update {
     Event(Event),
     /// The peer answered.
     Asked(Box<Answers>),
-    /// The peer did not answer, or is another one.
+    /// The peer did not answer, or another peer did.
     Lost(String),
-    /// Time goes by.
+    /// Time has passed.
     Tick,
 }
 
-/// What a peer says when it is asked.
+/// A peer's answers to one round of questions.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Answers {
     pub(super) server: String,
     pub(super) status: Status,
     pub(super) peers: Peers,
-    /// Only when the chain changed.
+    /// Present only if the chain has changed.
     pub(super) chain: Option<(Results, Chain)>,
 }
 
@@ -104,7 +104,7 @@ impl State {
         }
     }
 
-    /// Takes in what was heard at this moment, in Unix milliseconds.
+    /// Applies news that was received at this moment, in Unix milliseconds.
     pub(super) fn apply(&mut self, update: Update, now_ms: u64) {
         self.now_ms = now_ms;
         match update {
@@ -121,7 +121,8 @@ impl State {
         }
     }
 
-    /// Whether a block is known to be found by this peer; those from before the watch are not.
+    /// Whether a block is known to have been mined by this peer. This is not known of blocks from
+    /// before the watch began.
     pub(super) fn is_mined_here(&self, hash: &BlockHash) -> bool {
         self.mined_here.contains(hash)
     }
@@ -130,14 +131,15 @@ impl State {
         if let Event::Block { hash, mined_here: true, .. } = event {
             remember(&mut self.mined_here, *hash, MINED_HERE_MAX);
         }
-        // It has a panel of its own.
+        // Mining has a panel of its own.
         if matches!(event, Event::Mining(_)) {
             return;
         }
         let is_transaction = matches!(event, Event::Transaction { .. });
         let (at_ms, text) = (self.now_ms, event_text(event));
         match self.events.front_mut() {
-            // Thousands of votes are no news one by one, and must not drive out the rest.
+            // Thousands of votes are not interesting one by one, and must not push out all other
+            // events.
             Some(last) if is_transaction && last.is_transaction => {
                 *last = Heard { at_ms, text, more: last.more + 1, is_transaction };
             }
@@ -165,7 +167,7 @@ impl State {
     }
 }
 
-/// Puts it in front, and forgets the oldest.
+/// Puts an item in front, and drops the oldest.
 fn remember<T>(known: &mut VecDeque<T>, new: T, most: usize) {
     known.truncate(most - 1);
     known.push_front(new);

@@ -5,10 +5,10 @@ use std::io;
 
 use ratatui::DefaultTerminal;
 
-/// A terminal that is drawn on; what was on it before comes back when this is dropped.
+/// A terminal that is drawn on. Its previous content comes back when this is dropped.
 #[derive(Debug)]
 pub(super) struct FullScreen {
-    /// Dropped first, which shows the cursor again.
+    /// This field is dropped first, which shows the cursor again.
     pub(super) terminal: DefaultTerminal,
     _restore: RestoreOnDrop,
 }
@@ -20,7 +20,7 @@ impl FullScreen {
     /// # Errors
     /// When there is no terminal, or it can't be taken.
     pub(super) fn open() -> io::Result<Self> {
-        // Before the first step, so that half of them are taken back, too.
+        // This is created before the first step, so that a half-finished setup is undone too.
         let restore = RestoreOnDrop;
         Ok(Self { terminal: ratatui::try_init()?, _restore: restore })
     }
@@ -32,10 +32,10 @@ impl Drop for RestoreOnDrop {
     }
 }
 
-/// Gives the terminal back; harmless a second time.
+/// Restores the terminal. Calling it a second time is harmless.
 pub(super) fn restore() {
     if let Err(error) = ratatui::try_restore() {
-        // It went away; there is nothing to give back.
+        // The terminal has disappeared, so there is nothing to restore.
         tracing::debug!(%error, "the terminal was not given back");
     }
 }

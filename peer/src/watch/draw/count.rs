@@ -12,16 +12,16 @@ use super::{BORDER_ROWS, Viewport, panel};
 use crate::schema::{QuestionTally, Results};
 use crate::watch::state::State;
 
-/// The turnout and the empty row under it, which always stay.
+/// The rows for the turnout and for the empty row below it, which are always shown.
 const FIXED_ROWS: u16 = 2;
 
-/// Columns of `100.0 %`.
+/// The number of columns of `100.0 %`.
 const PERCENT_COLUMNS: usize = 7;
 
-/// Columns by which options stand further right than their question.
+/// How many columns options are indented below their question.
 const INDENT: usize = 2;
 
-/// One row under the turnout.
+/// One row below the turnout.
 enum Row<'a> {
     Question(&'a str),
     Choice { name: &'a str, votes: u64 },
@@ -84,7 +84,7 @@ fn turnout(results: &Results, viewport: Viewport, width: usize) -> Line<'static>
     let word = "turnout  ";
     let mut numbers = format!("  {votes} of {registered_voters}");
     let room = width.saturating_sub(word.width() + numbers.width());
-    // Long numbers say it without the share.
+    // The numbers are shown without the share if both do not fit.
     if room >= 2 + PERCENT_COLUMNS {
         numbers += &format!("  {percent}");
     }

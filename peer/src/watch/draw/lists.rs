@@ -90,7 +90,7 @@ fn offset(milliseconds: i64) -> String {
     }
 }
 
-/// Rows under the headings.
+/// The number of rows that fit below the headings.
 fn room(inside: Rect) -> usize {
     usize::from(inside.height).saturating_sub(1)
 }

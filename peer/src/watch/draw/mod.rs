@@ -22,18 +22,18 @@ use text::{fit, sides, span};
 /// The smallest terminal on which every panel can show something.
 const SIZE_MIN: Size = Size { width: 80, height: 20 };
 
-/// Rows of a panel's border.
+/// The rows that a panel's border takes.
 const BORDER_ROWS: u16 = 2;
 
-/// How the picture is looked at.
+/// How the user looks at the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Viewport {
     pub(super) has_color: bool,
-    /// The first row of the count that is shown.
+    /// The first row of the count that is visible.
     pub(super) first_row: usize,
 }
 
-/// Where everything stands.
+/// The position of each panel.
 struct Panels {
     head: Rect,
     chain: Rect,
@@ -46,7 +46,7 @@ struct Panels {
     foot: Rect,
 }
 
-/// Draws all of it.
+/// Draws the whole picture.
 pub(super) fn draw(state: &State, viewport: Viewport, frame: &mut Frame<'_>) {
     let area = frame.area();
     if area.width < SIZE_MIN.width || area.height < SIZE_MIN.height {
@@ -94,7 +94,8 @@ impl Panels {
         let right = if is_wide { area.width * 2 / 5 } else { 43 };
         let [count, right] =
             Layout::horizontal([Constraint::Fill(1), Constraint::Length(right)]).areas(middle);
-        // As many rows as there are neighbours, with the heading; the blocks keep half at least.
+        // The list of neighbours gets a heading and one row per neighbour, but the blocks keep at
+        // least half of the rows.
         let known = u16::try_from(state.neighbours.len()).unwrap_or(u16::MAX);
         let wanted = known.max(1).saturating_add(1 + BORDER_ROWS);
         let [blocks, neighbours] = Layout::vertical([
@@ -107,12 +108,12 @@ impl Panels {
 }
 
 impl Viewport {
-    /// What is read first.
+    /// The style of what should be read first.
     fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// Borders, headings of columns, and what is out of date.
+    /// The style of borders, of the headings of columns, and of what is out of date.
     fn faint(self) -> Style {
         match self.has_color {
             true => Style::new().fg(Color::DarkGray),
@@ -124,7 +125,7 @@ impl Viewport {
         if self.has_color { Style::new().fg(color) } else { Style::new() }
     }
 
-    /// Bars and curves.
+    /// The style of bars and curves.
     fn bar(self) -> Style {
         self.colored(Color::Cyan)
     }
@@ -146,7 +147,7 @@ impl Viewport {
     }
 }
 
-/// Draws a panel's border, and gives what is inside.
+/// Draws a panel's border, and returns the area inside.
 fn panel(frame: &mut Frame<'_>, area: Rect, block: Block<'_>) -> Rect {
     let inside = block.inner(area);
     frame.render_widget(block, area);
@@ -174,7 +175,8 @@ fn head(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Line::from(spans), area);
 }
 
-/// What everybody has to know who sees a peer that is not as others are, or an election where anybody may vote.
+/// What everyone must know who looks at an unusual peer, or at an election in which anybody may
+/// vote.
 fn banner(status: &Status) -> String {
     let role = match (status.role, status.partitioned) {
         (Role::Ordinary, _) => "",

@@ -4,10 +4,10 @@
 use unicode_truncate::{Alignment, UnicodeTruncateStr};
 use unicode_width::UnicodeWidthStr;
 
-/// Of a bar's last cell, from an eighth to seven.
+/// The characters for the last cell of a bar, filled from one eighth to seven eighths.
 const EIGHTHS: [&str; 7] = ["▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/// Columns between those of a table: as there is room.
+/// The fewest and the most columns between those of a table; the width available decides.
 const GAP_MIN: usize = 1;
 const GAP_MAX: usize = 4;
 
@@ -20,7 +20,7 @@ pub(super) struct Column {
     pub(super) alignment: Alignment,
 }
 
-/// At most `width` columns; an ellipsis stands for the end that is cut off.
+/// Cuts a text to at most `width` columns. An ellipsis replaces the end that is cut off.
 pub(super) fn fit(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -31,7 +31,7 @@ pub(super) fn fit(text: &str, width: usize) -> String {
     }
 }
 
-/// The same, for what is told apart by its end.
+/// Does the same, but keeps the end of the text, for texts that differ at their ends.
 pub(super) fn fit_end(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -42,12 +42,13 @@ pub(super) fn fit_end(text: &str, width: usize) -> String {
     }
 }
 
-/// Cut or filled to exactly `width` columns.
+/// Cuts or pads a text to exactly `width` columns.
 pub(super) fn cell(text: &str, width: usize, alignment: Alignment) -> String {
     fit(text, width).unicode_pad(width, alignment, false).into_owned()
 }
 
-/// One text at the left and one at the right of exactly `width` columns; the right one goes first.
+/// Puts one text at the left and one at the right of exactly `width` columns. If there is not
+/// enough room, the right one is left out first.
 pub(super) fn sides(left: &str, right: &str, width: usize) -> String {
     let right = fit(right, width);
     let gap = if right.is_empty() { 0 } else { 2 };
@@ -55,7 +56,7 @@ pub(super) fn sides(left: &str, right: &str, width: usize) -> String {
     cell(&fit(left, room.saturating_sub(gap)), room, Alignment::Left) + &right
 }
 
-/// A bar of exactly `width` columns, of which `share` (0 to 1) are full, to the eighth of a column.
+/// A bar of exactly `width` columns, of which `share` (0 to 1) is filled, to an eighth of a column.
 pub(super) fn bar(share: f64, width: usize) -> String {
     #[expect(
         clippy::cast_precision_loss,
@@ -68,7 +69,7 @@ pub(super) fn bar(share: f64, width: usize) -> String {
     cell(&("█".repeat(eighths / 8) + part), width, Alignment::Left)
 }
 
-/// Of all; 0 if there is nothing.
+/// The share of a part in the whole; 0 if the whole is 0.
 #[expect(clippy::cast_precision_loss, reason = "a share for people")]
 pub(super) fn share(part: u64, all: u64) -> f64 {
     part as f64 / all.max(1) as f64
@@ -91,15 +92,15 @@ pub(super) fn span(milliseconds: u64) -> String {
     }
 }
 
-/// The time of day, or month and day if it was another one.
+/// The time of day, or the month and day if it was on another day.
 pub(super) fn moment(at_ms: u64, now_ms: u64) -> String {
     let text = crate::render::time(at_ms);
     let range = if at_ms / DAY_MS == now_ms / DAY_MS { 11..19 } else { 5..10 };
     text.get(range).unwrap_or(&text).to_owned()
 }
 
-/// Lines of exactly `width` columns: the headings, and the rows. The first column gets the room that the others leave;
-/// there the end of a text counts.
+/// Makes lines of exactly `width` columns: the headings and the rows. The first column gets the
+/// width that the others leave, and its texts are cut at the beginning, since their ends matter.
 pub(super) fn table(columns: &[Column], rows: &[Vec<String>], width: usize) -> Vec<String> {
     let mut widths: Vec<_> = columns.iter().map(|column| column.heading.width()).collect();
     for row in rows {

@@ -78,7 +78,7 @@ pub(super) fn mining(state: &State, viewport: Viewport, frame: &mut Frame<'_>, a
     curve(&state.rate_samples, viewport, frame, third);
 }
 
-/// `4.1s of ~2.0s`, and the share of the expected time that is over.
+/// `4.1s of ~2.0s`, and the share of the expected time that has passed.
 fn progress(mining: &Mining) -> (String, f64) {
     #[expect(
         clippy::cast_possible_truncation,
@@ -100,7 +100,7 @@ fn progress(mining: &Mining) -> (String, f64) {
     }
 }
 
-/// All numbers of attempts are long, so their size is told as a power of two.
+/// The numbers of attempts are too long to read, so their size is shown as a power of two.
 fn work(status: &Status) -> String {
     match status.work.parse::<f64>() {
         Ok(attempts) if attempts >= 1.0 => format!("work 2^{:.1}", attempts.log2()),
@@ -108,11 +108,11 @@ fn work(status: &Status) -> String {
     }
 }
 
-/// The newest samples, the last one at the right.
+/// Draws the newest samples, with the last one at the right.
 fn curve(samples: &VecDeque<u64>, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
     let newest = samples.iter().copied().take(usize::from(area.width));
     let newest: Vec<u64> = newest.collect();
-    // A lone transaction would fill the height otherwise.
+    // Without this minimum, a single transaction would fill the whole height.
     let highest = newest.iter().copied().max().unwrap_or_default().max(4);
     let curve = Sparkline::default()
         .data(newest)
