@@ -22,17 +22,17 @@ use chain::{Audit, CheckedBlock};
 use host::clock;
 use host::progress::Progress;
 
-/// Most bytes of blocks that are read and not counted yet; in memory they take about four times as much. Some
-/// blocks of the largest size for each of many cores.
+/// The most bytes of blocks that have been read and not counted yet. They take about four times as
+/// much memory. This allows some blocks of the largest size for each of many cores.
 const AHEAD_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
-/// Most blocks of that kind, however small they are.
+/// The most blocks that have been read and not counted yet, however small they are.
 pub(super) const AHEAD_BLOCKS_MAX: usize = 4_096;
 
-/// Audits a record and prints a report. Whether all holds.
+/// Audits a record and prints a report. Returns whether everything is valid.
 ///
 /// # Errors
-/// When the record can't be read, or is of another election than was asked for.
+/// When the record can't be read, or belongs to another election than the one that was asked for.
 pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
     let mut source = Source::open(&command.source)?;
     if let Some(expected) = expected_election(command)? {
@@ -53,10 +53,11 @@ fn expected_election(command: &AuditChain) -> Result<Option<ElectionId>, LocalEl
     }
 }
 
-/// Audits all blocks of a source, or all up to the first that breaks a rule; `visit` is called with each good one.
+/// Audits all blocks of a source, or those up to the first that breaks a rule. `visit` is called
+/// with each valid one.
 ///
 /// # Errors
-/// When the source can't be read to its end, or `visit` fails.
+/// When the source can't be read to its end, or when `visit` fails.
 pub(super) fn audit_source(
     source: &mut Source,
     mut visit: impl FnMut(&Arc<Block>) -> Result<(), OfflineError>,
@@ -74,7 +75,7 @@ pub(super) fn audit_source(
     Ok(AuditOutcome::new(&audit, None))
 }
 
-/// Blocks that are read and being checked, in their order.
+/// The blocks that have been read and are being checked, in their order.
 #[derive(Debug)]
 struct ReadAhead {
     pool: ThreadPool,
@@ -82,7 +83,8 @@ struct ReadAhead {
     election_id: ElectionId,
     blocks: VecDeque<PendingCheck>,
     bytes: u64,
-    /// Why nothing more is read: the end, or an error, which is told after what was before it.
+    /// The reason why nothing more is read: the end of the source, or an error. It is reported only
+    /// after the blocks before it.
     end: Option<Result<(), OfflineError>>,
 }
 
@@ -104,7 +106,8 @@ impl ReadAhead {
         Self { pool, election, election_id, blocks: VecDeque::new(), bytes: 0, end: None }
     }
 
-    /// The next block with what its check found, and its steps. Reads on meanwhile, as far as there is room.
+    /// The next block with the outcome of its check, and the number of its steps. In the meantime
+    /// further blocks are read, as far as there is room.
     fn next(&mut self, source: &mut Source) -> Result<Option<(CheckedBlock, u64)>, OfflineError> {
         while self.end.is_none()
             && self.bytes < AHEAD_BYTES_MAX
@@ -133,7 +136,7 @@ impl ReadAhead {
         self.pool.spawn(move || {
             let block = block.decode(&id);
             let checked = block.map(|block| CheckedBlock::new(Arc::new(block), &election, &id));
-            // Nobody waits any more once a block before it broke a rule.
+            // If an earlier block broke a rule, nobody waits for this result any more.
             let _ = sender.send(checked);
         });
     }

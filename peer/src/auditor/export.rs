@@ -15,10 +15,11 @@ use host::output::print;
 use host::progress::Progress;
 use host::whole_file::{Existing, FileMode, WholeFile, WholeFileError};
 
-/// Writes an archive or a table, and says what it holds.
+/// Writes an archive or a table, and prints what it contains.
 ///
 /// # Errors
-/// When the chain can't be read, or the file can't be written; for a table also when the chain breaks a rule.
+/// When the chain can't be read or the file can't be written, and for a table also when the chain
+/// breaks a rule.
 pub fn export(command: &ExportChain) -> Result<(), OfflineError> {
     let path = match (&command.from, &command.data_dir) {
         (Some(path), _) | (None, Some(path)) => path.clone(),
@@ -74,7 +75,7 @@ fn export_results(command: &ExportChain, mut source: Source) -> Result<(), Offli
     Ok(())
 }
 
-/// Nothing is told of a chain that breaks a rule.
+/// Nothing is exported as a table from a chain that breaks a rule.
 fn refuse_failure(outcome: AuditOutcome, source: &Source) -> Result<AuditReport, OfflineError> {
     match outcome.failure {
         None => Ok(outcome.report),

@@ -10,11 +10,12 @@ use crate::store::ChainImporter;
 use crate::store::data_directory::DataDirectory;
 use host::output::print;
 
-/// Makes a data directory. The chain gets its name there only when all of the archive was found good and is
-/// durable.
+/// Makes a data directory. Its chain gets its name only after the whole archive was found to be
+/// valid and is durable.
 ///
 /// # Errors
-/// When the archive breaks a rule or can't be read, or when the directory has a chain already or takes no more.
+/// When the archive breaks a rule or can't be read, or when the directory has a chain already or
+/// can't be written.
 pub fn import(command: &ImportChain) -> Result<(), OfflineError> {
     let mut source = Source::open(&command.file)?;
     let election = source.election().clone();

@@ -34,7 +34,7 @@ use crate::voter::receipt::ReceiptFileError;
 use chain::{AuditFailure, HeaderError};
 use host::files::FileError;
 
-/// Why a record can't be exported, audited or imported. One line each.
+/// The reason why a record can't be exported, audited or imported. Each message is one line.
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {
     #[error("{path}: {reason}", path = path.display())]
@@ -70,7 +70,8 @@ pub enum OfflineError {
 }
 
 impl OfflineError {
-    /// Whether the record itself is refused, rather than that something typed or a file has to be mended.
+    /// Whether the record itself was refused. Otherwise the user has to correct a file or something
+    /// that was typed.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {

@@ -5,11 +5,11 @@ use node::{Admitted, QuestionTally, Tip};
 
 use crate::schema::{self, Admission, AuditReport};
 
-/// How an audit ended.
+/// The outcome of an audit.
 #[derive(Debug)]
 pub(super) struct AuditOutcome {
     pub(super) report: AuditReport,
-    /// The first block that breaks a rule, with all that its error says.
+    /// The first block that breaks a rule, with everything that its error says.
     pub(super) failure: Option<AuditFailure>,
 }
 

@@ -15,7 +15,7 @@ use crate::store::StoredChain;
 use crate::store::data_directory::ReadOnlyDirectory;
 use host::files::FileError;
 
-/// A chain that is read upwards.
+/// A chain that is read in ascending order.
 #[derive(Debug)]
 pub(super) enum Source {
     Archive { path: PathBuf, reader: Box<ArchiveReader<BufReader<File>>>, length: u64 },
@@ -30,11 +30,11 @@ pub(super) struct DirectorySource {
     chain: StoredChain,
     headers: Vec<Header>,
     next: usize,
-    /// Keeps peers away.
+    /// The lock that keeps peers from using the directory.
     _directory: ReadOnlyDirectory,
 }
 
-/// A block that was read, and maybe not looked into yet.
+/// A block that was read, but perhaps not decoded yet.
 #[derive(Debug)]
 pub(super) enum Unchecked {
     Record { path: PathBuf, record: ArchiveRecord },
@@ -71,7 +71,7 @@ impl Source {
         }
     }
 
-    /// Refuses another election than this.
+    /// Refuses any election other than this one.
     pub(super) fn expect(&self, expected: &ElectionId) -> Result<(), OfflineError> {
         let found = self.election().election_id();
         if found == *expected {
@@ -81,7 +81,8 @@ impl Source {
         Err(OfflineError::OtherElection { path, found, expected: *expected })
     }
 
-    /// Steps from the beginning to the end: bytes of an archive, blocks of a data directory.
+    /// The number of steps from the beginning to the end: bytes of an archive, or blocks of a data
+    /// directory.
     pub(super) fn steps(&self) -> u64 {
         match self {
             Self::Archive { length, .. } => *length,
@@ -89,10 +90,11 @@ impl Source {
         }
     }
 
-    /// The next block and its steps; nothing after the last one, once the source was found whole.
+    /// The next block and the number of its steps; `None` after the last one, once the source was
+    /// found to be complete.
     ///
     /// # Errors
-    /// When it is not whole, or can't be read.
+    /// When the source is not complete, or when it can't be read.
     pub(super) fn next(&mut self) -> Result<Option<(Unchecked, u64)>, OfflineError> {
         match self {
             Self::Archive { path, reader, .. } => {
@@ -127,7 +129,7 @@ impl DirectorySource {
         &self.election
     }
 
-    /// Number of blocks.
+    /// The number of blocks.
     pub(super) fn blocks(&self) -> u64 {
         self.headers.len() as u64
     }
@@ -142,7 +144,7 @@ impl DirectorySource {
 }
 
 impl Unchecked {
-    /// The block. May be done for many at once.
+    /// Decodes the block. This can be done for many blocks at the same time.
     ///
     /// # Errors
     /// When the record in the archive is damaged.
@@ -153,7 +155,7 @@ impl Unchecked {
         }
     }
 
-    /// Length of the block's encoding, or about that.
+    /// The length of the block's encoding, at least approximately.
     pub(super) fn bytes(&self) -> u64 {
         match self {
             Self::Record { record, .. } => record.bytes(),

@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::schema::{OptionTally, QuestionTally};
 
-/// One row per vote and chosen option; one with an empty option where a question was left blank.
+/// There is one row for each option that a vote chose, and one with an empty option for each
+/// question that a vote left blank.
 const VOTE_COLUMNS: [&str; 11] = [
     "height",
     "block",
@@ -25,7 +26,8 @@ const VOTE_COLUMNS: [&str; 11] = [
     "choice",
 ];
 
-/// One row per option, and one per question for the blank answers, without an option.
+/// There is one row per option, and for each question one row without an option for the blank
+/// answers.
 const RESULT_COLUMNS: [&str; 5] = ["question", "title", "option", "choice", "votes"];
 
 /// How rows are written.
@@ -35,7 +37,7 @@ pub(super) enum TableFormat {
     JsonLines,
 }
 
-/// Writes rows as they come; nothing is kept.
+/// Writes rows as they arrive, and keeps none of them in memory.
 pub(super) struct TableWriter<W: Write> {
     columns: &'static [&'static str],
     rows: Rows<W>,
@@ -47,18 +49,18 @@ enum Rows<W: Write> {
 }
 
 impl<W: Write> TableWriter<W> {
-    /// A table of votes.
+    /// Starts a table of votes.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the disk fails.
     pub(super) fn votes(output: W, format: TableFormat) -> io::Result<Self> {
         Self::new(output, format, &VOTE_COLUMNS)
     }
 
-    /// A table of results.
+    /// Starts a table of results.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the disk fails.
     pub(super) fn results(output: W, format: TableFormat) -> io::Result<Self> {
         Self::new(output, format, &RESULT_COLUMNS)
     }
@@ -78,7 +80,7 @@ impl<W: Write> TableWriter<W> {
     /// Writes the votes of a block.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the disk fails.
     pub(super) fn write_votes(&mut self, block: &Block, election: &Election) -> io::Result<()> {
         for (place, transaction) in block.transactions.iter().enumerate() {
             self.write_vote(block, place, transaction, election)?;
@@ -86,10 +88,10 @@ impl<W: Write> TableWriter<W> {
         Ok(())
     }
 
-    /// Writes the count, question by question.
+    /// Writes the count of each question.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the disk fails.
     pub(super) fn write_results(&mut self, tally: &[QuestionTally]) -> io::Result<()> {
         for (number, QuestionTally { title, options, blank }) in (1u64..).zip(tally) {
             let title = || Value::from(title.as_str());
@@ -103,10 +105,10 @@ impl<W: Write> TableWriter<W> {
         Ok(())
     }
 
-    /// Gives the output back, with everything written to it.
+    /// Returns the output after everything has been written to it.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the disk fails.
     pub(super) fn finish(self) -> io::Result<W> {
         match self.rows {
             Rows::Csv(rows) => rows.into_inner().map_err(|error| error.into_error()),

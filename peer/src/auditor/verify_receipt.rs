@@ -17,10 +17,11 @@ use chain::Chain;
 use chain::rules::Rules;
 use host::clock;
 
-/// Prints in one line what a receipt is worth. Whether its transaction is on the best chain.
+/// Prints in one line what a receipt proves. Returns whether its transaction is on the best chain.
 ///
 /// # Errors
-/// When the receipt or the record can't be read, or the record is of another election or no chain.
+/// When the receipt or the record can't be read, or when the record belongs to another election or
+/// is not a chain.
 pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
     let receipt = receipt::read(&command.file)?;
     let mut source = match &command.source {
@@ -38,8 +39,8 @@ pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
     Ok(is_on_best_chain)
 }
 
-/// Looks for the receipt's block. Links, work and times of all headers are checked, nothing else: for that
-/// there is the audit.
+/// Looks for the receipt's block. Only the links, the work and the times of all headers are
+/// checked; everything else is the task of an audit.
 fn find(
     receipt: &Receipt,
     transaction: &HashedTransaction,

@@ -19,12 +19,12 @@ use crate::store::local_election::{LocalElectionError, read_ballot};
 use host::files::FileError;
 use host::{clock, entropy};
 
-/// Between a question and its options.
+/// Separates a question and its options.
 const OPTION_SEPARATOR: char = '|';
-/// Some hundredths of a second of one core.
+/// Finding such a stamp takes one core some hundredths of a second.
 const REGISTRATION_BITS_DEFAULT: u8 = 16;
 
-/// Why there is no new ballot. One line each.
+/// The reason why no ballot was made. Each message is one line.
 #[derive(Debug, thiserror::Error)]
 pub enum BallotCommandError {
     #[error("{path} is there already: name another --output, or replace it by --force", path = .0.display())]
@@ -47,10 +47,10 @@ pub enum BallotCommandError {
     Stdout(#[from] io::Error),
 }
 
-/// Says whether a ballot file is good, and shows its election.
+/// Says whether a ballot file is valid, and shows its election.
 ///
 /// # Errors
-/// The first slip in the file.
+/// The first mistake in the file.
 pub fn check_ballot(check: &CheckBallot) -> Result<(), LocalElectionError> {
     let election = read_ballot(&check.file)?;
     let color = io::stdout().is_terminal();
@@ -62,7 +62,7 @@ pub fn check_ballot(check: &CheckBallot) -> Result<(), LocalElectionError> {
 /// Writes a ballot file with a new random id.
 ///
 /// # Errors
-/// When an answer is missing, an election can't be held so, or the file is there already.
+/// When an answer is missing, when such an election can't be held, or when the file exists already.
 pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
     if !new.force && new.output.try_exists().unwrap_or(false) {
         return Err(BallotCommandError::Exists(new.output.clone()));
@@ -104,7 +104,7 @@ fn admission(new: &NewBallot) -> Result<AdmissionRule, BallotCommandError> {
         let registration_bits = new.registration_bits.unwrap_or(REGISTRATION_BITS_DEFAULT);
         return Ok(AdmissionRule::Open { registration_bits, max_voters: new.max_voters });
     }
-    // With too many the check of the election has the better words.
+    // If there are too many, the check of the election has a clearer message than this one.
     let most = u8::try_from(registrars.len()).unwrap_or(u8::MAX);
     let threshold = new.threshold.unwrap_or(most / 2 + 1);
     Ok(AdmissionRule::Registrars { registrars, threshold })
@@ -118,7 +118,7 @@ fn registrar(text: &str) -> Result<Registrar, BallotCommandError> {
     Ok(Registrar { name: name.trim().to_owned(), key })
 }
 
-/// Seconds are enough for people to read.
+/// Whole seconds are precise enough, and easier for people to read.
 fn whole_second(moment: UnixMillis) -> UnixMillis {
     UnixMillis(moment.0 - moment.0 % 1_000)
 }

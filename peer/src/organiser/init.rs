@@ -4,13 +4,13 @@ use super::{RegistrarError, key};
 use crate::cli::InitRegistrar;
 use crate::schema::NewRegistrar;
 
-/// Longest name, as the ballot bounds it.
+/// The longest name, which is the limit of the ballot.
 const NAME_BYTES_MAX: usize = 200;
 
 /// Makes the key file.
 ///
 /// # Errors
-/// When the name is none, or the file is there already.
+/// When the name is not valid, or when the file exists already.
 pub(super) fn init(task: &InitRegistrar) -> Result<NewRegistrar, RegistrarError> {
     let name = task.name.trim();
     if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(char::is_control) {

@@ -11,10 +11,10 @@ use keys::Existing;
 use keys::SecretSource;
 use keys::{KeyFile, KeyFileError, passphrase};
 
-/// Makes a key in a new file, locked by the passphrase that is said or asked for, if there is one.
+/// Makes a key in a new file. It is locked if a passphrase was named or is entered when asked for.
 ///
 /// # Errors
-/// When the file is there already, or the disk refuses.
+/// When the file exists already, or when the disk fails.
 pub(super) fn make(
     path: &Path,
     source: Option<&SecretSource>,
@@ -31,10 +31,10 @@ pub(super) fn make(
     Ok(KeyFile::create(path, keys::generate(), passphrase.as_ref(), Existing::Keep)?)
 }
 
-/// The key that signs.
+/// Opens the key that signs.
 ///
 /// # Errors
-/// When there is none, others can read it, or its passphrase is not known.
+/// When there is none, when others can read it, or when its passphrase is not known.
 pub(super) fn open(path: &Path, options: &PassphraseOptions) -> Result<VoterKey, RegistrarError> {
     let file = match KeyFile::open(path) {
         Err(KeyFileError::Missing { path }) => return Err(RegistrarError::NoKey { path }),

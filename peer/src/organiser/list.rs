@@ -17,28 +17,30 @@ use super::RegistrarError;
 use crate::schema::RecordKind;
 use host::files::FileError;
 
-/// Longest list in bytes, and so the longest line of one: 100 bytes for each of the most voters that there can be.
+/// The longest list in bytes, and therefore also the longest line. It allows 100 bytes for each of
+/// the most voters that an election can have.
 const LIST_BYTES_MAX: u64 = 1_000_000_000;
-/// Lines whose keys are read together, on all cores: some 100 ms of one.
+/// The number of lines whose keys are read together, on all cores. They take one core about 100 ms.
 const READ_TOGETHER: usize = 8_192;
-/// Slips and doubles that are listed; whoever made more made them alike.
+/// The number of mistakes and duplicates that are listed. Whoever made more of them made them all
+/// in the same way.
 pub(crate) const TOLD_MAX: usize = 10;
-/// Digits of a voter's key.
+/// The number of digits of a voter's key.
 const KEY_DIGITS: usize = 66;
-/// Digits of a voter.
+/// The number of digits of a voter's id.
 const VOTER_DIGITS: usize = 64;
 
 /// The voters of a list.
 #[derive(Debug, Default)]
 pub(super) struct KeyList {
-    /// With their keys, unless the list names voters alone.
+    /// The voters with their keys, unless the list contains only voter ids.
     pub(super) voters: BTreeMap<VoterId, Option<PublicKey>>,
-    /// Lines that say again what an earlier one says; the first of them.
+    /// The first of the lines that repeat what an earlier line says.
     pub(super) twice: Vec<(VoterId, [u64; 2])>,
     pub(super) twice_count: u64,
 }
 
-/// Why a list is not taken.
+/// The reason why a list is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
     #[error("it is empty: its first line names the columns, one of them `voter_key`")]
@@ -59,14 +61,14 @@ pub enum ListError {
     Slips { slips: Vec<Slip>, count: u64 },
 }
 
-/// What is wrong with one line.
+/// A mistake in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slip {
     pub line: u64,
     pub reason: SlipReason,
 }
 
-/// What can be wrong with a line. What stands in it is not repeated: it may be somebody's name.
+/// The kinds of mistake. The content of the line is not repeated, since it may be somebody's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SlipReason {
     #[error("there is no key")]
@@ -101,7 +103,7 @@ fn slips_text(slips: &[Slip], count: u64) -> String {
     }
 }
 
-/// Where in a line to look.
+/// Which columns of a line are used.
 #[derive(Debug, Clone, Copy)]
 struct Columns {
     key: usize,
@@ -109,28 +111,30 @@ struct Columns {
     id: Option<usize>,
 }
 
-/// A line as far as it matters.
+/// The parts of a line that are used.
 #[derive(Debug)]
 struct Row {
     line: u64,
     key: String,
     id: Box<[u8]>,
-    /// A quotation mark that nothing closes takes in the lines after it, with the voters in them.
+    /// Whether the line contains a line break. A quotation mark that is never closed includes the
+    /// lines after it, together with the voters in them.
     has_line_break: bool,
 }
 
-/// Keys, and what is wrong with lines, as they are gathered.
+/// The keys, and the mistakes found in lines, while they are collected.
 #[derive(Debug, Default)]
 struct Gathered {
     list: KeyList,
-    /// Where a voter stands first, and with which id.
+    /// The line in which each voter appears first, with the id in it.
     lines: HashMap<VoterId, (u64, Box<[u8]>)>,
     ids: HashMap<Box<[u8]>, (u64, VoterId)>,
     slips: Vec<Slip>,
     slip_count: u64,
 }
 
-/// Reads a list; all of it is good then. `id_column` is the organiser's own, `id` unless told.
+/// Reads a list. If this succeeds, the whole list is valid. `id_column` is the column of the
+/// organiser's own ids; if it is not given, it is `id`.
 ///
 /// # Errors
 /// See [`ListError`].
@@ -145,7 +149,7 @@ pub(super) fn read(
     outcome.map_err(|reason| RegistrarError::List { path: path.to_owned(), reason })
 }
 
-/// The same from anywhere.
+/// Does the same for any reader.
 fn read_from(
     input: impl Read,
     kind: RecordKind,
@@ -181,11 +185,12 @@ fn read_from(
     }
 }
 
-/// Spreadsheets write `;` or a tab where the comma is the decimal mark.
+/// Spreadsheets write `;` or a tab as the separator in countries where the comma is the decimal
+/// mark.
 fn delimiter(beginning: &[u8]) -> u8 {
     let header = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
-    // Of equally many the last is taken.
+    // If several are equally frequent, the last one is used.
     [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
 }
 
@@ -223,7 +228,7 @@ fn columns(
     let id = place(id_column.unwrap_or("id"))?;
     match (id, id_column) {
         (None, Some(name)) => Err(ListError::NoIdColumn { name: name.to_owned() }),
-        // A member may well be withdrawn with two keys.
+        // Two keys of one member are not a mistake in a list of withdrawals.
         (id, _) => {
             let id = id.filter(|_| kind == RecordKind::Admissions);
             Ok(Columns { key, holds_voters, id })
@@ -259,7 +264,7 @@ fn voter(text: &str, holds_voters: bool) -> Result<(VoterId, Option<PublicKey>),
     match text.parse::<PublicKey>() {
         Ok(key) => Ok((key.voter(), Some(key))),
         Err(ParsePublicKeyError::NotAPoint { .. }) => Err(SlipReason::NotAPoint),
-        // 66 digits that begin with neither 02 nor 03 are no key either.
+        // A text of 66 digits that begins with neither 02 nor 03 is not a key either.
         Err(ParsePublicKeyError::NotDigits { .. }) if is_digits(text) => Err(SlipReason::NotAPoint),
         Err(ParsePublicKeyError::NotDigits { .. }) => Err(not_digits),
     }

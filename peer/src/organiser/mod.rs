@@ -31,7 +31,8 @@ use host::output::print;
 use host::whole_file::WholeFileError;
 use keys::{KeyFileError, PassphraseError};
 
-/// Why a registrar's task was not done. One line each, but for the slips of a list, which have a line each.
+/// The reason why a registrar's command failed. Each message is one line, except that every mistake
+/// in a list has a line of its own.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistrarError {
     #[error(transparent)]
@@ -80,10 +81,10 @@ pub enum RegistrarError {
     Stdout(#[from] io::Error),
 }
 
-/// Does what a registrar asks for, and prints what came of it.
+/// Carries out a registrar's command, and prints its outcome.
 ///
 /// # Errors
-/// See [`RegistrarError`]; no file was changed then.
+/// See [`RegistrarError`]. No file was changed in that case.
 pub fn registrar(task: &RegistrarTask) -> Result<(), RegistrarError> {
     let (reply, format) = match task {
         RegistrarTask::Init(task) => (Reply::NewRegistrar(init::init(task)?), task.format),

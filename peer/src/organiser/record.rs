@@ -20,41 +20,43 @@ use host::files::FileError;
 use host::progress::Progress;
 use host::whole_file::{Existing, FileMode, WholeFile};
 
-/// The only format there is.
+/// The only format so far.
 const FORMAT: u64 = 1;
-/// Longest line: 16 signatures of 130 digits, or the header with 16 names of 200 bytes, each byte escaped, take no
-/// more.
+/// The longest line. Neither 16 signatures of 130 digits each nor a header with 16 names of 200
+/// bytes each, with every byte escaped, are longer.
 const LINE_BYTES_MAX: u64 = 24 * 1024;
-/// Lines that are read together, on all cores: some 100 ms of one for each signature.
+/// The number of lines that are read together, on all cores. For each signature per line they take
+/// one core about 100 ms.
 const READ_TOGETHER: usize = 2_048;
 
-/// Voters, and who of the registrars signed for each.
+/// The voters of a file, and which registrars signed for each of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SignedFile {
     pub(crate) kind: RecordKind,
     pub(crate) entries: BTreeMap<VoterId, Entry>,
 }
 
-/// One voter's line.
+/// The line of one voter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Known of whoever is admitted.
+    /// The voter's key, known for voters who are admitted.
     pub(crate) voter_key: Option<PublicKey>,
-    /// By the registrars' places in the ballot, from 0.
+    /// The signatures by the registrars' positions in the ballot, from 0.
     pub(crate) signatures: BTreeMap<u8, Signature>,
 }
 
-/// How the signatures of a file are checked while it is read: some 100 µs each.
+/// How the signatures of a file are checked while it is read. Each check takes about 100 µs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Check<'a> {
     Signatures,
-    /// Those of the registrar at this place are compared with what its key signs, which takes half the time.
+    /// The signatures of the registrar at this position are compared with what the registrar's own
+    /// key signs, which takes half the time.
     SignaturesBeside(u8, &'a VoterKey),
-    /// Whoever the file is sent to checks them.
+    /// Only the lines are checked. Whoever receives the file checks its signatures.
     Lines,
 }
 
-/// Why a file is not taken. What is in it stays as it is.
+/// The reason why a file is refused. Its content is left as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     #[error(
@@ -85,7 +87,7 @@ pub enum RecordError {
     OtherElection { found: ElectionId },
 }
 
-/// The first line. The names are there for people.
+/// The first line. The names in it are only for people.
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
     ostrakon: RecordKind,
@@ -101,12 +103,12 @@ struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     voter_key: Option<String>,
     voter: VoterId,
-    /// By the registrars' numbers, from 1.
+    /// The signatures by the registrars' numbers, from 1.
     signatures: BTreeMap<u8, String>,
 }
 
 impl RecordKind {
-    /// What registrars sign for a voter.
+    /// The digest that registrars sign for a voter.
     pub(super) fn digest(
         self,
         election: &ElectionId,
@@ -124,7 +126,8 @@ impl RecordKind {
 }
 
 impl Entry {
-    /// What can be handed in, if enough registrars signed: the first of them are taken.
+    /// The transaction that can be handed in if enough registrars signed. The first signatures that
+    /// suffice are used.
     pub(crate) fn transaction(
         &self,
         kind: RecordKind,
@@ -151,10 +154,11 @@ impl SignedFile {
         Self { kind, entries: BTreeMap::new() }
     }
 
-    /// Reads a file; `None` if there is none.
+    /// Reads a file; `None` if it does not exist.
     ///
     /// # Errors
-    /// When the disk refuses; with the first line that is not good; or when it is of another election.
+    /// When the disk fails, when a line is invalid (the first one is reported), or when the file
+    /// belongs to another election.
     pub(crate) fn read(
         path: &Path,
         election: &Election,
@@ -179,10 +183,10 @@ impl SignedFile {
         }
     }
 
-    /// Writes the file: whole or not at all. One that is there is replaced if it was read before.
+    /// Writes the whole file or nothing. An existing file is replaced only if it was read before.
     ///
     /// # Errors
-    /// When the disk refuses, or a file of that name was made meanwhile.
+    /// When the disk fails, or when a file with that name was made in the meantime.
     pub(super) fn write(
         &self,
         path: &Path,
@@ -219,10 +223,10 @@ impl SignedFile {
     }
 }
 
-/// Reads a file from anywhere.
+/// Reads a file from any reader.
 ///
 /// # Errors
-/// When it can't be read; inside, with the first line that is not good.
+/// When it can't be read. The inner error reports the first invalid line.
 pub(super) fn read_from(
     mut input: impl BufRead,
     election: &Election,
@@ -263,7 +267,7 @@ pub(super) fn read_from(
     Ok(Ok(file))
 }
 
-/// One line with its end; empty at the end of the file.
+/// Reads one line with its line end; empty at the end of the file.
 fn read_line(input: &mut impl BufRead, line: u64) -> io::Result<Result<Vec<u8>, RecordError>> {
     let mut bytes = Vec::new();
     input.take(LINE_BYTES_MAX + 1).read_until(b'\n', &mut bytes)?;
@@ -357,7 +361,8 @@ fn check_signatures(
     own: Option<(u8, &VoterKey)>,
 ) -> Result<(), RecordError> {
     let digest = kind.digest(id, &voter, entry.voter_key.as_ref());
-    // One key signs one text in one way. Another way may be good as well, so it is checked like any other's.
+    // A key signs a text in only one way here. Another signature may be valid too, so it is checked
+    // like those of other registrars.
     let is_own = |place: u8, signature: &Signature| {
         own.is_some_and(|(own, key)| own == place && key.sign(&digest.0) == *signature)
     };

@@ -7,10 +7,10 @@ use super::{RegistrarError, sign};
 use crate::cli::ShowSigned;
 use crate::schema::{RegistrarSigned, ShowReport, SignaturesMissing};
 
-/// Reads and counts.
+/// Reads a file and counts its signatures.
 ///
 /// # Errors
-/// When there is no such file, or it is not good for the ballot's election.
+/// When there is no such file, or when it is not valid for the ballot's election.
 pub(super) fn show(task: &ShowSigned) -> Result<ShowReport, RegistrarError> {
     let election = sign::election(&task.ballot)?;
     let file = SignedFile::read(&task.file, &election, Check::Signatures)?;

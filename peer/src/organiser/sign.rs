@@ -17,10 +17,12 @@ use crate::store::local_election::read_ballot;
 use host::files;
 use host::progress::Progress;
 
-/// Voters that are signed for between two steps of the progress bar: some 50 ms of one core.
+/// The number of voters that are signed for between two steps of the progress bar, which takes one
+/// core about 50 ms.
 const SIGNED_TOGETHER: usize = 2_048;
 
-/// Signs for each voter of a list, beside those who signed before, and writes the file if that changes it.
+/// Signs for each voter of a list, in addition to those who signed before, and writes the file if
+/// it changed.
 ///
 /// # Errors
 /// See [`RegistrarError`].
@@ -34,7 +36,8 @@ pub(super) fn sign(task: &SignList, kind: RecordKind) -> Result<SignReport, Regi
     })?;
     let path = task.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}.jsonl", kind.name())));
     let list = list::read(&task.list, kind, task.id_column.as_deref())?;
-    // Two registrars at once would each replace what the other signed.
+    // Without this lock, two registrars who sign at the same time would each replace what the other
+    // one signed.
     let _alone = files::lock_directory(files::directory_of(&path));
     let place = u8::try_from(place).expect("an election has few registrars");
     let before = SignedFile::read(&path, &election, Check::SignaturesBeside(place, &key))?;
@@ -80,10 +83,10 @@ pub(super) fn sign(task: &SignList, kind: RecordKind) -> Result<SignReport, Regi
     })
 }
 
-/// The election of a ballot, if it has registrars.
+/// The election of a ballot that has registrars.
 ///
 /// # Errors
-/// When it can't be read, or anybody may register.
+/// When it can't be read, or when anybody may register.
 pub(super) fn election(ballot: &Path) -> Result<Election, RegistrarError> {
     let election = read_ballot(ballot)?;
     match election.admission {
@@ -93,7 +96,8 @@ pub(super) fn election(ballot: &Path) -> Result<Election, RegistrarError> {
 }
 
 impl SignedFile {
-    /// Adds the signature of the registrar at this place wherever it is missing; how many that were.
+    /// Adds the signature of the registrar at this position wherever it is missing. Returns how
+    /// many were added.
     pub(super) fn sign(
         &mut self,
         list: &KeyList,

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::schema::KeyShown;
 
-/// Words of a recovery phrase in a line.
+/// The number of words of a recovery phrase per line.
 const WORDS_IN_LINE: usize = 6;
 
 pub(super) fn human(key: &KeyShown) -> String {
@@ -18,9 +18,10 @@ pub(super) fn human(key: &KeyShown) -> String {
     )
 }
 
-/// The words with their numbers, for paper.
+/// The words with their numbers, to be written on paper.
 pub(crate) fn phrase(words: &str) -> Zeroizing<String> {
-    // Room for all of it, since a text that grows leaves copies behind.
+    // The capacity is enough for the whole text, because a text that grows leaves copies of the
+    // secret behind.
     let mut text = Zeroizing::new(String::with_capacity(2 * words.len() + 1_024));
     text.push_str(
         "Recovery phrase: these 24 words are the key. Write them down and keep them to yourself: whoever has them\n\

@@ -6,7 +6,7 @@ use super::layout::{heading, table};
 use super::text::{self, short};
 use crate::schema::{QuestionTally, Results};
 
-/// Width of the longest bar.
+/// The width of the longest bar.
 const BAR_CHARACTERS: u64 = 30;
 
 pub(super) fn tally(results: &Results, color: bool) -> String {
@@ -34,7 +34,7 @@ fn bars(tally: &QuestionTally, voters: u64, color: bool) -> String {
     let blank = Some(("(blank)", tally.blank)).filter(|(_, votes)| *votes > 0);
     let options = tally.options.iter().map(|option| (option.name.as_str(), option.votes));
     let rows = options.chain(blank).map(|(name, votes)| {
-        // Widened, so that no count overflows.
+        // The numbers are widened so that no multiplication overflows.
         let length = u128::from(votes) * u128::from(BAR_CHARACTERS) / u128::from(voters.max(1));
         let length = usize::try_from(length).unwrap_or_default().min(BAR_CHARACTERS as usize);
         let bar = "█".repeat(length) + &"░".repeat(BAR_CHARACTERS as usize - length);

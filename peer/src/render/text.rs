@@ -5,11 +5,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::schema::{Admission, Admitted, Mining, TransactionKind};
 
-/// The last moment of the year 9999. Strangers choose the times of their votes, and nothing later can be
-/// written as a date.
+/// The last millisecond of the year 9999. Strangers choose the times of their votes, and nothing
+/// later than this can be written as a date.
 const WRITABLE_MS_MAX: u64 = 253_402_300_799_999;
 
-/// A date, or else the number itself.
+/// The date, or the number itself if it can't be written as a date.
 pub(crate) fn time(moment_ms: u64) -> String {
     if moment_ms > WRITABLE_MS_MAX {
         return format!("{moment_ms} ms after 1970");
@@ -26,7 +26,7 @@ pub(super) fn count(number: impl Display, thing: &str) -> String {
     }
 }
 
-/// Who may vote.
+/// Says who may vote.
 pub(super) fn admission(admission: &Admission) -> String {
     match admission {
         Admission::Open { registration_bits, max_voters } => {
@@ -42,7 +42,7 @@ pub(super) fn admission(admission: &Admission) -> String {
     }
 }
 
-/// Who was admitted by whom.
+/// Says who was admitted, and by whom.
 pub(crate) fn admitted(admitted: &Admitted) -> String {
     match admitted {
         Admitted::Anybody => "open: anybody could register, any number of times".to_owned(),
@@ -79,7 +79,7 @@ pub(crate) fn mining(progress: &Mining) -> String {
     )
 }
 
-/// How many options a question takes, in words.
+/// Says in words how many options may be chosen at a question.
 pub(crate) fn choices_allowed(min: u16, max: u16) -> String {
     match (min, max) {
         (1, 1) => "one choice".into(),
@@ -99,7 +99,7 @@ pub(crate) fn choice_line(choices: &[Vec<String>]) -> String {
     answers.collect::<Vec<_>>().join("; ")
 }
 
-/// Whole seconds; below one second, milliseconds.
+/// Whole seconds, or milliseconds for less than a second.
 pub(super) fn span(time: Duration) -> String {
     if time >= Duration::from_secs(1) {
         humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
@@ -108,7 +108,7 @@ pub(super) fn span(time: Duration) -> String {
     }
 }
 
-/// Enough of a hash to tell one from another at a glance.
+/// As much of a hash as is needed to tell it from another one at a glance.
 pub(crate) fn short(hash: impl Display) -> String {
     hash.to_string()[..16].to_owned()
 }

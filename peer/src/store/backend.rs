@@ -18,7 +18,7 @@ impl Backend {
     }
 }
 
-/// Where a range of a file's bytes begins or ends.
+/// The beginning or the end of a range of a file's bytes.
 pub(super) type Edge = Bound<u64>;
 
 impl StorageBackend for Backend {

@@ -7,13 +7,13 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// In seconds: from a disk with a cache of its own to one that hardly moves.
+/// The buckets in seconds, from a disk with a cache of its own to one that hardly works.
 const BUCKETS: [f64; 15] = [
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     10.0,
 ];
 
-/// Counts of commits; copies count together.
+/// Counts of commits. Copies share their counts.
 #[derive(Debug, Clone)]
 pub(crate) struct CommitMetrics {
     durations: Histogram,
@@ -27,12 +27,12 @@ impl Default for CommitMetrics {
 }
 
 impl CommitMetrics {
-    /// A commit is durable.
+    /// Counts a commit that became durable.
     pub(crate) fn count(&self, took: Duration) {
         self.durations.observe(took.as_secs_f64());
     }
 
-    /// The disk took nothing.
+    /// Counts a failed commit.
     pub(crate) fn count_failure(&self) {
         self.failures.inc();
     }

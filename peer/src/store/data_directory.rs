@@ -15,13 +15,14 @@ use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
 const ELECTION_FILE: &str = "election";
 const LOCK_FILE: &str = "lock";
-/// Where a running peer says how it is reached over HTTP.
+/// The file in which a running peer records its HTTP address.
 pub(crate) const URL_FILE: &str = "api.url";
-/// Where a peer keeps the token of those who may give it orders.
+/// The file in which a peer stores the token that authorises orders.
 pub(crate) const TOKEN_FILE: &str = "api.token";
 
-/// How often a locked directory is tried before a peer is refused, and how long after: whoever looks whether a peer
-/// runs there locks it for microseconds, and a script may look all the time.
+/// How often a peer tries to lock a directory before it gives up, and the pause between two
+/// attempts. A program that checks whether a peer is running locks the directory for microseconds,
+/// and a script may check all the time.
 const LOCK_TRIES: u32 = 30;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
@@ -29,19 +30,19 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     path: PathBuf,
-    /// Held for as long as this lives.
+    /// The lock, which is held as long as this value exists.
     _lock: File,
 }
 
-/// A data directory as a peer left it, that is only read.
+/// A data directory as a peer left it, which is only read.
 #[derive(Debug)]
 pub(crate) struct ReadOnlyDirectory {
     pub(crate) election: Election,
-    /// Held for as long as this lives, if there is one.
+    /// The lock, if there is one, which is held as long as this value exists.
     _lock: Option<File>,
 }
 
-/// Why a data directory can't be used.
+/// The reason why a data directory can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirectoryError {
     #[error(transparent)]
@@ -66,11 +67,11 @@ pub enum DataDirectoryError {
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
 }
 
-/// Where a peer keeps its data unless it is told: by election and port, so that several peers on one
-/// machine do not meet.
+/// Where a peer stores its data by default. The path contains the election and the port, so that
+/// several peers on one machine do not use the same directory.
 ///
 /// # Errors
-/// When the system names no place for data.
+/// When the system has no place for data.
 pub(crate) fn default_path(
     election: &ElectionId,
     port: u16,
@@ -78,7 +79,7 @@ pub(crate) fn default_path(
     Ok(default_root()?.join(&election.to_string()[..16]).join(port.to_string()))
 }
 
-/// The only data directory where peers keep theirs unless they are told.
+/// The only data directory in the place where peers store their data by default.
 ///
 /// # Errors
 /// When there is none, or when there are several.
@@ -105,7 +106,7 @@ fn default_root() -> Result<PathBuf, DataDirectoryError> {
     Ok(project.ok_or(DataDirectoryError::NoDefault)?.data_dir().to_owned())
 }
 
-/// Directories in a directory; none if it is not there.
+/// The directories in a directory; none if it does not exist.
 fn directories_in(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     let failed = |error| FileError::new("read", path, error);
     let entries = match fs::read_dir(path) {
@@ -121,7 +122,7 @@ fn list(paths: &[PathBuf]) -> String {
     names.join(", ")
 }
 
-/// The election that a data directory keeps, if it has one.
+/// The election that a data directory stores, if there is one.
 ///
 /// # Errors
 /// When the copy can't be read or is damaged.
@@ -136,23 +137,25 @@ pub(crate) fn read_election(directory: &Path) -> Result<Option<Election>, DataDi
     }
 }
 
-/// Whether a peer runs on a directory. What a peer that was killed left there says nothing of who listens now.
+/// Whether a peer is using a directory. Files that a killed peer left there do not say who listens
+/// at its address now.
 pub(crate) fn is_in_use(path: &Path) -> bool {
     let lock = File::open(path.join(LOCK_FILE));
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 impl ReadOnlyDirectory {
-    /// Locks a directory, among others that only read it, and reads its election; nothing in it is changed.
+    /// Locks a directory, together with others that only read it, and reads its election. Nothing
+    /// in it is changed.
     ///
     /// # Errors
-    /// When a peer runs on it, or it keeps no election.
+    /// When a peer is using it, or when it stores no election.
     pub(crate) fn open(path: &Path) -> Result<Self, DataDirectoryError> {
         let election = read_election(path)?
             .ok_or_else(|| DataDirectoryError::NoElection { path: path.to_owned() })?;
         let lock_path = path.join(LOCK_FILE);
         let lock = match File::open(&lock_path) {
-            // A copy may lack it, and where it is missing no peer runs.
+            // A copy of a directory may lack the lock file. If it is missing, no peer is running.
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             lock => Some(lock.map_err(|error| FileError::new("open", &lock_path, error))?),
         };
@@ -169,7 +172,7 @@ impl ReadOnlyDirectory {
 }
 
 impl DataDirectory {
-    /// Makes the directory if it is not there, readable by its owner alone, and locks it.
+    /// Makes the directory if it does not exist, readable only by its owner, and locks it.
     ///
     /// # Errors
     /// See [`DataDirectoryError`].
@@ -183,7 +186,8 @@ impl DataDirectory {
             Ok(()) => {
                 let url = path.join(URL_FILE);
                 match fs::remove_file(&url) {
-                    // A peer that was killed left it; whoever listens there now must not be taken for this one.
+                    // A killed peer left this file. Whoever listens at that address now must not be
+                    // mistaken for this peer.
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
                         Err(FileError::new("remove", &url, error).into())
                     }
@@ -201,10 +205,10 @@ impl DataDirectory {
         &self.path
     }
 
-    /// Whether a copy of the election is here already.
+    /// Whether a copy of the election is stored here already.
     ///
     /// # Errors
-    /// When the directory belongs to another election, or can't be read.
+    /// When the directory belongs to another election, or when it can't be read.
     pub(crate) fn keeps_election(&self, election: &Election) -> Result<bool, DataDirectoryError> {
         match read_election(&self.path)? {
             None => Ok(false),
@@ -217,10 +221,10 @@ impl DataDirectory {
         }
     }
 
-    /// Keeps a copy of the election, so that the peer restarts without its tracker.
+    /// Stores a copy of the election, so that the peer can restart without its tracker.
     ///
     /// # Errors
-    /// When the directory belongs to another election, or the disk refuses.
+    /// When the directory belongs to another election, or when the disk fails.
     pub(crate) fn keep_election(&self, election: &Election) -> Result<(), DataDirectoryError> {
         if !self.keeps_election(election)? {
             let path = self.path.join(ELECTION_FILE);
@@ -245,10 +249,10 @@ fn try_lock(lock: &File) -> Result<(), TryLockError> {
     lock.try_lock()
 }
 
-/// Makes a directory that only its owner can read, if it is not there.
+/// Makes a directory that only its owner can read, if it does not exist.
 ///
 /// # Errors
-/// When the disk refuses.
+/// When the disk fails.
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);

@@ -14,17 +14,18 @@ use super::backend::Backend;
 use super::volume::{CHAIN_FILE, Volume};
 use super::{FileError, StoreError};
 
-/// Memory that redb may take for pages: the inner pages of all trees, and what one commit writes, with room
-/// to spare. Bodies are read too rarely to be worth more.
+/// The memory that redb may use for pages: the inner pages of all trees and what one commit writes,
+/// with room to spare. Bodies are read too rarely to be worth caching.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Why redb did not do what it was asked to. Only this module knows redb's own errors.
+/// The reason why redb did not do what it was asked to do. Only this module knows redb's own
+/// errors.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StoreFault {
-    /// The bytes are not what was written.
+    /// The bytes are not those that were written.
     #[error("{0}")]
     Damaged(String),
-    /// The disk refused; it may work again later.
+    /// The disk failed, and may work again later.
     #[error("{0}")]
     Disk(io::Error),
     #[error("another process uses it")]
@@ -64,7 +65,7 @@ impl StoreFault {
 impl From<io::Error> for StoreFault {
     fn from(error: io::Error) -> Self {
         let kind = error.kind();
-        // The first of a file that was cut off, the second of a bad page.
+        // The first kind means that a file was cut off, and the second that a page is damaged.
         if kind == io::ErrorKind::UnexpectedEof || kind == io::ErrorKind::InvalidData {
             Self::Damaged(error.to_string())
         } else {
@@ -109,22 +110,22 @@ fault_from!(
 /// An open redb database.
 #[derive(Debug)]
 pub(super) struct Database {
-    /// There until it is dropped.
+    /// Present until it is dropped.
     redb: Option<redb::Database>,
     backend: Backend,
 }
 
-/// How much of a file redb checks when it opens it.
+/// How much of a file redb checks when it opens the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IntegrityCheck {
-    /// Nothing: redb believes what the last commit says of the free pages.
+    /// Nothing is checked: redb trusts what the last commit says about free pages.
     Skip,
-    /// Everything: redb reads all pages and finds out again which are free.
+    /// Everything is checked: redb reads all pages and determines again which of them are free.
     Full,
 }
 
 impl Database {
-    /// Opens a database, or makes one in an empty file.
+    /// Opens a database, or creates one in an empty file.
     pub(super) fn open(
         file: impl StorageBackend,
         check: IntegrityCheck,
@@ -145,7 +146,7 @@ impl Database {
         }
     }
 
-    /// Calls redb. After a fault this is to be dropped, and opened again.
+    /// Calls redb. After a fault the database must be dropped and opened again.
     pub(super) fn run<T>(
         &self,
         work: impl FnOnce(&redb::Database) -> Result<T, StoreFault>,
@@ -154,8 +155,8 @@ impl Database {
         guarded(|| work(redb))
     }
 
-    /// Lets go of a database of which nothing is known to be right: closing it, redb would write, and may
-    /// panic while it panics. Its memory is lost.
+    /// Gives up a database that may be wrong in every respect. Closing it normally would make redb
+    /// write, and possibly panic during a panic. Its memory is therefore leaked.
     pub(super) fn abandon(mut self) {
         std::mem::forget(self.redb.take());
     }
@@ -174,7 +175,7 @@ impl Drop for Database {
     }
 }
 
-/// Releases the file's lock, where redb itself may have failed to: a second time does nothing.
+/// Releases the file's lock, in case redb failed to do so. Doing it twice is harmless.
 fn release(backend: &Backend) {
     if let Err(error) = backend.close() {
         tracing::warn!(%error, "can't unlock the chain's file");
@@ -182,22 +183,22 @@ fn release(backend: &Backend) {
 }
 
 thread_local! {
-    /// Whether a panic of this thread ends here.
+    /// Whether panics of this thread are caught here.
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Keeps what is caught off a user's screen: it is told as damage.
+/// Keeps panics that are caught here off the user's screen, because they are reported as damage.
 fn silence_guarded() {
     let earlier = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
-        // A thread that ends has no such mark any more.
+        // While a thread ends, its thread-local variables may be gone already.
         if !IS_GUARDED.try_with(Cell::get).unwrap_or(false) {
             earlier(panic);
         }
     }));
 }
 
-/// Ends a panic of redb here: it is damage that redb was not prepared for.
+/// Catches a panic of redb, and treats it as damage for which redb was not prepared.
 fn guarded<T>(work: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFault> {
     static HOOKED: Once = Once::new();
     HOOKED.call_once(silence_guarded);

@@ -10,10 +10,10 @@ use super::data_directory::{self, DataDirectoryError};
 use crate::config::Settings;
 use host::files::FileError;
 
-/// The election of a peer without a tracker.
+/// The file from which a peer without a tracker takes its election by default.
 const BALLOT_DEFAULT: &str = "ballot.toml";
 
-/// Why a ballot can't be read, or is not the one that was asked for.
+/// The reason why a ballot can't be read, or is not the one that was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalElectionError {
     #[error(transparent)]
@@ -30,7 +30,8 @@ pub enum LocalElectionError {
     DataDirectory(#[from] DataDirectoryError),
 }
 
-/// The election as far as this machine knows it: of `--ballot`, of the data directory, or of ./ballot.toml.
+/// The election as far as this machine knows it, from `--ballot`, from the data directory, or from
+/// ./ballot.toml.
 ///
 /// # Errors
 /// See [`LocalElectionError`].
@@ -68,7 +69,7 @@ pub(crate) fn local_election(
 /// Reads a ballot file.
 ///
 /// # Errors
-/// When it can't be read, or with the first slip in it.
+/// When it can't be read, or when it contains a mistake (the first one is reported).
 pub(crate) fn read_ballot(path: &Path) -> Result<Election, LocalElectionError> {
     let text =
         std::fs::read_to_string(path).map_err(|error| FileError::new("read", path, error))?;

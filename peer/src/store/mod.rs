@@ -43,7 +43,7 @@ use rows::{BlockKey, State};
 use volume::{Access, CHAIN_FILE, FileVolume, UNFINISHED_FILE, Volume};
 use writer::{Job, Writer};
 
-/// Why the chain of a data directory can't be used.
+/// The reason why the chain of a data directory can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error(transparent)]
@@ -68,7 +68,7 @@ pub enum StoreError {
     Exists { path: PathBuf },
 }
 
-/// Why the disk gives no block.
+/// The reason why the disk gives no block.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LoadError {
     #[error("the disk does not have it")]
@@ -79,24 +79,25 @@ pub(crate) enum LoadError {
     Disk(String),
 }
 
-/// What was wrong with a database, and what became of it.
+/// What was wrong with a database, and how it was repaired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Damage {
     /// What was noticed first.
     pub(crate) reason: String,
-    /// Where the file lies as it was.
+    /// The path where the damaged file is kept.
     pub(crate) kept: PathBuf,
     pub(crate) saved: Rows,
-    /// What is known to have been there, and is not any more; nothing is known where the count itself is lost.
+    /// What is known to have been lost. If the counts themselves are lost, nothing is known.
     pub(crate) lost: Option<Rows>,
-    /// Transactions of blocks that hang in the air now; they are in the pool again.
+    /// The number of transactions in blocks that are no longer connected to the chain. They are in
+    /// the pool again.
     pub(crate) returned: u64,
 }
 
 /// Numbers of rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Rows {
-    /// Blocks, with or without their bodies.
+    /// The number of blocks, with or without their bodies.
     pub(crate) blocks: u64,
     pub(crate) bodies: u64,
     pub(crate) pooled: u64,
@@ -110,7 +111,7 @@ pub(crate) struct Opened {
     pub(crate) damage: Option<Damage>,
 }
 
-/// An opened database, ready to be written to.
+/// An opened database that is ready to be written to.
 #[derive(Debug)]
 pub(crate) struct OpenedChain {
     volume: Arc<dyn Volume>,
@@ -121,18 +122,19 @@ pub(crate) struct OpenedChain {
     last_row: u64,
 }
 
-/// What became of a job.
+/// The outcome of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreReport {
-    /// This batch and all before it are durable; how long the disk took for those of them that were not.
+    /// This batch and all batches before it are durable. `took` is how long the disk took for those
+    /// that were not durable before.
     Persisted { batch: u64, took: Duration },
-    /// The batches up to this one that were not confirmed are not durable; they are tried again.
+    /// The batches up to this one that were not confirmed are not durable, and are tried again.
     Failed { batch: u64, reason: String },
-    /// The database was damaged and mended; what it says of the damage. Batches that were confirmed before may
-    /// be lost in part.
+    /// The database was damaged and has been repaired; `damage` describes what happened. Some of
+    /// what was confirmed before may be lost.
     Mended { damage: String },
-    /// A block that was asked for: checked against its key, and its body against its header. Of one that is lost,
-    /// the summary is given if it is whole.
+    /// A block that was asked for. It was checked against its key, and its body against its header.
+    /// If the block is lost, its summary is given if that is intact.
     Loaded { number: u64, outcome: Result<Arc<Block>, LoadFailure> },
 }
 
@@ -143,10 +145,11 @@ pub(crate) struct Store {
     thread: JoinHandle<()>,
 }
 
-/// Opens or makes the database, and reads all of it but the bodies. Damage is mended.
+/// Opens or creates the database, and reads all of it except the bodies. Damage is repaired.
 ///
 /// # Errors
-/// When the file can't be read or written, belongs to another election or a newer version, or is no database.
+/// When the file can't be read or written, belongs to another election or a newer version, or is
+/// not a database.
 pub(crate) fn open(directory: &Path, election: &ElectionId) -> Result<Opened, StoreError> {
     open_on(Arc::new(FileVolume { directory: directory.to_owned() }), election)
 }
@@ -163,7 +166,7 @@ fn open_on(volume: Arc<dyn Volume>, election: &ElectionId) -> Result<Opened, Sto
 type Found = (Database, Contents, Option<Damage>);
 
 fn open_or_mend(volume: &Arc<dyn Volume>, election: &ElectionId) -> Result<Found, StoreFault> {
-    // What was being made when the power went means nothing.
+    // If the power failed while a database was being made, the unfinished file means nothing.
     volume.remove(UNFINISHED_FILE)?;
     if !volume.exists(CHAIN_FILE)? {
         drop(create(&**volume, election)?);
@@ -182,7 +185,7 @@ fn open_or_mend(volume: &Arc<dyn Volume>, election: &ElectionId) -> Result<Found
     Ok((database, contents, damage))
 }
 
-/// Makes an empty database under the name that means nothing.
+/// Creates an empty database under the name that means nothing yet.
 fn create(volume: &dyn Volume, election: &ElectionId) -> Result<Database, StoreFault> {
     let database = Database::open(
         Pages::new(volume.open(UNFINISHED_FILE, Access::Create)?),
@@ -206,21 +209,21 @@ fn inspect(volume: &dyn Volume, election: &ElectionId) -> Result<(Database, Cont
     Ok((database, contents))
 }
 
-/// Opens a database so that its file stays as it is.
+/// Opens a database in such a way that its file stays as it is.
 fn open_unchanged(file: Backend) -> Result<Database, StoreFault> {
     Database::open(Overlay::new(Pages::new(file))?, IntegrityCheck::Skip)
 }
 
 impl OpenedChain {
-    /// Where it lies.
+    /// The path of the database.
     pub(crate) fn path(&self) -> PathBuf {
         self.volume.path(CHAIN_FILE)
     }
 
-    /// Reads one block, checked against its key, and its body against its header.
+    /// Reads one block. It is checked against its key, and its body against its header.
     ///
     /// # Errors
-    /// When the disk does not have it, or not whole.
+    /// When the disk does not have the block, or not all of it.
     pub(crate) fn block(&self, header: &Header) -> Result<Arc<Block>, LoadError> {
         let key = BlockKey::of(header);
         let row = self.database.run(|redb| read::read_block_row(redb, key));
@@ -229,7 +232,8 @@ impl OpenedChain {
 }
 
 impl LoadError {
-    /// What a node is told; of what is lost, with the summary that `find_summary` gives.
+    /// What the node is told about this error. If the block is lost, `find_summary` provides its
+    /// summary.
     fn into_failure(self, find_summary: impl FnOnce() -> Option<BlockSummary>) -> LoadFailure {
         let reason = self.to_string();
         match self {
@@ -256,10 +260,10 @@ impl LoadError {
 }
 
 impl Store {
-    /// Starts the thread; `report` is called on it.
+    /// Starts the thread, which calls `report`.
     ///
     /// # Panics
-    /// When the system starts no thread.
+    /// When the system cannot start a thread.
     pub(crate) fn start(chain: OpenedChain, report: impl Fn(StoreReport) + Send + 'static) -> Self {
         let (jobs, receiver) = mpsc::channel();
         let writer = Writer::new(chain);
@@ -273,7 +277,8 @@ impl Store {
     /// Hands over a batch; a report follows.
     ///
     /// # Errors
-    /// Gives the report at once where the thread has ended, by a panic: nothing is written any more.
+    /// Returns the report at once if the thread has ended by a panic, since nothing is written any
+    /// more.
     pub(crate) fn persist(&self, batch: PersistBatch) -> Result<(), StoreReport> {
         let number = batch.number;
         self.jobs.send(Job::Persist(batch)).map_err(|_| StoreReport::Failed {
@@ -285,7 +290,8 @@ impl Store {
     /// Asks for a block; a report follows.
     ///
     /// # Errors
-    /// Gives the report at once where the thread has ended, by a panic: nothing is read any more.
+    /// Returns the report at once if the thread has ended by a panic, since nothing is read any
+    /// more.
     pub(crate) fn load(&self, job: LoadJob) -> Result<(), StoreReport> {
         self.jobs.send(Job::Load(job)).map_err(|_| StoreReport::Loaded {
             number: job.number,
@@ -293,7 +299,7 @@ impl Store {
         })
     }
 
-    /// Writes what waits, then ends.
+    /// Writes everything that waits, and then ends the thread.
     pub(crate) fn close(self) {
         drop(self.jobs);
         if self.thread.join().is_err() {

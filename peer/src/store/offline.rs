@@ -18,16 +18,16 @@ use chain::rules::Rules;
 use chain::{Chain, StoredBlock};
 use node::{Record, Restored};
 
-/// Bytes of blocks that an importer writes at once.
+/// The number of bytes of blocks that an importer writes at once.
 const IMPORT_BYTES: usize = 16 * 1024 * 1024;
 
-/// A peer's best chain, read without changing anything.
+/// The best chain of a peer, which is read without changing anything.
 #[derive(Debug)]
 pub(crate) struct StoredChain {
     volume: FileVolume,
     election: ElectionId,
     database: Database,
-    /// Blocks of all branches.
+    /// The blocks of all branches.
     blocks: Vec<StoredBlock>,
     tip: Option<BlockHash>,
     headers: Vec<Header>,
@@ -37,7 +37,8 @@ impl StoredChain {
     /// Opens the chain in a data directory that no peer uses, as its peer left it.
     ///
     /// # Errors
-    /// When there is none, when it can't be read, and where it is damaged: nothing is mended.
+    /// When there is none, when it can't be read, or when it is damaged, since nothing is repaired
+    /// here.
     pub(crate) fn open(directory: &Path, election: &ElectionId) -> Result<Self, StoreError> {
         let volume = FileVolume { directory: directory.to_owned() };
         let inspected = inspect(&volume, election).map_err(|fault| fault.of(&volume, election));
@@ -49,15 +50,15 @@ impl StoredChain {
         Ok(stored)
     }
 
-    /// Moves to the branch that a peer would start on, if a crash kept the last one from doing so. A chain that
-    /// breaks a rule stays as it stands, for whoever looks for such things.
+    /// Moves to the branch on which a peer would start, in case a crash kept the last peer from
+    /// doing so. A chain that breaks a rule stays as it is, so that it can be examined.
     ///
     /// # Errors
     /// When a block is missing on the way.
     pub(crate) fn choose_best(&mut self, election: &Arc<Election>) -> Result<(), StoreError> {
         let Some(tip) = self.tip else { return Ok(()) };
         let mut chain = Chain::new(Arc::clone(election), Rules::ALL, 0);
-        // Times were checked when the blocks came; whoever audits them checks them again.
+        // Times were checked when the blocks arrived, and an audit checks them again.
         chain.restore(self.blocks.clone(), None, UnixMillis(u64::MAX));
         if chain.has_checked_body(&tip) {
             self.end_in(Some(chain.tip().hash))?;
@@ -83,15 +84,15 @@ impl StoredChain {
         Ok(())
     }
 
-    /// The best chain after its genesis block, upwards.
+    /// The headers of the best chain after the genesis block, in ascending order.
     pub(crate) fn headers(&self) -> &[Header] {
         &self.headers
     }
 
-    /// One block, checked against its header.
+    /// Reads one block, and checks it against its header.
     ///
     /// # Errors
-    /// When the disk does not have it, or not whole.
+    /// When the disk does not have the block, or not all of it.
     pub(crate) fn block(&self, header: &Header) -> Result<Block, StoreError> {
         let key = BlockKey::of(header);
         let row = self.database.run(|redb| read::read_block_row(redb, key));
@@ -108,24 +109,24 @@ impl StoredChain {
     }
 }
 
-/// Makes a database from blocks. It gets its name only when it is finished.
+/// Makes a database from blocks. It gets its name only when it is complete.
 #[derive(Debug)]
 pub(crate) struct ChainImporter {
     volume: FileVolume,
     election: ElectionId,
     database: Database,
     state: State,
-    /// Blocks that are not written yet.
+    /// The blocks that are not written yet.
     waiting: Vec<Record>,
     waiting_bytes: usize,
     tip: Option<Record>,
 }
 
 impl ChainImporter {
-    /// Begins a database; what an earlier importer left unfinished goes.
+    /// Starts a database. What an earlier importer left unfinished is removed.
     ///
     /// # Errors
-    /// When there is a chain already, or the disk refuses.
+    /// When there is a chain already, or when the disk fails.
     pub(crate) fn create(directory: &Path, election: &ElectionId) -> Result<Self, StoreError> {
         let volume = FileVolume { directory: directory.to_owned() };
         let path = volume.path(CHAIN_FILE);
@@ -146,10 +147,10 @@ impl ChainImporter {
         })
     }
 
-    /// Adds blocks to the chain, upwards; the last of all becomes the tip.
+    /// Adds blocks to the chain, in ascending order. The last of all becomes the tip.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the disk fails.
     pub(crate) fn append(&mut self, blocks: &[Arc<Block>]) -> Result<(), StoreError> {
         for block in blocks {
             let record = Record::Block(Arc::clone(block));
@@ -164,10 +165,10 @@ impl ChainImporter {
         Ok(())
     }
 
-    /// Makes all of it durable and gives it its name.
+    /// Makes everything durable, and gives the database its name.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the disk fails.
     pub(crate) fn finish(mut self) -> Result<(), StoreError> {
         self.waiting.extend(self.tip.take());
         self.write()?;
@@ -177,10 +178,10 @@ impl ChainImporter {
         named.map_err(|error| StoreFault::from(error).of(&volume, &election))
     }
 
-    /// Leaves nothing of what was begun.
+    /// Removes everything that was started.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the disk fails.
     pub(crate) fn abandon(self) -> Result<(), StoreError> {
         let Self { volume, election, database, .. } = self;
         drop(database);

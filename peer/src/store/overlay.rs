@@ -20,7 +20,7 @@ pub(super) struct Overlay {
 #[derive(Debug)]
 struct Above {
     length: u64,
-    /// From here on nothing of the file below shows through.
+    /// Nothing that the file below contains after this position is visible.
     below_length: u64,
     pages: BTreeMap<u64, Vec<u8>>,
 }
@@ -112,7 +112,7 @@ impl StorageBackend for Overlay {
         self.below.close()
     }
 
-    // Whoever changes nothing keeps out those that do, and no others.
+    // Whoever only reads a file locks out those who write to it, but no other readers.
     fn try_lock_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
         self.below.try_lock_shared_range(start, end)
     }

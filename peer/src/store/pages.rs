@@ -13,13 +13,13 @@ use siphasher::sip::SipHasher13;
 
 use super::backend::{Backend, Edge};
 
-/// redb's own: it writes whole pages, but for its header.
+/// The size of redb's own pages. redb writes whole pages, except for its header.
 pub(super) const PAGE_BYTES: u64 = 4096;
 const CHECKSUM_BYTES: u64 = 8;
 const STORED_BYTES: u64 = PAGE_BYTES + CHECKSUM_BYTES;
 
-/// Most bytes of one read: redb's largest pages hold a block's body, rounded up to a power of two, or its list of
-/// free pages; both are far smaller.
+/// The most bytes of one read. redb's largest pages contain a block's body, rounded up to a power
+/// of two, or its list of free pages; both are far smaller than this.
 const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A file of pages, each followed by its checksum.
@@ -34,13 +34,13 @@ impl Pages {
         Self { below, is_checked: true }
     }
 
-    /// For who tells right from wrong in another way.
+    /// For callers that detect damage in another way.
     pub(super) fn unchecked(below: Backend) -> Self {
         Self { below, is_checked: false }
     }
 }
 
-/// A page that is nothing but zeros has none: files grow by such pages.
+/// A page that contains only zeros has no checksum, because files grow by such pages.
 fn checksum(number: u64, page: &[u8]) -> [u8; 8] {
     if page.iter().all(|byte| *byte == 0) {
         return [0; 8];
@@ -51,7 +51,7 @@ fn checksum(number: u64, page: &[u8]) -> [u8; 8] {
     hasher.finish().to_le_bytes()
 }
 
-/// Which pages a part of the file lies in.
+/// The pages that contain a part of the file.
 fn pages_of(offset: u64, length: usize) -> std::ops::Range<u64> {
     offset / PAGE_BYTES..(offset + length as u64).div_ceil(PAGE_BYTES)
 }
@@ -70,7 +70,8 @@ impl StorageBackend for Pages {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        // Before any of this memory is touched: redb takes it by the number of pages that stands in a damaged one.
+        // This is checked before the memory is used, because redb allocates as many pages as a
+        // damaged page may claim.
         if out.len() > READ_BYTES_MAX || offset + out.len() as u64 > self.len()? {
             let reason = format!("{} bytes at {offset} can't be in the file", out.len());
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, reason));

@@ -18,14 +18,14 @@ use node::Restored;
 
 pub(super) type OpenTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
-/// All that a start needs.
+/// Everything that is needed at the start.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Contents {
     pub(super) state: State,
     pub(super) restored: Restored,
 }
 
-/// Reads all but the bodies, and checks that nothing is missing.
+/// Reads everything except the bodies, and checks that nothing is missing.
 pub(super) fn read_contents(
     redb: &redb::Database,
     election: &ElectionId,
@@ -71,7 +71,7 @@ pub(super) fn read_contents(
     Ok(Contents { state, restored })
 }
 
-/// The row of a block as it stands there.
+/// Reads the row of a block as it is stored.
 pub(super) fn read_block_row(
     redb: &redb::Database,
     key: BlockKey,
@@ -80,7 +80,7 @@ pub(super) fn read_block_row(
     Ok(table.get(key.to_bytes().as_slice())?.map(|value| value.value().to_vec()))
 }
 
-/// What a block did, if that row is whole.
+/// What a block does to the count, if its summary is intact.
 pub(super) fn read_summary(
     redb: &redb::Database,
     key: BlockKey,
@@ -100,7 +100,8 @@ pub(super) fn read_state_of(
     read_state(&meta)
 }
 
-/// The single records; they are missing from what is no database of this program.
+/// Opens the table of single records, which is missing if the file is not a database of this
+/// program.
 pub(super) fn open_meta(transaction: &ReadTransaction) -> Result<OpenTable, StoreFault> {
     match transaction.open_table(META) {
         Err(redb::TableError::TableDoesNotExist(name)) => {
@@ -118,7 +119,8 @@ pub(super) fn open_meta(transaction: &ReadTransaction) -> Result<OpenTable, Stor
     }
 }
 
-/// Refuses what a newer or older program wrote, or one of another election.
+/// Refuses databases that a newer or older version of the program wrote, and those of another
+/// election.
 pub(super) fn check_identity(meta: &OpenTable, election: &ElectionId) -> Result<(), StoreFault> {
     let format = meta_content(meta, FORMAT_KEY)?;
     let format: u32 =
@@ -155,7 +157,7 @@ fn each_row(
     let mut last: Option<Vec<u8>> = None;
     for row in transaction.open_table(table)?.iter()? {
         let (key, value) = row?;
-        // Pointers that were bent may lead in circles.
+        // Damaged pointers may lead in circles, so keys that do not rise end the walk.
         if last.as_deref().is_some_and(|last| last >= key.value()) {
             return Err(bad_row(table, key.value(), "it stands out of order"));
         }

@@ -13,18 +13,19 @@ use redb::TableDefinition;
 use super::database::StoreFault;
 use chain::{BlockSummary, StoredBlock};
 
-/// Version of the tables; a program refuses any but its own. Since 2, summaries tell of the ids.
+/// The version of the tables. A program refuses every version but its own.
 pub(super) const FORMAT: u32 = 3;
-/// Most neighbours of one record; more than a node ever keeps.
+/// The most neighbours in one record, which is more than a node ever keeps.
 const NEIGHBOURS_MAX: usize = 4_096;
 
 pub(super) type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
-/// Single records, by the names below.
+/// The table of single records, which have the names below.
 pub(super) const META: Table = Table::new("meta");
-/// Height and hash → header and body. Never read at the start.
+/// Height and hash → header and body. This table is not read at the start.
 pub(super) const BLOCKS: Table = Table::new("blocks");
-/// Height and hash → header, whether the body is there, summary. Can be made again from the blocks.
+/// Height and hash → header, whether the body is stored, and summary. It can be made again from the
+/// blocks.
 pub(super) const SUMMARIES: Table = Table::new("summaries");
 /// Row → transaction.
 pub(super) const POOL: Table = Table::new("pool");
@@ -37,7 +38,7 @@ pub(super) const NEIGHBOURS_KEY: &[u8] = b"neighbours";
 const CHECKSUM_BYTES: usize = 8;
 pub(super) const BLOCK_KEY_BYTES: usize = 8 + 32;
 
-/// Heights go first and big-endian, so that a chain is written at the end of its tables.
+/// Heights come first and are big-endian, so that new blocks are written at the end of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct BlockKey {
     pub(super) height: Height,
@@ -57,18 +58,20 @@ impl BlockKey {
     }
 }
 
-/// All that has to agree with the rest of the tables: what vanished from them is missed here.
+/// Everything that has to agree with the rest of the tables, so that it is noticed if something
+/// disappears from them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct State {
     /// The end of the best chain.
     pub(super) tip: Option<(Height, BlockHash)>,
-    /// Rows of the blocks.
+    /// The number of rows of blocks.
     pub(super) bodies: u64,
     pub(super) summaries: Tally,
     pub(super) pool: Tally,
 }
 
-/// A set of rows: their number, and the exclusive or of 16 bytes of each one's hash.
+/// A set of rows, represented by their number and the exclusive or of 16 bytes of the hash of each
+/// of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Tally {
     pub(super) rows: u64,
@@ -93,21 +96,22 @@ impl Tally {
     }
 }
 
-/// What the tally of the summaries counts: a row's key, and whether it claims a body.
+/// What the tally of the summaries counts: the key of a row, and whether the row claims that there
+/// is a body.
 pub(super) fn summary_mark(key: &BlockKey, has_body: bool) -> Vec<u8> {
     let mut mark = key.to_bytes().to_vec();
     mark.push(u8::from(has_body));
     mark
 }
 
-/// A value as it stands in a table.
+/// Encodes a value as it is stored in a table.
 pub(super) fn seal(table: Table, key: &[u8], content: &[u8]) -> Vec<u8> {
     let mut value = checksum(table, key, content).to_vec();
     value.extend(content);
     value
 }
 
-/// The content of a value.
+/// Decodes the content of a value.
 pub(super) fn unseal<'a>(
     table: Table,
     key: &[u8],
@@ -141,7 +145,7 @@ pub(super) fn block_content(block: &Block) -> Vec<u8> {
     content
 }
 
-/// A block whose header is the key's and whose body is the header's.
+/// Decodes a block, whose header must match the key and whose body must match the header.
 pub(super) fn decode_block(
     key: &[u8],
     value: &[u8],
@@ -195,7 +199,7 @@ pub(super) fn decode_neighbours(content: &[u8]) -> Result<Vec<SocketAddr>, Store
     Ok(neighbours)
 }
 
-/// The header at a content's start, which has to be the key's.
+/// Splits off the header at the start of a content, which must match the key.
 fn split_header<'a>(
     table: Table,
     key: &[u8],

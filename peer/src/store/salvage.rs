@@ -27,15 +27,18 @@ use source::{HEADER_BYTES, REDB_MAGIC, Source};
 mod scan;
 mod source;
 
-/// Rows between two that could be read, which are asked for one by one.
+/// The most rows between two readable ones that are requested one by one.
 const GAP_ROWS_MAX: u64 = 100_000;
-/// Rows left free between those of the pool and those of returned transactions: a node that runs while its
-/// database is mended goes on with numbers of its own, and never gives away as many before it ends.
+/// The number of rows that are left free between those of the pool and those of returned
+/// transactions. A node that runs while its database is repaired continues with its own numbers,
+/// and never uses as many before it ends.
 const RETURNED_GAP_ROWS: u64 = 1 << 32;
-/// Bits of the magic number that may be wrong in a file that is still taken for a damaged database.
+/// How many bits of the magic number may be wrong in a file that is still assumed to be a damaged
+/// database.
 const MAGIC_BITS_MAX: u32 = 8;
 
-/// Whether a file may be a database, however damaged: what is clearly something else is left alone.
+/// Whether a file may be a database of ours, however damaged. A file that is clearly something else
+/// must be left alone.
 pub(super) fn may_be_ours(file: &impl StorageBackend) -> Result<bool, StoreFault> {
     let mut start = [0; REDB_MAGIC.len()];
     let length = file.len()?.min(start.len() as u64);
@@ -45,7 +48,7 @@ pub(super) fn may_be_ours(file: &impl StorageBackend) -> Result<bool, StoreFault
     Ok(wrong.sum::<u32>() <= MAGIC_BITS_MAX || start.iter().all(|byte| *byte == 0))
 }
 
-/// Puts a fresh database in the place of a damaged one. Up to `last_row`, rows of the pool may be in use.
+/// Replaces a damaged database by a fresh one. The rows of the pool up to `last_row` may be in use.
 pub(super) fn mend(
     volume: &dyn Volume,
     election: &ElectionId,
@@ -88,7 +91,8 @@ pub(super) fn mend(
     });
     let returned = salvage.returned;
     drop((salvage, source));
-    // A second name, not a renaming: at every moment there is a chain.
+    // The file gets a second name instead of being renamed, so that there is a chain at every
+    // moment.
     volume.link(CHAIN_FILE, DAMAGED_FILE)?;
     volume.rename(UNFINISHED_FILE, CHAIN_FILE)?;
     volume.sync()?;
@@ -100,7 +104,7 @@ struct Salvage {
     target: Database,
     state: State,
     election: ElectionId,
-    /// Each block's parent, and whether its body is saved.
+    /// For each block its parent, and whether its body was saved.
     blocks: BTreeMap<BlockKey, (BlockHash, bool)>,
     /// The highest row of the pool that is in use.
     last_row: u64,
@@ -119,7 +123,8 @@ impl Salvage {
         Ok(())
     }
 
-    /// Bodies give their summaries anew; returns the summaries that were there.
+    /// Saves the bodies, from which their summaries are computed again. Returns the summaries that
+    /// were stored.
     fn save_bodies_of_tree(&mut self, source: &mut Source<'_>) -> Result<Summaries, StoreFault> {
         let mut summaries = Summaries::new();
         source.each_chunk(SUMMARIES, |rows| {
@@ -142,7 +147,7 @@ impl Salvage {
         Ok(summaries)
     }
 
-    /// Whether the trees gave less than was written.
+    /// Whether the trees contained fewer blocks than were written.
     fn lacks_blocks(&self, earlier: &State, summaries: &Summaries) -> bool {
         let without_body = summaries.keys().filter(|key| !self.blocks.contains_key(key)).count();
         let blocks = (self.blocks.len() + without_body) as u64;
@@ -159,7 +164,7 @@ impl Salvage {
         self.save_bodies(rows)
     }
 
-    /// Summaries alone stand for bodies that have to be fetched again.
+    /// Saves summaries without bodies, whose bodies have to be fetched again.
     fn save_summaries(&mut self, mut summaries: Summaries) -> Result<(), StoreFault> {
         summaries.retain(|key, _| !self.blocks.contains_key(key));
         for stored in summaries.values_mut() {
@@ -221,8 +226,9 @@ impl Salvage {
         }
     }
 
-    /// Puts what stands in blocks that hang in the air back into the pool: it may have been acknowledged. The
-    /// blocks stay as well; once their parents are fetched again, a start makes use of them.
+    /// Returns the transactions of blocks that are no longer connected to the chain to the pool,
+    /// because they may have been acknowledged. The blocks are kept as well, and are used by a
+    /// later start once their parents have been fetched again.
     fn return_loose(&mut self) -> Result<(), StoreFault> {
         let connected = self.connected();
         let is_loose = |key: &BlockKey| !connected.contains_key(&key.hash);
@@ -238,8 +244,9 @@ impl Salvage {
             let row =
                 row.ok_or_else(|| StoreFault::damaged("a block that was just saved is gone"))?;
             let block = rows::decode_block(&key.to_bytes(), &row, &self.election)?;
-            // Nothing that the chain vouched for vouches for them any more. What registrars signed does not pass, as
-            // only the ballot says who they are: whoever has their file can hand it in again.
+            // The chain no longer vouches for these transactions, so their signatures are checked.
+            // Those that need registrars' signatures fail, because only the ballot says who the
+            // registrars are; whoever has their file can hand them in again.
             let nobody = AdmissionRule::Open { registration_bits: 0, max_voters: None };
             let is_good = |each: &&Arc<HashedTransaction>| {
                 each.transaction().registrar_signatures().is_none()
@@ -258,7 +265,7 @@ impl Salvage {
 
     fn save_tip(&mut self, tip: Option<(Height, BlockHash)>) -> Result<(), StoreFault> {
         let connected = self.connected();
-        // Without one the node finds the best chain itself.
+        // Without a tip the node finds the best chain itself.
         let tip = tip.filter(|(_, hash)| connected.contains_key(hash));
         self.change(|changes| {
             changes.state.tip = tip;
@@ -266,8 +273,8 @@ impl Salvage {
         })
     }
 
-    /// The blocks from which parents lead down to the genesis block, which is the only one at height 0 and
-    /// never stored.
+    /// The blocks that are connected to the genesis block through their parents. The genesis block
+    /// is the only one at height 0, and is never stored.
     fn connected(&self) -> BTreeMap<BlockHash, Height> {
         let mut connected = BTreeMap::new();
         for (key, (parent, _)) in &self.blocks {

@@ -11,19 +11,19 @@ use redb::backends::FileBackend;
 use super::backend::Backend;
 use host::files;
 
-/// The database.
+/// The file of the database.
 pub(super) const CHAIN_FILE: &str = "chain.redb";
-/// A database that is being made; it means nothing until it gets the name above.
+/// A database that is being made. It means nothing until it gets the name above.
 pub(super) const UNFINISHED_FILE: &str = "chain.redb.new";
-/// The database as it was before the newest damage was mended.
+/// The database as it was before the most recent damage was repaired.
 pub(super) const DAMAGED_FILE: &str = "chain.redb.damaged";
 
-/// What a file is opened for.
+/// The purpose for which a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     Read,
     Write,
-    /// For writing, emptied first, made where it is missing.
+    /// For writing. The file is emptied first, or created if it does not exist.
     Create,
 }
 
@@ -31,19 +31,20 @@ pub(super) enum Access {
 pub(super) trait Volume: fmt::Debug + Send + Sync {
     fn exists(&self, name: &str) -> io::Result<bool>;
     fn open(&self, name: &str, access: Access) -> io::Result<Backend>;
-    /// Gives a file a second name, in place of whatever had it; where files have but one, to a copy of it.
+    /// Gives a file a second name, replacing whatever had that name. If the file system does not
+    /// support this, the file is copied.
     fn link(&self, from: &str, to: &str) -> io::Result<()>;
-    /// Gives a file another name, in place of whatever had it.
+    /// Renames a file, replacing whatever had the new name.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
-    /// It is no error if there is no such file.
+    /// Removes a file. It is not an error if the file does not exist.
     fn remove(&self, name: &str) -> io::Result<()>;
-    /// Makes the names durable.
+    /// Makes the names in the directory durable.
     fn sync(&self) -> io::Result<()>;
-    /// What a user calls the file.
+    /// The path by which a user knows the file.
     fn path(&self, name: &str) -> PathBuf;
 }
 
-/// A directory of the system.
+/// A real directory of the operating system.
 #[derive(Debug)]
 pub(super) struct FileVolume {
     pub(super) directory: PathBuf,
@@ -66,7 +67,7 @@ impl Volume for FileVolume {
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
         self.remove(to)?;
-        // FAT and some network mounts know no second names.
+        // FAT and some network file systems do not support hard links.
         fs::hard_link(self.path(from), self.path(to)).or_else(|_| self.copy(from, to))
     }
 
@@ -91,7 +92,7 @@ impl Volume for FileVolume {
 }
 
 impl FileVolume {
-    /// Leaves a whole durable copy or none.
+    /// Leaves a complete durable copy, or none.
     fn copy(&self, from: &str, to: &str) -> io::Result<()> {
         let copied = fs::copy(self.path(from), self.path(to));
         let copied =

@@ -19,7 +19,7 @@ use node::Record;
 
 type OpenTable<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
 
-/// Makes all tables of a new database, empty.
+/// Creates all tables of a new database, empty.
 pub(super) fn create_tables(
     redb: &redb::Database,
     election: &ElectionId,
@@ -32,8 +32,8 @@ pub(super) fn create_tables(
     Ok(())
 }
 
-/// Makes changes durable; returns the state after them. All of them can be made twice: a commit that failed
-/// may have reached the disk nonetheless.
+/// Makes changes durable, and returns the state after them. All changes can be made twice, because
+/// a commit that failed may have reached the disk nevertheless.
 pub(super) fn change(
     redb: &redb::Database,
     state: State,
@@ -41,7 +41,7 @@ pub(super) fn change(
 ) -> Result<State, StoreFault> {
     let mut transaction = redb.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
-    // After a crash, the start must not read all bodies to find the free pages.
+    // Without this, a start after a crash would have to read all bodies to find the free pages.
     transaction.set_quick_repair(true);
     let state = {
         let mut changes = Changes::new(&transaction, state)?;
@@ -95,7 +95,7 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// Writes a block with its summary, in place of what may be there of it.
+    /// Writes a block with its summary, replacing whatever is stored of it.
     pub(super) fn put_block(&mut self, block: &Block) -> Result<(), StoreFault> {
         let key = BlockKey::of(&block.header).to_bytes();
         let value = seal(BLOCKS, &key, &rows::block_content(block));
@@ -106,14 +106,14 @@ impl<'a> Changes<'a> {
         self.put_summary(&StoredBlock { header: block.header, summary, has_body: true })
     }
 
-    /// Writes a summary; of a block whose body is lost, all that there is.
+    /// Writes a summary. If the body of the block is lost, the summary is all that remains.
     pub(super) fn put_summary(&mut self, stored: &StoredBlock) -> Result<(), StoreFault> {
         let key = BlockKey::of(&stored.header);
         let key_bytes = key.to_bytes();
         let value = seal(SUMMARIES, &key_bytes, &rows::summary_content(stored));
         let earlier = self.summaries.insert(key_bytes.as_slice(), value.as_slice())?;
         if let Some(earlier) = earlier {
-            // The mark stands after checksum and header.
+            // The mark is stored after the checksum and the header.
             let had_body = earlier.value().get(8 + HEADER_BYTES) == Some(&1);
             self.state.summaries.remove(&summary_mark(&key, had_body));
         }

@@ -19,12 +19,15 @@ use super::write;
 use super::{LoadError, OpenedChain, StoreReport, open_unchanged};
 use node::{LoadFailure, LoadJob, PersistBatch, Record};
 
-/// After a failed write (a full disk), it is tried again with the next batch, or after this long.
+/// After a failed write (for example because the disk is full), it is tried again with the next
+/// batch, or after this time.
 const RETRY_PERIOD: Duration = Duration::from_secs(1);
-/// Bytes of blocks and transactions after which no more batches join a commit: many batches for one sync, and
-/// yet a slow disk confirms something soon. A batch waits for the commit that is under way and for its own.
+/// Once a commit contains this many bytes of blocks and transactions, no more batches join it. That
+/// is many batches for one sync, and still lets a slow disk confirm something soon. A batch waits
+/// for the commit that is under way and for its own.
 const COMMIT_BYTES: usize = 8 * 1024 * 1024;
-/// What a record without transactions counts as, so that these do not join one commit without end.
+/// How many bytes a record without transactions counts for, so that one commit cannot contain an
+/// unlimited number of them.
 const SMALL_BYTES: usize = 64;
 
 /// What the thread is asked to do.
@@ -38,19 +41,19 @@ pub(super) enum Job {
 pub(super) struct Writer {
     volume: Arc<dyn Volume>,
     election: ElectionId,
-    /// None after a fault, until it is opened again.
+    /// `None` after a fault, until the database is opened again.
     open: Option<(Database, State)>,
-    /// What is not durable, in order. The node holds these blocks and transactions itself until they are
-    /// confirmed, and bounds them: it fetches no more bodies while too many wait, and accepts no votes while
-    /// the disk refuses.
+    /// What is not durable yet, in order. The node keeps these blocks and transactions itself until
+    /// they are confirmed, and limits them: it fetches no more bodies while too many are waiting,
+    /// and accepts no votes while the disk fails.
     pending: VecDeque<PersistBatch>,
-    /// Blocks that the node waits for.
+    /// The blocks that the node waits for.
     loads: VecDeque<LoadJob>,
-    /// The highest row of the pool that the node has given away.
+    /// The highest row of the pool that the node has used.
     last_row: u64,
-    /// Whether the disk took nothing the last time.
+    /// Whether the last write failed.
     is_failing: bool,
-    /// Whether the database was mended since it was written to.
+    /// Whether the database was repaired since it was last written to.
     has_mended: bool,
 }
 
@@ -77,7 +80,7 @@ impl Writer {
             } else if self.is_failing {
                 jobs.recv_timeout(RETRY_PERIOD)
             } else {
-                // More waited than one commit takes.
+                // More was waiting than fits into one commit.
                 jobs.try_recv().map_err(|_| RecvTimeoutError::Timeout)
             };
             match first {
@@ -112,7 +115,7 @@ impl Writer {
     }
 
     pub(super) fn answer_loads(&mut self, report: &impl Fn(StoreReport)) {
-        // Not kept for longer: it locks out whoever writes.
+        // This is not kept any longer, because it locks out writers.
         let mut unchanged = None;
         while let Some(job) = self.loads.pop_front() {
             let key = BlockKey { height: job.height, hash: job.hash };
@@ -134,8 +137,8 @@ impl Writer {
         })
     }
 
-    /// Reads from the database, through one that changes nothing where the disk does not let it be opened for
-    /// writing: neighbours are served from a disk that takes no more, too.
+    /// Reads from the database. If the disk does not let it be opened for writing, it is opened so
+    /// that nothing changes, because neighbours can be served even from a disk that is full.
     fn read<T>(
         &mut self,
         unchanged: &mut Option<Database>,
@@ -161,7 +164,8 @@ impl Writer {
         Ok(database)
     }
 
-    /// Tries one commit. Where it mends the database instead, only this is reported, and the next try is due.
+    /// Tries one commit. If the database has to be repaired instead, only that is reported, and the
+    /// next attempt is due.
     pub(super) fn write(&mut self, report: &impl Fn(StoreReport)) {
         let Some(newest) = self.pending.back().map(|batch| batch.number) else { return };
         let pending = std::mem::take(&mut self.pending);
@@ -193,9 +197,9 @@ impl Writer {
         }
     }
 
-    /// Calls the database, opening it first if it has to be. After a fault redb refuses everything, so it is
-    /// closed, which writes nothing after an error of the disk or of a page; what was committed is read from it
-    /// again.
+    /// Calls the database, which is opened first if necessary. After a fault redb refuses
+    /// everything, so the database is closed, which writes nothing after an error of the disk or of
+    /// a page. What was committed is then read from it again.
     fn with_database<T>(
         &mut self,
         work: impl FnOnce(&Database, State) -> Result<(T, State), StoreFault>,
@@ -216,8 +220,9 @@ impl Writer {
         Ok((database, state))
     }
 
-    /// What can't be written to for damage is mended at once: the node is told, and writes what it holds in
-    /// memory again, and bodies that are lost are fetched again when a load misses them.
+    /// A database that can't be written to because of damage is repaired at once. The node is told
+    /// and writes again what it has in memory, and lost bodies are fetched again when somebody
+    /// needs them.
     fn mend(&mut self, reason: String, report: &impl Fn(StoreReport)) -> Result<(), String> {
         if self.has_mended {
             return Err(format!("mending did not help: {reason}"));
@@ -234,7 +239,7 @@ impl Writer {
     }
 }
 
-/// How many batches go into the next commit.
+/// The number of batches that go into the next commit.
 fn first_commit(pending: &VecDeque<PersistBatch>) -> usize {
     let mut bytes = 0;
     let fits = |batch: &&PersistBatch| {

@@ -19,29 +19,31 @@ pub(crate) use write::ArchiveEncoder;
 pub use write::ArchiveWriter;
 
 const MAGIC: [u8; 16] = *b"ostrakon-archive";
-/// Version of the archive; a program refuses a newer one than its own.
+/// The version of the archive. A program refuses versions that are newer than its own.
 const FORMAT: u32 = 1;
 const CHECKSUM_BYTES: usize = 32;
 const HEAD_BYTES: usize = MAGIC.len() + 4 + CHECKSUM_BYTES;
-/// Length and checksum before each record's content.
+/// The length and the checksum before each record's content.
 const PREFIX_BYTES: usize = 4 + CHECKSUM_BYTES;
-/// Longest record: twice the largest body that a ballot can allow, so that a block that is too large is read
-/// and named by an audit. A longer length is damage, and is not believed before memory is taken for it.
+/// The longest record. It is twice the size of the largest body that a ballot can allow, so that a
+/// block which is too large can still be read and be reported by an audit. A longer length can only
+/// be damage, so no memory is allocated for it.
 const RECORD_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// The variant of a block's record, which its content begins with.
+/// The number of the variant with which the content of a block's record begins.
 const BLOCK_VARIANT: u32 = 1;
 
-/// What stands in an archive, in this order.
+/// The contents of an archive, in this order.
 #[derive(Debug, Encode, Decode)]
 enum Content {
-    /// The election's canonical bytes; the first record.
+    /// The canonical bytes of the election, which are the first record.
     Election(Vec<u8>),
     Block {
         header: Header,
         transactions: Vec<Transaction>,
     },
-    /// How many blocks there are, and the hash of the last one: the genesis if there is none.
+    /// The number of blocks, and the hash of the last one, which is the genesis block if there are
+    /// none.
     End {
         blocks: u64,
         tip: BlockHash,

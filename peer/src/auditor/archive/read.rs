@@ -22,23 +22,23 @@ pub struct ArchiveReader<R> {
     reader: R,
     election: Arc<Election>,
     election_id: ElectionId,
-    /// Blocks read so far.
+    /// The number of blocks read so far.
     blocks: u64,
     tip: BlockHash,
     is_at_end: bool,
     bytes: u64,
 }
 
-/// A block's record, as it was read.
+/// The record of a block, as it was read.
 #[derive(Debug)]
 pub struct ArchiveRecord {
-    /// Where it stands, counted from 1.
+    /// The position of the record, counted from 1.
     number: u64,
     checksum: [u8; CHECKSUM_BYTES],
     content: Vec<u8>,
 }
 
-/// Why bytes are not a whole archive.
+/// The reason why bytes are not a complete archive.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     #[error("it is no archive of Ostrakon")]
@@ -63,12 +63,12 @@ pub enum ArchiveError {
     Io(#[from] io::Error),
 }
 
-/// Which record of an archive.
+/// A position in an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordPlace {
     Head,
     Election,
-    /// The record where the block of this height should stand, or the end.
+    /// The record where the block of this height, or the end, should be.
     Block(u64),
 }
 
@@ -117,13 +117,14 @@ impl<R: Read> ArchiveReader<R> {
         &self.election
     }
 
-    /// Bytes read so far.
+    /// The number of bytes read so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The next block's record, not looked into yet; nothing after the last one, once the end was found good.
+    /// The next block's record, which has not been decoded yet; `None` after the last one, once the
+    /// end was found to be valid.
     ///
     /// # Errors
     /// See [`ArchiveError`].
@@ -154,7 +155,7 @@ impl<R: Read> ArchiveReader<R> {
         Ok(None)
     }
 
-    /// The next block; nothing after the last one, once the end was found good.
+    /// The next block; `None` after the last one, once the end was found to be valid.
     ///
     /// # Errors
     /// See [`ArchiveError`].
@@ -165,10 +166,11 @@ impl<R: Read> ArchiveReader<R> {
 }
 
 impl ArchiveRecord {
-    /// The block, if the record is whole. May be done for many at once.
+    /// Decodes the block if the record is intact. This can be done for many records at the same
+    /// time.
     ///
     /// # Errors
-    /// When the checksum does not match, or the content is no block.
+    /// When the checksum does not match, or when the content is not a block.
     pub fn decode(&self, election: &ElectionId) -> Result<Block, ArchiveError> {
         let place = RecordPlace::Block(self.number);
         let Content::Block { header, transactions } = self.content(place)? else {
@@ -178,13 +180,14 @@ impl ArchiveRecord {
         Ok(Block { header, transactions: transactions.into_iter().map(hashed).collect() })
     }
 
-    /// Length in the archive.
+    /// The length of the record in the archive.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         (PREFIX_BYTES + self.content.len()) as u64
     }
 
-    /// The hash of its block, if this looks like one; whether it is whole is not looked at.
+    /// The hash of the record's block, if it looks like one. Whether the record is intact is not
+    /// checked.
     fn block_hash(&self) -> Option<BlockHash> {
         let (variant, rest) = self.content.split_first_chunk()?;
         let header = rest.first_chunk::<HEADER_BYTES>()?;
@@ -211,7 +214,8 @@ fn read_head(reader: &mut impl Read) -> Result<(), ArchiveError> {
     if length < HEAD_BYTES {
         return Err(ArchiveError::CutOff { place: RecordPlace::Head });
     }
-    // Before the checksum, since a newer format may place it elsewhere.
+    // The format is checked before the checksum, because a newer format may place the checksum
+    // elsewhere.
     let format = found[MAGIC.len()..].first_chunk().expect("the head is longer");
     match u32::from_le_bytes(*format) {
         found if found > FORMAT => Err(ArchiveError::NewerFormat { found }),
@@ -246,7 +250,7 @@ fn damaged(place: RecordPlace, reason: &str) -> ArchiveError {
     ArchiveError::Damaged { place, reason: reason.to_owned() }
 }
 
-/// Fills the buffer as far as the file reaches.
+/// Fills the buffer, or as much of it as the file has bytes for.
 fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {

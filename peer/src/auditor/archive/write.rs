@@ -12,14 +12,14 @@ use super::{BLOCK_VARIANT, Content, PREFIX_BYTES, head};
 use host::files::FileError;
 use host::whole_file::{Existing, FileMode, WholeFile, WholeFileError};
 
-/// Gives an archive's bytes, piece by piece.
+/// Produces the bytes of an archive, piece by piece.
 #[derive(Debug)]
 pub(crate) struct ArchiveEncoder {
     blocks: u64,
     tip: BlockHash,
 }
 
-/// An archive that is being written; it has its name once it is whole.
+/// An archive that is being written. It gets its name only when it is complete.
 #[derive(Debug)]
 pub struct ArchiveWriter {
     file: WholeFile,
@@ -27,7 +27,7 @@ pub struct ArchiveWriter {
 }
 
 impl ArchiveEncoder {
-    /// Begins an archive; gives its first bytes.
+    /// Starts an archive, and returns its first bytes.
     pub(crate) fn begin(election: &Election) -> (Self, Vec<u8>) {
         let mut bytes = head().to_vec();
         bytes.extend(record(&codec::encode(&Content::Election(election.canonical_bytes()))));
@@ -39,10 +39,11 @@ impl ArchiveEncoder {
         self.tip
     }
 
-    /// The next block, upwards from height 1.
+    /// Encodes the next block, in ascending order from height 1.
     pub(crate) fn block(&mut self, block: &Block) -> Vec<u8> {
-        // A variant's number, then its fields, is what the codec writes for an enum; a block's body is encoded
-        // as its transactions are. So nothing has to be cloned; a test compares the bytes.
+        // The codec writes an enum as the number of the variant followed by its fields, and a
+        // block's body in the same way as its transactions. Nothing therefore has to be cloned; a
+        // test compares the bytes.
         let mut content = codec::encode(&(BLOCK_VARIANT, block.header));
         content.extend(block.body_bytes());
         self.blocks += 1;
@@ -57,10 +58,10 @@ impl ArchiveEncoder {
 }
 
 impl ArchiveWriter {
-    /// Begins an archive.
+    /// Starts an archive.
     ///
     /// # Errors
-    /// When `path` is there already, unless `force` says to replace it; or when the disk refuses.
+    /// When `path` exists already, unless `force` allows it to be replaced, or when the disk fails.
     pub fn create(path: &Path, election: &Election, force: bool) -> Result<Self, WholeFileError> {
         let file = WholeFile::create(path, Existing::replace_if(force), FileMode::Default)?;
         let (encoder, bytes) = ArchiveEncoder::begin(election);
@@ -69,19 +70,19 @@ impl ArchiveWriter {
         Ok(writer)
     }
 
-    /// Adds the next block, upwards from height 1.
+    /// Adds the next block, in ascending order from height 1.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the disk fails.
     pub fn append(&mut self, block: &Block) -> Result<(), FileError> {
         let bytes = self.encoder.block(block);
         self.put(&bytes)
     }
 
-    /// Ends the archive, waits until the disk has it, and gives it its name.
+    /// Ends the archive, waits until it is on the disk, and gives it its name.
     ///
     /// # Errors
-    /// When a file of that name was made meanwhile, or the disk refuses.
+    /// When a file with that name was made in the meantime, or when the disk fails.
     pub fn finish(mut self) -> Result<(), WholeFileError> {
         let bytes = self.encoder.end();
         self.put(&bytes)?;
@@ -94,7 +95,7 @@ impl ArchiveWriter {
     }
 }
 
-/// A record: its length, its checksum, its content.
+/// Encodes a record: its length, its checksum and its content.
 fn record(content: &[u8]) -> Vec<u8> {
     let length = u32::try_from(content.len()).expect("records are far smaller than 4 GiB");
     let mut bytes = Vec::with_capacity(PREFIX_BYTES + content.len());

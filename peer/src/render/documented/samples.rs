@@ -31,7 +31,7 @@ fn hash(seed: &str) -> [u8; 32] {
 
 fn block_hash(seed: &str) -> BlockHash {
     let mut bytes = hash(seed);
-    // As a hash that shows work looks.
+    // The zeros make it look like a hash that shows work.
     bytes[..3].fill(0);
     BlockHash(bytes)
 }
@@ -97,7 +97,7 @@ fn results(election: &Election) -> Results {
     }
 }
 
-/// A report of a chain that holds, or of one whose next block does not.
+/// The report of a valid chain, or of a chain whose next block is not valid.
 pub(super) fn audit_report(
     election: &Election,
     bad: Option<(Tip, VoterId)>,
@@ -179,7 +179,7 @@ fn status(election: &Election) -> Reply {
     }))
 }
 
-/// The command that an answer is to, as its JSON names it.
+/// The name of the command that an answer belongs to, as its JSON contains it.
 pub(super) fn name(reply: &Reply) -> String {
     let object = serde_json::to_value(reply).expect("plain data");
     object["answer"].as_str().expect("a name").to_owned()

@@ -11,16 +11,19 @@ use crate::store::pages::{PAGE_BYTES, Pages};
 use crate::store::rows::BLOCK_KEY_BYTES;
 use crate::store::volume::{Access, CHAIN_FILE, Volume};
 
-// Where redb's leaves have what: type, padding, number of rows, ends of the keys, ends of the values, keys, values.
+// The layout of redb's leaves: type, padding, number of rows, ends of the keys, ends of the values,
+// keys, values.
 const LEAF: u8 = 1;
 const COUNT_END: usize = 4;
 const END_BYTES: usize = 4;
-/// Bytes of the keys of the pool; those of the other tables that matter are blocks' keys.
+/// The length in bytes of the keys of the pool. The other tables that matter have the keys of
+/// blocks.
 const POOL_KEY_BYTES: usize = 8;
-/// Longest leaf that is believed: twice the largest body, far more than redb puts into one with a single row.
+/// The longest leaf that is considered plausible. It is twice the size of the largest body, and far
+/// more than redb puts into a leaf with a single row.
 const LEAF_BYTES_MAX: usize = 2 * BLOCK_BYTES_MAX as usize;
 
-/// Hands on what looks like a row in what looks like a leaf, of old commits too.
+/// Passes on what looks like a row in what looks like a leaf, including those of old commits.
 pub(super) fn each_chunk(
     volume: &dyn Volume,
     mut visit: impl FnMut(Vec<RawRow>) -> Result<(), StoreFault>,
@@ -39,7 +42,7 @@ pub(super) fn each_chunk(
     visit(rows)
 }
 
-/// As much of a file as a leaf takes that begins there, if one does.
+/// Reads the bytes of a leaf that starts at this position, if one does.
 fn read_leaf(pages: &Pages, start: u64) -> Result<Option<Vec<u8>>, StoreFault> {
     let room = pages.len()?.saturating_sub(start);
     let read = |length: usize| {
@@ -58,11 +61,11 @@ fn read_leaf(pages: &Pages, start: u64) -> Result<Option<Vec<u8>>, StoreFault> {
     let first_key = end(&ends, 0).saturating_sub(ends.len());
     let are_keys_even = [POOL_KEY_BYTES, BLOCK_KEY_BYTES].contains(&first_key)
         && (0..count).all(|row| end(&ends, row) == ends.len() + (row + 1) * first_key);
-    // Read no further for what only begins like a leaf.
+    // If the bytes only begin like a leaf, no more of them are read.
     if are_keys_even { Ok(read(end(&ends, 2 * count - 1))?) } else { Ok(None) }
 }
 
-/// The rows of a leaf, as far as their ends rise.
+/// The rows of a leaf, as long as their ends are in ascending order.
 fn rows_of(leaf: &[u8]) -> Vec<RawRow> {
     let count = usize::from(u16::from_le_bytes([leaf[2], leaf[3]]));
     let key_start = COUNT_END + 2 * END_BYTES * count;
@@ -79,7 +82,7 @@ fn rows_of(leaf: &[u8]) -> Vec<RawRow> {
         .collect()
 }
 
-/// Where a key ends or, numbered after all keys, a value.
+/// The end of a key or, for numbers after all keys, the end of a value.
 fn end(leaf: &[u8], number: usize) -> usize {
     let place = COUNT_END + number * END_BYTES;
     let bytes = leaf.get(place..place + END_BYTES).and_then(|bytes| bytes.first_chunk());

@@ -13,18 +13,18 @@ use crate::store::read::{self, OpenTable};
 use crate::store::rows::Table;
 use crate::store::volume::{Access, CHAIN_FILE, Volume};
 
-/// The keys between which rows may be missing.
+/// Two keys between which rows may be missing.
 pub(super) type Gap = (Vec<u8>, Vec<u8>);
 
 pub(super) const REDB_MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
 
-/// Bytes of rows that are read before they are handed on.
+/// How many bytes of rows are read before they are passed on.
 pub(super) const CHUNK_BYTES: usize = 8 * 1024 * 1024;
-/// How often a database that fails is opened again before the rest is given up; each time costs memory, up to
-/// what redb takes for its cache.
+/// How often a database that fails is opened again before the rest of it is given up. Each time
+/// costs memory, up to the size of redb's cache.
 const FAILURES_MAX: u32 = 200;
 
-// Where redb's header has what: its format 3, as its design document lays it out.
+// The layout of redb's header, in its format 3, as its design document describes it.
 const GOD_BYTE: usize = 9;
 const PRIMARY: u8 = 1;
 const RECOVERY_REQUIRED: u8 = 2;
@@ -37,24 +37,25 @@ pub(super) const HEADER_BYTES: usize = 320;
 
 /// The first bytes of a database.
 pub(super) type Header = [u8; HEADER_BYTES];
-/// Regions that are believed of a header: 4 TiB.
+/// The most regions that a header is believed to have, which is 4 TiB.
 const REGIONS_MAX: u64 = 1024;
 
-/// How a damaged file is opened; the modes are tried in this order, from the one that believes the most.
+/// How a damaged file is opened. The modes are tried in this order, starting with the one that
+/// trusts the file most.
 #[derive(Debug, Clone, Copy)]
 enum ScanMode {
-    /// As the file stands.
+    /// The file is used as it is.
     AsItIs,
-    /// All pages are read, and what is free is found out anew.
+    /// All pages are read, and the free ones are determined again.
     Checked,
-    /// With a header that says what every header of redb says, and that all has to be recovered, from
-    /// whichever of the two last commits is whole.
+    /// The file gets a new header, which says what every header of redb says and that everything
+    /// has to be recovered, from whichever of the last two commits is intact.
     NewHeader,
 }
 
 const SCAN_MODES: [ScanMode; 3] = [ScanMode::AsItIs, ScanMode::Checked, ScanMode::NewHeader];
 
-/// What of a database can be read. Nothing is written to its file.
+/// The readable parts of a database. Its file is never written to.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     volume: &'a dyn Volume,
@@ -66,7 +67,7 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Opens the database in the first mode that works; it may be that none does.
+    /// Opens the database in the first mode that works. There may be none.
     pub(super) fn new(
         volume: &'a dyn Volume,
         election: &ElectionId,
@@ -87,7 +88,8 @@ impl<'a> Source<'a> {
                 Err(fault) => return Err(fault),
             }
         }
-        // No mode gives the single records, so the first that opens the file at all has to do.
+        // No mode can read the single records, so the first one that opens the file at all has to
+        // do.
         for mode in SCAN_MODES {
             source.mode = mode;
             source.close();
@@ -107,7 +109,7 @@ impl<'a> Source<'a> {
         self.run(|redb| read(&read::open_meta(&redb.begin_read()?)?))
     }
 
-    /// One row, as far as it can be read.
+    /// One row, if it can be read.
     pub(super) fn row(&mut self, table: Table, key: &[u8]) -> Option<Vec<u8>> {
         let row = self.run(|redb| {
             let table = redb.begin_read()?.open_table(table)?;
@@ -116,8 +118,9 @@ impl<'a> Source<'a> {
         row.ok().flatten()
     }
 
-    /// Hands on the rows of a table, good or not, from the lowest upwards until it fails, then from the highest
-    /// downwards until it fails; returns between which keys something may be missing.
+    /// Passes on the rows of a table, intact or not, from the lowest upwards until reading fails,
+    /// and then from the highest downwards until it fails. Returns the keys between which something
+    /// may be missing.
     pub(super) fn each_chunk(
         &mut self,
         table: Table,
@@ -147,7 +150,7 @@ impl<'a> Source<'a> {
         Ok(below.zip(above))
     }
 
-    /// Some rows between two keys.
+    /// Reads some rows between two keys.
     fn chunk(
         &mut self,
         table: Table,
@@ -212,7 +215,7 @@ impl Drop for Source<'_> {
     }
 }
 
-/// Why a walk ended.
+/// The reason why reading ended.
 #[derive(Debug)]
 enum End {
     Full,
@@ -225,7 +228,7 @@ fn edge(key: Option<&[u8]>) -> Bound<&[u8]> {
 }
 
 fn open(volume: &dyn Volume, mode: ScanMode, model: &Header) -> Result<Database, StoreFault> {
-    // Rows bear checksums of their own: good ones are taken even from a bad page.
+    // Rows have checksums of their own, so intact ones can be used even if their page is damaged.
     let overlay = Overlay::new(Pages::unchecked(volume.open(CHAIN_FILE, Access::Read)?))?;
     let check = match mode {
         ScanMode::AsItIs => IntegrityCheck::Skip,
@@ -238,7 +241,8 @@ fn open(volume: &dyn Volume, mode: ScanMode, model: &Header) -> Result<Database,
     Database::open(overlay, check)
 }
 
-/// Writes what all headers have in common over a header, and gives the file the length that it speaks of.
+/// Writes what all headers have in common over a header, and gives the file the length that the
+/// header names.
 fn renew_header(file: &Overlay, model: &Header) -> Result<(), StoreFault> {
     let length = file.len()?;
     let mut header = *model;
