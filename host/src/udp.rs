@@ -8,16 +8,18 @@ use std::time::Duration;
 use protocol::datagram::DATAGRAM_BYTES_MAX;
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Asked of the system for each direction, which may grant less: some 3,000 datagrams of full size, which arrive while
-/// the program is busy.
+/// The buffer that is requested from the system for each direction; it may grant less. It holds
+/// about 3,000 datagrams of full size, which may arrive while the program is busy.
 const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
-/// How many datagrams are handled before answers are sent and timers are looked at: enough to make system calls the
-/// smaller cost, few enough that answers do not wait for a flood to end.
+/// How many datagrams are handled before answers are sent and timers are checked. It is large
+/// enough that system calls are the smaller cost, and small enough that answers do not have to wait
+/// until a flood ends.
 pub const BURST_MAX: usize = 64;
 
-/// Longest wait for room in the system's send buffer, once in a round of sending. A datagram that finds no room counts
-/// as lost. The task that sends handles what arrives as well, so it must not wait for long.
+/// The longest wait for room in the system's send buffer, once per round of sending. A datagram
+/// that finds no room counts as lost. The task that sends also handles what arrives, so it must not
+/// wait for long.
 pub const SEND_PATIENCE: Duration = Duration::from_millis(5);
 
 /// A socket of one IP version, which sends in rounds.

@@ -9,7 +9,8 @@ use protocol::units::Difficulty;
 
 use host::{clock, entropy};
 
-/// A registration of the key, with its stamp: 2^`registration_bits` attempts on average, on this thread.
+/// Makes a registration of the key. Finding its stamp takes 2^`registration_bits` attempts on
+/// average, on this thread.
 pub fn registration(key: &VoterKey, election: &Election, registration_bits: u8) -> Transaction {
     let (election_id, difficulty) =
         (election.election_id(), Difficulty::from_bits(registration_bits));
@@ -18,7 +19,7 @@ pub fn registration(key: &VoterKey, election: &Election, registration_bits: u8) 
     Transaction::open_registration(&election_id, key, stamp)
 }
 
-/// A vote that is cast now.
+/// Makes a vote that is cast now.
 pub fn vote(key: &VoterKey, election: &Election, choices: Choices) -> Transaction {
     let vote = Vote {
         voter: key.public().voter(),

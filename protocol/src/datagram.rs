@@ -18,27 +18,31 @@ use crate::token::Token;
 use crate::transaction::Transaction;
 use crate::units::{BlockHash, ElectionId, Height, UnixMillis, Work};
 
-/// Largest UDP payload, always: fits every path's MTU without fragments (IPv6 guarantees 1,280 bytes).
+/// The largest UDP payload that is ever sent. It fits the MTU of every path without fragments,
+/// since IPv6 guarantees 1,280 bytes.
 pub const DATAGRAM_BYTES_MAX: usize = 1_200;
 /// Bytes of the envelope before the encoded [`Datagram`].
 pub const ENVELOPE_BYTES: usize = 25;
-/// Bytes of a RETRY, the smallest datagram: it answers nothing shorter.
+/// The size of a RETRY, which is the smallest datagram, so that it is never larger than what it
+/// answers.
 pub const RETRY_BYTES: usize = ENVELOPE_BYTES + 4;
-/// Most addresses in one list of peers: 50 IPv6 addresses of 22 bytes each fit.
+/// The most addresses in one list of peers. This many IPv6 addresses fit, at 22 bytes each.
 pub const PEERS_MAX: usize = 50;
-/// Most addresses of peers that left in one UPDATE_PEERS; the live ones shrink by as many.
+/// The most addresses of peers that left in one UPDATE_PEERS. The list of live peers is shortened
+/// by the same number.
 pub const LEFT_MAX: usize = 10;
-/// Bytes of the ballot in one BALLOT_OPTIONS.
+/// The bytes of the ballot in one BALLOT_OPTIONS.
 pub const BALLOT_PIECE_BYTES: usize = 1_024;
-/// Bytes of a block body in one CHAIN_BLOCK.
+/// The bytes of a block's body in one CHAIN_BLOCK.
 pub const BLOCK_PIECE_BYTES: usize = 1_024;
-/// Headers in one CHAIN_HEADERS: 11 × 96 bytes.
+/// The number of headers in one CHAIN_HEADERS, which take 11 × 96 bytes.
 pub const HEADERS_PER_PIECE: usize = 11;
-/// Most hashes of a locator: enough for any chain, as the steps double.
+/// The most hashes of a locator. They are enough for any chain, because the distances double.
 pub const LOCATOR_MAX: usize = 32;
-/// Most transactions asked for at once, by their places in a block.
+/// The most transactions that are requested at once by their positions in a block.
 pub const PLACES_MAX: usize = 256;
-/// Most short ids in a NEW_BLOCK; a larger block is announced by its header alone.
+/// The most short ids in a NEW_BLOCK. A block with more transactions is announced only by its
+/// header.
 pub const SHORT_IDS_MAX: usize = 128;
 
 const VERSION: u8 = 1;

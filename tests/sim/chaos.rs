@@ -19,15 +19,15 @@ use crate::scenario::{Action, Demands, PeerPlan, Scenario};
 use crate::voters::{Badness, Character, VoterPlan};
 use crate::{forge, random};
 
-/// From the end of all faults to the moment when all have to agree: ten block intervals of the slowest world,
-/// and the time in which peers find each other again.
+/// The time from the end of all faults to the moment at which all peers have to agree: ten block
+/// intervals of the slowest world, plus the time in which peers find each other again.
 const CALM: Duration = Duration::from_secs(70);
-/// Between two rounds of faults.
+/// The time between two rounds of faults.
 const ROUND: Duration = Duration::from_secs(55);
-/// No voter comes later than that before the calm, so that the last one is done by then.
+/// No voter starts later than this before the calm, so that the last one is finished by then.
 const LAST_VOTER: Duration = Duration::from_secs(15);
 
-/// Makes up a world of so many virtual minutes (two at least).
+/// Makes up a world that lasts this number of virtual minutes (at least two).
 #[must_use]
 pub fn scenario(seed: u64, minutes: u64) -> Scenario {
     let rng = random::stream(seed, "chaos");
@@ -98,7 +98,8 @@ impl Chaos {
                 false => self.seconds(0.0, 3.0),
             };
             let share = self.rng.random_range(0.6..1.6);
-            // The first two are on different sides of every partition, and quick enough to mine in it.
+            // The first two hosts are on different sides of every partition, and mine fast enough
+            // to find blocks during it.
             let block_time = match host {
                 0 | 1 => interval.mul_f64(1.5),
                 _ => interval.mul_f64(miners as f64 * share),
@@ -117,7 +118,7 @@ impl Chaos {
         }
     }
 
-    /// Some peers hold a chain already, with blocks of many pieces; the others have to fetch it.
+    /// Some peers have a chain already, with blocks of many pieces, which the others have to fetch.
     fn make_past(&mut self) {
         let (length, full, voters) = (self.rng.random_range(50..400), 8, 40);
         let blocks = forge::chain(&self.scenario.election, length, full, voters);
@@ -129,7 +130,7 @@ impl Chaos {
         self.scenario.demands.votes += full * voters;
     }
 
-    /// A partition with votes on both sides, a crash, and one more mishap.
+    /// A partition with votes on both sides, a crash, and one more fault.
     fn make_round(&mut self, start: Duration) {
         let from = start + self.seconds(0.0, 10.0);
         let window = Window { from, until: from + self.seconds(16.0, 32.0) };
@@ -193,7 +194,7 @@ impl Chaos {
         }
     }
 
-    /// One host hears nobody for a while, or nobody hears it.
+    /// For a while one host receives nothing, or nobody receives anything from it.
     fn make_deaf(&mut self, start: Duration) {
         let host = self.rng.random_range(0..self.scenario.peers.len());
         let from = start + self.seconds(0.0, 40.0);
@@ -206,7 +207,7 @@ impl Chaos {
         self.scenario.faults.partitions.push(partition);
     }
 
-    /// Splits the hosts, a miner on each side.
+    /// Splits the hosts into two groups, with a miner in each.
     fn partition(&mut self, window: Window) -> (Vec<HostIndex>, Vec<HostIndex>) {
         let mut others: Vec<_> = (2..self.scenario.peers.len()).collect();
         others.shuffle(&mut self.rng);

@@ -19,7 +19,8 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
     #[expect(clippy::new_without_default, reason = "a default should be the same every time")]
     pub fn new() -> Self {
-        // A day ahead, so that a core may look back from its first moment on a machine that just booted.
+        // The base is a day ahead, so that a core may look back from its first moment even on a
+        // machine that was just started.
         Self { base: Instant::now() + Duration::from_secs(24 * 3_600) }
     }
 
@@ -28,7 +29,7 @@ impl Clock {
         instant.saturating_duration_since(self.base)
     }
 
-    /// The time as a host sees it whose Unix clock is wrong by `skew_ms`.
+    /// The time as it appears to a host whose Unix clock is wrong by `skew_ms`.
     #[must_use]
     pub fn now(&self, at: Duration, skew_ms: i64) -> Now {
         let unix = UNIX_START.plus(at).0.saturating_add_signed(skew_ms);

@@ -17,17 +17,18 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::random;
 
-/// How long one sync takes: a fast solid-state disk at least, a busy virtual one at most.
+/// How long one sync takes: at least as long as on a fast solid-state disk, and at most as long as
+/// on a busy virtual one.
 const SYNC_LEAST: Duration = Duration::from_micros(200);
 const SYNC_MOST: Duration = Duration::from_millis(12);
 
-/// How often a read fails that would succeed a moment later.
+/// The share of reads that fail although they would succeed a moment later.
 const REFUSAL: f64 = 0.02;
 
 #[derive(Debug)]
 struct Pending {
     batch: PersistBatch,
-    /// `None` while there is no space for it.
+    /// `None` while the disk has no space for the batch.
     durable_at: Option<Duration>,
 }
 
@@ -38,7 +39,7 @@ struct Platter {
     tip: Option<BlockHash>,
     pool: BTreeMap<u64, Arc<HashedTransaction>>,
     neighbours: Vec<SocketAddr>,
-    /// Blocks that can't be read any more.
+    /// The blocks that can't be read any more.
     damaged: BTreeSet<BlockHash>,
 }
 
@@ -51,12 +52,12 @@ pub struct Disk {
     rng: ChaCha8Rng,
 }
 
-/// What came of a batch that was handed over.
+/// The outcome of a batch that was handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// It will be durable then, with all before it.
+    /// The batch, and all batches before it, will be durable at this time.
     DurableAt(Duration),
-    /// There is no space; word of that comes then.
+    /// There is no space, which will be reported at this time.
     FullAt(Duration),
 }
 
@@ -72,7 +73,7 @@ impl Disk {
         }
     }
 
-    /// A disk that holds these already.
+    /// A disk that contains these records already.
     #[must_use]
     pub fn with(records: Vec<Record>, rng: ChaCha8Rng) -> Self {
         let mut disk = Self::new(rng);
@@ -89,7 +90,8 @@ impl Disk {
         if self.is_full { Written::FullAt(done) } else { Written::DurableAt(done) }
     }
 
-    /// Number of the newest batch that is durable by now, if any became so since the last call.
+    /// The number of the newest batch that is durable by now, if any became durable since the last
+    /// call.
     pub fn sync(&mut self, at: Duration) -> Option<u64> {
         let mut newest = None;
         while let Some(pending) = self.pending.front() {
@@ -103,12 +105,12 @@ impl Disk {
         newest
     }
 
-    /// From now on there is no space.
+    /// From now on the disk has no space.
     pub fn fill(&mut self) {
         self.is_full = true;
     }
 
-    /// There is space again: what waited becomes durable then.
+    /// The disk has space again. Returns when the batches that waited become durable.
     pub fn free(&mut self, at: Duration) -> Duration {
         self.is_full = false;
         let latency = random::between(&mut self.rng, SYNC_LEAST, SYNC_MOST);
@@ -125,7 +127,7 @@ impl Disk {
         self.is_full
     }
 
-    /// Loses what is not durable, but for some batches that happened to reach the platter in time.
+    /// Loses what is not durable, except for some batches that happened to reach the disk in time.
     pub fn crash(&mut self, at: Duration) {
         self.sync(at);
         while self.pending.front().is_some_and(|pending| pending.durable_at.is_some())
@@ -138,17 +140,18 @@ impl Disk {
         self.busy_until = at;
     }
 
-    /// Waits for all that was written, as a program does that ends by itself.
+    /// Waits until everything is written, as a program does that ends by itself.
     pub fn flush(&mut self) {
         for pending in self.pending.drain(..) {
             self.durable.apply(pending.batch.records);
         }
     }
 
-    /// A block as it is read later; now and then the disk gives nothing for a moment.
+    /// Reads a block. Now and then the disk gives nothing for a moment.
     ///
     /// # Errors
-    /// When it is damaged, or not given for now. A node that asks for what is not durable is told so, too.
+    /// When the block is damaged, or is not given for now. A node that asks for a block which is
+    /// not durable gets an error too.
     pub fn read(&mut self, hash: &BlockHash) -> Result<Arc<Block>, LoadFailure> {
         if self.rng.random_bool(REFUSAL) {
             return Err(LoadFailure::Refused { reason: "input/output error".to_owned() });
@@ -163,14 +166,14 @@ impl Disk {
         block.map(Arc::clone).ok_or_else(lost)
     }
 
-    /// A block that was written, damaged or not.
+    /// A block that was written, whether it is damaged or not.
     #[must_use]
     pub fn block(&self, hash: &BlockHash) -> Option<&Arc<Block>> {
         self.durable.blocks.get(hash)
     }
 
-    /// One more block can't be read from now on, of those that are `elsewhere` as well: who loses the only copy of
-    /// a block stays alone on its branch until another one is heavier.
+    /// Makes one more block unreadable, of those that exist `elsewhere` as well: a peer that loses
+    /// the only copy of a block would stay alone on its branch until another branch is heavier.
     pub fn damage(&mut self, elsewhere: &BTreeSet<BlockHash>) -> Option<BlockHash> {
         let known = self.durable.blocks.keys().filter(|hash| elsewhere.contains(*hash));
         let hash = known.copied().choose(&mut self.rng)?;
@@ -178,7 +181,7 @@ impl Disk {
         Some(hash)
     }
 
-    /// Blocks that can be read.
+    /// The blocks that can be read.
     pub fn readable(&self) -> impl Iterator<Item = BlockHash> {
         let blocks = self.durable.blocks.keys();
         blocks.filter(|hash| !self.durable.damaged.contains(*hash)).copied()
@@ -190,7 +193,8 @@ impl Disk {
         self.durable.damaged.is_empty()
     }
 
-    /// What a node finds at its start, in any order. Damage to a body shows only when it is read.
+    /// What a node finds at its start, in any order. Damage to a body shows only when the body is
+    /// read.
     pub fn restored(&mut self) -> Restored {
         let durable = &self.durable;
         let stored = |block: &Arc<Block>| StoredBlock {

@@ -19,12 +19,13 @@ use crate::scenario::Action;
 use crate::voters::{Character, Paper};
 use crate::world::World;
 
-/// How long reading a block takes: from memory that the system lends, or from a busy disk.
+/// How long reading a block takes, from the system's cache at the least and from a busy disk at the
+/// most.
 const LOAD_LEAST: Duration = Duration::from_micros(50);
 const LOAD_MOST: Duration = Duration::from_millis(20);
-/// What checking one signature takes on one core.
+/// How long one core takes to check one signature.
 const CHECK: Duration = Duration::from_micros(60);
-/// How long a voter who goes to several peers waits for its registration to spread.
+/// How long a voter who goes to several peers waits for the registration to spread.
 const SPREADING: Duration = Duration::from_secs(3);
 
 impl World {
@@ -80,7 +81,7 @@ impl World {
         }
     }
 
-    /// Joining ends for good. Where the network damages datagrams its user tries again.
+    /// Joining failed for good. If the network damages datagrams, its user tries again.
     fn refused(&mut self, host: HostIndex, error: &JoinError) {
         if self.network.traffic().corrupted == 0 {
             return self.violate(format!("peer {host} could not join: {error}"));
@@ -245,7 +246,8 @@ impl World {
         }
     }
 
-    /// Has a laboratory make an experiment; what can't be made just now is noted.
+    /// Orders an experiment from a laboratory. One that is impossible at the moment is recorded as
+    /// such.
     fn experiment(
         &mut self,
         host: HostIndex,

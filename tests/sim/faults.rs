@@ -7,14 +7,15 @@ use std::time::Duration;
 /// How the network treats datagrams.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
-    /// Shares of datagrams, 0 to 1.
+    /// The shares of datagrams that are affected, from 0 to 1.
     pub loss: f64,
     pub duplication: f64,
-    /// Bits flipped, or the end cut off. UDP's checksum lets one in 65,536 damaged datagrams pass; here all
-    /// do.
+    /// Bits are flipped, or the end is cut off. The checksum of UDP lets one in 65,536 damaged
+    /// datagrams pass; here all of them pass.
     pub corruption: f64,
     pub delay: Duration,
-    /// Most that is added to the delay; above the gap between two datagrams it reorders them.
+    /// The most that is added to the delay. If it is larger than the gap between two datagrams, it
+    /// reorders them.
     pub jitter: Duration,
 }
 

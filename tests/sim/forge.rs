@@ -14,13 +14,13 @@ use protocol::units::{ElectionId, TransactionId, UnixMillis, sha256};
 use crate::clock::UNIX_START;
 use crate::random;
 
-/// Order of secp256k1, big-endian.
+/// The order of the curve secp256k1, big-endian.
 const CURVE_ORDER: [u8; 32] = [
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe,
     0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41,
 ];
 
-/// An election of two questions that began a day before its world.
+/// An election with two questions that began a day before its world.
 #[must_use]
 pub fn election(seed: u64, difficulty_bits: u8) -> Election {
     let noise = random::secret(seed, "election", 0);
@@ -52,7 +52,7 @@ pub fn key(seed: u64, purpose: &str, number: u64) -> VoterKey {
         .expect("one in 2^128 hashes is no key")
 }
 
-/// The same election where two of three registrars admit.
+/// The same election, but with voters who are admitted by two of three registrars.
 #[must_use]
 pub fn election_by_registrars(seed: u64, difficulty_bits: u8) -> Election {
     let registrar = |number| Registrar {
@@ -64,12 +64,13 @@ pub fn election_by_registrars(seed: u64, difficulty_bits: u8) -> Election {
     Election { admission, ..election(seed, difficulty_bits) }
 }
 
-/// The same registrars serve all elections.
+/// All elections have the same registrars.
 fn registrar_key(number: u64) -> VoterKey {
     key(0, "registrar", number)
 }
 
-/// Signatures over an id: at a registrar's place, the one by that registrar or another.
+/// Signatures over an id. At a registrar's position there is the signature of that registrar or of
+/// another.
 fn registrars_sign(
     id: &ElectionId,
     signed: &TransactionId,
@@ -79,21 +80,21 @@ fn registrars_sign(
     RegistrarSignatures::new(id, pairs.iter().map(sign).collect())
 }
 
-/// What two registrars sign to admit a key.
+/// An admission of a key that is signed by two registrars.
 #[must_use]
 pub fn admission(id: &ElectionId, key: &VoterKey, registrars: [u64; 2]) -> Transaction {
     let pairs = registrars.map(|number| (usize::try_from(number).expect("a few"), number));
     admission_by(id, key, &pairs)
 }
 
-/// An admission with signatures at registrars' places, by whomever.
+/// An admission with signatures at registrars' positions, whoever made them.
 #[must_use]
 pub fn admission_by(id: &ElectionId, key: &VoterKey, pairs: &[(usize, u64)]) -> Transaction {
     let signed = Transaction::admission_id(id, &key.public());
     Transaction::admission(key.public(), registrars_sign(id, &signed, pairs))
 }
 
-/// What two registrars sign to withdraw a voter.
+/// A withdrawal of a voter that is signed by two registrars.
 #[must_use]
 pub fn withdrawal(id: &ElectionId, key: &VoterKey) -> Transaction {
     let voter = key.public().voter();
@@ -102,7 +103,7 @@ pub fn withdrawal(id: &ElectionId, key: &VoterKey) -> Transaction {
     Transaction::Withdrawal { voter, signatures }
 }
 
-/// A vote by a key in the name of an id that differs from its own in the last digit alone.
+/// A vote by a key in the name of a voter id that differs from its own only in the last digit.
 #[must_use]
 pub fn vote_by_look_alike(id: &ElectionId, key: &VoterKey, cast_at: UnixMillis) -> Transaction {
     let mut transaction = vote(id, key, 1, cast_at);
@@ -113,7 +114,7 @@ pub fn vote_by_look_alike(id: &ElectionId, key: &VoterKey, cast_at: UnixMillis) 
     with_signature(transaction, |signature| *signature = key.sign(&signed.0))
 }
 
-/// A registration with its stamp, or by two registrars where they admit.
+/// A registration with its stamp, or an admission by two registrars if the election has registrars.
 #[must_use]
 pub fn registration(election: &Election, key: &VoterKey) -> Transaction {
     registration_from(election, key, 0)
@@ -124,14 +125,14 @@ pub fn registration(election: &Election, key: &VoterKey) -> Transaction {
 pub fn registration_from(election: &Election, key: &VoterKey, start: u64) -> Transaction {
     let id = election.election_id();
     let Some(difficulty) = election.admission.stamp_difficulty() else {
-        // Other registrars' signatures are other bytes of the same id.
+        // Signatures of other registrars give other bytes with the same id.
         return admission(&id, key, if start > 0 { [1, 2] } else { [0, 1] });
     };
     let stamp = proof_of_work::find_stamp(&id, &key.public().0, difficulty, start);
     Transaction::open_registration(&id, key, stamp)
 }
 
-/// A valid vote; votes with different numbers differ in their choices or their nonce.
+/// A valid vote. Votes with different numbers differ in their choices or in their nonces.
 #[must_use]
 pub fn vote(id: &ElectionId, key: &VoterKey, number: u64, cast_at: UnixMillis) -> Transaction {
     let choice = u16::try_from(number % 3).expect("below 3");
@@ -168,7 +169,8 @@ pub fn with_signature(transaction: Transaction, change: impl FnMut(&mut Signatur
     changed
 }
 
-/// The twin that ECDSA alone would accept: order − s, with the other recovery bit.
+/// Makes the twin of a signature that ECDSA alone would accept: order − s, with the other recovery
+/// bit.
 pub fn raise_s(signature: &mut Signature) {
     let mut borrow = 0i16;
     for index in (0..32).rev() {
@@ -179,7 +181,7 @@ pub fn raise_s(signature: &mut Signature) {
     signature.0[64] ^= 1;
 }
 
-/// A header over these transactions on top of a parent, without work yet.
+/// A header over these transactions that follows a parent, without work yet.
 #[must_use]
 pub fn header(
     parent: &Header,
@@ -196,7 +198,7 @@ pub fn header(
     }
 }
 
-/// Searches a nonce that shows the header's work.
+/// Searches for a nonce that gives the header enough work.
 #[must_use]
 pub fn mined(header: Header) -> Header {
     let mut header = header;
@@ -206,7 +208,7 @@ pub fn mined(header: Header) -> Header {
     header
 }
 
-/// The first nonce that does not show it.
+/// Searches for the first nonce that does not give the header enough work.
 #[must_use]
 pub fn without_work(header: Header) -> Header {
     let mut header = header;
@@ -226,8 +228,8 @@ pub fn block(
     Block { header: mined(header(parent, &transactions, time)), transactions }
 }
 
-/// A chain on top of the genesis, a second apart: the first blocks hold the registration and the vote of so
-/// many voters each, the others are empty.
+/// A chain that follows the genesis block, with blocks a second apart. The first blocks contain the
+/// registrations and votes of this number of voters each, and the others are empty.
 #[must_use]
 pub fn chain(election: &Election, length: u64, full: u64, voters_per_block: u64) -> Vec<Block> {
     let id = election.election_id();

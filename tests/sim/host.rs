@@ -16,23 +16,23 @@ use crate::random;
 use crate::scenario::{PeerPlan, Scenario};
 use crate::voters::Paper;
 
-/// What runs on a peer's machine.
+/// The program that runs on a peer's machine.
 #[derive(Debug)]
 pub enum Program {
     Down,
-    /// Learns the election from the tracker.
+    /// The peer is learning the election from the tracker.
     Joining(Box<Joining>),
     Node(Box<Node>),
 }
 
-/// Who handed in what a ticket stands for.
+/// Who submitted the transaction that a ticket belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Submitter {
     Voter {
         voter: usize,
         paper: Paper,
     },
-    /// The test itself, under a number of its own.
+    /// The test itself, with a number that it chose.
     Test(u64),
 }
 
@@ -41,19 +41,20 @@ pub struct PeerHost {
     pub address: SocketAddr,
     pub plan: PeerPlan,
     pub program: Program,
-    /// Counts starts: what belongs to an earlier one is out of date.
+    /// Counts starts, so that events of an earlier start can be recognised as out of date.
     pub life: u32,
     pub disk: Disk,
     pub timer_at: Option<Duration>,
     pub mining: Option<u64>,
     pub tickets: BTreeMap<Ticket, Submitter>,
-    /// The tip as it was looked at last.
+    /// The tip when it was last examined.
     pub tip: Option<Candidate>,
     pub up_since: Duration,
     pub down_since: Duration,
     pub left_at: Option<Duration>,
     pub crash_after_acknowledging: Option<Duration>,
-    /// Time-outs handled at one instant: a node that asks for the same instant over and over hangs.
+    /// The number of timeouts handled at one instant. A node that asks for the same instant again
+    /// and again hangs.
     pub timeouts_now: (Duration, u32),
 }
 
@@ -66,14 +67,14 @@ pub struct TrackerHost {
     pub up_since: Duration,
 }
 
-/// Who is at an address.
+/// Who uses an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Party {
     Tracker,
     Peer(HostIndex),
     Liar(usize),
     Stranger(usize),
-    /// Led by a test.
+    /// A host that a test controls.
     Puppet,
 }
 
@@ -133,7 +134,7 @@ impl PeerHost {
         !matches!(self.program, Program::Down)
     }
 
-    /// Forgets what a running program had; the disk stays.
+    /// Forgets the state of a running program; the disk keeps its content.
     pub fn power_off(&mut self, at: Duration) {
         self.program = Program::Down;
         self.life += 1;
@@ -144,7 +145,8 @@ impl PeerHost {
         self.down_since = at;
     }
 
-    /// Addresses that it may write to unasked, since its user named them.
+    /// The addresses that a host may send to without having been asked, because its user named
+    /// them.
     #[must_use]
     pub fn named_addresses(&self, scenario: &Scenario) -> BTreeSet<SocketAddr> {
         let neighbours = self.plan.neighbours.iter().map(|&host| scenario.peer_address(host));

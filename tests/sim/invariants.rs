@@ -15,26 +15,28 @@ use crate::report::{Report, Verdict};
 use crate::scenario::{Demands, Scenario};
 use crate::world::World;
 
-/// Most neighbours of a peer.
+/// The most neighbours of a peer.
 const NEIGHBOURS_MAX: usize = 64;
-/// Least bytes of a transaction in the pool.
+/// The fewest bytes that a transaction in the pool has.
 const TRANSACTION_BYTES_MIN: usize = 100;
-/// A host that is gone for so long is nobody's neighbour any more, and one that is up for so long is
-/// everybody's: three heartbeats, a registration and an update of the tracker's list, with room.
+/// After this time a host that is gone is nobody's neighbour any more, and a host that is up is
+/// everybody's. It allows for three heartbeats, a registration and an update of the tracker's list,
+/// with room to spare.
 const SETTLING: Duration = Duration::from_secs(12);
-/// How long a block may take to everybody: a hop or two, and a heartbeat where its announcement was lost.
+/// How long a block may take to reach everybody: a hop or two, and a heartbeat if its announcement
+/// was lost.
 const LAST_BLOCK: Duration = Duration::from_secs(3);
-/// In larger worlds nobody has to know everybody.
+/// In worlds with more peers than this, not everybody has to know everybody.
 const MESH_MAX: usize = 40;
 
 impl World {
-    /// Runs a scenario to its end and looks at what came of it.
+    /// Runs a scenario to its end, and checks its outcome.
     #[must_use]
     pub fn run(scenario: Scenario, seed: u64) -> Report {
         Self::run_keeping(scenario, seed, None)
     }
 
-    /// The same; a failure shows so many of the newest events.
+    /// Does the same, but a failure shows this number of the newest events.
     #[must_use]
     pub fn run_keeping(scenario: Scenario, seed: u64, events: Option<usize>) -> Report {
         let ends_at = scenario.ends_at;
@@ -46,7 +48,7 @@ impl World {
         world.finish()
     }
 
-    /// Looks at what has to hold at the end.
+    /// Checks what has to hold at the end.
     #[must_use]
     pub fn finish(mut self) -> Report {
         if self.violation.is_none() {
@@ -86,7 +88,8 @@ impl World {
         }
     }
 
-    /// A peer's tip may have moved: its chain has to be one that the reference accepts and counts the same.
+    /// Checks a peer's chain after its tip may have moved: the reference must accept it and count
+    /// the same.
     pub(crate) fn check_tip(&mut self, host: HostIndex) {
         let Some(node) = self.peers[host].node() else { return };
         let chain = node.chain();
@@ -165,7 +168,7 @@ impl World {
         self.violate(format!("peer {host} dropped peer {other}, {fault}: {reason:?}"));
     }
 
-    /// What a peer acknowledged it still knows, on its best chain or in its pool.
+    /// Checks that a peer still knows what it acknowledged, on its best chain or in its pool.
     pub(crate) fn check_acknowledged_at(&mut self, host: HostIndex) {
         let expected: Vec<_> = self
             .voters
@@ -188,7 +191,8 @@ impl World {
         }
     }
 
-    /// The vote of a voter on a peer's best chain, read from its disk where it is not in memory.
+    /// The vote of a voter on a peer's best chain. It is read from the peer's disk if it is not in
+    /// memory.
     fn vote_on_chain(&self, host: HostIndex, voter: &VoterId) -> Option<TransactionId> {
         let peer = &self.peers[host];
         let chain = peer.node()?.chain();
@@ -239,7 +243,7 @@ impl World {
         }
     }
 
-    /// Two peers that are up and do not agree, or one whose pool waits, in words.
+    /// Describes two running peers that do not agree, or one whose pool is not empty.
     pub fn disagreement(&mut self) -> Option<String> {
         let mut first: Option<(HostIndex, node::Tip)> = None;
         for host in 0..self.peers.len() {
@@ -290,7 +294,7 @@ impl World {
         self.check_tracker_at_end();
     }
 
-    /// Everybody who wanted to vote could.
+    /// Checks that everybody who wanted to vote was able to.
     fn check_voters_at_end(&mut self) {
         let late = self.voters.iter().position(|voter| {
             voter.signed_one_vote() && voter.plan.starts_at < self.at && !voter.is_done()
@@ -339,7 +343,7 @@ impl World {
         }
     }
 
-    /// Whether a host is up, if it has been so or not for long enough for all to know.
+    /// Whether a host is up, if it has been up or down long enough for all others to know.
     fn settled(&self, host: HostIndex) -> Option<bool> {
         let peer = &self.peers[host];
         let since = if peer.is_up() { peer.up_since } else { peer.down_since };

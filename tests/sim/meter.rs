@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use protocol::datagram::{Datagram, ENVELOPE_BYTES, Envelope};
 
-/// An unvalidated address gets at most so many times the bytes that came in its name.
+/// An unvalidated address may be sent at most this multiple of the bytes that arrived in its name.
 pub const AMPLIFICATION_MAX: u64 = 3;
-/// Longest POKE that counts as a probe.
+/// The longest POKE that counts as a probe.
 pub const PROBE_BYTES_MAX: usize = 64;
-/// Most probes of an unvalidated address by one host in [`PROBE_PERIOD`].
+/// The most probes of an unvalidated address by one host within [`PROBE_PERIOD`].
 pub const PROBES_MAX: u64 = 5;
-/// Hints are given again and again; what is bounded is how often each address pays for them.
+/// Hints may be given again and again, so the number of probes is limited per period for each
+/// address.
 pub const PROBE_PERIOD: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 struct Account {
-    /// In the address's name, by whomever.
+    /// The bytes that arrived in the address's name, whoever sent them.
     received: u64,
     sent: u64,
     probes: u64,
@@ -26,15 +27,15 @@ struct Account {
     is_validated: bool,
 }
 
-/// Accounts by the host that sends and the address that it sends to.
+/// The accounts, by the host that sends and the address that it sends to.
 #[derive(Debug, Default)]
 pub struct Meter {
     accounts: BTreeMap<(SocketAddr, SocketAddr), Account>,
 }
 
 impl Meter {
-    /// A datagram reached `host`. An address is validated once the host that holds it used a token, which it
-    /// can only have from datagrams that it received.
+    /// Records that a datagram reached `host`. An address is validated once the host that uses it
+    /// presented a token, which it can only have from datagrams that it received.
     pub fn received(&mut self, host: SocketAddr, from: SocketAddr, bytes: &[u8], is_genuine: bool) {
         let account = self.accounts.entry((host, from)).or_default();
         account.received += bytes.len() as u64;
@@ -42,10 +43,10 @@ impl Meter {
         account.is_validated |= is_genuine && bears_token;
     }
 
-    /// `host` sends a datagram.
+    /// Records that `host` sends a datagram.
     ///
     /// # Errors
-    /// Says what the address got too much of.
+    /// Says what the address was sent too much of.
     pub fn sent(
         &mut self,
         host: SocketAddr,
@@ -77,7 +78,7 @@ impl Meter {
         Ok(())
     }
 
-    /// Bytes that an address was sent by all hosts, and that came in its name.
+    /// The bytes that all hosts sent to an address, and the bytes that arrived in its name.
     #[must_use]
     pub fn totals(&self, address: SocketAddr) -> (u64, u64) {
         let accounts = self.accounts.iter().filter(|((_, to), _)| *to == address);
@@ -88,7 +89,7 @@ impl Meter {
 }
 
 fn is_probe(bytes: &[u8]) -> bool {
-    // The first four bytes of the payload are the datagram's number; only a POKE is worth decoding.
+    // The first four bytes of the payload are the datagram's number. Only a POKE is worth decoding.
     let looks_like_poke = bytes.get(ENVELOPE_BYTES) == Some(&5);
     looks_like_poke
         && bytes.len() <= PROBE_BYTES_MAX

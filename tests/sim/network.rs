@@ -10,14 +10,14 @@ use rand_chacha::ChaCha8Rng;
 use crate::faults::{FaultPlan, Quality};
 use crate::random;
 
-/// A datagram under way.
+/// A datagram that is under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parcel {
-    /// The source that it bears.
+    /// The source address in the datagram.
     pub from: SocketAddr,
     pub to: SocketAddr,
     pub bytes: Vec<u8>,
-    /// Whether the host at `from` sent this, whatever damage it took on the way.
+    /// Whether the host at `from` really sent the datagram, whatever damage it took on the way.
     pub is_genuine: bool,
 }
 
@@ -49,7 +49,7 @@ impl Network {
         &self.plan
     }
 
-    /// The plan, for tests that write it as they go.
+    /// The plan, for tests that change it while they run.
     pub fn plan_mut(&mut self) -> &mut FaultPlan {
         &mut self.plan
     }
@@ -59,8 +59,8 @@ impl Network {
         self.traffic
     }
 
-    /// Sends what the host at `place` hands over; its parcel may bear another source. Gives the copies that
-    /// arrive, and when.
+    /// Sends a datagram of the host at `place`, which may contain another source address. Returns
+    /// the copies that arrive, and when.
     pub fn send(
         &mut self,
         place: SocketAddr,

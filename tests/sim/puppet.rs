@@ -12,23 +12,23 @@ use crate::network::Parcel;
 use crate::queue::HostIndex;
 use crate::world::World;
 
-/// Enough for a round trip on a perfect network.
+/// Long enough for a round trip on a network without faults.
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
-/// A puppet's address, and the token that it issues.
+/// The address of a puppet, and the token that it issues.
 #[derive(Debug, Clone, Copy)]
 pub struct Puppet {
     pub address: SocketAddr,
 }
 
 impl Puppet {
-    /// Puts a puppet at an address where nobody is.
+    /// Puts a puppet at an address that nobody uses.
     pub fn new(world: &mut World, address: SocketAddr) -> Self {
         world.parties.insert(address, Party::Puppet);
         Self { address }
     }
 
-    /// All that it was sent, oldest first.
+    /// All datagrams that the puppet was sent, the oldest first.
     #[must_use]
     pub fn inbox(self, world: &World) -> Vec<Datagram> {
         let heard = world.heard.get(&self.address).into_iter().flatten();
@@ -38,13 +38,13 @@ impl Puppet {
             .collect()
     }
 
-    /// Bytes that it was sent.
+    /// The number of bytes that the puppet was sent.
     #[must_use]
     pub fn bytes_heard(self, world: &World) -> usize {
         world.heard.get(&self.address).into_iter().flatten().map(|parcel| parcel.bytes.len()).sum()
     }
 
-    /// The newest token that somebody issued to it.
+    /// The newest token that `issuer` issued to the puppet.
     #[must_use]
     pub fn token_from(self, world: &World, issuer: SocketAddr) -> Token {
         let heard = world.heard.get(&self.address).into_iter().flatten().rev();
@@ -54,13 +54,13 @@ impl Puppet {
             .map_or(Token::NONE, |envelope| envelope.sender_token)
     }
 
-    /// Says something in its own name, with the token that it has.
+    /// Sends a datagram in the puppet's own name, with the token that it has.
     pub fn say(self, world: &mut World, to: SocketAddr, datagram: Datagram) {
         let token = self.token_from(world, to);
         self.say_as(world, self.address, to, token, datagram);
     }
 
-    /// Says something in another's name.
+    /// Sends a datagram in the name of somebody else.
     pub fn forge(self, world: &mut World, name: SocketAddr, to: SocketAddr, datagram: Datagram) {
         self.say_as(world, name, to, Token([0x5a; 8]), datagram);
     }
@@ -71,7 +71,8 @@ impl Puppet {
         world.send(self.address, parcel);
     }
 
-    /// Becomes the neighbour of a peer, as a peer would. Gives whether it did.
+    /// Makes the puppet a neighbour of a peer, in the way in which a peer becomes one. Returns
+    /// whether it succeeded.
     pub fn meet(self, world: &mut World, host: HostIndex) -> bool {
         let peer = world.peers[host].address;
         for nonce in 0..2 {
@@ -81,7 +82,7 @@ impl Puppet {
         world.neighbours(host).contains(&self.address)
     }
 
-    /// Registers with the tracker, as a peer would that then falls silent.
+    /// Registers the puppet with the tracker, as a peer would that then falls silent.
     pub fn register(self, world: &mut World) {
         let tracker = world.tracker.address;
         for _ in 0..2 {

@@ -11,10 +11,10 @@ use protocol::keys::SignatureError;
 use crate::network::Parcel;
 use crate::scenario::Action;
 
-/// Place of a peer in its world.
+/// The index of a peer in its world.
 pub type HostIndex = usize;
 
-/// One thing that happens. What belongs to a host that crashed since is passed over.
+/// One thing that will happen. An event of a host that has crashed since is ignored.
 #[derive(Debug)]
 pub enum Event {
     Arrival(Parcel),

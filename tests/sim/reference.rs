@@ -16,22 +16,22 @@ use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId, sha256};
 use crate::disk::Disk;
 use crate::verdicts::Verdicts;
 
-/// What a chain says, from its genesis to one block.
+/// The count of a chain from its genesis block up to one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
     pub height: u64,
     pub work: u128,
-    /// Shared with the count of the block before, where nothing changed.
+    /// Shared with the count of the previous block if nothing changed.
     pub registrations: Rc<BTreeMap<VoterId, TransactionId>>,
     pub votes: Rc<BTreeMap<VoterId, TransactionId>>,
-    /// Voters whom the registrars withdrew, registered before or not.
+    /// The voters whom the registrars withdrew, whether they had been registered or not.
     pub withdrawn: Rc<BTreeSet<VoterId>>,
-    /// Question by question, the votes per option, and the blank ones.
+    /// For each question, the votes per option and the blank ones.
     pub options: Vec<Vec<u64>>,
     pub blank: Vec<u64>,
 }
 
-/// Counts by the block that they reach to: each block is looked at once per world.
+/// The counts by the block up to which they go, so that each block is examined only once per world.
 #[derive(Debug)]
 pub struct Reference {
     election: Arc<Election>,
@@ -186,7 +186,8 @@ impl Reference {
         }
     }
 
-    /// How many there are, and by whom; that they hold is checked with all signatures.
+    /// Checks the number of signatures and by whom they are. Whether they are valid is checked
+    /// together with all other signatures.
     fn check_signers(&self, signatures: &RegistrarSignatures) -> Result<(), String> {
         let signers: Vec<_> = signatures.registrar_indexes().collect();
         let threshold = usize::from(self.election.admission.threshold());
@@ -200,7 +201,7 @@ impl Reference {
 }
 
 impl Count {
-    /// Whether a peer counts the same.
+    /// Whether a peer's tally is the same.
     #[must_use]
     pub fn agrees_with(&self, tally: &Tally) -> bool {
         tally.votes == self.votes.len() as u64
@@ -209,7 +210,8 @@ impl Count {
     }
 }
 
-/// The merkle root by its definition: split at the largest power of two below the number of leaves.
+/// The merkle root according to its definition: the leaves are split at the largest power of two
+/// that is below their number.
 fn naive_root(transactions: &[Arc<HashedTransaction>]) -> [u8; 32] {
     match transactions {
         [] => [0; 32],

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::network::Traffic;
 use crate::scenario::Demands;
 
-/// What must not be, and when it was.
+/// A broken invariant, and when it was noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     pub at: Duration,
@@ -17,7 +17,7 @@ pub struct Violation {
 pub enum Verdict {
     Pass,
     Violation(Violation),
-    /// Everything held, but too little happened for that to mean anything.
+    /// No invariant was broken, but too little happened for that to mean anything.
     Idle {
         found: Demands,
         expected: Demands,
@@ -31,10 +31,10 @@ pub struct Statistics {
     pub partitions: u64,
     pub reorganisations: u64,
     pub acknowledged: u64,
-    /// On the chain that all agree on at the end.
+    /// The number of votes on the chain on which all peers agree at the end.
     pub votes: u64,
     pub blocks: u64,
-    /// When all agreed for good.
+    /// When all peers agreed for good.
     pub agreed_at: Duration,
 }
 

@@ -8,8 +8,9 @@ use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::world::World;
 
-/// Runs one world per seed; the reports are in the order of the seeds. `seen` hears of each as it ends. A
-/// failure shows the newest `events`, or the usual number of them.
+/// Runs one world per seed, and returns the reports in the order of the seeds. `seen` is called
+/// with each report when its world ends. A failure shows the newest `events`, or the usual number
+/// of them.
 #[must_use]
 pub fn run_all(
     seeds: &[u64],

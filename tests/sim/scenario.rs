@@ -19,28 +19,28 @@ use crate::voters::VoterPlan;
 /// Something that happens to hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// The host starts, with what its disk holds.
+    /// The host starts, with the content of its disk.
     Start(HostIndex),
-    /// It stops at once; what was not durable is lost.
+    /// The host stops at once, and what was not durable is lost.
     Crash(HostIndex),
-    /// It takes leave of the others.
+    /// The host leaves the network properly.
     Leave(HostIndex),
-    /// It crashes right after it acknowledges a vote, and starts again that much later.
+    /// The host crashes right after it acknowledges a vote, and starts again after this time.
     CrashAfterAcknowledging(HostIndex, Duration),
-    /// Its user asks for a block.
+    /// The host's user asks for a block.
     Mine(HostIndex),
     /// A laboratory is cut off, or takes part again.
     Partition(HostIndex, bool),
     /// A laboratory sends a block that breaks this rule.
     BadBlock(HostIndex, AuditRule),
-    /// A laboratory mines a rival of its tip.
+    /// A laboratory mines a block that competes with its tip.
     Race(HostIndex),
     FillDisk(HostIndex),
-    /// One block on its disk can't be read any more.
+    /// One block on the host's disk can't be read any more.
     DamageDisk(HostIndex),
     FreeDisk(HostIndex),
     StopTracker,
-    /// It starts, knowing nobody.
+    /// The tracker starts, without knowing any peer.
     StartTracker,
 }
 
@@ -48,18 +48,18 @@ pub enum Action {
 #[derive(Debug, Clone)]
 pub struct PeerPlan {
     pub starts_at: Duration,
-    /// Whether it learns the election from the tracker instead of a file.
+    /// Whether the peer learns the election from the tracker instead of from a file.
     pub joins: bool,
     pub uses_tracker: bool,
     pub is_laboratory: bool,
     pub neighbours: Vec<HostIndex>,
-    /// How long it takes to find a block, on average; `None` does not mine.
+    /// How long the peer takes to find a block, on average; `None` if it does not mine.
     pub block_time: Option<Duration>,
-    /// By how much its clock is wrong.
+    /// By how much the peer's clock is wrong.
     pub skew_ms: i64,
-    /// How many bytes of bodies it keeps in memory beside the disk.
+    /// How many bytes of bodies the peer keeps in memory although the disk has them too.
     pub resident_bytes_max: usize,
-    /// What its disk holds at the start.
+    /// What the peer's disk contains at the start.
     pub records: Vec<Record>,
 }
 
@@ -80,7 +80,7 @@ impl PeerPlan {
     }
 }
 
-/// What has to have happened in a world, lest it proves nothing.
+/// What must happen at least in a world, since otherwise its success proves nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Demands {
     pub partitions: u64,
@@ -103,13 +103,14 @@ pub struct Scenario {
     pub voters: Vec<VoterPlan>,
     pub strangers: Vec<StrangerPlan>,
     pub liars: Vec<LiarPlan>,
-    /// Nothing new is done from [`FaultPlan::calm_from`] on; by then all have to agree.
+    /// Nothing new happens from [`FaultPlan::calm_from`] on, and at this time all peers have to
+    /// agree.
     pub ends_at: Duration,
     pub demands: Demands,
 }
 
 impl Scenario {
-    /// So many honest peers that start together on a perfect network.
+    /// This number of honest peers, which start together on a network without faults.
     #[must_use]
     pub fn quiet(name: &'static str, seed: u64, peers: usize, ends_at: Duration) -> Self {
         let start = |number| PeerPlan::new(Duration::from_millis(10 * number as u64));
@@ -149,14 +150,14 @@ impl Scenario {
         address(self.is_ipv6, 3, stranger)
     }
 
-    /// An address where nobody is.
+    /// An address that nobody uses.
     #[must_use]
     pub fn victim_address(&self, victim: usize) -> SocketAddr {
         address(self.is_ipv6, 4, victim)
     }
 }
 
-/// The one public address of a host, which it has for ever.
+/// The only public address of a host, which never changes.
 fn address(is_ipv6: bool, net: u8, number: usize) -> SocketAddr {
     let [high, low] = u16::try_from(number).expect("a world is small").to_be_bytes();
     if is_ipv6 {

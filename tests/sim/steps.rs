@@ -20,13 +20,13 @@ use crate::queue::{Event, HostIndex};
 use crate::trace::Entry;
 use crate::world::World;
 
-/// Between two looks at everything.
+/// The interval at which everything is checked.
 const SWEEP_PERIOD: Duration = Duration::from_secs(1);
-/// Most time-outs of a host at one instant.
+/// The most timeouts of a host at one instant.
 const TIMEOUTS_NOW_MAX: u32 = 50;
-/// Newest real datagrams that adversaries see.
+/// The number of newest real datagrams that adversaries can see.
 const CAPTURED_MAX: usize = 64;
-/// Number of NEW_BLOCK on the wire: adversaries see all of these.
+/// The number of NEW_BLOCK on the wire. Adversaries can see all of these datagrams.
 const NEW_BLOCK: u8 = 8;
 
 impl World {
@@ -77,7 +77,7 @@ impl World {
         self.peers[host].life == life
     }
 
-    /// Does something with a node and then all that the node asks for.
+    /// Does something with a node, and then performs everything that the node asks for.
     pub(crate) fn with_node<R>(
         &mut self,
         host: HostIndex,
@@ -191,7 +191,7 @@ impl World {
         }
     }
 
-    /// Queues the timer of a host for `due`, unless it is queued for earlier.
+    /// Schedules the timer of a host for `due`, unless it is scheduled for an earlier time.
     pub(crate) fn arm(
         due: Option<Instant>,
         timer_at: &mut Option<Duration>,
@@ -238,7 +238,7 @@ impl World {
         }
     }
 
-    /// Gives adversaries their look at the world.
+    /// Lets adversaries look at the world.
     pub(crate) fn with_view<R>(&mut self, look: impl FnOnce(&mut Self, &View<'_>) -> R) -> R {
         let peers: Vec<_> = self.peers.iter().filter(|peer| peer.is_up()).collect();
         let addresses: Vec<_> = peers.iter().map(|peer| peer.address).collect();

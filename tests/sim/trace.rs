@@ -9,7 +9,7 @@ use std::time::Duration;
 use protocol::datagram::Envelope;
 use sha2::{Digest, Sha256};
 
-/// Newest events that a failure shows, unless more are asked for.
+/// The number of newest events that a failure shows, unless more are requested.
 const EXCERPT_MAX: usize = 200;
 
 /// One event, as it was delivered.
@@ -36,7 +36,7 @@ impl Default for Trace {
 }
 
 impl Trace {
-    /// Takes note of one delivered event.
+    /// Records one delivered event.
     pub fn record(&mut self, at: Duration, entry: Entry) {
         self.events += 1;
         self.hasher.update(at.as_nanos().to_be_bytes());
@@ -60,12 +60,12 @@ impl Trace {
         self.excerpt.push_back((at, entry));
     }
 
-    /// Keeps more of the newest events, or fewer.
+    /// Changes how many of the newest events are kept.
     pub fn keep(&mut self, events: usize) {
         self.excerpt_max = events.max(1);
     }
 
-    /// Number of events so far.
+    /// The number of events so far.
     #[must_use]
     pub fn events(&self) -> u64 {
         self.events
@@ -77,7 +77,7 @@ impl Trace {
         self.hasher.clone().finalize().into()
     }
 
-    /// The newest events, one a line.
+    /// The newest events, one per line.
     #[must_use]
     pub fn excerpt(&self) -> String {
         let mut text = String::new();

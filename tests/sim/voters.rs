@@ -13,30 +13,31 @@ use protocol::units::{TransactionId, UnixMillis, VoterId};
 use crate::forge;
 use crate::queue::HostIndex;
 
-/// How long a voter waits for an answer before trying elsewhere: fsyncs take milliseconds, and a crashed
-/// peer never answers.
+/// How long a voter waits for an answer before trying elsewhere. A sync of the disk takes
+/// milliseconds, and a peer that crashed never answers.
 pub const PATIENCE: Duration = Duration::from_secs(3);
-/// Most attempts of one voter: longer than any partition.
+/// The most attempts of one voter, which last longer than any partition.
 const ATTEMPTS_MAX: u32 = 200;
 
-/// What a voter is like.
+/// How a voter behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Character {
-    /// Signs one vote and hands it in at one peer; at the next one if that is down.
+    /// Signs one vote and hands it in at one peer, or at the next one if that peer is down.
     Single,
     /// Signs one vote and hands it in at all its peers at the same moment.
     Everywhere,
     /// Signs two different votes and hands them in at two peers at the same moment.
     Double,
-    /// Registers at two peers at the same moment with two stamps, then votes once.
+    /// Registers at two peers at the same moment with two stamps, and then votes once.
     TwoStamps,
-    /// Votes at one peer at the moment when its registrars withdraw it at another: either stands, never both.
+    /// Votes at one peer while the registrars withdraw the voter at another. Either may stand, but
+    /// never both.
     Withdrawn,
-    /// Hands in what must be refused.
+    /// Hands in transactions that must be refused.
     Bad(Badness),
 }
 
-/// What is wrong with a vote, and so with which word it is refused.
+/// What is wrong with a vote, which determines the word with which it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Badness {
     NoSuchOption,
@@ -50,27 +51,27 @@ pub enum Badness {
     Old,
     Twice,
     NoStamp,
-    /// The id of a registered voter but for its last digit.
+    /// The id of a registered voter, except for its last digit.
     LookAlike,
     Reregistration,
-    /// A stamp where registrars admit.
+    /// A stamp, although registrars admit voters in this election.
     Unadmitted,
     AdmittedElsewhere,
     WrongRegistrar,
-    /// All but one of the registrars' signatures.
+    /// One signature fewer than the registrars have to give.
     HalfAdmitted,
-    /// As many signatures as it takes, all by one registrar.
+    /// As many signatures as required, but all by one registrar.
     SignedTwice,
-    /// Admitted, withdrawn, admitted anew.
+    /// Admitted, withdrawn, and admitted again.
     Withdrawn,
-    /// Admitted, withdrawn, and voting all the same.
+    /// Admitted and withdrawn, and voting nevertheless.
     VotesWithdrawn,
     /// Withdrawn after voting.
     WithdrawnTooLate,
 }
 
 impl Badness {
-    /// What is wrong in any election.
+    /// Faults that are possible in any election.
     pub const ANYWHERE: [Self; 11] = [
         Self::NoSuchOption,
         Self::TooManyChoices,
@@ -85,10 +86,10 @@ impl Badness {
         Self::LookAlike,
     ];
 
-    /// What is wrong where anybody may register.
+    /// Faults that are possible where anybody may register.
     pub const OPENLY: [Self; 2] = [Self::NoStamp, Self::Reregistration];
 
-    /// What is wrong where registrars admit, and one paper alone shows.
+    /// Faults that are possible where registrars admit voters, and that a single transaction shows.
     pub const BY_REGISTRARS: [Self; 5] = [
         Self::Unadmitted,
         Self::AdmittedElsewhere,
@@ -97,11 +98,11 @@ impl Badness {
         Self::SignedTwice,
     ];
 
-    /// What is wrong with a voter whom registrars withdraw.
+    /// Faults of a voter whom registrars withdraw.
     pub const WITHDRAWN: [Self; 3] =
         [Self::Withdrawn, Self::VotesWithdrawn, Self::WithdrawnTooLate];
 
-    /// The word that programs are told.
+    /// The word that programs are given for this fault.
     #[must_use]
     pub fn kind(self) -> &'static str {
         match self {
@@ -127,7 +128,7 @@ impl Badness {
         }
     }
 
-    /// Whether the voter has to be registered for this fault to be the one that is named.
+    /// Whether the voter has to be registered for this fault to be the one that is reported.
     #[must_use]
     pub fn needs_registration(self) -> bool {
         !matches!(self, Self::Unregistered | Self::NoStamp) && !Self::BY_REGISTRARS.contains(&self)
@@ -191,7 +192,7 @@ pub fn bad_transaction(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoterPlan {
     pub starts_at: Duration,
-    /// The peers that it trusts, in the order of trying.
+    /// The peers that the voter trusts, in the order in which they are tried.
     pub hosts: Vec<HostIndex>,
     pub character: Character,
 }
@@ -200,13 +201,13 @@ pub struct VoterPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paper {
     Registration,
-    /// 0, or 1 for the second of two different votes.
+    /// 0 for the first vote, or 1 for the second of two different votes.
     Vote(u8),
     Withdrawal,
     Bad,
 }
 
-/// A peer said that a vote is accepted.
+/// A peer's statement that a vote is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Acknowledgement {
     pub vote: TransactionId,
@@ -228,12 +229,12 @@ pub struct Voter {
     pub key: VoterKey,
     pub id: VoterId,
     pub acknowledgements: Vec<Acknowledgement>,
-    /// Number of the step that is due; any other is out of date.
+    /// The number of the step that is due. Any other step is out of date.
     pub turn: u32,
     stage: Stage,
     attempts: u32,
     registrations: Vec<Transaction>,
-    /// Signed once; handed in again as they are.
+    /// Signed once, and handed in again unchanged.
     votes: Vec<Transaction>,
 }
 
@@ -241,7 +242,7 @@ pub struct Voter {
 #[derive(Debug)]
 pub struct Step {
     pub submissions: Vec<(HostIndex, Paper, Transaction)>,
-    /// When it looks again whether it got an answer.
+    /// When the voter checks again whether an answer arrived.
     pub again_after: Option<Duration>,
 }
 
@@ -265,7 +266,8 @@ impl Voter {
         }
     }
 
-    /// Whether all that it signed is one vote, which therefore has to be counted once acknowledged.
+    /// Whether the voter signed only one vote, which therefore has to be counted once it was
+    /// acknowledged.
     #[must_use]
     pub fn signed_one_vote(&self) -> bool {
         match self.plan.character {
@@ -275,8 +277,8 @@ impl Voter {
         }
     }
 
-    /// Whether only the registrars can keep a vote of it from being counted once acknowledged. They withdraw nobody
-    /// else.
+    /// Whether only the registrars can keep the voter's vote from being counted once it was
+    /// acknowledged. They withdraw nobody else.
     #[must_use]
     pub fn may_lose_to_withdrawal_alone(&self) -> bool {
         self.signed_one_vote() || self.plan.character == Character::Withdrawn
@@ -287,7 +289,7 @@ impl Voter {
         self.stage == Stage::Done
     }
 
-    /// Its next attempt. `now` is the clock of the voter's peers.
+    /// The voter's next attempt. `now` is the clock of the voter's peers.
     pub fn step(&mut self, election: &Election, now: UnixMillis) -> Step {
         self.attempts += 1;
         if self.stage == Stage::Done || self.attempts > ATTEMPTS_MAX {
@@ -352,7 +354,7 @@ impl Voter {
         now: UnixMillis,
     ) -> Vec<(HostIndex, Paper, Transaction)> {
         let Character::Bad(badness) = self.plan.character else { return Vec::new() };
-        // A second vote is for the peer that is sure to know the first.
+        // A second vote is handed in at the peer that certainly knows the first.
         let knows_first = self.acknowledgements.last().map(|known| known.host);
         let host = match (badness, knows_first) {
             (Badness::Twice, Some(host)) => host,
@@ -362,13 +364,13 @@ impl Voter {
         vec![(host, Paper::Bad, bad_transaction(badness, election, &self.key, now))]
     }
 
-    /// The peer to go to, `place` further than the one whose turn it is.
+    /// The peer to go to, `place` positions after the one whose turn it is.
     fn host(&self, place: u32) -> HostIndex {
         let turn = (self.attempts - 1) / 2 + place;
         self.plan.hosts[turn as usize % self.plan.hosts.len()]
     }
 
-    /// Hears the outcome of a paper. Gives whether it acts again at once.
+    /// Handles the answer to a transaction. Returns whether the voter acts again at once.
     ///
     /// # Errors
     /// Says which answer no peer may give.
@@ -405,7 +407,7 @@ impl Voter {
                 Ok(self.voted())
             }
             (Paper::Vote(_), Err(error)) if is(error, "already_voted") => Ok(self.voted()),
-            // Another peer may not have heard of the registration yet.
+            // Another peer may not know the registration yet.
             (Paper::Vote(_), Err(error)) if is(error, "not_registered") => Ok(false),
             (Paper::Registration | Paper::Vote(_), Err(error)) if is_passing(error) => Ok(false),
             (Paper::Registration | Paper::Vote(_), Err(error)) => {
@@ -427,7 +429,8 @@ impl Voter {
                 self.stage = Stage::Done;
                 Ok(false)
             }
-            // A peer that was cut off from the first stamp takes the second one, as it does of an honest voter.
+            // A peer that was cut off from the first stamp accepts the second one, as it does from
+            // an honest voter.
             Ok(_) if badness == Badness::Reregistration => {
                 self.stage = Stage::Done;
                 Ok(false)
@@ -463,7 +466,7 @@ fn is(error: &CommandError, kind: &str) -> bool {
     error.kind() == kind
 }
 
-/// What says nothing of the transaction itself.
+/// Errors that say nothing about the transaction itself.
 fn is_passing(error: &CommandError) -> bool {
     ["pool_full", "not_durable", "leaving"].contains(&error.kind())
 }

@@ -47,9 +47,9 @@ pub struct World {
     pub(crate) liars: Vec<Liar>,
     pub(crate) captured: VecDeque<Parcel>,
     pub(crate) outcomes: BTreeMap<u64, Result<TransactionId, CommandError>>,
-    /// What puppets were sent.
+    /// The datagrams that puppets were sent.
     pub(crate) heard: BTreeMap<SocketAddr, Vec<Parcel>>,
-    /// Events of nodes, for tests that ask.
+    /// The events of nodes, for tests that ask for them.
     pub(crate) news: Vec<(Duration, HostIndex, node::Event)>,
     pub(crate) keeps_news: bool,
     pub(crate) statistics: Statistics,
@@ -139,7 +139,7 @@ impl World {
         self.queue.push(Duration::ZERO, Event::Sweep);
     }
 
-    /// Virtual time since the start.
+    /// The virtual time since the start.
     #[must_use]
     pub fn at(&self) -> Duration {
         self.at
@@ -150,13 +150,13 @@ impl World {
         &self.scenario
     }
 
-    /// What must not be and was seen so far.
+    /// The first violation of an invariant, if one was found.
     #[must_use]
     pub fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
     }
 
-    /// A peer's node, if it runs.
+    /// The node of a peer, if it is running.
     #[must_use]
     pub fn node(&self, host: HostIndex) -> Option<&Node> {
         self.peers[host].node()
@@ -168,30 +168,30 @@ impl World {
         &self.peers[host].disk
     }
 
-    /// The tracker's list, if it runs.
+    /// The tracker's registry, if the tracker is running.
     #[must_use]
     pub fn registry(&self) -> Option<&Registry> {
         self.tracker.registry.as_ref()
     }
 
-    /// Unix time, as hosts with right clocks see it.
+    /// Unix time, as hosts with correct clocks see it.
     #[must_use]
     pub fn unix(&self) -> UnixMillis {
         self.clock.now(self.at, 0).unix
     }
 
-    /// From now on events of nodes are kept; gives those kept so far.
+    /// Keeps the events of nodes from now on, and returns those that were kept so far.
     pub fn take_news(&mut self) -> Vec<(Duration, HostIndex, node::Event)> {
         self.keeps_news = true;
         std::mem::take(&mut self.news)
     }
 
-    /// From now on nothing goes wrong on the network any more.
+    /// From now on the network has no faults any more.
     pub fn calm_down(&mut self) {
         self.network.plan_mut().calm_from = self.at;
     }
 
-    /// For a while the network is of another quality.
+    /// Gives the network another quality for a while.
     pub fn add_spell(&mut self, window: Window, quality: Quality) {
         self.network.plan_mut().spells.push((window, quality));
     }
@@ -201,7 +201,7 @@ impl World {
         self.act(action);
     }
 
-    /// Lets one transaction be handed in at a peer, and waits for the outcome.
+    /// Hands in one transaction at a peer, and waits for the outcome.
     ///
     /// # Panics
     /// When the peer is down, or does not answer within seconds.
@@ -218,7 +218,7 @@ impl World {
         self.outcomes[&number].clone()
     }
 
-    /// Lets time pass; stops early at a violation.
+    /// Lets time pass, but stops at a violation.
     pub fn run_until(&mut self, until: Duration) {
         while self.violation.is_none() {
             let Some((at, event)) = self.queue.pop_before(until) else { break };
@@ -230,7 +230,7 @@ impl World {
         }
     }
 
-    /// Lets time pass until something holds, looking every 50 ms. Gives when it did.
+    /// Lets time pass until a condition holds, which is checked every 50 ms. Returns when it did.
     pub fn run_until_holds(
         &mut self,
         deadline: Duration,
@@ -250,7 +250,7 @@ impl World {
         }
     }
 
-    /// Hands a transaction to a peer as its user would. `None` where the peer is down.
+    /// Hands a transaction to a peer as its user would; `None` if the peer is down.
     pub(crate) fn submit(
         &mut self,
         host: HostIndex,

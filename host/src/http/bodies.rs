@@ -1,5 +1,5 @@
 //! The bodies of requests and answers. They report their progress to their connection's place, so
-//! that [`connections`](crate::http::connections) knows which connection is waiting and which one
+//! that `connections` knows which connection is waiting and which one
 //! is being served.
 
 use std::pin::Pin;

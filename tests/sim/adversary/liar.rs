@@ -24,44 +24,44 @@ use crate::faults::Window;
 use crate::network::Parcel;
 use crate::{forge, random};
 
-/// How often a liar says that it is alive.
+/// The interval at which a liar sends heartbeats.
 const HEARTBEAT: Duration = Duration::from_millis(900);
 
-/// Sets the seeds of foreign elections apart.
+/// Distinguishes the seeds of foreign elections from those of worlds.
 const FOREIGN: u64 = 0xf0e1 << 40;
 
 /// One way to lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trick {
-    /// A valid empty block: the honest twin of the others.
+    /// A valid empty block, as the honest counterpart of the others.
     Honest,
-    /// Many valid empty blocks, served on request: the honest twin of the chains below.
+    /// Many valid empty blocks, served on request, as the honest counterpart of the chains below.
     HonestChain,
-    /// A block without work.
+    /// A block without enough work.
     NoWork,
-    /// A mined header with the body of another.
+    /// A mined header with the body of another block.
     OtherBody,
-    /// A mined block with a vote whose signature does not hold.
+    /// A mined block that contains a vote with an invalid signature.
     BadSignature,
-    /// A mined block with two votes of one voter.
+    /// A mined block that contains two votes of one voter.
     TwoVotes,
-    /// A mined block with a vote by an unregistered key.
+    /// A mined block that contains a vote by an unregistered key.
     Unregistered,
-    /// A mined block with a vote for an option that is not on the ballot.
+    /// A mined block that contains a vote for an option that is not on the ballot.
     NoSuchOption,
-    /// A mined block an hour ahead of every clock.
+    /// A mined block whose time is an hour ahead of every clock.
     FarAhead,
-    /// A mined block that is older than its parent.
+    /// A mined block whose time is before its parent's.
     BeforeParent,
-    /// Many blocks of the least difficulty.
+    /// Many blocks of the lowest difficulty.
     LowDifficulty,
-    /// Many blocks on the genesis of another election.
+    /// Many blocks that follow the genesis block of another election.
     ForeignGenesis,
-    /// A tip far above all that it never shows.
+    /// A claimed tip with far more work than anything that the liar ever shows.
     HeavyTip,
-    /// Serves noise as the bodies of honest blocks that it announces as its own tip.
+    /// Noise, served as the bodies of honest blocks that the liar announces as its own tip.
     NoiseForBodies,
-    /// The body of an honest block with one signature swapped.
+    /// The body of an honest block with one signature exchanged.
     SwappedSignature,
 }
 
@@ -89,7 +89,7 @@ impl Trick {
 pub struct LiarPlan {
     pub active: Window,
     pub tricks: Vec<Trick>,
-    /// Between two tricks, on average: its share of the mining power.
+    /// The average time between two tricks, which is the liar's share of the mining power.
     pub gap: Duration,
 }
 
@@ -99,10 +99,10 @@ pub struct Liar {
     pub address: SocketAddr,
     rng: ChaCha8Rng,
     seed: u64,
-    /// Tokens that others issued to it.
+    /// The tokens that others issued to the liar.
     tokens: BTreeMap<SocketAddr, Token>,
     acquaintances: BTreeSet<SocketAddr>,
-    /// What it serves, by hash.
+    /// The bodies that the liar serves, by hash.
     bodies: BTreeMap<BlockHash, Vec<u8>>,
     headers: Vec<Header>,
     claim: Option<PeerStatus>,
@@ -132,7 +132,7 @@ impl Liar {
         }
     }
 
-    /// What it sends of its own accord, and when it does so next.
+    /// What the liar sends without being asked, and when it does so next.
     pub fn step(&mut self, view: &View<'_>) -> (Vec<Parcel>, Duration) {
         let mut parcels = Vec::new();
         if !self.tokens.contains_key(&view.tracker) || self.rng.random_bool(0.1) {
@@ -158,7 +158,7 @@ impl Liar {
         (parcels, HEARTBEAT)
     }
 
-    /// What it answers.
+    /// What the liar answers to a datagram.
     pub fn hear(&mut self, view: &View<'_>, from: SocketAddr, bytes: &[u8]) -> Vec<Parcel> {
         let Ok(envelope) = Envelope::decode(bytes) else { return Vec::new() };
         self.tokens.insert(from, envelope.sender_token);
@@ -268,7 +268,7 @@ impl Liar {
         self.offer(block, view)
     }
 
-    /// Announces a block, claims it as tip and serves it.
+    /// Announces a block, claims it as the tip and serves it.
     fn offer(&mut self, block: Block, view: &View<'_>) -> Vec<Datagram> {
         let hash = block.header.hash();
         self.headers = vec![block.header];
@@ -355,7 +355,7 @@ impl Liar {
     }
 }
 
-/// The newest real announcement of a block, with one signature swapped for another's.
+/// The newest real announcement of a block, with one signature replaced by another.
 fn swapped(view: &View<'_>) -> Vec<Datagram> {
     let announcements = view.captured.iter().rev().filter_map(|parcel| {
         match Envelope::decode(&parcel.bytes).ok()?.datagram {

@@ -17,11 +17,11 @@ pub use stranger::{Stranger, StrangerPlan, forgeries};
 
 use crate::network::Parcel;
 
-/// What adversaries see: more than any real one could.
+/// What adversaries can see, which is more than any real one could.
 #[derive(Debug)]
 pub struct View<'a> {
     pub election: &'a Election,
-    /// Honest peers that are up.
+    /// The honest peers that are up.
     pub peers: &'a [SocketAddr],
     pub tracker: SocketAddr,
     /// Some of the newest real datagrams.
@@ -32,7 +32,7 @@ pub struct View<'a> {
     pub unix: UnixMillis,
 }
 
-/// A datagram by an adversary, whatever source it bears.
+/// A datagram sent by an adversary, whatever source address it contains.
 fn forged(from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) -> Parcel {
     Parcel { from, to, bytes, is_genuine: false }
 }

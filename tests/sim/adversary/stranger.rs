@@ -22,9 +22,9 @@ use crate::{forge, random};
 #[derive(Debug, Clone)]
 pub struct StrangerPlan {
     pub active: Window,
-    /// Between two of its datagrams, on average.
+    /// The average time between two of its datagrams.
     pub gap: Duration,
-    /// Addresses that it would like to see flooded.
+    /// The addresses that it would like to see flooded.
     pub victims: Vec<SocketAddr>,
 }
 
@@ -121,7 +121,7 @@ impl Stranger {
     }
 }
 
-/// What would do harm if it counted without a token.
+/// Datagrams that would do harm if they were accepted without a token.
 #[must_use]
 pub fn forgeries(view: &View<'_>, chance: u64) -> Vec<Datagram> {
     let invented = forge::noise(chance, 1);
