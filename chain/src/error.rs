@@ -8,7 +8,7 @@ use protocol::keys::SignatureError;
 use protocol::transaction::TRANSACTION_BYTES_MAX;
 use protocol::units::{BlockHash, Difficulty, Height, MerkleRoot, UnixMillis, VoterId};
 
-/// Why a header is not added to the tree.
+/// The reason why a header is not added to the tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum HeaderError {
@@ -30,34 +30,37 @@ pub enum HeaderError {
     /// The time is not above the parent's.
     #[error("its time {} is not above its parent's {}", found.0, parent.0)]
     NotAfterParent { found: UnixMillis, parent: UnixMillis },
-    /// Not a fault: it may be tried again once `ahead` has become small enough.
+    /// The header came too early. This is not a fault: it may be tried again once `ahead` has
+    /// become small enough.
     #[error("its time is {} s ahead of the local clock", ahead.as_secs())]
     TooEarly { ahead: Duration },
-    /// The limit of [`HEADERS_WITHOUT_BODY_MAX`](crate::HEADERS_WITHOUT_BODY_MAX) is reached; this says nothing about
-    /// the header.
+    /// The limit of [`HEADERS_WITHOUT_BODY_MAX`](crate::HEADERS_WITHOUT_BODY_MAX) is reached, which
+    /// says nothing about this header.
     #[error("{headers} headers wait for their bodies already")]
     TooManyHeaders { headers: usize },
 }
 
-/// Why a body is not taken as that of its header. The first three blame whoever sent it, never the header.
+/// The reason why a body is not accepted as that of its header. The first three blame whoever sent
+/// the body, never the header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum BodyError {
-    /// The header has to come first.
+    /// The header of the body is not known, and has to arrive first.
     #[error("no header {hash} is known here")]
     UnknownHeader { hash: BlockHash },
-    /// The body is not needed any more.
+    /// The body is here already, so it is not needed.
     #[error("the body of {hash} is here already")]
     AlreadyKnown { hash: BlockHash },
-    /// The body is another block's, or was changed.
+    /// The body belongs to another block, or was changed.
     #[error("the body's merkle root is {found}; the header bears {expected}")]
     MerkleRoot { found: MerkleRoot, expected: MerkleRoot },
-    /// The header commits to a body that no chain may hold.
+    /// The body matches its header, but no chain may contain it.
     #[error(transparent)]
     Invalid(#[from] BlockError),
 }
 
-/// Why a block whose body matches its header is invalid, and all that follows it.
+/// The reason why a block whose body matches its header is invalid, together with everything that
+/// follows it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum BlockError {
@@ -69,11 +72,11 @@ pub enum BlockError {
     Transaction { index: usize, error: TransactionError },
 }
 
-/// Why a transaction can't be counted.
+/// The reason why a transaction can't be counted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum TransactionError {
-    /// The transaction is larger than any may be.
+    /// The transaction is larger than any transaction may be.
     #[error("the transaction has {found} bytes, over {TRANSACTION_BYTES_MAX}")]
     TooLarge { found: usize },
     /// The choices do not fit the ballot.
@@ -91,10 +94,10 @@ pub enum TransactionError {
     /// A withdrawal in an open election.
     #[error("the election has no registrars, so no registration can be withdrawn")]
     WithdrawalWithoutRegistrars,
-    /// The registrars' signatures cannot be those that the election asks for.
+    /// The registrars' signatures cannot be those that the election requires.
     #[error(transparent)]
     Registrars(#[from] RegistrarsError),
-    /// A signature does not hold.
+    /// A signature is not valid.
     #[error(transparent)]
     Signature(#[from] SignatureError),
     /// The branch has a registration of this voter.
@@ -106,16 +109,16 @@ pub enum TransactionError {
     /// The branch has as many voters as the election allows.
     #[error("the election has all of the {max} voters that it takes")]
     VotersFull { max: u32 },
-    /// The branch has a withdrawal of this voter.
+    /// The branch has a withdrawal of this voter, so the transaction cannot follow it.
     #[error("the registrars withdrew voter {voter}: only another key can be admitted")]
     Withdrawn { voter: VoterId },
-    /// The same, where the transaction is a second withdrawal.
+    /// The transaction is a second withdrawal of a voter whom the branch has withdrawn already.
     #[error("voter {voter} is withdrawn already")]
     AlreadyWithdrawn { voter: VoterId },
-    /// The branch has a vote of this voter.
+    /// The transaction is a withdrawal of a voter who has a vote on the branch.
     #[error("voter {voter} has voted, and so can't be withdrawn any more")]
     WithdrawalAfterVote { voter: VoterId },
-    /// The same, where the transaction is a second vote.
+    /// The transaction is a second vote of a voter who has a vote on the branch.
     #[error("voter {voter} has voted already: the first vote stands")]
     AlreadyVoted { voter: VoterId },
     /// The vote was cast too far from the local clock. Only votes of a peer's own user are refused for this; relayed
@@ -128,7 +131,7 @@ pub enum TransactionError {
 }
 
 impl TransactionError {
-    /// A stable word for programs.
+    /// A word for programs that never changes.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {

@@ -59,7 +59,7 @@ pub fn vote(voter: u8, choices: Choices) -> Arc<HashedTransaction> {
     hashed(Transaction::vote(&id(), &key(voter), vote))
 }
 
-/// The same election where two of two registrars admit.
+/// The same election, but with voters who are admitted by two of two registrars.
 pub fn election_by_registrars() -> Election {
     let registrar = |number| Registrar {
         name: format!("Registrar {number}"),

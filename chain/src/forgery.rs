@@ -16,20 +16,21 @@ use protocol::units::{Difficulty, ElectionId, Height, UnixMillis, sha256};
 use super::audit::AuditRule;
 use super::template::next_header;
 
-/// How far ahead of the clock a block that comes too early is: no class waits until it is good.
+/// How far ahead of the clock the time of a block is that comes too early. It is so far that no
+/// class will wait until the block becomes valid.
 const TOO_EARLY: Duration = Duration::from_secs(24 * 3_600);
 
-/// A scalar of a signature that is too high, whatever the rest of it is.
+/// The highest byte of a signature's scalar s that is too high, whatever its other bytes are.
 const HIGH_S: u8 = 0x80;
 
-/// What a block that breaks a rule is made of, before it has a place in a chain.
+/// The parts of a block that breaks a rule, before the block has a place in a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forgery {
     rule: AuditRule,
     transactions: Vec<Arc<HashedTransaction>>,
 }
 
-/// Why a rule can't be broken by a block that anybody would look at.
+/// The reason why a rule can't be broken by a block that others would examine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum ForgeryError {
@@ -44,7 +45,7 @@ pub enum ForgeryError {
 }
 
 impl ForgeryError {
-    /// A stable word for programs.
+    /// A word for programs that never changes.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -55,7 +56,8 @@ impl ForgeryError {
 }
 
 impl Forgery {
-    /// The rules that a block can break so that others see it, with what is wrong with that block.
+    /// The rules that a block can break in such a way that others notice, with what is wrong with
+    /// that block.
     pub const OFFERED: [(AuditRule, &'static str); 22] = [
         (AuditRule::NoWork, "its hash does not show the work that it claims"),
         (AuditRule::MerkleRoot, "it comes with other transactions than its header commits to"),
@@ -81,11 +83,13 @@ impl Forgery {
         (AuditRule::AlreadyVoted, "a voter votes twice"),
     ];
 
-    /// Makes what breaks this rule, with voters drawn from `seed`. Takes two registrations' stamps at most, which an
-    /// election may make slow, so callers that must not wait do it elsewhere.
+    /// Makes what breaks this rule, with voters drawn from `seed`. It searches for the stamps of at
+    /// most two registrations, which may take long in some elections, so callers that must not wait
+    /// should do this on another thread.
     ///
     /// # Errors
-    /// When the rule is not among [`OFFERED`](Self::OFFERED), or this election leaves no way to break it.
+    /// When the rule is not among [`OFFERED`](Self::OFFERED), or when this election leaves no way
+    /// to break it.
     pub fn new(
         rule: AuditRule,
         election: &Election,
@@ -102,22 +106,24 @@ impl Forgery {
         Ok(Self { rule, transactions })
     }
 
-    /// The rule that it breaks.
+    /// The rule that the block breaks.
     #[must_use]
     pub fn rule(&self) -> AuditRule {
         self.rule
     }
 
-    /// Whether a nonce is still to be found that shows work.
+    /// Whether a nonce still has to be found that gives the block enough work.
     #[must_use]
     pub fn needs_work(&self) -> bool {
         self.rule != AuditRule::NoWork
     }
 
-    /// The block on top of `parent`: its nonce is still to be found, unless the rule is that there is none.
+    /// The block on top of `parent`. Its nonce still has to be found, unless the broken rule is
+    /// that there is no work.
     ///
     /// # Panics
-    /// Never: with a difficulty that every nonce meets, no block lacks work, and no such forgery was made.
+    /// Never: if every nonce meets the difficulty, a block cannot lack work, and no such forgery
+    /// was made.
     #[must_use]
     pub fn block(&self, parent: &Header, now: UnixMillis) -> Block {
         let mut header = next_header(parent, &self.transactions, now);
@@ -139,12 +145,12 @@ impl Forgery {
     }
 }
 
-/// Makes the transactions.
+/// Makes the transactions of a forgery.
 struct Forger<'e> {
     rule: AuditRule,
     election: &'e Election,
     id: ElectionId,
-    /// Of a registration's stamp.
+    /// The difficulty of a registration's stamp.
     difficulty: Difficulty,
     seed: [u8; 32],
     now: UnixMillis,
@@ -223,7 +229,7 @@ impl Forger<'_> {
         ForgeryError::NotHere { rule: self.rule, reason }
     }
 
-    /// One of the made-up voters.
+    /// The key of one of the made-up voters.
     fn key(&self, number: u64) -> VoterKey {
         let secret = sha256(&[b"ostrakon/laboratory/1", &self.seed, &number.to_be_bytes()]);
         VoterKey::from_secret_bytes(&secret).expect("one in 2^128 hashes is no key")
@@ -248,7 +254,7 @@ impl Forger<'_> {
         Transaction::vote(&self.id, key, Vote { voter, choices, nonce, cast_at: self.now })
     }
 
-    /// The vote of one under the signature of another.
+    /// A vote of one voter with the signature of another.
     fn vote_signed_by(&self, voter: &VoterKey, signer: &VoterKey) -> Transaction {
         let [honest, foreign] = [voter, signer].map(|key| self.vote(key, self.choices(), 0));
         match (honest, foreign) {
@@ -259,12 +265,12 @@ impl Forger<'_> {
         }
     }
 
-    /// As few choices as the ballot allows.
+    /// The fewest choices that the ballot allows.
     fn choices(&self) -> Choices {
         self.election.questions.iter().map(|question| (0..question.choices_min).collect()).collect()
     }
 
-    /// Choices of which those for one question are not allowed.
+    /// Choices that are not allowed for one of the questions.
     fn bad_choices(&self) -> Result<Choices, ForgeryError> {
         let questions = self.election.questions.iter().enumerate();
         let found = questions.filter_map(|(index, question)| Some((index, self.bad(question)?)));
@@ -280,7 +286,7 @@ impl Forger<'_> {
         Ok(choices)
     }
 
-    /// Choices that a question does not allow by this rule, if there are such.
+    /// Choices for a question that break this rule, if there are any.
     fn bad(&self, question: &Question) -> Option<Vec<u16>> {
         let options = u16::try_from(question.options.len()).expect("at most 512 options");
         let (min, max) = (question.choices_min, question.choices_max);
@@ -293,7 +299,7 @@ impl Forger<'_> {
         }
     }
 
-    /// A registration and votes that together take one byte or two more than a block may have.
+    /// A registration and votes that together are one or two bytes larger than a block may be.
     fn too_many(&self, voter: &VoterKey) -> Vec<Transaction> {
         let bytes = |transaction: &Transaction| {
             HashedTransaction::new(transaction.clone(), &self.id).bytes()
@@ -308,7 +314,7 @@ impl Forger<'_> {
             used += step;
             all.push(vote.clone());
         }
-        // The last one is drawn out by choices, of two bytes each.
+        // The last vote is lengthened by additional choices, of two bytes each.
         let one_question = bytes(&self.vote(voter, vec![vec![]], 0));
         let missing = (limit + 1).saturating_sub(used + one_question).div_ceil(2);
         all.push(self.vote(voter, vec![vec![0; missing]], 0));

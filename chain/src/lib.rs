@@ -114,21 +114,22 @@ pub use summary::{
 pub use template::next_header;
 use tree::{Body, Entry, Tree};
 
-/// Most headers that wait for their bodies: about 20 MB. Headers of low difficulty are cheap to make, so
-/// their number is bounded; a longer chain is fetched as its bodies arrive.
+/// The most headers that wait for their bodies; they take about 20 MB. Headers of low difficulty
+/// are cheap to make, so their number has to be limited. A longer chain is fetched as its bodies
+/// arrive.
 pub const HEADERS_WITHOUT_BODY_MAX: usize = 100_000;
 
-/// Blocks of all branches, and the state at the end of the best one.
+/// The blocks of all branches, and the state at the end of the best one.
 #[derive(Debug)]
 pub struct Chain {
     election: Arc<Election>,
     election_id: ElectionId,
     rules: Rules,
     tree: Tree,
-    /// Hashes of the best chain, by height.
+    /// The hashes of the best chain, by height.
     best: Vec<BlockHash>,
     branch: Branch,
-    /// Ends of complete branches that fork choice prefers to the tip.
+    /// The ends of complete branches that fork choice prefers to the tip.
     candidates: BTreeSet<Candidate>,
     body_cache: BodyCache,
     best_header: Candidate,
@@ -136,8 +137,9 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The chain of an election that nobody has voted in. Bodies that the disk has as well stay in memory up
-    /// to about `resident_bytes_max` bytes of their encoding; they take about twice as much there.
+    /// Creates the chain of an election in which nobody has voted yet. Bodies that are also on the
+    /// disk stay in memory up to about `resident_bytes_max` bytes of their encoding; in memory they
+    /// take about twice as much.
     #[must_use]
     pub fn new(election: Arc<Election>, rules: Rules, resident_bytes_max: usize) -> Self {
         let genesis = Header::genesis(&election);
@@ -181,7 +183,8 @@ impl Chain {
         &self.entry(&self.tip().hash).header
     }
 
-    /// The preferred end of a branch of headers, with or without bodies.
+    /// The end of the branch of headers that fork choice prefers, whether its bodies are here or
+    /// not.
     #[must_use]
     pub fn best_header(&self) -> Candidate {
         self.best_header
@@ -193,7 +196,7 @@ impl Chain {
         self.tree.get(hash).map(|entry| &entry.header)
     }
 
-    /// Work of the chain up to a known block.
+    /// The work of the chain up to a known block.
     #[must_use]
     pub fn work(&self, hash: &BlockHash) -> Option<Work> {
         self.tree.get(hash).map(|entry| entry.work)
@@ -210,7 +213,7 @@ impl Chain {
         }
     }
 
-    /// Whether a block's body was checked and is on the disk alone.
+    /// Whether a block's body was checked and is only on the disk.
     #[must_use]
     pub fn is_stored(&self, hash: &BlockHash) -> bool {
         self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Stored))
@@ -234,7 +237,7 @@ impl Chain {
         self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Missing | Body::Lost(_)))
     }
 
-    /// Registrations and votes of a block whose body was here.
+    /// The numbers of registrations and votes in a block whose body has been here.
     #[must_use]
     pub fn transaction_counts(&self, hash: &BlockHash) -> Option<(u32, u32)> {
         self.tree.get(hash).map(|entry| (entry.registrations, entry.votes))
@@ -246,19 +249,19 @@ impl Chain {
         self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Invalid))
     }
 
-    /// The best chain's block at a height.
+    /// The hash of the best chain's block at a height.
     #[must_use]
     pub fn best_hash(&self, height: Height) -> Option<BlockHash> {
         self.best.get(usize::try_from(height.0).ok()?).copied()
     }
 
-    /// Whether the best chain holds a block.
+    /// Whether a block is on the best chain.
     #[must_use]
     pub fn is_on_best_chain(&self, hash: &BlockHash) -> bool {
         self.header(hash).is_some_and(|header| self.best_hash(header.height) == Some(*hash))
     }
 
-    /// What the best chain says of a voter.
+    /// What the best chain says about a voter.
     #[must_use]
     pub fn voter(&self, voter: &VoterId) -> Option<VoterRecord> {
         self.branch.voter(voter)
@@ -270,33 +273,35 @@ impl Chain {
         self.branch.withdrawal(voter)
     }
 
-    /// Where the best chain may hold a transaction, upwards: a body there decides it, by the whole id. Nearly
-    /// always one place or none; where there is none, the chain does not hold it.
+    /// The places where the best chain may hold a transaction, in ascending order. The body at such
+    /// a place shows by the whole id whether it does. There is nearly always one place or none; if
+    /// there is none, the chain does not hold the transaction.
     pub fn locations_of(&self, id: &TransactionId) -> impl Iterator<Item = TransactionLocation> {
         self.branch.locations_of(id)
     }
 
-    /// Number of voters who are registered on the best chain and were not withdrawn.
+    /// The number of voters who are registered on the best chain and were not withdrawn.
     #[must_use]
     pub fn registered_voters(&self) -> usize {
         self.branch.registered_voters()
     }
 
-    /// Voters that the best chain has room for.
+    /// How many more voters the best chain has room for.
     #[must_use]
     pub fn remaining_voter_capacity(&self) -> usize {
         self.branch.remaining_voter_capacity()
     }
 
-    /// Whether there is room for one more voter beside some that are about to be registered.
+    /// Whether there is room for one more voter, in addition to some that are about to be
+    /// registered.
     ///
     /// # Errors
-    /// [`TransactionError::VotersFull`] when there is not.
+    /// [`TransactionError::VotersFull`] when there is none.
     pub fn check_voter_capacity(&self, others: usize) -> Result<(), TransactionError> {
         self.branch.check_voter_capacity(others)
     }
 
-    /// What registrars did on the best chain.
+    /// What the registrars did on the best chain.
     #[must_use]
     pub fn admissions(&self) -> AdmissionCounts {
         self.branch.admissions()
@@ -308,37 +313,39 @@ impl Chain {
         self.branch.tally()
     }
 
-    /// The best chain's transaction at a place, if its block is in memory.
+    /// The transaction at a place of the best chain, if its block is in memory.
     #[must_use]
     pub fn transaction(&self, location: TransactionLocation) -> Option<&Arc<HashedTransaction>> {
         let block = self.block(&self.best_hash(location.height)?)?;
         block.transactions.get(usize::try_from(location.index).ok()?)
     }
 
-    /// Blocks from the newest one that holds a vote up to the tip, both included; 0 without votes.
+    /// The number of blocks from the newest one that contains a vote up to the tip, both included;
+    /// 0 if there are no votes.
     #[must_use]
     pub fn blocks_since_newest_vote(&self) -> u64 {
         let above = |newest: Height| self.tip_header().height.0 - newest.0 + 1;
         self.branch.newest_vote().map_or(0, above)
     }
 
-    /// The rules of a transaction that need neither signatures nor the branch.
+    /// Checks the rules for a transaction that need neither signatures nor the state of a branch.
     ///
     /// # Errors
-    /// The first rule that it breaks; such a transaction is bad on every branch.
+    /// The first rule that it breaks. Such a transaction is invalid on every branch.
     pub fn check_structure(&self, transaction: &HashedTransaction) -> Result<(), TransactionError> {
         check::transaction(transaction, &self.election, &self.election_id)
     }
 
-    /// Whether the next block may hold the transaction, as far as the best chain decides it.
+    /// Checks whether the next block may contain the transaction, as far as this depends on the
+    /// best chain.
     ///
     /// # Errors
-    /// The rule that it breaks now; another branch may decide otherwise.
+    /// The rule that it breaks at the moment. On another branch it may be valid.
     pub fn check_context(&self, transaction: &HashedTransaction) -> Result<(), TransactionError> {
         self.branch.check(transaction.kind(), transaction.voter())
     }
 
-    /// A block that is in the tree, as the end of a branch.
+    /// A block of the tree, considered as the end of a branch.
     fn candidate(&self, hash: BlockHash) -> Candidate {
         Candidate { work: self.entry(&hash).work, hash }
     }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use protocol::address::AddressText;
 
-/// The addresses of one peer, all of one family.
+/// The addresses of one peer, which all belong to the same IP version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Addresses {
     pub(crate) listen: SocketAddr,
@@ -14,7 +14,7 @@ pub(crate) struct Addresses {
     pub(crate) neighbours: Vec<SocketAddr>,
 }
 
-/// Why addresses can't be used.
+/// The reason why addresses can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
     #[error("can't find the host of {text}: {source}")]
@@ -39,10 +39,11 @@ pub enum AddressError {
     Loopback { listen: SocketAddr, role: &'static str, other: SocketAddr, example: String },
 }
 
-/// Looks names up and chooses addresses of one family, the tracker's if LISTEN leaves a choice.
+/// Resolves names, and chooses addresses of one IP version. If the address to listen on leaves a
+/// choice, it is the tracker's version.
 ///
 /// # Errors
-/// See [`AddressError`]; each says what to type instead.
+/// See [`AddressError`]. Each message says what to type instead.
 pub(crate) async fn resolve(
     listen: &AddressText,
     tracker: Option<&AddressText>,
@@ -63,7 +64,7 @@ pub(crate) async fn resolve(
     Ok(Addresses { listen, tracker, neighbours: resolved })
 }
 
-/// A pair of one family: where to listen, and the other's address.
+/// Chooses two addresses of one IP version: where to listen, and the other's address.
 async fn choose(
     listen: &[SocketAddr],
     role: &'static str,
@@ -108,7 +109,7 @@ fn example(other: IpAddr, port: u16) -> String {
     }
 }
 
-/// All addresses of a host; at least one.
+/// All addresses of a host, of which there is at least one.
 pub(crate) async fn look_up(text: &AddressText) -> Result<Vec<SocketAddr>, AddressError> {
     match tokio::net::lookup_host((text.host(), text.port())).await {
         Ok(found) => {

@@ -9,10 +9,12 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use crate::schema::Event;
 use node::{Answer, Command, CommandError};
 
-/// Most requests that wait for the node; another asker waits until there is room.
+/// The most requests that may wait for the node. Whoever sends another one waits until there is
+/// room.
 const REQUESTS_MAX: usize = 256;
 
-/// Most events that a slow listener may be behind; one that falls further behind is told how many it missed.
+/// The most events by which a slow listener may lag behind. A listener that falls further behind is
+/// told how many events it missed.
 const EVENTS_BEHIND_MAX: usize = 1_024;
 
 /// A command for the node's task, and the channel for its answer.
@@ -22,15 +24,15 @@ pub(crate) struct Request {
     pub(crate) reply: oneshot::Sender<Result<Answer, CommandError>>,
 }
 
-/// Sends commands to the node and subscribes to events; cheap to clone.
+/// Sends commands to the node and subscribes to its events. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct PeerHandle {
     requests: mpsc::Sender<Request>,
-    /// Weak, so that listeners notice the end of the node's task.
+    /// This sender is weak, so that listeners notice when the node's task ends.
     events: broadcast::WeakSender<Event>,
 }
 
-/// The ends of the handles' channels that the node's task holds.
+/// The ends of the handles' channels that the node's task keeps.
 #[derive(Debug)]
 pub(crate) struct Requests {
     pub(crate) requests: mpsc::Receiver<Request>,
@@ -44,10 +46,10 @@ impl PeerHandle {
         (Self { requests: sender, events: events.downgrade() }, Requests { requests, events })
     }
 
-    /// Asks or orders something.
+    /// Sends a question or an order to the node.
     ///
     /// # Errors
-    /// As the node refuses it; [`CommandError::Leaving`] also after the node's end.
+    /// When the node refuses it; also [`CommandError::Leaving`] after the end of the node.
     pub(crate) async fn command(&self, command: Command) -> Result<Answer, CommandError> {
         let (reply, answer) = oneshot::channel();
         let sent = self.requests.send(Request { command, reply }).await;
@@ -58,7 +60,7 @@ impl PeerHandle {
     /// Submits a signed transaction, and waits until it is durable.
     ///
     /// # Errors
-    /// As the node refuses it.
+    /// When the node refuses it.
     pub(crate) async fn submit(
         &self,
         transaction: Transaction,
@@ -75,10 +77,10 @@ impl PeerHandle {
         self.events.upgrade().map(|sender| sender.subscribe())
     }
 
-    /// Tells all listeners of an event that does not come from the node itself.
+    /// Sends all listeners an event that does not come from the node itself.
     pub(crate) fn publish(&self, event: Event) {
         if let Some(sender) = self.events.upgrade() {
-            // Nobody has to listen.
+            // It is not an error if nobody listens.
             let _ = sender.send(event);
         }
     }

@@ -7,11 +7,12 @@ use std::thread;
 use peer::ClientExit;
 use peer::cli::{self, Invocation};
 
-/// The arguments, a file that they name, or the machine's state have to be mended.
+/// The exit code when the arguments, a file that they name, or the state of the machine have to be
+/// corrected.
 const EXIT_USAGE: u8 = 2;
-/// The peer ran, and was refused; or a running peer refuses.
+/// The exit code when the peer ran and was refused, or when a running peer refused a request.
 const EXIT_REFUSED: u8 = 1;
-/// No running peer was reached.
+/// The exit code when no running peer was reached.
 const EXIT_NO_CONTACT: u8 = 3;
 
 fn main() -> ExitCode {
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
         Ok(code) => return code,
         Err(error) => error,
     };
-    // The last words, in one line; there is nobody left to tell if stderr is closed.
+    // These are the last words, in one line. If stderr is closed, there is nobody left to tell.
     let _ = writeln!(io::stderr(), "peer: {error}");
     ExitCode::from(if is_refusal(&error) { EXIT_REFUSED } else { EXIT_USAGE })
 }
@@ -31,7 +32,7 @@ fn is_refusal(error: &anyhow::Error) -> bool {
         || error.downcast_ref::<peer::OfflineError>().is_some_and(peer::OfflineError::is_refusal)
 }
 
-/// How the program ends; what came of it was told already.
+/// Starts what was asked for, and returns the exit code. Everything else was printed already.
 fn start(invocation: Invocation) -> anyhow::Result<ExitCode> {
     let good_or_refused =
         |is_good| if is_good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_REFUSED) };

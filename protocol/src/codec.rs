@@ -7,26 +7,27 @@
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use bincode::{Decode, Encode};
 
-/// Most memory that decoding one value may claim. A block's transactions in memory are at most about four
-/// times their bytes, and a block body is at most [`crate::election::BLOCK_BYTES_MAX`].
+/// The most memory that decoding one value may claim. In memory a block's transactions take at most
+/// about four times their encoded size, and the encoding of a block's body is limited to
+/// [`crate::election::BLOCK_BYTES_MAX`].
 const DECODE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 const CONFIGURATION: Configuration<LittleEndian, Fixint, Limit<DECODE_BYTES_MAX>> =
     bincode::config::legacy().with_limit::<DECODE_BYTES_MAX>();
 
-/// Why bytes are not the encoding of a value.
+/// The reason why bytes are not the encoding of a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum DecodeError {
     /// The bytes do not encode a value of this type, or claim more memory than the limit.
     #[error("the bytes do not decode: {reason}")]
     Malformed { reason: String },
-    /// There are bytes after the value.
+    /// There are further bytes after the value.
     #[error("{trailing} bytes follow the value")]
     Trailing { trailing: usize },
 }
 
-/// The one encoding of a value.
+/// The only encoding of a value.
 #[must_use]
 pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
     bincode::encode_to_vec(value, CONFIGURATION).expect("encoding into memory cannot fail")
@@ -38,7 +39,7 @@ pub fn encode_into<T: Encode>(value: &T, bytes: &mut Vec<u8>) {
         .expect("encoding into memory cannot fail");
 }
 
-/// Number of bytes that [`encode`] gives.
+/// The number of bytes that [`encode`] returns.
 #[must_use]
 pub fn encoded_size<T: Encode>(value: &T) -> usize {
     let mut counter = bincode::enc::write::SizeWriter::default();
@@ -47,10 +48,11 @@ pub fn encoded_size<T: Encode>(value: &T) -> usize {
     counter.bytes_written
 }
 
-/// The value that all of `bytes` encode.
+/// Decodes the value that all of `bytes` encode.
 ///
 /// # Errors
-/// When the bytes are no value of the type, claim more memory than the limit, or go on after it.
+/// When the bytes do not encode a value of the type, claim more memory than the limit, or continue
+/// after the value.
 pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, DecodeError> {
     let (value, read) = bincode::decode_from_slice(bytes, CONFIGURATION)
         .map_err(|error| DecodeError::Malformed { reason: error.to_string() })?;

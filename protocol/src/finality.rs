@@ -8,7 +8,7 @@ use bincode::{Decode, Encode};
 use crate::keys::Signature;
 use crate::units::{BlockHash, Height};
 
-/// A block by height and hash.
+/// A reference to a block by its height and hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct BlockReference {
     /// The block's height.
@@ -17,23 +17,23 @@ pub struct BlockReference {
     pub hash: BlockHash,
 }
 
-/// A validator's first-phase vote.
+/// A validator's vote of the first phase (PREPARE).
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Prepare {
-    /// Place in the ballot's roster.
+    /// The validator's position in the ballot's roster.
     pub validator: u16,
     /// The block that the vote is for.
     pub target: BlockReference,
-    /// The justified block that the vote builds on, an ancestor of the target.
+    /// The justified block on which the vote builds, which is an ancestor of the target.
     pub source: BlockReference,
     /// The validator's signature.
     pub signature: Signature,
 }
 
-/// A validator's second-phase vote.
+/// A validator's vote of the second phase (COMMIT).
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Commit {
-    /// Place in the ballot's roster.
+    /// The validator's position in the ballot's roster.
     pub validator: u16,
     /// The block that the vote is for.
     pub block: BlockReference,
@@ -46,6 +46,6 @@ pub struct Commit {
 pub struct Certificate {
     /// The block that is final.
     pub block: BlockReference,
-    /// Validators, by their places in the roster, with their COMMIT signatures.
+    /// The validators, by their positions in the roster, with the signatures of their COMMITs.
     pub signatures: Vec<(u16, Signature)>,
 }

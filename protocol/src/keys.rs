@@ -12,38 +12,39 @@ use zeroize::Zeroizing;
 
 use crate::units::{VoterId, sha256};
 
-/// A compressed public key on secp256k1, as it stands in a registration. Not yet known to be a point.
+/// A compressed public key on secp256k1, as it is contained in a registration. Whether it is a
+/// point of the curve has not been checked.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct PublicKey(pub [u8; 33]);
 
 impl PublicKey {
-    /// The voter that this key makes.
+    /// The voter to whom this key belongs.
     #[must_use]
     pub fn voter(&self) -> VoterId {
         VoterId(sha256(&[&self.0]))
     }
 }
 
-/// Its 66 hexadecimal digits.
+/// A key is shown as its 66 hexadecimal digits.
 impl fmt::Display for PublicKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&hex::encode(self.0))
     }
 }
 
-/// Why a text is not a public key.
+/// The reason why a text is not a public key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum ParsePublicKeyError {
     /// The text is not 66 hexadecimal digits of a compressed key.
     #[error("expected 66 hexadecimal digits that begin with 02 or 03, found {found:?}")]
     NotDigits { found: String },
-    /// The digits do not stand for a point of the curve.
+    /// The digits do not represent a point of the curve.
     #[error("{found} is no public key of secp256k1: a digit may be wrong")]
     NotAPoint { found: String },
 }
 
-/// From its 66 hexadecimal digits; only a point of the curve is one.
+/// Reads 66 hexadecimal digits, and accepts them only if they are a point of the curve.
 impl FromStr for PublicKey {
     type Err = ParsePublicKeyError;
 
@@ -69,7 +70,7 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// r and s, 32 bytes each, big-endian, then the recovery bit (0 or 1).
+/// The numbers r and s, 32 bytes each and big-endian, followed by the recovery bit (0 or 1).
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Signature(pub [u8; 65]);
 
@@ -79,7 +80,7 @@ impl fmt::Debug for Signature {
     }
 }
 
-/// Why a signature does not hold.
+/// The reason why a signature is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the values that the message shows")]
 pub enum SignatureError {
@@ -89,16 +90,17 @@ pub enum SignatureError {
     /// r or s is 0, or not below the order of the curve.
     #[error("the signature's numbers are out of range")]
     OutOfRange,
-    /// s is above half of the order: the twin of a valid signature, which would change the leaf hash.
+    /// s is above half of the curve's order. Such a signature is the twin of a valid one, and would
+    /// change the leaf hash of its transaction.
     #[error("the signature's s is in the upper half: only the lower one is allowed")]
     HighS,
     /// The last byte is neither 0 nor 1.
     #[error("the recovery bit is {bit}: it must be 0 or 1")]
     BadRecoveryBit { bit: u8 },
-    /// The signature would hold with the other recovery bit.
+    /// The signature would be valid with the other recovery bit.
     #[error("the recovery bit does not lead back to the signer's key")]
     WrongRecoveryBit,
-    /// Somebody else signed, or something else was signed.
+    /// Somebody else signed this, or the signature belongs to something else.
     #[error("the signature is not by voter {expected}")]
     WrongSigner { expected: VoterId },
     /// No registrar of the election made the signature at this registrar's place.
@@ -112,7 +114,8 @@ pub enum SignatureError {
     OtherRegistrar { registrar: u8, signer: u8 },
 }
 
-/// A voter's secret key. Its `Debug` shows the voter only; the secret is wiped from memory on drop.
+/// A voter's secret key. Its `Debug` output shows only the voter, and the secret is wiped from
+/// memory when the key is dropped.
 #[derive(Clone)]
 pub struct VoterKey(SigningKey);
 
@@ -122,15 +125,16 @@ pub struct VoterKey(SigningKey);
 pub struct SecretKeyError;
 
 impl VoterKey {
-    /// A key from its 32 secret bytes, big-endian.
+    /// Makes a key from its 32 secret bytes, big-endian.
     ///
     /// # Errors
-    /// When the bytes are 0 or not below the order of the curve, which happens to about one in 2^128 random ones.
+    /// When the bytes are 0 or not below the order of the curve, which happens to about one in
+    /// 2^128 random keys.
     pub fn from_secret_bytes(secret: &[u8; 32]) -> Result<Self, SecretKeyError> {
         SigningKey::from_slice(secret).map(Self).map_err(|_| SecretKeyError)
     }
 
-    /// The secret itself, for the key file.
+    /// The secret itself, which is needed to write the key file.
     #[must_use]
     pub fn secret_bytes(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.0.to_bytes().into())
@@ -142,7 +146,7 @@ impl VoterKey {
         public_key(self.0.verifying_key())
     }
 
-    /// Signs a SHA-256 digest; deterministic (RFC 6979), low-S.
+    /// Signs a SHA-256 digest. The signature is deterministic (RFC 6979) and has a low s.
     #[must_use]
     pub fn sign(&self, digest: &[u8; 32]) -> Signature {
         let (signature, recovery) = self.0.sign_prehash_recoverable(digest);
@@ -159,12 +163,13 @@ impl fmt::Debug for VoterKey {
     }
 }
 
-/// Whether `signature` over `digest` is by the key that `voter` is the hash of. Costs one multiplication on the
-/// curve: the key that is recovered is the only one for which ECDSA's equation holds with this point, so verifying
-/// by it once more could only say yes (SEC 1, 4.1.6; a test compares the two).
+/// Checks that the key whose hash is `voter` made `signature` over `digest`. This costs one
+/// multiplication on the curve. The recovered key is the only one for which ECDSA's equation holds
+/// with this point, so verifying the signature with it once more could only succeed (SEC 1, section
+/// 4.1.6; a test compares the two).
 ///
 /// # Errors
-/// One per cause; see [`SignatureError`].
+/// One for each cause; see [`SignatureError`].
 pub fn check_signature(
     digest: &[u8; 32],
     signature: &Signature,
@@ -181,10 +186,10 @@ pub fn check_signature(
     Err(SignatureError::WrongSigner { expected: *voter })
 }
 
-/// Whose signature over a digest this is; `None` when it can be nobody's.
+/// The voter who made a signature over a digest; `None` if it can be nobody's.
 ///
 /// # Errors
-/// When the signature is not in the one form that is accepted.
+/// When the signature does not have the one form that is accepted.
 pub fn recover_signer(
     digest: &[u8; 32],
     signature: &Signature,
@@ -194,7 +199,7 @@ pub fn recover_signer(
     Ok(key.ok().map(|key| public_key(&key).voter()))
 }
 
-/// Whether 33 bytes are the compressed form of a point.
+/// Checks that 33 bytes are the compressed form of a point.
 ///
 /// # Errors
 /// [`SignatureError::BadKey`] when they are not.
@@ -210,7 +215,8 @@ fn split(signature: &Signature) -> Result<(EcdsaSignature, RecoveryId), Signatur
     if numbers.normalize_s() != numbers {
         return Err(SignatureError::HighS);
     }
-    // A recovery value of 2 or 3 says that r was reduced by the order: one signature in 2^127, refused.
+    // A recovery value of 2 or 3 means that r was reduced by the order. That happens to one
+    // signature in 2^127, and such signatures are refused.
     match signature.0[64] {
         bit @ (0 | 1) => Ok((numbers, RecoveryId::new(bit == 1, false))),
         bit => Err(SignatureError::BadRecoveryBit { bit }),

@@ -8,7 +8,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
-/// Why a text is not the hexadecimal form of a 32-byte hash.
+/// The reason why a text is not the hexadecimal form of a 32-byte hash.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected 64 hexadecimal digits, found {found:?}")]
 pub struct ParseHashError {
@@ -45,7 +45,8 @@ macro_rules! hash_type {
             }
         }
 
-        /// As its 64 digits; only for people's formats, as the codec has its own.
+        /// Written as its 64 digits. This is used only by formats for people; the codec has an
+        /// encoding of its own.
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -87,14 +88,15 @@ hash_type!(
 );
 
 impl ElectionId {
-    /// The first 8 bytes: enough to tell elections from each other where nobody gains by confusing them.
+    /// The first 8 bytes. They are enough to tell elections apart wherever nobody gains anything by
+    /// confusing them.
     #[must_use]
     pub fn prefix(&self) -> [u8; 8] {
         *self.0.first_chunk().expect("an id has 32 bytes")
     }
 }
 
-/// SHA-256 of several byte strings, one after the other.
+/// The SHA-256 of several byte strings, one after the other.
 #[must_use]
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
@@ -104,12 +106,12 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// Number of blocks between a block and its genesis.
+/// The number of blocks between a block and its genesis block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
 pub struct Height(pub u64);
 
 impl Height {
-    /// The height of a child block; saturates, which no chain can reach.
+    /// The height of a child block. It saturates at a height that no chain can reach.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -122,25 +124,25 @@ impl fmt::Display for Height {
     }
 }
 
-/// Expected number of attempts to find a block; never 0.
+/// The expected number of attempts to find a block; never 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Difficulty(std::num::NonZeroU64);
 
 impl Difficulty {
-    /// `None` for 0, which no header may bear.
+    /// Makes a difficulty; `None` for 0, which no header may contain.
     #[must_use]
     pub fn new(attempts: u64) -> Option<Self> {
         std::num::NonZeroU64::new(attempts).map(Self)
     }
 
-    /// 2^bits; `bits` above 63 saturate.
+    /// The difficulty of 2^bits attempts. Values of `bits` above 63 saturate.
     #[must_use]
     pub fn from_bits(bits: u8) -> Self {
         let attempts = 1u64.checked_shl(u32::from(bits)).unwrap_or(1 << 63);
         Self(std::num::NonZeroU64::new(attempts).expect("a power of two is not zero"))
     }
 
-    /// The number of attempts; at least 1.
+    /// The expected number of attempts, which is at least 1.
     #[must_use]
     pub fn attempts(self) -> u64 {
         self.0.get()
@@ -153,7 +155,7 @@ impl fmt::Display for Difficulty {
     }
 }
 
-/// Sum of the difficulties of a chain's blocks after its genesis.
+/// The sum of the difficulties of a chain's blocks after its genesis block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Encode, Decode)]
 pub struct Work(pub u128);
 
@@ -176,26 +178,26 @@ impl fmt::Display for Work {
 pub struct UnixMillis(pub u64);
 
 impl UnixMillis {
-    /// The later moment; saturates.
+    /// The moment that is later by `span`. It saturates.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// The distance between two moments, whichever is later.
+    /// The distance between two moments, whichever of them is later.
     #[must_use]
     pub fn distance(self, other: Self) -> Duration {
         Duration::from_millis(self.0.abs_diff(other.0))
     }
 }
 
-/// The time as a shell reads it once and hands to a core: a monotonic clock for timers, Unix time for
-/// what goes onto the chain.
+/// The current time. A shell reads it once and hands it to a core: monotonic time for timers, and
+/// Unix time for what goes onto the chain.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
     /// Monotonic time, for timers.
     pub instant: Instant,
-    /// Unix time, for what others see.
+    /// Unix time, for everything that others see.
     pub unix: UnixMillis,
 }
 

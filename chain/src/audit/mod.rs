@@ -20,14 +20,14 @@ use super::summary::BlockSummary;
 use crate::rules::Rules;
 pub use rule::AuditRule;
 
-/// A block, and whether it keeps the rules that need no other block.
+/// A block, and whether it follows the rules that need no other block.
 #[derive(Debug)]
 pub struct CheckedBlock {
     block: Arc<Block>,
     verdict: Result<BlockSummary, BodyError>,
 }
 
-/// An election's chain as far as it was checked.
+/// The chain of an election, as far as it has been checked.
 #[derive(Debug)]
 pub struct Audit {
     election: Arc<Election>,
@@ -43,7 +43,7 @@ pub struct Audit {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("block {height} {hash} breaks the rule {}: {error}", error.rule())]
 pub struct AuditFailure {
-    /// The block's place in the chain, whatever its header says.
+    /// The block's height in the chain, whatever its header says.
     pub height: Height,
     /// The block's hash.
     pub hash: BlockHash,
@@ -51,19 +51,20 @@ pub struct AuditFailure {
     pub error: AuditError,
 }
 
-/// Which rule a block breaks, with the values that disagree.
+/// The rule that a block breaks, with the values that disagree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuditError {
     /// The header breaks a rule.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// The body is not the header's, or breaks a rule.
+    /// The body does not match its header, or breaks a rule.
     #[error(transparent)]
     Body(#[from] BodyError),
 }
 
 impl CheckedBlock {
-    /// Checks the merkle root, sizes, choices, stamps and signatures: 0.1 ms per transaction.
+    /// Checks the merkle root, sizes, choices, stamps and signatures. This takes about 0.1 ms per
+    /// transaction.
     #[must_use]
     pub fn new(block: Arc<Block>, election: &Election, id: &ElectionId) -> Self {
         let verdict = check_alone(&block, election, id).map(|()| BlockSummary::of(&block));
@@ -73,7 +74,7 @@ impl CheckedBlock {
     /// What the block does to the count, or the first of those rules that it breaks.
     ///
     /// # Errors
-    /// That rule.
+    /// The first rule that it breaks.
     pub fn verdict(&self) -> Result<&BlockSummary, &BodyError> {
         self.verdict.as_ref()
     }
@@ -102,7 +103,7 @@ fn signatures(transaction: &HashedTransaction) -> u64 {
 }
 
 impl Audit {
-    /// Begins at the election's genesis block.
+    /// Starts at the election's genesis block.
     #[must_use]
     pub fn new(election: Arc<Election>) -> Self {
         let tip = Header::genesis(&election);
@@ -117,10 +118,11 @@ impl Audit {
         }
     }
 
-    /// Takes the next block, if it keeps all rules.
+    /// Adds the next block if it follows all rules.
     ///
     /// # Errors
-    /// The first rule that it breaks, cheapest first; the audit stays where it was.
+    /// The first rule that it breaks, where the cheapest are checked first. The audit then stays
+    /// where it is.
     pub fn extend(&mut self, checked: &CheckedBlock, now: UnixMillis) -> Result<(), AuditFailure> {
         let header = &checked.block.header;
         let hash = header.hash();
@@ -145,37 +147,39 @@ impl Audit {
         &self.election
     }
 
-    /// The last block that kept all rules; its height is the number of blocks after the genesis.
+    /// The last block that followed all rules. Its height is the number of blocks after the genesis
+    /// block.
     #[must_use]
     pub fn tip(&self) -> (Height, BlockHash) {
         (self.tip.height, self.tip_hash)
     }
 
-    /// Work of the chain up to the [tip](Self::tip).
+    /// The work of the chain up to the [tip](Self::tip).
     #[must_use]
     pub fn work(&self) -> Work {
         self.work
     }
 
-    /// Number of transactions in all blocks up to the tip.
+    /// The number of transactions in all blocks up to the tip.
     #[must_use]
     pub fn transactions(&self) -> u64 {
         self.transactions
     }
 
-    /// Signatures that hold: one per vote and open registration, those of all registrars where they signed.
+    /// The number of valid signatures: one for each vote and each open registration, and those of
+    /// all registrars where registrars signed.
     #[must_use]
     pub fn signatures(&self) -> u64 {
         self.signatures
     }
 
-    /// Number of voters who are registered and were not withdrawn.
+    /// The number of voters who are registered and were not withdrawn.
     #[must_use]
     pub fn registered_voters(&self) -> u64 {
         self.branch.registered_voters() as u64
     }
 
-    /// What registrars did.
+    /// What the registrars did.
     #[must_use]
     pub fn admissions(&self) -> AdmissionCounts {
         self.branch.admissions()
@@ -187,7 +191,8 @@ impl Audit {
         self.branch.tally()
     }
 
-    /// Blocks from the newest one that holds a vote up to the tip, both included; 0 without votes.
+    /// The number of blocks from the newest one that contains a vote up to the tip, both included;
+    /// 0 if there are no votes.
     #[must_use]
     pub fn blocks_since_newest_vote(&self) -> u64 {
         self.branch.newest_vote().map_or(0, |newest| self.tip.height.0 - newest.0 + 1)
@@ -202,10 +207,11 @@ impl Audit {
 }
 
 impl AuditError {
-    /// Which rule this is.
+    /// The rule that this error belongs to.
     ///
     /// # Panics
-    /// Never: what names no rule of the chain is no outcome of a check that an audit makes.
+    /// Never: errors that belong to no rule of the chain do not result from the checks that an
+    /// audit makes.
     #[must_use]
     pub fn rule(&self) -> AuditRule {
         let rule = match self {

@@ -1,6 +1,5 @@
 //! The bodies of requests and answers. They report their progress to their connection's place, so
-//! that `connections` knows which connection is waiting and which one
-//! is being served.
+//! that `connections` knows which connection is waiting and which one is being served.
 
 use std::pin::Pin;
 use std::sync::Arc;
