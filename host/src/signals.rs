@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-/// Completes at that moment; never if there is none. A core's `poll_timeout` says when.
+/// Completes at that moment, or never if there is none. The moment usually comes from a core's
+/// `poll_timeout`.
 pub async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,
@@ -26,7 +27,7 @@ pub enum Hangup {
     SystemDefault,
 }
 
-/// How urgently the program was asked to end. The order is that of urgency.
+/// How urgently the program was asked to end, in ascending order of urgency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum EndRequest {
     None,

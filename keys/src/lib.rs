@@ -62,25 +62,28 @@ use host::files::FileError;
 use host::whole_file;
 use pem::{Contents, Locked};
 
-/// Name of the key file of a data directory's own voter.
+/// The name of the key file of a data directory's own voter.
 pub const KEY_FILE: &str = "voter.key";
 
-/// The directory, in a data directory, of the keys of further voters, each in `NAME.key`.
+/// The directory in a data directory that contains the keys of additional voters, each in
+/// `NAME.key`.
 const VOTERS_DIRECTORY: &str = "voters";
 
-/// Longest key file that is read. A key in PEM takes some 300 bytes, and other tools put lines of their own before it.
+/// The longest key file that is read. A key in PEM takes about 300 bytes, and other programs put
+/// lines of their own before it.
 const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
 
-/// Why a key file can't be read, written or unlocked. Each text is one line, and says what to do.
+/// The reason why a key file can't be read, written or unlocked. Each message is one line, and says
+/// what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// The file can't be read or written, or others may read it.
     #[error(transparent)]
     Secret(#[from] SecretFileError),
-    /// Something beside the file can't be read, written or removed.
+    /// Something next to the file can't be read, written or removed.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file holds no key that can be used.
+    /// The file contains no usable key.
     #[error("{path} {reason}", path = path.display())]
     NotAKey {
         /// The file.
@@ -97,7 +100,7 @@ pub enum KeyFileError {
         /// The file.
         path: PathBuf,
     },
-    /// There is no such file.
+    /// The file does not exist.
     #[error("there is no key in {path}: make one by `peer key new`", path = path.display())]
     Missing {
         /// The file.
@@ -109,13 +112,13 @@ pub enum KeyFileError {
         /// The file.
         path: PathBuf,
     },
-    /// The key is locked by another passphrase.
+    /// The key is locked with another passphrase.
     #[error("this is not the passphrase of {path}", path = path.display())]
     WrongPassphrase {
         /// The file.
         path: PathBuf,
     },
-    /// The key is locked, and no line before its PEM block says whose it is.
+    /// The key is locked, and no line before its PEM block says whose key it is.
     #[error(
         "{path} is locked and does not say whose it is: `peer key passwd --key {path}` writes that into it",
         path = path.display()
@@ -124,7 +127,7 @@ pub enum KeyFileError {
         /// The file.
         path: PathBuf,
     },
-    /// The lines before the PEM block name another key than the one that is in it.
+    /// The lines before the PEM block name another key than the one that the block contains.
     #[error(
         "{path} says that it is the key of voter {hint}, and it is that of {found}: put your copy of it back",
         path = path.display(), hint = hint.voter(), found = found.voter()
@@ -134,7 +137,7 @@ pub enum KeyFileError {
         path: PathBuf,
         /// The key that the file names.
         hint: PublicKey,
-        /// The key that is in it.
+        /// The key that the block contains.
         found: PublicKey,
     },
 }
@@ -184,7 +187,7 @@ impl KeyFile {
         if secret_file::secret_of_line(&bytes).is_some() {
             return Err(KeyFileError::Former { path });
         }
-        // A file that is not text has no PEM block either.
+        // A file that is not text has no PEM block either, so it gets the same error.
         let text = std::str::from_utf8(&bytes).unwrap_or_default();
         let (contents, hint) = match pem::read(text) {
             Ok(read) => read,
@@ -297,7 +300,7 @@ pub fn read_or_make(directory: &Path) -> Result<KeyFile, KeyFileError> {
 pub fn generate() -> VoterKey {
     loop {
         let secret = Zeroizing::new(entropy::random::<32>());
-        // All but about one in 2^128 are keys.
+        // Only about one in 2^128 random values is not a valid key.
         if let Ok(key) = VoterKey::from_secret_bytes(&secret) {
             return key;
         }

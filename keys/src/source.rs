@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Where a secret is read from, if nobody is asked for it.
+/// The place from which a secret is read, unless somebody is asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
     /// A file of this name.
@@ -12,7 +12,7 @@ pub enum SecretSource {
 }
 
 impl SecretSource {
-    /// What the options of a command line name, the file first.
+    /// The source that the options of a command line name. If there are both, the file is used.
     #[must_use]
     pub fn of(file: Option<PathBuf>, descriptor: Option<u32>) -> Option<Self> {
         file.map(Self::File).or(descriptor.map(Self::Descriptor))
