@@ -8,7 +8,7 @@ use protocol::units::{BlockHash, Height};
 use super::Chain;
 use super::error::BlockError;
 use super::fork_choice::Candidate;
-use super::summary::BlockSummary;
+use super::summary::BlockEffects;
 use super::tree::{Body, Entry};
 
 /// The outcome of [`Chain::advance`].
@@ -159,17 +159,16 @@ impl Chain {
         Ok(TipChange { disconnected, disconnected_lost, connected })
     }
 
-    /// What a block does to the count, according to its body or else to what the disk knows about
-    /// it.
-    fn height_and_summary(&self, hash: &BlockHash) -> (Height, BlockSummary) {
+    /// What a block does, by its body or else by what the disk knows of it.
+    fn height_and_summary(&self, hash: &BlockHash) -> (Height, BlockEffects) {
         let summary = match self.block(hash) {
-            Some(block) => BlockSummary::of(block),
+            Some(block) => BlockEffects::of(block),
             None => self.lost_summary(hash).cloned().expect("the caller looked"),
         };
         (self.entry(hash).header.height, summary)
     }
 
-    fn lost_summary(&self, hash: &BlockHash) -> Option<&BlockSummary> {
+    fn lost_summary(&self, hash: &BlockHash) -> Option<&BlockEffects> {
         match &self.tree.get(hash)?.body {
             Body::Lost(summary) => summary.as_deref(),
             Body::Missing

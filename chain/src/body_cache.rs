@@ -9,7 +9,7 @@ use protocol::block::{Block, HEADER_BYTES};
 use protocol::units::{BlockHash, Height};
 
 use super::Chain;
-use super::summary::BlockSummary;
+use super::summary::BlockEffects;
 use super::tree::Body;
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Chain {
 
     /// Notes that the disk has lost a body, and what it still knows of what the body did. The block stays part of its
     /// branch; its body has to be fetched again, so that it can be served to others.
-    pub fn mark_lost(&mut self, hash: &BlockHash, summary: Option<BlockSummary>) {
+    pub fn mark_lost(&mut self, hash: &BlockHash, summary: Option<BlockEffects>) {
         let summary = summary.filter(|summary| summary.fits(&self.election)).map(Arc::new);
         if self.is_stored(hash) {
             let height = self.entry(hash).header.height;

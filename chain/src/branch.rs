@@ -1,7 +1,7 @@
 //! The state at the end of one branch: who is registered, who voted, and the count.
 //!
 //! Blocks are applied at the end and undone in reverse order, so a change of branch costs as much as the branches are
-//! long. All that this takes of a block is its [`BlockSummary`].
+//! long. All that this takes of a block is its [`BlockEffects`].
 //!
 //! The rules that depend on what came before a transaction are in this module; all others are in [`super::check`].
 
@@ -13,7 +13,7 @@ use protocol::units::{Height, TransactionId, VoterId};
 
 use super::error::{BlockError, TransactionError};
 use super::locations::{LocationIndex, PackedLocation, TransactionLocation};
-use super::summary::{BlockSummary, TransactionSummary};
+use super::summary::{BlockEffects, TransactionSummary};
 use crate::rules::{Rule, Rules};
 
 /// What a branch knows about a registered voter.
@@ -211,7 +211,7 @@ impl Branch {
     pub(super) fn apply(
         &mut self,
         height: Height,
-        summary: &BlockSummary,
+        summary: &BlockEffects,
     ) -> Result<(), BlockError> {
         for (index, transaction) in summary.transactions.iter().enumerate() {
             if let Err(error) = self.check(transaction.kind, transaction.voter) {
@@ -228,8 +228,8 @@ impl Branch {
         Ok(())
     }
 
-    /// Removes the last block.
-    pub(super) fn undo(&mut self, height: Height, summary: &BlockSummary) {
+    /// Takes the last block off.
+    pub(super) fn undo(&mut self, height: Height, summary: &BlockEffects) {
         self.remove_transactions(height, summary, summary.transactions.len());
         // If a body does not do what its summary said, data was damaged. That must not end the
         // program, so the numbers stop at zero.
@@ -244,8 +244,8 @@ impl Branch {
     /// these breaks a rule, its index is returned and the branch stays as it was.
     pub(super) fn replace_blocks(
         &mut self,
-        off: &[(Height, BlockSummary)],
-        on: &[(Height, BlockSummary)],
+        off: &[(Height, BlockEffects)],
+        on: &[(Height, BlockEffects)],
     ) -> Result<(), (usize, BlockError)> {
         off.iter().for_each(|(height, summary)| self.undo(*height, summary));
         for (index, (height, summary)) in on.iter().enumerate() {
@@ -281,7 +281,7 @@ impl Branch {
         }
     }
 
-    fn remove_transactions(&mut self, height: Height, summary: &BlockSummary, count: usize) {
+    fn remove_transactions(&mut self, height: Height, summary: &BlockEffects, count: usize) {
         for (index, transaction) in summary.transactions[..count].iter().enumerate().rev() {
             let voter = &transaction.voter;
             self.locations.remove(transaction.id_prefix, TransactionLocation::new(height, index));
@@ -303,7 +303,7 @@ impl Branch {
         }
     }
 
-    fn change_signed(&mut self, summary: &BlockSummary, step: fn(&mut u64, u64)) {
+    fn change_signed(&mut self, summary: &BlockEffects, step: fn(&mut u64, u64)) {
         for signed in &summary.signed {
             let count = &mut self.by_registrar[usize::from(signed.registrar)];
             step(&mut count.admissions, signed.admissions.into());
@@ -318,7 +318,7 @@ impl Tally {
         Self { votes: 0, options: options.collect(), blank: vec![0; election.questions.len()] }
     }
 
-    fn change(&mut self, summary: &BlockSummary, step: fn(&mut u64, u64)) {
+    fn change(&mut self, summary: &BlockEffects, step: fn(&mut u64, u64)) {
         step(&mut self.votes, summary.count(TransactionKind::Vote).into());
         for chosen in &summary.chosen {
             let options = &mut self.options[usize::from(chosen.question)];

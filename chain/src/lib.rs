@@ -109,7 +109,7 @@ pub use fork_choice::Candidate;
 pub use locations::TransactionLocation;
 pub use restore::StoredBlock;
 pub use summary::{
-    BlankVotes, BlockSummary, IdPrefix, OptionVotes, RegistrarSignings, TransactionSummary,
+    BlankVotes, BlockEffects, IdPrefix, OptionVotes, RegistrarSignings, TransactionSummary,
 };
 pub use template::next_header;
 use tree::{Body, Entry, Tree};

@@ -9,7 +9,7 @@ use protocol::units::{BlockHash, Height, UnixMillis};
 
 use super::Chain;
 use super::fork_choice::Candidate;
-use super::summary::BlockSummary;
+use super::summary::BlockEffects;
 use super::tree::Body;
 
 /// What the disk remembers about a block, besides its body.
@@ -18,8 +18,8 @@ pub struct StoredBlock {
     /// The block's header.
     pub header: Header,
     /// What the block does to the count.
-    pub summary: BlockSummary,
-    /// Whether the disk has the body, as far as is known.
+    pub summary: BlockEffects,
+    /// Whether the disk has the body, as far as it knows.
     pub has_body: bool,
 }
 
@@ -84,15 +84,15 @@ impl Chain {
         self.tree.complete_from(*hash);
     }
 
-    /// Moves from the genesis block to the best candidate. Returns how many blocks broke a rule.
-    fn advance_by(&mut self, summaries: &mut BTreeMap<BlockHash, BlockSummary>) -> usize {
+    /// Moves from the genesis to the best candidate; returns how many blocks broke a rule.
+    fn advance_by(&mut self, summaries: &mut BTreeMap<BlockHash, BlockEffects>) -> usize {
         let mut invalid = 0;
         while let Some(candidate) = self.candidates.pop_last() {
             if !candidate.is_better_than(&self.tip(), self.rules) {
                 break;
             }
             let (above, _) = self.path_from_best_chain(candidate.hash);
-            let mut path: Vec<(Height, BlockSummary)> = Vec::with_capacity(above.len());
+            let mut path: Vec<(Height, BlockEffects)> = Vec::with_capacity(above.len());
             for hash in &above {
                 let summary = summaries.remove(hash).expect("complete blocks have one");
                 path.push((self.entry(hash).header.height, summary));
@@ -118,9 +118,9 @@ impl Chain {
 /// More transactions than a block can hold: even a body of 1 MiB holds fewer.
 const TRANSACTIONS_MAX: usize = 1 << 16;
 
-impl BlockSummary {
-    /// Whether all options and registrars exist on the ballot and all positions are within bounds,
-    /// so that the count has room for them.
+impl BlockEffects {
+    /// Whether all options and registrars are on the ballot, and all places can be told, so that the count has room
+    /// for them.
     pub(super) fn fits(&self, election: &Election) -> bool {
         let options = |question: u16| {
             election.questions.get(usize::from(question)).map_or(0, |known| known.options.len())

@@ -9,11 +9,10 @@ use protocol::block::Block;
 use protocol::transaction::{HashedTransaction, Transaction, TransactionKind};
 use protocol::units::{TransactionId, VoterId};
 
-/// What a block does to the count. It is a pure function of the block's body.
+/// What a block does to the count: its summary, a pure function of its body.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
-pub struct BlockSummary {
-    /// The transactions in the block's order: what each one does, for which voter, and the
-    /// beginning of its id.
+pub struct BlockEffects {
+    /// The transactions in the block's order: what each does, for whom, and under what id.
     pub transactions: Vec<TransactionSummary>,
     /// For each option that the block's votes chose, the number of votes, in ascending order of
     /// questions and options.
@@ -71,7 +70,7 @@ pub struct RegistrarSignings {
     pub withdrawals: u32,
 }
 
-impl BlockSummary {
+impl BlockEffects {
     /// Summarises a block.
     #[must_use]
     pub fn of(block: &Block) -> Self {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use protocol::block::{Block, Header};
 use protocol::units::{BlockHash, Work};
 
-use super::summary::BlockSummary;
+use super::summary::BlockEffects;
 
 /// How far a block has been checked, and where its body is.
 #[derive(Debug, Clone)]
@@ -21,11 +21,10 @@ pub(super) enum Body {
     Checked(Arc<Block>),
     /// Everything was checked as for `Checked`, and the body is only on the disk.
     Stored,
-    /// Everything was checked as for `Checked`, but the disk has lost the body, so
-    /// it has to be fetched again. If the disk still has the summary, the chain can leave the block
-    /// nevertheless.
-    Lost(Option<Arc<BlockSummary>>),
-    /// The block breaks a rule, or follows a block that does.
+    /// The same, but the disk has lost the body: it is to be fetched again. The summary, where the disk still
+    /// has it, lets the chain leave the block all the same.
+    Lost(Option<Arc<BlockEffects>>),
+    /// Breaks a rule, or follows a block that does.
     Invalid,
 }
 

@@ -112,7 +112,7 @@ impl Node {
         }
     }
 
-    pub(super) fn on_block_verified(
+    pub(super) fn handle_block_verified(
         &mut self,
         hash: BlockHash,
         from: Option<SocketAddr>,

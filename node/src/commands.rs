@@ -89,7 +89,7 @@ impl Node {
             work: self.chain.tip().work,
             pool: self.ledger.pool().len(),
             held: self.ledger.pool().held(),
-            neighbours: self.membership.neighbours(),
+            neighbours: self.membership.neighbour_count(),
             registered_voters: self.chain.registered_voters() as u64,
             admitted: self.admitted(),
             votes: self.chain.tally().votes,

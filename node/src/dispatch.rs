@@ -45,7 +45,7 @@ impl Node {
                     self.ledger.add_recipient(address, now);
                     self.output(Output::Event(Event::NeighbourJoined { address }));
                 }
-                FromMembership::Restarted { address } => self.ledger.add_recipient(address, now),
+                FromMembership::Refreshed { address } => self.ledger.add_recipient(address, now),
                 FromMembership::Left { address, reason } => {
                     self.sync_remove_neighbour(address);
                     self.ledger.remove_recipient(&address);
@@ -86,10 +86,10 @@ impl Node {
                 }
                 FromLedger::Fault { from, reason } => self.record_fault(from, reason, now),
                 FromLedger::SubmissionVerified { ticket, transaction, verdict } => {
-                    self.on_submission_verified(ticket, transaction, verdict, now);
+                    self.handle_submission_verified(ticket, transaction, verdict, now);
                 }
                 FromLedger::BlockVerified { hash, from, failed } => {
-                    self.on_block_verified(hash, from, failed, now);
+                    self.handle_block_verified(hash, from, failed, now);
                 }
             }
         }

@@ -58,7 +58,7 @@ impl Node {
             Experiment::BadBlock(_) if self.membership.is_partitioned() => {
                 return Err(CommandError::Partitioned);
             }
-            Experiment::BadBlock(_) if self.membership.neighbours() == 0 => {
+            Experiment::BadBlock(_) if self.membership.neighbour_count() == 0 => {
                 return Err(CommandError::NoNeighbours);
             }
             Experiment::BadBlock(_) | Experiment::Race(_) if !self.mining.is_enabled() => {

@@ -160,7 +160,8 @@ impl Node {
         self.output(Output::Mine(job));
     }
 
-    pub(super) fn on_mined(&mut self, job: u64, nonce: u64, now: Now) {
+    /// The nonce that a [`MineJob`] asked for.
+    pub fn handle_mined(&mut self, job: u64, nonce: u64, now: Now) {
         if self.handle_experiment_mined(job, nonce, now) {
             return;
         }

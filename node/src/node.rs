@@ -1,12 +1,12 @@
 //! [`Node`]: one peer's state with one owner, and the verbs by which a shell drives it. Each verb hands over to the
-//! part that it concerns; nothing is decided here.
+//! part that it concerns; nothing is decided here. The verbs that answer a request of one part alone (mining, writing,
+//! loading) stand with that part.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use protocol::block::Block;
 use protocol::election::Election;
 use protocol::keys::SignatureError;
 use protocol::units::Now;
@@ -19,7 +19,7 @@ use crate::ledger::Ledger;
 use crate::ledger::pool::Pool;
 use crate::membership::Membership;
 use crate::mining::Mining;
-use crate::output::{LoadFailure, Output, Restored};
+use crate::output::{Output, Restored};
 use crate::sync::Sync;
 use crate::timers::Timers;
 use crate::views::Tip;
@@ -126,12 +126,7 @@ impl Node {
         }
     }
 
-    /// Handles the nonce that was found for a [`MineJob`].
-    pub fn handle_mined(&mut self, job: u64, nonce: u64, now: Now) {
-        self.on_mined(job, nonce, now);
-    }
-
-    /// Handles the verdicts of a [`VerifyJob`], in the order of its transactions.
+    /// The verdicts that a [`VerifyJob`](crate::VerifyJob) asked for, in its order.
     pub fn handle_verified(
         &mut self,
         job: u64,
@@ -142,25 +137,7 @@ impl Node {
         self.react_to_ledger(now);
     }
 
-    /// Handles that all batches up to this number are durable.
-    pub fn handle_persisted(&mut self, batch: u64, now: Now) {
-        self.on_persisted(batch, now);
-    }
-
-    /// Handles that the disk failed to write those batches up to this number that were not
-    /// confirmed. They may still be confirmed later.
-    pub fn handle_persist_failed(&mut self, batch: u64, reason: &str, now: Now) {
-        self.on_persist_failed(batch, reason, now);
-    }
-
-    /// Handles the block that a [`LoadJob`] asked for, or the reason why the disk does not give it.
-    /// The caller must have checked that the body is the one to which the header commits.
-    pub fn handle_loaded(&mut self, job: u64, outcome: Result<Arc<Block>, LoadFailure>, now: Now) {
-        self.on_loaded(job, outcome, now);
-    }
-
-    /// Handles that the disk was damaged and repaired while this node ran: what it may have lost of
-    /// the pool is written again.
+    /// The disk was damaged and mended while this node ran: what it may have lost of the pool is written again.
     pub fn handle_mended(&mut self) {
         self.write_pool_again();
     }

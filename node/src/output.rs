@@ -13,7 +13,7 @@ use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId};
 
 use super::command::{Answer, CommandError, Ticket};
 use super::views::Tip;
-use chain::{AuditRule, BlockSummary, StoredBlock};
+use chain::{AuditRule, BlockEffects, StoredBlock};
 
 /// One effect. The shell must drain all effects with [`super::Node::poll_output`] after every
 /// `handle_*` call.
@@ -126,8 +126,8 @@ pub enum LoadFailure {
     Lost {
         /// The reason, in words.
         reason: String,
-        /// What the disk still knows about the block.
-        summary: Option<Box<BlockSummary>>,
+        /// What the disk still knows of the block.
+        summary: Option<Box<BlockEffects>>,
     },
     /// The disk cannot be read for now.
     Refused {

@@ -97,7 +97,7 @@ impl Node {
         }
     }
 
-    pub(super) fn on_submission_loaded(
+    pub(super) fn handle_submission_loaded(
         &mut self,
         again: Resubmission,
         outcome: &Result<Arc<Block>, CommandError>,
@@ -108,7 +108,7 @@ impl Node {
         }
     }
 
-    pub(super) fn on_submission_verified(
+    pub(super) fn handle_submission_verified(
         &mut self,
         ticket: Ticket,
         transaction: Arc<HashedTransaction>,

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain::{BlockSummary, StoredBlock};
+use chain::{BlockEffects, StoredBlock};
 use node::{LoadFailure, PersistBatch, Record, Restored};
 use protocol::block::Block;
 use protocol::transaction::HashedTransaction;
@@ -159,7 +159,7 @@ impl Disk {
         let block = self.durable.blocks.get(hash);
         if self.durable.damaged.contains(hash) {
             let reason = "its checksum does not match".to_owned();
-            let summary = block.map(|block| BlockSummary::of(block));
+            let summary = block.map(|block| BlockEffects::of(block));
             return Err(LoadFailure::Lost { reason, summary: summary.map(Box::new) });
         }
         let lost = || LoadFailure::Lost { reason: "it is not there".to_owned(), summary: None };
@@ -199,7 +199,7 @@ impl Disk {
         let durable = &self.durable;
         let stored = |block: &Arc<Block>| StoredBlock {
             header: block.header,
-            summary: BlockSummary::of(block),
+            summary: BlockEffects::of(block),
             has_body: true,
         };
         let pool = durable.pool.iter();

@@ -16,7 +16,7 @@ use protocol::units::{BlockHash, ElectionId, Height, UnixMillis, Work};
 use super::branch::{AdmissionCounts, Branch, Tally};
 use super::check;
 use super::error::{BlockError, BodyError, HeaderError};
-use super::summary::BlockSummary;
+use super::summary::BlockEffects;
 use crate::rules::Rules;
 pub use rule::AuditRule;
 
@@ -24,7 +24,7 @@ pub use rule::AuditRule;
 #[derive(Debug)]
 pub struct CheckedBlock {
     block: Arc<Block>,
-    verdict: Result<BlockSummary, BodyError>,
+    verdict: Result<BlockEffects, BodyError>,
 }
 
 /// The chain of an election, as far as it has been checked.
@@ -67,15 +67,15 @@ impl CheckedBlock {
     /// transaction.
     #[must_use]
     pub fn new(block: Arc<Block>, election: &Election, id: &ElectionId) -> Self {
-        let verdict = check_alone(&block, election, id).map(|()| BlockSummary::of(&block));
+        let verdict = check_alone(&block, election, id).map(|()| BlockEffects::of(&block));
         Self { block, verdict }
     }
 
     /// What the block does to the count, or the first of those rules that it breaks.
     ///
     /// # Errors
-    /// The first rule that it breaks.
-    pub fn verdict(&self) -> Result<&BlockSummary, &BodyError> {
+    /// That rule.
+    pub fn verdict(&self) -> Result<&BlockEffects, &BodyError> {
         self.verdict.as_ref()
     }
 

@@ -16,7 +16,7 @@ fn without_memory() -> Chain {
 }
 
 fn stored(block: &Block) -> StoredBlock {
-    StoredBlock { header: block.header, summary: BlockSummary::of(block), has_body: true }
+    StoredBlock { header: block.header, summary: BlockEffects::of(block), has_body: true }
 }
 
 /// Moves to the best branch, reading from the disk what that takes.
@@ -97,7 +97,7 @@ fn replays(disk: &Disk, tip: BlockHash) -> bool {
     }
     let mut state = Branch::new(&election(), Rules::ALL);
     let mut upwards = branch.iter().rev();
-    upwards.all(|block| state.apply(block.header.height, &BlockSummary::of(block)).is_ok())
+    upwards.all(|block| state.apply(block.header.height, &BlockEffects::of(block)).is_ok())
 }
 
 #[test]

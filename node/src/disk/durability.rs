@@ -131,7 +131,8 @@ impl Node {
         }
     }
 
-    pub(crate) fn on_persisted(&mut self, batch: u64, now: Now) {
+    /// All batches up to this number are durable.
+    pub fn handle_persisted(&mut self, batch: u64, now: Now) {
         let had_room = self.disk.durability.has_room();
         self.disk.durability.confirmed = self.disk.durability.confirmed.max(batch);
         for hash in self.disk.durability.pop_confirmed() {
@@ -147,7 +148,8 @@ impl Node {
         self.leave_if_done(now);
     }
 
-    pub(crate) fn on_persist_failed(&mut self, batch: u64, reason: &str, now: Now) {
+    /// The disk refuses the batches up to this number that were not confirmed. They may still be confirmed later.
+    pub fn handle_persist_failed(&mut self, batch: u64, reason: &str, now: Now) {
         if !std::mem::replace(&mut self.disk.durability.is_failing, true) {
             let reason = reason.to_owned();
             self.output(Output::Event(Event::DiskRefuses { reason }));

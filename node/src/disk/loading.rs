@@ -15,7 +15,7 @@ use super::waiter::Waiter;
 use crate::Node;
 use crate::command::{CommandError, Lookup, Ticket};
 use crate::output::{Event, LoadFailure, LoadJob, Output};
-use chain::BlockSummary;
+use chain::BlockEffects;
 
 /// The most requests of neighbours that may wait for the disk, which is as many as 16 neighbours
 /// may have in flight. Requests beyond that are not answered, and their senders ask again.
@@ -152,13 +152,10 @@ impl Node {
         }
     }
 
-    pub(crate) fn on_loaded(
-        &mut self,
-        number: u64,
-        outcome: Result<Arc<Block>, LoadFailure>,
-        now: Now,
-    ) {
-        let Some(hash) = self.disk.loading.jobs.remove(&number) else { return };
+    /// The block that a [`LoadJob`] asked for, or why the disk does not give it. The caller has checked that the body
+    /// is the one that the header commits to.
+    pub fn handle_loaded(&mut self, job: u64, outcome: Result<Arc<Block>, LoadFailure>, now: Now) {
+        let Some(hash) = self.disk.loading.jobs.remove(&job) else { return };
         let waiters = self.disk.loading.waiters.remove(&hash).unwrap_or_default();
         match outcome {
             Ok(block) => self.give_to_waiters(hash, waiters, &Ok(block), now),
@@ -201,7 +198,7 @@ impl Node {
                 Waiter::User { ticket, lookup } => {
                     self.answer_loaded(ticket, lookup, outcome);
                 }
-                Waiter::Submission(again) => self.on_submission_loaded(again, outcome),
+                Waiter::Submission(again) => self.handle_submission_loaded(again, outcome),
                 Waiter::Chain => {
                     self.disk.loading.awaited.remove(&hash);
                     let block = block.map(Arc::clone);
@@ -226,8 +223,8 @@ impl Node {
         }
     }
 
-    /// The disk cannot provide the body, so it is fetched from neighbours, who have it too.
-    fn lose_block(&mut self, hash: BlockHash, reason: String, summary: Option<BlockSummary>) {
+    /// The disk does not give a body: neighbours have it, too.
+    fn lose_block(&mut self, hash: BlockHash, reason: String, summary: Option<BlockEffects>) {
         let Some(height) = self.chain.header(&hash).map(|header| header.height) else { return };
         self.chain.mark_lost(&hash, summary);
         self.output(Output::Event(Event::BlockLost { height, hash, reason }));

@@ -161,7 +161,7 @@ impl Membership {
                 // A POKE without a status comes from a node that does not know us as a neighbour,
                 // so it has restarted.
                 if status.is_none() {
-                    self.restart(from, now);
+                    self.refresh(from, now);
                 }
                 self.handle_poke(from, nonce, status, now);
             }

@@ -34,8 +34,8 @@ impl Membership {
             self.part(address, LeaveReason::Missed(MISSED_MAX), now);
         }
         for address in due {
-            if self.neighbours.get(&address).is_some_and(|neighbour| neighbour.restart_wanted) {
-                self.restart(address, now);
+            if self.neighbours.get(&address).is_some_and(|neighbour| neighbour.refresh_wanted) {
+                self.refresh(address, now);
             }
             self.poke(address, now);
             self.share_peers_if_due(address, now);
@@ -90,7 +90,7 @@ impl Membership {
         let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
         neighbour.token = token;
         if std::mem::take(&mut neighbour.may_retry) {
-            self.restart(from, now);
+            self.refresh(from, now);
             self.poke(from, now);
             if let Some(neighbour) = self.neighbours.get_mut(&from) {
                 neighbour.may_retry = false;

@@ -21,11 +21,10 @@ use crate::output::LeaveReason;
 
 /// The interval at which one neighbour is sent a list of peers.
 const SHARE_PEERS_PERIOD: Duration = Duration::from_secs(30);
-/// The shortest time between two restarts of one neighbour that are acted upon, since each of them
-/// costs a list of peers and the whole pool.
-const RESTART_PERIOD: Duration = Duration::from_secs(5);
-/// The shortest time between two lists of peers that are accepted from one neighbour. It is a
-/// little less than the second that senders wait, because datagrams can bunch up on the way.
+/// One neighbour is told everything anew at most this often: each time costs a list of peers and the whole pool.
+const REFRESH_PERIOD: Duration = Duration::from_secs(5);
+/// Least time between two lists of peers that one neighbour is listened to for; a little less than the second
+/// that senders keep, since datagrams bunch up.
 const HINTS_PERIOD: Duration = Duration::from_millis(800);
 /// How long others are told that a neighbour left.
 const DEPARTED_TOLD: Duration = Duration::from_secs(12);
@@ -141,17 +140,17 @@ impl Membership {
         true
     }
 
-    /// A neighbour that restarted may have lost everything that it knew, so it is told what a new
-    /// neighbour is told.
-    pub(super) fn restart(&mut self, address: SocketAddr, now: Now) {
+    /// Tells a neighbour anew what a new one is told, since it may have lost what it knew, as after a restart. When it
+    /// was refreshed a short time ago, this is put off until a later heartbeat.
+    pub(super) fn refresh(&mut self, address: SocketAddr, now: Now) {
         let Some(neighbour) = self.neighbours.get_mut(&address) else { return };
-        neighbour.restart_wanted = neighbour.restart_not_before > now.instant;
-        if neighbour.restart_wanted {
+        neighbour.refresh_wanted = neighbour.refresh_not_before > now.instant;
+        if neighbour.refresh_wanted {
             return;
         }
-        neighbour.restart_not_before = now.instant + RESTART_PERIOD;
+        neighbour.refresh_not_before = now.instant + REFRESH_PERIOD;
         neighbour.peers_at = now.instant;
-        self.outputs.push_back(Output::Restarted { address });
+        self.outputs.push_back(Output::Refreshed { address });
     }
 
     pub(super) fn part(&mut self, address: SocketAddr, reason: LeaveReason, now: Now) {

@@ -54,17 +54,16 @@ enum Timer {
     Remember,
 }
 
-/// What the owner has to do or to know. The owner must drain all outputs after every call that
-/// takes the time.
+/// What the owner is to do or to know. To be drained after every call that can produce an output.
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Send this datagram.
     Transmit { to: SocketAddr, envelope: Envelope },
     /// An address became a neighbour.
     Joined { address: SocketAddr },
-    /// A neighbour restarted, and may have forgotten everything that it was told.
-    Restarted { address: SocketAddr },
-    /// An address is no longer a neighbour.
+    /// A neighbour may have lost what it was told, as after a restart: it is to be told everything anew.
+    Refreshed { address: SocketAddr },
+    /// A neighbour is one no more.
     Left { address: SocketAddr, reason: LeaveReason },
     /// A neighbour reported where its chain ends.
     Status { from: SocketAddr, status: PeerStatus },
@@ -207,7 +206,7 @@ impl Membership {
     }
 
     /// Number of neighbours.
-    pub(crate) fn neighbours(&self) -> usize {
+    pub(crate) fn neighbour_count(&self) -> usize {
         self.neighbours.len()
     }
 
@@ -234,8 +233,8 @@ impl Membership {
         self.is_partitioned
     }
 
-    /// Cuts this node off from all others, or ends that. The end takes effect at once: everything
-    /// that would otherwise be said at its next regular time is said immediately.
+    /// Cuts this node off from all others, or ends that. A partition that ends is over at once: neighbours, probed
+    /// addresses and the tracker are written to right away, not when their next timer expires.
     pub(crate) fn set_partitioned(&mut self, is_on: bool, now: Now) {
         let was_on = std::mem::replace(&mut self.is_partitioned, is_on);
         if is_on || !was_on {
@@ -243,9 +242,9 @@ impl Membership {
         }
         for address in self.neighbours.addresses() {
             if let Some(neighbour) = self.neighbours.get_mut(&address) {
-                neighbour.restart_not_before = now.instant;
+                neighbour.refresh_not_before = now.instant;
             }
-            self.restart(address, now);
+            self.refresh(address, now);
             self.poke(address, now);
         }
         self.probes.retry_all_now(now.instant);

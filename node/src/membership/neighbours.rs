@@ -49,10 +49,10 @@ pub(crate) struct Neighbour {
     pub(super) peers_at: Instant,
     /// What the neighbour says about other peers is ignored before this time.
     pub(super) hints_not_before: Instant,
-    /// A neighbour that restarted is told everything again, but not before this time.
-    pub(super) restart_not_before: Instant,
-    /// Whether it is to be told everything again as soon as that is allowed.
-    pub(super) restart_wanted: bool,
+    /// A neighbour that may have lost what it knew is told everything anew, but not before then.
+    pub(super) refresh_not_before: Instant,
+    /// Whether it is to be told everything anew as soon as that is allowed.
+    pub(super) refresh_wanted: bool,
     faults: u32,
     forgive_at: Instant,
 }
@@ -71,8 +71,8 @@ impl Neighbour {
             clock_reported: false,
             peers_at: now,
             hints_not_before: now,
-            restart_not_before: now + HEARTBEAT,
-            restart_wanted: false,
+            refresh_not_before: now + HEARTBEAT,
+            refresh_wanted: false,
             faults: 0,
             forgive_at: now + FORGIVE_PERIOD,
         }

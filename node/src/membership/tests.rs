@@ -129,7 +129,7 @@ fn peers_that_know_one_of_them_all_meet_and_hear_each_others_tips() {
     world.peer(4).set_tip(Height(8), hash, Work(9));
     world.run(Duration::from_secs(3));
     for port in 1..=4 {
-        assert_eq!(world.peer(port).neighbours(), 3, "peer {port}");
+        assert_eq!(world.peer(port).neighbour_count(), 3, "peer {port}");
     }
     let heard = |output: &Output| matches!(output, Output::Status { from, status } if *from == address(4) && status.tip == hash);
     assert!(world.was_told(2, heard));
@@ -143,13 +143,13 @@ fn a_silent_neighbour_is_dropped_at_its_third_missed_heartbeat_and_met_again() {
     world.run(Duration::from_secs(2));
     let silent = world.peers.remove(&address(2)).expect("a peer");
     world.run(Duration::from_secs(5));
-    assert_eq!(world.peer(1).neighbours(), 0);
+    assert_eq!(world.peer(1).neighbour_count(), 0);
     let missed =
         |output: &Output| matches!(output, Output::Left { reason: LeaveReason::Missed(3), .. });
     assert!(world.was_told(1, missed));
     world.peers.insert(address(2), silent);
     world.run(Duration::from_secs(20));
-    assert_eq!(world.peer(1).neighbours(), 1);
+    assert_eq!(world.peer(1).neighbour_count(), 1);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn without_a_token_a_datagram_draws_one_retry_and_makes_no_state() {
         assert!(world.sent_away.iter().all(|(_, sent)| sent.datagram == Datagram::Retry));
         assert!(world.sent_away.len() <= 1);
     }
-    assert_eq!(world.peer(1).neighbours(), 1);
+    assert_eq!(world.peer(1).neighbour_count(), 1);
     assert!(!world.peer(1).is_probed(&address(9)));
     let retry = world.say(victim, 1, Datagram::Retry, false);
     assert_eq!(retry, Disposition::Dropped(DropReason::RetryWithoutToken));
@@ -211,7 +211,7 @@ fn who_breaks_rules_faster_than_they_are_forgiven_is_banned() {
     let poke = Datagram::Poke { nonce: 1, status: None };
     let disposition = world.say(address(2), 1, poke, true);
     assert_eq!(disposition, Disposition::Dropped(DropReason::Banned));
-    assert_eq!(world.peer(1).neighbours(), 0);
+    assert_eq!(world.peer(1).neighbour_count(), 0);
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_leave_ends_when_all_acknowledged_it_or_its_time_is_over() {
     world.deliver();
     assert_eq!(world.peer(3).leave_progress(now), LeaveProgress::Acknowledged);
     assert!(world.was_told(3, |output| matches!(output, Output::LeaveRepeated { .. })));
-    assert_eq!(world.peer(1).neighbours(), 1);
+    assert_eq!(world.peer(1).neighbour_count(), 1);
 
     world.peers.remove(&address(1));
     world.peer(2).start_leaving(now);
@@ -283,9 +283,9 @@ fn a_neighbour_that_knows_us_no_more_is_told_everything_again() {
     world.peers.remove(&address(2));
     world.add(2, None, &[1]);
     world.run(Duration::from_secs(2));
-    let restarted = |output: &Output| matches!(output, Output::Restarted { .. });
-    assert!(world.was_told(1, restarted));
-    assert_eq!(world.peer(1).neighbours(), 1);
+    let refreshed = |output: &Output| matches!(output, Output::Refreshed { .. });
+    assert!(world.was_told(1, refreshed));
+    assert_eq!(world.peer(1).neighbour_count(), 1);
 }
 
 #[test]
@@ -299,5 +299,5 @@ fn whoever_receives_at_its_address_is_given_the_ballot() {
     assert!(world.sent_away.iter().any(|(to, sent)| *to == newcomer && sent.datagram == piece));
     let beyond = world.say(newcomer, 1, request(9_000), true);
     assert_eq!(beyond, Disposition::Dropped(DropReason::BallotBeyondEnd));
-    assert_eq!(world.peer(1).neighbours(), 0);
+    assert_eq!(world.peer(1).neighbour_count(), 0);
 }

@@ -33,7 +33,7 @@ use goal::Goal;
 use headers::HeaderSync;
 use requests::Requests;
 pub(super) use requests::Subject;
-pub(super) use serve::BodyCache;
+use serve::EncodedBodies;
 use source::Source;
 
 /// A neighbour that delivers nothing for this long loses what was asked of it to another neighbour.
@@ -54,8 +54,8 @@ pub(super) struct Sync {
     goal: Goal,
     pub(super) announcements: Announcements,
     early_headers: EarlyHeaders,
-    pub(super) body_cache: BodyCache,
-    /// Whether a sync was reported to the user whose end must be reported too.
+    encoded_bodies: EncodedBodies,
+    /// Whether a sync was announced to the user and is to be ended.
     announced: bool,
     /// When the last piece of a body arrived.
     piece_at: Option<Instant>,

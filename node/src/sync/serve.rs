@@ -29,7 +29,7 @@ const TRANSACTIONS_OVERHEAD: usize = ENVELOPE_BYTES + 4 + 12 + 8;
 
 /// The bodies that were served most recently, encoded.
 #[derive(Debug, Default)]
-pub(crate) struct BodyCache {
+pub(crate) struct EncodedBodies {
     bodies: VecDeque<(BlockHash, Arc<[u8]>)>,
 }
 
@@ -181,7 +181,7 @@ impl Node {
     }
 
     fn encoded_body(&mut self, hash: &BlockHash) -> Option<Arc<[u8]>> {
-        if let Some(body) = self.sync.body_cache.get(hash) {
+        if let Some(body) = self.sync.encoded_bodies.get(hash) {
             return Some(body);
         }
         let forged = || self.laboratory.forged(hash);
@@ -190,7 +190,7 @@ impl Node {
     }
 
     fn cache_body(&mut self, hash: BlockHash, encode: impl FnOnce() -> Vec<u8>) -> Arc<[u8]> {
-        let cache = &mut self.sync.body_cache;
+        let cache = &mut self.sync.encoded_bodies;
         if let Some(body) = cache.get(&hash) {
             return body;
         }
@@ -203,7 +203,7 @@ impl Node {
     }
 }
 
-impl BodyCache {
+impl EncodedBodies {
     fn get(&self, hash: &BlockHash) -> Option<Arc<[u8]>> {
         let cached = self.bodies.iter().find(|(cached, _)| cached == hash);
         cached.map(|(_, body)| Arc::clone(body))

@@ -26,7 +26,7 @@ fn mined(parent: &Header, transactions: Vec<Arc<HashedTransaction>>, salt: u64) 
 }
 
 fn stored(block: &Arc<Block>) -> StoredBlock {
-    StoredBlock { header: block.header, summary: BlockSummary::of(block), has_body: true }
+    StoredBlock { header: block.header, summary: BlockEffects::of(block), has_body: true }
 }
 
 /// A crash between the writing of a better branch and the move to it: what only the shorter one holds is in no
@@ -92,7 +92,7 @@ fn a_move_that_the_disk_refused_is_made_once_it_reads_again() {
 fn a_move_that_the_disk_refused_is_made_although_it_turns_out_to_have_lost_a_body() {
     let own = mined(&Header::genesis(&election()), vec![], 0);
     let (mut network, better) = refused_a_move(&own);
-    let summary = Some(Box::new(BlockSummary::of(&own)));
+    let summary = Some(Box::new(BlockEffects::of(&own)));
     let lost = LoadFailure::Lost { reason: "its checksum does not match".into(), summary };
     network.load_failures.insert(own.header.hash(), lost);
     network.run(Duration::from_secs(20));

@@ -155,8 +155,8 @@ fn two_halves_mine_apart_and_heal_when_the_partition_ends() {
     let tips = [1, LABORATORY].map(|number| network.node(number).tip().hash);
     assert_ne!(tips[0], tips[1]);
     // They keep each other all the while.
-    assert_eq!(network.node(1).membership.neighbours(), 2);
-    assert_eq!(network.node(LABORATORY).membership.neighbours(), 2);
+    assert_eq!(network.node(1).membership.neighbour_count(), 2);
+    assert_eq!(network.node(LABORATORY).membership.neighbour_count(), 2);
     partition(&mut network, false);
     network.run(Duration::from_secs(3));
     assert_eq!([1, 2, LABORATORY].map(|number| votes(&network, number)), [4, 4, 4]);
@@ -185,7 +185,7 @@ fn two_laboratories_that_were_cut_off_find_each_other_again() {
     network.command(1, order(false)).expect("a laboratory");
     partition(&mut network, false);
     network.run(Duration::from_secs(2));
-    assert_eq!(network.node(1).membership.neighbours(), 1);
+    assert_eq!(network.node(1).membership.neighbour_count(), 1);
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn each_bad_block_is_refused_by_the_others_for_its_rule() {
             assert_eq!(network.node(number).tip(), tip, "{rule}");
         }
         assert_eq!(network.node(LABORATORY).tip(), tip, "{rule}: its own chain has none of it");
-        assert_eq!(network.node(1).membership.neighbours(), 2, "{rule}: nobody is banned");
+        assert_eq!(network.node(1).membership.neighbour_count(), 2, "{rule}: nobody is banned");
     }
     // And the network goes on.
     vote(&mut network, 2, 2);
@@ -317,7 +317,7 @@ fn who_sends_bad_blocks_without_a_pause_is_ignored_for_a_while() {
     };
     assert!(banned(&network));
     network.run(duration + Duration::from_secs(10));
-    assert_eq!(network.node(1).membership.neighbours(), 2);
+    assert_eq!(network.node(1).membership.neighbour_count(), 2);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{LeaveReason, NEIGHBOURS_BY_HAND_MAX};
 fn nodes_that_know_one_of_them_all_meet() {
     let network = Network::with_nodes(5);
     for number in 1..=5 {
-        assert_eq!(network.node(number).membership.neighbours(), 4, "node {number}");
+        assert_eq!(network.node(number).membership.neighbour_count(), 4, "node {number}");
     }
 }
 
@@ -18,7 +18,7 @@ fn who_leaves_is_dropped_at_once_and_may_end() {
     network.run(Duration::from_millis(50));
     assert_eq!(network.left, [address(3)]);
     for number in 1..=2 {
-        assert_eq!(network.node(number).membership.neighbours(), 1, "node {number}");
+        assert_eq!(network.node(number).membership.neighbour_count(), 1, "node {number}");
         let told = Event::NeighbourLeft { address: address(3), reason: LeaveReason::Left };
         assert!(network.events.contains(&(address(number), told)));
     }
@@ -29,9 +29,9 @@ fn who_falls_silent_is_dropped_after_three_missed_heartbeats() {
     let mut network = Network::with_nodes(2);
     network.nodes.remove(&address(2));
     network.run(Duration::from_millis(2_900));
-    assert_eq!(network.node(1).membership.neighbours(), 1);
+    assert_eq!(network.node(1).membership.neighbour_count(), 1);
     network.run(Duration::from_millis(1_200));
-    assert_eq!(network.node(1).membership.neighbours(), 0);
+    assert_eq!(network.node(1).membership.neighbour_count(), 0);
     let told = Event::NeighbourLeft { address: address(2), reason: LeaveReason::Missed(3) };
     assert!(network.events.contains(&(address(1), told)));
 }
@@ -63,11 +63,11 @@ fn a_stranger_without_a_token_changes_nothing() {
 fn a_neighbour_given_by_hand_is_met_and_one_that_can_be_none_is_refused() {
     let mut network = Network::with_nodes(1);
     network.add_without_neighbours(2);
-    assert_eq!(network.node(2).membership.neighbours(), 0);
+    assert_eq!(network.node(2).membership.neighbour_count(), 0);
     let add = |address: SocketAddr| Command::AddNeighbour(address);
     assert_eq!(network.command(2, add(address(1))), Ok(Answer::NeighbourAdded));
     network.run(Duration::from_secs(1));
-    assert_eq!(network.node(2).membership.neighbours(), 1);
+    assert_eq!(network.node(2).membership.neighbour_count(), 1);
 
     let refusals = [
         (address(1), CommandError::AlreadyNeighbour { address: address(1) }),

@@ -25,7 +25,7 @@ use super::{
 };
 use chain::fixtures::{election, key, registration};
 use chain::rules::Rules;
-use chain::{BlockSummary, StoredBlock};
+use chain::{BlockEffects, StoredBlock};
 
 /// Where nobody answers.
 const TRACKER: SocketAddr =
@@ -134,7 +134,7 @@ impl Network {
             match record {
                 Record::Block(block) => restored.blocks.push(StoredBlock {
                     header: block.header,
-                    summary: BlockSummary::of(block),
+                    summary: BlockEffects::of(block),
                     has_body: true,
                 }),
                 Record::Tip { hash, .. } => restored.tip = Some(*hash),

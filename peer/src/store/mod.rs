@@ -31,7 +31,7 @@ use protocol::units::ElectionId;
 use redb::StorageBackend;
 
 use backend::Backend;
-use chain::BlockSummary;
+use chain::BlockEffects;
 use database::{Database, IntegrityCheck, StoreFault};
 use host::files::FileError;
 use node::{LoadFailure, LoadJob, PersistBatch, Restored};
@@ -232,9 +232,8 @@ impl OpenedChain {
 }
 
 impl LoadError {
-    /// What the node is told about this error. If the block is lost, `find_summary` provides its
-    /// summary.
-    fn into_failure(self, find_summary: impl FnOnce() -> Option<BlockSummary>) -> LoadFailure {
+    /// What a node is told; of what is lost, with the summary that `find_summary` gives.
+    fn into_failure(self, find_summary: impl FnOnce() -> Option<BlockEffects>) -> LoadFailure {
         let reason = self.to_string();
         match self {
             Self::Absent | Self::Damaged(_) => {

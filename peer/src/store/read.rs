@@ -13,7 +13,7 @@ use super::rows::{
     self, BLOCKS, BlockKey, ELECTION_KEY, FORMAT, FORMAT_KEY, META, NEIGHBOURS_KEY, POOL,
     STATE_KEY, SUMMARIES, State, Table, Tally, bad_row, summary_mark, unseal,
 };
-use chain::BlockSummary;
+use chain::BlockEffects;
 use node::Restored;
 
 pub(super) type OpenTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -84,7 +84,7 @@ pub(super) fn read_block_row(
 pub(super) fn read_summary(
     redb: &redb::Database,
     key: BlockKey,
-) -> Result<Option<BlockSummary>, StoreFault> {
+) -> Result<Option<BlockEffects>, StoreFault> {
     let (table, key) = (redb.begin_read()?.open_table(SUMMARIES)?, key.to_bytes());
     let row = table.get(key.as_slice())?;
     let stored = row.map(|value| rows::decode_summary(&key, value.value())).transpose()?;

@@ -11,7 +11,7 @@ use protocol::units::{BlockHash, ElectionId, Height, sha256};
 use redb::TableDefinition;
 
 use super::database::StoreFault;
-use chain::{BlockSummary, StoredBlock};
+use chain::{BlockEffects, StoredBlock};
 
 /// The version of the tables. A program refuses every version but its own.
 pub(super) const FORMAT: u32 = 3;
@@ -175,7 +175,7 @@ pub(super) fn decode_summary(key: &[u8], value: &[u8]) -> Result<StoredBlock, St
         [1, summary @ ..] => (true, summary),
         _ => return Err(bad_row(SUMMARIES, key, "the mark of the body is neither 0 nor 1")),
     };
-    let summary: BlockSummary =
+    let summary: BlockEffects =
         codec::decode(summary).map_err(|error| bad_row(SUMMARIES, key, &error.to_string()))?;
     Ok(StoredBlock { header, summary, has_body })
 }
@@ -255,7 +255,7 @@ mod tests {
             voter: VoterId([byte; 32]),
             id_prefix: [byte + 1; 8],
         };
-        let summary = BlockSummary {
+        let summary = BlockEffects {
             transactions: vec![of(TransactionKind::Registration, 7), of(TransactionKind::Vote, 9)],
             chosen: vec![OptionVotes { question: 0, option: 11, votes: 12 }],
             blank: vec![BlankVotes { question: 1, votes: 13 }],

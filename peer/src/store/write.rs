@@ -14,7 +14,7 @@ use super::rows::{
     self, BLOCKS, BlockKey, ELECTION_KEY, FORMAT, FORMAT_KEY, META, NEIGHBOURS_KEY, POOL,
     STATE_KEY, SUMMARIES, State, Table, seal, summary_mark,
 };
-use chain::{BlockSummary, StoredBlock};
+use chain::{BlockEffects, StoredBlock};
 use node::Record;
 
 type OpenTable<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
@@ -102,7 +102,7 @@ impl<'a> Changes<'a> {
         if self.blocks.insert(key.as_slice(), value.as_slice())?.is_none() {
             self.state.bodies += 1;
         }
-        let summary = BlockSummary::of(block);
+        let summary = BlockEffects::of(block);
         self.put_summary(&StoredBlock { header: block.header, summary, has_body: true })
     }
 

@@ -11,7 +11,7 @@ use super::disk::Disk;
 use super::*;
 use crate::store::open_on;
 use crate::store::rows::BlockKey;
-use chain::{BlockSummary, StoredBlock};
+use chain::{BlockEffects, StoredBlock};
 use node::{Record, Restored};
 
 /// Different transactions in generated batches: making them takes a signature each.
@@ -54,7 +54,7 @@ impl Model {
     pub(super) fn restored(&self) -> Restored {
         let stored = |block: &Arc<Block>| StoredBlock {
             header: block.header,
-            summary: BlockSummary::of(block),
+            summary: BlockEffects::of(block),
             has_body: true,
         };
         let pool = self.pool.iter();
