@@ -1,5 +1,6 @@
-//! Fork choice: which of two branches a peer follows. Every comparison of branches in the project goes through the
-//! [`Ord`] of [`Candidate`], so that another criterion (finality, above all) needs to be added in this file alone.
+//! Fork choice: which of two branches a peer follows. Every choice between branches goes through [`Candidate`], so that
+//! another criterion (finality, above all) needs to be added in this file alone. What compares bare work elsewhere does
+//! not choose a branch: it estimates how far a neighbour's chain reaches, to know what can be asked of it.
 
 use std::cmp::Ordering;
 

@@ -1,5 +1,5 @@
-//! From bytes to handlers, and from what membership and ledger tell to what the rest of the node does about it. Nothing
-//! is decided here: this only says who deals with what.
+//! From bytes to handlers, and from what membership and ledger tell to what the rest of the node does about it. This
+//! says who deals with what, in which order, and when a leave begins and ends.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,8 +34,8 @@ impl Node {
         }
     }
 
-    /// Performs the effects that membership asks for and reacts to what it reports, in the order in
-    /// which it did so. Must be called after every call to membership that takes the time.
+    /// Does what membership asks for, and follows what it tells, in its order. To be called after every call to it
+    /// that can produce an output.
     pub(super) fn react_to_membership(&mut self, now: Now) {
         while let Some(output) = self.membership.poll_output() {
             match output {

@@ -96,7 +96,7 @@ pub enum Admitted {
     Openly,
     /// What each registrar signed, by name in the ballot's order.
     ByRegistrars {
-        /// The number of voters who were withdrawn.
+        /// Voters who were withdrawn.
         withdrawn: u64,
         /// What each registrar signed, by name.
         signed: Vec<(String, RegistrarCount)>,

@@ -47,8 +47,7 @@ enum Timer {
     Reannounce,
 }
 
-/// What the owner has to do or to know. The owner must drain all outputs after every call that
-/// takes the time.
+/// What the owner is to do or to know. To be drained after every call that can produce an output.
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Send these transactions to a neighbour, as one NEW_TRANSACTIONS.
@@ -334,7 +333,7 @@ impl Ledger {
         }
     }
 
-    /// Removes a transaction that left the pool from the disk and the announcements too.
+    /// Removes what is left of a transaction that left the pool: its row on the disk, and its place in the gossip.
     fn end(&mut self, id: &TransactionId) {
         self.spreads.remove(id);
         self.remove_row(id);
