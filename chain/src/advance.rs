@@ -185,6 +185,10 @@ impl Chain {
             .iter()
             .filter(|(_, entry)| !entry.withheld && !matches!(entry.body, Body::Invalid));
         let candidates = to_be_had.map(|(hash, entry)| Candidate { work: entry.work, hash: *hash });
-        self.best_header = candidates.max().expect("the genesis is never withheld or invalid");
+        let rules = self.rules;
+        // While the tie-break holds, no two are equally good. Tests that switch it off get the last one of the tree.
+        self.best_header = candidates
+            .reduce(|best, next| if best.is_better_than(&next, rules) { best } else { next })
+            .expect("the genesis is never withheld or invalid");
     }
 }
