@@ -11,7 +11,7 @@ use protocol::units::Now;
 use super::Node;
 use super::dropped::DropReason;
 use super::ledger::{Output as FromLedger, Purpose};
-use super::membership::{Disposition, LeaveProgress, Output as FromMembership};
+use super::membership::{AboutChain, Disposition, LeaveProgress, Output as FromMembership};
 use super::output::{Event, Output, Record};
 use super::timers::Timers;
 use chain::rules::Rule;
@@ -164,25 +164,23 @@ impl Node {
         self.output(Output::Transmit { to, bytes });
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "membership deals with all others")]
-    fn handle_neighbour_datagram(&mut self, from: SocketAddr, datagram: Datagram, now: Now) {
+    fn handle_neighbour_datagram(&mut self, from: SocketAddr, datagram: AboutChain, now: Now) {
         match datagram {
-            Datagram::NewTransactions(transactions) => {
+            AboutChain::NewTransactions(transactions) => {
                 self.ledger.handle_transactions(from, transactions, &self.chain, now);
                 self.react_to_ledger(now);
             }
-            Datagram::NewBlock { header, body } => self.handle_new_block(from, header, body, now),
-            Datagram::RequestChain { request, wanted } => self.serve_chain(from, request, wanted),
-            Datagram::ChainHeaders { request, piece, pieces, headers } => {
-                self.handle_chain_headers(from, (request, piece, pieces), headers, now);
+            AboutChain::NewBlock { header, body } => self.handle_new_block(from, header, body, now),
+            AboutChain::Request { request, wanted } => self.serve_chain(from, request, wanted),
+            AboutChain::Headers { piece, headers } => {
+                self.handle_chain_headers(from, piece, headers, now);
             }
-            Datagram::ChainBlock { request, piece, pieces, bytes } => {
-                self.handle_chain_block(from, (request, piece, pieces), bytes, now);
+            AboutChain::BlockPiece { piece, bytes } => {
+                self.handle_chain_block(from, piece, bytes, now);
             }
-            Datagram::ChainTransactions { request, transactions, .. } => {
+            AboutChain::BlockTransactions { request, transactions } => {
                 self.handle_chain_transactions(from, request, transactions, now);
             }
-            _ => self.counters.dropped.count(DropReason::Unexpected),
         }
     }
 

@@ -6,7 +6,7 @@ use protocol::datagram::{Datagram, ElectionPrefix, Envelope, RETRY_BYTES};
 use protocol::token::Token;
 use protocol::units::Now;
 
-use super::{Disposition, Membership};
+use super::{AboutChain, Disposition, Membership};
 use crate::dropped::DropReason;
 use chain::rules::Rule;
 
@@ -25,16 +25,20 @@ impl Membership {
         }
         let has_token = !self.rules.enforces(Rule::AddressTokens)
             || self.tokens.is_valid(from, envelope.receiver_token);
-        let is_poke = matches!(envelope.datagram, Datagram::Poke { .. });
+        if self.is_partitioned {
+            return self.handle_datagram_while_partitioned(
+                from,
+                &envelope,
+                has_token,
+                received_bytes,
+                now,
+            );
+        }
         let is_retry = matches!(envelope.datagram, Datagram::Retry);
-        if self.is_partitioned && !is_poke {
-            Disposition::Dropped(DropReason::Partitioned)
-        } else if is_retry && !has_token {
+        if is_retry && !has_token {
             Disposition::Dropped(DropReason::RetryWithoutToken)
         } else if !has_token {
             self.ask_for_token(from, envelope.sender_token, received_bytes)
-        } else if self.is_partitioned {
-            self.acknowledge_poke_while_partitioned(from, &envelope, now)
         } else if self.leaving.is_some() {
             self.handle_datagram_while_leaving(from, &envelope);
             Disposition::Handled
@@ -173,12 +177,25 @@ impl Membership {
                 return self.serve_ballot(from, envelope.sender_token, offset);
             }
             Datagram::LeavePeer => self.handle_leave_peer(from, now),
-            about_chain @ (Datagram::NewTransactions(_)
-            | Datagram::NewBlock { .. }
-            | Datagram::RequestChain { .. }
-            | Datagram::ChainHeaders { .. }
-            | Datagram::ChainBlock { .. }
-            | Datagram::ChainTransactions { .. }) => {
+            Datagram::NewTransactions(transactions) => {
+                return Disposition::FromNeighbour(AboutChain::NewTransactions(transactions));
+            }
+            Datagram::NewBlock { header, body } => {
+                return Disposition::FromNeighbour(AboutChain::NewBlock { header, body });
+            }
+            Datagram::RequestChain { request, wanted } => {
+                return Disposition::FromNeighbour(AboutChain::Request { request, wanted });
+            }
+            Datagram::ChainHeaders { request, piece, pieces, headers } => {
+                let piece = (request, piece, pieces);
+                return Disposition::FromNeighbour(AboutChain::Headers { piece, headers });
+            }
+            Datagram::ChainBlock { request, piece, pieces, bytes } => {
+                let piece = (request, piece, pieces);
+                return Disposition::FromNeighbour(AboutChain::BlockPiece { piece, bytes });
+            }
+            Datagram::ChainTransactions { request, transactions, .. } => {
+                let about_chain = AboutChain::BlockTransactions { request, transactions };
                 return Disposition::FromNeighbour(about_chain);
             }
             // Finality votes and certificates are among these, since no election has validators
@@ -205,19 +222,23 @@ impl Membership {
         }
     }
 
-    /// Answers a POKE as a tracker would, without any information about the chain. The tracker and
-    /// the neighbours therefore keep this node in their lists, while nothing about the chain
-    /// crosses the partition.
-    fn acknowledge_poke_while_partitioned(
+    /// Answers a POKE as a tracker does, without a word on the chain, and drops all else: so tracker and neighbours keep
+    /// this node listed, and nothing crosses.
+    fn handle_datagram_while_partitioned(
         &mut self,
         from: SocketAddr,
         envelope: &Envelope,
+        has_token: bool,
+        received_bytes: usize,
         now: Now,
     ) -> Disposition {
         let Datagram::Poke { nonce, .. } = envelope.datagram else {
             return Disposition::Dropped(DropReason::Partitioned);
         };
         let token = envelope.sender_token;
+        if !has_token {
+            return self.ask_for_token(from, token, received_bytes);
+        }
         if self.is_tracker(&from) {
             self.note_tracker_token(token);
             self.note_tracker_heard(now);

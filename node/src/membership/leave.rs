@@ -44,12 +44,9 @@ impl Membership {
         self.leaving.is_some()
     }
 
-    /// Starts to tell the neighbours and the tracker that this node leaves. From now on the node
-    /// does nothing else.
+    /// Begins to tell neighbours and tracker that this node leaves. From now on it does nothing else. To be called once:
+    /// see [`is_leaving`](Self::is_leaving).
     pub(crate) fn start_leaving(&mut self, now: Now) {
-        if self.leaving.is_some() {
-            return;
-        }
         let neighbours = self.neighbours.iter();
         let mut unacknowledged: BTreeMap<_, _> =
             neighbours.map(|(address, neighbour)| (*address, neighbour.token)).collect();

@@ -21,8 +21,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use protocol::datagram::{Datagram, ElectionPrefix, Envelope, PeerStatus};
+use protocol::block::Header;
+use protocol::datagram::{
+    AnnouncedBody, ChainRequest, Datagram, ElectionPrefix, Envelope, PeerStatus,
+};
 use protocol::token::{Token, TokenIssuer};
+use protocol::transaction::Transaction;
 use protocol::units::{BlockHash, ElectionId, Height, Now, Work};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -85,8 +89,19 @@ pub(crate) enum Disposition {
     Handled,
     /// It was dropped.
     Dropped(DropReason),
-    /// A neighbour said something about blocks or transactions, which the owner has to handle.
-    FromNeighbour(Datagram),
+    /// A neighbour said something about blocks or transactions: for the owner to deal with.
+    FromNeighbour(AboutChain),
+}
+
+/// The datagrams about blocks and transactions. A `piece` is the request's number, the piece's, and how many there are.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum AboutChain {
+    NewTransactions(Vec<Transaction>),
+    NewBlock { header: Header, body: AnnouncedBody },
+    Request { request: u32, wanted: ChainRequest },
+    Headers { piece: (u32, u32, u32), headers: Vec<Header> },
+    BlockPiece { piece: (u32, u32, u32), bytes: Vec<u8> },
+    BlockTransactions { request: u32, transactions: Vec<Transaction> },
 }
 
 /// The tracker, the neighbours, and addresses that may become neighbours.
