@@ -2,7 +2,7 @@
 //!
 //! Nothing may be called durable before the batch that holds it was confirmed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use protocol::block::{Block, HEADER_BYTES};
@@ -34,10 +34,11 @@ pub(crate) struct Durability {
     waiting: VecDeque<WaitingBlock>,
     waiting_bytes: usize,
     is_failing: bool,
-    /// The rows of the pool that are not confirmed yet: first the batch that writes each row, then
-    /// the rows in the order of their batches.
+    /// Rows of the pool that are not confirmed, and the batch that writes each. A row that is removed, or written again,
+    /// leaves nothing behind, so the pool's bounds hold here too, however long the disk confirms nothing.
     row_batches: BTreeMap<u64, u64>,
-    written_rows: VecDeque<(u64, u64)>,
+    /// The same in the order of batches: batch and row.
+    rows_by_batch: BTreeSet<(u64, u64)>,
 }
 
 impl Durability {
@@ -74,25 +75,31 @@ impl Durability {
 
     /// Adds a record to the next batch.
     fn record(&mut self, record: Record) {
-        if let Record::PoolInsert { row, .. } = record {
-            let batch = self.last_batch + 1;
-            self.row_batches.insert(row, batch);
-            self.written_rows.push_back((batch, row));
+        match record {
+            Record::PoolInsert { row, .. } => {
+                let batch = self.last_batch + 1;
+                self.forget_row(row);
+                self.row_batches.insert(row, batch);
+                self.rows_by_batch.insert((batch, row));
+            }
+            Record::PoolRemove { row } => self.forget_row(row),
+            Record::Block(_) | Record::Tip { .. } | Record::Neighbours(_) => {}
         }
         self.records.push(record);
     }
 
-    /// Removes what is confirmed from everything that waits, and returns the blocks among it.
+    /// Waits no more for a row: it was removed, or is written again.
+    fn forget_row(&mut self, row: u64) {
+        if let Some(batch) = self.row_batches.remove(&row) {
+            self.rows_by_batch.remove(&(batch, row));
+        }
+    }
+
+    /// Ends the wait for what is confirmed: the blocks among it.
     fn pop_confirmed(&mut self) -> Vec<BlockHash> {
-        while let Some((batch, row)) = self.written_rows.pop_front() {
-            if batch > self.confirmed {
-                self.written_rows.push_front((batch, row));
-                break;
-            }
-            // The row may have been written again since, in a later batch.
-            if self.row_batches.get(&row) == Some(&batch) {
-                self.row_batches.remove(&row);
-            }
+        let later = self.rows_by_batch.split_off(&(self.confirmed + 1, 0));
+        for (_, row) in std::mem::replace(&mut self.rows_by_batch, later) {
+            self.row_batches.remove(&row);
         }
         let count = self.waiting.partition_point(|block| block.batch <= self.confirmed);
         let confirmed = self.waiting.drain(..count);
@@ -156,5 +163,34 @@ impl Node {
         }
         self.refuse_for_disk(batch, reason);
         self.leave_if_done(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chain::fixtures::registration;
+
+    #[test]
+    fn only_rows_that_wait_for_the_disk_are_kept() {
+        let mut durability = Durability::default();
+        let write = |row| Record::PoolInsert { row, transaction: registration(1) };
+        durability.record(write(1));
+        durability.record(write(2));
+        durability.record(write(3));
+        assert_eq!(durability.pop_batch().map(|batch| batch.number), Some(1));
+        durability.record(Record::PoolRemove { row: 1 });
+        durability.record(write(2));
+        assert_eq!(durability.pop_batch().map(|batch| batch.number), Some(2));
+        let batches = [1, 2, 3].map(|row| durability.batch_of_row(row));
+        assert_eq!(batches, [None, Some(2), Some(1)]);
+        assert_eq!(durability.rows_by_batch.len(), 2);
+
+        durability.confirmed = 1;
+        durability.pop_confirmed();
+        assert_eq!([2, 3].map(|row| durability.batch_of_row(row)), [Some(2), None]);
+        durability.confirmed = 2;
+        durability.pop_confirmed();
+        assert!(durability.row_batches.is_empty() && durability.rows_by_batch.is_empty());
     }
 }
