@@ -121,7 +121,7 @@ pub use command::{
 pub use config::{NEIGHBOURS_BY_HAND_MAX, NodeConfig, RESIDENT_BYTES_MAX, Role};
 pub use counters::Counters;
 pub use join::{JoinError, JoinOutput, Joining};
-pub use ledger::pool;
+pub use ledger::pool::{Arrival, POOL_BYTES_MAX, Pool};
 pub use node::Node;
 use node::Timer;
 pub use output::{

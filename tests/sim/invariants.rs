@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use node::pool::POOL_BYTES_MAX;
+use node::POOL_BYTES_MAX;
 use node::{Answer, Command, Event, LeaveReason, Status};
 use protocol::units::{TransactionId, VoterId};
 

@@ -8,7 +8,7 @@
 //! checked.
 
 mod gossip;
-pub mod pool;
+pub(crate) mod pool;
 mod recipient;
 mod rows;
 #[cfg(test)]
@@ -300,16 +300,6 @@ impl Ledger {
         records.collect()
     }
 
-    #[cfg(test)]
-    pub(crate) fn is_pending_or_refused(&self, transaction: &HashedTransaction) -> bool {
-        self.verification.is_pending_or_refused(transaction)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn trust(&mut self, transaction: &HashedTransaction) {
-        self.verification.trust(transaction);
-    }
-
     /// Stops all announcements.
     pub(crate) fn stop(&mut self) {
         self.timers = Timers::default();
@@ -387,5 +377,16 @@ impl Ledger {
                 self.outputs.push_back(Output::BlockVerified { hash, from, failed });
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Ledger {
+    pub(crate) fn is_pending_or_refused(&self, transaction: &HashedTransaction) -> bool {
+        self.verification.is_pending_or_refused(transaction)
+    }
+
+    pub(crate) fn trust(&mut self, transaction: &HashedTransaction) {
+        self.verification.trust(transaction);
     }
 }

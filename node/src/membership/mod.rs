@@ -225,11 +225,6 @@ impl Membership {
         self.neighbours.len()
     }
 
-    #[cfg(test)]
-    pub(crate) fn is_neighbour(&self, address: &SocketAddr) -> bool {
-        self.neighbours.contains(address)
-    }
-
     /// All neighbours, in the order of their addresses.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.neighbours.addresses()
@@ -280,22 +275,7 @@ impl Membership {
         }
     }
 
-    #[cfg(test)]
-    pub(crate) fn prefix(&self) -> ElectionPrefix {
-        self.prefix
-    }
-
-    #[cfg(test)]
-    pub(crate) fn issue_token(&self, to: SocketAddr) -> Token {
-        self.tokens.issue(to)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn is_probed(&self, address: &SocketAddr) -> bool {
-        self.probes.token(address).is_some()
-    }
-
-    /// The token that an address issued to us, or none if it is not known.
+    /// The token that an address issued to us; none if it is not known.
     fn token_of(&self, address: SocketAddr) -> Token {
         let known = self.neighbours.get(&address).map(|neighbour| neighbour.token);
         let known = known.or_else(|| self.tracker.as_ref()?.token_for(&address));
@@ -322,5 +302,24 @@ impl Membership {
     /// POKEs.
     pub(crate) fn lets_through(&self, datagram: &Datagram) -> bool {
         !self.is_partitioned || matches!(datagram, Datagram::PokeAck { .. } | Datagram::Retry)
+    }
+}
+
+#[cfg(test)]
+impl Membership {
+    pub(crate) fn is_neighbour(&self, address: &SocketAddr) -> bool {
+        self.neighbours.contains(address)
+    }
+
+    pub(crate) fn prefix(&self) -> ElectionPrefix {
+        self.prefix
+    }
+
+    pub(crate) fn issue_token(&self, to: SocketAddr) -> Token {
+        self.tokens.issue(to)
+    }
+
+    pub(crate) fn is_probed(&self, address: &SocketAddr) -> bool {
+        self.probes.token(address).is_some()
     }
 }

@@ -141,8 +141,8 @@ impl Node {
         self.continue_sync(now);
     }
 
-    /// Whether a block's missing transactions are awaited, so that its pieces need not be fetched.
-    pub(crate) fn is_being_completed(&self, hash: &BlockHash) -> bool {
+    /// Whether a block's transactions are awaited, so that its pieces need not be fetched.
+    pub(super) fn is_being_completed(&self, hash: &BlockHash) -> bool {
         self.sync.announcements.partials.contains_key(hash)
     }
 

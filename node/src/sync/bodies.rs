@@ -80,8 +80,8 @@ impl Fetch {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Bodies {
-    /// The blocks to fetch, starting with the lowest.
+pub(super) struct Bodies {
+    /// Blocks to fetch, the lowest first.
     pub(super) plan: BTreeSet<(Height, BlockHash)>,
     /// Everything that the plan has contained since it began. A block of an earlier plan is no
     /// longer fetched.
@@ -141,8 +141,8 @@ impl Bodies {
         of_plan.map(|(hash, fetch)| (fetch.height, *hash)).min()
     }
 
-    /// The lowest height that is being fetched or checked.
-    pub(crate) fn lowest_under_way(&self) -> Option<Height> {
+    /// The lowest height of what is fetched or being checked.
+    pub(super) fn lowest_under_way(&self) -> Option<Height> {
         self.under_way.first().map(|(height, _)| *height)
     }
 

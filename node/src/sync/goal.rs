@@ -52,8 +52,8 @@ impl Node {
         goal.expect("the best header is in the tree").height
     }
 
-    /// Whether there is a branch better than the best chain that still has to be fetched.
-    pub(crate) fn is_behind(&self) -> bool {
+    /// Whether there is a better branch than the best chain, to be fetched.
+    pub(super) fn is_behind(&self) -> bool {
         self.prefers(self.chain.best_header(), self.chain.tip())
     }
 

@@ -32,7 +32,7 @@ use early::EarlyHeaders;
 use goal::Goal;
 use headers::HeaderSync;
 use requests::Requests;
-pub(super) use requests::Subject;
+use requests::Subject;
 use serve::EncodedBodies;
 use source::Source;
 
@@ -50,7 +50,7 @@ pub(super) struct Sync {
     pub(super) sources: BTreeMap<SocketAddr, Source>,
     requests: Requests,
     headers: Option<HeaderSync>,
-    pub(super) bodies: Bodies,
+    bodies: Bodies,
     goal: Goal,
     pub(super) announcements: Announcements,
     early_headers: EarlyHeaders,
@@ -67,6 +67,10 @@ pub(super) struct Sync {
 impl Sync {
     pub(super) fn headers_are_fetched(&self) -> bool {
         self.headers.is_some()
+    }
+
+    pub(super) fn lowest_body_under_way(&self) -> Option<protocol::units::Height> {
+        self.bodies.lowest_under_way()
     }
 }
 

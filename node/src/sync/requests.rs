@@ -12,7 +12,7 @@ const LATE_MAX: Duration = Duration::from_secs(2);
 
 /// What the requested pieces belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Subject {
+pub(super) enum Subject {
     Headers,
     Block(BlockHash),
 }

@@ -29,7 +29,7 @@ const TRANSACTIONS_OVERHEAD: usize = ENVELOPE_BYTES + 4 + 12 + 8;
 
 /// The bodies that were served most recently, encoded.
 #[derive(Debug, Default)]
-pub(crate) struct EncodedBodies {
+pub(super) struct EncodedBodies {
     bodies: VecDeque<(BlockHash, Arc<[u8]>)>,
 }
 

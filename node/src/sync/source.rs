@@ -23,7 +23,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             status: None,
             window: Window::default(),

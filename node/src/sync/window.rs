@@ -52,7 +52,7 @@ impl Window {
     }
 
     /// How long to wait for an answer.
-    pub(crate) fn timeout(&self) -> Duration {
+    pub(super) fn timeout(&self) -> Duration {
         let round_trip = self.smoothed.unwrap_or(ROUND_TRIP_FIRST);
         let timeout = (round_trip + self.variation * 4).max(TIMEOUT_MIN);
         timeout.saturating_mul(1 << self.backoff.min(4)).min(TIMEOUT_MAX)

@@ -210,7 +210,7 @@ fn a_body_below_an_invalid_one_is_not_under_way_for_ever() {
         say(&mut network, hostile, Datagram::ChainBlock { request, piece: 0, pieces: 1, bytes });
     }
     assert!(network.node(1).chain.is_invalid(&made[1].hash()));
-    assert_eq!(network.node(1).sync.bodies.lowest_under_way(), None);
+    assert_eq!(network.node(1).sync.lowest_body_under_way(), None);
 }
 
 #[test]

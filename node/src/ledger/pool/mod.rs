@@ -32,8 +32,8 @@ pub type Arrival = u64;
 
 /// The reason why a transaction was not added.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PoolError {
-    /// The transaction is in the pool already.
+pub(crate) enum PoolError {
+    /// It is here already.
     #[error("the pool holds transaction {id} already")]
     Known {
         /// The transaction's id.
@@ -53,11 +53,11 @@ pub enum PoolError {
 /// A transaction that cannot be counted any more, because another one took its place, or because
 /// other voters took all the room that the election has.
 #[derive(Debug)]
-pub struct Superseded {
-    /// The transaction that cannot be counted.
-    pub transaction: Arc<HashedTransaction>,
-    /// The transaction that took its place, if there is one.
-    pub by: Option<TransactionId>,
+pub(crate) struct Superseded {
+    /// What can not be counted.
+    pub(crate) transaction: Arc<HashedTransaction>,
+    /// What stands in its place, if something does.
+    pub(crate) by: Option<TransactionId>,
 }
 
 #[derive(Debug)]
@@ -81,15 +81,15 @@ pub struct Pool {
 
 /// What a change of the best chain did to the pool.
 #[derive(Debug, Default)]
-pub struct PoolChange {
-    /// The transactions of disconnected blocks that are in the pool again.
-    pub returned: Vec<Arc<HashedTransaction>>,
-    /// The votes of disconnected blocks that wait for their registration again.
-    pub held: Vec<Arc<HashedTransaction>>,
-    /// The votes whose registration arrived with the change. They must be inserted like new ones.
-    pub released: Vec<Arc<HashedTransaction>>,
-    /// The transactions that cannot be counted any more.
-    pub superseded: Vec<Superseded>,
+pub(crate) struct PoolChange {
+    /// Transactions of disconnected blocks that are in the pool again.
+    pub(crate) returned: Vec<Arc<HashedTransaction>>,
+    /// Votes of disconnected blocks that wait for their registration again.
+    pub(crate) held: Vec<Arc<HashedTransaction>>,
+    /// Votes whose registration arrived with the change: to be inserted like new ones.
+    pub(crate) released: Vec<Arc<HashedTransaction>>,
+    /// Transactions that can not be counted any more.
+    pub(crate) superseded: Vec<Superseded>,
 }
 
 impl Pool {
@@ -160,8 +160,12 @@ impl Pool {
     /// Whether a transaction may enter now, given the chain and the content of the pool.
     ///
     /// # Errors
-    /// When it breaks a rule, or when it or another one of its voter is in the pool already.
-    pub fn check(&self, transaction: &HashedTransaction, chain: &Chain) -> Result<(), PoolError> {
+    /// The rule that it breaks, or that it or another one of its voter is here already.
+    pub(crate) fn check(
+        &self,
+        transaction: &HashedTransaction,
+        chain: &Chain,
+    ) -> Result<(), PoolError> {
         let (id, voter) = (transaction.id(), transaction.voter());
         if self.entries.contains_key(&id) {
             return Err(PoolError::Known { id });
@@ -186,7 +190,7 @@ impl Pool {
     ///
     /// # Errors
     /// See [`check`](Self::check); also when the pool is full.
-    pub fn insert(
+    pub(crate) fn insert(
         &mut self,
         transaction: Arc<HashedTransaction>,
         chain: &Chain,
@@ -203,7 +207,7 @@ impl Pool {
     ///
     /// # Errors
     /// See [`check`](Self::check).
-    pub fn restore(
+    pub(crate) fn restore(
         &mut self,
         transaction: Arc<HashedTransaction>,
         chain: &Chain,
@@ -216,15 +220,14 @@ impl Pool {
         Ok(released.into_iter().collect())
     }
 
-    /// Holds a vote whose signature is valid until its voter's registration arrives.
-    pub fn hold(&mut self, vote: Arc<HashedTransaction>) {
+    /// Keeps a vote whose signature holds until its voter's registration comes.
+    pub(crate) fn hold(&mut self, vote: Arc<HashedTransaction>) {
         self.held.insert(vote);
     }
 
-    /// Follows the chain from one branch to another. Transactions that return from a branch that
-    /// lost are added even if the pool is full, because they were acknowledged and were in memory
-    /// already.
-    pub fn follow(&mut self, chain: &Chain, moved: &TipChange, rules: Rules) -> PoolChange {
+    /// Follows the chain from one branch to another. What comes back from a branch that lost is taken in even
+    /// if the pool is full: it was acknowledged, and memory held it already.
+    pub(crate) fn follow(&mut self, chain: &Chain, moved: &TipChange, rules: Rules) -> PoolChange {
         let mut change = PoolChange::default();
         let connected = || moved.connected.iter().flat_map(|block| &block.transactions);
         for transaction in connected() {
@@ -389,6 +392,6 @@ impl Pool {
 
 /// The short id by which announcements of blocks refer to a transaction.
 #[must_use]
-pub fn short_id(leaf: &LeafHash) -> ShortId {
+pub(crate) fn short_id(leaf: &LeafHash) -> ShortId {
     *leaf.0.first_chunk().expect("a hash has 32 bytes")
 }
