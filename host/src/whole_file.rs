@@ -1,10 +1,10 @@
 //! The one way to write a file: under another name first, which becomes its own once the disk has all of it. A file
-//! with its final name is therefore always complete, whatever ends the program, and a power loss takes nothing that was
-//! reported as written.
+//! with its final name is therefore always complete, whatever ends the program, and a power loss takes nothing that
+//! was reported as written.
 //!
-//! While it is being written, `NAME` is called `NAME.XXXXXXXXXX.unfinished`, with ten random letters and digits, and its
-//! writer holds a lock on it. The file is removed when writing fails. One that was left by a process that was killed has
-//! lost its lock, and is removed when the same name is written next.
+//! While it is being written, `NAME` is called `NAME.XXXXXXXXXX.unfinished`, with ten random letters and digits,
+//! and its writer holds a lock on it. The file is removed when writing fails. One that was left by a process that
+//! was killed has lost its lock, and is removed when the same name is written next.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
@@ -34,8 +34,8 @@ pub enum WholeFileError {
 pub enum Existing {
     /// It stays, and writing fails with [`WholeFileError::Exists`].
     Keep,
-    /// It is replaced. If the name is a link to a file, that file is replaced, so that every other link to it leads to
-    /// the new one.
+    /// It is replaced. If the name is a link to a file, that file is replaced, so that every other link to it leads
+    /// to the new one.
     Replace,
 }
 
@@ -58,7 +58,8 @@ pub struct WholeFile {
     file: BufWriter<File>,
 }
 
-/// Writes a whole file at once. The bytes are not copied on the way, so that no copy of a secret is left behind in memory.
+/// Writes a whole file at once. The bytes are not copied on the way, so that no copy of a secret is left behind in
+/// memory.
 ///
 /// # Errors
 /// When the name is taken and what has it is to be kept, or the disk refuses. Nothing of the new file stays then.
@@ -75,9 +76,8 @@ pub fn write(
 
 /// Removes unfinished files of this name that processes left when they were killed; what is being written stays.
 ///
-/// # Errors
-/// When one of a private file can't be removed: it holds a secret. Others are left to whoever owns them. A directory that
-/// can't be listed is no error: writing in it will tell why.
+/// # Errors When one of a private file can't be removed: it holds a secret. Others are left to whoever owns them. A
+/// directory that can't be listed is no error: writing in it will tell why.
 pub fn remove_left_overs(path: &Path, mode: FileMode) -> Result<(), FileError> {
     let (directory, Some(name)) = (files::directory_of(path), path.file_name()) else {
         return Ok(());
@@ -176,8 +176,8 @@ fn create_beside(path: &Path, mode: FileMode) -> io::Result<(File, TempPath)> {
     Ok(named.into_parts())
 }
 
-/// Locks a new file for as long as it is open; true if another process took it for left over just before, so that another
-/// name has to be tried.
+/// Locks a new file for as long as it is open; true if another process took it for left over just before, so that
+/// another name has to be tried.
 fn is_being_removed(file: &File) -> bool {
     // Where the file system knows no locks, nothing is taken for left over either.
     if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
@@ -215,8 +215,8 @@ fn name(
             Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => {
                 return Err(WholeFileError::Exists { path: path.to_owned() });
             }
-            // Some network mounts know no renaming that refuses to replace, and no second names either. There the check
-            // and the renaming are two steps, which is too little for a key.
+            // Some network mounts know no renaming that refuses to replace, and no second names either. There the
+            // check and the renaming are two steps, which is too little for a key.
             Err(refused) if mode == FileMode::Private => return Err(failed(refused.error).into()),
             Err(refused) => {
                 refuse_existing(path, existing)?;
@@ -233,8 +233,9 @@ fn refuse_existing(path: &Path, existing: Existing) -> Result<(), WholeFileError
     if is_refused { Err(WholeFileError::Exists { path: path.to_owned() }) } else { Ok(()) }
 }
 
-/// Whether an entry of a directory is called as an unfinished file of this name. Files that people name are not: between
-/// the name and the suffix stand exactly the random characters. (Earlier versions wrote secrets without them.)
+/// Whether an entry of a directory is called as an unfinished file of this name. Files that people name are not:
+/// between the name and the suffix stand exactly the random characters. (Earlier versions wrote secrets without
+/// them.)
 fn is_unfinished(entry: &OsStr, name: &OsStr, mode: FileMode) -> bool {
     let entry = entry.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
     let random = entry.and_then(|rest| rest.strip_suffix(UNFINISHED_SUFFIX.as_bytes()));

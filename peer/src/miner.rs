@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use protocol::block::Header;
-use protocol::proof_of_work::HeaderMidstate;
+use protocol::nonce_search::HeaderMidstate;
 use protocol::units::{Difficulty, Height};
 
 use crate::schema::{Mining, round_to_thousandths};

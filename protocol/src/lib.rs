@@ -65,6 +65,7 @@ pub mod election;
 pub mod finality;
 pub mod keys;
 pub mod merkle;
+pub mod nonce_search;
 pub mod proof_of_work;
 pub mod receipt;
 pub mod scope;
