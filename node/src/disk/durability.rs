@@ -34,8 +34,8 @@ pub(crate) struct Durability {
     waiting: VecDeque<WaitingBlock>,
     waiting_bytes: usize,
     is_failing: bool,
-    /// Rows of the pool that are not confirmed, and the batch that writes each. A row that is removed, or written again,
-    /// leaves nothing behind, so the pool's bounds hold here too, however long the disk confirms nothing.
+    /// Rows of the pool that are not confirmed, and the batch that writes each. A row that is removed or written
+    /// again leaves nothing behind, so the pool's bounds hold here too, however long the disk confirms nothing.
     row_batches: BTreeMap<u64, u64>,
     /// The same in the order of batches: batch and row.
     rows_by_batch: BTreeSet<(u64, u64)>,

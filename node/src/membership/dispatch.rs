@@ -222,8 +222,8 @@ impl Membership {
         }
     }
 
-    /// Answers a POKE as a tracker does, without a word on the chain, and drops all else: so tracker and neighbours keep
-    /// this node listed, and nothing crosses.
+    /// Answers a POKE as a tracker does, without a word on the chain, and drops everything else. So the tracker and
+    /// the neighbours keep this node listed, and nothing crosses.
     fn handle_datagram_while_partitioned(
         &mut self,
         from: SocketAddr,

@@ -44,8 +44,8 @@ impl Membership {
         self.leaving.is_some()
     }
 
-    /// Begins to tell neighbours and tracker that this node leaves. From now on it does nothing else. To be called once:
-    /// see [`is_leaving`](Self::is_leaving).
+    /// Begins to tell neighbours and tracker that this node leaves. From now on it does nothing else. To be called
+    /// once: see [`is_leaving`](Self::is_leaving).
     pub(crate) fn start_leaving(&mut self, now: Now) {
         let neighbours = self.neighbours.iter();
         let mut unacknowledged: BTreeMap<_, _> =
