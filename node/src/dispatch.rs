@@ -13,6 +13,7 @@ use super::dropped::DropReason;
 use super::ledger::{Output as FromLedger, Purpose};
 use super::membership::{AboutChain, Disposition, LeaveProgress, Output as FromMembership};
 use super::output::{Event, Output, Record};
+use super::packing::for_datagram;
 use super::timers::Timers;
 use chain::rules::Rule;
 
@@ -76,7 +77,7 @@ impl Node {
         while let Some(output) = self.ledger.poll_output() {
             match output {
                 FromLedger::Send { to, transactions } => {
-                    self.send(to, Datagram::NewTransactions(transactions));
+                    self.send(to, Datagram::NewTransactions(for_datagram(&transactions)));
                 }
                 FromLedger::Persist(record) => self.persist(record),
                 FromLedger::Verify(job) => self.output(Output::Verify(job)),

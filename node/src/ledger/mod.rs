@@ -51,7 +51,7 @@ enum Timer {
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Send these transactions to a neighbour, as one NEW_TRANSACTIONS.
-    Send { to: SocketAddr, transactions: Vec<Transaction> },
+    Send { to: SocketAddr, transactions: Vec<Arc<HashedTransaction>> },
     /// Write this record.
     Persist(Record),
     /// Check signatures, and then call [`Ledger::handle_verified`].

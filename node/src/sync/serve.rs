@@ -17,7 +17,7 @@ use protocol::units::{BlockHash, Height};
 use crate::Node;
 use crate::disk::Waiter;
 use crate::dropped::DropReason;
-use crate::packing::pack;
+use crate::packing::{for_datagram, pack};
 
 /// The most pieces that one request yields, so that what one datagram can make us send is bounded.
 const PIECES_PER_REQUEST_MAX: u32 = 64;
@@ -174,7 +174,8 @@ impl Node {
         let mut groups = pack(wanted, DATAGRAM_BYTES_MAX - TRANSACTIONS_OVERHEAD);
         groups.truncate(PIECES_PER_REQUEST_MAX as usize);
         let pieces = groups.len() as u32;
-        for (piece, transactions) in (0..).zip(groups) {
+        for (piece, group) in (0..).zip(groups) {
+            let transactions = for_datagram(&group);
             let answer = Datagram::ChainTransactions { request, piece, pieces, transactions };
             self.send(to, answer);
         }
