@@ -10,7 +10,7 @@ use protocol::units::{BlockHash, UnixMillis};
 use super::error::{BodyError, HeaderError};
 use super::rules::Rule;
 use super::tree::Body;
-use super::{Chain, HEADERS_WITHOUT_BODY_MAX, check};
+use super::{Chain, check};
 
 impl Chain {
     /// Adds a header to the tree. Adding a known header again is not an error.
@@ -112,17 +112,17 @@ impl Chain {
     fn ensure_header_capacity(&mut self, parent: BlockHash) -> Result<(), HeaderError> {
         self.headers_since_pruning += 1;
         let headers = self.tree.without_body();
-        if headers < HEADERS_WITHOUT_BODY_MAX {
+        if headers < self.headers_without_body_max {
             return Ok(());
         }
         // Pruning walks the whole tree, so it is worth its cost only after many new headers.
-        if self.headers_since_pruning > HEADERS_WITHOUT_BODY_MAX / 10 {
+        if self.headers_since_pruning > self.headers_without_body_max / 10 {
             self.headers_since_pruning = 0;
             let (above, _) = self.path_from_best_chain(self.best_header.hash);
             self.tree.prune_headers(&above.into_iter().chain([parent]).collect());
         }
         match self.tree.without_body() {
-            headers if headers < HEADERS_WITHOUT_BODY_MAX => Ok(()),
+            headers if headers < self.headers_without_body_max => Ok(()),
             headers => Err(HeaderError::TooManyHeaders { headers }),
         }
     }

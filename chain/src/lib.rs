@@ -132,6 +132,8 @@ pub struct Chain {
     /// The ends of complete branches that fork choice prefers to the tip.
     candidates: BTreeSet<Candidate>,
     body_cache: BodyCache,
+    /// The most headers that wait for their bodies.
+    headers_without_body_max: usize,
     best_header: Candidate,
     headers_since_pruning: usize,
 }
@@ -153,9 +155,18 @@ impl Chain {
             candidates: BTreeSet::new(),
             body_cache: BodyCache::new(resident_bytes_max),
             best_header: Candidate { work: Work(0), hash },
+            headers_without_body_max: HEADERS_WITHOUT_BODY_MAX,
             headers_since_pruning: 0,
             election,
         }
+    }
+
+    /// The same chain with room for another number of headers that wait for their bodies than
+    /// [`HEADERS_WITHOUT_BODY_MAX`].
+    #[must_use]
+    pub fn with_headers_max(mut self, headers_without_body_max: usize) -> Self {
+        self.headers_without_body_max = headers_without_body_max;
+        self
     }
 
     /// The election that this chain belongs to.

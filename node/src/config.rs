@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use chain::rules::Rules;
 
+use crate::limits::Limits;
+
 /// The number of bytes of bodies in memory that suits a real peer. It covers an hour of busy
 /// voting, so that reorganisations and neighbours that lag behind seldom need the disk.
 pub const RESIDENT_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -39,6 +41,8 @@ pub struct NodeConfig {
     /// About how many bytes of bodies stay in memory although the disk has them too; see
     /// [`chain::Chain::new`].
     pub resident_bytes_max: usize,
+    /// How much it keeps of what others send: the default, except in tests.
+    pub limits: Limits,
     /// The rules that are enforced: all of them, except in tests.
     pub rules: Rules,
 }

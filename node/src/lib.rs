@@ -18,7 +18,7 @@
 //!
 //! use chain::fixtures::{election, registration, vote};
 //! use chain::rules::Rules;
-//! use node::{Command, Node, NodeConfig, Output, Restored, Role};
+//! use node::{Command, Limits, Node, NodeConfig, Output, Restored, Role};
 //! use protocol::block::Header;
 //! use protocol::units::Now;
 //!
@@ -32,6 +32,7 @@
 //!         mining: true,
 //!         role: Role::Ordinary,
 //!         resident_bytes_max: node::RESIDENT_BYTES_MAX,
+//!         limits: Limits::default(),
 //!         rules: Rules::ALL,
 //!     };
 //!     // A real seed is secret, and new at every start.
@@ -101,6 +102,7 @@ mod dropped;
 mod join;
 mod laboratory;
 mod ledger;
+mod limits;
 mod membership;
 mod mining;
 mod node;
@@ -121,7 +123,8 @@ pub use command::{
 pub use config::{NEIGHBOURS_BY_HAND_MAX, NodeConfig, RESIDENT_BYTES_MAX, Role};
 pub use counters::Counters;
 pub use join::{JoinError, JoinOutput, Joining};
-pub use ledger::pool::{Arrival, POOL_BYTES_MAX, Pool};
+pub use ledger::pool::{Arrival, Pool};
+pub use limits::Limits;
 pub use node::Node;
 use node::Timer;
 pub use output::{

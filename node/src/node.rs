@@ -17,6 +17,7 @@ use crate::disk::Disk;
 use crate::laboratory::Laboratory;
 use crate::ledger::Ledger;
 use crate::ledger::pool::Pool;
+use crate::limits::Limits;
 use crate::membership::Membership;
 use crate::mining::Mining;
 use crate::output::{Output, Restored};
@@ -44,6 +45,8 @@ pub(super) enum Timer {
 pub struct Node {
     /// The rules that are enforced: all of them, except in tests.
     pub(super) rules: Rules,
+    /// How much it keeps of what others send.
+    pub(super) limits: Limits,
     /// The purpose of this node.
     pub(super) role: Role,
     /// Blocks of all branches, the best chain, and the count.
@@ -80,20 +83,23 @@ impl Node {
         seed: [u8; 32],
         now: Now,
     ) -> Self {
-        let chain = Chain::new(Arc::clone(&election), config.rules, config.resident_bytes_max);
+        let limits = config.limits;
+        let chain = Chain::new(Arc::clone(&election), config.rules, config.resident_bytes_max)
+            .with_headers_max(limits.headers_without_body_max);
         let id = *chain.election_id();
         let ballot = election.canonical_bytes().into();
         let membership = Membership::new(&config, id, ballot, &restored.neighbours, seed, now);
         let mut node = Self {
             rules: config.rules,
+            limits,
             role: config.role,
             chain,
             membership,
-            ledger: Ledger::new(config.rules, seed),
+            ledger: Ledger::new(config.rules, limits, seed),
             sync: Sync::default(),
             mining: Mining::new(config.mining && config.role != Role::Observer, seed),
             laboratory: Laboratory::default(),
-            disk: Disk::default(),
+            disk: Disk::new(limits.waiting_bytes_max),
             timers: Timers::default(),
             counters: LiveCounters::default(),
             outputs: VecDeque::new(),

@@ -110,6 +110,7 @@ impl PeerHost {
             mining: self.plan.block_time.is_some(),
             role: if self.plan.is_laboratory { Role::Laboratory } else { Role::Ordinary },
             resident_bytes_max: self.plan.resident_bytes_max,
+            limits: scenario.limits,
             rules,
         }
     }

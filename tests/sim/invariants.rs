@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use node::POOL_BYTES_MAX;
 use node::{Answer, Command, Event, LeaveReason, Status};
 use protocol::units::{TransactionId, VoterId};
 
@@ -234,7 +233,11 @@ impl World {
             if status.neighbours > NEIGHBOURS_MAX {
                 self.violate(format!("peer {host} has {} neighbours", status.neighbours));
             }
-            if status.pool + status.held > POOL_BYTES_MAX / TRANSACTION_BYTES_MIN {
+            let limits = self.scenario.limits;
+            if status.held > limits.held_max {
+                self.violate(format!("peer {host} holds {} votes", status.held));
+            }
+            if status.pool > limits.pool_bytes_max / TRANSACTION_BYTES_MIN {
                 self.violate(format!("peer {host} holds {} in its pool", status.pool));
             }
         }

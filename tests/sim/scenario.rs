@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chain::AuditRule;
 use chain::rules::Rules;
-use node::Record;
+use node::{Limits, Record};
 use protocol::election::Election;
 
 use crate::adversary::{LiarPlan, StrangerPlan};
@@ -95,6 +95,8 @@ pub struct Scenario {
     pub name: &'static str,
     pub election: Arc<Election>,
     pub rules: Rules,
+    /// How much the peers keep of what others send.
+    pub limits: Limits,
     /// Whether addresses are IPv6.
     pub is_ipv6: bool,
     pub peers: Vec<PeerPlan>,
@@ -118,6 +120,7 @@ impl Scenario {
             name,
             election: Arc::new(forge::election(seed, 6)),
             rules: Rules::ALL,
+            limits: Limits::default(),
             is_ipv6: false,
             peers: (0..peers).map(start).collect(),
             faults: FaultPlan::of(Quality::PERFECT),

@@ -12,11 +12,6 @@ use crate::Node;
 use crate::output::{Event, Output, PersistBatch, Record};
 use crate::views::Tip;
 
-/// The most bytes of blocks that may wait for the disk, which is many batches even for a slow disk.
-/// Beyond this limit no further bodies are fetched, so that a sync does not fill the memory while
-/// the disk is full.
-const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
-
 /// A block in a batch that has not been confirmed yet.
 #[derive(Debug)]
 struct WaitingBlock {
@@ -25,7 +20,7 @@ struct WaitingBlock {
     bytes: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Durability {
     records: Vec<Record>,
     /// The number of the last batch that was handed out.
@@ -33,6 +28,8 @@ pub(crate) struct Durability {
     confirmed: u64,
     waiting: VecDeque<WaitingBlock>,
     waiting_bytes: usize,
+    /// Beyond this number of waiting bytes no further bodies are fetched.
+    waiting_bytes_max: usize,
     is_failing: bool,
     /// Rows of the pool that are not confirmed, and the batch that writes each. A row that is removed or written
     /// again leaves nothing behind, so the pool's bounds hold here too, however long the disk confirms nothing.
@@ -42,6 +39,20 @@ pub(crate) struct Durability {
 }
 
 impl Durability {
+    pub(crate) fn new(waiting_bytes_max: usize) -> Self {
+        Self {
+            records: Vec::new(),
+            last_batch: 0,
+            confirmed: 0,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            waiting_bytes_max,
+            is_failing: false,
+            row_batches: BTreeMap::new(),
+            rows_by_batch: BTreeSet::new(),
+        }
+    }
+
     /// The batch whose confirmation means that a row of the pool is durable; `None` if it is
     /// durable already.
     pub(crate) fn batch_of_row(&self, row: u64) -> Option<u64> {
@@ -70,7 +81,7 @@ impl Durability {
 
     /// Whether more bodies may be fetched.
     pub(crate) fn has_room(&self) -> bool {
-        self.waiting_bytes <= WAITING_BYTES_MAX
+        self.waiting_bytes <= self.waiting_bytes_max
     }
 
     /// Adds a record to the next batch.
@@ -173,7 +184,7 @@ mod tests {
 
     #[test]
     fn only_rows_that_wait_for_the_disk_are_kept() {
-        let mut durability = Durability::default();
+        let mut durability = Durability::new(usize::MAX);
         let write = |row| Record::PoolInsert { row, transaction: registration(1) };
         durability.record(write(1));
         durability.record(write(2));

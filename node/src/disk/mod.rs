@@ -17,7 +17,7 @@ use protocol::units::TransactionId;
 use crate::command::Ticket;
 
 /// Everything that is under way between the node and its disk.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Disk {
     pub(crate) durability: Durability,
     pub(crate) loading: Loading,
@@ -27,6 +27,15 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
+    pub(crate) fn new(waiting_bytes_max: usize) -> Self {
+        Self {
+            durability: Durability::new(waiting_bytes_max),
+            loading: Loading::default(),
+            last_ticket: 0,
+            awaiting: BTreeMap::new(),
+        }
+    }
+
     /// Makes a name for a command whose answer comes later.
     pub(crate) fn new_ticket(&mut self) -> Ticket {
         self.last_ticket += 1;

@@ -27,6 +27,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::command::Ticket;
+use crate::limits::Limits;
 use crate::output::{Record, VerifyJob};
 use crate::timers::Timers;
 use chain::rules::Rules;
@@ -100,18 +101,18 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// `seed` must be secret and different at every start.
-    pub(crate) fn new(rules: Rules, seed: [u8; 32]) -> Self {
+    pub(crate) fn new(rules: Rules, limits: Limits, seed: [u8; 32]) -> Self {
         // The ledger has a random stream of its own, so that other draws from the seed do not
         // change what is drawn here.
         let mut random = ChaCha8Rng::from_seed(seed);
         random.set_stream(2);
         Self {
             rules,
-            pool: Pool::default(),
+            pool: Pool::new(limits.pool_bytes_max, limits.held_max),
             rows: Rows::default(),
             spreads: Spreads::default(),
             recipients: BTreeMap::new(),
-            verification: Verification::new(rules),
+            verification: Verification::new(rules, limits.pending_max),
             timers: Timers::default(),
             random,
             outputs: VecDeque::new(),

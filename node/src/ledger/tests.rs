@@ -32,7 +32,7 @@ fn neighbour(number: u16) -> SocketAddr {
 
 fn ledger() -> (Ledger, Chain) {
     let chain = Chain::new(Arc::new(election()), Rules::ALL, usize::MAX);
-    (Ledger::new(Rules::ALL, [7; 32]), chain)
+    (Ledger::new(Rules::ALL, Limits::default(), [7; 32]), chain)
 }
 
 /// All outputs so far. Signatures are checked at once.

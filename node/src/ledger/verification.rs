@@ -17,10 +17,6 @@ use chain::rules::{Rule, Rules};
 /// The number of verdicts that are remembered. It is several times the number of votes that wait
 /// for a block at any time, and takes 6 MB.
 const VERDICTS_MAX: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
-/// The most gossiped transactions that may be under check. They take one core half a second, or 16
-/// times as long if registrars signed all of them and only the last signature of each is forged.
-/// More are dropped, and will be announced again.
-const PENDING_MAX: usize = 8_192;
 
 /// The purpose for which signatures are checked.
 #[derive(Debug)]
@@ -56,16 +52,19 @@ pub(super) struct Verification {
     last_job: u64,
     /// The gossiped transactions that are being checked.
     pending: BTreeSet<LeafHash>,
+    /// The most of them.
+    pending_max: usize,
     verdicts: LruCache<LeafHash, Verdict>,
 }
 
 impl Verification {
-    pub(super) fn new(rules: Rules) -> Self {
+    pub(super) fn new(rules: Rules, pending_max: usize) -> Self {
         Self {
             checks_signatures: rules.enforces(Rule::Signatures),
             jobs: BTreeMap::new(),
             last_job: 0,
             pending: BTreeSet::new(),
+            pending_max,
             verdicts: LruCache::new(VERDICTS_MAX),
         }
     }
@@ -89,7 +88,7 @@ impl Verification {
         purpose: Purpose,
     ) -> Option<Job> {
         if matches!(purpose, Purpose::Gossip { .. }) {
-            let room = PENDING_MAX.saturating_sub(self.pending.len());
+            let room = self.pending_max.saturating_sub(self.pending.len());
             if transactions.is_empty() || transactions.len() > room {
                 return None;
             }

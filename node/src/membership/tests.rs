@@ -7,6 +7,7 @@ use protocol::units::UnixMillis;
 
 use super::*;
 use crate::config::{NodeConfig, Role};
+use crate::limits::Limits;
 
 const ELECTION: ElectionId = ElectionId([3; 32]);
 const TRACKER: u16 = 5_000;
@@ -46,6 +47,7 @@ impl World {
             mining: false,
             role: Role::Ordinary,
             resident_bytes_max: 0,
+            limits: Limits::default(),
             rules: Rules::ALL,
         };
         let seed = [u8::try_from(port % 251).expect("small"); 32];

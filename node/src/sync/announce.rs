@@ -22,9 +22,6 @@ use crate::ledger::pool::short_id;
 use crate::{Node, Timer};
 use chain::rules::Rule;
 
-/// The most announced blocks that wait for transactions. Each of them cost its maker the work of a
-/// block.
-const PARTIALS_MAX: usize = 32;
 /// How long to wait for those transactions before the block is fetched like any other.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// The bytes of NEW_BLOCK before its transactions: envelope, two variants, header and length.
@@ -196,7 +193,7 @@ impl Node {
         now: Now,
     ) {
         let partials = &self.sync.announcements.partials;
-        if partials.contains_key(&hash) || partials.len() >= PARTIALS_MAX {
+        if partials.contains_key(&hash) || partials.len() >= self.limits.partials_max {
             return;
         }
         let transactions: Vec<_> =

@@ -12,9 +12,6 @@ use crate::output::{Event, Output};
 use crate::{Node, Timer};
 use chain::TIME_AHEAD_MAX;
 
-/// The most headers that are held because their time is too far ahead. Each of them cost its maker
-/// the work of a block.
-const EARLY_HEADERS_MAX: usize = 64;
 /// The interval at which they are tried again.
 const EARLY_HEADERS_PERIOD: Duration = Duration::from_secs(5);
 
@@ -29,7 +26,7 @@ impl Node {
         if !header.has_work() || held.iter().any(|(known, _)| *known == header) {
             return;
         }
-        if held.len() >= EARLY_HEADERS_MAX {
+        if held.len() >= self.limits.early_headers_max {
             held.pop_front();
         }
         held.push_back((header, from));

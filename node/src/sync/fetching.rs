@@ -19,8 +19,6 @@ const BLOCKS_PER_NEIGHBOUR_MAX: usize = 16;
 /// How many blocks above the lowest one under way may be fetched. Bodies that arrive early have to
 /// wait in memory.
 const BLOCKS_AHEAD_MAX: u64 = 1_024;
-/// The most bytes of bodies that are being assembled.
-const REASSEMBLY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The number of pieces in one request.
 const PIECES_PER_REQUEST: u32 = 16;
 /// The most blocks that may be skipped at a time because nobody can be asked for them just now.
@@ -150,7 +148,7 @@ impl Node {
     /// Whether there is memory for one more body to be assembled.
     fn may_fetch_more(&self) -> bool {
         let block_bytes_max = self.chain.election().block_bytes_max as usize;
-        let fetches_max = (REASSEMBLY_BYTES_MAX / block_bytes_max).max(1);
+        let fetches_max = (self.limits.reassembly_bytes_max / block_bytes_max).max(1);
         self.sync.bodies.fetches.len() < fetches_max
     }
 

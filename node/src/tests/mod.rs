@@ -20,8 +20,8 @@ use protocol::transaction::{HashedTransaction, Transaction, Vote};
 use protocol::units::{BlockHash, Now, TransactionId};
 
 use super::{
-    Answer, Command, CommandError, Event, LoadFailure, Node, NodeConfig, Output, Record, Restored,
-    Role, Ticket,
+    Answer, Command, CommandError, Event, Limits, LoadFailure, Node, NodeConfig, Output, Record,
+    Restored, Role, Ticket,
 };
 use chain::fixtures::{election, key, registration};
 use chain::rules::Rules;
@@ -116,6 +116,7 @@ impl Network {
             mining: true,
             role: self.role,
             resident_bytes_max: 0,
+            limits: Limits::default(),
             rules: Rules::ALL,
         };
         let seed = [u8::try_from(number).expect("a small number"); 32];

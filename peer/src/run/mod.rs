@@ -35,7 +35,7 @@ use join::join;
 use keys::passphrase;
 use keys::{KeyFileError, PassphraseError};
 use laboratory::LaboratoryError;
-use node::{JoinError, NodeConfig, RESIDENT_BYTES_MAX, Role};
+use node::{JoinError, Limits, NodeConfig, RESIDENT_BYTES_MAX, Role};
 use task::NodeTask;
 use verify::{Verified, VerifyError};
 
@@ -273,8 +273,9 @@ async fn run_node(
     let events = handle.events().expect("the node's end is still here");
     let mining = settings.mining != Mining::Off;
     let resident_bytes_max = RESIDENT_BYTES_MAX;
-    let (role, rules) = (settings.role, Rules::ALL);
-    let config = NodeConfig { tracker, neighbours, mining, role, resident_bytes_max, rules };
+    let (role, limits, rules) = (settings.role, Limits::default(), Rules::ALL);
+    let config =
+        NodeConfig { tracker, neighbours, mining, role, resident_bytes_max, limits, rules };
     let commits = CommitMetrics::default();
     let task = NodeTask::new(
         config,

@@ -8,20 +8,21 @@ use std::sync::Arc;
 use protocol::transaction::HashedTransaction;
 use protocol::units::VoterId;
 
-/// The most votes that are held. Anybody can sign votes with keys that nobody registers, so the
-/// oldest vote is dropped when there are more. A vote that is still wanted is announced again by
-/// whoever has its registration.
-pub(super) const HELD_MAX: usize = 4_096;
-
 /// The newest vote of each voter. The votes are dropped in the order in which they arrived.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Held {
+    max: usize,
     by_voter: BTreeMap<VoterId, (u64, Arc<HashedTransaction>)>,
     by_arrival: BTreeMap<u64, VoterId>,
     arrivals: u64,
 }
 
 impl Held {
+    /// Keeps at most this number of votes.
+    pub(super) fn new(max: usize) -> Self {
+        Self { max, by_voter: BTreeMap::new(), by_arrival: BTreeMap::new(), arrivals: 0 }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.by_voter.len()
     }
@@ -36,7 +37,7 @@ impl Held {
         self.by_arrival.insert(self.arrivals, voter);
         self.by_voter.insert(voter, (self.arrivals, vote));
         self.arrivals += 1;
-        if self.by_voter.len() > HELD_MAX
+        if self.by_voter.len() > self.max
             && let Some((_, oldest)) = self.by_arrival.pop_first()
         {
             self.by_voter.remove(&oldest);

@@ -23,10 +23,6 @@ use chain::{Chain, TipChange, TransactionError};
 use held::Held;
 use slots::VoterSlots;
 
-/// The most bytes of transactions. This is about 130,000 votes, whose signatures take one core a
-/// quarter of an hour to check.
-pub const POOL_BYTES_MAX: usize = 32 * 1024 * 1024;
-
 /// A transaction's position in the order of arrival.
 pub type Arrival = u64;
 
@@ -67,8 +63,9 @@ struct Entry {
 }
 
 /// The transactions that may enter the next blocks, in the order in which they arrived.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pool {
+    bytes_max: usize,
     entries: BTreeMap<TransactionId, Entry>,
     by_arrival: BTreeMap<Arrival, TransactionId>,
     by_short_id: BTreeMap<ShortId, TransactionId>,
@@ -93,6 +90,21 @@ pub(crate) struct PoolChange {
 }
 
 impl Pool {
+    /// A pool for this number of bytes of transactions and of votes that wait for their registration.
+    pub(crate) fn new(bytes_max: usize, held_max: usize) -> Self {
+        Self {
+            bytes_max,
+            entries: BTreeMap::new(),
+            by_arrival: BTreeMap::new(),
+            by_short_id: BTreeMap::new(),
+            by_voter: BTreeMap::new(),
+            held: Held::new(held_max),
+            bytes: 0,
+            registrations: 0,
+            arrivals: 0,
+        }
+    }
+
     /// The number of transactions, without those that are held.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -195,7 +207,7 @@ impl Pool {
         transaction: Arc<HashedTransaction>,
         chain: &Chain,
     ) -> Result<Vec<Arc<HashedTransaction>>, PoolError> {
-        if self.bytes + transaction.bytes() > POOL_BYTES_MAX {
+        if self.bytes + transaction.bytes() > self.bytes_max {
             self.check(&transaction, chain)?;
             return Err(PoolError::Full { transactions: self.len() });
         }

@@ -7,6 +7,7 @@ use protocol::block::{BODY_OVERHEAD_BYTES, Header};
 use protocol::transaction::Vote;
 
 use super::*;
+use crate::limits::Limits;
 use chain::fixtures::{NOW, election, hashed, key, registration};
 
 /// A vote for one option.
@@ -16,6 +17,11 @@ fn vote(voter: u8, option: u16) -> Arc<HashedTransaction> {
 
 fn chain() -> Chain {
     Chain::new(Arc::new(election()), Rules::ALL, usize::MAX)
+}
+
+fn pool() -> Pool {
+    let limits = Limits::default();
+    Pool::new(limits.pool_bytes_max, limits.held_max)
 }
 
 /// Mines a block on `parent` and moves chain and pool to the best branch.
@@ -45,7 +51,7 @@ fn mine(
 
 #[test]
 fn one_registration_and_one_vote_per_voter() {
-    let (chain, mut pool) = (chain(), Pool::default());
+    let (chain, mut pool) = (chain(), pool());
     let voter = key(0).public().voter();
     assert_eq!(
         pool.insert(vote(0, 0), &chain).err(),
@@ -64,7 +70,7 @@ fn one_registration_and_one_vote_per_voter() {
 
 #[test]
 fn a_vote_waits_for_its_registration() {
-    let (mut chain, mut pool) = (chain(), Pool::default());
+    let (mut chain, mut pool) = (chain(), pool());
     pool.hold(vote(0, 0));
     pool.hold(vote(1, 0));
     assert!(pool.contains(&vote(0, 0)));
@@ -78,8 +84,9 @@ fn a_vote_waits_for_its_registration() {
 
 #[test]
 fn the_oldest_held_vote_goes_first() {
-    let mut held = Held::default();
-    for number in 0..=held::HELD_MAX {
+    let held_max = Limits::default().held_max;
+    let mut held = Held::new(held_max);
+    for number in 0..=held_max {
         let mut voter = [0; 32];
         voter[..8].copy_from_slice(&number.to_be_bytes());
         let vote =
@@ -87,13 +94,13 @@ fn the_oldest_held_vote_goes_first() {
         let signature = protocol::keys::Signature([0; 65]);
         held.insert(hashed(Transaction::Vote { vote, signature }));
     }
-    assert_eq!(held.len(), held::HELD_MAX);
+    assert_eq!(held.len(), held_max);
     assert!(held.release(&VoterId([0; 32])).is_none());
 }
 
 #[test]
 fn what_a_lost_branch_held_comes_back() {
-    let (mut chain, mut pool) = (chain(), Pool::default());
+    let (mut chain, mut pool) = (chain(), pool());
     let genesis = *chain.tip_header();
     pool.insert(registration(0), &chain).expect("a registration");
     pool.insert(vote(0, 0), &chain).expect("a vote");
@@ -114,7 +121,7 @@ fn what_a_lost_branch_held_comes_back() {
 
 #[test]
 fn a_vote_that_another_one_displaced_is_told() {
-    let (mut chain, mut pool) = (chain(), Pool::default());
+    let (mut chain, mut pool) = (chain(), pool());
     let genesis = *chain.tip_header();
     pool.insert(registration(0), &chain).expect("a registration");
     pool.insert(vote(0, 0), &chain).expect("a vote");
@@ -128,7 +135,7 @@ fn a_vote_that_another_one_displaced_is_told() {
 
 #[test]
 fn a_template_is_a_valid_body_within_the_limit() {
-    let (mut chain, mut pool) = (chain(), Pool::default());
+    let (mut chain, mut pool) = (chain(), pool());
     let genesis = *chain.tip_header();
     for voter in 0..20 {
         pool.insert(registration(voter), &chain).expect("a registration");
@@ -150,7 +157,7 @@ fn a_template_is_a_valid_body_within_the_limit() {
 /// A registration may come back after the vote that needs it: the template puts it first all the same.
 #[test]
 fn a_registration_is_mined_before_its_vote() {
-    let (mut chain, mut pool) = (chain(), Pool::default());
+    let (mut chain, mut pool) = (chain(), pool());
     let genesis = *chain.tip_header();
     let (registered, _) = mine(&mut chain, &mut pool, &genesis, &[registration(0)]);
     pool.insert(vote(0, 0), &chain).expect("a vote");

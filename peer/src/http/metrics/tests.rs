@@ -12,7 +12,7 @@ use crate::handle::Request as Asked;
 use chain::fixtures;
 use chain::rules::Rules;
 use host::clock::now;
-use node::{Node, NodeConfig, Restored, Role};
+use node::{Limits, Node, NodeConfig, Restored, Role};
 
 const DASHBOARD: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/grafana/ostrakon.json"));
@@ -34,6 +34,7 @@ impl Peer {
             mining: false,
             role: Role::Ordinary,
             resident_bytes_max: 0,
+            limits: Limits::default(),
             rules: Rules::ALL,
         };
         let election = Arc::new(fixtures::election());

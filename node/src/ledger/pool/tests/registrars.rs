@@ -24,7 +24,7 @@ fn superseded(change: &PoolChange) -> Vec<(TransactionId, Option<TransactionId>)
 
 #[test]
 fn who_comes_first_keeps_vote_or_withdrawal_out() {
-    let (chain, mut pool) = (by_registrars(), Pool::default());
+    let (chain, mut pool) = (by_registrars(), pool());
     for voter in [0, 1] {
         pool.insert(admission(voter), &chain).expect("an admission");
     }
@@ -45,7 +45,7 @@ fn who_comes_first_keeps_vote_or_withdrawal_out() {
 
 #[test]
 fn a_template_with_admissions_and_withdrawals_is_a_valid_body() {
-    let (mut chain, mut pool) = (by_registrars(), Pool::default());
+    let (mut chain, mut pool) = (by_registrars(), pool());
     let genesis = *chain.tip_header();
     for voter in 0..4 {
         pool.insert(admission(voter), &chain).expect("an admission");
@@ -66,7 +66,7 @@ fn a_template_with_admissions_and_withdrawals_is_a_valid_body() {
 
 #[test]
 fn a_withdrawal_on_the_chain_ends_what_waits_of_its_voter() {
-    let (mut chain, mut pool) = (by_registrars(), Pool::default());
+    let (mut chain, mut pool) = (by_registrars(), pool());
     let genesis = *chain.tip_header();
     let (first, _) = mine(&mut chain, &mut pool, &genesis, &[admission(0)]);
     pool.insert(vote_for(0, 0), &chain).expect("a vote");
@@ -77,7 +77,7 @@ fn a_withdrawal_on_the_chain_ends_what_waits_of_its_voter() {
 
 #[test]
 fn a_vote_that_lost_its_branch_to_a_withdrawal_is_told() {
-    let (mut chain, mut pool) = (by_registrars(), Pool::default());
+    let (mut chain, mut pool) = (by_registrars(), pool());
     let genesis = *chain.tip_header();
     mine(&mut chain, &mut pool, &genesis, &[admission(0), vote_for(0, 0)]);
     assert_eq!(chain.tally().votes, 1);
@@ -101,7 +101,7 @@ fn an_election_takes_no_more_voters_than_it_has_room_for() {
             protocol::transaction::Transaction::open_registration(&id, &key(voter), 0);
         Arc::new(HashedTransaction::new(transaction, &id))
     };
-    let (mut chain, mut pool) = (Chain::new(election, Rules::ALL, usize::MAX), Pool::default());
+    let (mut chain, mut pool) = (Chain::new(election, Rules::ALL, usize::MAX), pool());
     let genesis = *chain.tip_header();
     pool.insert(register(0), &chain).expect("the first");
     pool.insert(register(1), &chain).expect("the second");

@@ -83,7 +83,7 @@ impl World {
     fn new(election: Election, papers: Vec<Arc<HashedTransaction>>) -> Self {
         let chain = Chain::new(Arc::new(election), Rules::ALL, usize::MAX);
         let genesis = Block { header: *chain.tip_header(), transactions: Vec::new() };
-        let (pool, owed) = (Pool::default(), BTreeMap::new());
+        let (pool, owed) = (pool(), BTreeMap::new());
         Self { chain, pool, papers, blocks: vec![genesis], owed }
     }
 
