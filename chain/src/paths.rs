@@ -1,11 +1,10 @@
-//! Paths through the tree of blocks: where a branch leaves the best chain, the locator that tells another peer which
-//! blocks are known here, and which bodies are missing on the way to a header.
+//! Paths through the tree of blocks: where a branch leaves the best chain, the way from there to a header, and the
+//! locator that tells another peer which blocks are known here.
 
 use protocol::datagram::LOCATOR_MAX;
 use protocol::units::{BlockHash, Height};
 
 use super::Chain;
-use super::tree::Body;
 
 impl Chain {
     /// Hashes that tell another peer where this peer's best branch of headers runs: the newest ten,
@@ -38,18 +37,12 @@ impl Chain {
         self.header(known).map(|header| header.height)
     }
 
-    /// The blocks on the way to a header whose bodies are missing, from the header downwards.
+    /// The blocks between the best chain and a header of the tree, up to that one, with their
+    /// heights.
     #[must_use]
-    pub fn missing_bodies(&self, end: BlockHash) -> Vec<(Height, BlockHash)> {
-        let mut missing = Vec::new();
-        let mut hash = end;
-        while let Some(entry) = self.tree.get(&hash).filter(|entry| !entry.complete) {
-            if matches!(entry.body, Body::Missing) {
-                missing.push((entry.header.height, hash));
-            }
-            hash = entry.header.previous;
-        }
-        missing
+    pub fn way_from_best_chain(&self, end: BlockHash) -> Vec<(Height, BlockHash)> {
+        let (above, Height(fork)) = self.path_from_best_chain(end);
+        (fork + 1..).map(Height).zip(above).collect()
     }
 
     /// The blocks between the best chain and `hash`, in ascending order, and the height at which

@@ -72,7 +72,7 @@ impl Node {
     ) -> Result<(), BodyError> {
         match self.chain.insert_body(&hash, transactions) {
             Ok(block) => {
-                self.body_arrived(block.header.height, hash);
+                self.body_arrived(&block);
                 self.sync.announcements.forget(&hash);
                 let transactions = block.transactions.clone();
                 self.verify(transactions, Purpose::Block { hash, from }, now);
@@ -157,6 +157,7 @@ impl Node {
         let Some(change) = advance.change else { return };
         let Tip { height, hash } = self.tip();
         self.persist(Record::Tip { height, hash });
+        self.bodies_connected(&change.connected);
         let moved = self.ledger.follow(&change, &self.chain, now);
         self.count_change(&change);
         self.tell_change(old, &change, &moved);

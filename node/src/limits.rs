@@ -20,8 +20,9 @@ const EARLY_HEADERS_MAX: usize = 64;
 /// The most announced blocks that wait for transactions. Each of them cost its maker the work of a
 /// block.
 const PARTIALS_MAX: usize = 32;
-/// The most bytes of bodies that are being assembled.
-const REASSEMBLY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The most bytes of bodies that are ahead of the best chain: being assembled, being checked, or
+/// waiting for a block below them. In memory they take several times as much.
+const AHEAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The most bytes of blocks that may wait for the disk, which is many batches even for a slow disk.
 /// Beyond this limit no further bodies are fetched, so that a sync does not fill the memory while
 /// the disk is full.
@@ -42,8 +43,9 @@ pub struct Limits {
     pub partials_max: usize,
     /// Headers that wait for their bodies.
     pub headers_without_body_max: usize,
-    /// Bytes of bodies that are put together from pieces.
-    pub reassembly_bytes_max: usize,
+    /// Bytes of bodies that are fetched, or were fetched and are not on the best chain yet. One
+    /// block is fetched in any case, so this should be at least twice the size of a block.
+    pub ahead_bytes_max: usize,
     /// Bytes of blocks that wait for the disk before fetching pauses.
     pub waiting_bytes_max: usize,
 }
@@ -57,7 +59,7 @@ impl Default for Limits {
             early_headers_max: EARLY_HEADERS_MAX,
             partials_max: PARTIALS_MAX,
             headers_without_body_max: HEADERS_WITHOUT_BODY_MAX,
-            reassembly_bytes_max: REASSEMBLY_BYTES_MAX,
+            ahead_bytes_max: AHEAD_BYTES_MAX,
             waiting_bytes_max: WAITING_BYTES_MAX,
         }
     }

@@ -5,7 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use protocol::block::HEADER_BYTES;
+use protocol::datagram::BLOCK_PIECE_BYTES;
 use protocol::units::{BlockHash, Height};
+
+use super::ahead::Ahead;
+use super::pieces::Pieces;
 
 /// How long a neighbour that let a block stall is not asked for it again, so that others get their
 /// turn first.
@@ -23,41 +28,23 @@ const AVOIDED_MAX: usize = 8_192;
 pub(super) struct Fetch {
     pub(super) height: Height,
     pub(super) neighbour: SocketAddr,
-    /// The number of pieces, once it is known.
-    pub(super) pieces: Option<u32>,
-    next_to_ask: u32,
-    lost: BTreeSet<u32>,
+    pub(super) pieces: Pieces,
+    /// The number of pieces for which there is room in memory.
+    pub(super) reserved: u32,
     received: BTreeMap<u32, Vec<u8>>,
     progress_at: Instant,
 }
 
 impl Fetch {
-    pub(super) fn new(height: Height, neighbour: SocketAddr, now: Instant) -> Self {
+    pub(super) fn new(height: Height, neighbour: SocketAddr, reserved: u32, now: Instant) -> Self {
         Self {
             height,
             neighbour,
-            pieces: None,
-            next_to_ask: 0,
-            lost: BTreeSet::new(),
+            pieces: Pieces::default(),
+            reserved,
             received: BTreeMap::new(),
             progress_at: now,
         }
-    }
-
-    /// The next pieces to ask for, at most `most`, as the first piece and their number.
-    pub(super) fn next_pieces(&mut self, most: u32) -> Option<(u32, u32)> {
-        if let Some(lost) = self.lost.pop_first() {
-            return Some((lost, 1));
-        }
-        // Until the number of pieces is known, a single request for the first ones is enough to
-        // learn it.
-        let count = match self.pieces {
-            Some(pieces) => pieces.saturating_sub(self.next_to_ask).min(most),
-            None => u32::from(self.next_to_ask == 0),
-        };
-        let first = self.next_to_ask;
-        self.next_to_ask += count;
-        (count > 0).then_some((first, count))
     }
 
     /// Adds a piece. Returns the whole body once all pieces are here.
@@ -67,11 +54,11 @@ impl Fetch {
         bytes: Vec<u8>,
         now: Instant,
     ) -> Option<Vec<u8>> {
-        let pieces = self.pieces?;
+        let pieces = self.pieces.count?;
         if piece >= pieces {
             return None;
         }
-        self.lost.remove(&piece);
+        self.pieces.arrive(piece);
         self.received.insert(piece, bytes);
         self.progress_at = now;
         let is_whole = self.received.len() == pieces as usize;
@@ -79,19 +66,28 @@ impl Fetch {
     }
 }
 
+/// A block on the way to the best header.
+#[derive(Debug)]
+struct Planned {
+    height: Height,
+    /// The number of its pieces, if a neighbour told it and there was no room for them.
+    pieces: Option<u32>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Bodies {
     /// Blocks to fetch, the lowest first.
     pub(super) plan: BTreeSet<(Height, BlockHash)>,
-    /// Everything that the plan has contained since it began. A block of an earlier plan is no
-    /// longer fetched.
-    planned: BTreeMap<BlockHash, Height>,
+    /// All blocks above the best chain on the way to the plan's end, also those whose bodies are
+    /// here. A block of an earlier plan is no longer fetched.
+    planned: BTreeMap<BlockHash, Planned>,
     /// The header to which the plan leads.
     pub(super) plan_end: Option<BlockHash>,
     pub(super) fetches: BTreeMap<BlockHash, Fetch>,
     /// The blocks that are being fetched or checked, by height. The lowest of them determines how
     /// far ahead to fetch.
     under_way: BTreeSet<(Height, BlockHash)>,
+    ahead: Ahead,
     /// The last body that was examined among those that the disk has lost.
     pub(super) lost_cursor: Option<(Height, BlockHash)>,
     /// Until when which neighbour is not asked for which block.
@@ -103,19 +99,29 @@ impl Bodies {
         !self.fetches.is_empty() || !self.plan.is_empty()
     }
 
-    /// Starts a new plan without the blocks that are being fetched already.
-    pub(super) fn start_plan(&mut self, missing: Vec<(Height, BlockHash)>, end: BlockHash) {
+    /// Starts a new plan over all blocks on the way to `end`, of which those that are missing and
+    /// not being fetched already are to be fetched.
+    pub(super) fn start_plan(
+        &mut self,
+        way: Vec<(Height, BlockHash)>,
+        end: BlockHash,
+        is_missing: impl Fn(&BlockHash) -> bool,
+    ) {
         self.plan_end = Some(end);
-        self.planned = missing.iter().map(|(height, hash)| (*hash, *height)).collect();
-        self.plan = missing.into_iter().collect();
-        self.plan.retain(|(_, hash)| !self.fetches.contains_key(hash));
+        let planned = |(height, hash): &(Height, BlockHash)| {
+            (*hash, Planned { height: *height, pieces: None })
+        };
+        self.planned = way.iter().map(planned).collect();
+        let is_to_fetch = |hash: &BlockHash| is_missing(hash) && !self.fetches.contains_key(hash);
+        self.plan = way.into_iter().filter(|(_, hash)| is_to_fetch(hash)).collect();
+        self.ahead.retain(|hash| self.planned.contains_key(hash));
     }
 
     /// Adds a new header at the end of the plan, which is the usual case.
     pub(super) fn extend_plan(&mut self, height: Height, hash: BlockHash, previous: BlockHash) {
         if self.plan_end == Some(previous) {
             self.plan.insert((height, hash));
-            self.planned.insert(hash, height);
+            self.planned.insert(hash, Planned { height, pieces: None });
             self.plan_end = Some(hash);
         }
     }
@@ -141,26 +147,54 @@ impl Bodies {
         of_plan.map(|(hash, fetch)| (fetch.height, *hash)).min()
     }
 
-    /// The lowest height of what is fetched or being checked.
-    pub(super) fn lowest_under_way(&self) -> Option<Height> {
-        self.under_way.first().map(|(height, _)| *height)
+    /// The lowest block that is fetched or being checked.
+    pub(super) fn lowest_under_way(&self) -> Option<(Height, BlockHash)> {
+        self.under_way.first().copied()
     }
 
     /// Notes that a body has arrived and is being checked.
-    pub(super) fn start_check(&mut self, height: Height, hash: BlockHash) {
+    pub(super) fn start_check(&mut self, height: Height, hash: BlockHash, bytes: usize) {
         self.under_way.insert((height, hash));
+        self.ahead.arrive(hash, bytes);
     }
 
     /// Notes that a body was checked, whatever the result.
     pub(super) fn end_check(&mut self, height: Height, hash: BlockHash) {
         self.under_way.remove(&(height, hash));
+        self.ahead.check(&hash, self.planned.contains_key(&hash));
+    }
+
+    /// Notes that a block is on the best chain.
+    pub(super) fn end_wait(&mut self, hash: &BlockHash) {
+        self.ahead.remove(hash);
+    }
+
+    /// The bytes of all bodies that are fetched, with what is still to come, and of those that
+    /// arrived and are not on the best chain yet.
+    pub(super) fn bytes_ahead(&self) -> usize {
+        let reserved = self.fetches.values().map(|fetch| reserved_bytes(fetch.reserved));
+        reserved.sum::<usize>() + self.ahead.bytes()
+    }
+
+    /// The number of pieces for which there has to be room before a block is fetched. As long as
+    /// nobody told how many there are, only the first one is asked for.
+    pub(super) fn pieces_to_reserve(&self, hash: &BlockHash) -> u32 {
+        self.planned.get(hash).and_then(|planned| planned.pieces).unwrap_or(1)
+    }
+
+    /// Fetches a block again, once there is room for this number of pieces.
+    pub(super) fn postpone(&mut self, hash: &BlockHash, pieces: u32) {
+        if let Some(planned) = self.planned.get_mut(hash) {
+            planned.pieces = Some(pieces);
+        }
+        self.plan_again(hash);
     }
 
     pub(super) fn lose_pieces(&mut self, hash: &BlockHash, neighbour: SocketAddr, pieces: &[u32]) {
         if let Some(fetch) = self.fetches.get_mut(hash).filter(|fetch| fetch.neighbour == neighbour)
         {
-            let missing = pieces.iter().filter(|piece| !fetch.received.contains_key(piece));
-            fetch.lost.extend(missing);
+            let is_missing = |piece: &u32| !fetch.received.contains_key(piece);
+            fetch.pieces.lose(pieces.iter().copied().filter(is_missing));
         }
     }
 
@@ -197,8 +231,8 @@ impl Bodies {
     /// Fetches a block again.
     pub(super) fn plan_again(&mut self, hash: &BlockHash) {
         self.end_fetch(hash);
-        if let Some(height) = self.planned.get(hash) {
-            self.plan.insert((*height, *hash));
+        if let Some(planned) = self.planned.get(hash) {
+            self.plan.insert((planned.height, *hash));
         }
     }
 
@@ -232,6 +266,11 @@ impl Bodies {
     }
 }
 
+/// The bytes that a body of so many pieces takes at most, as they are counted once it has arrived.
+pub(super) fn reserved_bytes(pieces: u32) -> usize {
+    HEADER_BYTES + pieces as usize * BLOCK_PIECE_BYTES
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,7 +282,7 @@ mod tests {
         let hash = |number: u8| BlockHash([number; 32]);
         let mut bodies = Bodies::default();
         let missing = (1..=3).map(|number| (Height(number.into()), hash(number))).collect();
-        bodies.start_plan(missing, hash(3));
+        bodies.start_plan(missing, hash(3), |_| true);
         bodies.extend_plan(Height(4), hash(4), hash(3));
         bodies.plan.pop_first();
         bodies.plan.pop_first();

@@ -1,26 +1,27 @@
 //! Fetches bodies: several blocks at a time from several neighbours, but each block from only one
 //! neighbour at a time.
 //!
-//! The bodies being assembled are limited in number and in how far they may be ahead, since each
-//! takes memory until those below it have arrived.
+//! What is ahead of the best chain is limited in bytes and in blocks, since each body takes memory
+//! until those below it have arrived. The size of a block is not known until its first piece tells
+//! it, so that is all that is asked for before. The lowest block that is missing is fetched in any
+//! case, since all others wait for it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use protocol::block;
+use protocol::block::{self, Block, HEADER_BYTES};
 use protocol::datagram::{BLOCK_PIECE_BYTES, ChainRequest};
 use protocol::units::{BlockHash, Height, Now};
 
 use super::Subject;
-use super::bodies::{AVOID_LACKING, AVOID_WRONG, Fetch};
+use super::bodies::{AVOID_LACKING, AVOID_WRONG, Fetch, reserved_bytes};
 use crate::Node;
 
 /// The most blocks in flight per neighbour.
 const BLOCKS_PER_NEIGHBOUR_MAX: usize = 16;
-/// How many blocks above the lowest one under way may be fetched. Bodies that arrive early have to
-/// wait in memory.
+/// How many blocks above the lowest one that is missing or being checked may be fetched. Bodies that
+/// arrive early have to wait.
 const BLOCKS_AHEAD_MAX: u64 = 1_024;
-/// The number of pieces in one request.
-const PIECES_PER_REQUEST: u32 = 16;
 /// The most blocks that may be skipped at a time because nobody can be asked for them just now.
 const PASSED_OVER_MAX: usize = 64;
 /// The number of lost bodies that are examined each time. There may be many of them, and some that
@@ -41,8 +42,10 @@ impl Node {
     pub(super) fn plan_bodies(&mut self) {
         let end = self.chain.best_header().hash;
         if self.sync.bodies.plan_end != Some(end) {
-            let missing = self.chain.missing_bodies(end);
-            self.sync.bodies.start_plan(missing, end);
+            let way = self.chain.way_from_best_chain(end);
+            let chain = &self.chain;
+            let is_missing = |hash: &BlockHash| chain.lacks_body(hash) && !chain.is_lost(hash);
+            self.sync.bodies.start_plan(way, end, is_missing);
         }
     }
 
@@ -52,27 +55,34 @@ impl Node {
     }
 
     /// The lowest block on the way to the best header whose body is missing.
-    pub(super) fn lowest_missing(&self) -> Option<BlockHash> {
+    pub(super) fn lowest_missing(&self) -> Option<(Height, BlockHash)> {
         let bodies = &self.sync.bodies;
         // Bodies that the disk has lost do not hold anything up.
         let is_on_the_way =
             |hash: &BlockHash| self.chain.lacks_body(hash) && !self.chain.is_lost(hash);
         let mut planned = bodies.plan.iter().filter(|(_, hash)| is_on_the_way(hash));
         let fetched = bodies.lowest_fetch(is_on_the_way);
-        fetched.into_iter().chain(planned.next().copied()).min().map(|(_, hash)| hash)
+        fetched.into_iter().chain(planned.next().copied()).min()
     }
 
     /// Notes that a body has arrived, from wherever, and need not be fetched any more.
-    pub(crate) fn body_arrived(&mut self, height: Height, hash: BlockHash) {
+    pub(crate) fn body_arrived(&mut self, block: &Block) {
+        let (height, hash) = (block.header.height, block.header.hash());
         if let Some(fetch) = self.sync.bodies.end_fetch(&hash) {
             self.settle_block_requests(&hash, fetch.neighbour);
         }
-        self.sync.bodies.start_check(height, hash);
+        let body: usize = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
+        self.sync.bodies.start_check(height, hash, HEADER_BYTES + body);
     }
 
     /// Notes that a body was checked, whatever the result.
     pub(crate) fn body_settled(&mut self, height: Height, hash: BlockHash) {
         self.sync.bodies.end_check(height, hash);
+    }
+
+    /// Notes that blocks are on the best chain, so that their bodies wait for nothing.
+    pub(crate) fn bodies_connected(&mut self, blocks: &[Arc<Block>]) {
+        blocks.iter().for_each(|block| self.sync.bodies.end_wait(&block.header.hash()));
     }
 
     /// Asks for pieces, as far as the windows of the neighbours have room.
@@ -89,27 +99,30 @@ impl Node {
     /// Starts to fetch blocks of the plan. Returns false when there is no room for more.
     fn fetch_planned(&mut self, now: Now) -> bool {
         let mut passed_over = Vec::new();
-        let mut has_room = self.may_fetch_more();
+        let mut has_room = true;
+        let lowest = self.lowest_awaited();
         while has_room && passed_over.len() < PASSED_OVER_MAX {
             let Some((height, hash)) = self.sync.bodies.plan.pop_first() else { break };
             if !self.chain.lacks_body(&hash) || self.chain.is_lost(&hash) {
                 continue;
             }
-            let lowest = self.sync.bodies.lowest_under_way().unwrap_or(height);
-            if height.0 > lowest.0.saturating_add(BLOCKS_AHEAD_MAX) {
-                passed_over.push((height, hash));
-                break;
-            }
             if self.is_being_completed(&hash) {
                 passed_over.push((height, hash));
                 continue;
             }
+            let window_end = lowest.map(|(lowest, _)| lowest.0.saturating_add(BLOCKS_AHEAD_MAX));
+            let is_beyond = window_end.is_some_and(|end| height.0 > end);
+            let pieces = self.sync.bodies.pieces_to_reserve(&hash);
+            if is_beyond || !self.has_room_ahead(&hash, reserved_bytes(pieces), lowest) {
+                passed_over.push((height, hash));
+                has_room = false;
+                break;
+            }
             match self.choose_server(hash, now) {
                 Server::Neighbour(neighbour) => {
-                    let fetch = Fetch::new(height, neighbour, now.instant);
+                    let fetch = Fetch::new(height, neighbour, pieces, now.instant);
                     self.sync.bodies.start_fetch(hash, fetch);
                     self.request_body_pieces(&hash, now);
-                    has_room = self.may_fetch_more();
                 }
                 Server::Later => passed_over.push((height, hash)),
                 Server::Busy => {
@@ -133,11 +146,12 @@ impl Node {
             if self.sync.bodies.fetches.contains_key(hash) || self.is_being_completed(hash) {
                 continue;
             }
-            if !self.may_fetch_more() {
+            let pieces = self.pieces_max();
+            if !self.has_room_ahead(hash, reserved_bytes(pieces), None) {
                 break;
             }
             if let Server::Neighbour(neighbour) = self.choose_server(*hash, now) {
-                let fetch = Fetch::new(*height, neighbour, now.instant);
+                let fetch = Fetch::new(*height, neighbour, pieces, now.instant);
                 self.sync.bodies.fetches.insert(*hash, fetch);
                 self.request_body_pieces(hash, now);
             }
@@ -145,11 +159,28 @@ impl Node {
         self.sync.bodies.lost_cursor = lost.last().copied().filter(|_| !is_end);
     }
 
-    /// Whether there is memory for one more body to be assembled.
-    fn may_fetch_more(&self) -> bool {
-        let block_bytes_max = self.chain.election().block_bytes_max as usize;
-        let fetches_max = (self.limits.reassembly_bytes_max / block_bytes_max).max(1);
-        self.sync.bodies.fetches.len() < fetches_max
+    /// The lowest block that is missing or being checked. The blocks above it have to wait for it.
+    fn lowest_awaited(&self) -> Option<(Height, BlockHash)> {
+        self.sync.bodies.lowest_under_way().into_iter().chain(self.lowest_missing()).min()
+    }
+
+    /// Whether there is memory for so many more bytes of a block. Room for one block is left for the
+    /// `lowest` one.
+    fn has_room_ahead(
+        &self,
+        hash: &BlockHash,
+        bytes: usize,
+        lowest: Option<(Height, BlockHash)>,
+    ) -> bool {
+        let for_lowest = reserved_bytes(self.pieces_max());
+        let most = self.limits.ahead_bytes_max.saturating_sub(for_lowest);
+        lowest.is_some_and(|(_, lowest)| lowest == *hash)
+            || self.sync.bodies.bytes_ahead() + bytes <= most
+    }
+
+    /// The most pieces that a block of this election has.
+    fn pieces_max(&self) -> u32 {
+        self.chain.election().block_bytes_max.div_ceil(BLOCK_PIECE_BYTES as u32)
     }
 
     pub(crate) fn handle_chain_block(
@@ -162,26 +193,42 @@ impl Node {
         let Some(Subject::Block(hash)) = self.settle_piece(from, number, piece, pieces, now) else {
             return;
         };
-        let pieces_max = self.chain.election().block_bytes_max.div_ceil(BLOCK_PIECE_BYTES as u32);
+        let pieces_max = self.pieces_max();
         let fetch = self.sync.bodies.fetches.get_mut(&hash);
         let Some(fetch) = fetch.filter(|fetch| fetch.neighbour == from) else { return };
         if pieces == 0 {
             self.settle_block_requests(&hash, from);
             self.sync.bodies.avoid(hash, from, now.instant, AVOID_LACKING);
             self.sync.bodies.plan_again(&hash);
-        } else if pieces > pieces_max || fetch.pieces.is_some_and(|told| told != pieces) {
+        } else if pieces > pieces_max || fetch.pieces.count.is_some_and(|told| told != pieces) {
             self.settle_block_requests(&hash, from);
             let reason =
                 format!("offers {pieces} pieces of block {hash}, which has at most {pieces_max}");
             self.refuse_copy(hash, from, reason, now);
-        } else {
-            fetch.pieces = Some(pieces);
+        } else if !self.reserve_pieces(&hash, pieces) {
+            self.settle_block_requests(&hash, from);
+            self.sync.bodies.postpone(&hash, pieces);
+        } else if let Some(fetch) = self.sync.bodies.fetches.get_mut(&hash) {
+            fetch.pieces.count = Some(pieces);
             self.sync.piece_at = Some(now.instant);
             if let Some(body) = fetch.add_piece(piece, bytes, now.instant) {
                 self.handle_whole_body(from, hash, &body, now);
             }
         }
         self.continue_sync(now);
+    }
+
+    /// Makes room for all pieces of a block that is being fetched. Returns false if there is none.
+    fn reserve_pieces(&mut self, hash: &BlockHash, pieces: u32) -> bool {
+        let reserved = self.sync.bodies.fetches.get(hash).map_or(0, |fetch| fetch.reserved);
+        let more = pieces.saturating_sub(reserved) as usize * BLOCK_PIECE_BYTES;
+        if more > 0 && !self.has_room_ahead(hash, more, self.lowest_awaited()) {
+            return false;
+        }
+        if let Some(fetch) = self.sync.bodies.fetches.get_mut(hash) {
+            fetch.reserved = pieces;
+        }
+        true
     }
 
     /// Handles a wrong copy of a block: the neighbour that sent it is to blame, and another one is
@@ -231,9 +278,7 @@ impl Node {
             if room == 0 {
                 return;
             }
-            let Some((first, count)) = fetch.next_pieces(room.min(PIECES_PER_REQUEST)) else {
-                return;
-            };
+            let Some((first, count)) = fetch.pieces.take_next(1, u32::MAX, room) else { return };
             let wanted = ChainRequest::Block { hash: *hash, first, count };
             let pieces = first..first + count;
             self.request_pieces(neighbour, Subject::Block(*hash), pieces, wanted, now);

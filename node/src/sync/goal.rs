@@ -60,7 +60,7 @@ impl Node {
     /// Gives up a branch if its lowest missing block does not arrive.
     pub(super) fn watch_goal(&mut self, now: Now) {
         let lowest = self.lowest_missing().filter(|_| self.is_behind());
-        let Some(lowest) = lowest else {
+        let Some((_, lowest)) = lowest else {
             self.sync.goal.awaited = None;
             return;
         };

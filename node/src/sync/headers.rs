@@ -4,7 +4,7 @@
 //! No neighbour must be able to hold it up: one that delivers too little loses its turn to the
 //! next.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use protocol::block::Header;
 use protocol::datagram::{ChainRequest, Datagram, HEADERS_PER_PIECE};
 use protocol::units::{BlockHash, Now};
 
+use super::pieces::{PIECES_PER_REQUEST, Pieces};
 use super::{STALL, Subject};
 use crate::Node;
 use crate::dropped::DropReason;
@@ -20,8 +21,6 @@ use chain::HeaderError;
 /// How many pieces may be requested beyond the first missing one. Each piece contains at most 11
 /// headers.
 const PIECES_AHEAD_MAX: u32 = 128;
-/// The number of pieces in one request.
-const PIECES_PER_REQUEST: u32 = 16;
 /// The number of new headers that a header sync has to deliver per period; otherwise another
 /// neighbour gets its turn. Even at a loss of 30 % a hundred times as many arrive.
 const PACE_MIN: u32 = 100;
@@ -37,13 +36,9 @@ pub(super) struct HeaderSync {
     pub(super) neighbour: SocketAddr,
     pub(super) progress_at: Instant,
     locator: Vec<BlockHash>,
-    /// The number of pieces, once it is known.
-    pieces: Option<u32>,
-    /// The first piece that has not been requested yet.
-    next_to_ask: u32,
+    pieces: Pieces,
     /// The first piece that has not been processed yet.
     next_to_take: u32,
-    lost: BTreeSet<u32>,
     early: BTreeMap<u32, Vec<Header>>,
     /// The last header that was processed. The next one has to follow it.
     last: Option<BlockHash>,
@@ -72,10 +67,8 @@ impl Node {
             neighbour,
             progress_at: now.instant,
             locator: self.chain.locator(),
-            pieces: None,
-            next_to_ask: 0,
+            pieces: Pieces::default(),
             next_to_take: 0,
-            lost: BTreeSet::new(),
             early: BTreeMap::new(),
             last: None,
             fresh: 0,
@@ -112,8 +105,8 @@ impl Node {
             self.end_header_sync(now);
             return self.continue_sync(now);
         }
-        sync.pieces = Some(pieces);
-        sync.lost.remove(&piece);
+        sync.pieces.count = Some(pieces);
+        sync.pieces.arrive(piece);
         if piece >= sync.next_to_take && piece < sync.next_to_take + PIECES_AHEAD_MAX {
             sync.early.insert(piece, headers);
         }
@@ -123,7 +116,8 @@ impl Node {
 
     pub(super) fn lose_header_pieces(&mut self, neighbour: SocketAddr, pieces: &[u32]) {
         if let Some(sync) = self.sync.headers.as_mut().filter(|sync| sync.neighbour == neighbour) {
-            sync.lost.extend(pieces.iter().filter(|piece| **piece >= sync.next_to_take));
+            let is_awaited = |piece: &u32| *piece >= sync.next_to_take;
+            sync.pieces.lose(pieces.iter().copied().filter(is_awaited));
         }
     }
 
@@ -143,30 +137,14 @@ impl Node {
     fn next_header_pieces(&mut self) -> Option<(SocketAddr, u32, u32)> {
         let sync = self.sync.headers.as_mut()?;
         let room = self.sync.sources.get(&sync.neighbour)?.window.room();
-        if room == 0 {
-            return None;
-        }
-        if let Some(lost) = sync.lost.pop_first() {
-            return Some((sync.neighbour, lost, 1));
-        }
-        // Until the number of pieces is known, one request is enough to learn it.
-        let end = match sync.pieces {
-            Some(pieces) => pieces.min(sync.next_to_take + PIECES_AHEAD_MAX),
-            None if sync.next_to_ask == 0 => PIECES_PER_REQUEST,
-            None => return None,
-        };
-        let count = end.saturating_sub(sync.next_to_ask).min(PIECES_PER_REQUEST).min(room);
-        if count == 0 {
-            return None;
-        }
-        let first = sync.next_to_ask;
-        sync.next_to_ask += count;
+        let end = sync.next_to_take + PIECES_AHEAD_MAX;
+        let (first, count) = sync.pieces.take_next(PIECES_PER_REQUEST, end, room)?;
         Some((sync.neighbour, first, count))
     }
 
     fn handle_headers_in_order(&mut self, from: SocketAddr, now: Now) {
         while let Some(sync) = self.sync.headers.as_mut() {
-            if sync.pieces.is_some_and(|pieces| sync.next_to_take >= pieces) {
+            if sync.pieces.count.is_some_and(|pieces| sync.next_to_take >= pieces) {
                 return self.end_header_sync(now);
             }
             let Some(headers) = sync.early.remove(&sync.next_to_take) else { return };

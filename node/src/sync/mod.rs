@@ -5,12 +5,14 @@
 //! Everything that is stored here was asked for. Every request has a number of its own, so that
 //! round trips are measured unambiguously and late answers to old requests can still be used.
 
+mod ahead;
 mod announce;
 mod bodies;
 mod early;
 mod fetching;
 mod goal;
 mod headers;
+mod pieces;
 mod requests;
 mod serve;
 mod source;
@@ -70,7 +72,11 @@ impl Sync {
     }
 
     pub(super) fn lowest_body_under_way(&self) -> Option<protocol::units::Height> {
-        self.bodies.lowest_under_way()
+        self.bodies.lowest_under_way().map(|(height, _)| height)
+    }
+
+    pub(super) fn bytes_ahead(&self) -> usize {
+        self.bodies.bytes_ahead()
     }
 }
 

@@ -2,6 +2,7 @@
 //! the `tests` package; here stands what needs the inside of a node.
 
 mod again;
+mod ahead;
 mod disk;
 mod hostile;
 mod laboratory;
@@ -43,6 +44,8 @@ enum Incident {
 struct Network {
     /// Of the nodes that are added from now on.
     role: Role,
+    /// Of the nodes that are added from now on.
+    limits: Limits,
     election: Arc<Election>,
     start: Instant,
     now: Instant,
@@ -69,6 +72,7 @@ impl Network {
         let start = Instant::now();
         Self {
             role: Role::Ordinary,
+            limits: Limits::default(),
             election: Arc::new(election()),
             start,
             now: start,
@@ -116,7 +120,7 @@ impl Network {
             mining: true,
             role: self.role,
             resident_bytes_max: 0,
-            limits: Limits::default(),
+            limits: self.limits,
             rules: Rules::ALL,
         };
         let seed = [u8::try_from(number).expect("a small number"); 32];

@@ -1,0 +1,283 @@
+//! What sync fetches ahead of the best chain is bounded in bytes, whatever holds up the lowest block, and small blocks
+//! come as fast as before.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "of what a node says, each test looks at one kind"
+)]
+
+use std::collections::{BTreeSet, VecDeque};
+
+use protocol::block;
+use protocol::datagram::{BLOCK_PIECE_BYTES, ChainRequest, Datagram, Envelope, PeerStatus};
+use protocol::keys::{PublicKey, Signature};
+use protocol::proof_of_work;
+use protocol::token::Token;
+use protocol::transaction::Admission;
+use protocol::units::Height;
+
+use super::*;
+
+const MEBIBYTE: usize = 1024 * 1024;
+
+/// A node that knows the headers of a chain, and neighbours that give it the bodies.
+struct Fetching {
+    network: Network,
+    servers: Vec<SocketAddr>,
+    blocks: Vec<Arc<Block>>,
+    bodies: BTreeMap<BlockHash, Vec<u8>>,
+    /// Nobody gives these.
+    withheld: BTreeSet<BlockHash>,
+    /// The pieces that were given.
+    given: BTreeSet<(BlockHash, u32)>,
+    asked: Vec<(SocketAddr, u32, BlockHash, u32)>,
+    /// Signature checks that take their time.
+    checks: VecDeque<(u64, usize)>,
+}
+
+impl Fetching {
+    fn new(count: usize, transactions: usize, servers: u16, limits: Limits) -> Self {
+        let mut network = Network::new();
+        network.limits = limits;
+        let block_bytes_max = u32::try_from(MEBIBYTE).expect("it fits");
+        network.election = Arc::new(Election { block_bytes_max, ..election() });
+        network.add(1, Restored::default());
+        let mut parent = *network.node(1).chain.tip_header();
+        let mut blocks = vec![];
+        for number in 0..count {
+            let transactions: Vec<_> = (0..transactions)
+                .map(|place| unsigned_registration(&network.election, number, place))
+                .collect();
+            let header = Header {
+                previous: parent.hash(),
+                merkle_root: block::merkle_root(&transactions),
+                height: parent.height.next(),
+                time: parent.time.plus(Duration::from_millis(1)),
+                difficulty: parent.difficulty,
+                nonce: 0,
+            };
+            let solved = (0..).map(|nonce| Header { nonce, ..header }).find(Header::has_work);
+            parent = solved.expect("the difficulty is low");
+            blocks.push(Arc::new(Block { header: parent, transactions }));
+        }
+        let now = network.time();
+        let node = network.nodes.get_mut(&address(1)).expect("a node");
+        for block in &blocks {
+            node.chain.insert_header(block.header, now.unix).expect("good");
+        }
+        Self {
+            network,
+            servers: (9..9 + servers).map(address).collect(),
+            bodies: blocks.iter().map(|each| (each.header.hash(), each.body_bytes())).collect(),
+            blocks,
+            withheld: BTreeSet::new(),
+            given: BTreeSet::new(),
+            asked: vec![],
+            checks: VecDeque::new(),
+        }
+    }
+
+    fn hash(&self, number: usize) -> BlockHash {
+        self.blocks[number].header.hash()
+    }
+
+    fn say(&mut self, from: SocketAddr, datagram: Datagram) {
+        let now = self.network.time();
+        let node = self.network.nodes.get_mut(&address(1)).expect("a node");
+        let envelope = Envelope {
+            election: node.membership.prefix(),
+            receiver_token: node.membership.issue_token(from),
+            sender_token: Token([5; 8]),
+            datagram,
+        };
+        node.handle_datagram(from, &envelope.encode(), now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        let now = self.network.time();
+        let node = self.network.nodes.get_mut(&address(1)).expect("a node");
+        while let Some(output) = node.poll_output() {
+            match output {
+                Output::Transmit { to, bytes } => {
+                    if let Datagram::RequestChain {
+                        request,
+                        wanted: ChainRequest::Block { hash, first, count },
+                    } = Envelope::decode(&bytes).expect("ours").datagram
+                    {
+                        let pieces = first..first + count;
+                        self.asked.extend(pieces.map(|piece| (to, request, hash, piece)));
+                    }
+                }
+                Output::Verify(job) => {
+                    self.checks.push_back((job.number, job.transactions.len()));
+                }
+                Output::Persist(batch) => node.handle_persisted(batch.number, now),
+                Output::Load(job) => {
+                    let block = self.blocks.iter().find(|block| block.header.hash() == job.hash);
+                    node.handle_loaded(
+                        job.number,
+                        Ok(Arc::clone(block.expect("one of them"))),
+                        now,
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives what was asked for.
+    fn answer(&mut self) {
+        for (from, request, hash, piece) in std::mem::take(&mut self.asked) {
+            if self.withheld.contains(&hash) {
+                continue;
+            }
+            let chunks = self.bodies[&hash].chunks(BLOCK_PIECE_BYTES);
+            let pieces = chunks.len() as u32;
+            let mut chunks = chunks.skip(piece as usize);
+            let Some(bytes) = chunks.next().map(<[u8]>::to_vec) else { continue };
+            self.given.insert((hash, piece));
+            self.say(from, Datagram::ChainBlock { request, piece, pieces, bytes });
+        }
+    }
+
+    /// Ends the oldest signature check.
+    fn end_check(&mut self) {
+        if let Some((job, count)) = self.checks.pop_front() {
+            let now = self.network.time();
+            let node = self.network.nodes.get_mut(&address(1)).expect("a node");
+            node.handle_verified(job, vec![Ok(()); count], now);
+            self.drain();
+        }
+    }
+
+    fn step(&mut self, round: u64) {
+        self.network.now += Duration::from_millis(10);
+        if round.is_multiple_of(50) {
+            let clock = self.network.time().unix;
+            let tip = self.network.node(1).chain.best_header();
+            let height = Height(self.blocks.len() as u64);
+            let status = PeerStatus { height, tip: tip.hash, work: tip.work, clock };
+            for server in self.servers.clone() {
+                self.say(server, Datagram::Poke { nonce: round, status: Some(status) });
+            }
+        }
+        let now = self.network.time();
+        self.network.nodes.get_mut(&address(1)).expect("a node").handle_timeout(now);
+        self.drain();
+        self.answer();
+    }
+
+    /// The bytes that were given and are not on the best chain, as the node may have to keep them all.
+    fn bytes_ahead(&self) -> usize {
+        let chain = self.network.node(1).chain();
+        let ahead = self.given.iter().filter(|(hash, _)| !chain.is_on_best_chain(hash));
+        ahead.count() * BLOCK_PIECE_BYTES
+    }
+
+    fn height(&self) -> usize {
+        usize::try_from(self.network.node(1).tip().height.0).expect("few blocks")
+    }
+}
+
+/// A registration of about 114 bytes whose signature nobody checks.
+fn unsigned_registration(
+    election: &Election,
+    block: usize,
+    place: usize,
+) -> Arc<HashedTransaction> {
+    let id = election.election_id();
+    let mut voter_key = [2; 33];
+    voter_key[1..9].copy_from_slice(&(block as u64).to_be_bytes());
+    voter_key[9..17].copy_from_slice(&(place as u64).to_be_bytes());
+    let difficulty = election.admission.stamp_difficulty().expect("it is open");
+    let stamp = proof_of_work::find_stamp(&id, &voter_key, difficulty, 0);
+    let admission = Admission::Open { stamp, signature: Signature([0; 65]) };
+    let transaction = Transaction::Registration { voter_key: PublicKey(voter_key), admission };
+    Arc::new(HashedTransaction::new(transaction, &id))
+}
+
+/// Room for five blocks of a mebibyte, and for the lowest one.
+fn six_mebibytes() -> Limits {
+    Limits { ahead_bytes_max: 6 * MEBIBYTE, ..Limits::default() }
+}
+
+/// About this number of registrations is a mebibyte.
+const TRANSACTIONS: usize = 8_900;
+
+#[test]
+fn what_waits_for_a_withheld_block_is_bounded_in_bytes() {
+    let limits = six_mebibytes();
+    let mut fetching = Fetching::new(12, TRANSACTIONS, 2, limits);
+    let size = fetching.bodies[&fetching.hash(0)].len();
+    assert!(size > MEBIBYTE * 9 / 10 && size <= MEBIBYTE, "{size}");
+    fetching.withheld.insert(fetching.hash(0));
+    let mut most = 0;
+    for round in 0..800 {
+        fetching.step(round);
+        fetching.end_check();
+        most = most.max(fetching.bytes_ahead());
+        assert!(most <= limits.ahead_bytes_max, "{most} in round {round}");
+    }
+    assert!(most > 4 * MEBIBYTE, "only {most} bytes are fetched ahead");
+    assert_eq!(fetching.height(), 0);
+    fetching.withheld.clear();
+    for round in 800..8_000 {
+        fetching.step(round);
+        fetching.end_check();
+        assert!(fetching.bytes_ahead() <= limits.ahead_bytes_max, "in round {round}");
+        if fetching.height() == fetching.blocks.len() {
+            break;
+        }
+    }
+    assert_eq!(fetching.height(), fetching.blocks.len());
+    assert_eq!(fetching.network.node(1).sync.bytes_ahead(), 0);
+}
+
+#[test]
+fn bodies_whose_signatures_take_long_to_check_are_bounded_in_bytes() {
+    let limits = six_mebibytes();
+    let mut fetching = Fetching::new(12, TRANSACTIONS, 2, limits);
+    let mut most = 0;
+    for round in 0..20_000 {
+        fetching.step(round);
+        most = most.max(fetching.bytes_ahead());
+        assert!(most <= limits.ahead_bytes_max, "{most} in round {round}");
+        if round % 200 == 199 {
+            fetching.end_check();
+        }
+        if fetching.height() == fetching.blocks.len() {
+            break;
+        }
+    }
+    assert!(most > 4 * MEBIBYTE, "only {most} bytes are fetched ahead");
+    assert_eq!(fetching.height(), fetching.blocks.len());
+    assert_eq!(fetching.network.node(1).sync.bytes_ahead(), 0);
+}
+
+#[test]
+fn small_blocks_are_asked_for_16_at_a_time_of_each_neighbour() {
+    let limits = Limits { ahead_bytes_max: 2 * MEBIBYTE, ..Limits::default() };
+    let mut fetching = Fetching::new(60, 0, 2, limits);
+    fetching.withheld = (0..60).map(|number| fetching.hash(number)).collect();
+    for server in fetching.servers.clone() {
+        fetching.asked.clear();
+        let clock = fetching.network.time().unix;
+        let tip = fetching.network.node(1).chain.best_header();
+        let status = PeerStatus { height: Height(60), tip: tip.hash, work: tip.work, clock };
+        (0..2)
+            .for_each(|nonce| fetching.say(server, Datagram::Poke { nonce, status: Some(status) }));
+        let asked: BTreeSet<_> =
+            fetching.asked.iter().map(|(to, _, hash, _)| (*to, *hash)).collect();
+        assert_eq!(asked.len(), 16);
+        assert!(asked.iter().all(|(to, _)| *to == server));
+    }
+    fetching.withheld.clear();
+    for round in 0..1_000 {
+        fetching.step(round);
+        (0..100).for_each(|_| fetching.end_check());
+        if fetching.height() == 60 {
+            break;
+        }
+    }
+    assert_eq!(fetching.height(), 60);
+}
