@@ -4,11 +4,12 @@
 //! no other block, so many blocks can be checked at the same time; [`Audit::extend`] checks in order what depends on
 //! the blocks before. No block is kept in memory, only who is registered, who voted, and the count.
 
+mod header_chain;
 mod rule;
 
 use std::sync::Arc;
 
-use protocol::block::{Block, Header};
+use protocol::block::Block;
 use protocol::election::Election;
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, ElectionId, Height, UnixMillis, Work};
@@ -18,6 +19,7 @@ use super::check;
 use super::error::{BlockError, BodyError, HeaderError};
 use super::summary::BlockEffects;
 use crate::rules::Rules;
+pub use header_chain::HeaderChain;
 pub use rule::AuditRule;
 
 /// A block, and whether it follows the rules that need no other block.
@@ -31,9 +33,7 @@ pub struct CheckedBlock {
 #[derive(Debug)]
 pub struct Audit {
     election: Arc<Election>,
-    tip: Header,
-    tip_hash: BlockHash,
-    work: Work,
+    headers: HeaderChain,
     branch: Branch,
     transactions: u64,
     signatures: u64,
@@ -106,11 +106,8 @@ impl Audit {
     /// Starts at the election's genesis block.
     #[must_use]
     pub fn new(election: Arc<Election>) -> Self {
-        let tip = Header::genesis(&election);
         Self {
-            tip,
-            tip_hash: tip.hash(),
-            work: Work(0),
+            headers: HeaderChain::new(&election),
             branch: Branch::new(&election, Rules::ALL),
             transactions: 0,
             signatures: 0,
@@ -126,9 +123,9 @@ impl Audit {
     pub fn extend(&mut self, checked: &CheckedBlock, now: UnixMillis) -> Result<(), AuditFailure> {
         let header = &checked.block.header;
         let hash = header.hash();
-        let height = self.tip.height.next();
+        let height = self.headers.next_height();
         let failed = |error| AuditFailure { height, hash, error };
-        self.check_header(header, now).map_err(|error| failed(error.into()))?;
+        self.headers.check(header, now).map_err(|error| failed(error.into()))?;
         let summary = checked.verdict.as_ref().map_err(|error| failed(error.clone().into()))?;
         self.branch
             .apply(height, summary)
@@ -136,8 +133,7 @@ impl Audit {
         self.transactions += checked.block.transactions.len() as u64;
         self.signatures +=
             checked.block.transactions.iter().map(|each| signatures(each)).sum::<u64>();
-        self.work = self.work.plus(header.difficulty);
-        (self.tip, self.tip_hash) = (*header, hash);
+        self.headers.add(*header, hash);
         Ok(())
     }
 
@@ -151,13 +147,13 @@ impl Audit {
     /// block.
     #[must_use]
     pub fn tip(&self) -> (Height, BlockHash) {
-        (self.tip.height, self.tip_hash)
+        self.headers.tip()
     }
 
     /// The work of the chain up to the [tip](Self::tip).
     #[must_use]
     pub fn work(&self) -> Work {
-        self.work
+        self.headers.work()
     }
 
     /// The number of transactions in all blocks up to the tip.
@@ -195,14 +191,8 @@ impl Audit {
     /// 0 if there are no votes.
     #[must_use]
     pub fn blocks_since_newest_vote(&self) -> u64 {
-        self.branch.newest_vote().map_or(0, |newest| self.tip.height.0 - newest.0 + 1)
-    }
-
-    fn check_header(&self, header: &Header, now: UnixMillis) -> Result<(), HeaderError> {
-        if header.previous != self.tip_hash {
-            return Err(HeaderError::UnknownParent { previous: header.previous });
-        }
-        check::header(header, &self.tip, now, Rules::ALL)
+        let (tip, _) = self.tip();
+        self.branch.newest_vote().map_or(0, |newest| tip.0 - newest.0 + 1)
     }
 }
 

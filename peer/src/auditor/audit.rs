@@ -113,7 +113,7 @@ impl ReadAhead {
             && self.bytes < AHEAD_BYTES_MAX
             && self.blocks.len() < AHEAD_BLOCKS_MAX
         {
-            match source.next() {
+            match source.next_unchecked() {
                 Ok(Some((block, steps))) => self.check(block, steps),
                 Ok(None) => self.end = Some(Ok(())),
                 Err(error) => self.end = Some(Err(error)),

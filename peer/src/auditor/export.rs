@@ -1,11 +1,14 @@
 //! The command `peer export`, which writes the best chain of a data directory as an archive, or its
 //! votes or results as a table.
 
+use protocol::units::UnixMillis;
+
 use super::OfflineError;
 use super::archive::ArchiveWriter;
 use super::audit::audit_source;
+use super::linked::LinkedSource;
 use super::report::AuditOutcome;
-use super::source::{DirectorySource, Source};
+use super::source::Source;
 use super::table::{TableFormat, TableWriter};
 use crate::cli::{ExportChain, ExportKind};
 use crate::schema::AuditReport;
@@ -27,22 +30,25 @@ pub fn export(command: &ExportChain) -> Result<(), OfflineError> {
     };
     match command.kind {
         ExportKind::Archive if command.from.is_some() => Err(OfflineError::ArchiveOfArchive),
-        ExportKind::Archive => export_archive(command, DirectorySource::open(&path)?),
+        ExportKind::Archive => export_archive(command, Source::open_directory(&path)?),
         ExportKind::Votes => export_votes(command, Source::open(&path)?),
         ExportKind::Results => export_results(command, Source::open(&path)?),
     }
 }
 
-fn export_archive(command: &ExportChain, mut source: DirectorySource) -> Result<(), OfflineError> {
+fn export_archive(command: &ExportChain, source: Source) -> Result<(), OfflineError> {
+    let progress = Progress::new("exporting", source.steps());
+    // The peer checked the times when the blocks arrived, and a clock that was set back since loses
+    // none of them.
+    let mut source = LinkedSource::new(source, UnixMillis(u64::MAX));
     let mut writer = ArchiveWriter::create(&command.file, source.election(), command.force)?;
-    let progress = Progress::new("exporting", source.blocks());
     while let Some(block) = source.next()? {
         writer.append(&block)?;
         progress.advance(1);
     }
     writer.finish()?;
     drop(progress);
-    let (file, blocks) = (command.file.display(), source.blocks());
+    let (file, blocks) = (command.file.display(), source.height());
     let election = source.election().election_id();
     print(&format!("wrote {file}: election {election}, blocks after the genesis: {blocks}\n"))?;
     Ok(())

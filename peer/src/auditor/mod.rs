@@ -7,6 +7,7 @@ mod archive;
 mod audit;
 mod export;
 mod import;
+mod linked;
 mod report;
 mod source;
 mod table;
@@ -17,7 +18,7 @@ mod verify_receipt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use protocol::units::{BlockHash, ElectionId, Height};
+use protocol::units::ElectionId;
 
 pub(crate) use archive::ArchiveEncoder;
 pub use archive::{ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, RecordPlace};
@@ -31,7 +32,7 @@ use crate::store::StoreError;
 use crate::store::data_directory::DataDirectoryError;
 use crate::store::local_election::LocalElectionError;
 use crate::voter::receipt::ReceiptFileError;
-use chain::{AuditFailure, HeaderError};
+use chain::AuditFailure;
 use host::files::FileError;
 
 /// The reason why a record can't be exported, audited or imported. Each message is one line.
@@ -49,8 +50,8 @@ pub enum OfflineError {
     TableName { path: PathBuf },
     #[error(transparent)]
     Receipt(#[from] ReceiptFileError),
-    #[error("{path}: block {height} {hash} does not follow the one before it: {error}", path = path.display())]
-    NotAChain { path: PathBuf, height: Height, hash: BlockHash, error: HeaderError },
+    #[error("{path} is no chain: {failure}", path = path.display())]
+    NotAChain { path: PathBuf, failure: Box<AuditFailure> },
     #[error("{path} is of election {found}, not {expected}", path = path.display())]
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
     #[error(transparent)]

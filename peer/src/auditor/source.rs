@@ -15,7 +15,7 @@ use crate::store::StoredChain;
 use crate::store::data_directory::ReadOnlyDirectory;
 use host::files::FileError;
 
-/// A chain that is read in ascending order.
+/// What is said to be a chain, in ascending order. Nothing of it is checked here.
 #[derive(Debug)]
 pub(super) enum Source {
     Archive { path: PathBuf, reader: Box<ArchiveReader<BufReader<File>>>, length: u64 },
@@ -47,7 +47,7 @@ impl Source {
     pub(super) fn open(path: &Path) -> Result<Self, OfflineError> {
         let metadata = fs::metadata(path).map_err(|error| FileError::new("read", path, error))?;
         if metadata.is_dir() {
-            return Ok(Self::Directory(Box::new(DirectorySource::open(path)?)));
+            return Self::open_directory(path);
         }
         let reader = ArchiveReader::open(path).map_err(archive_error(path))?;
         Ok(Self::Archive {
@@ -55,6 +55,14 @@ impl Source {
             reader: Box::new(reader),
             length: metadata.len(),
         })
+    }
+
+    /// The best chain of a data directory.
+    ///
+    /// # Errors
+    /// When a peer runs on it, or it has no chain that can be read.
+    pub(super) fn open_directory(path: &Path) -> Result<Self, OfflineError> {
+        Ok(Self::Directory(Box::new(DirectorySource::open(path)?)))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -91,11 +99,12 @@ impl Source {
     }
 
     /// The next block and the number of its steps; `None` after the last one, once the source was
-    /// found to be complete.
+    /// found to be complete. Whether the blocks are a chain is not checked: this is for an audit,
+    /// and everybody else reads a [`LinkedSource`](super::linked::LinkedSource).
     ///
     /// # Errors
     /// When the source is not complete, or when it can't be read.
-    pub(super) fn next(&mut self) -> Result<Option<(Unchecked, u64)>, OfflineError> {
+    pub(super) fn next_unchecked(&mut self) -> Result<Option<(Unchecked, u64)>, OfflineError> {
         match self {
             Self::Archive { path, reader, .. } => {
                 let record = reader.next_record().map_err(archive_error(path))?;
@@ -113,9 +122,7 @@ impl Source {
 }
 
 impl DirectorySource {
-    /// # Errors
-    /// When a peer runs on it, or it has no chain that can be read.
-    pub(super) fn open(path: &Path) -> Result<Self, OfflineError> {
+    fn open(path: &Path) -> Result<Self, OfflineError> {
         let directory = ReadOnlyDirectory::open(path)?;
         let election = Arc::new(directory.election.clone());
         let mut chain = StoredChain::open(path, &election.election_id())?;
@@ -125,18 +132,9 @@ impl DirectorySource {
         Ok(Self { path, election, chain, headers, next: 0, _directory: directory })
     }
 
-    pub(super) fn election(&self) -> &Election {
-        &self.election
-    }
-
-    /// The number of blocks.
-    pub(super) fn blocks(&self) -> u64 {
-        self.headers.len() as u64
-    }
-
     /// # Errors
     /// When the disk does not have the block, or not whole.
-    pub(super) fn next(&mut self) -> Result<Option<Block>, OfflineError> {
+    fn next(&mut self) -> Result<Option<Block>, OfflineError> {
         let Some(header) = self.headers.get(self.next) else { return Ok(None) };
         self.next += 1;
         Ok(Some(self.chain.block(header)?))

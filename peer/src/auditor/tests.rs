@@ -1,4 +1,6 @@
-//! Audits of archives, as far as reading ahead on all cores could disturb their order.
+//! Audits of archives, as far as reading ahead on all cores could disturb their order, and what is no chain.
+
+mod not_linear;
 
 use std::fs;
 use std::path::{Path, PathBuf};
