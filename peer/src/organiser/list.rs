@@ -1,6 +1,8 @@
 //! An organiser's list of members: a table with a column of voter keys and perhaps a column of the organiser's own
 //! ids. The ids are only used to find members with two keys. They and all other columns must never leave this module.
 
+mod pairs;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs::File;
@@ -16,6 +18,7 @@ use rayon::prelude::*;
 use super::RegistrarError;
 use crate::schema::RecordKind;
 use host::files::FileError;
+use pairs::Pairs;
 
 /// The longest list in bytes, and therefore also the longest line. It allows 100 bytes for each of
 /// the most voters that an election can have.
@@ -57,8 +60,8 @@ pub enum ListError {
     TooLong,
     #[error("it has over {VOTERS_MAX} voters")]
     TooManyVoters,
-    #[error("{}", slips_text(slips, *count))]
-    Slips { slips: Vec<Slip>, count: u64 },
+    #[error("{}", slips_text(slips, *lines, *more))]
+    Slips { slips: Vec<Slip>, lines: u64, more: u64 },
 }
 
 /// A mistake in one line.
@@ -91,16 +94,14 @@ impl fmt::Display for Slip {
     }
 }
 
-fn slips_text(slips: &[Slip], count: u64) -> String {
-    let lines: Vec<_> = slips.iter().map(|slip| format!("\n  {slip}")).collect();
-    let lines = lines.concat();
-    match (count, count - slips.len() as u64) {
-        (1, _) => format!("a line has to be mended, and nothing was signed:{lines}"),
-        (_, 0) => format!("{count} lines have to be mended, and nothing was signed:{lines}"),
-        (_, more) => format!(
-            "{count} lines have to be mended, and nothing was signed:{lines}\n  and {more} more"
-        ),
-    }
+fn slips_text(slips: &[Slip], lines: u64, more: u64) -> String {
+    let beginning = match lines {
+        1 => "a line has to be mended".to_owned(),
+        lines => format!("{lines} lines have to be mended"),
+    };
+    let told: String = slips.iter().map(|slip| format!("\n  {slip}")).collect();
+    let end = if more == 0 { String::new() } else { format!("\n  and {more} more") };
+    format!("{beginning}, and nothing was signed:{told}{end}")
 }
 
 /// Which columns of a line are used.
@@ -126,11 +127,14 @@ struct Row {
 #[derive(Debug, Default)]
 struct Gathered {
     list: KeyList,
-    /// The line in which each voter appears first, with the id in it.
-    lines: HashMap<VoterId, (u64, Box<[u8]>)>,
-    ids: HashMap<Box<[u8]>, (u64, VoterId)>,
+    /// The line in which each voter appears first.
+    lines: HashMap<VoterId, u64>,
+    voters_of_ids: Pairs<Box<[u8]>, VoterId>,
+    ids_of_voters: Pairs<VoterId, Box<[u8]>>,
     slips: Vec<Slip>,
     slip_count: u64,
+    /// The number of lines with a mistake, or with several.
+    lines_with_slips: u64,
 }
 
 /// Reads a list. If this succeeds, the whole list is valid. `id_column` is the column of the
@@ -283,49 +287,55 @@ impl Gathered {
         let read: Vec<_> = rows.par_iter().map(read).collect();
         for (row, read) in rows.drain(..).zip(read) {
             let line = row.line;
-            match read.and_then(|voter| self.add(row, voter)) {
-                Ok(()) => {}
-                Err(reason) => {
-                    self.slip_count += 1;
-                    if self.slips.len() < TOLD_MAX {
-                        self.slips.push(Slip { line, reason });
-                    }
+            let slips = match read {
+                Ok(voter) => self.add(row, voter),
+                Err(reason) => [Some(reason), None],
+            };
+            self.lines_with_slips += u64::from(slips.iter().any(Option::is_some));
+            for reason in slips.into_iter().flatten() {
+                self.slip_count += 1;
+                if self.slips.len() < TOLD_MAX {
+                    self.slips.push(Slip { line, reason });
                 }
             }
         }
     }
 
+    /// Adds a voter, and tells what earlier lines contradict.
     fn add(
         &mut self,
         row: Row,
         (voter, key): (VoterId, Option<PublicKey>),
-    ) -> Result<(), SlipReason> {
+    ) -> [Option<SlipReason>; 2] {
         let Row { line, id, .. } = row;
-        if !id.is_empty() {
-            let (first, known) = *self.ids.entry(id.clone()).or_insert((line, voter));
-            if known != voter {
-                return Err(SlipReason::OneIdTwoKeys { first });
-            }
-        }
-        let (first, known) = self.lines.entry(voter).or_insert_with(|| (line, id.clone()));
-        let first = *first;
-        if *known != id && !known.is_empty() && !id.is_empty() {
-            return Err(SlipReason::OneKeyTwoIds { first });
-        }
+        let first = *self.lines.entry(voter).or_insert(line);
         if self.list.voters.insert(voter, key).is_some() {
             self.list.twice_count += 1;
             if self.list.twice.len() < TOLD_MAX {
                 self.list.twice.push((voter, [first, line]));
             }
         }
-        Ok(())
+        // A line without an id contradicts nobody.
+        if id.is_empty() {
+            return [None, None];
+        }
+        let one_id = self.voters_of_ids.note(id.clone(), voter, line);
+        let one_key = self.ids_of_voters.note(voter, id, line);
+        [
+            one_id.map(|first| SlipReason::OneIdTwoKeys { first }),
+            one_key.map(|first| SlipReason::OneKeyTwoIds { first }),
+        ]
     }
 
     fn finish(self) -> Result<KeyList, ListError> {
         match (self.slip_count, self.list.voters.len()) {
             (0, 0) => Err(ListError::NoVoters),
             (0, _) => Ok(self.list),
-            (count, _) => Err(ListError::Slips { slips: self.slips, count }),
+            (count, _) => Err(ListError::Slips {
+                lines: self.lines_with_slips,
+                more: count - self.slips.len() as u64,
+                slips: self.slips,
+            }),
         }
     }
 }

@@ -12,7 +12,7 @@ use protocol::keys::{self, PublicKey, Signature, VoterKey};
 use protocol::transaction::Transaction;
 use protocol::units::{ElectionId, TransactionId, VoterId};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::RegistrarError;
 use crate::schema::RecordKind;
@@ -104,6 +104,7 @@ struct Line {
     voter_key: Option<String>,
     voter: VoterId,
     /// The signatures by the registrars' numbers, from 1.
+    #[serde(deserialize_with = "each_number_once")]
     signatures: BTreeMap<u8, String>,
 }
 
@@ -221,6 +222,31 @@ impl SignedFile {
         }
         output.write_all(b"\n")
     }
+}
+
+/// A map whose numbers stand once each: of two signatures under one number neither may be passed over in silence.
+fn each_number_once<'d, D: Deserializer<'d>>(input: D) -> Result<BTreeMap<u8, String>, D::Error> {
+    struct Numbers;
+
+    impl<'d> de::Visitor<'d> for Numbers {
+        type Value = BTreeMap<u8, String>;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("signatures by the numbers of their registrars")
+        }
+
+        fn visit_map<A: de::MapAccess<'d>>(self, mut pairs: A) -> Result<Self::Value, A::Error> {
+            let mut read = BTreeMap::new();
+            while let Some((number, digits)) = pairs.next_entry::<u8, String>()? {
+                if read.insert(number, digits).is_some() {
+                    return Err(de::Error::custom(format_args!("registrar {number} stands twice")));
+                }
+            }
+            Ok(read)
+        }
+    }
+
+    input.deserialize_map(Numbers)
 }
 
 /// Reads a file from any reader.

@@ -192,6 +192,10 @@ fn what_is_no_good_file_is_refused_and_left_alone() {
         (good.replace("{\"1\":", "{\"4\":"), "registrar 4; the election has 3"),
         (good.replace("{\"1\":", "{\"0\":"), "registrar 0; the election has 3"),
         (good[..good.len() - 9].to_owned(), "line 6 is damaged"),
+        (
+            good.replace("{\"1\":\"", &format!("{{\"1\":\"{}\",\"1\":\"", "0".repeat(130))),
+            "line 2 is damaged (registrar 1 stands twice",
+        ),
         (good.replace(&key_of(lines[2]), &key_of(lines[1])), "line 3: its voter is not that"),
         (swapped, "line 3 does not follow"),
         (format!("{good}{}", " ".repeat(30_000)), "line 7 has over"),

@@ -66,6 +66,73 @@ fn a_key_that_stands_twice_is_one_voter() {
 }
 
 #[test]
+fn a_key_of_two_members_is_found_behind_a_line_without_an_id() {
+    let text = format!("id,key\n,{0}\n1,{0}\n2,{0}\n", digits(1));
+    let error = read_text(&text).expect_err("members 1 and 2 share a key");
+    assert!(error.contains("a line has to be mended"), "{error}");
+    assert!(error.contains("line 4: line 3 has the same key with another id"), "{error}");
+}
+
+#[test]
+fn a_line_that_contradicts_two_others_is_told_of_both() {
+    let text = format!("id,key\n1,{0}\n2,{1}\n1,{1}\n", digits(1), digits(2));
+    let error = read_text(&text).expect_err("two slips in a line");
+    assert_eq!(
+        error,
+        "a line has to be mended, and nothing was signed:\
+         \n  line 4: line 2 has the same id with another key: that would be two votes\
+         \n  line 4: line 3 has the same key with another id: that would be one vote for both"
+    );
+    // What stands in a line with a slip counts for the lines after it.
+    let text = format!("id,key\n1,{0}\n1,{1}\n2,{1}\n1,{0}\n", digits(1), digits(2));
+    let error = read_text(&text).expect_err("slips");
+    for part in [
+        "line 3: line 2 has the same id with another key",
+        "line 4: line 3 has the same key with another id",
+        "line 5: line 3 has the same id with another key",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+/// Whatever stands in which order: a line is told exactly if one before it has the same id with another key or the same
+/// key with another id, and then the first of those is named.
+#[test]
+fn every_contradiction_is_found_in_every_order() {
+    const LINES: u32 = 4;
+    const CELLS: [(&str, u8); 6] = [("", 1), ("", 2), ("1", 1), ("1", 2), ("2", 1), ("2", 2)];
+    let keys = [digits(1), digits(2)];
+    for number in 0..CELLS.len().pow(LINES) {
+        let place = |line: u32| number / CELLS.len().pow(line) % CELLS.len();
+        let lines: Vec<_> = (0..LINES).map(|line| CELLS[place(line)]).collect();
+        let row = |(id, key): &(&str, u8)| format!("{id},{}\n", keys[usize::from(*key) - 1]);
+        let text = format!("id,key\n{}", lines.iter().map(row).collect::<String>());
+        let mut expected = Vec::new();
+        for (index, (id, key)) in lines.iter().enumerate() {
+            let before = |contradicts: &dyn Fn(&str, u8) -> bool| {
+                let first = lines[..index].iter().position(|(id, key)| contradicts(id, *key));
+                first.filter(|_| !id.is_empty()).map(|place| place as u64 + 2)
+            };
+            let line = index as u64 + 2;
+            let same_id = before(&|other, of| other == *id && of != *key);
+            let same_key = before(&|other, of| of == *key && !other.is_empty() && other != *id);
+            let reasons = [
+                same_id.map(|first| SlipReason::OneIdTwoKeys { first }),
+                same_key.map(|first| SlipReason::OneKeyTwoIds { first }),
+            ];
+            expected.extend(reasons.into_iter().flatten().map(|reason| Slip { line, reason }));
+        }
+        let list = read_from(text.as_bytes(), RecordKind::Admissions, None).expect("memory");
+        let found = match list {
+            Ok(_) => Vec::new(),
+            Err(ListError::Slips { slips, .. }) => slips,
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
 fn no_voter_is_lost_behind_a_quotation_mark() {
     let (a, b, c) = (digits(1), digits(2), digits(3));
     for text in [
