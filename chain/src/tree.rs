@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::block::{Block, Header};
-use protocol::units::{BlockHash, Work};
+use protocol::units::{BlockHash, Height, Work};
 
 use super::summary::BlockEffects;
 
@@ -169,26 +169,27 @@ impl Tree {
     /// Removes headers that have no body and no descendant with a body, except those in `keep`.
     /// This makes room after strangers filled the tree with headers alone.
     pub(super) fn prune_headers(&mut self, keep: &BTreeSet<BlockHash>) {
-        let mut leaves: Vec<BlockHash> = self
+        let mut headers: Vec<(Height, BlockHash)> = self
             .entries
             .iter()
-            .filter(|(_, entry)| entry.children.is_empty())
-            .map(|(hash, _)| *hash)
+            .filter(|(hash, entry)| matches!(entry.body, Body::Missing) && !keep.contains(*hash))
+            .map(|(hash, entry)| (entry.header.height, *hash))
             .collect();
-        while let Some(hash) = leaves.pop() {
-            let Some(entry) = self.entries.get(&hash) else { continue };
-            let prunable = matches!(entry.body, Body::Missing) && entry.children.is_empty();
-            if !prunable || keep.contains(&hash) {
-                continue;
-            }
-            let previous = entry.header.previous;
-            self.entries.remove(&hash);
-            self.without_body -= 1;
-            if let Some(parent) = self.entries.get_mut(&previous) {
-                parent.children.retain(|child| *child != hash);
-                leaves.push(previous);
+        headers.sort_unstable();
+        // From the highest downwards, so that a header is looked at after all its descendants.
+        let mut removed = BTreeSet::new();
+        for (_, hash) in headers.iter().rev() {
+            if self.entries[hash].children.iter().all(|child| removed.contains(child)) {
+                removed.insert(*hash);
             }
         }
+        // One pass for all of them: strangers choose how many children a block has, and a search among its children
+        // for each one that leaves would stop the peer for half a minute.
+        self.entries.retain(|hash, entry| {
+            entry.children.retain(|child| !removed.contains(child));
+            !removed.contains(hash)
+        });
+        self.without_body -= removed.len();
     }
 
     /// All entries, in the order of their hashes.
