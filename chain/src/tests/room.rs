@@ -10,15 +10,26 @@ fn bodiless(parent: &Header, salt: u64) -> Header {
     worked(header, salt)
 }
 
-#[test]
-fn pruning_spares_the_parent_of_what_is_added() {
-    let mut chain = chain();
+const HEADERS_MAX: usize = 100;
+
+fn small_chain() -> Chain {
+    chain().with_headers_max(HEADERS_MAX)
+}
+
+/// Fills a chain with siblings that have no bodies.
+fn full_chain() -> (Chain, Vec<Header>) {
+    let mut chain = small_chain();
     let genesis = Header::genesis(&election());
-    let siblings: Vec<_> =
-        (0..HEADERS_WITHOUT_BODY_MAX as u64).map(|salt| bodiless(&genesis, salt)).collect();
+    let siblings: Vec<_> = (0..HEADERS_MAX as u64).map(|salt| bodiless(&genesis, salt)).collect();
     for header in &siblings {
         chain.insert_header(*header, NOW).expect("there is room");
     }
+    (chain, siblings)
+}
+
+#[test]
+fn pruning_spares_the_parent_of_what_is_added() {
+    let (mut chain, siblings) = full_chain();
     let best = chain.best_header().hash;
     let parent = siblings.iter().find(|header| header.hash() != best).expect("there are many");
     let child = bodiless(parent, 0);
@@ -27,8 +38,77 @@ fn pruning_spares_the_parent_of_what_is_added() {
 }
 
 #[test]
+fn pruning_spares_the_best_branch_and_every_body_with_what_leads_to_it() {
+    let mut chain = small_chain();
+    let genesis = Header::genesis(&election());
+    let first = mine(&genesis, &[registration(0)], 0);
+    let second = mine(&first.header, &[vote(0, vec![vec![1]])], 0);
+    let other = mine(&genesis, &[], 1);
+    let above_other = mine(&other.header, &[registration(1)], 0);
+    for header in [first.header, second.header, other.header, above_other.header] {
+        chain.insert_header(header, NOW).expect("there is room");
+    }
+    // The lower body of this branch has not arrived yet, but the upper one is here.
+    chain.insert_body(&above_other.header.hash(), above_other.transactions).expect("it matches");
+    add(&mut chain, &first).expect("it matches too");
+    let best = bodiless(&second.header, 0);
+    chain.insert_header(best, NOW).expect("there is room");
+    let kept = [first.header, second.header, other.header, above_other.header, best];
+    // Branches of two headers, whose ends may only go together with what is below them.
+    let mut loose = Vec::new();
+    while chain.tree.without_body() < HEADERS_MAX {
+        let lower = bodiless(&genesis, 100 + loose.len() as u64);
+        loose.push(lower);
+        chain.insert_header(lower, NOW).expect("there is room");
+        if chain.tree.without_body() < HEADERS_MAX {
+            loose.push(bodiless(&lower, 0));
+            chain.insert_header(bodiless(&lower, 0), NOW).expect("there is room");
+        }
+    }
+
+    let newest = bodiless(&genesis, 99);
+    assert_eq!(chain.insert_header(newest, NOW), Ok(newest.hash()));
+    for header in kept.iter().chain([&newest]) {
+        assert!(chain.header(&header.hash()).is_some(), "{header:?}");
+    }
+    for header in loose {
+        assert_eq!(chain.header(&header.hash()), None);
+    }
+    // The second block, the best header, the lower body that is missing, and the newest header.
+    assert_eq!(chain.tree.without_body(), 4);
+    let children = &chain.entry(&genesis.hash()).children;
+    assert_eq!(children.len(), 3, "the first block, the other one and the newest header");
+}
+
+#[test]
+fn pruning_waits_for_many_new_headers_since_it_walks_the_whole_tree() {
+    let mut chain = small_chain();
+    let genesis = Header::genesis(&election());
+    let mut branch = vec![genesis];
+    for _ in 0..HEADERS_MAX {
+        let header = bodiless(branch.last().expect("never empty"), 0);
+        chain.insert_header(header, NOW).expect("there is room");
+        branch.push(header);
+    }
+    let refused = Err(HeaderError::TooManyHeaders { headers: HEADERS_MAX });
+    let mut newcomers = (1..).map(|salt| bodiless(&genesis, salt));
+    let mut insert = |chain: &mut Chain| {
+        let header = newcomers.next().expect("endless");
+        chain.insert_header(header, NOW).map(|_| ())
+    };
+    // All headers are on the best branch, so pruning finds nothing.
+    assert_eq!(insert(&mut chain), refused);
+    chain.set_withheld(&branch[1].hash(), true);
+    for _ in 0..HEADERS_MAX / 10 {
+        assert_eq!(insert(&mut chain), refused);
+    }
+    assert_eq!(insert(&mut chain), Ok(()));
+    assert_eq!(chain.tree.without_body(), 1);
+}
+
+#[test]
 fn a_block_with_its_body_finds_room_beside_any_number_of_headers() {
-    let mut chain = chain();
+    let mut chain = small_chain();
     let genesis = Header::genesis(&election());
     let late = UnixMillis(u64::MAX / 2);
     let mut tip = genesis;
@@ -38,7 +118,8 @@ fn a_block_with_its_body_finds_room_beside_any_number_of_headers() {
             break error;
         }
     };
-    assert_eq!(refused, HeaderError::TooManyHeaders { headers: HEADERS_WITHOUT_BODY_MAX });
+    assert_eq!(tip.height.0, HEADERS_MAX as u64 + 1);
+    assert_eq!(refused, HeaderError::TooManyHeaders { headers: HEADERS_MAX });
     let own = mine(&genesis, &[], 9);
     assert_eq!(chain.insert_header_with_body(own.header, NOW), Ok(own.header.hash()));
 }
