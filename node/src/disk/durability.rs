@@ -183,6 +183,15 @@ mod tests {
     use chain::fixtures::registration;
 
     #[test]
+    fn fetching_pauses_when_more_than_the_limit_waits() {
+        let mut durability = Durability::new(1_000);
+        for (waiting, has_room) in [(0, true), (1_000, true), (1_001, false), (1_000, true)] {
+            durability.waiting_bytes = waiting;
+            assert_eq!(durability.has_room(), has_room, "{waiting}");
+        }
+    }
+
+    #[test]
     fn only_rows_that_wait_for_the_disk_are_kept() {
         let mut durability = Durability::new(usize::MAX);
         let write = |row| Record::PoolInsert { row, transaction: registration(1) };

@@ -246,3 +246,103 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::BlockSelector;
+    use crate::disk::Resubmission;
+    use crate::tests::bounded::{Bound, Bounded, GivesWay};
+    use protocol::datagram::ChainRequest;
+    use protocol::units::{Height, TransactionId};
+
+    /// Those whose waiter found room.
+    struct Waiting {
+        loading: Loading,
+        waiter: fn(usize) -> Waiter,
+        kept: BTreeSet<usize>,
+    }
+
+    impl Bounded for Waiting {
+        fn offer(&mut self, number: usize) {
+            let waiter = (self.waiter)(number);
+            if self.loading.has_room_for(&waiter) {
+                self.loading.count_in(&waiter);
+                self.kept.insert(number);
+            }
+        }
+
+        fn keeps(&self, number: usize) -> bool {
+            self.kept.contains(&number)
+        }
+
+        fn end(&mut self, number: usize) -> bool {
+            self.kept.remove(&number);
+            self.loading.count_out(&(self.waiter)(number));
+            true
+        }
+    }
+
+    fn waiting(waiter: fn(usize) -> Waiter) -> Box<dyn Bounded> {
+        Box::new(Waiting { loading: Loading::default(), waiter, kept: BTreeSet::new() })
+    }
+
+    fn of_neighbour(neighbour: usize) -> Waiter {
+        let port = u16::try_from(neighbour).expect("few neighbours");
+        let wanted = ChainRequest::Certificates { from: Height(0) };
+        Waiter::Neighbour { to: SocketAddr::from(([10, 0, 0, 1], port)), request: 1, wanted }
+    }
+
+    fn of_user(number: usize) -> Waiter {
+        let lookup = Lookup::Block(BlockSelector::Height(Height(0)));
+        Waiter::User { ticket: Ticket(number as u64), lookup }
+    }
+
+    fn again(number: usize) -> Waiter {
+        let (ticket, id) = (Ticket(number as u64), TransactionId([0; 32]));
+        Waiter::Submission(Resubmission { ticket, id, refusal: CommandError::BlockLost })
+    }
+
+    const BOUNDS: [Bound; 4] = [
+        Bound {
+            name: "REQUESTS_OF_NEIGHBOUR_MAX",
+            max: REQUESTS_OF_NEIGHBOUR_MAX,
+            gives_way: GivesWay::Newcomer,
+            fresh: || waiting(|_| of_neighbour(1)),
+        },
+        Bound {
+            name: "REQUESTS_WAITING_MAX",
+            max: REQUESTS_WAITING_MAX,
+            gives_way: GivesWay::Newcomer,
+            fresh: || waiting(|number| of_neighbour(number / 20)),
+        },
+        Bound {
+            name: "LOOKUPS_WAITING_MAX",
+            max: LOOKUPS_WAITING_MAX,
+            gives_way: GivesWay::Newcomer,
+            fresh: || waiting(of_user),
+        },
+        Bound {
+            name: "SUBMISSIONS_WAITING_MAX",
+            max: SUBMISSIONS_WAITING_MAX,
+            gives_way: GivesWay::Newcomer,
+            fresh: || waiting(again),
+        },
+    ];
+
+    #[test]
+    fn who_waits_for_the_disk_is_bounded_by_who_asks() {
+        BOUNDS.iter().for_each(Bound::check);
+    }
+
+    #[test]
+    fn nobody_who_waits_takes_the_place_of_another_kind() {
+        let mut full =
+            Waiting { loading: Loading::default(), waiter: of_user, kept: BTreeSet::new() };
+        (0..LOOKUPS_WAITING_MAX + 1).for_each(|number| full.offer(number));
+        assert!(!full.loading.has_room_for(&of_user(0)));
+        assert!(full.loading.has_room_for(&of_neighbour(1)));
+        assert!(full.loading.has_room_for(&again(0)));
+        assert!(full.loading.has_room_for(&Waiter::Chain));
+    }
+}

@@ -9,7 +9,7 @@ use super::pool::Arrival;
 
 /// The number of transactions that are remembered as known by a neighbour, which covers the last
 /// minute under heavy load.
-const KNOWN_MAX: usize = 8_192;
+pub(super) const KNOWN_MAX: usize = 8_192;
 
 /// A neighbour to which transactions are announced.
 #[derive(Debug)]

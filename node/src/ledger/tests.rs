@@ -5,6 +5,8 @@
     reason = "a test looks at the few outputs that it is about"
 )]
 
+mod limits;
+
 use std::time::Duration;
 
 use protocol::block::Header;

@@ -128,3 +128,28 @@ impl Verification {
         Some(job)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_that_was_not_used_for_longest_is_forgotten() {
+        let leaf = |number: usize| {
+            let mut leaf = [0; 32];
+            leaf[..8].copy_from_slice(&(number as u64).to_be_bytes());
+            LeafHash(leaf)
+        };
+        let mut verification = Verification::new(Rules::ALL, 1);
+        let max = VERDICTS_MAX.get();
+        for number in 0..max {
+            verification.verdicts.put(leaf(number), Ok(()));
+        }
+        assert_eq!(verification.verdicts.len(), max);
+        assert!(verification.verdicts.get(&leaf(0)).is_some(), "which uses it");
+        verification.verdicts.put(leaf(max), Ok(()));
+        let forgotten =
+            (0..=max).filter(|number| verification.verdicts.peek(&leaf(*number)).is_none());
+        assert_eq!(forgotten.collect::<Vec<_>>(), [1]);
+    }
+}

@@ -23,7 +23,7 @@ pub(super) const MISSED_MAX: u8 = 3;
 const CLOCK_DIFFERENCE_MAX_MS: u64 = 30_000;
 /// A neighbour with more unforgiven faults than this is banned. Damage on the way looks like a
 /// fault of the sender, so a few faults mean nothing.
-const FAULTS_MAX: u32 = 16;
+pub(super) const FAULTS_MAX: u32 = 16;
 /// One fault is forgiven per period.
 const FORGIVE_PERIOD: Duration = Duration::from_secs(2);
 

@@ -15,19 +15,19 @@ use crate::config::NEIGHBOURS_BY_HAND_MAX;
 
 /// The most POKEs to a hinted address, so that one hint can make us send at most five times 64
 /// bytes.
-const HINT_ATTEMPTS_MAX: u8 = 5;
+pub(super) const HINT_ATTEMPTS_MAX: u8 = 5;
 /// The most hints under way per giver, so that a tracker's list of 50 fits.
-const HINTS_PER_GIVER_MAX: usize = 64;
+pub(super) const HINTS_PER_GIVER_MAX: usize = 64;
 /// The most hints under way altogether.
-const HINTS_MAX: usize = 512;
+pub(super) const HINTS_MAX: usize = 512;
 /// The most good addresses that are remembered.
 pub(super) const GOOD_MAX: usize = 256;
 /// The most addresses that are banned at one time. If there are more, the ban that ends first is
 /// lifted early.
-const BANS_MAX: usize = 256;
+pub(super) const BANS_MAX: usize = 256;
 /// The most addresses that are known to be our own. There is one per network interface, so this is
 /// ample.
-const OWN_MAX: usize = 16;
+pub(super) const OWN_MAX: usize = 16;
 /// The wait before the second POKE. It doubles with every further one.
 const WAIT_FIRST: Duration = Duration::from_millis(500);
 /// The longest wait between POKEs to an address that answered in this run or was given by hand.

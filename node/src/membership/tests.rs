@@ -1,11 +1,14 @@
 //! Memberships that exchange datagrams in virtual time, without a chain.
 
+mod limits;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use protocol::units::UnixMillis;
 
 use super::*;
+use crate::command::CommandError;
 use crate::config::{NodeConfig, Role};
 use crate::limits::Limits;
 

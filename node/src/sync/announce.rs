@@ -44,6 +44,11 @@ pub(crate) struct Announcements {
 }
 
 impl Announcements {
+    /// Whether a block's transactions are awaited, so that its pieces need not be fetched.
+    pub(super) fn contains(&self, hash: &BlockHash) -> bool {
+        self.partials.contains_key(hash)
+    }
+
     pub(crate) fn forget(&mut self, hash: &BlockHash) {
         self.partials.remove(hash);
     }
@@ -136,11 +141,6 @@ impl Node {
         }
         self.finish_partial(hash, now);
         self.continue_sync(now);
-    }
-
-    /// Whether a block's transactions are awaited, so that its pieces need not be fetched.
-    pub(super) fn is_being_completed(&self, hash: &BlockHash) -> bool {
-        self.sync.announcements.partials.contains_key(hash)
     }
 
     pub(crate) fn handle_announcements_timer(&mut self, now: Now) {

@@ -293,4 +293,41 @@ mod tests {
         let order: Vec<u64> = bodies.plan.iter().map(|(height, _)| height.0).collect();
         assert_eq!(order, [1, 2, 3, 4]);
     }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
+    fn whom_not_to_ask_is_forgotten_when_there_are_too_many() {
+        let now = Instant::now();
+        let later = now + AVOID_STALLED;
+        let neighbour = SocketAddr::from(([10, 0, 0, 1], 1));
+        let hash = |number: usize| {
+            let mut hash = [0; 32];
+            hash[..8].copy_from_slice(&(number as u64).to_be_bytes());
+            BlockHash(hash)
+        };
+        let avoided = |bodies: &Bodies, count: usize| {
+            (0..count).filter(|number| bodies.is_avoided(hash(*number), neighbour, now)).count()
+        };
+        // Half of them are over after a second, all others later.
+        let half = AVOIDED_MAX / 2;
+        let full = || {
+            let mut bodies = Bodies::default();
+            for number in 0..AVOIDED_MAX {
+                let span = if number < half { AVOID_STALLED } else { AVOID_WRONG };
+                bodies.avoid(hash(number), neighbour, now, span);
+            }
+            bodies
+        };
+        assert_eq!(avoided(&full(), AVOIDED_MAX), AVOIDED_MAX);
+
+        let mut bodies = full();
+        bodies.avoid(hash(AVOIDED_MAX), neighbour, later, AVOID_WRONG);
+        assert_eq!(avoided(&bodies, AVOIDED_MAX + 1), AVOIDED_MAX - half + 1);
+        assert!(!bodies.is_avoided(hash(half - 1), neighbour, now));
+
+        let mut bodies = full();
+        bodies.avoid(hash(AVOIDED_MAX), neighbour, now, AVOID_WRONG);
+        assert_eq!(avoided(&bodies, AVOIDED_MAX + 1), 1);
+        assert!(bodies.is_avoided(hash(AVOIDED_MAX), neighbour, now));
+    }
 }

@@ -18,7 +18,7 @@ const EARLY_HEADERS_PERIOD: Duration = Duration::from_secs(5);
 /// Headers whose time is ahead of the local clock. They are tried again, and never remembered as
 /// invalid.
 #[derive(Debug, Default)]
-pub(super) struct EarlyHeaders(VecDeque<(Header, SocketAddr)>);
+pub(super) struct EarlyHeaders(pub(super) VecDeque<(Header, SocketAddr)>);
 
 impl Node {
     pub(crate) fn hold_early_header(&mut self, header: Header, from: SocketAddr, now: Now) {

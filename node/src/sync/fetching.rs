@@ -106,7 +106,7 @@ impl Node {
             if !self.chain.lacks_body(&hash) || self.chain.is_lost(&hash) {
                 continue;
             }
-            if self.is_being_completed(&hash) {
+            if self.sync.announcements.contains(&hash) {
                 passed_over.push((height, hash));
                 continue;
             }
@@ -143,7 +143,8 @@ impl Node {
         let lost: Vec<_> = self.chain.lost_bodies_after(cursor).take(LOST_AT_A_TIME_MAX).collect();
         let is_end = lost.len() < LOST_AT_A_TIME_MAX;
         for (height, hash) in &lost {
-            if self.sync.bodies.fetches.contains_key(hash) || self.is_being_completed(hash) {
+            if self.sync.bodies.fetches.contains_key(hash) || self.sync.announcements.contains(hash)
+            {
                 continue;
             }
             let pieces = self.pieces_max();

@@ -45,6 +45,15 @@ pub(super) struct Goal {
     awaited: Option<(BlockHash, Instant)>,
 }
 
+impl Goal {
+    /// Remembers a withheld branch. Returns the oldest one if there are too many.
+    fn add(&mut self, withheld: Withheld) -> Option<Withheld> {
+        self.withheld.push_back(withheld);
+        let is_one_too_many = self.withheld.len() > WITHHELD_MAX;
+        self.withheld.pop_front_if(|_| is_one_too_many)
+    }
+}
+
 impl Node {
     /// The height of the best header, or of the tip if nothing is missing.
     pub(crate) fn sync_target(&self) -> Height {
@@ -75,15 +84,11 @@ impl Node {
             return;
         }
         self.sync.goal.awaited = None;
-        if self.sync.goal.withheld.len() >= WITHHELD_MAX
-            && let Some(oldest) = self.sync.goal.withheld.pop_front()
-        {
-            self.chain.set_withheld(&oldest.hash, false);
-        }
         self.chain.set_withheld(&lowest, true);
         let claimants = self.claimants();
         let withheld = Withheld { hash: lowest, since: now.instant, claimants };
-        self.sync.goal.withheld.push_back(withheld);
+        let oldest = self.sync.goal.add(withheld);
+        self.release(oldest);
     }
 
     /// Takes up branches again that somebody may have by now.
@@ -110,7 +115,7 @@ impl Node {
         self.release(withheld);
     }
 
-    fn release(&mut self, withheld: VecDeque<Withheld>) {
+    fn release(&mut self, withheld: impl IntoIterator<Item = Withheld>) {
         for known in withheld {
             self.chain.set_withheld(&known.hash, false);
         }
@@ -125,5 +130,30 @@ impl Node {
             })
             .map(|(address, _)| *address)
             .collect()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_of_17_withheld_branches_is_taken_up_again() {
+        let mut goal = Goal::default();
+        let since = Instant::now();
+        let withheld = |number: usize| Withheld {
+            hash: BlockHash([u8::try_from(number).expect("few"); 32]),
+            since,
+            claimants: vec![],
+        };
+        for number in 0..WITHHELD_MAX {
+            assert!(goal.add(withheld(number)).is_none());
+        }
+        for number in 0..3 {
+            let oldest = goal.add(withheld(WITHHELD_MAX + number)).map(|oldest| oldest.hash);
+            assert_eq!(oldest, Some(withheld(number).hash));
+            assert_eq!(goal.withheld.len(), WITHHELD_MAX);
+        }
     }
 }

@@ -75,6 +75,14 @@ impl Sync {
         self.bodies.lowest_under_way().map(|(height, _)| height)
     }
 
+    pub(super) fn holds_early(&self, header: &protocol::block::Header) -> bool {
+        self.early_headers.0.iter().any(|(held, _)| held == header)
+    }
+
+    pub(super) fn is_being_completed(&self, hash: &protocol::units::BlockHash) -> bool {
+        self.announcements.contains(hash)
+    }
+
     pub(super) fn bytes_ahead(&self) -> usize {
         self.bodies.bytes_ahead()
     }

@@ -192,15 +192,7 @@ impl Node {
 
     fn cache_body(&mut self, hash: BlockHash, encode: impl FnOnce() -> Vec<u8>) -> Arc<[u8]> {
         let cache = &mut self.sync.encoded_bodies;
-        if let Some(body) = cache.get(&hash) {
-            return body;
-        }
-        let body: Arc<[u8]> = encode().into();
-        if cache.bodies.len() >= BODIES_CACHED {
-            cache.bodies.pop_front();
-        }
-        cache.bodies.push_back((hash, Arc::clone(&body)));
-        body
+        cache.get(&hash).unwrap_or_else(|| cache.insert(hash, encode().into()))
     }
 }
 
@@ -209,9 +201,46 @@ impl EncodedBodies {
         let cached = self.bodies.iter().find(|(cached, _)| cached == hash);
         cached.map(|(_, body)| Arc::clone(body))
     }
+
+    fn insert(&mut self, hash: BlockHash, body: Arc<[u8]>) -> Arc<[u8]> {
+        if self.bodies.len() >= BODIES_CACHED {
+            self.bodies.pop_front();
+        }
+        self.bodies.push_back((hash, Arc::clone(&body)));
+        body
+    }
 }
 
 fn served(first: u32, count: u32, pieces: u32) -> std::ops::Range<u32> {
     let end = first.saturating_add(count.min(PIECES_PER_REQUEST_MAX)).min(pieces);
     first.min(end)..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_brings_64_pieces_at_most() {
+        let most = PIECES_PER_REQUEST_MAX;
+        assert_eq!(served(0, most, 1_000), 0..most);
+        assert_eq!(served(0, most + 1, 1_000), 0..most);
+        assert_eq!(served(7, u32::MAX, 1_000), 7..7 + most);
+        assert_eq!(served(7, 5, 1_000), 7..12);
+        assert_eq!(served(990, most, 1_000), 990..1_000);
+        assert!(served(1_000, 1, 1_000).is_empty() && served(u32::MAX, 1, 1_000).is_empty());
+    }
+
+    #[test]
+    fn the_oldest_of_17_encoded_bodies_is_forgotten() {
+        let hash = |number: usize| BlockHash([u8::try_from(number).expect("few"); 32]);
+        let mut cache = EncodedBodies::default();
+        for number in 0..BODIES_CACHED {
+            cache.insert(hash(number), Arc::from([1]));
+        }
+        assert!((0..BODIES_CACHED).all(|number| cache.get(&hash(number)).is_some()));
+        cache.insert(hash(BODIES_CACHED), Arc::from([1]));
+        let gone = (0..=BODIES_CACHED).filter(|number| cache.get(&hash(*number)).is_none());
+        assert_eq!(gone.collect::<Vec<_>>(), [0]);
+    }
 }

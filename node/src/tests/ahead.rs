@@ -30,6 +30,7 @@ struct Fetching {
     /// The pieces that were given.
     given: BTreeSet<(BlockHash, u32)>,
     asked: Vec<(SocketAddr, u32, BlockHash, u32)>,
+    asked_headers: Vec<(SocketAddr, u32, u32)>,
     /// Signature checks that take their time.
     checks: VecDeque<(u64, usize)>,
 }
@@ -72,6 +73,7 @@ impl Fetching {
             withheld: BTreeSet::new(),
             given: BTreeSet::new(),
             asked: vec![],
+            asked_headers: vec![],
             checks: VecDeque::new(),
         }
     }
@@ -99,13 +101,18 @@ impl Fetching {
         while let Some(output) = node.poll_output() {
             match output {
                 Output::Transmit { to, bytes } => {
-                    if let Datagram::RequestChain {
-                        request,
-                        wanted: ChainRequest::Block { hash, first, count },
-                    } = Envelope::decode(&bytes).expect("ours").datagram
-                    {
-                        let pieces = first..first + count;
-                        self.asked.extend(pieces.map(|piece| (to, request, hash, piece)));
+                    let datagram = Envelope::decode(&bytes).expect("ours").datagram;
+                    let Datagram::RequestChain { request, wanted } = datagram else { continue };
+                    match wanted {
+                        ChainRequest::Block { hash, first, count } => {
+                            let pieces = first..first + count;
+                            self.asked.extend(pieces.map(|piece| (to, request, hash, piece)));
+                        }
+                        ChainRequest::Headers { first, count, .. } => {
+                            let pieces = first..first + count;
+                            self.asked_headers.extend(pieces.map(|piece| (to, request, piece)));
+                        }
+                        _ => {}
                     }
                 }
                 Output::Verify(job) => {
@@ -150,8 +157,15 @@ impl Fetching {
         }
     }
 
+    /// Time passes; what was asked for is given.
     fn step(&mut self, round: u64) {
         self.network.now += Duration::from_millis(10);
+        self.poke_if_due(round);
+        self.answer();
+    }
+
+    /// The neighbours tell every half second where their chain ends.
+    fn poke_if_due(&mut self, round: u64) {
         if round.is_multiple_of(50) {
             let clock = self.network.time().unix;
             let tip = self.network.node(1).chain.best_header();
@@ -164,7 +178,6 @@ impl Fetching {
         let now = self.network.time();
         self.network.nodes.get_mut(&address(1)).expect("a node").handle_timeout(now);
         self.drain();
-        self.answer();
     }
 
     /// The bytes that were given and are not on the best chain, as the node may have to keep them all.
@@ -280,4 +293,41 @@ fn small_blocks_are_asked_for_16_at_a_time_of_each_neighbour() {
         }
     }
     assert_eq!(fetching.height(), 60);
+}
+
+#[test]
+fn no_block_is_asked_for_that_is_more_than_1024_above_the_lowest_missing_one() {
+    let mut fetching = Fetching::new(1_030, 0, 4, Limits::default());
+    fetching.withheld.insert(fetching.hash(0));
+    let mut asked = BTreeSet::new();
+    for round in 0..700 {
+        fetching.network.now += Duration::from_millis(10);
+        fetching.poke_if_due(round);
+        asked.extend(fetching.asked.iter().map(|(_, _, hash, _)| *hash));
+        fetching.answer();
+        (0..100).for_each(|_| fetching.end_check());
+    }
+    let was_asked = |number: usize| asked.contains(&fetching.hash(number));
+    // The first block has height 1, so the highest one that may be fetched has height 1,025.
+    assert!((0..=1_024).all(was_asked));
+    assert!(!(1_025..1_030).any(was_asked));
+}
+
+#[test]
+fn no_piece_of_headers_is_asked_for_that_is_128_above_the_first_missing_one() {
+    let mut fetching = Fetching::new(0, 0, 1, Limits::default());
+    let (server, clock) = (fetching.servers[0], fetching.network.time().unix);
+    let (tip, work) = (BlockHash([9; 32]), protocol::units::Work(1 << 40));
+    let status = PeerStatus { height: Height(1 << 30), tip, work, clock };
+    (0..2).for_each(|nonce| fetching.say(server, Datagram::Poke { nonce, status: Some(status) }));
+    let header = *fetching.network.node(1).chain.tip_header();
+    let mut asked = BTreeSet::new();
+    while let Some((_, request, piece)) = fetching.asked_headers.pop() {
+        if asked.insert(piece) && piece > 0 {
+            let headers = vec![header; protocol::datagram::HEADERS_PER_PIECE];
+            let pieces = 1 << 20;
+            fetching.say(server, Datagram::ChainHeaders { request, piece, pieces, headers });
+        }
+    }
+    assert_eq!(asked, (0..128).collect());
 }

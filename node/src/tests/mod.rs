@@ -3,9 +3,11 @@
 
 mod again;
 mod ahead;
+pub(crate) mod bounded;
 mod disk;
 mod hostile;
 mod laboratory;
+mod limits;
 mod meeting;
 mod voting;
 mod withheld;
