@@ -1,5 +1,6 @@
 //! Moving to the best branch, and dealing with blocks that turn out to be invalid on the way there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use protocol::block::Block;
@@ -19,9 +20,9 @@ pub struct Advance {
     /// Bodies that are only on the disk and that must be in memory before the chain can move to the
     /// best branch (see [`Chain::load_body`]). Until then the tip stays.
     pub wanted: Vec<BlockHash>,
-    /// Whether the move would remove blocks from the best chain whose bodies the disk has lost. The
-    /// move waits for those bodies, because their transactions have to go back to the pool, until
-    /// [`Chain::advance_without_lost`] is called.
+    /// Whether the move to a better branch would remove blocks from the best chain whose bodies the
+    /// disk has lost. That move waits for those bodies, because their transactions have to go back to the pool, until
+    /// [`Chain::advance_without_lost`] is called. Meanwhile the chain may have moved to a branch that keeps them.
     pub awaits_lost: bool,
     /// Blocks that turned out to break a rule. Everything that follows them is invalid too.
     pub invalid: Vec<BlockFailure>,
@@ -47,6 +48,18 @@ pub struct BlockFailure {
     pub hash: BlockHash,
     /// The rule that it breaks.
     pub error: BlockError,
+}
+
+/// What a move to a branch waits for.
+enum Readiness {
+    /// For nothing.
+    Ready,
+    /// For these bodies, which the disk has.
+    Stored(Vec<BlockHash>),
+    /// For bodies of the branch that would be left, which the disk has lost.
+    LosesOwn,
+    /// For a body of the branch itself that the disk has lost: the index of the lowest one.
+    Lost(usize),
 }
 
 impl Chain {
@@ -88,7 +101,8 @@ impl Chain {
     }
 
     /// Moves to the best complete branch. If a block on the way breaks a rule, it is reported and
-    /// the next best branch is tried.
+    /// the next best branch is tried. So is the next best one while the disk has lost a body on the way; the better
+    /// branch gets its turn when that body has come back.
     pub fn advance(&mut self) -> Advance {
         self.advance_with(false)
     }
@@ -103,37 +117,89 @@ impl Chain {
     fn advance_with(&mut self, passes_lost: bool) -> Advance {
         let mut advance = Advance::default();
         let from = self.tip();
-        while let Some(candidate) = self.candidates.last() {
+        // Branches that have to wait for bodies. What is above a block that waits waits too, so that each block is
+        // looked at once, however many candidates there are.
+        let (mut waiting, mut passed_over) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(candidate) = self.candidates.pop_last() {
             if !candidate.is_better_than(&from, self.rules) {
                 break;
             }
-            let (above, fork) = self.path_from_best_chain(candidate.hash);
-            let kept = usize::try_from(fork.0).expect("it indexes memory") + 1;
-            let (own, others) = (self.best[kept..].iter(), above.iter());
-            advance.awaits_lost = own.clone().any(|hash| self.is_lost(hash));
-            let is_absent = |hash: &&BlockHash| self.block(hash).is_none();
-            let is_passed = |hash: &&BlockHash| passes_lost && self.lost_summary(hash).is_some();
-            let own = own.filter(is_absent).filter(|hash| !is_passed(hash));
-            let absent: Vec<_> = own.chain(others.filter(is_absent)).copied().collect();
-            if !absent.is_empty() {
-                advance.wanted = absent.into_iter().filter(|hash| self.is_stored(hash)).collect();
-                // The branch is tried again when its bodies are in memory.
-                return advance;
-            }
-            advance.awaits_lost = false;
-            match self.switch_to(&above, kept) {
-                Ok(change) => {
-                    advance.change = Some(change);
+            let Some((above, kept)) = self.path_of_candidate(candidate.hash, &passed_over) else {
+                continue;
+            };
+            match self.readiness(&above, kept, passes_lost) {
+                Readiness::Ready => match self.switch_to(&above, kept) {
+                    Ok(change) => {
+                        advance.change = Some(change);
+                        break;
+                    }
+                    Err(invalid) => {
+                        self.reject_block(&invalid.hash);
+                        advance.invalid.push(invalid);
+                    }
+                },
+                Readiness::Stored(wanted) => {
+                    // The branch is tried again when its bodies are in memory.
+                    advance.wanted = wanted;
+                    waiting.insert(candidate);
                     break;
                 }
-                Err(invalid) => {
-                    self.reject_block(&invalid.hash);
-                    advance.invalid.push(invalid);
+                Readiness::LosesOwn => {
+                    advance.awaits_lost = true;
+                    waiting.insert(candidate);
+                    passed_over.extend(above);
+                }
+                Readiness::Lost(index) => {
+                    waiting.insert(candidate);
+                    self.candidates.insert(self.candidate(self.entry(&above[index]).header.previous));
+                    passed_over.extend(&above[index..]);
                 }
             }
         }
-        self.candidates.clear();
+        let (tip, rules) = (self.tip(), self.rules);
+        waiting.retain(|each| self.entry(&each.hash).complete && each.is_better_than(&tip, rules));
+        match advance.wanted.is_empty() {
+            true => self.candidates = waiting,
+            // The worse ones get their turn if the bodies can't be read.
+            false => self.candidates.extend(waiting),
+        }
         advance
+    }
+
+    /// The blocks between the best chain and a candidate, in ascending order, and how many blocks of the best chain lie
+    /// below them; `None` if one of them was passed over already.
+    fn path_of_candidate(
+        &self,
+        end: BlockHash,
+        passed_over: &BTreeSet<BlockHash>,
+    ) -> Option<(Vec<BlockHash>, usize)> {
+        let mut above = Vec::new();
+        let mut hash = end;
+        while !self.is_on_best_chain(&hash) {
+            if passed_over.contains(&hash) {
+                return None;
+            }
+            above.push(hash);
+            hash = self.entry(&hash).header.previous;
+        }
+        above.reverse();
+        let fork = self.entry(&hash).header.height;
+        Some((above, usize::try_from(fork.0).expect("it indexes memory") + 1))
+    }
+
+    /// Whether all bodies are in memory that a move from the best chain's first `kept` blocks to `above` needs.
+    fn readiness(&self, above: &[BlockHash], kept: usize, passes_lost: bool) -> Readiness {
+        let own = &self.best[kept..];
+        let is_passed = |hash: &BlockHash| passes_lost && self.lost_summary(hash).is_some();
+        if own.iter().any(|hash| self.is_lost(hash) && !is_passed(hash)) {
+            return Readiness::LosesOwn;
+        }
+        if let Some(index) = above.iter().position(|hash| self.is_lost(hash)) {
+            return Readiness::Lost(index);
+        }
+        let stored = own.iter().chain(above).filter(|hash| self.is_stored(hash));
+        let stored: Vec<_> = stored.copied().collect();
+        if stored.is_empty() { Readiness::Ready } else { Readiness::Stored(stored) }
     }
 
     /// Invalidates a complete block and everything that follows it. The blocks before it may still

@@ -129,7 +129,7 @@ pub struct Chain {
     /// The hashes of the best chain, by height.
     best: Vec<BlockHash>,
     branch: Branch,
-    /// The ends of complete branches that fork choice prefers to the tip.
+    /// The ends of complete branches that fork choice prefers to the tip, or that nobody has compared with it yet.
     candidates: BTreeSet<Candidate>,
     body_cache: BodyCache,
     /// The most headers that wait for their bodies.

@@ -141,3 +141,115 @@ fn what_can_not_be_used_is_counted_and_fetched_again() {
     assert_eq!((unusable, of_another_ballot.tip().hash), (1, first.header.hash()));
     assert!(of_another_ballot.lacks_body(&second.header.hash()));
 }
+
+/// A chain on `own`, whose disk has `lost` without its body, beside what is added to it later.
+fn beside_a_lost_body(own: &[Block], lost: &Block) -> Chain {
+    let mut chain = without_memory();
+    let tip = own.last().expect("a block").header.hash();
+    let blocks = own.iter().map(stored);
+    let lost = StoredBlock { has_body: false, ..stored(lost) };
+    chain.restore(blocks.chain([lost]).collect(), Some(tip), NOW);
+    chain
+}
+
+fn disk_of(blocks: &[&Block]) -> Disk {
+    blocks.iter().map(|block| (block.header.hash(), Arc::new((*block).clone()))).collect()
+}
+
+/// The next best branch is followed meanwhile, and the best one once its body has come back.
+#[test]
+fn a_lost_body_keeps_the_chain_from_its_own_branch_alone() {
+    let genesis = Header::genesis(&election());
+    let own = mine(&genesis, &[], 0);
+    let lost = mine(&genesis, &[registration(1)], 0);
+    let (lost_2, other) = (mine(&lost.header, &[], 0), mine(&genesis, &[registration(2)], 0));
+    let lost_3 = mine(&lost_2.header, &[], 0);
+    let (other_2, worse) = (mine(&other.header, &[], 0), mine(&own.header, &[], 0));
+    let best = [&other_2, &worse].into_iter().min_by_key(|block| block.header.hash());
+    let mut chain = beside_a_lost_body(std::slice::from_ref(&own), &lost);
+    for block in [&lost_2, &lost_3, &other, &other_2, &worse] {
+        add(&mut chain, block).expect("good");
+    }
+    let disk = disk_of(&[&own]);
+    advance(&mut chain, &disk);
+    assert_eq!(chain.tip().hash, best.expect("two").header.hash(), "two blocks of work that are all here");
+    assert_eq!(chain.best_header().hash, lost_3.header.hash(), "it is still what others have");
+    advance(&mut chain, &disk);
+    assert_eq!(chain.tip_header().height, Height(2), "nothing changes without the body");
+
+    chain.insert_body(&lost.header.hash(), lost.transactions.clone()).expect("the body that it had");
+    advance(&mut chain, &disk);
+    assert_eq!(chain.tip().hash, lost_3.header.hash());
+    let disk = disk_of(&[&own, &lost, &lost_2, &lost_3, &other, &other_2, &worse]);
+    assert_is_replay(&chain, &disk).expect("the state of the best branch");
+}
+
+/// What lies below the lost body may be better than the chain by itself.
+#[test]
+fn a_branch_is_followed_up_to_its_lost_body() {
+    let genesis = Header::genesis(&election());
+    let own = mine(&genesis, &[], 0);
+    let first = mine(&genesis, &[registration(1)], 0);
+    let second = mine(&first.header, &[], 0);
+    let third = mine(&second.header, &[registration(2)], 0);
+    let fourth = mine(&third.header, &[], 0);
+    let mut chain = without_memory();
+    let lost = StoredBlock { has_body: false, ..stored(&third) };
+    let blocks = vec![stored(&own), stored(&first), stored(&second), lost, stored(&fourth)];
+    chain.restore(blocks, Some(own.header.hash()), NOW);
+    let disk = disk_of(&[&own, &first, &second, &fourth]);
+    advance(&mut chain, &disk);
+    assert_eq!(chain.tip().hash, second.header.hash());
+    chain.insert_body(&third.header.hash(), third.transactions.clone()).expect("the body that it had");
+    advance(&mut chain, &disk);
+    assert_eq!(chain.tip().hash, fourth.header.hash());
+}
+
+/// A move that would leave a block whose body is lost waits, and one that keeps the block does not.
+#[test]
+fn a_lost_body_of_the_own_branch_holds_up_no_move_that_keeps_it() {
+    let genesis = Header::genesis(&election());
+    let own = mine(&genesis, &[registration(1)], 0);
+    let rival = mine(&genesis, &[], 0);
+    let rival_2 = mine(&rival.header, &[], 0);
+    let rival_3 = mine(&rival_2.header, &[], 0);
+    let next = mine(&own.header, &[], 0);
+    let mut chain = without_memory();
+    let lost = StoredBlock { has_body: false, ..stored(&own) };
+    chain.restore(vec![lost], Some(own.header.hash()), NOW);
+    for block in [&rival, &rival_2, &rival_3, &next] {
+        add(&mut chain, block).expect("good");
+    }
+    let moved = chain.advance();
+    assert!(moved.awaits_lost, "the better branch waits");
+    assert_eq!(chain.tip().hash, next.header.hash());
+    let moved = chain.advance();
+    assert!(moved.awaits_lost && moved.change.is_none(), "it still waits");
+    let moved = chain.advance_without_lost();
+    assert_eq!(moved.change.map(|change| change.disconnected_lost), Some(1));
+    assert_eq!(chain.tip().hash, rival_3.header.hash());
+}
+
+/// A branch that breaks a rule may end in a block that waits for a lost body.
+#[test]
+fn a_branch_that_waits_and_turns_out_to_be_invalid_is_forgotten() {
+    let genesis = Header::genesis(&election());
+    let own = mine(&genesis, &[], 0);
+    let bad = mine(&genesis, &[vote(1, vec![vec![0]])], 0);
+    let lost = mine(&bad.header, &[registration(2)], 0);
+    let end = mine(&lost.header, &[], 0);
+    let mut chain = without_memory();
+    let gone = StoredBlock { has_body: false, ..stored(&lost) };
+    let blocks = vec![stored(&own), stored(&bad), gone, stored(&end)];
+    chain.restore(blocks, Some(own.header.hash()), NOW);
+    let disk = disk_of(&[&own, &bad, &end]);
+    let beside = mine(&own.header, &[], 0);
+    add(&mut chain, &beside).expect("good");
+    advance(&mut chain, &disk);
+    assert_eq!(chain.tip().hash, beside.header.hash());
+    assert_eq!(chain.candidates.len(), 1, "the branch with the lost body waits");
+    chain.insert_body(&lost.header.hash(), lost.transactions.clone()).expect("the body that it had");
+    advance(&mut chain, &disk);
+    assert_eq!(chain.tip().hash, beside.header.hash());
+    assert!(chain.is_invalid(&end.header.hash()) && chain.candidates.is_empty());
+}

@@ -99,6 +99,32 @@ fn a_move_that_the_disk_refused_is_made_although_it_turns_out_to_have_lost_a_bod
     assert_eq!(network.node(1).tip().hash, better);
 }
 
+/// The disk turns out to have lost a body of the best branch while the chain moves there.
+#[test]
+fn a_lost_body_of_a_better_branch_does_not_keep_from_the_next_best() {
+    let mut network = Network::new();
+    let genesis = Header::genesis(&network.election);
+    let own = mined(&genesis, vec![], 0);
+    let branch = |salt: u64, length: usize| {
+        let mut blocks = vec![mined(&genesis, vec![], salt)];
+        while blocks.len() < length {
+            let parent = blocks.last().expect("one").header;
+            blocks.push(mined(&parent, vec![], 0));
+        }
+        blocks
+    };
+    let (best, next_best) = (branch(1, 4), branch(2, 3));
+    let blocks: Vec<_> = [&own].into_iter().chain(&best).chain(&next_best).collect();
+    let disk = blocks.iter().map(|block| (block.header.hash(), Arc::clone(block)));
+    network.disks.insert(address(1), disk.collect());
+    let lost = LoadFailure::Lost { reason: "its checksum does not match".into(), summary: None };
+    network.load_failures.insert(best[0].header.hash(), lost);
+    let tip = Some(own.header.hash());
+    let blocks = blocks.into_iter().map(stored).collect();
+    network.add(1, Restored { blocks, tip, ..Restored::default() });
+    assert_eq!(network.node(1).tip().hash, next_best[2].header.hash());
+}
+
 #[test]
 fn a_block_that_the_disk_lost_is_told_of_and_fetched_again() {
     let mut network = Network::with_nodes(2);
