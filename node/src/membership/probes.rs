@@ -48,6 +48,8 @@ struct Probe {
     may_retry: bool,
     /// Whether the address answered in this run.
     answered: bool,
+    /// The place in the order in which addresses were last found to be good.
+    good_since: u64,
     origin: Origin,
 }
 
@@ -82,6 +84,8 @@ pub(super) struct Probes {
     by_address: BTreeMap<SocketAddr, Probe>,
     own: Vec<SocketAddr>,
     bans: BTreeMap<SocketAddr, Instant>,
+    /// How many times an address was found to be good.
+    remembered: u64,
 }
 
 impl Probes {
@@ -150,12 +154,18 @@ impl Probes {
             }
             None => self.add(address, Origin::Good, next_at),
         }
+        self.remembered += 1;
+        if let Some(probe) = self.by_address.get_mut(&address) {
+            probe.good_since = self.remembered;
+        }
         while self.by_address.values().filter(|probe| probe.origin == Origin::Good).count()
             > GOOD_MAX
         {
-            // The good address that was tried most often without an answer.
+            // The good address that was tried most often without an answer, or the oldest of several.
             let good = self.by_address.iter().filter(|(_, probe)| probe.origin == Origin::Good);
-            let Some((worst, _)) = good.max_by_key(|(_, probe)| probe.attempts) else { return };
+            let worst =
+                good.max_by_key(|(_, probe)| (probe.attempts, std::cmp::Reverse(probe.good_since)));
+            let Some((worst, _)) = worst else { return };
             let worst = *worst;
             self.by_address.remove(&worst);
         }
@@ -281,8 +291,33 @@ impl Probes {
             wait: WAIT_FIRST,
             may_retry: false,
             answered: false,
+            good_since: 0,
             origin,
         };
         self.by_address.insert(address, probe);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In the order of addresses, whoever has high ones would push out everybody else.
+    #[test]
+    fn of_equally_good_addresses_the_oldest_gives_way() {
+        #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
+        let now = Instant::now();
+        let address = |number: usize| {
+            SocketAddr::from(([10, 0, 0, 1], u16::try_from(number).expect("a port")))
+        };
+        let mut probes = Probes::default();
+        // The highest address is the oldest one, and the newest one after it is the lowest.
+        (1..=GOOD_MAX).rev().for_each(|number| probes.remember(address(number + 1), now));
+        probes.remember(address(GOOD_MAX + 1), now);
+        probes.remember(address(1), now);
+        let good: Vec<_> = probes.good().collect();
+        assert_eq!(good.len(), GOOD_MAX);
+        assert!(good.contains(&address(1)) && good.contains(&address(GOOD_MAX + 1)));
+        assert!(!good.contains(&address(GOOD_MAX)), "it was found to be good before all others");
     }
 }
