@@ -23,9 +23,10 @@ const WAIT_FIRST: Duration = Duration::from_millis(250);
 const WAIT_MAX: Duration = Duration::from_secs(2);
 /// The number of unanswered attempts after which the user is told, once.
 const ATTEMPTS_BEFORE_NEWS: u32 = 4;
-/// After this time without a POKE, the tracker has dropped us or has restarted: two POKEs were
-/// missed, and the third is overdue by half a period.
-const SILENCE_MAX: Duration = HEARTBEAT.saturating_mul(5).checked_div(2).expect("two is not zero");
+/// The shortest and the longest time between two POKEs that a tracker is believed. A tracker that names less would be
+/// registered with all the time, and one that names more would never be missed.
+const PERIOD_MIN: Duration = HEARTBEAT;
+const PERIOD_MAX: Duration = Duration::from_secs(60);
 /// The shortest time between two attempts, however many RETRYs arrive.
 const RETRY_PERIOD: Duration = Duration::from_millis(100);
 /// The wait between attempts at a tracker that serves another election, which its operator may
@@ -39,6 +40,8 @@ pub(super) struct TrackerLink {
     registered: bool,
     seen_as: Option<SocketAddr>,
     heard_at: Instant,
+    /// The time between two of the tracker's POKEs, by its own word.
+    period: Duration,
     sent_at: Option<Instant>,
     attempts: u32,
     silence_told: bool,
@@ -53,6 +56,7 @@ impl TrackerLink {
             registered: false,
             seen_as: None,
             heard_at: now,
+            period: PERIOD_MIN,
             sent_at: None,
             attempts: 0,
             silence_told: false,
@@ -63,6 +67,12 @@ impl TrackerLink {
     /// The token that the tracker issued to us, if `address` is the tracker's.
     pub(super) fn token_for(&self, address: &SocketAddr) -> Option<Token> {
         (self.address == *address).then_some(self.token)
+    }
+
+    /// When the tracker has been silent for so long that it has dropped us or has restarted: two POKEs
+    /// were missed, and the third is overdue by half a period.
+    fn silent_at(&self) -> Instant {
+        self.heard_at + self.period * 5 / 2
     }
 
     pub(super) fn view(&self) -> TrackerView {
@@ -84,7 +94,7 @@ impl Membership {
     pub(super) fn handle_tracker_timer(&mut self, now: Now) {
         let Some(tracker) = &mut self.tracker else { return };
         if tracker.registered {
-            let silent_at = tracker.heard_at + SILENCE_MAX;
+            let silent_at = tracker.silent_at();
             if now.instant < silent_at || !self.rules.enforces(Rule::Reregistration) {
                 let next = silent_at.max(now.instant + HEARTBEAT / 2);
                 return self.timers.set(Timer::Tracker, Some(next));
@@ -123,11 +133,13 @@ impl Membership {
         tracker.registered = true;
         tracker.attempts = 0;
         tracker.heard_at = now.instant;
+        let period = Duration::from_millis(ack.heartbeat_ms.into());
+        tracker.period = period.clamp(PERIOD_MIN, PERIOD_MAX);
         tracker.silence_told = false;
         tracker.refusal_told = false;
         tracker.seen_as = Some(ack.seen_as);
-        let address = tracker.address;
-        self.timers.set(Timer::Tracker, Some(now.instant + SILENCE_MAX));
+        let (address, silent_at) = (tracker.address, tracker.silent_at());
+        self.timers.set(Timer::Tracker, Some(silent_at));
         self.handle_hints(address, &ack.peers, &[], now);
         if is_news {
             let (seen_as, peers) = (ack.seen_as, ack.peers.len());
