@@ -79,12 +79,12 @@ impl Chain {
         if was_lost {
             // A Merkle root fits only one body, so this is the body that was checked before.
             self.restore_lost_body(hash, &block);
-            return Ok(block);
+        } else {
+            self.tree.set_body(hash, Body::Unchecked(Arc::clone(&block)));
+            let count = |kind| block.transactions.iter().filter(|each| each.kind() == kind).count();
+            let registrations = count(TransactionKind::Registration) as u32;
+            self.tree.set_counts(hash, registrations, count(TransactionKind::Vote) as u32);
         }
-        self.tree.set_body(hash, Body::Unchecked(Arc::clone(&block)));
-        let count = |kind| block.transactions.iter().filter(|each| each.kind() == kind).count();
-        let registrations = count(TransactionKind::Registration) as u32;
-        self.tree.set_counts(hash, registrations, count(TransactionKind::Vote) as u32);
         if !self.is_withheld(&block.header.previous) {
             self.set_withheld(hash, false);
         }

@@ -179,8 +179,8 @@ impl Node {
             AboutChain::BlockPiece { piece, bytes } => {
                 self.handle_chain_block(from, piece, bytes, now);
             }
-            AboutChain::BlockTransactions { request, transactions } => {
-                self.handle_chain_transactions(from, request, transactions, now);
+            AboutChain::BlockTransactions { piece, transactions } => {
+                self.handle_chain_transactions(from, piece, transactions, now);
             }
         }
     }

@@ -140,7 +140,9 @@ impl Node {
         if !self.mining.enabled || self.membership.is_leaving() {
             return;
         }
-        let must_wait = self.is_catching_up(now.instant) && !self.mining.ordered;
+        // While the disk takes nothing, own blocks would fill the memory too, and nothing of them would be safe.
+        let must_wait = self.is_catching_up(now.instant) && !self.mining.ordered
+            || !self.disk.durability.has_room();
         if must_wait || self.laboratory.is_searching() {
             return self.timers.set(Timer::Mine, Some(now.instant + TEMPLATE_PERIOD));
         }

@@ -194,8 +194,9 @@ impl Membership {
                 let piece = (request, piece, pieces);
                 return Disposition::FromNeighbour(AboutChain::BlockPiece { piece, bytes });
             }
-            Datagram::ChainTransactions { request, transactions, .. } => {
-                let about_chain = AboutChain::BlockTransactions { request, transactions };
+            Datagram::ChainTransactions { request, piece, pieces, transactions } => {
+                let piece = (request, piece, pieces);
+                let about_chain = AboutChain::BlockTransactions { piece, transactions };
                 return Disposition::FromNeighbour(about_chain);
             }
             // Finality votes and certificates are among these, since no election has validators

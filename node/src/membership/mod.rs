@@ -101,7 +101,7 @@ pub(crate) enum AboutChain {
     Request { request: u32, wanted: ChainRequest },
     Headers { piece: (u32, u32, u32), headers: Vec<Header> },
     BlockPiece { piece: (u32, u32, u32), bytes: Vec<u8> },
-    BlockTransactions { request: u32, transactions: Vec<Transaction> },
+    BlockTransactions { piece: (u32, u32, u32), transactions: Vec<Transaction> },
 }
 
 /// The tracker, the neighbours, and addresses that may become neighbours.

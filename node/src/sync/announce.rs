@@ -27,6 +27,15 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The bytes of NEW_BLOCK before its transactions: envelope, two variants, header and length.
 const OVERHEAD: usize = ENVELOPE_BYTES + 4 + 96 + 4 + 8;
 
+/// What came with an announced header.
+enum Announced {
+    Whole(Vec<Arc<HashedTransaction>>),
+    /// A body that is another block's, which is a fault.
+    Wrong,
+    ShortIds(Vec<ShortId>),
+    Nothing,
+}
+
 /// An announced block of which only some transactions are here.
 #[derive(Debug)]
 struct Partial {
@@ -88,31 +97,30 @@ impl Node {
         body: AnnouncedBody,
         now: Now,
     ) {
-        let whole = match &body {
-            AnnouncedBody::Transactions(transactions) => self.hashed_body(&header, transactions),
-            AnnouncedBody::ShortIds(_) | AnnouncedBody::Omitted => None,
+        let announced = match body {
+            AnnouncedBody::Transactions(transactions) => self.judge_body(&header, &transactions),
+            AnnouncedBody::ShortIds(ids) => Announced::ShortIds(ids),
+            AnnouncedBody::Omitted => Announced::Nothing,
         };
-        // While the disk cannot be written, bodies would fill the memory.
-        let whole = whole.filter(|_| self.disk.durability.has_room());
-        let has_body = whole.is_some();
+        // While the disk takes nothing, bodies would fill the memory. That is nobody's fault: the block is fetched once
+        // there is room.
+        let has_room = self.disk.durability.has_room();
+        let has_body = has_room && matches!(announced, Announced::Whole(_));
         let Some(hash) = self.handle_header(header, has_body, from, now) else {
             return self.look_for_parent(from, &header, now);
         };
         self.note_tip_of(from, hash);
         if self.chain.lacks_body(&hash) {
-            match (body, whole) {
-                (_, Some(transactions)) => {
+            match announced {
+                Announced::Wrong => {
+                    let reason = format!("announced {hash} with another block's body");
+                    self.record_fault(from, reason, now);
+                }
+                Announced::Whole(transactions) if has_room => {
                     self.handle_fetched_body(hash, transactions, from, now);
                 }
-                (AnnouncedBody::Transactions(_), None) => {
-                    self.record_fault(
-                        from,
-                        format!("announced {hash} with another block's body"),
-                        now,
-                    );
-                }
-                (AnnouncedBody::ShortIds(ids), None) => self.start_partial(from, hash, ids, now),
-                (AnnouncedBody::Omitted, None) => {}
+                Announced::ShortIds(ids) if has_room => self.start_partial(from, hash, ids, now),
+                Announced::Whole(_) | Announced::ShortIds(_) | Announced::Nothing => {}
             }
         }
         self.continue_sync(now);
@@ -121,7 +129,7 @@ impl Node {
     pub(crate) fn handle_chain_transactions(
         &mut self,
         from: SocketAddr,
-        request: u32,
+        (request, _, pieces): (u32, u32, u32),
         transactions: Vec<Transaction>,
         now: Now,
     ) {
@@ -131,6 +139,11 @@ impl Node {
             return self.counters.dropped.count(DropReason::TransactionsNotAsked);
         };
         let hash = *hash;
+        if pieces == 0 {
+            // The neighbour does not have the block any more, so there is nothing to wait for.
+            partials.remove(&hash);
+            return self.continue_sync(now);
+        }
         for transaction in transactions {
             let transaction = HashedTransaction::new(transaction, self.chain.election_id());
             let id = short_id(&transaction.leaf());
@@ -171,18 +184,14 @@ impl Node {
         }
     }
 
-    /// The body that was announced with a header, if it matches the header.
-    fn hashed_body(
-        &self,
-        header: &Header,
-        transactions: &[Transaction],
-    ) -> Option<Vec<Arc<HashedTransaction>>> {
+    /// Whether the body that was announced with a header is the header's.
+    fn judge_body(&self, header: &Header, transactions: &[Transaction]) -> Announced {
         let election = self.chain.election_id();
         let hashed = |each: &Transaction| Arc::new(HashedTransaction::new(each.clone(), election));
         let transactions: Vec<_> = transactions.iter().map(hashed).collect();
         let is_its = block::merkle_root(&transactions) == header.merkle_root
             || !self.rules.enforces(Rule::MerkleRoot);
-        is_its.then_some(transactions)
+        if is_its { Announced::Whole(transactions) } else { Announced::Wrong }
     }
 
     fn start_partial(
@@ -219,6 +228,10 @@ impl Node {
         let Some(partial) = partials.get(&hash).filter(|partial| is_whole(partial)) else { return };
         let from = partial.from;
         let partial = partials.remove(&hash).expect("found above");
+        if !self.disk.durability.has_room() {
+            // The disk filled up meanwhile: the block is fetched once there is room.
+            return;
+        }
         let transactions = partial.transactions.into_iter().flatten().collect();
         // Two transactions may share a short id. In that case the block is fetched like any other.
         if let Err(error) = self.handle_body(hash, transactions, Some(from), now) {

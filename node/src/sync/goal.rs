@@ -1,6 +1,6 @@
 //! Decides when to give up a branch. Sync leads to the best header. Headers prove work, but a miner
-//! may withhold the bodies. In that case the chain is told to ignore that branch, and the best
-//! other branch is fetched instead.
+//! may withhold the bodies, and a body that the disk has lost may be nowhere else. In that case the
+//! chain is told to ignore that branch, and the best other branch is fetched instead.
 //!
 //! Giving up must never be permanent, because somebody may get the bodies later.
 
@@ -29,7 +29,7 @@ const TRY_AGAIN_FOR_CLAIMANT: Duration = Duration::from_secs(15);
 /// A branch whose bodies nobody provided.
 #[derive(Debug)]
 struct Withheld {
-    /// The lowest block of the branch without a body.
+    /// The lowest block of the branch whose body is missing or lost.
     hash: BlockHash,
     since: Instant,
     /// The neighbours that claimed this branch and provided nothing. Any other neighbour may have
@@ -66,10 +66,14 @@ impl Node {
         self.prefers(self.chain.best_header(), self.chain.tip())
     }
 
-    /// Gives up a branch if its lowest missing block does not arrive.
+    /// Gives up a branch if its lowest missing block does not arrive, or comes back if the disk has lost it.
     pub(super) fn watch_goal(&mut self, now: Now) {
-        let lowest = self.lowest_missing().filter(|_| self.is_behind());
-        let Some((_, lowest)) = lowest else {
+        // While nothing is asked for because the disk takes nothing, nobody withholds anything.
+        let is_asking = self.disk.durability.has_room() && self.is_behind();
+        let end = self.chain.best_header().hash;
+        let missing = || self.lowest_missing().map(|(_, hash)| hash);
+        let lowest = || missing().or_else(|| self.chain.lowest_lost(end));
+        let Some(lowest) = is_asking.then(lowest).flatten() else {
             self.sync.goal.awaited = None;
             return;
         };

@@ -5,6 +5,7 @@ mod again;
 mod ahead;
 pub(crate) mod bounded;
 mod disk;
+mod full_disk;
 mod hostile;
 mod laboratory;
 mod limits;
@@ -62,6 +63,10 @@ struct Network {
     /// All that was ever written, in its order.
     records: BTreeMap<SocketAddr, Vec<Record>>,
     left: Vec<SocketAddr>,
+    /// Whose disks take nothing for now, and the last batch that each of them was given.
+    full: BTreeMap<SocketAddr, u64>,
+    /// Of the nodes that are added from now on.
+    limits: Limits,
 }
 
 fn address(number: u16) -> SocketAddr {
@@ -87,6 +92,8 @@ impl Network {
             load_failures: BTreeMap::new(),
             records: BTreeMap::new(),
             left: Vec::new(),
+            full: BTreeMap::new(),
+            limits: Limits::default(),
         }
     }
 
@@ -156,6 +163,19 @@ impl Network {
         }
         restored.pool.extend(pool);
         self.add(number, restored);
+    }
+
+    /// From now on a node's disk takes nothing.
+    fn fill_disk(&mut self, number: u16) {
+        self.full.insert(address(number), 0);
+    }
+
+    /// The disk takes all that it was given meanwhile, and everything from now on.
+    fn free_disk(&mut self, number: u16) {
+        let last = self.full.remove(&address(number)).expect("it is full");
+        let now = self.time();
+        self.nodes.get_mut(&address(number)).expect("a node").handle_persisted(last, now);
+        self.drain(address(number));
     }
 
     fn node(&self, number: u16) -> &Node {
@@ -261,7 +281,10 @@ impl Network {
                             disk.insert(block.header.hash(), block);
                         }
                     }
-                    node.handle_persisted(batch.number, now);
+                    match self.full.get_mut(&at) {
+                        Some(last) => *last = batch.number,
+                        None => node.handle_persisted(batch.number, now),
+                    }
                 }
                 Output::Load(job) => {
                     let block = self.disks.get(&at).and_then(|disk| disk.get(&job.hash)).cloned();
