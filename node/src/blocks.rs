@@ -12,6 +12,7 @@ use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, Now};
 
 use super::Node;
+use super::ledger::pool::Superseded;
 use super::ledger::{Followed, Purpose};
 use super::output::{Event, Output, Record, Restored};
 use super::views::Tip;
@@ -208,19 +209,20 @@ impl Node {
                 Event::Reorganisation { from: old, to, disconnected, connected, returned, lost };
             self.output(Output::Event(event));
         }
-        for superseded in &moved.superseded {
-            let transaction = &superseded.transaction;
-            let kind = transaction.kind();
-            let (id, voter, by) = (transaction.id(), transaction.voter(), superseded.by);
-            // Replacing a registration by another one of the same key changes nothing for the
-            // voter.
-            let is_registered = self.chain.voter(&voter).is_some();
-            if kind != TransactionKind::Registration || !is_registered {
-                self.output(Output::Event(Event::Superseded { id, voter, kind, by }));
-            }
-        }
+        moved.superseded.iter().for_each(|superseded| self.tell_superseded(superseded));
         if !self.is_syncing() {
             change.connected.iter().for_each(|block| self.tell_block(block));
+        }
+    }
+
+    pub(super) fn tell_superseded(&mut self, superseded: &Superseded) {
+        let transaction = &superseded.transaction;
+        let kind = transaction.kind();
+        let (id, voter, by) = (transaction.id(), transaction.voter(), superseded.by);
+        // Replacing a registration by another one of the same key changes nothing for the voter.
+        let is_registered = self.chain.voter(&voter).is_some();
+        if kind != TransactionKind::Registration || !is_registered {
+            self.output(Output::Event(Event::Superseded { id, voter, kind, by }));
         }
     }
 

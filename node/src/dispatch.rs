@@ -85,6 +85,7 @@ impl Node {
                     self.output(Output::Event(Event::Transaction { id, voter, kind }));
                     self.pool_grew(now);
                 }
+                FromLedger::Superseded(superseded) => self.tell_superseded(&superseded),
                 FromLedger::Fault { from, reason } => self.record_fault(from, reason, now),
                 FromLedger::SubmissionVerified { ticket, transaction, verdict } => {
                     self.handle_submission_verified(ticket, transaction, verdict, now);

@@ -83,6 +83,7 @@ impl Node {
     pub(super) fn submit_again(&mut self, again: Resubmission, loaded: Option<&Arc<Block>>) {
         let Resubmission { ticket, id, .. } = again;
         if self.ledger.pool().get(&id).is_some() {
+            self.ledger.note_own(id);
             return self.accept_pooled(ticket, id);
         }
         let Some(hash) = self.block_of(&id, loaded) else {
@@ -119,7 +120,7 @@ impl Node {
             return self.refuse(ticket, TransactionError::from(error).into());
         }
         let id = transaction.id();
-        let added = self.ledger.add(Arc::clone(&transaction), None, &self.chain, now);
+        let added = self.ledger.add_own(Arc::clone(&transaction), &self.chain, now);
         self.react_to_ledger(now);
         match added {
             Ok(()) => self.accept_pooled(ticket, id),

@@ -39,8 +39,6 @@ const OVERHEAD: usize = ENVELOPE_BYTES + 4 + 8;
 /// The state of announcing one transaction.
 #[derive(Debug)]
 struct Spread {
-    /// Whether the transaction came from this peer itself and not from a neighbour.
-    is_own: bool,
     /// When the transaction is announced again.
     next_at: Instant,
     wait: Duration,
@@ -63,11 +61,11 @@ impl Spreads {
         }
     }
 
-    fn start(&mut self, transaction: Arc<HashedTransaction>, is_own: bool, now: Instant) {
+    fn start(&mut self, transaction: Arc<HashedTransaction>, now: Instant) {
         let id = transaction.id();
         self.remove(&id);
         let next_at = now + REANNOUNCE_FIRST;
-        self.by_id.insert(id, Spread { is_own, next_at, wait: REANNOUNCE_FIRST });
+        self.by_id.insert(id, Spread { next_at, wait: REANNOUNCE_FIRST });
         self.due.insert((next_at, id));
         self.fresh.push(transaction);
     }
@@ -119,12 +117,11 @@ impl Ledger {
         }
     }
 
-    /// Announces once more those own transactions that no neighbour is known to have, before this
-    /// peer leaves.
+    /// Announces once more the newest of the own transactions that wait for a block, before this peer leaves. The
+    /// older ones had the most time to become known.
     pub(crate) fn announce_own_again(&mut self, to: &[SocketAddr]) {
-        let own = self.spreads.by_id.iter().filter(|(_, spread)| spread.is_own);
-        let own: Vec<_> =
-            own.filter_map(|(id, _)| self.pool.get(id)).take(OWN_AT_LEAVE_MAX).cloned().collect();
+        let own = self.own.newest_first().filter_map(|id| self.pool.get(id));
+        let own: Vec<_> = own.take(OWN_AT_LEAVE_MAX).cloned().collect();
         for address in to {
             self.announce(*address, &own);
         }
@@ -134,10 +131,9 @@ impl Ledger {
     pub(super) fn spread(
         &mut self,
         transaction: Arc<HashedTransaction>,
-        source: Option<SocketAddr>,
         now: Now,
     ) {
-        self.spreads.start(transaction, source.is_none(), now.instant);
+        self.spreads.start(transaction, now.instant);
         self.timers.set_by(Timer::Gossip, now.instant + BATCH_PERIOD);
         self.timers.set(Timer::Reannounce, self.spreads.next_at());
     }

@@ -7,7 +7,9 @@
 //! which it only uses the rules, and must never accept a transaction whose signatures were not
 //! checked.
 
+mod acknowledged;
 mod gossip;
+mod own;
 pub(crate) mod pool;
 mod recipient;
 mod rows;
@@ -33,6 +35,7 @@ use crate::timers::Timers;
 use chain::rules::Rules;
 use chain::{Chain, TipChange, TransactionError};
 use gossip::Spreads;
+use own::Own;
 use pool::{Pool, PoolError, Superseded};
 use recipient::Recipient;
 use rows::Rows;
@@ -59,6 +62,8 @@ pub(crate) enum Output {
     Verify(VerifyJob),
     /// A transaction entered the pool.
     Added { id: TransactionId, voter: VoterId, kind: TransactionKind },
+    /// A transaction that was acknowledged can't be counted any more.
+    Superseded(Superseded),
     /// A neighbour sent something that breaks a rule.
     Fault { from: SocketAddr, reason: String },
     /// The signatures of a user's transaction were checked.
@@ -92,6 +97,7 @@ pub(crate) struct Ledger {
     rows: Rows,
     /// The transactions of the pool that are being announced to the neighbours.
     spreads: Spreads,
+    own: Own,
     recipients: BTreeMap<SocketAddr, Recipient>,
     verification: Verification,
     timers: Timers<Timer>,
@@ -111,42 +117,12 @@ impl Ledger {
             pool: Pool::new(limits.pool_bytes_max, limits.held_max),
             rows: Rows::default(),
             spreads: Spreads::default(),
+            own: Own::default(),
             recipients: BTreeMap::new(),
             verification: Verification::new(rules, limits.pending_max),
             timers: Timers::default(),
             random,
             outputs: VecDeque::new(),
-        }
-    }
-
-    /// Continues with the transactions that an earlier run acknowledged, given with their rows.
-    /// They were checked before they were written, so their signatures are not checked again.
-    pub(crate) fn restore(
-        &mut self,
-        mut pooled: Vec<(u64, HashedTransaction)>,
-        chain: &Chain,
-        now: Now,
-    ) {
-        pooled.sort_by_key(|(row, _)| *row);
-        let mut later = Vec::new();
-        for (row, transaction) in pooled {
-            self.verification.trust(&transaction);
-            self.rows.remember(transaction.id(), row);
-            let transaction = Arc::new(transaction);
-            // A vote may come before its registration here, so those that fail are tried again at
-            // the end.
-            if self.pool.restore(Arc::clone(&transaction), chain).is_err() {
-                later.push(transaction);
-            } else {
-                self.spread(transaction, None, now);
-            }
-        }
-        for transaction in later {
-            self.add_or_hold(Arc::clone(&transaction), None, chain, now);
-            let is_kept = self.pool.contains(&transaction);
-            if !is_kept && chain.check_context(&transaction).is_err() {
-                self.remove_row(&transaction.id());
-            }
         }
     }
 
@@ -243,27 +219,62 @@ impl Ledger {
         self.rows.get(id)
     }
 
+    /// Adds what this peer's own user or its API handed in; see [`add`](Self::add).
+    ///
+    /// # Errors
+    /// See [`Pool::insert`].
+    pub(crate) fn add_own(
+        &mut self,
+        transaction: Arc<HashedTransaction>,
+        chain: &Chain,
+        now: Now,
+    ) -> Result<(), PoolError> {
+        let id = transaction.id();
+        self.add(transaction, chain, now)?;
+        self.note_own(id);
+        Ok(())
+    }
+
+    /// Notes that a transaction was handed in by this peer's own user or its API, although it was known.
+    pub(crate) fn note_own(&mut self, id: TransactionId) {
+        self.own.insert(id);
+    }
+
     /// Adds a transaction whose signatures are valid to the pool, the disk and the announcements,
     /// together with those that waited for it.
     ///
     /// # Errors
     /// See [`Pool::insert`].
-    pub(crate) fn add(
+    fn add(
         &mut self,
         transaction: Arc<HashedTransaction>,
-        source: Option<SocketAddr>,
         chain: &Chain,
         now: Now,
     ) -> Result<(), PoolError> {
-        let released = self.pool.insert(Arc::clone(&transaction), chain)?;
-        self.insert_row(Arc::clone(&transaction));
         let (id, voter, kind) = (transaction.id(), transaction.voter(), transaction.kind());
-        self.spread(transaction, source, now);
+        let released = self.enter(transaction, chain, now)?;
         self.outputs.push_back(Output::Added { id, voter, kind });
         for waiting in released {
-            self.add_or_hold(waiting, None, chain, now);
+            self.take_back(waiting, chain, now);
         }
         Ok(())
+    }
+
+    /// Adds a transaction to the pool, the disk and the announcements. Returns the votes that waited for it. Whatever
+    /// has a row was acknowledged, and enters a full pool as well.
+    fn enter(
+        &mut self,
+        transaction: Arc<HashedTransaction>,
+        chain: &Chain,
+        now: Now,
+    ) -> Result<Vec<Arc<HashedTransaction>>, PoolError> {
+        let released = match self.rows.get(&transaction.id()) {
+            Some(_) => self.pool.restore(Arc::clone(&transaction), chain)?,
+            None => self.pool.insert(Arc::clone(&transaction), chain)?,
+        };
+        self.insert_row(Arc::clone(&transaction));
+        self.spread(transaction, now);
+        Ok(released)
     }
 
     /// Follows the chain to another branch. What the new blocks contain no longer waits, and what
@@ -279,26 +290,15 @@ impl Ledger {
         let returned = moved.returned.len();
         for transaction in moved.returned {
             self.insert_row(Arc::clone(&transaction));
-            self.spread(transaction, None, now);
+            self.spread(transaction, now);
         }
         for transaction in moved.held {
             self.insert_row(transaction);
         }
         for transaction in moved.released {
-            self.add_or_hold(transaction, None, chain, now);
+            self.take_back(transaction, chain, now);
         }
         Followed { returned, superseded: moved.superseded }
-    }
-
-    /// The records that write the whole pool again into the same rows, for a disk that may have
-    /// lost some of them.
-    pub(crate) fn pool_records(&self) -> Vec<Record> {
-        let known = self.rows.iter().filter_map(|(id, row)| Some((row, self.pool.get(id)?)));
-        let records = known.map(|(row, transaction)| {
-            let transaction = Arc::clone(transaction);
-            Record::PoolInsert { row, transaction }
-        });
-        records.collect()
     }
 
     /// Stops all announcements.
@@ -306,16 +306,10 @@ impl Ledger {
         self.timers = Timers::default();
     }
 
-    /// Adds a transaction whose signatures are valid, or holds it until its voter's registration
+    /// Adds a gossiped transaction whose signatures are valid, or holds it until its voter's registration
     /// arrives.
-    fn add_or_hold(
-        &mut self,
-        transaction: Arc<HashedTransaction>,
-        from: Option<SocketAddr>,
-        chain: &Chain,
-        now: Now,
-    ) {
-        match self.add(Arc::clone(&transaction), from, chain, now) {
+    fn add_or_hold(&mut self, transaction: Arc<HashedTransaction>, chain: &Chain, now: Now) {
+        match self.add(Arc::clone(&transaction), chain, now) {
             Err(PoolError::Context(TransactionError::NotRegistered { .. })) => {
                 self.pool.hold(transaction);
             }
@@ -359,7 +353,7 @@ impl Ledger {
             Purpose::Gossip { from } => {
                 for (transaction, verdict) in judged {
                     match verdict {
-                        Ok(()) => self.add_or_hold(transaction, Some(from), chain, now),
+                        Ok(()) => self.add_or_hold(transaction, chain, now),
                         Err(error) => {
                             let reason = format!("sent a transaction that is refused: {error}");
                             self.outputs.push_back(Output::Fault { from, reason });

@@ -16,10 +16,6 @@ impl Rows {
         self.by_id.get(id).copied()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&TransactionId, u64)> {
-        self.by_id.iter().map(|(id, row)| (id, *row))
-    }
-
     /// Assigns a new row to a transaction; `None` if it already has one.
     pub(super) fn insert(&mut self, id: TransactionId) -> Option<u64> {
         if self.by_id.contains_key(&id) {
@@ -30,10 +26,10 @@ impl Rows {
         Some(self.last)
     }
 
-    /// Records a row that the disk has from an earlier run.
-    pub(super) fn remember(&mut self, id: TransactionId, row: u64) {
-        self.by_id.insert(id, row);
+    /// Records a row that the disk has from an earlier run. Returns false if the transaction has another row already.
+    pub(super) fn remember(&mut self, id: TransactionId, row: u64) -> bool {
         self.last = self.last.max(row);
+        *self.by_id.entry(id).or_insert(row) == row
     }
 
     pub(super) fn remove(&mut self, id: &TransactionId) -> Option<u64> {

@@ -214,8 +214,8 @@ impl Pool {
         self.restore(transaction, chain)
     }
 
-    /// Adds a transaction that an earlier run acknowledged. As with transactions that return from a
-    /// branch that lost, it is added even if the pool is full.
+    /// Adds a transaction that was acknowledged before. As with transactions that return from a
+    /// branch that lost, it is added even if the pool is full. Returns the votes that waited for it.
     ///
     /// # Errors
     /// See [`check`](Self::check).
@@ -232,9 +232,27 @@ impl Pool {
         Ok(released.into_iter().collect())
     }
 
-    /// Keeps a vote whose signature holds until its voter's registration comes.
+    /// Keeps a vote whose signature holds until its voter's registration comes, or until other such votes need the
+    /// place.
     pub(crate) fn hold(&mut self, vote: Arc<HashedTransaction>) {
         self.held.insert(vote);
+    }
+
+    /// Does the same with a vote that was acknowledged, which gives way to no other.
+    ///
+    /// # Errors
+    /// When another vote of the same voter is kept already.
+    pub(crate) fn keep(&mut self, vote: Arc<HashedTransaction>) -> Result<(), Superseded> {
+        let id = vote.id();
+        match self.held.keep(Arc::clone(&vote)) {
+            Some(kept) if kept != id => Err(Superseded { transaction: vote, by: Some(kept) }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The votes that wait for their registration.
+    pub(crate) fn all_held(&self) -> impl Iterator<Item = &Arc<HashedTransaction>> {
+        self.held.iter()
     }
 
     /// Follows the chain from one branch to another. What comes back from a branch that lost is taken in even
@@ -329,7 +347,7 @@ impl Pool {
                 }
                 Err(PoolError::Context(TransactionError::NotRegistered { .. })) => {
                     let vote = Arc::clone(transaction);
-                    match self.hold_if_room(Arc::clone(&vote), chain) {
+                    match self.keep_if_room(Arc::clone(&vote), chain) {
                         Ok(()) => change.held.push(vote),
                         Err(lost) => change.superseded.push(lost),
                     }
@@ -356,21 +374,21 @@ impl Pool {
         }
     }
 
-    /// The vote that counts for a voter, or that will count once a block contains it.
-    fn vote_of(&self, voter: &VoterId, chain: &Chain) -> Option<TransactionId> {
+    /// The vote that counts for a voter, or that will count once a block contains it, as far as memory holds it.
+    pub(super) fn vote_of(&self, voter: &VoterId, chain: &Chain) -> Option<TransactionId> {
         let place = chain.voter(voter).and_then(|record| record.vote);
         let mined = place.and_then(|place| chain.transaction(place));
         mined.or_else(|| self.vote(voter)).map(|vote| vote.id())
     }
 
-    fn withdrawal_of(&self, voter: &VoterId, chain: &Chain) -> Option<TransactionId> {
+    pub(super) fn withdrawal_of(&self, voter: &VoterId, chain: &Chain) -> Option<TransactionId> {
         let mined = chain.withdrawal(voter).and_then(|place| chain.transaction(place));
         mined.or_else(|| self.withdrawal(voter)).map(|withdrawal| withdrawal.id())
     }
 
-    /// Holds a vote whose registration left with the branch that lost, until another registration
+    /// Keeps a vote whose registration left with the branch that lost, until another registration
     /// arrives. If other voters took all the room in the meantime, none can.
-    fn hold_if_room(
+    fn keep_if_room(
         &mut self,
         vote: Arc<HashedTransaction>,
         chain: &Chain,
@@ -378,8 +396,7 @@ impl Pool {
         if chain.check_voter_capacity(self.registrations).is_err() {
             return Err(Superseded { transaction: vote, by: None });
         }
-        self.hold(vote);
-        Ok(())
+        self.keep(vote)
     }
 
     /// Holds the votes whose registration left with the branch that lost and did not come back.
@@ -396,7 +413,7 @@ impl Pool {
             .collect();
         for id in unregistered {
             if let Some(vote) = self.remove(&id) {
-                change.superseded.extend(self.hold_if_room(vote, chain).err());
+                change.superseded.extend(self.keep_if_room(vote, chain).err());
             }
         }
     }
