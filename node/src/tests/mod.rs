@@ -65,8 +65,6 @@ struct Network {
     left: Vec<SocketAddr>,
     /// Whose disks take nothing for now, and the last batch that each of them was given.
     full: BTreeMap<SocketAddr, u64>,
-    /// Of the nodes that are added from now on.
-    limits: Limits,
 }
 
 fn address(number: u16) -> SocketAddr {
@@ -93,7 +91,6 @@ impl Network {
             records: BTreeMap::new(),
             left: Vec::new(),
             full: BTreeMap::new(),
-            limits: Limits::default(),
         }
     }
 
