@@ -151,7 +151,8 @@ impl Chain {
                 }
                 Readiness::Lost(index) => {
                     waiting.insert(candidate);
-                    self.candidates.insert(self.candidate(self.entry(&above[index]).header.previous));
+                    self.candidates
+                        .insert(self.candidate(self.entry(&above[index]).header.previous));
                     passed_over.extend(&above[index..]);
                 }
             }

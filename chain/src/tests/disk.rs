@@ -172,12 +172,18 @@ fn a_lost_body_keeps_the_chain_from_its_own_branch_alone() {
     }
     let disk = disk_of(&[&own]);
     advance(&mut chain, &disk);
-    assert_eq!(chain.tip().hash, best.expect("two").header.hash(), "two blocks of work that are all here");
+    assert_eq!(
+        chain.tip().hash,
+        best.expect("two").header.hash(),
+        "two blocks of work that are all here"
+    );
     assert_eq!(chain.best_header().hash, lost_3.header.hash(), "it is still what others have");
     advance(&mut chain, &disk);
     assert_eq!(chain.tip_header().height, Height(2), "nothing changes without the body");
 
-    chain.insert_body(&lost.header.hash(), lost.transactions.clone()).expect("the body that it had");
+    chain
+        .insert_body(&lost.header.hash(), lost.transactions.clone())
+        .expect("the body that it had");
     advance(&mut chain, &disk);
     assert_eq!(chain.tip().hash, lost_3.header.hash());
     let disk = disk_of(&[&own, &lost, &lost_2, &lost_3, &other, &other_2, &worse]);
@@ -200,7 +206,9 @@ fn a_branch_is_followed_up_to_its_lost_body() {
     let disk = disk_of(&[&own, &first, &second, &fourth]);
     advance(&mut chain, &disk);
     assert_eq!(chain.tip().hash, second.header.hash());
-    chain.insert_body(&third.header.hash(), third.transactions.clone()).expect("the body that it had");
+    chain
+        .insert_body(&third.header.hash(), third.transactions.clone())
+        .expect("the body that it had");
     advance(&mut chain, &disk);
     assert_eq!(chain.tip().hash, fourth.header.hash());
 }
@@ -248,7 +256,9 @@ fn a_branch_that_waits_and_turns_out_to_be_invalid_is_forgotten() {
     advance(&mut chain, &disk);
     assert_eq!(chain.tip().hash, beside.header.hash());
     assert_eq!(chain.candidates.len(), 1, "the branch with the lost body waits");
-    chain.insert_body(&lost.header.hash(), lost.transactions.clone()).expect("the body that it had");
+    chain
+        .insert_body(&lost.header.hash(), lost.transactions.clone())
+        .expect("the body that it had");
     advance(&mut chain, &disk);
     assert_eq!(chain.tip().hash, beside.header.hash());
     assert!(chain.is_invalid(&end.header.hash()) && chain.candidates.is_empty());

@@ -160,8 +160,7 @@ impl Node {
         match outcome {
             Ok(block) => self.give_to_waiters(hash, waiters, &Ok(block), now),
             Err(LoadFailure::Lost { reason, summary }) => {
-                let is_for_chain =
-                    waiters.iter().any(|waiter| matches!(waiter, Waiter::Chain));
+                let is_for_chain = waiters.iter().any(|waiter| matches!(waiter, Waiter::Chain));
                 self.lose_block(hash, reason, summary.map(|summary| *summary));
                 self.give_to_waiters(hash, waiters, &Err(CommandError::BlockLost), now);
                 if is_for_chain && self.disk.loading.awaited.is_empty() {

@@ -128,11 +128,7 @@ impl Ledger {
     }
 
     /// Starts to announce a transaction that entered the pool.
-    pub(super) fn spread(
-        &mut self,
-        transaction: Arc<HashedTransaction>,
-        now: Now,
-    ) {
+    pub(super) fn spread(&mut self, transaction: Arc<HashedTransaction>, now: Now) {
         self.spreads.start(transaction, now.instant);
         self.timers.set_by(Timer::Gossip, now.instant + BATCH_PERIOD);
         self.timers.set(Timer::Reannounce, self.spreads.next_at());

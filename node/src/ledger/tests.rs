@@ -255,7 +255,8 @@ fn assert_rows_agree(ledger: &Ledger) {
 /// What was acknowledged comes back, however full the pool is by then.
 #[test]
 fn a_restart_with_a_full_pool_loses_nothing() {
-    let papers: Vec<_> = (1..=20).flat_map(|voter| [vote(voter, choices()), registration(voter)]).collect();
+    let papers: Vec<_> =
+        (1..=20).flat_map(|voter| [vote(voter, choices()), registration(voter)]).collect();
     let bytes: usize = papers.iter().map(|each| each.bytes()).sum();
     for bytes_max in [bytes, bytes / 2, 1] {
         let (mut ledger, chain) = small_ledger(bytes_max, 2);
@@ -354,7 +355,11 @@ fn rows_of_what_does_not_wait_any_more_end_at_the_restart() {
     assert_eq!((ledger.pool().len(), ledger.pool().held()), (1, 1), "also a vote of another clock");
     assert_eq!(ledger.pool_records().len(), 2);
     ledger.add_own(registration(9), &chain, time(0)).expect("valid");
-    assert_eq!(rows_written(&outputs(&mut ledger, &chain, time(0))), [9], "no number is used again");
+    assert_eq!(
+        rows_written(&outputs(&mut ledger, &chain, time(0))),
+        [9],
+        "no number is used again"
+    );
 }
 
 /// The ids of the transactions that are repeated before a leave, in their order.

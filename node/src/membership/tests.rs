@@ -290,7 +290,8 @@ fn registrations(heartbeat_ms: u32, pokes: Duration) -> usize {
         for _ in sent.iter().filter(|(_, sent)| sent.datagram == Datagram::RegisterPeer) {
             registrations += 1;
             let (seen_as, peers) = (address(1), vec![]);
-            let ack = RegisterAck { seen_as, election: ELECTION, ballot_bytes: 1, heartbeat_ms, peers };
+            let ack =
+                RegisterAck { seen_as, election: ELECTION, ballot_bytes: 1, heartbeat_ms, peers };
             world.say(address(TRACKER), 1, Datagram::RegisterAck(ack), true);
             poked_at = world.now;
         }
@@ -308,7 +309,11 @@ fn a_tracker_is_missed_by_its_own_period() {
     for heartbeat_ms in [1_000, 5_000, 20_000, 60_000] {
         let period = Duration::from_millis(heartbeat_ms.into());
         assert_eq!(registrations(heartbeat_ms, period), 1, "{heartbeat_ms} ms");
-        assert_eq!(registrations(heartbeat_ms, period * 2), 1, "one POKE of {heartbeat_ms} ms is lost");
+        assert_eq!(
+            registrations(heartbeat_ms, period * 2),
+            1,
+            "one POKE of {heartbeat_ms} ms is lost"
+        );
         let silent = registrations(heartbeat_ms, second * 3_600);
         let expected = 300_000 / (heartbeat_ms as usize * 5 / 2);
         assert!(silent.abs_diff(expected) <= 1 + expected / 10, "{heartbeat_ms} ms: {silent}");

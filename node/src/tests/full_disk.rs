@@ -20,7 +20,8 @@ fn with_a_full_disk() -> Network {
     (1..=2).for_each(|number| network.add(number, Restored::default()));
     network.run(Duration::from_secs(2));
     network.fill_disk(1);
-    let filler = Arc::new(Block { header: Header::genesis(&network.election), transactions: vec![] });
+    let filler =
+        Arc::new(Block { header: Header::genesis(&network.election), transactions: vec![] });
     let node = network.nodes.get_mut(&address(1)).expect("a node");
     while node.disk.durability.has_room() {
         node.persist_block(Arc::clone(&filler));
@@ -146,9 +147,10 @@ fn a_wrong_body_is_a_fault_with_a_full_disk_too() {
     let other = vec![registration(2).transaction().clone()];
     node.handle_new_block(address(2), header, AnnouncedBody::Transactions(other), now);
     network.drain(address(1));
-    let faults = network.events.iter().filter(|(at, event)| {
-        *at == address(1) && matches!(event, Event::Misbehaviour { .. })
-    });
+    let faults = network
+        .events
+        .iter()
+        .filter(|(at, event)| *at == address(1) && matches!(event, Event::Misbehaviour { .. }));
     assert_eq!(faults.count(), 1);
 }
 
