@@ -3,6 +3,7 @@
 mod audit;
 mod disk;
 mod documents;
+mod edges;
 mod forgery;
 mod order;
 mod room;

@@ -1,5 +1,5 @@
-//! What has a row on the disk was acknowledged: to this peer's own user, or to a neighbour that believes it safe here. So
-//! it must not vanish silently, neither by a restart nor because the pool is full. It waits in the pool or for its
+//! What has a row on the disk was acknowledged: to this peer's own user, or to a neighbour that believes it safe here.
+//! So it must not vanish silently, neither by a restart nor because the pool is full. It waits in the pool or for its
 //! registration, until a block holds it or it is told that it can't be counted any more.
 
 use std::sync::Arc;

@@ -193,3 +193,49 @@ impl Ledger {
         self.outputs.extend(sends);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chain::fixtures::registration;
+
+    /// When a transaction is announced again, in milliseconds after it entered the pool.
+    fn announced_at(jitter: f32, times: usize) -> Vec<u64> {
+        #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
+        let start = Instant::now();
+        let mut spreads = Spreads::default();
+        spreads.start(registration(1), start);
+        let mut announced = Vec::new();
+        while announced.len() < times {
+            let at = spreads.next_at().expect("it is still announced");
+            let before = at - Duration::from_millis(1);
+            assert!(spreads.pop_due(1, jitter, before).is_empty(), "it is early");
+            assert_eq!(spreads.pop_due(1, jitter, at), [registration(1).id()]);
+            announced.push((at - start).as_millis().try_into().expect("minutes"));
+        }
+        announced
+    }
+
+    #[test]
+    fn announcements_back_off_to_one_a_minute() {
+        let gaps = |at: &[u64]| at.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>();
+        let at = announced_at(0.0, 9);
+        assert_eq!(at[0], 1_000);
+        assert_eq!(gaps(&at), [2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+        // At most a quarter later, so that peers do not all speak at once.
+        let latest = gaps(&announced_at(1.0, 9));
+        assert_eq!(latest, [2_500, 5_000, 10_000, 20_000, 40_000, 75_000, 75_000, 75_000]);
+    }
+
+    #[test]
+    fn no_more_are_announced_again_at_a_time_than_there_is_room_for() {
+        #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
+        let start = Instant::now();
+        let mut spreads = Spreads::default();
+        (1..=3).for_each(|voter| spreads.start(registration(voter), start));
+        let due = start + REANNOUNCE_FIRST;
+        assert_eq!(spreads.pop_due(2, 0.0, due).len(), 2);
+        assert_eq!(spreads.pop_due(2, 0.0, due).len(), 1, "the third one waited");
+        assert!(spreads.pop_due(2, 0.0, due).is_empty());
+    }
+}

@@ -200,6 +200,39 @@ fn a_hint_draws_five_pokes_and_is_forgotten() {
     assert!(!world.peer(1).is_probed(&hinted));
 }
 
+/// A little more often than once a second, since datagrams bunch up on the way.
+#[test]
+fn a_neighbour_is_listened_to_for_hints_every_800_ms() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    let neighbour = address(77);
+    let poke = Datagram::Poke { nonce: 1, status: None };
+    assert_eq!(world.say(neighbour, 1, poke, true), Disposition::Handled);
+    let hint = |world: &mut World, number: u16| {
+        let live = vec![address(900 + number)];
+        let heard = world.say(neighbour, 1, Datagram::UpdatePeers { live, left: vec![] }, true);
+        assert_eq!(
+            world.peer(1).is_probed(&address(900 + number)),
+            heard == Disposition::Handled,
+            "{heard:?}"
+        );
+        heard
+    };
+    assert_eq!(hint(&mut world, 1), Disposition::Handled);
+    let too_soon = Disposition::Dropped(DropReason::UpdateTooSoon);
+    for (after_ms, expected) in [
+        (0, &too_soon),
+        (799, &too_soon),
+        (1, &Disposition::Handled),
+        (799, &too_soon),
+        (1, &Disposition::Handled),
+    ] {
+        world.run(Duration::from_millis(after_ms));
+        let number = 2 + u16::try_from((world.now - world.start).as_millis()).expect("seconds");
+        assert_eq!(&hint(&mut world, number), expected, "{after_ms} ms later");
+    }
+}
+
 #[test]
 fn who_breaks_rules_faster_than_they_are_forgiven_is_banned() {
     let mut world = World::new();
@@ -278,8 +311,8 @@ fn a_tracker_that_does_not_answer_is_told_of_once_and_tried_on() {
     assert!(world.sent_away.iter().filter(registers).count() >= 1);
 }
 
-/// How many times a peer registers in five minutes with a tracker that answers each time, names a period, and POKEs once
-/// per `pokes`.
+/// How many times a peer registers in five minutes with a tracker that answers each time, names a period, and POKEs
+/// once per `pokes`.
 fn registrations(heartbeat_ms: u32, pokes: Duration) -> usize {
     let mut world = World::new();
     world.add(1, Some(TRACKER), &[]);

@@ -1,5 +1,5 @@
-//! A disk that takes nothing for a while: what can't be taken then is nobody's fault, fills no memory, and is fetched once
-//! there is room.
+//! A disk that takes nothing for a while: what can't be taken then is nobody's fault, fills no memory, and is fetched
+//! once there is room.
 
 use std::time::Duration;
 
