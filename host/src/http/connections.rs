@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::http::client::ClientAddress;
 use crate::http::limits::Limits;
 
 /// If no connection is waiting for a request, one whose client has read nothing of its answer for
@@ -45,7 +46,7 @@ struct Table {
 
 #[derive(Debug)]
 struct Entry {
-    from: IpAddr,
+    from: ClientAddress,
     standing: Standing,
     /// Dropping this sender tells the connection to end.
     _keep: oneshot::Sender<()>,
@@ -73,7 +74,7 @@ impl Connections {
     /// Gives a new connection a place, if necessary by closing another connection. Gives `None` if
     /// all connections are busy.
     pub(crate) fn admit(&self, from: IpAddr, now: Instant) -> Option<(Place, Closing)> {
-        let from = from.to_canonical();
+        let from = ClientAddress::new(from);
         let mut table = lock(&self.table);
         let of_address = table.by_id.values().filter(|entry| entry.from == from).count();
         if !from.is_loopback() && of_address >= self.per_address_max {
@@ -242,6 +243,17 @@ mod tests {
         assert!(connections.admit(STRANGER.into(), now).is_none());
         assert!(!is_closed(&mut other_closing));
         assert!(connections.admit(LOOPBACK.into(), now).is_some());
+    }
+
+    #[test]
+    fn a_network_of_ipv6_takes_the_places_of_one_address() {
+        let (connections, now) = (connections(4, 2), Instant::now());
+        let admit = |text: &str| connections.admit(text.parse().expect("an address"), now);
+        let (_first, mut first_closing) = admit("2001:db8::1").expect("room");
+        let _second = admit("2001:db8::2").expect("room");
+        let (_other, mut other_closing) = admit("2001:db8:0:1::1").expect("room");
+        let _third = admit("2001:db8::3").expect("the first goes");
+        assert!(is_closed(&mut first_closing) && !is_closed(&mut other_closing));
     }
 
     #[test]

@@ -12,11 +12,13 @@
 mod authority;
 mod bind;
 mod bodies;
+mod client;
 mod connections;
 mod extract;
 mod guard;
 mod limits;
 mod metrics;
+mod permits;
 mod problem;
 mod rate;
 mod serve;
@@ -26,9 +28,11 @@ mod stream;
 
 pub use authority::{HostName, HostNameError, Origin, OriginError};
 pub use bind::{BindError, bind};
+pub use client::ClientAddress;
 pub use extract::{Json, OwnPage, Path, Query};
 pub use limits::{Limits, Rate};
 pub use metrics::OpenMetrics;
+pub use permits::{NoPermit, Permit, Permits};
 pub use problem::{PROBLEM_JSON, Problem};
 pub use serve::serve;
 pub use site::Site;

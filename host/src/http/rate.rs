@@ -1,12 +1,12 @@
 //! Limits how many requests each source address may make, in memory that is bounded however many
 //! sources there are.
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
+use crate::http::client::ClientAddress;
 use crate::http::limits::{Limits, Rate};
 
 /// The number of source addresses that are remembered; each takes about 100 bytes. When there are
@@ -14,16 +14,13 @@ use crate::http::limits::{Limits, Rate};
 /// has filled up again in the meantime, or so many others sent requests within seconds that no
 /// limit per source would hold them back.
 const SOURCES_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("it is not zero");
-/// A host with one IPv6 address usually controls all addresses that share its first 64 bits, so
-/// they count as one source.
-const IPV6_SOURCE_BITS: u32 = 64;
 
 /// One token bucket per source, stored as the moment at which the bucket is full again.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     rate: Rate,
     loopback_rate: Rate,
-    full_at: LruCache<IpAddr, Instant>,
+    full_at: LruCache<ClientAddress, Instant>,
 }
 
 impl RateLimiter {
@@ -36,12 +33,11 @@ impl RateLimiter {
     ///
     /// # Errors
     /// When the bucket is empty: how long it takes until it holds a token again.
-    pub(crate) fn take(&mut self, from: IpAddr, now: Instant) -> Result<(), Duration> {
-        let from = from.to_canonical();
+    pub(crate) fn take(&mut self, from: ClientAddress, now: Instant) -> Result<(), Duration> {
         let Rate { burst, per_second } =
             if from.is_loopback() { self.loopback_rate } else { self.rate };
         let token = Duration::from_secs(1) / per_second.max(1);
-        let full_at = self.full_at.get_or_insert_mut(source(from), || now);
+        let full_at = self.full_at.get_or_insert_mut(from, || now);
         let full_with_this = (*full_at).max(now) + token;
         let capacity = token * burst.max(1);
         match full_with_this.saturating_duration_since(now).checked_sub(capacity) {
@@ -50,16 +46,6 @@ impl RateLimiter {
                 Ok(())
             }
             Some(wait) => Err(wait),
-        }
-    }
-}
-
-fn source(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(ip) => {
-            let network = u128::from(ip) >> (128 - IPV6_SOURCE_BITS) << (128 - IPV6_SOURCE_BITS);
-            Ipv6Addr::from(network).into()
         }
     }
 }
@@ -73,8 +59,8 @@ mod tests {
         RateLimiter::new(&Limits { rate, ..Limits::default() })
     }
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().expect("an address")
+    fn ip(text: &str) -> ClientAddress {
+        ClientAddress::new(text.parse().expect("an address"))
     }
 
     #[test]
@@ -131,7 +117,7 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_the_oldest_go_first() {
         let (mut limiter, now) = (limiter(1, 1), Instant::now());
-        let nth = |number: u32| IpAddr::from((0x0b00_0000 + number).to_be_bytes());
+        let nth = |number: u32| ClientAddress::new((0x0b00_0000 + number).to_be_bytes().into());
         let total = u32::try_from(SOURCES_MAX.get()).expect("it is small") + 10;
         for number in 0..total {
             assert_eq!(limiter.take(nth(number), now), Ok(()));

@@ -102,7 +102,7 @@ async fn connection(
     let limits = service.limits;
     // If this fails, answers that wait for an acknowledgement are merely slower.
     let _ = stream.set_nodelay(true);
-    let io = TokioIo::new(WatchedStream::new(stream, limits.write_wait, Arc::clone(&place)));
+    let io = TokioIo::new(WatchedStream::new(stream, &limits, Arc::clone(&place)));
     let answer = service_fn(|request| service.answer(request, from, Arc::clone(&place)));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())

@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 use crate::http::bodies::{AnswerBody, BodyError, RequestBody};
+use crate::http::client::ClientAddress;
 use crate::http::connections::Place;
 use crate::http::extract::OwnPage;
 use crate::http::guard::{self, Source};
@@ -62,14 +63,17 @@ impl Service {
             return Err(BodyError::Closed);
         }
         let (parts, body) = request.into_parts();
+        let client = ClientAddress::of_request(from.ip(), &parts.headers);
         let mut source = Source::default();
-        let refused = self.refuse(&parts, &body, from, &mut source);
+        let refused =
+            self.refuse(&parts, &body, [ClientAddress::new(from.ip()), client], &mut source);
         let mut response = if let Some(refused) = refused {
             refused
         } else {
             let body = RequestBody::new(body, self.limits.body_bytes_max, Arc::clone(&place));
             let mut request = Request::from_parts(parts, Body::new(body));
             request.extensions_mut().insert(ConnectInfo(from));
+            request.extensions_mut().insert(client);
             request.extensions_mut().insert(OwnPage(source.is_own_page));
             self.route(request).await
         };
@@ -83,11 +87,15 @@ impl Service {
         &self,
         parts: &Parts,
         body: &Incoming,
-        from: SocketAddr,
+        [connected, client]: [ClientAddress; 2],
         source: &mut Source,
     ) -> Option<Response> {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = rates.take(from.ip(), Instant::now());
+        let now = Instant::now();
+        let mut taken = rates.take(connected, now);
+        if taken.is_ok() && client != connected {
+            taken = rates.take(client, now);
+        }
         drop(rates);
         let checked = guard::check_host(&self.site, parts)
             .and_then(|host| guard::check_source(&self.site, parts, &host));

@@ -1,5 +1,5 @@
-//! A connection's byte stream. It ends the connection of a client that reads nothing of its answer,
-//! and of one that keeps sending after its request was answered.
+//! A connection's byte stream. It ends the connection of a client that reads nothing of its answer or too little, and
+//! of one that keeps sending after its request was answered.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use crate::http::connections::Place;
+use crate::http::limits::Limits;
 
 /// After the last answer, incoming bytes are read and discarded up to this time and this amount. If
 /// a socket is closed while it has unread bytes, the system resets the connection, and a client
@@ -25,10 +26,29 @@ const LINGER_BUFFER_BYTES: usize = 4 * 1024;
 pub(crate) struct WatchedStream {
     stream: TcpStream,
     write_wait: Duration,
+    write_bytes_min: u64,
     place: Arc<Place>,
-    /// Runs while the client reads nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
+    stalled: Option<Stall>,
+    pace: Pace,
     linger: Option<Linger>,
+}
+
+/// The client reads nothing at the moment.
+#[derive(Debug)]
+struct Stall {
+    since: Instant,
+    /// Ends when the answer has waited for as long as a period of [`Pace`] takes.
+    end: Pin<Box<Sleep>>,
+}
+
+/// How fast the client reads while the answer waits for it. Time in which the server has nothing to send does not
+/// count, and neither do bytes that fit into the system's buffers before the first wait.
+#[derive(Debug, Default)]
+struct Pace {
+    /// How long the answer waited in this period.
+    waited: Duration,
+    /// What was taken since it first waited.
+    bytes: u64,
 }
 
 #[derive(Debug)]
@@ -38,29 +58,45 @@ struct Linger {
 }
 
 impl WatchedStream {
-    pub(crate) fn new(stream: TcpStream, write_wait: Duration, place: Arc<Place>) -> Self {
-        Self { stream, write_wait, place, stalled: None, linger: None }
+    pub(crate) fn new(stream: TcpStream, limits: &Limits, place: Arc<Place>) -> Self {
+        let Limits { write_wait, write_bytes_min, .. } = *limits;
+        let pace = Pace::default();
+        Self { stream, write_wait, write_bytes_min, place, stalled: None, pace, linger: None }
     }
 
-    /// Notes whether the client read anything.
-    fn watch<T>(
+    /// Notes whether the client read anything, and how fast it does.
+    fn watch(
         &mut self,
-        written: Poll<io::Result<T>>,
+        written: Poll<io::Result<usize>>,
         context: &mut Context<'_>,
-    ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            if self.stalled.take().is_some() {
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(outcome) = written {
+            if let Some(stall) = self.stalled.take() {
                 self.place.resume();
+                self.pace.waited += stall.since.elapsed();
             }
-            return written;
+            if self.pace.waited > Duration::ZERO {
+                self.pace.bytes += *outcome.as_ref().unwrap_or(&0) as u64;
+            }
+            return Poll::Ready(outcome);
         }
-        let write_wait = self.write_wait;
-        let stalled = self.stalled.get_or_insert_with(|| {
-            self.place.stall(Instant::now());
-            Box::pin(sleep(write_wait))
-        });
-        ready!(stalled.as_mut().poll(context));
-        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+        loop {
+            let left = self.write_wait.saturating_sub(self.pace.waited);
+            let place = &self.place;
+            let stall = self.stalled.get_or_insert_with(|| {
+                let since = Instant::now();
+                place.stall(since);
+                Stall { since, end: Box::pin(sleep(left)) }
+            });
+            ready!(stall.end.as_mut().poll(context));
+            let pace = std::mem::take(&mut self.pace);
+            if pace.bytes < self.write_bytes_min {
+                return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+            }
+            // It was fast enough. The next period begins with this stall.
+            stall.since = Instant::now();
+            stall.end = Box::pin(sleep(self.write_wait));
+        }
     }
 
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -12,11 +12,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
-use host::http::{HostName, Json, Limits, Origin, Path, Query, Site};
+use host::http::{
+    ClientAddress, HostName, Json, Limits, Origin, Path, Permit, Permits, Problem, Query, Site,
+};
 use http_body::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -51,8 +54,14 @@ pub(crate) struct Held {
     pub(crate) release: Semaphore,
 }
 
-/// A stream without an end; it counts as long as it lives.
-struct Endless(Arc<AtomicUsize>);
+/// The permits of the route that is dear, in all and for one client.
+pub(crate) const PERMITS: [usize; 2] = [3, 2];
+
+/// A stream without an end; it counts as long as it lives, and may hold a permit.
+struct Endless {
+    streams: Arc<AtomicUsize>,
+    _permit: Option<Permit>,
+}
 
 impl http_body::Body for Endless {
     type Data = Bytes;
@@ -68,7 +77,7 @@ impl http_body::Body for Endless {
 
 impl Drop for Endless {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.streams.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -78,9 +87,18 @@ fn router(streams: Arc<AtomicUsize>, held: Arc<Held>) -> Router {
         held.release.acquire().await.expect("it is never closed").forget();
         "released"
     };
+    let of_dear = Arc::clone(&streams);
     let endless = move || async move {
         streams.fetch_add(1, Ordering::SeqCst);
-        Body::new(Endless(streams))
+        Body::new(Endless { streams, _permit: None })
+    };
+    let permits = Permits::new(PERMITS[0], PERMITS[1]);
+    let dear = move |client: ClientAddress| async move {
+        let permit = permits.try_take(client).map_err(|error| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error.to_string())
+        })?;
+        of_dear.fetch_add(1, Ordering::SeqCst);
+        Ok::<_, Problem>(Body::new(Endless { streams: of_dear, _permit: Some(permit) }))
     };
     Router::new()
         .route("/hello", get(async || "hello"))
@@ -94,6 +112,7 @@ fn router(streams: Arc<AtomicUsize>, held: Arc<Held>) -> Router {
         .route("/pair", get(async |Query(pair): Query<(String, u32)>| Json(pair)))
         .route("/never", get(async || pending::<String>().await))
         .route("/endless", get(endless))
+        .route("/dear", get(dear))
         .route("/held", get(hold))
         .route("/panic", get(async || -> String { panic!("as it was told to") }))
 }
@@ -133,6 +152,16 @@ impl Server {
         let mut stream = self.connect().await;
         // The server may have refused the rest already.
         let _ = within(stream.write_all(bytes.as_bytes())).await;
+        stream
+    }
+
+    /// Does the same from another address of this machine, with a small buffer for what comes back.
+    pub(crate) async fn send_from(&self, from: [u8; 4], bytes: &str) -> TcpStream {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::from((from, 0))).expect("an address of this machine");
+        socket.set_recv_buffer_size(8 * 1024).expect("it can be set");
+        let mut stream = within(socket.connect(self.address)).await.expect("it listens");
+        within(stream.write_all(bytes.as_bytes())).await.expect("it reads");
         stream
     }
 

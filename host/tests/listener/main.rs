@@ -6,4 +6,5 @@ mod bodies;
 mod guard;
 mod harness;
 mod heads;
+mod permits;
 mod slow;

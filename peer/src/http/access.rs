@@ -2,7 +2,7 @@
 //! data directory, and browsers that logged in with a one-time link which such a person asked for.
 //! Secrets are compared in constant time and must never appear in a message.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ pub(super) const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 3_600);
 const SESSIONS_MAX: usize = 64;
 
 /// 32 random bytes, written as 64 hexadecimal digits.
-#[derive(Clone, Copy, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 pub(super) struct Secret([u8; 32]);
 
 /// The token, and the secrets that were derived from it.
@@ -40,12 +40,18 @@ pub(crate) struct Access {
     given: Mutex<Given>,
 }
 
-/// The secrets that were given out, each with the moment at which it expires.
+/// The secrets that were given out. They are compared one by one, because a search that ends early
+/// would tell by its time how much of a guess was right.
 #[derive(Debug, Default)]
 struct Given {
-    links: BTreeMap<Secret, Instant>,
-    sessions: BTreeMap<Secret, Instant>,
+    links: Secrets,
+    sessions: Secrets,
 }
+
+/// Secrets of one kind with the moment at which each expires, in the order in which they were given out, which is also
+/// that in which they expire.
+#[derive(Debug, Default)]
+struct Secrets(VecDeque<(Secret, Instant)>);
 
 impl Access {
     /// Reads the token of a data directory, or makes it.
@@ -88,7 +94,9 @@ impl Access {
             let detail = "this takes the peer's token: send `Authorization: Bearer TOKEN`, with the digits in api.token of its data directory";
             return Err(unauthorized("no_token", detail));
         };
-        if !Secret::parse(cookie).is_some_and(|session| self.given().has_session(&session, now)) {
+        let session =
+            Secret::parse(cookie).and_then(|session| self.given().sessions.find(&session, now));
+        if session.is_none() {
             return Err(unauthorized("no_session", "log in again: `peer login` prints a link"));
         }
         // A browser attaches the cookie automatically, even to requests by a page from another port
@@ -108,7 +116,7 @@ impl Access {
     /// Makes the secret of a link, which is valid for one use.
     pub(super) fn new_link(&self, now: Instant) -> Secret {
         let secret = Secret(entropy::random());
-        insert(&mut self.given().links, secret, now + LINK_LIFETIME, LINKS_MAX);
+        self.given().links.insert(secret, now + LINK_LIFETIME, LINKS_MAX);
         secret
     }
 
@@ -117,9 +125,9 @@ impl Access {
     pub(super) fn use_link(&self, code: &str, now: Instant) -> Option<HeaderValue> {
         let code = Secret::parse(code)?;
         let mut given = self.given();
-        given.use_up_link(&code, now)?;
+        given.links.remove(&code, now)?;
         let session = Secret(entropy::random());
-        insert(&mut given.sessions, session, now + SESSION_LIFETIME, SESSIONS_MAX);
+        given.sessions.insert(session, now + SESSION_LIFETIME, SESSIONS_MAX);
         let (name, value, age) = (&self.cookie_name, session.digits(), SESSION_LIFETIME.as_secs());
         let cookie = format!("{name}={value}; Max-Age={age}; Path=/; HttpOnly; SameSite=Strict");
         Some(HeaderValue::try_from(cookie).expect("letters, digits and signs of a cookie"))
@@ -134,22 +142,34 @@ impl Access {
     }
 
     fn given(&self) -> MutexGuard<'_, Given> {
-        // The maps of secrets are consistent even after a panic.
+        // What was given out is consistent even after a panic.
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Given {
-    /// Removes a link if it is valid. Links that have expired are removed too.
-    fn use_up_link(&mut self, code: &Secret, now: Instant) -> Option<()> {
-        self.links.retain(|_, end| now < *end);
-        let link = self.links.keys().find(|known| *known == code).copied()?;
-        self.links.remove(&link).map(drop)
+impl Secrets {
+    /// Adds a secret. If there are `max` already, the oldest gives way.
+    fn insert(&mut self, secret: Secret, end: Instant, max: usize) {
+        while self.0.len() >= max {
+            self.0.pop_front();
+        }
+        self.0.push_back((secret, end));
     }
 
-    fn has_session(&mut self, session: &Secret, now: Instant) -> bool {
-        self.sessions.retain(|_, end| now < *end);
-        self.sessions.keys().any(|known| known == session)
+    /// Where a secret is that has not expired. Those that have are forgotten.
+    fn find(&mut self, secret: &Secret, now: Instant) -> Option<usize> {
+        self.0.retain(|(_, end)| now < *end);
+        let mut places = self.0.iter().enumerate().filter(|(_, (known, _))| known == secret);
+        // All are compared, wherever the right one is.
+        let place = places.next().map(|(place, _)| place);
+        places.for_each(drop);
+        place
+    }
+
+    /// Takes a secret that has not expired out.
+    fn remove(&mut self, secret: &Secret, now: Instant) -> Option<()> {
+        let place = self.find(secret, now)?;
+        self.0.remove(place).map(drop)
     }
 }
 
@@ -182,18 +202,6 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     value.to_str().ok()
-}
-
-/// Adds a secret. If there are too many, the one that expires first is removed.
-fn insert(secrets: &mut BTreeMap<Secret, Instant>, secret: Secret, end: Instant, max: usize) {
-    while secrets.len() >= max {
-        let Some(first) = secrets.iter().min_by_key(|(_, end)| **end).map(|(secret, _)| *secret)
-        else {
-            break;
-        };
-        secrets.remove(&first);
-    }
-    secrets.insert(secret, end);
 }
 
 fn unauthorized(kind: &str, detail: &str) -> Problem {

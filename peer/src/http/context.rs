@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use host::http::{ClientAddress, NoPermit, Permit, Permits};
+use tokio::sync::Notify;
 
 use super::access::Access;
 use super::events::EventLog;
@@ -13,9 +14,14 @@ use crate::actions::Actions;
 
 /// The most archives that are sent at the same time, because each of them reads the whole chain
 /// from the disk.
-const ARCHIVES_MAX: usize = 4;
+pub(super) const ARCHIVES_MAX: usize = 8;
 
-/// The most transactions in one request. A peer checks them in a tenth of a second.
+/// The most of them that one address gets, so that it takes several to keep everybody else from the record. A person
+/// needs one, and another after a broken connection that nobody has noticed yet.
+pub(super) const ARCHIVES_PER_ADDRESS_MAX: usize = 2;
+
+/// The most transactions in one request, and the most of one address that are checked at the same time. A peer checks
+/// them in a tenth of a second.
 pub(super) const TRANSACTIONS_MAX: usize = 1_000;
 
 /// The most transactions of others that are checked and made durable at the same time. They are
@@ -34,8 +40,8 @@ struct Shared {
     access: Access,
     /// The URL under which programs on this machine reach the API.
     url: String,
-    archives: Arc<Semaphore>,
-    submissions: Arc<Semaphore>,
+    archives: Permits,
+    submissions: Permits,
     events: EventLog,
     metrics: Metrics,
     /// Notified when somebody with the token wants the peer to leave.
@@ -50,8 +56,8 @@ impl Context {
         leave: Arc<Notify>,
         metrics: Metrics,
     ) -> Self {
-        let archives = Arc::new(Semaphore::new(ARCHIVES_MAX));
-        let submissions = Arc::new(Semaphore::new(SUBMISSIONS_MAX));
+        let archives = Permits::new(ARCHIVES_MAX, ARCHIVES_PER_ADDRESS_MAX);
+        let submissions = Permits::new(SUBMISSIONS_MAX, TRANSACTIONS_MAX);
         let events = EventLog::start(&actions.handle);
         Self(Arc::new(Shared {
             actions,
@@ -82,16 +88,17 @@ impl Context {
         format!("{}/login/{}", self.0.url, self.0.access.new_link(Instant::now()).digits())
     }
 
-    /// The permission to send an archive, unless too many are being sent already.
-    pub(super) fn archive_permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0.archives).try_acquire_owned().ok()
+    /// The permission to send an archive.
+    ///
+    /// # Errors
+    /// When too many are being sent already, to this client or in all.
+    pub(super) fn archive_permit(&self, client: ClientAddress) -> Result<Permit, NoPermit> {
+        self.0.archives.try_take(client)
     }
 
-    /// Waits until this number of transactions, at most [`TRANSACTIONS_MAX`], may be handed in.
-    pub(super) async fn submission_permit(&self, transactions: usize) -> OwnedSemaphorePermit {
-        let permits = u32::try_from(transactions).expect("one request has few");
-        let submissions = Arc::clone(&self.0.submissions);
-        submissions.acquire_many_owned(permits).await.expect("it is never closed")
+    /// Waits until this client may hand in this number of transactions, at most [`TRANSACTIONS_MAX`].
+    pub(super) async fn submission_permit(&self, client: ClientAddress, count: usize) -> Permit {
+        self.0.submissions.take(client, count).await
     }
 
     pub(super) fn events(&self) -> &EventLog {

@@ -16,9 +16,9 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
-use host::http::Problem;
+use host::http::{ClientAddress, NoPermit, Permit, Permits, Problem};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 
 use crate::handle::PeerHandle;
 use crate::schema::Event;
@@ -33,6 +33,10 @@ const EVENTS_MAX: usize = 4_096;
 /// everybody, and most of these have to stay free for questions.
 pub(crate) const LISTENERS_MAX: usize = 64;
 
+/// The most listeners of one address, so that no two keep everybody else from hearing. A browser needs one for each
+/// window, and a few people may share an address.
+pub(crate) const LISTENERS_PER_ADDRESS_MAX: usize = 16;
+
 /// After this time of silence a comment is sent. It is shorter than the half minute after which
 /// proxies close a silent connection, and sending it shows whether a connection has broken
 /// unnoticed.
@@ -43,10 +47,8 @@ const RETRY_PERIOD: Duration = Duration::from_secs(2);
 
 /// There is no room for another listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{LISTENERS_MAX} listeners are here already, which is all that this peer takes: try again later"
-)]
-pub(crate) struct TooManyListeners;
+#[error("listeners: {0}")]
+pub(crate) struct TooManyListeners(NoPermit);
 
 impl From<TooManyListeners> for Problem {
     fn from(error: TooManyListeners) -> Self {
@@ -59,7 +61,7 @@ impl From<TooManyListeners> for Problem {
 pub(crate) struct EventLog {
     run: u64,
     kept: watch::Receiver<Kept>,
-    places: Arc<Semaphore>,
+    places: Permits,
 }
 
 /// A reader of the log.
@@ -70,7 +72,7 @@ pub(crate) struct Listener {
     /// The number of the event that this listener gets next.
     next: u64,
     beginning: Beginning,
-    _place: OwnedSemaphorePermit,
+    _place: Permit,
 }
 
 /// What a listener knows already when it connects.
@@ -116,16 +118,24 @@ impl EventLog {
         if let Some(events) = handle.events() {
             tokio::spawn(follow(events, sender));
         }
-        Self { run: unix_now().0, kept, places: Arc::new(Semaphore::new(LISTENERS_MAX)) }
+        Self {
+            run: unix_now().0,
+            kept,
+            places: Permits::new(LISTENERS_MAX, LISTENERS_PER_ADDRESS_MAX),
+        }
     }
 
     /// Adds a listener. If it gives the id of the last event that it received, it continues after
     /// that event; otherwise it starts with what happens from now on.
     ///
     /// # Errors
-    /// When there are [`LISTENERS_MAX`] listeners already.
-    pub(crate) fn listen(&self, last_event_id: Option<&str>) -> Result<Listener, TooManyListeners> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| TooManyListeners)?;
+    /// When there are too many listeners already, of this client or in all.
+    pub(crate) fn listen(
+        &self,
+        client: ClientAddress,
+        last_event_id: Option<&str>,
+    ) -> Result<Listener, TooManyListeners> {
+        let place = self.places.try_take(client).map_err(TooManyListeners)?;
         let kept = self.kept.clone();
         let newest = kept.borrow().newest();
         // By the standard for server-sent events, an empty id means that there is none.
@@ -143,7 +153,7 @@ impl EventLog {
 
     /// The number of current listeners.
     pub(crate) fn listeners(&self) -> usize {
-        LISTENERS_MAX - self.places.available_permits()
+        self.places.taken()
     }
 }
 

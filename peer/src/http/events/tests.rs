@@ -57,7 +57,7 @@ async fn read_through(log: EventLog, seed: u64, newest: u64) -> Vec<Event> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let (mut heard, mut last) = (Vec::new(), format!("{}-0", log.run));
     while heard.last().and_then(height) != Some(newest) {
-        let mut listener = log.listen(Some(&last)).expect("there is room");
+        let mut listener = log.listen(here(), Some(&last)).expect("there is room");
         for _ in 0..random.random_range(0..40) {
             let told = next(&mut listener).await;
             last = told.id.to_string();
@@ -94,7 +94,7 @@ async fn what_a_slow_listener_misses_is_counted_to_the_last_event() {
     let (handle, _requests, log) = start();
     let newest = 5 * EVENTS_MAX as u64;
     let reader = tokio::spawn(async move {
-        let mut listener = log.listen(None).expect("there is room");
+        let mut listener = log.listen(here(), None).expect("there is room");
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let (mut last, mut missed) = (0, 0);
         let teller = tokio::spawn({
@@ -142,7 +142,7 @@ async fn an_id_that_this_run_does_not_know_brings_all_that_is_kept() {
         "\u{1f3fa}".repeat(1_000),
     ];
     for id in unknown {
-        let mut listener = log.listen(Some(&id)).expect("there is room");
+        let mut listener = log.listen(here(), Some(&id)).expect("there is room");
         let told = next(&mut listener).await;
         assert_eq!(event(&told), Event::Missed { events: 0 }, "{id}");
         assert_eq!(told.id, EventId { run, number: 0 });
@@ -151,7 +151,7 @@ async fn an_id_that_this_run_does_not_know_brings_all_that_is_kept() {
         }
     }
     for (id, first) in [("", 4), (&*format!("{run}-3"), 4), (&*format!("{run}-0"), 1)] {
-        let mut listener = log.listen(Some(id)).expect("there is room");
+        let mut listener = log.listen(here(), Some(id)).expect("there is room");
         if first == 4 {
             assert_eq!(listener.next_kept(), None, "{id}");
         } else {
@@ -163,7 +163,7 @@ async fn an_id_that_this_run_does_not_know_brings_all_that_is_kept() {
 #[tokio::test]
 async fn a_gap_in_the_events_is_an_event_of_its_own() {
     let (handle, _requests, log) = start();
-    let mut listener = log.listen(None).expect("there is room");
+    let mut listener = log.listen(here(), None).expect("there is room");
     // The log's task does not run before this one waits.
     for number in 1..=1_030 {
         handle.publish(block(number));
@@ -173,21 +173,45 @@ async fn a_gap_in_the_events_is_an_event_of_its_own() {
     assert!(events >= 6, "{events}");
     assert_eq!(height(&event(&next(&mut listener).await)), Some(events + 1));
     // Who comes back with that id hears the rest, too.
-    let mut listener = log.listen(Some(&told.id.to_string())).expect("there is room");
+    let mut listener = log.listen(here(), Some(&told.id.to_string())).expect("there is room");
     assert_eq!(height(&event(&next(&mut listener).await)), Some(events + 1));
+}
+
+fn here() -> ClientAddress {
+    ClientAddress::new([127, 0, 0, 1].into())
+}
+
+/// As many of one address as it may have, and then of the next.
+fn listen_from(log: &EventLog, number: usize) -> Result<Listener, TooManyListeners> {
+    let address = u8::try_from(number / LISTENERS_PER_ADDRESS_MAX).expect("there are few");
+    log.listen(ClientAddress::new([192, 0, 2, address].into()), None)
+}
+
+#[tokio::test]
+async fn one_address_takes_no_more_than_its_share_of_the_places() {
+    let (_handle, _requests, log) = start();
+    let listen = |_| log.listen(here(), None).expect("there is room");
+    let mut own: Vec<_> = (0..LISTENERS_PER_ADDRESS_MAX).map(listen).collect();
+    let refusal = log.listen(here(), None).expect_err("it has its share");
+    assert!(refusal.to_string().contains("your address"), "{refusal}");
+    assert_eq!(Problem::from(refusal).kind, "too_many_listeners");
+    assert!(listen_from(&log, 0).is_ok(), "others are not kept from theirs");
+    own.pop();
+    assert!(log.listen(here(), None).is_ok());
 }
 
 #[tokio::test]
 async fn a_place_is_free_again_when_its_listener_goes() {
     let (_handle, _requests, log) = start();
-    let mut listeners: Vec<_> =
-        (0..LISTENERS_MAX).map(|_| log.listen(None).expect("there is room")).collect();
+    let mut listeners: Vec<_> = (0..LISTENERS_MAX)
+        .map(|number| listen_from(&log, number).expect("there is room"))
+        .collect();
     assert_eq!(log.listeners(), LISTENERS_MAX);
-    let refusal = log.listen(None).expect_err("there is no room");
+    let refusal = log.listen(here(), None).expect_err("there is no room");
     let problem = Problem::from(refusal);
     assert_eq!((problem.status, &*problem.kind), (503, "too_many_listeners"));
     listeners.pop();
-    assert!(log.listen(None).is_ok());
+    assert!(log.listen(here(), None).is_ok());
     let answer = listeners.pop().expect("a listener").into_response().into_response();
     assert_eq!(log.listeners(), LISTENERS_MAX - 1);
     drop(answer);
@@ -199,8 +223,8 @@ async fn the_stream_is_what_the_standard_says_and_ends_with_the_node() {
     let (handle, requests, log) = start();
     tell(&handle, &log, 1..=1).await;
     settle(&log, 1).await;
-    let first = log.listen(None).expect("there is room").into_response();
-    let other = log.listen(Some("7-7")).expect("there is room").into_response();
+    let first = log.listen(here(), None).expect("there is room").into_response();
+    let other = log.listen(here(), Some("7-7")).expect("there is room").into_response();
     let voter = VoterId([9; 32]);
     handle.publish(Event::Registering { voter, registration_bits: 20 });
     handle.publish(block(2));
@@ -224,10 +248,10 @@ async fn the_stream_is_what_the_standard_says_and_ends_with_the_node() {
         assert_eq!(String::from_utf8_lossy(&body), text);
     }
     // Nothing more will happen, and this is said at once.
-    let mut listener = log.listen(None).expect("there is room");
+    let mut listener = log.listen(here(), None).expect("there is room");
     assert_eq!(timeout(PATIENCE, listener.next()).await.expect("in time"), None);
     assert_eq!(
-        timeout(PATIENCE, EventLog::start(&handle).listen(None).expect("room").next())
+        timeout(PATIENCE, EventLog::start(&handle).listen(here(), None).expect("room").next())
             .await
             .expect("in time"),
         None

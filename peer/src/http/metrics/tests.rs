@@ -152,7 +152,10 @@ async fn commits_listeners_and_requests_are_counted_for_one_peer_alone() {
     let (peer, other) = (Peer::start(), Peer::start());
     peer.commits.count(Duration::from_millis(3));
     peer.commits.count_failure();
-    let _listener = peer.events.listen(None).expect("there is room");
+    let _listener = peer
+        .events
+        .listen(host::http::ClientAddress::new([127, 0, 0, 1].into()), None)
+        .expect("there is room");
     peer.request("GET", "/v1/blocks/7").await;
     peer.request("GET", "/v1/blocks/8").await;
     peer.request("BREW", "/v1/blocks/9").await;

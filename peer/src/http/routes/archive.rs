@@ -7,9 +7,8 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use futures_util::stream;
-use host::http::Problem;
+use host::http::{ClientAddress, Permit, Problem};
 use protocol::units::{BlockHash, Height};
-use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 
 use crate::actions::ActionError;
@@ -40,7 +39,7 @@ enum BrokenOff {
 /// An archive on its way.
 struct Sending {
     context: Context,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
     encoder: ArchiveEncoder,
     next: Height,
     last: Height,
@@ -54,9 +53,12 @@ struct Sending {
 #[utoipa::path(get, path = "/v1/archive", tag = "chain",
     responses((status = 200, description = "The archive", content_type = "application/octet-stream", body = inline(Octets),
         headers(("content-disposition" = String, description = "The file's name"))), Common, FromNode))]
-pub(super) async fn archive(State(context): State<Context>) -> Result<impl IntoResponse, Refused> {
-    let permit = context.archive_permit().ok_or_else(|| {
-        let detail = "several archives are being sent already: ask again soon";
+pub(super) async fn archive(
+    State(context): State<Context>,
+    client: ClientAddress,
+) -> Result<impl IntoResponse, Refused> {
+    let permit = context.archive_permit(client).map_err(|error| {
+        let detail = format!("archives: {error}");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
     })?;
     let last = Height(context.actions().results().await?.tip.height);

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
-use host::http::Problem;
+use host::http::{ClientAddress, Problem};
 
 use crate::actions::ActionError;
 use crate::http::context::Context;
@@ -25,10 +25,11 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
         body = schema::Event), Common, FromNode))]
 pub(super) async fn events(
     State(context): State<Context>,
+    client: ClientAddress,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refused> {
     let last = headers.get(LAST_EVENT_ID).map(|id| String::from_utf8_lossy(id.as_bytes()));
-    let listener = context.events().listen(last.as_deref()).map_err(Problem::from)?;
+    let listener = context.events().listen(client, last.as_deref()).map_err(Problem::from)?;
     Ok(listener.into_response())
 }
 

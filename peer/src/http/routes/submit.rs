@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use host::http::{Json, Problem};
+use host::http::{ClientAddress, Json, Problem};
 use protocol::codec;
 use protocol::transaction::{Transaction, TransactionKind};
 use tokio::task::JoinSet;
@@ -22,6 +22,7 @@ use crate::schema;
     responses((status = 200, body = schema::Outcomes, description = "What became of each"), Common, WithBody))]
 pub(super) async fn submit(
     State(context): State<Context>,
+    client: ClientAddress,
     Json(submission): Json<schema::Submission>,
 ) -> Result<Json<schema::Outcomes>, Refused> {
     let count = submission.transactions.len();
@@ -30,7 +31,7 @@ pub(super) async fn submit(
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return Err(Problem::new(status, "wrong_number_of_transactions", detail).into());
     }
-    let permit = context.submission_permit(count).await;
+    let permit = context.submission_permit(client, count).await;
     // A task of its own: what was handed in takes its room until it is answered, whether anybody waits or not.
     let handing_in = tokio::spawn(async move {
         let _permit = permit;
@@ -105,21 +106,27 @@ mod tests {
         let key = VoterKey::from_secret_bytes(&[1; 32]).expect("it is a key");
         let registration = signing::registration(&key, &context.actions().election, 4);
         let transactions = vec![hex::encode(codec::encode(&registration)); TRANSACTIONS_MAX];
-        let submit_all = |_| {
+        let submit_all = |client: u8| {
             let submission = schema::Submission { transactions: transactions.clone() };
-            tokio::spawn(submit(State(context.clone()), Json(submission)))
+            let client = ClientAddress::new([192, 0, 2, client].into());
+            tokio::spawn(submit(State(context.clone()), client, Json(submission)))
         };
-        let submitting: Vec<_> = (0..4).map(submit_all).collect();
-
-        let first = all_that_come(&mut requests).await;
-        assert_eq!(first.len(), SUBMISSIONS_MAX);
+        // Whatever one client hands in, half of the room stays free for others.
+        let submitting: Vec<_> = [1, 1, 1].map(submit_all).into();
+        let of_one = all_that_come(&mut requests).await;
+        assert_eq!(of_one.len(), SUBMISSIONS_MAX / 2);
+        let of_others: Vec<_> = [2, 3].map(submit_all).into();
+        let mut first = all_that_come(&mut requests).await;
+        assert_eq!(first.len(), SUBMISSIONS_MAX / 2);
+        first.extend(of_one);
         // Whoever goes away makes no room.
-        submitting[..2].iter().for_each(JoinHandle::abort);
+        submitting[..1].iter().for_each(JoinHandle::abort);
         assert_eq!(all_that_come(&mut requests).await.len(), 0);
         // Nobody answers, which ends these.
         drop(first);
         assert_eq!(all_that_come(&mut requests).await.len(), SUBMISSIONS_MAX);
-        for submitted in submitting.into_iter().skip(2) {
+        assert_eq!(all_that_come(&mut requests).await.len(), SUBMISSIONS_MAX / 2);
+        for submitted in submitting.into_iter().skip(1).chain(of_others) {
             let outcomes = submitted.await.expect("no panic").expect("it is answered");
             assert_eq!(outcomes.0.outcomes.len(), TRANSACTIONS_MAX);
         }

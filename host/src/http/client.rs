@@ -1,0 +1,112 @@
+//! Whom a request counts for, wherever something is shared out by address.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+
+/// A host with one IPv6 address usually controls all addresses that share its first 64 bits, so
+/// they count as one.
+const IPV6_CLIENT_BITS: u32 = 64;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The address of a client, or the network that it controls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientAddress(IpAddr);
+
+impl ClientAddress {
+    /// What a connection from this address counts for.
+    #[must_use]
+    pub fn new(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(ip) => ip.into(),
+            // The network of the loopback address is that of all mapped addresses as well.
+            IpAddr::V6(ip) if ip.is_loopback() => ip.into(),
+            IpAddr::V6(ip) => {
+                let host_bits = 128 - IPV6_CLIENT_BITS;
+                Ipv6Addr::from(u128::from(ip) >> host_bits << host_bits).into()
+            }
+        })
+    }
+
+    /// Whom a request counts for. A proxy on this machine speaks for others: it adds the address that it sees to the
+    /// end of `X-Forwarded-For`. From anywhere else that header is only what somebody claims.
+    #[must_use]
+    pub fn of_request(from: IpAddr, headers: &HeaderMap) -> Self {
+        let connected = Self::new(from);
+        if !connected.is_loopback() {
+            return connected;
+        }
+        let newest = headers.get_all(X_FORWARDED_FOR).iter().next_back();
+        let last = newest.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+        last.and_then(|text| text.trim().parse().ok()).map_or(connected, Self::new)
+    }
+
+    /// Whether it is this machine.
+    #[must_use]
+    pub fn is_loopback(self) -> bool {
+        self.0.is_loopback()
+    }
+}
+
+/// A request that came over no connection counts for nobody in particular.
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let nobody = Self(Ipv4Addr::UNSPECIFIED.into());
+        Ok(parts.extensions.get().copied().unwrap_or(nobody))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    fn of(from: &str, forwarded: &[&str]) -> ClientAddress {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append(X_FORWARDED_FOR, HeaderValue::from_str(value).expect("plain text"));
+        }
+        ClientAddress::of_request(ip(from), &headers)
+    }
+
+    fn client(text: &str) -> ClientAddress {
+        ClientAddress::new(ip(text))
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_client_and_a_mapped_address_is_its_own() {
+        assert_eq!(client("2001:db8::1"), client("2001:db8::ffff:1:2:3"));
+        assert_ne!(client("2001:db8::1"), client("2001:db8:0:1::1"));
+        assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
+        assert_ne!(client("::ffff:192.0.2.1"), client("::ffff:192.0.2.2"));
+        for text in ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1"] {
+            assert!(client(text).is_loopback(), "{text}");
+        }
+        assert_ne!(client("127.0.0.1"), client("127.0.0.2"));
+    }
+
+    #[test]
+    fn a_proxy_on_this_machine_speaks_for_others_and_nobody_else_does() {
+        assert_eq!(of("127.0.0.1", &[]), client("127.0.0.1"));
+        assert_eq!(of("127.0.0.1", &["192.0.2.1"]), client("192.0.2.1"));
+        // What stands before the last address is what that client claims.
+        assert_eq!(of("::1", &["10.0.0.1, 192.0.2.1"]), client("192.0.2.1"));
+        assert_eq!(of("::1", &["10.0.0.1", "192.0.2.1"]), client("192.0.2.1"));
+        assert_eq!(of("127.0.0.1", &["2001:db8::7"]), client("2001:db8::1"));
+        for nonsense in ["", "unknown", "192.0.2.1, ", "192.0.2.1:80"] {
+            assert_eq!(of("127.0.0.1", &[nonsense]), client("127.0.0.1"), "{nonsense}");
+        }
+        assert_eq!(of("192.0.2.9", &["192.0.2.1"]), client("192.0.2.9"));
+    }
+}
