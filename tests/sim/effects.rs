@@ -302,6 +302,8 @@ impl World {
         host: HostIndex,
         outcome: &Result<protocol::units::TransactionId, node::CommandError>,
     ) {
+        let is_full = outcome.as_ref().is_err_and(|error| error.kind() == "pool_full");
+        self.statistics.refused_full += u64::from(is_full);
         match self.voters[voter].hear(paper, outcome, host, self.at) {
             Err(fault) => return self.violate(fault),
             Ok(true) => {

@@ -16,6 +16,9 @@ use crate::world::World;
 
 /// The most neighbours of a peer.
 const NEIGHBOURS_MAX: usize = 64;
+/// The most bytes that a pool may have above its limit in these worlds. What returns from a branch that lost, and
+/// what was acknowledged before a restart, is taken in although the pool is full.
+const POOL_RETURNED_BYTES_MAX: usize = 1024 * 1024;
 /// The fewest bytes that a transaction in the pool has.
 const TRANSACTION_BYTES_MIN: usize = 100;
 /// After this time a host that is gone is nobody's neighbour any more, and a host that is up is
@@ -237,7 +240,8 @@ impl World {
             if status.held > limits.held_max {
                 self.violate(format!("peer {host} holds {} votes", status.held));
             }
-            if status.pool > limits.pool_bytes_max / TRANSACTION_BYTES_MIN {
+            let pool_bytes_max = limits.pool_bytes_max + POOL_RETURNED_BYTES_MAX;
+            if status.pool > pool_bytes_max / TRANSACTION_BYTES_MIN {
                 self.violate(format!("peer {host} holds {} in its pool", status.pool));
             }
         }

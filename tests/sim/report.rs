@@ -31,6 +31,8 @@ pub struct Statistics {
     pub partitions: u64,
     pub reorganisations: u64,
     pub acknowledged: u64,
+    /// The number of transactions that a peer refused because its pool was full.
+    pub refused_full: u64,
     /// The number of votes on the chain on which all peers agree at the end.
     pub votes: u64,
     pub blocks: u64,

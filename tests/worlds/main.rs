@@ -10,6 +10,7 @@ mod chaos;
 mod disk;
 mod forgery;
 mod laboratory;
+mod limits;
 mod partition;
 mod registrars;
 mod sabotage;

@@ -263,3 +263,31 @@ fn a_branch_that_waits_and_turns_out_to_be_invalid_is_forgotten() {
     assert_eq!(chain.tip().hash, beside.header.hash());
     assert!(chain.is_invalid(&end.header.hash()) && chain.candidates.is_empty());
 }
+
+#[test]
+fn bodies_stay_in_memory_up_to_a_number_of_bytes() {
+    let genesis = Header::genesis(&election());
+    let mut parent = genesis;
+    let blocks: Vec<_> = (0..5)
+        .map(|voter| {
+            let block = mine(&parent, &[registration(voter)], 0);
+            parent = block.header;
+            block
+        })
+        .collect();
+    let bytes = protocol::block::HEADER_BYTES + blocks[0].transactions[0].bytes();
+    for (resident_bytes_max, kept) in
+        [(5 * bytes, 5), (5 * bytes - 1, 4), (2 * bytes, 2), (2 * bytes - 1, 1), (0, 1)]
+    {
+        let mut chain = Chain::new(Arc::new(election()), Rules::ALL, resident_bytes_max);
+        for block in &blocks {
+            let hash = add(&mut chain, block).expect("a good block");
+            chain.advance();
+            chain.mark_stored(&hash);
+        }
+        let here: Vec<_> =
+            blocks.iter().map(|block| chain.block(&block.header.hash()).is_some()).collect();
+        let oldest_gone: Vec<_> = (0..5).map(|place| place >= 5 - kept).collect();
+        assert_eq!(here, oldest_gone, "{resident_bytes_max}");
+    }
+}

@@ -144,3 +144,24 @@ fn what_is_withheld_is_not_the_best_header_until_its_body_comes() {
     chain.insert_body(&hash, block.transactions).expect("the body came after all");
     assert_eq!(chain.best_header().hash, grandchild.hash());
 }
+
+#[test]
+fn one_header_too_many_waits_until_a_body_comes() {
+    let mut chain = chain().with_headers_max(3);
+    let genesis = Header::genesis(&election());
+    let first = mine(&genesis, &[], 0);
+    let mut headers = vec![first.header];
+    for _ in 0..4 {
+        headers.push(bodiless(headers.last().expect("the first"), 0));
+    }
+    let insert = |chain: &mut Chain, place: usize| chain.insert_header(headers[place], NOW);
+    for place in 0..3 {
+        assert!(insert(&mut chain, place).is_ok(), "{place}");
+    }
+    assert_eq!(insert(&mut chain, 3), Err(HeaderError::TooManyHeaders { headers: 3 }));
+    assert!(insert(&mut chain, 2).is_ok(), "what is known already takes no room");
+
+    chain.insert_body(&first.header.hash(), first.transactions).expect("a matching body");
+    assert!(insert(&mut chain, 3).is_ok());
+    assert_eq!(insert(&mut chain, 4), Err(HeaderError::TooManyHeaders { headers: 3 }));
+}

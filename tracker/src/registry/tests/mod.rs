@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for some kinds of datagrams")]
 
+mod limits;
 mod membership;
 mod strangers;
 mod updates;
