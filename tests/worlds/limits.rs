@@ -1,12 +1,14 @@
 //! Worlds whose bounds are reached: peers with little memory, and elections with room for a few voters. What is refused
 //! is refused with a word, and what was acknowledged is counted all the same.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use node::Limits;
 use protocol::admission::AdmissionRule;
 use protocol::keys::VoterKey;
 use sim::chaos;
+use sim::faults::{FaultPlan, Partition, Window};
 use sim::forge;
 use sim::scenario::Scenario;
 use sim::world::World;
@@ -44,7 +46,8 @@ fn peers_with_little_memory_keep_what_must_hold() {
     assert!(refused_full > 0, "no pool was ever full");
 }
 
-/// Three peers, and room for three voters, of whom two have voted.
+/// Three peers, and room for three voters, of whom two have voted. Peer 0 is cut off from the others from the 20th to
+/// the 30th second.
 fn almost_full(seed: u64) -> World {
     let mut scenario = Scenario::quiet("full election", seed, 3, seconds(120));
     let mut election = forge::election(seed, 6);
@@ -53,6 +56,10 @@ fn almost_full(seed: u64) -> World {
     for peer in &mut scenario.peers {
         peer.block_time = Some(seconds(2));
     }
+    let islands = BTreeMap::from([(scenario.peer_address(0), 1)]);
+    let partition = Partition { window: Window::seconds(20, 30), islands, is_one_way: false };
+    scenario.faults =
+        FaultPlan { partitions: vec![partition], calm_from: seconds(30), ..FaultPlan::none() };
     scenario.demands.votes = 3;
     let mut world = World::new(scenario, seed);
     world.run_until(seconds(3));
@@ -62,6 +69,7 @@ fn almost_full(seed: u64) -> World {
         vote(&mut world, 0, &key);
     }
     settle(&mut world, 2);
+    assert!(world.at() < seconds(19), "{:?}", world.at());
     world
 }
 
@@ -118,17 +126,19 @@ fn the_last_place_is_given_and_one_more_is_refused_everywhere() {
 }
 
 #[test]
-fn two_voters_who_take_the_last_place_at_once_do_not_both_get_it() {
+fn two_voters_who_take_the_last_place_on_two_sides_do_not_both_get_it() {
     let mut world = almost_full(2);
     let rivals = [voter(&world, 2), voter(&world, 3)];
+    world.run_until(seconds(21));
     for (host, key) in rivals.iter().enumerate() {
         register(&mut world, host, key).expect("there is room, as far as this peer knows");
     }
-    let until = world.at() + seconds(40);
+    world.run_until(seconds(30));
     world
-        .run_until_holds(until, |world| {
-            (0..3).all(|host| registered(world, host) == 3)
-                && (0..3).all(|host| world.node(host).is_some_and(|node| node.pool().is_empty()))
+        .run_until_holds(seconds(70), |world| {
+            let tip = |host| world.node(host).map(|node| node.tip());
+            let is_empty = |host| world.node(host).is_some_and(|node| node.pool().is_empty());
+            (0..3).all(|host| tip(host) == tip(0) && registered(world, host) == 3 && is_empty(host))
         })
         .expect("one of them gets it, and the other is not kept");
     let has_place = |world: &World, host: usize, key: &VoterKey| {
