@@ -80,3 +80,64 @@ fn choices_have_to_fit_the_ballot() {
         ));
     }
 }
+
+#[test]
+fn each_limit_of_a_ballot_holds_and_one_past_it_does_not() {
+    let allows = |change: &dyn Fn(&mut Election)| {
+        let mut sample = election();
+        change(&mut sample);
+        sample.check().is_ok()
+    };
+    let block = |bytes: u32| allows(&|sample| sample.block_bytes_max = bytes);
+    assert!(block(BLOCK_BYTES_MAX) && !block(BLOCK_BYTES_MAX + 1));
+    assert!(block(BLOCK_BYTES_MIN) && !block(BLOCK_BYTES_MIN - 1));
+
+    let voters = |most: u32| {
+        allows(&|sample| {
+            sample.admission = AdmissionRule::Open { registration_bits: 2, max_voters: Some(most) };
+        })
+    };
+    assert!(voters(VOTERS_MAX) && !voters(VOTERS_MAX + 1));
+    assert!(voters(1) && !voters(0));
+
+    let registrars = |count: usize| {
+        let registrar = |number: usize| {
+            let secret = [u8::try_from(number + 1).expect("few"); 32];
+            let key = crate::keys::VoterKey::from_secret_bytes(&secret).expect("a secret key");
+            Registrar { name: format!("Registrar {number}"), key: key.public() }
+        };
+        let registrars = (0..count).map(registrar).collect();
+        allows(&|sample: &mut Election| {
+            sample.admission =
+                AdmissionRule::Registrars { registrars: Vec::clone(&registrars), threshold: 1 };
+        })
+    };
+    assert!(registrars(REGISTRARS_MAX) && !registrars(REGISTRARS_MAX + 1));
+    assert!(registrars(1) && !registrars(0));
+
+    // Options of 100 bytes fill the ballot, and the title what is left.
+    let mut longest = election();
+    longest.title = "T".into();
+    let question = |number: usize| Question {
+        title: format!("Question {number}"),
+        options: (0..200).map(|option| format!("{option:0>100}")).collect(),
+        choices_min: 0,
+        choices_max: 1,
+    };
+    longest.questions = (0..3).map(question).collect();
+    let before = longest.canonical_bytes().len();
+    longest.questions[0].options.push("0".repeat(100));
+    let option_bytes = longest.canonical_bytes().len() - before;
+    longest.questions[0].options.pop();
+    while longest.canonical_bytes().len() + option_bytes <= ELECTION_BYTES_MAX {
+        let question = longest.questions.last_mut().expect("there are three");
+        let option = format!("{:0>100}", question.options.len());
+        question.options.push(option);
+    }
+    let left = ELECTION_BYTES_MAX - longest.canonical_bytes().len();
+    longest.title = "T".repeat(1 + left);
+    assert_eq!(longest.canonical_bytes().len(), ELECTION_BYTES_MAX);
+    assert_eq!(longest.check(), Ok(()));
+    longest.title.push('T');
+    assert_eq!(longest.check(), Err(ElectionError::TooLarge { bytes: ELECTION_BYTES_MAX + 1 }));
+}
