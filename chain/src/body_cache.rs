@@ -10,7 +10,7 @@ use protocol::units::{BlockHash, Height};
 
 use super::Chain;
 use super::summary::BlockEffects;
-use super::tree::Body;
+use super::tree::{Body, Tree};
 
 #[derive(Debug)]
 pub(super) struct BodyCache {
@@ -26,6 +26,18 @@ pub(super) struct BodyCache {
 impl BodyCache {
     pub(super) fn new(bytes_max: usize) -> Self {
         Self { bytes_max, bytes: 0, order: VecDeque::new(), lost: BTreeSet::new() }
+    }
+
+    /// Checks that the bytes are those of the bodies, within the limit, and that lost bodies are those of the tree.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self, tree: &Tree) {
+        let bytes: usize = self.order.iter().map(|(_, bytes)| bytes).sum();
+        assert_eq!(self.bytes, bytes, "bytes of cached bodies");
+        let lost = tree.iter().filter(|(_, entry)| matches!(entry.body, Body::Lost(_)));
+        let lost: BTreeSet<_> = lost.map(|(hash, entry)| (entry.header.height, *hash)).collect();
+        assert_eq!(self.lost, lost, "lost bodies");
     }
 }
 

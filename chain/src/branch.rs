@@ -5,6 +5,8 @@
 //!
 //! The rules that depend on what came before a transaction are in this module; all others are in [`super::check`].
 
+mod invariants;
+
 use std::collections::BTreeMap;
 
 use protocol::election::Election;

@@ -78,6 +78,7 @@ pub mod fixtures;
 mod forgery;
 mod fork_choice;
 mod insert;
+mod invariants;
 mod locations;
 mod paths;
 mod restore;

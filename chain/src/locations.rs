@@ -70,6 +70,10 @@ impl LocationIndex {
         self.0.remove(&(id, PackedLocation::new(location)));
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The locations at which a transaction may be, in ascending order; nearly always one or none.
     pub(super) fn candidates(
         &self,

@@ -29,6 +29,14 @@ impl Node {
     /// # Errors
     /// See [`CommandError`].
     pub fn handle_command(&mut self, command: Command, now: Now) -> Result<Answer, CommandError> {
+        let answer = self.carry_out(command, now);
+        if cfg!(debug_assertions) {
+            self.check_after_command();
+        }
+        answer
+    }
+
+    fn carry_out(&mut self, command: Command, now: Now) -> Result<Answer, CommandError> {
         match command {
             Command::Status => Ok(Answer::Status(self.status())),
             Command::Results => Ok(Answer::Results(self.results())),

@@ -99,6 +99,7 @@ mod counters;
 mod disk;
 mod dispatch;
 mod dropped;
+mod invariants;
 mod join;
 mod laboratory;
 mod ledger;

@@ -45,6 +45,7 @@ impl World {
         if let Some(at) = Self::arm(due, &mut self.tracker.timer_at, self.clock, self.at) {
             self.queue.push(at, Event::TrackerTimer { life: self.tracker.life });
         }
+        self.check_tracker_inside();
     }
 
     pub(crate) fn drain_node(&mut self, host: HostIndex) {
@@ -58,6 +59,7 @@ impl World {
         if let Some(at) = Self::arm(due, &mut peer.timer_at, self.clock, self.at) {
             self.queue.push(at, Event::PeerTimer { host, life: peer.life });
         }
+        self.check_inside(host);
     }
 
     pub(crate) fn drain_joining(&mut self, host: HostIndex) {

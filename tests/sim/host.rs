@@ -49,6 +49,10 @@ pub struct PeerHost {
     pub tickets: BTreeMap<Ticket, Submitter>,
     /// The tip when it was last examined.
     pub tip: Option<Candidate>,
+    /// Steps of the node so far.
+    pub steps: u64,
+    /// The tip when the node last checked itself.
+    pub tip_inside: Option<Candidate>,
     pub up_since: Duration,
     pub down_since: Duration,
     pub left_at: Option<Duration>,
@@ -93,6 +97,8 @@ impl PeerHost {
             mining: None,
             tickets: BTreeMap::new(),
             tip: None,
+            steps: 0,
+            tip_inside: None,
             up_since: Duration::ZERO,
             down_since: Duration::ZERO,
             left_at: None,
@@ -143,6 +149,7 @@ impl PeerHost {
         self.mining = None;
         self.tickets.clear();
         self.tip = None;
+        self.tip_inside = None;
         self.down_since = at;
     }
 

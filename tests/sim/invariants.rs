@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use node::{Answer, Command, Event, LeaveReason, Status};
 use protocol::units::{TransactionId, VoterId};
+use tracker::registry::Registry;
 
 use crate::host::{Party, Program};
 use crate::queue::HostIndex;
@@ -28,6 +29,11 @@ const SETTLING: Duration = Duration::from_secs(12);
 /// How long a block may take to reach everybody: a hop or two, and a heartbeat if its announcement
 /// was lost.
 const LAST_BLOCK: Duration = Duration::from_secs(3);
+/// A node checks its tables of neighbours, requests and probes once in this number of steps, and its whole chain and
+/// pool once in that number: so the checks take less time than the steps. Both are prime, so that no rhythm of the
+/// world hides a step from them for good.
+const STEPS_PER_SMALL_CHECK: u64 = 5;
+const STEPS_PER_WHOLE_CHECK: u64 = 101;
 /// In worlds with more peers than this, not everybody has to know everybody.
 const MESH_MAX: usize = 40;
 
@@ -88,6 +94,26 @@ impl World {
             reorganisations: self.statistics.reorganisations,
             votes: self.statistics.votes,
         }
+    }
+
+    /// Has a node check its own invariants after a step: all of them whenever its tip has moved and once in a while,
+    /// and those that cost little more often.
+    pub(crate) fn check_inside(&mut self, host: HostIndex) {
+        let peer = &mut self.peers[host];
+        let Program::Node(node) = &peer.program else { return };
+        let tip = node.chain().tip();
+        peer.steps += 1;
+        let has_moved = peer.tip_inside.replace(tip) != Some(tip);
+        if has_moved || peer.steps.is_multiple_of(STEPS_PER_WHOLE_CHECK) {
+            node.check_invariants();
+        } else if peer.steps.is_multiple_of(STEPS_PER_SMALL_CHECK) {
+            node.check_small_invariants();
+        }
+    }
+
+    /// The same for the tracker's registry.
+    pub(crate) fn check_tracker_inside(&self) {
+        self.tracker.registry.iter().for_each(Registry::check_invariants);
     }
 
     /// Checks a peer's chain after its tip may have moved: the reference must accept it and count

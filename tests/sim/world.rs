@@ -57,6 +57,16 @@ pub struct World {
     pub(crate) rng: ChaCha8Rng,
 }
 
+/// A node or registry that finds an invariant of its own broken panics: its world says which it was.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let (name, seed, at) = (self.scenario.name, self.seed, self.at);
+            eprintln!("in world {name:?} of seed {seed}, at {at:?}\n{}", self.trace.excerpt());
+        }
+    }
+}
+
 impl World {
     #[must_use]
     pub fn new(scenario: Scenario, seed: u64) -> Self {

@@ -41,6 +41,7 @@ fn grow(chain: &mut Chain, blocks: &[Block]) -> Disk {
         disk.insert(hash, Arc::new(block.clone()));
         advance(chain, &disk);
         chain.mark_stored(&hash);
+        chain.check_invariants();
     }
     disk
 }

@@ -51,6 +51,7 @@ fn add_in_order(blocks: &[Block], order: &[usize]) -> Chain {
                 true
             }
         });
+        chain.check_invariants();
     }
     chain
 }

@@ -35,6 +35,7 @@ fn pruning_spares_the_parent_of_what_is_added() {
     let child = bodiless(parent, 0);
     assert_eq!(chain.insert_header(child, NOW), Ok(child.hash()));
     assert_eq!(chain.best_header().hash, child.hash());
+    chain.check_invariants();
 }
 
 #[test]

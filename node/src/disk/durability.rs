@@ -84,6 +84,28 @@ impl Durability {
         self.waiting_bytes <= self.waiting_bytes_max
     }
 
+    /// The newest batch that is durable, with all before it.
+    pub(super) fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+
+    /// Checks that sums and indexes are those of what waits, and that nothing waits for what was confirmed.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        assert!(self.confirmed <= self.last_batch, "a batch was confirmed that nobody wrote");
+        let bytes: usize = self.waiting.iter().map(|block| block.bytes).sum();
+        assert_eq!(self.waiting_bytes, bytes, "bytes that wait for the disk");
+        assert!(self.waiting.iter().is_sorted_by_key(|block| block.batch));
+        let next = self.confirmed + 1..=self.last_batch + 1;
+        assert!(self.waiting.iter().all(|block| next.contains(&block.batch)), "batches of blocks");
+        let by_batch: BTreeSet<_> =
+            self.row_batches.iter().map(|(row, batch)| (*batch, *row)).collect();
+        assert_eq!(self.rows_by_batch, by_batch, "rows that wait for the disk");
+        assert!(by_batch.iter().all(|(batch, _)| next.contains(batch)), "batches of rows");
+    }
+
     /// Adds a record to the next batch.
     fn record(&mut self, record: Record) {
         match record {

@@ -60,6 +60,32 @@ pub(crate) struct Loading {
 }
 
 impl Loading {
+    /// Checks that the counts are those of the waiters, within their bounds, and that each body that is waited for is
+    /// being read once.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        let (mut requests, mut lookups, mut submissions) = (BTreeMap::new(), 0, 0);
+        for waiter in self.waiters.values().flatten() {
+            match waiter {
+                Waiter::Neighbour { to, .. } => *requests.entry(*to).or_default() += 1,
+                Waiter::User { .. } => lookups += 1,
+                Waiter::Submission(_) => submissions += 1,
+                Waiter::Chain => {}
+            }
+        }
+        assert_eq!(self.requests, requests, "waiting requests of neighbours");
+        assert_eq!((self.lookups, self.submissions), (lookups, submissions), "waiting users");
+        assert!(requests.values().all(|waiting| *waiting <= REQUESTS_OF_NEIGHBOUR_MAX));
+        assert!(requests.values().sum::<usize>() <= REQUESTS_WAITING_MAX);
+        assert!(lookups <= LOOKUPS_WAITING_MAX && submissions <= SUBMISSIONS_WAITING_MAX);
+        let read: BTreeSet<_> = self.jobs.values().copied().collect();
+        assert_eq!(read.len(), self.jobs.len(), "a body is read twice at a time");
+        assert!(self.waiters.keys().eq(&read), "bodies that are read, and who waits for them");
+        assert!(self.awaited.is_subset(&read), "the chain waits for a body that nobody reads");
+    }
+
     fn has_room_for(&self, waiter: &Waiter) -> bool {
         match waiter {
             Waiter::Neighbour { to, .. } => {

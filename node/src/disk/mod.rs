@@ -42,6 +42,17 @@ impl Disk {
         Ticket(self.last_ticket)
     }
 
+    /// Checks the parts of the disk, and that nobody waits for a batch that was confirmed.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(crate) fn check_invariants(&self) {
+        self.durability.check_invariants();
+        self.loading.check_invariants();
+        let confirmed = self.durability.confirmed();
+        assert!(self.awaiting.keys().all(|batch| *batch > confirmed), "an answer is overdue");
+    }
+
     /// Keeps a submission until a batch is durable.
     pub(crate) fn await_batch(&mut self, batch: u64, ticket: Ticket, id: TransactionId) {
         self.awaiting.entry(batch).or_default().push((ticket, id));

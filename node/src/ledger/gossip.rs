@@ -11,7 +11,7 @@ use protocol::transaction::HashedTransaction;
 use protocol::units::{Now, TransactionId};
 use rand::RngExt;
 
-use super::pool::Arrival;
+use super::pool::{Arrival, Pool};
 use super::recipient::Recipient;
 use super::{Ledger, Output, Timer};
 use crate::packing::pack;
@@ -58,6 +58,24 @@ impl Spreads {
     pub(super) fn remove(&mut self, id: &TransactionId) {
         if let Some(spread) = self.by_id.remove(id) {
             self.due.remove(&(spread.next_at, *id));
+        }
+    }
+
+    pub(super) fn contains(&self, id: &TransactionId) -> bool {
+        self.by_id.contains_key(id)
+    }
+
+    /// Checks that everything that is announced has one next time, and is in the pool or held.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self, pool: &Pool) {
+        assert_eq!(self.due.len(), self.by_id.len(), "times of announcements");
+        for (id, spread) in &self.by_id {
+            assert!(self.due.contains(&(spread.next_at, *id)), "{id} is never announced again");
+            assert!(spread.wait <= REANNOUNCE_MAX, "{id} waits for {:?}", spread.wait);
+            let is_kept = pool.get(id).is_some() || pool.holds(id);
+            assert!(is_kept, "{id} is announced, and the pool has forgotten it");
         }
     }
 

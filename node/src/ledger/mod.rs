@@ -9,6 +9,7 @@
 
 mod acknowledged;
 mod gossip;
+mod invariants;
 mod own;
 pub(crate) mod pool;
 mod recipient;

@@ -32,6 +32,16 @@ impl Own {
         }
     }
 
+    /// Checks that both indexes name the same transactions, and that there are not too many.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        assert!(self.order.len() <= OWN_TRANSACTIONS_MAX, "{} are own", self.order.len());
+        assert!(self.order.iter().all(|id| self.ids.contains(id)), "own transactions by id");
+        assert_eq!(self.order.len(), self.ids.len(), "own transactions by age");
+    }
+
     /// The ids, the newest first.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = &TransactionId> {
         self.order.iter().rev()

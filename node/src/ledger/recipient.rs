@@ -47,6 +47,16 @@ impl Known {
         }
     }
 
+    /// Checks that both indexes name the same transactions, and that there are not too many.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        assert!(self.ids.len() <= KNOWN_MAX, "{} transactions are known", self.ids.len());
+        assert_eq!(self.order.len(), self.ids.len(), "known transactions by age");
+        assert!(self.order.iter().all(|id| self.ids.contains(id)), "known transactions by id");
+    }
+
     pub(super) fn contains(&self, id: &TransactionId) -> bool {
         self.ids.contains(id)
     }

@@ -1,7 +1,7 @@
 //! Records which row on the disk stores which transaction of the pool. Row numbers rise, and none
 //! is ever used again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::units::TransactionId;
 
@@ -14,6 +14,20 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn get(&self, id: &TransactionId) -> Option<u64> {
         self.by_id.get(id).copied()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&TransactionId, u64)> {
+        self.by_id.iter().map(|(id, row)| (id, *row))
+    }
+
+    /// Checks that no two transactions share a row, and that new rows will be new.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        let rows: BTreeSet<u64> = self.by_id.values().copied().collect();
+        assert_eq!(rows.len(), self.by_id.len(), "two transactions share a row");
+        assert!(rows.last().is_none_or(|last| *last <= self.last), "a row would be used twice");
     }
 
     /// Assigns a new row to a transaction; `None` if it already has one.

@@ -69,6 +69,21 @@ impl Verification {
         }
     }
 
+    /// Checks that everything that is pending belongs to a job, and that nothing exceeds its bound.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        let pending = self.pending.len();
+        assert!(pending <= self.pending_max, "{pending} signatures are pending");
+        assert!(self.verdicts.len() <= VERDICTS_MAX.get(), "{} verdicts", self.verdicts.len());
+        let gossip = self.jobs.values().filter(|job| matches!(job.purpose, Purpose::Gossip { .. }));
+        let unknown = gossip.flat_map(|job| &job.transactions).filter(|(_, known)| known.is_none());
+        let unknown: BTreeSet<LeafHash> = unknown.map(|(each, _)| each.leaf()).collect();
+        assert!(self.pending.is_subset(&unknown), "a signature is pending that nobody checks");
+        assert!(self.jobs.keys().all(|number| *number <= self.last_job));
+    }
+
     /// Whether a gossiped transaction is being checked already, or was refused before.
     pub(super) fn is_pending_or_refused(&self, transaction: &HashedTransaction) -> bool {
         let leaf = transaction.leaf();

@@ -8,6 +8,7 @@
 
 mod dispatch;
 mod heartbeat;
+mod invariants;
 mod leave;
 mod meet;
 mod neighbours;

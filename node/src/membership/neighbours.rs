@@ -78,6 +78,15 @@ impl Neighbour {
         }
     }
 
+    /// Checks that a neighbour that should be gone is gone.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        assert!(self.missed < MISSED_MAX, "{} heartbeats were missed", self.missed);
+        assert!(self.faults <= FAULTS_MAX, "{} faults were forgiven none", self.faults);
+    }
+
     /// Records the neighbour's clock. Gives `Some` with the difference if it should be reported.
     pub(super) fn note_clock(&mut self, clock: UnixMillis, now: UnixMillis) -> Option<i64> {
         let distance = clock.0.abs_diff(now.0);

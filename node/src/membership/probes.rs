@@ -89,6 +89,29 @@ pub(super) struct Probes {
 }
 
 impl Probes {
+    /// Checks that no table exceeds its bound.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        let (mut hints, mut good, mut by_hand) = (BTreeMap::<_, usize>::new(), 0, 0);
+        for (address, probe) in &self.by_address {
+            assert!(!self.is_own(address), "this node probes itself");
+            match probe.origin {
+                Origin::Hint { giver } => {
+                    *hints.entry(giver).or_default() += 1;
+                    assert!(probe.attempts <= HINT_ATTEMPTS_MAX, "{} POKEs", probe.attempts);
+                }
+                Origin::Good => good += 1,
+                Origin::ByHand => by_hand += 1,
+            }
+        }
+        assert!(hints.values().all(|given| *given <= HINTS_PER_GIVER_MAX), "hints of one giver");
+        assert!(hints.values().sum::<usize>() <= HINTS_MAX, "hints");
+        assert!(good <= GOOD_MAX && by_hand <= NEIGHBOURS_BY_HAND_MAX, "lasting addresses");
+        assert!(self.bans.len() <= BANS_MAX && self.own.len() <= OWN_MAX, "banned and own ones");
+    }
+
     /// Follows a hint that a peer is at an address. Returns false if the hint was not new, or was
     /// one too many.
     pub(super) fn hint(&mut self, address: SocketAddr, giver: SocketAddr, now: Instant) -> bool {

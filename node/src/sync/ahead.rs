@@ -20,6 +20,15 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
+    /// Checks that the bytes are those of the bodies.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        let bytes: usize = self.bodies.values().map(|body| body.bytes).sum();
+        assert_eq!(self.bytes, bytes, "bytes of bodies ahead");
+    }
+
     /// The bytes of all of them.
     pub(super) fn bytes(&self) -> usize {
         self.bytes

@@ -19,6 +19,7 @@ use protocol::units::{BlockHash, Now};
 
 use crate::dropped::DropReason;
 use crate::ledger::pool::short_id;
+use crate::limits::Limits;
 use crate::{Node, Timer};
 use chain::rules::Rule;
 
@@ -56,6 +57,20 @@ impl Announcements {
     /// Whether a block's transactions are awaited, so that its pieces need not be fetched.
     pub(super) fn contains(&self, hash: &BlockHash) -> bool {
         self.partials.contains_key(hash)
+    }
+
+    /// Checks that each partial has a slot for each of its transactions, and that there are not too many.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self, limits: &Limits) {
+        let partials = self.partials.len();
+        assert!(partials <= limits.partials_max, "{partials} partial blocks");
+        for (hash, partial) in &self.partials {
+            assert_eq!(partial.transactions.len(), partial.short_ids.len());
+            let lacks_some = partial.transactions.iter().any(Option::is_none);
+            assert!(lacks_some, "the partial block {hash} is whole");
+        }
     }
 
     pub(crate) fn forget(&mut self, hash: &BlockHash) {

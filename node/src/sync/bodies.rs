@@ -95,6 +95,24 @@ pub(super) struct Bodies {
 }
 
 impl Bodies {
+    /// Checks that a block is planned, fetched or checked, and that nothing exceeds its bound.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        for (height, hash) in &self.plan {
+            let planned = self.planned.get(hash).map(|planned| planned.height);
+            assert_eq!(planned, Some(*height), "block {hash} was never planned");
+            assert!(!self.fetches.contains_key(hash), "block {hash} is planned and fetched");
+        }
+        for (hash, fetch) in &self.fetches {
+            assert!(fetch.received.len() <= fetch.reserved as usize, "{hash} has no room");
+            fetch.pieces.check_invariants();
+        }
+        self.ahead.check_invariants();
+        assert!(self.avoided.len() <= AVOIDED_MAX, "{} pairs are avoided", self.avoided.len());
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         !self.fetches.is_empty() || !self.plan.is_empty()
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use protocol::block::Header;
 use protocol::units::Now;
 
+use crate::limits::Limits;
 use crate::output::{Event, Output};
 use crate::{Node, Timer};
 use chain::TIME_AHEAD_MAX;
@@ -19,6 +20,16 @@ const EARLY_HEADERS_PERIOD: Duration = Duration::from_secs(5);
 /// invalid.
 #[derive(Debug, Default)]
 pub(super) struct EarlyHeaders(pub(super) VecDeque<(Header, SocketAddr)>);
+
+impl EarlyHeaders {
+    /// Checks that there are not too many.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self, limits: &Limits) {
+        assert!(self.0.len() <= limits.early_headers_max, "{} early headers", self.0.len());
+    }
+}
 
 impl Node {
     pub(crate) fn hold_early_header(&mut self, header: Header, from: SocketAddr, now: Now) {

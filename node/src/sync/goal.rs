@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use protocol::units::{BlockHash, Height, Now};
 
 use crate::Node;
+use chain::Chain;
 
 /// A branch counts as withheld after this time without a piece. By then every neighbour has been
 /// asked several times.
@@ -51,6 +52,23 @@ impl Goal {
         self.withheld.push_back(withheld);
         let is_one_too_many = self.withheld.len() > WITHHELD_MAX;
         self.withheld.pop_front_if(|_| is_one_too_many)
+    }
+
+    /// Checks that withheld branches are withheld in the chain, and that there are not too many.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self, chain: &Chain) {
+        assert!(self.withheld.len() <= WITHHELD_MAX, "{} are withheld", self.withheld.len());
+        for known in &self.withheld {
+            let has_body = !chain.lacks_body(&known.hash);
+            let is_known = chain.header(&known.hash).is_some();
+            assert!(
+                chain.is_withheld(&known.hash) || has_body || !is_known,
+                "{} is not",
+                known.hash
+            );
+        }
     }
 }
 

@@ -49,6 +49,19 @@ pub(super) struct HeaderSync {
     fresh_then: u32,
 }
 
+impl HeaderSync {
+    /// Checks that only pieces are kept that are yet to be processed, and not too many.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        let wanted = self.next_to_take..self.next_to_take + PIECES_AHEAD_MAX;
+        assert!(self.early.keys().all(|piece| wanted.contains(piece)), "pieces of headers ahead");
+        self.pieces.check_invariants();
+        assert!(self.fresh_then <= self.fresh, "new headers became fewer");
+    }
+}
+
 impl Node {
     /// Starts a header sync with the neighbour that claims the best unknown tip, if there is one.
     pub(super) fn start_header_sync(&mut self, now: Now) {

@@ -12,6 +12,7 @@ mod early;
 mod fetching;
 mod goal;
 mod headers;
+mod invariants;
 mod pieces;
 mod requests;
 mod serve;

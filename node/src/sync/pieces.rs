@@ -16,6 +16,14 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
+    /// Checks that what was lost was asked for.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        assert!(self.lost.iter().all(|piece| *piece < self.next), "lost and never asked for");
+    }
+
     /// The next pieces to ask for, below `end` and at most `most`, as the first piece and their number. Until the
     /// number of pieces is known, a single request for the first ones, `at_first`, is enough to learn it.
     pub(super) fn take_next(&mut self, at_first: u32, end: u32, most: u32) -> Option<(u32, u32)> {

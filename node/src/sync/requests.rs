@@ -63,6 +63,25 @@ impl Requests {
         self.by_number.is_empty()
     }
 
+    /// The number of pieces that are awaited from a neighbour in time.
+    pub(super) fn in_flight(&self, neighbour: &SocketAddr) -> u32 {
+        let theirs = self.by_number.values().filter(|request| request.neighbour == *neighbour);
+        let in_time = theirs.filter(|request| !request.expired);
+        in_time.map(|request| request.outstanding.len() as u32).sum()
+    }
+
+    /// Checks that each request waits for something, and has one deadline.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        assert_eq!(self.deadlines.len(), self.by_number.len(), "deadlines of requests");
+        for (number, request) in &self.by_number {
+            assert!(self.deadlines.contains(&(request.deadline, *number)), "request {number}");
+            assert!(!request.outstanding.is_empty(), "request {number} waits for nothing");
+        }
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }

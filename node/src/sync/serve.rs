@@ -3,7 +3,7 @@
 //! The amount that one request can cause to be sent is bounded, and so is the number of requests
 //! that may wait for the disk.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -197,6 +197,16 @@ impl Node {
 }
 
 impl EncodedBodies {
+    /// Checks that no body is kept twice, and that there are not too many.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        assert!(self.bodies.len() <= BODIES_CACHED, "{} encoded bodies", self.bodies.len());
+        let hashes: BTreeSet<_> = self.bodies.iter().map(|(hash, _)| hash).collect();
+        assert_eq!(hashes.len(), self.bodies.len(), "an encoded body is kept twice");
+    }
+
     fn get(&self, hash: &BlockHash) -> Option<Arc<[u8]>> {
         let cached = self.bodies.iter().find(|(cached, _)| cached == hash);
         cached.map(|(_, body)| Arc::clone(body))

@@ -78,6 +78,11 @@ impl Window {
         (self.pieces as u32).saturating_sub(self.in_flight)
     }
 
+    /// The number of pieces that were requested and have not arrived.
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
     pub(super) fn sent(&mut self, pieces: u32) {
         self.in_flight += pieces;
     }

@@ -265,7 +265,7 @@ impl Network {
         loop {
             let now = self.time();
             let node = self.nodes.get_mut(&at).expect("a node");
-            let Some(output) = node.poll_output() else { return };
+            let Some(output) = node.poll_output() else { return node.check_invariants() };
             match output {
                 Output::Transmit { to, bytes } => {
                     self.schedule(DELAY, Incident::Datagram { from: at, to, bytes });

@@ -165,6 +165,18 @@ impl Registry {
         self.counters.by_reason()
     }
 
+    /// Checks everything that must always be true of a registry once its outputs are drained: indexes agree, receivers
+    /// of updates are the listed peers, and nothing exceeds its bound. Costs a walk over all peers.
+    ///
+    /// # Panics
+    /// When an invariant does not hold, which is a defect of this module.
+    pub fn check_invariants(&self) {
+        self.peers.check_invariants();
+        self.updates.check_invariants();
+        let listed = self.peers.listed_after(None, usize::MAX);
+        assert!(self.updates.receivers().eq(&listed), "listed peers, and receivers of updates");
+    }
+
     fn dispatch(&mut self, from: SocketAddr, token: Token, datagram: Datagram, now: Instant) {
         match datagram {
             Datagram::RegisterPeer => self.register(from, token, now),

@@ -105,6 +105,28 @@ impl Peers {
         }
     }
 
+    /// Checks that all indexes name the same peers, and that there are not too many.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        let (listed, unconfirmed) = (self.listed_count(), self.unconfirmed_count());
+        assert!(listed <= PEERS_TOTAL_MAX, "{listed} peers are listed");
+        assert!(unconfirmed <= UNCONFIRMED_MAX, "{unconfirmed} peers are unconfirmed");
+        assert_eq!(listed + unconfirmed, self.by_address.len(), "peers by standing");
+        assert_eq!(self.pokes.len(), self.by_address.len(), "peers by the time of their poke");
+        for (address, peer) in &self.by_address {
+            assert!(self.pokes.contains(&(peer.poke_at, *address)), "{address} is never poked");
+            assert!(peer.unanswered <= POKES_UNANSWERED_MAX, "{address} is long gone");
+            let found = match peer.standing {
+                Standing::Unconfirmed { arrival, cursor: _ } => self.arrivals.get(&arrival),
+                Standing::Listed { place } => self.listed[Scope::of(*address) as usize].get(place),
+            };
+            assert_eq!(found, Some(address), "{address} is not where its standing says");
+        }
+        assert!(self.arrivals.last_key_value().is_none_or(|(last, _)| *last < self.arrival_next));
+    }
+
     pub(super) fn listed_count(&self) -> usize {
         self.listed.iter().map(Vec::len).sum()
     }

@@ -86,6 +86,29 @@ impl Updates {
         }
     }
 
+    /// The receivers of updates, in the order of their addresses.
+    pub(super) fn receivers(&self) -> impl Iterator<Item = &SocketAddr> {
+        self.receivers.keys()
+    }
+
+    /// Checks that each receiver is due once, and that the log has no gaps and is not too long.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        assert_eq!(self.due.len(), self.receivers.len(), "times of updates");
+        for (address, receiver) in &self.receivers {
+            assert!(self.due.contains(&(receiver.due, *address)), "{address} is never told");
+            assert!(receiver.cursor <= self.sequence_next, "{address} was told the future");
+        }
+        let are_receivers = self.settled.iter().all(|address| self.receivers.contains_key(address));
+        assert!(are_receivers, "somebody is settled who receives nothing");
+        assert!(self.changes.len() <= CHANGES_MAX, "{} changes are logged", self.changes.len());
+        let sequences = self.changes.iter().map(|change| change.sequence);
+        let expected = self.sequence_next - self.changes.len() as u64..self.sequence_next;
+        assert!(sequences.eq(expected), "the log of changes has gaps");
+    }
+
     /// The cursor of a receiver that is told the whole list now: it points at the first change that
     /// is yet to come.
     pub(super) fn cursor(&self) -> u64 {

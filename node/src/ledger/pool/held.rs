@@ -41,6 +41,24 @@ impl Held {
         self.by_voter.values().map(|held| &held.vote)
     }
 
+    /// Checks that both indexes name the same votes, and that there are not too many that nobody was promised anything
+    /// about.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        assert!(self.by_arrival.len() <= self.max, "{} votes are held", self.by_arrival.len());
+        for (voter, held) in &self.by_voter {
+            assert_eq!(held.vote.voter(), *voter);
+            if let Some(arrival) = held.arrival {
+                let found = self.by_arrival.get(&arrival);
+                assert!(found == Some(voter) && arrival < self.arrivals, "a held vote's arrival");
+            }
+        }
+        let droppable = self.by_voter.values().filter(|held| held.arrival.is_some()).count();
+        assert_eq!(self.by_arrival.len(), droppable, "held votes by arrival");
+    }
+
     pub(super) fn contains(&self, vote: &HashedTransaction) -> bool {
         self.by_voter.get(&vote.voter()).is_some_and(|held| held.vote.leaf() == vote.leaf())
     }

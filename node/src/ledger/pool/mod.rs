@@ -5,6 +5,7 @@
 //! registration is kept, and one vote or one withdrawal: the one that arrived first.
 
 mod held;
+mod invariants;
 mod slots;
 mod template;
 #[cfg(test)]

@@ -25,6 +25,20 @@ impl VoterSlots {
         }
     }
 
+    /// The transaction of a kind.
+    pub(super) fn get(&self, kind: TransactionKind) -> Option<TransactionId> {
+        match kind {
+            TransactionKind::Registration => self.registration,
+            TransactionKind::Vote => self.vote,
+            TransactionKind::Withdrawal => self.withdrawal,
+        }
+    }
+
+    /// All transactions of the voter.
+    pub(super) fn iter(&self) -> impl Iterator<Item = TransactionId> {
+        [self.registration, self.vote, self.withdrawal].into_iter().flatten()
+    }
+
     /// Whether another transaction of the voter may join those that are here.
     pub(super) fn check(
         &self,
@@ -64,6 +78,6 @@ impl VoterSlots {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.registration.is_none() && self.vote.is_none() && self.withdrawal.is_none()
+        self.iter().next().is_none()
     }
 }

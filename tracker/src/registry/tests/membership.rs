@@ -261,6 +261,7 @@ fn a_full_list_takes_nobody_until_somebody_leaves() {
     world.send(address(0), Datagram::LeavePeer);
     world.run_ms(1_500);
     assert!(world.registry.is_listed(last));
+    world.registry.check_invariants();
 }
 
 #[test]

@@ -140,6 +140,10 @@ impl World {
             self.deliver();
         }
         self.now.instant = end;
+        // A large list is checked by the tests that make one, once.
+        if self.registry.listed_count() <= SMALL_NETWORK_MAX {
+            self.registry.check_invariants();
+        }
     }
 
     fn run_ms(&mut self, span_ms: u64) {

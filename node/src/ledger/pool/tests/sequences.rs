@@ -191,6 +191,8 @@ impl World {
     }
 
     fn check(&self) {
+        self.chain.check_invariants();
+        self.pool.check_invariants(&self.chain);
         let tip = self.chain.tip_header();
         let mut count = self.count(tip);
         assert_eq!(self.chain.registered_voters(), count.registered.len());
