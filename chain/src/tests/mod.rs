@@ -8,6 +8,7 @@ mod forgery;
 mod order;
 mod room;
 mod rules;
+mod views;
 
 use std::sync::Arc;
 use std::time::Duration;
