@@ -130,3 +130,13 @@ fn a_secret_reads_back_and_a_wrong_key_is_told_from_wrong_digits() {
         assert!(matches!(outside, Err(ParsePublicKeyError::NotAPoint { .. })), "{outside:?}");
     }
 }
+
+#[test]
+fn the_zone_of_a_link_local_address_is_neither_empty_nor_unprintable() {
+    for (text, is_good) in
+        [("[fe80::1%eth0]:1", true), ("[fe80::1%]:1", false), ("[fe80::1%a b]:1", false)]
+    {
+        let read = text.parse::<protocol::address::AddressText>();
+        assert_eq!(read.is_ok(), is_good, "{text}: {read:?}");
+    }
+}
