@@ -29,11 +29,11 @@ const SETTLING: Duration = Duration::from_secs(12);
 /// How long a block may take to reach everybody: a hop or two, and a heartbeat if its announcement
 /// was lost.
 const LAST_BLOCK: Duration = Duration::from_secs(3);
-/// A node checks its tables of neighbours, requests and probes once in this number of steps, and its whole chain and
-/// pool once in that number: so the checks take less time than the steps. Both are prime, so that no rhythm of the
-/// world hides a step from them for good.
-const STEPS_PER_SMALL_CHECK: u64 = 5;
-const STEPS_PER_WHOLE_CHECK: u64 = 101;
+/// A node checks its tables of neighbours, requests and probes once in this number of steps, so that the checks take less
+/// time than the steps. It is prime, so that no rhythm of the world hides a step from the checks for good.
+const STEPS_PER_SMALL_CHECK: u64 = 7;
+/// Its whole chain and pool are checked as well if its tip has moved since, or else once in this number of checks.
+const SMALL_CHECKS_PER_WHOLE_CHECK: u64 = 101;
 /// In worlds with more peers than this, not everybody has to know everybody.
 const MESH_MAX: usize = 40;
 
@@ -96,17 +96,21 @@ impl World {
         }
     }
 
-    /// Has a node check its own invariants after a step: all of them whenever its tip has moved and once in a while,
-    /// and those that cost little more often.
+    /// Has a node check its own invariants after a sample of its steps.
     pub(crate) fn check_inside(&mut self, host: HostIndex) {
         let peer = &mut self.peers[host];
         let Program::Node(node) = &peer.program else { return };
         let tip = node.chain().tip();
         peer.steps += 1;
+        if !peer.steps.is_multiple_of(STEPS_PER_SMALL_CHECK) {
+            return;
+        }
         let has_moved = peer.tip_inside.replace(tip) != Some(tip);
-        if has_moved || peer.steps.is_multiple_of(STEPS_PER_WHOLE_CHECK) {
+        if has_moved
+            || (peer.steps / STEPS_PER_SMALL_CHECK).is_multiple_of(SMALL_CHECKS_PER_WHOLE_CHECK)
+        {
             node.check_invariants();
-        } else if peer.steps.is_multiple_of(STEPS_PER_SMALL_CHECK) {
+        } else {
             node.check_small_invariants();
         }
     }
