@@ -44,6 +44,9 @@ pub struct PeerHost {
     /// Counts starts, so that events of an earlier start can be recognised as out of date.
     pub life: u32,
     pub disk: Disk,
+    /// The number of pooled transactions that the program started with. They were acknowledged, so that no bound keeps
+    /// them out.
+    pub restored: usize,
     pub timer_at: Option<Duration>,
     pub mining: Option<u64>,
     pub tickets: BTreeMap<Ticket, Submitter>,
@@ -91,6 +94,7 @@ impl PeerHost {
             address: scenario.peer_address(index),
             disk: Disk::with(plan.records.clone(), rng),
             plan,
+            restored: 0,
             program: Program::Down,
             life: 0,
             timer_at: None,

@@ -266,12 +266,12 @@ impl World {
             if status.neighbours > NEIGHBOURS_MAX {
                 self.violate(format!("peer {host} has {} neighbours", status.neighbours));
             }
-            let limits = self.scenario.limits;
-            if status.held > limits.held_max {
+            let (limits, restored) = (self.scenario.limits, self.peers[host].restored);
+            if status.held > limits.held_max + restored {
                 self.violate(format!("peer {host} holds {} votes", status.held));
             }
             let pool_bytes_max = limits.pool_bytes_max + POOL_RETURNED_BYTES_MAX;
-            if status.pool > pool_bytes_max / TRANSACTION_BYTES_MIN {
+            if status.pool > pool_bytes_max / TRANSACTION_BYTES_MIN + restored {
                 self.violate(format!("peer {host} holds {} in its pool", status.pool));
             }
         }

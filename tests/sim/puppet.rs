@@ -38,6 +38,14 @@ impl Puppet {
             .collect()
     }
 
+    /// The same, with who sent each.
+    #[must_use]
+    pub fn heard_from(self, world: &World) -> Vec<(SocketAddr, Datagram)> {
+        let heard = world.heard.get(&self.address).into_iter().flatten();
+        let decoded = heard.map(|parcel| (parcel.from, Envelope::decode(&parcel.bytes)));
+        decoded.filter_map(|(from, envelope)| Some((from, envelope.ok()?.datagram))).collect()
+    }
+
     /// The number of bytes that the puppet was sent.
     #[must_use]
     pub fn bytes_heard(self, world: &World) -> usize {

@@ -330,6 +330,7 @@ impl World {
         let seed = random::secret(self.seed, "node", number);
         let config = peer.config(&scenario, scenario.rules);
         let restored = peer.disk.restored();
+        peer.restored = restored.pool.len();
         let node = Node::new(config, Arc::clone(&scenario.election), restored, seed, now);
         peer.program = Program::Node(Box::new(node));
         self.drain_node(host);

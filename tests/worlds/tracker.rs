@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use protocol::datagram::Datagram;
+use protocol::datagram::{Datagram, RegisterAck};
 use sim::puppet::Puppet;
 use sim::scenario::{Action, PeerPlan, Scenario};
 use sim::world::World;
@@ -71,4 +71,41 @@ fn silent_guests_go_and_honest_peers_stay_listed() {
     assert_eq!(world.registry().map(|registry| registry.unconfirmed_count()), Some(0));
     world.run_until(seconds(100));
     assert_passes(&world.finish());
+}
+
+/// A tracker whose heartbeat is ten times as long as this project's own.
+#[test]
+fn a_tracker_with_a_longer_heartbeat_is_registered_with_once() {
+    let mut scenario = Scenario::quiet("slow tracker", 1, 3, seconds(300));
+    // The tracker's address belongs to the puppet, which answers as a tracker does.
+    scenario.peers[1].neighbours = vec![0];
+    scenario.peers[2].neighbours = vec![0];
+    let (tracker, election) = (scenario.tracker_address(), scenario.election.election_id());
+    let peers = [0, 1, 2].map(|host| scenario.peer_address(host));
+    let mut world = World::new(scenario, 1);
+    let puppet = Puppet::new(&mut world, tracker);
+    let (mut answered, mut registered, mut again) = (0, BTreeSet::new(), 0);
+    for step in 0..2_900u64 {
+        world
+            .run_until(seconds(1) + Duration::from_millis(100) * u32::try_from(step).expect("few"));
+        let heard = puppet.heard_from(&world);
+        for (from, datagram) in heard.iter().skip(answered) {
+            if *datagram == Datagram::RegisterPeer {
+                again += u32::from(step > 40);
+                registered.insert(*from);
+                let (seen_as, peers) = (*from, vec![]);
+                let ack =
+                    RegisterAck { seen_as, election, ballot_bytes: 1, heartbeat_ms: 10_000, peers };
+                puppet.say(&mut world, *from, Datagram::RegisterAck(ack));
+            }
+        }
+        answered = heard.len();
+        if step % 100 == 99 {
+            for peer in peers {
+                puppet.say(&mut world, peer, Datagram::Poke { nonce: step, status: None });
+            }
+        }
+    }
+    assert_eq!((registered, again), (BTreeSet::from(peers), 0));
+    assert_eq!(world.violation(), None);
 }
