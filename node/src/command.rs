@@ -65,6 +65,8 @@ pub enum Command {
     /// recognised by its id, so whoever lost the answer may send it again. → [`Answer::Accepted`],
     /// once it is durable.
     Submit(Box<Transaction>),
+    /// The same from somebody else, whom this peer serves over its API.
+    SubmitForOther(Box<Transaction>),
     /// Mine one block now, even an empty one. → [`Answer::Mining`]
     Mine,
     /// Ask all neighbours now for everything that this peer lacks. → [`Answer::Syncing`]
@@ -77,6 +79,32 @@ pub enum Command {
     /// Leave the tracker and the neighbours. → [`Answer::Leaving`], and later
     /// [`super::Output::Left`].
     Leave,
+}
+
+impl Command {
+    /// Whether the command may change something, so that it is no question.
+    pub(crate) fn is_order(&self) -> bool {
+        match self {
+            Self::Submit(_)
+            | Self::SubmitForOther(_)
+            | Self::Mine
+            | Self::Sync
+            | Self::AddNeighbour(_)
+            | Self::Experiment(_)
+            | Self::Leave => true,
+            Self::Status
+            | Self::Results
+            | Self::Chain { .. }
+            | Self::Block(_)
+            | Self::RawBlock(_)
+            | Self::Pool { .. }
+            | Self::Transaction(_)
+            | Self::Voter(_)
+            | Self::Receipt(_)
+            | Self::Counters
+            | Self::Peers => false,
+        }
+    }
 }
 
 /// An experiment that a class may want to see. Only a laboratory carries it out.

@@ -20,6 +20,7 @@ use super::views::{
     Admitted, BlockSummary, BlockView, NeighbourView, PoolPage, PooledTransaction, QuestionTally,
     Results, Standing, Status, Tip, TransactionView, VoteView, VoterView,
 };
+use crate::ledger::Submitter;
 use crate::ledger::pool::Arrival;
 use chain::TransactionLocation;
 
@@ -29,8 +30,10 @@ impl Node {
     /// # Errors
     /// See [`CommandError`].
     pub fn handle_command(&mut self, command: Command, now: Now) -> Result<Answer, CommandError> {
+        let is_order = command.is_order();
         let answer = self.carry_out(command, now);
-        if cfg!(debug_assertions) {
+        // A question changes nothing, and is asked far more often.
+        if cfg!(debug_assertions) && is_order {
             self.check_after_command();
         }
         answer
@@ -58,7 +61,12 @@ impl Node {
             {
                 Err(CommandError::Leaving)
             }
-            Command::Submit(transaction) => self.submit(*transaction, now).map(Answer::Pending),
+            Command::Submit(transaction) => {
+                self.submit(*transaction, Submitter::OwnUser, now).map(Answer::Pending)
+            }
+            Command::SubmitForOther(transaction) => {
+                self.submit(*transaction, Submitter::Other, now).map(Answer::Pending)
+            }
             Command::Mine if self.role == Role::Observer => Err(CommandError::Observer),
             Command::Mine if !self.mining.is_enabled() => Err(CommandError::MiningOff),
             Command::Mine => self.order_block(now).map(Answer::Mining),

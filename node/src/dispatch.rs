@@ -87,8 +87,8 @@ impl Node {
                 }
                 FromLedger::Superseded(superseded) => self.tell_superseded(&superseded),
                 FromLedger::Fault { from, reason } => self.record_fault(from, reason, now),
-                FromLedger::SubmissionVerified { ticket, transaction, verdict } => {
-                    self.handle_submission_verified(ticket, transaction, verdict, now);
+                FromLedger::SubmissionVerified { ticket, by, transaction, verdict } => {
+                    self.handle_submission_verified((ticket, by), transaction, verdict, now);
                 }
                 FromLedger::BlockVerified { hash, from, failed } => {
                     self.handle_block_verified(hash, from, failed, now);

@@ -12,8 +12,8 @@ use protocol::units::{Now, TransactionId};
 use super::Node;
 use super::command::{Answer, CommandError, Ticket};
 use super::disk::{Resubmission, Waiter};
-use super::ledger::Purpose;
 use super::ledger::pool::PoolError;
+use super::ledger::{Purpose, Submitter};
 use super::output::Output;
 use chain::rules::Rule;
 use chain::{TransactionError, check_cast_at};
@@ -26,11 +26,12 @@ impl Node {
     pub(super) fn submit(
         &mut self,
         transaction: Transaction,
+        by: Submitter,
         now: Now,
     ) -> Result<Ticket, CommandError> {
         let begun = match self.membership.is_leaving() {
             true => Err(CommandError::Leaving),
-            false => self.begin_submission(transaction, now),
+            false => self.begin_submission(transaction, by, now),
         };
         begun.inspect_err(|error| self.count_refusal(error))
     }
@@ -38,6 +39,7 @@ impl Node {
     fn begin_submission(
         &mut self,
         transaction: Transaction,
+        by: Submitter,
         now: Now,
     ) -> Result<Ticket, CommandError> {
         let transaction = HashedTransaction::new(transaction, self.chain.election_id());
@@ -51,13 +53,13 @@ impl Node {
         {
             let refusal = command_error(error.clone(), &transaction);
             let ticket = self.disk.new_ticket();
-            self.submit_again(Resubmission { ticket, id, refusal }, None);
+            self.submit_again(Resubmission { ticket, id, by, refusal }, None);
             return Ok(ticket);
         }
         check_cast_at(transaction.transaction(), now.unix)?;
         checked.map_err(|error| command_error(error, &transaction))?;
         let ticket = self.disk.new_ticket();
-        self.verify(vec![Arc::new(transaction)], Purpose::Submission { ticket }, now);
+        self.verify(vec![Arc::new(transaction)], Purpose::Submission { ticket, by }, now);
         Ok(ticket)
     }
 
@@ -81,9 +83,9 @@ impl Node {
     /// the answer may simply send it again. Anything else is refused as it would have been the
     /// first time. `loaded` is a block that was read for this purpose already.
     pub(super) fn submit_again(&mut self, again: Resubmission, loaded: Option<&Arc<Block>>) {
-        let Resubmission { ticket, id, .. } = again;
+        let Resubmission { ticket, id, by, .. } = again;
         if self.ledger.pool().get(&id).is_some() {
-            self.ledger.note_own(id);
+            self.ledger.note_submitted(id, by);
             return self.accept_pooled(ticket, id);
         }
         let Some(hash) = self.block_of(&id, loaded) else {
@@ -111,7 +113,7 @@ impl Node {
 
     pub(super) fn handle_submission_verified(
         &mut self,
-        ticket: Ticket,
+        (ticket, by): (Ticket, Submitter),
         transaction: Arc<HashedTransaction>,
         verdict: Result<(), SignatureError>,
         now: Now,
@@ -120,14 +122,14 @@ impl Node {
             return self.refuse(ticket, TransactionError::from(error).into());
         }
         let id = transaction.id();
-        let added = self.ledger.add_own(Arc::clone(&transaction), &self.chain, now);
+        let added = self.ledger.add_submitted(Arc::clone(&transaction), by, &self.chain, now);
         self.react_to_ledger(now);
         match added {
             Ok(()) => self.accept_pooled(ticket, id),
             // The transaction may have arrived in another way in the meantime.
             Err(error) => {
                 let refusal = command_error(error, &transaction);
-                self.submit_again(Resubmission { ticket, id, refusal }, None);
+                self.submit_again(Resubmission { ticket, id, by, refusal }, None);
             }
         }
     }

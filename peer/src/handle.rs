@@ -65,7 +65,22 @@ impl PeerHandle {
         &self,
         transaction: Transaction,
     ) -> Result<TransactionId, CommandError> {
-        let answer = self.command(Command::Submit(Box::new(transaction))).await?;
+        self.accepted(Command::Submit(Box::new(transaction))).await
+    }
+
+    /// Does the same for somebody else, whom this peer serves.
+    ///
+    /// # Errors
+    /// When the node refuses it.
+    pub(crate) async fn submit_for_other(
+        &self,
+        transaction: Transaction,
+    ) -> Result<TransactionId, CommandError> {
+        self.accepted(Command::SubmitForOther(Box::new(transaction))).await
+    }
+
+    async fn accepted(&self, submission: Command) -> Result<TransactionId, CommandError> {
+        let answer = self.command(submission).await?;
         let Answer::Accepted(id) = answer else {
             unreachable!("a submission is accepted or refused, not answered by {answer:?}")
         };

@@ -283,6 +283,7 @@ mod tests {
     use super::*;
     use crate::command::BlockSelector;
     use crate::disk::Resubmission;
+    use crate::ledger::Submitter;
     use crate::tests::bounded::{Bound, Bounded, GivesWay};
     use protocol::datagram::ChainRequest;
     use protocol::units::{Height, TransactionId};
@@ -331,7 +332,8 @@ mod tests {
 
     fn again(number: usize) -> Waiter {
         let (ticket, id) = (Ticket(number as u64), TransactionId([0; 32]));
-        Waiter::Submission(Resubmission { ticket, id, refusal: CommandError::BlockLost })
+        let by = Submitter::OwnUser;
+        Waiter::Submission(Resubmission { ticket, id, by, refusal: CommandError::BlockLost })
     }
 
     const BOUNDS: [Bound; 4] = [

@@ -6,6 +6,7 @@ use protocol::datagram::ChainRequest;
 use protocol::units::TransactionId;
 
 use crate::command::{CommandError, Lookup, Ticket};
+use crate::ledger::Submitter;
 
 /// Who needs a body.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub(crate) enum Waiter {
 pub(crate) struct Resubmission {
     pub(crate) ticket: Ticket,
     pub(crate) id: TransactionId,
+    pub(crate) by: Submitter,
     /// The answer that is given if the body shows that it is another transaction after all.
     pub(crate) refusal: CommandError,
 }

@@ -29,7 +29,7 @@ impl Ledger {
                 continue;
             }
             self.verification.trust(&transaction);
-            self.own.insert(transaction.id());
+            self.entrusted.insert(transaction.id());
             // A vote may come before its registration here, and waits for it then.
             let mut waiting = vec![Arc::new(transaction)];
             while let Some(transaction) = waiting.pop() {

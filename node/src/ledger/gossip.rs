@@ -135,11 +135,13 @@ impl Ledger {
         }
     }
 
-    /// Announces once more the newest of the own transactions that wait for a block, before this peer leaves. The
-    /// older ones had the most time to become known.
+    /// Announces once more, before this peer leaves, what was handed in here and waits for a block: first what its own
+    /// user handed in, then what others did, each the newest first, because the older ones had the most time to become
+    /// known.
     pub(crate) fn announce_own_again(&mut self, to: &[SocketAddr]) {
-        let own = self.own.newest_first().filter_map(|id| self.pool.get(id));
-        let own: Vec<_> = own.take(OWN_AT_LEAVE_MAX).cloned().collect();
+        let others = self.entrusted.newest_first().filter(|id| !self.own.contains(id));
+        let submitted = self.own.newest_first().chain(others).filter_map(|id| self.pool.get(id));
+        let own: Vec<_> = submitted.take(OWN_AT_LEAVE_MAX).cloned().collect();
         for address in to {
             self.announce(*address, &own);
         }

@@ -31,6 +31,7 @@ impl Ledger {
         self.spreads.check_invariants(&self.pool);
         self.recipients.values().for_each(|recipient| recipient.known.check_invariants());
         self.own.check_invariants();
+        self.entrusted.check_invariants();
         self.verification.check_invariants();
     }
 }

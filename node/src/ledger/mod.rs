@@ -10,7 +10,7 @@
 mod acknowledged;
 mod gossip;
 mod invariants;
-mod own;
+mod newest;
 pub(crate) mod pool;
 mod recipient;
 mod rows;
@@ -36,7 +36,7 @@ use crate::timers::Timers;
 use chain::rules::Rules;
 use chain::{Chain, TipChange, TransactionError};
 use gossip::Spreads;
-use own::Own;
+use newest::Newest;
 use pool::{Pool, PoolError, Superseded};
 use recipient::Recipient;
 use rows::Rows;
@@ -70,6 +70,7 @@ pub(crate) enum Output {
     /// The signatures of a user's transaction were checked.
     SubmissionVerified {
         ticket: Ticket,
+        by: Submitter,
         transaction: Arc<HashedTransaction>,
         verdict: Result<(), SignatureError>,
     },
@@ -80,6 +81,14 @@ pub(crate) enum Output {
         from: Option<SocketAddr>,
         failed: Option<(usize, SignatureError)>,
     },
+}
+
+/// Who handed a transaction in at this peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Submitter {
+    OwnUser,
+    /// Somebody whom this peer serves over its API.
+    Other,
 }
 
 /// What a change of the best chain did to the waiting transactions.
@@ -98,7 +107,10 @@ pub(crate) struct Ledger {
     rows: Rows,
     /// The transactions of the pool that are being announced to the neighbours.
     spreads: Spreads,
-    own: Own,
+    /// What this peer's own user handed in since the start.
+    own: Newest,
+    /// What others handed in at this peer, and what an earlier run left on the disk.
+    entrusted: Newest,
     recipients: BTreeMap<SocketAddr, Recipient>,
     verification: Verification,
     timers: Timers<Timer>,
@@ -118,7 +130,8 @@ impl Ledger {
             pool: Pool::new(limits.pool_bytes_max, limits.held_max),
             rows: Rows::default(),
             spreads: Spreads::default(),
-            own: Own::default(),
+            own: Newest::default(),
+            entrusted: Newest::default(),
             recipients: BTreeMap::new(),
             verification: Verification::new(rules, limits.pending_max),
             timers: Timers::default(),
@@ -220,25 +233,29 @@ impl Ledger {
         self.rows.get(id)
     }
 
-    /// Adds what this peer's own user or its API handed in; see [`add`](Self::add).
+    /// Adds what was handed in at this peer; see [`add`](Self::add).
     ///
     /// # Errors
     /// See [`Pool::insert`].
-    pub(crate) fn add_own(
+    pub(crate) fn add_submitted(
         &mut self,
         transaction: Arc<HashedTransaction>,
+        by: Submitter,
         chain: &Chain,
         now: Now,
     ) -> Result<(), PoolError> {
         let id = transaction.id();
         self.add(transaction, chain, now)?;
-        self.note_own(id);
+        self.note_submitted(id, by);
         Ok(())
     }
 
-    /// Notes that a transaction was handed in by this peer's own user or its API, although it was known.
-    pub(crate) fn note_own(&mut self, id: TransactionId) {
-        self.own.insert(id);
+    /// Notes that a transaction was handed in at this peer, although it was known.
+    pub(crate) fn note_submitted(&mut self, id: TransactionId, by: Submitter) {
+        match by {
+            Submitter::OwnUser => self.own.insert(id),
+            Submitter::Other => self.entrusted.insert(id),
+        }
     }
 
     /// Adds a transaction whose signatures are valid to the pool, the disk and the announcements,
@@ -362,9 +379,9 @@ impl Ledger {
                     }
                 }
             }
-            Purpose::Submission { ticket } => {
+            Purpose::Submission { ticket, by } => {
                 self.outputs.extend(judged.into_iter().map(|(transaction, verdict)| {
-                    Output::SubmissionVerified { ticket, transaction, verdict }
+                    Output::SubmissionVerified { ticket, by, transaction, verdict }
                 }));
             }
             Purpose::Block { hash, from } => {

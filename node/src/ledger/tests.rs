@@ -130,7 +130,9 @@ fn a_block_ends_row_and_announcements_and_a_branch_that_loses_brings_both_back()
     let genesis = *chain.tip_header();
     let both = [registration(1), vote(1, choices())];
     for transaction in &both {
-        ledger.add_own(Arc::clone(transaction), &chain, time(0)).expect("valid");
+        ledger
+            .add_submitted(Arc::clone(transaction), Submitter::OwnUser, &chain, time(0))
+            .expect("valid");
     }
     ledger.handle_timeout(time(20));
     assert_eq!(rows_written(&outputs(&mut ledger, &chain, time(20))), [1, 2]);
@@ -164,7 +166,7 @@ fn a_vote_that_overtook_its_registration_is_added_with_it() {
     ledger.handle_transactions(neighbour(1), vote, &chain, now);
     assert_eq!(rows_written(&outputs(&mut ledger, &chain, now)), []);
     assert_eq!((ledger.pool().len(), ledger.pool().held()), (0, 1));
-    ledger.add_own(registration(1), &chain, now).expect("valid");
+    ledger.add_submitted(registration(1), Submitter::OwnUser, &chain, now).expect("valid");
     assert_eq!(rows_written(&outputs(&mut ledger, &chain, now)), [1, 2]);
     assert_eq!((ledger.pool().len(), ledger.pool().held()), (2, 0));
 }
@@ -184,7 +186,9 @@ fn what_an_earlier_run_wrote_keeps_its_rows_and_is_not_checked_again() {
     assert_eq!((rows, ledger.pool().len()), ([Some(9), Some(4)], 2));
     let again = ledger.pool_records();
     assert_eq!(again.len(), 2);
-    ledger.add_own(chain::fixtures::registration(2), &chain, time(0)).expect("valid");
+    ledger
+        .add_submitted(chain::fixtures::registration(2), Submitter::OwnUser, &chain, time(0))
+        .expect("valid");
     assert_eq!(rows_written(&outputs(&mut ledger, &chain, time(0))), [10]);
 }
 
@@ -209,7 +213,9 @@ fn forged_signatures_blame_who_sent_them_and_leave_nothing_behind() {
 fn announcements_fit_into_datagrams_and_become_rarer() {
     let (mut ledger, chain) = ledger();
     for voter in 1..=20 {
-        ledger.add_own(registration(voter), &chain, time(0)).expect("valid");
+        ledger
+            .add_submitted(registration(voter), Submitter::OwnUser, &chain, time(0))
+            .expect("valid");
     }
     ledger.add_recipient(neighbour(1), time(0));
     outputs(&mut ledger, &chain, time(0));
@@ -270,7 +276,7 @@ fn a_restart_with_a_full_pool_loses_nothing() {
         assert!(rows_removed(&done).is_empty() && rows_written(&done).is_empty());
         let first = ledger.pool().from_arrival(0).next().map(|(_, each)| each.id());
         assert_eq!(first, Some(registration(1).id()), "the order is that of the rows");
-        let full = ledger.add_own(registration(99), &chain, time(0));
+        let full = ledger.add_submitted(registration(99), Submitter::OwnUser, &chain, time(0));
         assert!(matches!(full, Err(PoolError::Full { .. })), "{full:?}");
         assert_rows_agree(&ledger);
     }
@@ -354,7 +360,7 @@ fn rows_of_what_does_not_wait_any_more_end_at_the_restart() {
     assert_eq!(told, expected);
     assert_eq!((ledger.pool().len(), ledger.pool().held()), (1, 1), "also a vote of another clock");
     assert_eq!(ledger.pool_records().len(), 2);
-    ledger.add_own(registration(9), &chain, time(0)).expect("valid");
+    ledger.add_submitted(registration(9), Submitter::OwnUser, &chain, time(0)).expect("valid");
     assert_eq!(
         rows_written(&outputs(&mut ledger, &chain, time(0))),
         [9],
@@ -398,7 +404,7 @@ fn what_is_repeated_before_a_leave_is_own_and_the_newest() {
     for voter in 1..=40 {
         for paper in [registration(voter), vote(voter, choices())] {
             own.push(paper.id());
-            ledger.add_own(paper, &chain, time(0)).expect("valid");
+            ledger.add_submitted(paper, Submitter::OwnUser, &chain, time(0)).expect("valid");
         }
     }
     own.reverse();
@@ -406,7 +412,7 @@ fn what_is_repeated_before_a_leave_is_own_and_the_newest() {
     // What a block holds needs no repeating, and what was handed in although it was known does.
     let (_, change) = mine(&mut chain, &genesis, &[registration(203)], 3);
     assert!(change.is_none(), "it is worse");
-    ledger.note_own(registration(202).id());
+    ledger.note_submitted(registration(202).id(), Submitter::OwnUser);
     assert_eq!(repeated(&mut ledger, &chain)[0], registration(202).id());
     assert_eq!(repeated(&mut ledger, &chain).len(), 64);
 }

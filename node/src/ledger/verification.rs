@@ -11,6 +11,7 @@ use protocol::keys::SignatureError;
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, LeafHash};
 
+use super::Submitter;
 use crate::command::Ticket;
 use chain::rules::{Rule, Rules};
 
@@ -22,7 +23,7 @@ const VERDICTS_MAX: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
 #[derive(Debug)]
 pub(crate) enum Purpose {
     Gossip { from: SocketAddr },
-    Submission { ticket: Ticket },
+    Submission { ticket: Ticket, by: Submitter },
     Block { hash: BlockHash, from: Option<SocketAddr> },
 }
 

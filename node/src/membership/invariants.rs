@@ -18,7 +18,7 @@ impl Membership {
         assert!(neighbours <= NEIGHBOURS_MAX, "{neighbours} neighbours");
         for (address, neighbour) in self.neighbours.iter() {
             assert!(!self.probes.is_own(address), "this node is a neighbour of itself");
-            neighbour.check_invariants();
+            neighbour.check_invariants(self.rules);
         }
         assert!(self.departed.len() <= LEFT_MAX, "{} that left are told of", self.departed.len());
         self.probes.check_invariants();

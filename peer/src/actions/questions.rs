@@ -161,6 +161,17 @@ impl Actions {
         Ok(self.handle.submit(transaction).await?)
     }
 
+    /// Does the same for somebody else, over the API.
+    ///
+    /// # Errors
+    /// When it breaks a rule, or when the disk fails.
+    pub(crate) async fn submit_for_other(
+        &self,
+        transaction: Transaction,
+    ) -> Result<TransactionId, ActionError> {
+        Ok(self.handle.submit_for_other(transaction).await?)
+    }
+
     /// The voters of this peer.
     ///
     /// # Errors

@@ -86,7 +86,12 @@ const BOUNDS: [Bound; 4] = [
                 registration,
                 |waiting, transaction| {
                     let (id, full) = (transaction.id(), waiting.ledger.pool().len());
-                    match waiting.ledger.add_own(transaction, &waiting.chain, time(0)) {
+                    match waiting.ledger.add_submitted(
+                        transaction,
+                        Submitter::OwnUser,
+                        &waiting.chain,
+                        time(0),
+                    ) {
                         Ok(()) => assert!(waiting.ledger.pool().get(&id).is_some()),
                         Err(error) => assert_eq!(error, PoolError::Full { transactions: full }),
                     }
@@ -115,7 +120,12 @@ const BOUNDS: [Bound; 4] = [
                     let voter = u8::try_from(number).expect("few voters");
                     let registration = registration(voter);
                     // The pool has room for five votes, which are longer than a registration.
-                    let added = waiting.ledger.add_own(registration, &waiting.chain, time(0));
+                    let added = waiting.ledger.add_submitted(
+                        registration,
+                        Submitter::OwnUser,
+                        &waiting.chain,
+                        time(0),
+                    );
                     assert_eq!(added, Ok(()));
                 },
             )

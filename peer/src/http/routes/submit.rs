@@ -75,7 +75,7 @@ async fn submit_all(
     for (place, transaction) in batch {
         let context = context.clone();
         tasks.spawn(async move {
-            let outcome = match context.actions().submit(transaction).await {
+            let outcome = match context.actions().submit_for_other(transaction).await {
                 Ok(transaction) => schema::Outcome::accepted(transaction),
                 Err(error) => schema::Outcome::refused((&error).into()),
             };
