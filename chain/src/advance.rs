@@ -125,6 +125,7 @@ impl Chain {
                 break;
             }
             let Some((above, kept)) = self.path_of_candidate(candidate.hash, &passed_over) else {
+                waiting.insert(candidate);
                 continue;
             };
             match self.readiness(&above, kept, passes_lost) {

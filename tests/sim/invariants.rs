@@ -29,8 +29,8 @@ const SETTLING: Duration = Duration::from_secs(12);
 /// How long a block may take to reach everybody: a hop or two, and a heartbeat if its announcement
 /// was lost.
 const LAST_BLOCK: Duration = Duration::from_secs(3);
-/// A node checks its tables of neighbours, requests and probes once in this number of steps, so that the checks take less
-/// time than the steps. It is prime, so that no rhythm of the world hides a step from the checks for good.
+/// A node checks its tables of neighbours, requests and probes once in this number of steps, so that the checks take
+/// less time than the steps. It is prime, so that no rhythm of the world hides a step from the checks for good.
 const STEPS_PER_SMALL_CHECK: u64 = 7;
 /// Its whole chain and pool are checked as well if its tip has moved since, or else once in this number of checks.
 const SMALL_CHECKS_PER_WHOLE_CHECK: u64 = 101;

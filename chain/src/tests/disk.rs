@@ -265,6 +265,33 @@ fn a_branch_that_waits_and_turns_out_to_be_invalid_is_forgotten() {
     assert!(chain.is_invalid(&end.header.hash()) && chain.candidates.is_empty());
 }
 
+/// Several branches may wait for the same lost body, and the best of them may break a rule above it.
+#[test]
+fn all_branches_that_wait_for_a_lost_body_get_their_turn() {
+    let genesis = Header::genesis(&election());
+    let own = mine(&genesis, &[], 0);
+    let lost = mine(&genesis, &[registration(2)], 0);
+    let bad = mine(&lost.header, &[vote(1, vec![vec![0]])], 0);
+    let bad_end = mine(&mine(&bad.header, &[], 0).header, &[], 0);
+    let bad_middle = mine(&bad.header, &[], 0);
+    let good = mine(&lost.header, &[registration(3)], 0);
+    let good_end = mine(&good.header, &[], 0);
+    let mut chain = without_memory();
+    let gone = StoredBlock { has_body: false, ..stored(&lost) };
+    let others = [&own, &bad, &bad_middle, &bad_end, &good, &good_end];
+    let blocks = others.map(stored).into_iter().chain([gone]).collect();
+    chain.restore(blocks, Some(own.header.hash()), NOW);
+    let disk = disk_of(&others);
+    advance(&mut chain, &disk);
+    assert_eq!(chain.tip().hash, own.header.hash(), "both branches wait");
+    chain
+        .insert_body(&lost.header.hash(), lost.transactions.clone())
+        .expect("the body that it had");
+    advance(&mut chain, &disk);
+    assert!(chain.is_invalid(&bad_end.header.hash()));
+    assert_eq!(chain.tip().hash, good_end.header.hash(), "the worse one had its turn");
+}
+
 #[test]
 fn bodies_stay_in_memory_up_to_a_number_of_bytes() {
     let genesis = Header::genesis(&election());

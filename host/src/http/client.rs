@@ -33,7 +33,8 @@ impl ClientAddress {
     }
 
     /// Whom a request counts for. A proxy on this machine speaks for others: it adds the address that it sees to the
-    /// end of `X-Forwarded-For`. From anywhere else that header is only what somebody claims.
+    /// end of `X-Forwarded-For`. From anywhere else that header is only what somebody claims. Nobody becomes a client on
+    /// this machine by the header: those have more than others.
     #[must_use]
     pub fn of_request(from: IpAddr, headers: &HeaderMap) -> Self {
         let connected = Self::new(from);
@@ -42,7 +43,8 @@ impl ClientAddress {
         }
         let newest = headers.get_all(X_FORWARDED_FOR).iter().next_back();
         let last = newest.and_then(|value| value.to_str().ok()?.rsplit(',').next());
-        last.and_then(|text| text.trim().parse().ok()).map_or(connected, Self::new)
+        let told = last.and_then(|text| text.trim().parse().ok()).map(Self::new);
+        told.filter(|client| !client.is_loopback()).unwrap_or(connected)
     }
 
     /// Whether it is this machine.
@@ -104,7 +106,7 @@ mod tests {
         assert_eq!(of("::1", &["10.0.0.1, 192.0.2.1"]), client("192.0.2.1"));
         assert_eq!(of("::1", &["10.0.0.1", "192.0.2.1"]), client("192.0.2.1"));
         assert_eq!(of("127.0.0.1", &["2001:db8::7"]), client("2001:db8::1"));
-        for nonsense in ["", "unknown", "192.0.2.1, ", "192.0.2.1:80"] {
+        for nonsense in ["", "unknown", "192.0.2.1, ", "192.0.2.1:80", "127.0.0.2", "::1"] {
             assert_eq!(of("127.0.0.1", &[nonsense]), client("127.0.0.1"), "{nonsense}");
         }
         assert_eq!(of("192.0.2.9", &["192.0.2.1"]), client("192.0.2.9"));

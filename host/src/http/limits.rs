@@ -16,8 +16,8 @@ pub struct Limits {
     /// How long a client may go without reading anything of its answer.
     pub write_wait: Duration,
     /// The fewest bytes that a client reads while its answer waits for it for [`write_wait`](Self::write_wait) in all.
-    /// A reader that takes a byte now and then would hold for days what others ask for. The slowest mobile networks
-    /// carry more than this in half a minute.
+    /// A reader that takes a byte now and then would hold for days what others ask for. Each such wait ends only once
+    /// a good part of the system's buffer is empty, which is why the buffer is small: see `serve`.
     pub write_bytes_min: u64,
     /// How long answers that are being sent may take after the order to stop.
     pub shutdown_wait: Duration,
@@ -56,7 +56,7 @@ impl Default for Limits {
             head_wait: Duration::from_secs(5),
             request_wait: Duration::from_secs(30),
             write_wait: Duration::from_secs(30),
-            write_bytes_min: 128 * 1024,
+            write_bytes_min: 64 * 1024,
             shutdown_wait: Duration::from_secs(1),
             connections_max: 256,
             connections_per_address_max: 32,

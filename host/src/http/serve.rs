@@ -11,6 +11,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -24,6 +25,8 @@ use crate::http::stream::WatchedStream;
 
 /// The smallest size that hyper allows for a connection's buffer.
 const BUFFER_BYTES_MIN: usize = 8 * 1024;
+/// The size that is asked for a connection's send buffer. The system doubles it for its own needs.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// How long nothing is accepted after the system failed to provide a connection, for instance
 /// because file descriptors ran out. Trying again at once would only burn processor time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -102,6 +105,9 @@ async fn connection(
     let limits = service.limits;
     // If this fails, answers that wait for an acknowledgement are merely slower.
     let _ = stream.set_nodelay(true);
+    // The system tells that a reader goes on only once about a third of the buffer is empty. Its own choice of up to 4 MB
+    // would make an honest reader on a slow line look as if it had stopped. If this fails, such readers have to hurry.
+    let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
     let io = TokioIo::new(WatchedStream::new(stream, &limits, Arc::clone(&place)));
     let answer = service_fn(|request| service.answer(request, from, Arc::clone(&place)));
     let mut http = http1::Builder::new();

@@ -92,9 +92,10 @@ impl Service {
     ) -> Option<Response> {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let mut taken = rates.take(connected, now);
+        // The client first: what it may not ask must not count against all others behind the same proxy.
+        let mut taken = rates.take(client, now);
         if taken.is_ok() && client != connected {
-            taken = rates.take(client, now);
+            taken = rates.take(connected, now);
         }
         drop(rates);
         let checked = guard::check_host(&self.site, parts)

@@ -90,12 +90,13 @@ impl WatchedStream {
             });
             ready!(stall.end.as_mut().poll(context));
             let pace = std::mem::take(&mut self.pace);
-            if pace.bytes < self.write_bytes_min {
+            let stops = stall.since.elapsed() >= self.write_wait;
+            if stops || pace.bytes < self.write_bytes_min {
                 return Poll::Ready(Err(ErrorKind::TimedOut.into()));
             }
-            // It was fast enough. The next period begins with this stall.
-            stall.since = Instant::now();
-            stall.end = Box::pin(sleep(self.write_wait));
+            // It was fast enough. The next period begins in this stall, which has lasted for some time already.
+            let left = self.write_wait.saturating_sub(stall.since.elapsed());
+            stall.end = Box::pin(sleep(left));
         }
     }
 
