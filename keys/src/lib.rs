@@ -423,6 +423,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_key_file_is_as_long_as_it_may_be_and_no_longer() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join(KEY_FILE);
+        let key = pem::write(&VoterKey::from_secret_bytes(&[0x11; 32]).expect("a key"), None);
+        let text = format!("{:width$}", key.as_str(), width = KEY_FILE_BYTES_MAX);
+        let read = |text: &str| {
+            fs::write(&path, text).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a new mode");
+            voter(directory.path())
+        };
+        assert!(read(&text).is_ok(), "{} bytes", text.len());
+        let refused = read(&format!("{text} ")).expect_err("it is too long");
+        assert!(refused.contains("has over 16384 bytes"), "{refused}");
+    }
+
     /// Panics, logs and assertions show things by `Debug`.
     #[test]
     fn debug_shows_no_secret() {

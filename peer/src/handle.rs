@@ -100,3 +100,44 @@ impl PeerHandle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+
+    use super::*;
+    use crate::schema::Event;
+
+    #[tokio::test]
+    async fn requests_wait_for_the_node_up_to_a_number() {
+        let (handle, mut requests) = PeerHandle::new();
+        let ask = || {
+            let (reply, _) = oneshot::channel();
+            handle.requests.try_send(Request { command: Command::Status, reply })
+        };
+        for _ in 0..REQUESTS_MAX {
+            assert!(ask().is_ok());
+        }
+        assert!(ask().is_err(), "whoever asks now waits");
+        assert!(requests.requests.recv().await.is_some());
+        assert!(ask().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_listener_that_is_too_far_behind_is_told_how_much_it_missed() {
+        let (handle, _requests) = PeerHandle::new();
+        let mut listener = handle.events().expect("the node is there");
+        for _ in 0..EVENTS_BEHIND_MAX {
+            handle.publish(Event::DiskRecovered);
+        }
+        assert!(matches!(listener.recv().await, Ok(Event::DiskRecovered)), "nothing is lost yet");
+        for _ in 0..2 {
+            handle.publish(Event::DiskRecovered);
+        }
+        assert_eq!(listener.recv().await.expect_err("one is gone"), RecvError::Lagged(1));
+        for _ in 0..EVENTS_BEHIND_MAX {
+            assert!(matches!(listener.recv().await, Ok(Event::DiskRecovered)));
+        }
+        assert_eq!(listener.try_recv().expect_err("that was all"), TryRecvError::Empty);
+    }
+}

@@ -64,7 +64,7 @@ pub(super) fn audit_source(
 ) -> Result<AuditOutcome, OfflineError> {
     let progress = Progress::new("auditing", source.steps());
     let mut audit = Audit::new(Arc::clone(source.election()));
-    let mut ahead = ReadAhead::new(&audit);
+    let mut ahead = ReadAhead::new(&audit, AHEAD_BYTES_MAX);
     while let Some((checked, steps)) = ahead.next(source)? {
         if let Err(failure) = audit.extend(&checked, clock::unix_now()) {
             return Ok(AuditOutcome::new(&audit, Some(failure)));
@@ -83,6 +83,7 @@ struct ReadAhead {
     election_id: ElectionId,
     blocks: VecDeque<PendingCheck>,
     bytes: u64,
+    bytes_max: u64,
     /// The reason why nothing more is read: the end of the source, or an error. It is reported only
     /// after the blocks before it.
     end: Option<Result<(), OfflineError>>,
@@ -96,21 +97,29 @@ struct PendingCheck {
 }
 
 impl ReadAhead {
-    fn new(audit: &Audit) -> Self {
+    fn new(audit: &Audit, bytes_max: u64) -> Self {
         let pool = ThreadPoolBuilder::new()
             .thread_name(|number| format!("auditor-{number}"))
             .build()
             .expect("the system starts threads");
         let election = Arc::clone(audit.election());
         let election_id = election.election_id();
-        Self { pool, election, election_id, blocks: VecDeque::new(), bytes: 0, end: None }
+        Self {
+            pool,
+            election,
+            election_id,
+            blocks: VecDeque::new(),
+            bytes: 0,
+            bytes_max,
+            end: None,
+        }
     }
 
     /// The next block with the outcome of its check, and the number of its steps. In the meantime
     /// further blocks are read, as far as there is room.
     fn next(&mut self, source: &mut Source) -> Result<Option<(CheckedBlock, u64)>, OfflineError> {
         while self.end.is_none()
-            && self.bytes < AHEAD_BYTES_MAX
+            && self.bytes < self.bytes_max
             && self.blocks.len() < AHEAD_BLOCKS_MAX
         {
             match source.next_unchecked() {
@@ -139,5 +148,40 @@ impl ReadAhead {
             // If an earlier block broke a rule, nobody waits for this result any more.
             let _ = sender.send(checked);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::block::Header;
+
+    use super::*;
+    use crate::auditor::ArchiveWriter;
+    use chain::fixtures::election;
+
+    #[test]
+    fn no_more_is_read_ahead_than_there_is_room_for() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a");
+        let block = Block { header: Header::genesis(&election()), transactions: Vec::new() };
+        let mut writer = ArchiveWriter::create(&path, &election(), false).expect("begun");
+        (0..5).for_each(|_| writer.append(&block).expect("written"));
+        writer.finish().expect("finished");
+        let audit = Audit::new(Arc::new(election()));
+        let record = {
+            let mut source = Source::open(&path).expect("an archive");
+            source.next_unchecked().expect("whole").expect("a block").0.bytes()
+        };
+        for (bytes_max, ahead_at_once) in [(1, 1), (record, 1), (record + 1, 2), (2 * record, 2)] {
+            let mut source = Source::open(&path).expect("an archive");
+            let mut ahead = ReadAhead::new(&audit, bytes_max);
+            ahead.next(&mut source).expect("whole").expect("a block");
+            assert_eq!(ahead.blocks.len() + 1, ahead_at_once, "{bytes_max}");
+            let mut rest = 0;
+            while ahead.next(&mut source).expect("whole").is_some() {
+                rest += 1;
+            }
+            assert_eq!((rest, ahead.bytes), (4, 0));
+        }
     }
 }

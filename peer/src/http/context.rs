@@ -113,3 +113,31 @@ impl Context {
         self.0.leave.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handle::PeerHandle;
+    use crate::http::documented::context_of;
+
+    #[tokio::test]
+    async fn archives_are_shared_out_by_address() {
+        let (context, _directory) = context_of(PeerHandle::new().0);
+        let client = |number: usize| {
+            ClientAddress::new([192, 0, 2, u8::try_from(number).expect("there are few")].into())
+        };
+        let mut held = Vec::new();
+        for number in 0..ARCHIVES_MAX {
+            let permit = context.archive_permit(client(number / ARCHIVES_PER_ADDRESS_MAX));
+            held.push(permit.expect("there is one for it"));
+            if held.len() == ARCHIVES_PER_ADDRESS_MAX {
+                let refused = context.archive_permit(client(0)).expect_err("it has its share");
+                assert_eq!(refused, NoPermit::OfClient { max: ARCHIVES_PER_ADDRESS_MAX });
+            }
+        }
+        let refused = context.archive_permit(client(200)).expect_err("all are on their way");
+        assert_eq!(refused, NoPermit::OfAll { max: ARCHIVES_MAX });
+        held.pop();
+        assert!(context.archive_permit(client(200)).is_ok());
+    }
+}

@@ -148,18 +148,19 @@ pub(super) fn read(
     id_column: Option<&str>,
 ) -> Result<KeyList, RegistrarError> {
     let file = File::open(path).map_err(|error| FileError::new("read", path, error))?;
-    let outcome = read_from(file, kind, id_column);
+    let outcome = read_from(file, kind, id_column, LIST_BYTES_MAX);
     let outcome = outcome.map_err(|error| FileError::new("read", path, error))?;
     outcome.map_err(|reason| RegistrarError::List { path: path.to_owned(), reason })
 }
 
-/// Does the same for any reader.
+/// Does the same for any reader, and up to a number of bytes.
 fn read_from(
     input: impl Read,
     kind: RecordKind,
     id_column: Option<&str>,
+    bytes_max: u64,
 ) -> io::Result<Result<KeyList, ListError>> {
-    let mut input = BufReader::new(input.take(LIST_BYTES_MAX + 1));
+    let mut input = BufReader::new(input.take(bytes_max + 1));
     let delimiter = delimiter(input.fill_buf()?);
     let mut rows = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
     let columns = match columns(rows.byte_headers().map_err(io::Error::from)?, kind, id_column) {
@@ -171,7 +172,7 @@ fn read_from(
     let mut record = ByteRecord::new();
     loop {
         let is_more = rows.read_byte_record(&mut record).map_err(io::Error::from)?;
-        if rows.position().byte() > LIST_BYTES_MAX {
+        if rows.position().byte() > bytes_max {
             return Ok(Err(ListError::TooLong));
         }
         if is_more && !is_blank(&record) {

@@ -24,7 +24,7 @@ use host::whole_file::{Existing, FileMode, WholeFile};
 const FORMAT: u64 = 1;
 /// The longest line. Neither 16 signatures of 130 digits each nor a header with 16 names of 200
 /// bytes each, with every byte escaped, are longer.
-const LINE_BYTES_MAX: u64 = 24 * 1024;
+pub(super) const LINE_BYTES_MAX: u64 = 24 * 1024;
 /// The number of lines that are read together, on all cores. For each signature per line they take
 /// one core about 100 ms.
 const READ_TOGETHER: usize = 2_048;

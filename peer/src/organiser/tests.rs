@@ -10,7 +10,7 @@ use protocol::election::Election;
 use protocol::transaction::HashedTransaction;
 
 use super::list::KeyList;
-use super::record::{Check, SignedFile};
+use super::record::{Check, LINE_BYTES_MAX, SignedFile};
 use super::*;
 use crate::cli::{AnswerFormat, PassphraseOptions, ShowSigned, SignList};
 use crate::schema::{ShowReport, SignReport, SignaturesMissing};
@@ -211,6 +211,23 @@ fn what_is_no_good_file_is_refused_and_left_alone() {
     let error = office.refusal(3, "a.jsonl");
     assert!(error.contains("(Registrar 1, Registrar 2, Registrar 3)"), "{error}");
     assert_eq!(office.read("a.jsonl"), good);
+}
+
+#[test]
+fn a_line_of_a_file_is_as_long_as_it_may_be_and_no_longer() {
+    let office = Office::new();
+    office.admit("keys.csv", 0, "a.jsonl");
+    let good = office.read("a.jsonl");
+    let mut lines: Vec<_> = good.lines().map(str::to_owned).collect();
+    // With the end of the line.
+    let width = usize::try_from(LINE_BYTES_MAX).expect("it is small") - 1;
+    lines[2] = format!("{:width$}", lines[2]);
+    fs::write(office.path("b.jsonl"), lines.join("\n")).expect("room");
+    assert_eq!(office.admit("keys.csv", 1, "b.jsonl").signed, 5);
+    lines[2].push(' ');
+    fs::write(office.path("b.jsonl"), lines.join("\n")).expect("room");
+    let error = office.refusal(1, "b.jsonl");
+    assert!(error.contains("line 3 has over 24576 bytes"), "{error}");
 }
 
 #[test]

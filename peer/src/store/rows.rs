@@ -284,6 +284,20 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_neighbours_is_read_up_to_a_number_of_them() {
+        let address = |number: usize| {
+            SocketAddr::from(([192, 0, 2, 1], u16::try_from(number).expect("there are few")))
+        };
+        for (written, read) in
+            [(NEIGHBOURS_MAX, NEIGHBOURS_MAX), (NEIGHBOURS_MAX + 1, NEIGHBOURS_MAX)]
+        {
+            let all: Vec<_> = (0..written).map(address).collect();
+            let found = decode_neighbours(&codec::encode(&all)).expect("addresses");
+            assert_eq!(found, all[..read]);
+        }
+    }
+
+    #[test]
     fn a_value_under_another_key_or_in_another_table_is_refused() {
         let value = seal(POOL, &[1; 8], b"content");
         assert_eq!(unseal(POOL, &[1; 8], &value).ok(), Some(&b"content"[..]));

@@ -267,3 +267,22 @@ pub(super) fn record_bytes(record: &Record) -> usize {
         Record::Tip { .. } | Record::PoolRemove { .. } | Record::Neighbours(_) => SMALL_BYTES,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_join_a_commit_up_to_its_bytes() {
+        let batch = |number, records: usize| PersistBatch {
+            number,
+            records: vec![Record::PoolRemove { row: 1 }; records],
+        };
+        let whole = COMMIT_BYTES / SMALL_BYTES;
+        for (records, expected) in [(whole - 1, 2), (whole, 1), (whole + 1, 1)] {
+            let pending = VecDeque::from([batch(1, records), batch(2, 1), batch(3, 1)]);
+            let pending_bytes = records * SMALL_BYTES;
+            assert_eq!(first_commit(&pending), expected, "{pending_bytes} bytes before the next");
+        }
+    }
+}

@@ -53,12 +53,15 @@ pub(crate) fn write(path: &Path, receipt: &Receipt) -> Result<(), ReceiptFileErr
 pub(crate) fn read(path: &Path) -> Result<Receipt, ReceiptFileError> {
     let mut text = String::new();
     File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text))
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text))
         .map_err(|error| FileError::new("read", path, error))?;
     let refused = |reason: &str| ReceiptFileError::NotAReceipt {
         path: path.to_owned(),
         reason: reason.to_owned(),
     };
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(refused(&format!("it has over {FILE_BYTES_MAX} bytes")));
+    }
     let value: Value = serde_json::from_str(&text).map_err(|error| refused(&error.to_string()))?;
     match value["receipt"].as_u64() {
         Some(RECEIPT_FORMAT) => {}
@@ -138,6 +141,21 @@ mod tests {
         let rule = AdmissionRule::Open { registration_bits: 0, max_voters: None };
         assert!(found.check(&rule).is_ok());
         assert!(matches!(write(&path, &receipt()), Err(ReceiptFileError::Exists { .. })));
+    }
+
+    #[test]
+    fn a_file_is_as_long_as_it_may_be_and_no_longer() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("receipt.json");
+        let text = serde_json::to_string(&schema::Receipt::from(&receipt())).expect("plain data");
+        let width = usize::try_from(FILE_BYTES_MAX).expect("it is small");
+        let text = text.clone() + &" ".repeat(width - text.len());
+        std::fs::write(&path, &text).expect("there is room");
+        assert_eq!(read(&path).expect("it is a receipt"), receipt());
+        // What stands behind the limit is not passed over in silence.
+        std::fs::write(&path, text + "x").expect("there is room");
+        let refused = read(&path).expect_err("it is too long").to_string();
+        assert!(refused.contains("has over 65536 bytes"), "{refused}");
     }
 
     #[test]

@@ -197,3 +197,21 @@ fn a_file_that_is_there_stays_unless_told_and_nothing_unfinished_is_left() {
     names.sort();
     assert_eq!(names, ["a", "b"]);
 }
+
+#[test]
+fn a_record_is_as_long_as_it_may_be_and_no_longer() {
+    let beginning = archive_of(&[]);
+    let beginning = &beginning[..record_bounds(&beginning)[1]];
+    let with_record = |length: usize| {
+        let mut content = BLOCK_VARIANT.to_le_bytes().to_vec();
+        content.resize(length, 0);
+        let prefix = u32::try_from(length).expect("it is small").to_le_bytes();
+        let bytes = [beginning, &prefix, &sha256(&[&content]), &content].concat();
+        let mut reader = ArchiveReader::new(bytes.as_slice()).expect("it begins well");
+        reader.next_record().map(|record| record.expect("it is no end").bytes())
+    };
+    let longest = with_record(RECORD_BYTES_MAX).expect("so long a record is read");
+    assert_eq!(longest, (PREFIX_BYTES + RECORD_BYTES_MAX) as u64);
+    let error = with_record(RECORD_BYTES_MAX + 1).expect_err("it is too long");
+    assert!(error.to_string().contains("its length is impossible"), "{error}");
+}
