@@ -33,8 +33,8 @@ impl ClientAddress {
     }
 
     /// Whom a request counts for. A proxy on this machine speaks for others: it adds the address that it sees to the
-    /// end of `X-Forwarded-For`. From anywhere else that header is only what somebody claims. Nobody becomes a client on
-    /// this machine by the header: those have more than others.
+    /// end of `X-Forwarded-For`. From anywhere else that header is only what somebody claims. Nobody becomes a client
+    /// on this machine by the header: those have more than others.
     #[must_use]
     pub fn of_request(from: IpAddr, headers: &HeaderMap) -> Self {
         let connected = Self::new(from);

@@ -105,8 +105,9 @@ async fn connection(
     let limits = service.limits;
     // If this fails, answers that wait for an acknowledgement are merely slower.
     let _ = stream.set_nodelay(true);
-    // The system tells that a reader goes on only once about a third of the buffer is empty. Its own choice of up to 4 MB
-    // would make an honest reader on a slow line look as if it had stopped. If this fails, such readers have to hurry.
+    // The system tells that a reader goes on only once about a third of the buffer is empty. Its own choice of up to
+    // 4 MB would make an honest reader on a slow line look as if it had stopped. If this fails, such readers have to
+    // hurry.
     let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
     let io = TokioIo::new(WatchedStream::new(stream, &limits, Arc::clone(&place)));
     let answer = service_fn(|request| service.answer(request, from, Arc::clone(&place)));

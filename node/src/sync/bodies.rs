@@ -182,8 +182,8 @@ impl Bodies {
         self.ahead.check(&hash, self.planned.contains_key(&hash));
     }
 
-    /// Notes that a block is on the best chain. It is not on the way any more, so that its body waits for nothing if the
-    /// disk loses it and it comes again.
+    /// Notes that a block is on the best chain. It is not on the way any more, so that its body waits for nothing if
+    /// the disk loses it and it comes again.
     pub(super) fn end_wait(&mut self, hash: &BlockHash) {
         if let Some(planned) = self.planned.remove(hash) {
             self.plan.remove(&(planned.height, *hash));
