@@ -99,13 +99,18 @@ impl Loading {
         }
     }
 
-    fn count_in(&mut self, waiter: &Waiter) {
+    /// Counts somebody who starts to wait. Returns false if too many are waiting already.
+    fn take_room_for(&mut self, waiter: &Waiter) -> bool {
+        if !self.has_room_for(waiter) {
+            return false;
+        }
         match waiter {
             Waiter::Neighbour { to, .. } => *self.requests.entry(*to).or_default() += 1,
             Waiter::User { .. } => self.lookups += 1,
             Waiter::Submission(_) => self.submissions += 1,
             Waiter::Chain => {}
         }
+        true
     }
 
     fn count_out(&mut self, waiter: &Waiter) {
@@ -149,13 +154,12 @@ impl Loading {
 impl Node {
     /// Has a stored body read for somebody. Returns false if too many are waiting already.
     pub(crate) fn load(&mut self, hash: BlockHash, waiter: Waiter) -> bool {
-        if !self.disk.loading.has_room_for(&waiter) {
-            return false;
-        }
         let Some(height) = self.chain.header(&hash).map(|header| header.height) else {
             return false;
         };
-        self.disk.loading.count_in(&waiter);
+        if !self.disk.loading.take_room_for(&waiter) {
+            return false;
+        }
         let waiters = self.disk.loading.waiters.entry(hash).or_default();
         waiters.push(waiter);
         if waiters.len() == 1 {
@@ -298,8 +302,7 @@ mod tests {
     impl Bounded for Waiting {
         fn offer(&mut self, number: usize) {
             let waiter = (self.waiter)(number);
-            if self.loading.has_room_for(&waiter) {
-                self.loading.count_in(&waiter);
+            if self.loading.take_room_for(&waiter) {
                 self.kept.insert(number);
             }
         }

@@ -48,16 +48,7 @@ impl Fetching {
             let transactions: Vec<_> = (0..transactions)
                 .map(|place| unsigned_registration(&network.election, number, place))
                 .collect();
-            let header = Header {
-                previous: parent.hash(),
-                merkle_root: block::merkle_root(&transactions),
-                height: parent.height.next(),
-                time: parent.time.plus(Duration::from_millis(1)),
-                difficulty: parent.difficulty,
-                nonce: 0,
-            };
-            let solved = (0..).map(|nonce| Header { nonce, ..header }).find(Header::has_work);
-            parent = solved.expect("the difficulty is low");
+            parent = mined_header(&parent, block::merkle_root(&transactions), 0);
             blocks.push(Arc::new(Block { header: parent, transactions }));
         }
         let now = network.time();

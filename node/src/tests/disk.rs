@@ -12,16 +12,7 @@ use crate::{BlockSelector, Standing, TransactionAnswer};
 use chain::fixtures::vote;
 
 fn mined(parent: &Header, transactions: Vec<Arc<HashedTransaction>>, salt: u64) -> Arc<Block> {
-    let unworked = Header {
-        previous: parent.hash(),
-        merkle_root: block::merkle_root(&transactions),
-        height: parent.height.next(),
-        time: parent.time.plus(Duration::from_millis(1)),
-        difficulty: parent.difficulty,
-        nonce: 0,
-    };
-    let mut headers = (salt << 32..).map(|nonce| Header { nonce, ..unworked });
-    let header = headers.find(Header::has_work).expect("the difficulty is low");
+    let header = mined_header(parent, block::merkle_root(&transactions), salt);
     Arc::new(Block { header, transactions })
 }
 

@@ -99,19 +99,6 @@ fn short_ids_fill_no_memory_while_the_disk_is_full() {
     assert_eq!(network.node(1).chain().tally().votes, network.node(2).chain().tally().votes);
 }
 
-fn mined(parent: &Header, transactions: &[Arc<HashedTransaction>]) -> Header {
-    let header = Header {
-        previous: parent.hash(),
-        merkle_root: block::merkle_root(transactions),
-        height: parent.height.next(),
-        time: parent.time.plus(Duration::from_millis(1)),
-        difficulty: parent.difficulty,
-        nonce: 0,
-    };
-    let mut headers = (0..).map(|nonce| Header { nonce, ..header });
-    headers.find(Header::has_work).expect("the difficulty is low")
-}
-
 /// A disk may fill up between an announcement by short ids and the transactions that were missing.
 #[test]
 fn a_disk_that_fills_up_meanwhile_is_nobodys_fault_either() {
@@ -120,7 +107,8 @@ fn a_disk_that_fills_up_meanwhile_is_nobodys_fault_either() {
     (1..=2).for_each(|number| network.add(number, Restored::default()));
     network.run(Duration::from_secs(2));
     let transactions = vec![registration(1), registration(2)];
-    let header = mined(&Header::genesis(&network.election), &transactions);
+    let header =
+        mined_header(&Header::genesis(&network.election), block::merkle_root(&transactions), 0);
     let ids = transactions.iter().map(|each| short_id(&each.leaf())).collect();
     let now = network.time();
     let node = network.nodes.get_mut(&address(1)).expect("a node");
@@ -141,7 +129,11 @@ fn a_disk_that_fills_up_meanwhile_is_nobodys_fault_either() {
 #[test]
 fn a_wrong_body_is_a_fault_with_a_full_disk_too() {
     let mut network = with_a_full_disk();
-    let header = mined(&Header::genesis(&network.election), &[registration(1)]);
+    let header = mined_header(
+        &Header::genesis(&network.election),
+        block::merkle_root(&[registration(1)]),
+        0,
+    );
     let now = network.time();
     let node = network.nodes.get_mut(&address(1)).expect("a node");
     let other = vec![registration(2).transaction().clone()];
@@ -172,7 +164,8 @@ fn nothing_is_mined_while_the_disk_is_full() {
 fn a_neighbour_without_the_transactions_is_not_waited_for() {
     let mut network = Network::with_nodes(2);
     let transactions = [registration(1), registration(2)];
-    let header = mined(&Header::genesis(&network.election), &transactions);
+    let header =
+        mined_header(&Header::genesis(&network.election), block::merkle_root(&transactions), 0);
     let ids = transactions.iter().map(|each| short_id(&each.leaf())).collect();
     let now = network.time();
     let node = network.nodes.get_mut(&address(1)).expect("a node");

@@ -74,15 +74,7 @@ fn a_forgotten_verdict_is_not_a_good_one() {
     // A block holds it, and one that is yet to be checked.
     let genesis = *node.chain.tip_header();
     let transactions: Vec<Arc<HashedTransaction>> = vec![Arc::clone(&forged), other];
-    let header = Header {
-        previous: genesis.hash(),
-        merkle_root: block::merkle_root(&transactions),
-        height: genesis.height.next(),
-        time: now.unix.plus(Duration::from_millis(1)),
-        difficulty: genesis.difficulty,
-        nonce: 0,
-    };
-    let header = (0..).map(|nonce| Header { nonce, ..header }).find(Header::has_work).expect("low");
+    let header = mined_header(&genesis, block::merkle_root(&transactions), 0);
     let hash = node.chain.insert_header(header, now.unix).expect("good");
     node.handle_body(hash, transactions, None, now).expect("good");
     // Meanwhile other verdicts push the bad one out of the cache.
@@ -164,15 +156,7 @@ fn headers(network: &mut Network, transactions: &[Vec<Arc<HashedTransaction>>]) 
     let mut parent = *node.chain.tip_header();
     let mut made = vec![];
     for each in transactions {
-        let header = Header {
-            previous: parent.hash(),
-            merkle_root: block::merkle_root(each),
-            height: parent.height.next(),
-            time: parent.time.plus(Duration::from_millis(1)),
-            difficulty: parent.difficulty,
-            nonce: 0,
-        };
-        parent = (0..).map(|nonce| Header { nonce, ..header }).find(Header::has_work).expect("low");
+        parent = mined_header(&parent, block::merkle_root(each), 0);
         node.chain.insert_header(parent, now.unix).expect("good");
         made.push(parent);
     }

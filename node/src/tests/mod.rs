@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use protocol::block::{Block, Header};
 use protocol::election::Election;
 use protocol::transaction::{HashedTransaction, Transaction, Vote};
-use protocol::units::{BlockHash, Now, TransactionId};
+use protocol::units::{BlockHash, MerkleRoot, Now, TransactionId};
 
 use super::{
     Answer, Command, CommandError, Event, Limits, LoadFailure, Node, NodeConfig, Output, Record,
@@ -69,6 +69,20 @@ struct Network {
 
 fn address(number: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 6_000 + number))
+}
+
+/// A header with work on `parent` over transactions of this root; `salt` makes siblings differ.
+fn mined_header(parent: &Header, merkle_root: MerkleRoot, salt: u64) -> Header {
+    let unworked = Header {
+        previous: parent.hash(),
+        merkle_root,
+        height: parent.height.next(),
+        time: parent.time.plus(Duration::from_millis(1)),
+        difficulty: parent.difficulty,
+        nonce: 0,
+    };
+    let mut headers = (salt << 32..).map(|nonce| Header { nonce, ..unworked });
+    headers.find(Header::has_work).expect("the difficulty is low")
 }
 
 impl Network {
