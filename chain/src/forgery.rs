@@ -68,7 +68,7 @@ impl Forgery {
         (AuditRule::BlockTooLarge, "its transactions take more bytes than a block may have"),
         (AuditRule::TransactionTooLarge, "one of its votes takes more bytes than any may have"),
         (AuditRule::QuestionCount, "a vote answers a question that nobody asked"),
-        (AuditRule::ChoiceCount, "a vote chooses more options, or fewer, than its question takes"),
+        (AuditRule::ChoiceCount, "a vote chooses more options than its question takes"),
         (AuditRule::NoSuchOption, "a vote chooses an option that is not on the ballot"),
         (AuditRule::ChoicesNotRising, "a vote names its options out of their order"),
         (AuditRule::Stamp, "a voter registers without the work that it takes"),
@@ -274,13 +274,8 @@ impl Forger<'_> {
     fn bad_choices(&self) -> Result<Choices, ForgeryError> {
         let questions = self.election.questions.iter().enumerate();
         let found = questions.filter_map(|(index, question)| Some((index, self.bad(question)?)));
-        let (index, bad) = found.into_iter().next().ok_or_else(|| {
-            let is_order = self.rule == AuditRule::ChoicesNotRising;
-            self.not_here(match is_order {
-                true => "no question takes two choices",
-                false => "every number of choices is allowed",
-            })
-        })?;
+        let found = found.into_iter().next();
+        let (index, bad) = found.ok_or_else(|| self.not_here("no question takes two choices"))?;
         let mut choices = self.choices();
         choices[index] = bad;
         Ok(choices)
@@ -292,9 +287,8 @@ impl Forger<'_> {
         let (min, max) = (question.choices_min, question.choices_max);
         #[expect(clippy::wildcard_enum_match_arm, reason = "two of the three rules are named")]
         match self.rule {
-            AuditRule::ChoiceCount if max < options => Some((0..=max).collect()),
-            AuditRule::ChoiceCount => min.checked_sub(1).map(|few| (0..few).collect()),
-            AuditRule::NoSuchOption => (max > 0).then(|| (1..min).chain([options]).collect()),
+            AuditRule::ChoiceCount => Some((0..=max).collect()),
+            AuditRule::NoSuchOption => Some((1..min).chain([options]).collect()),
             _ => (max > 1).then(|| (0..min.max(2)).rev().collect()),
         }
     }
@@ -307,16 +301,15 @@ impl Forger<'_> {
         let limit = self.election.block_bytes_max as usize;
         let mut all = vec![self.registration(voter, 0)];
         let mut used = BODY_OVERHEAD_BYTES + bytes(&all[0]);
-        let smallest = bytes(&self.vote(voter, vec![], 0));
+        let last = bytes(&self.vote(voter, vec![vec![]], 0));
         let vote = self.vote(voter, self.choices(), 0);
         let step = bytes(&vote);
-        while used + step + smallest <= limit {
+        while used + step + last <= limit {
             used += step;
             all.push(vote.clone());
         }
         // The last vote is lengthened by additional choices, of two bytes each.
-        let one_question = bytes(&self.vote(voter, vec![vec![]], 0));
-        let missing = (limit + 1).saturating_sub(used + one_question).div_ceil(2);
+        let missing = (limit + 1 - used - last).div_ceil(2);
         all.push(self.vote(voter, vec![vec![0; missing]], 0));
         all
     }

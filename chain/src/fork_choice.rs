@@ -79,7 +79,6 @@ mod tests {
         assert!(twin > heavy);
     }
 
-    #[cfg(feature = "sabotage")]
     #[test]
     fn without_the_tie_break_equal_work_displaces_nothing() {
         let rules = Rules::without(Rule::TieBreak);

@@ -195,6 +195,14 @@ mod tests {
                 "[localhost]:5",
                 "\"localhost\" in brackets is no IPv6 address: write [address]:port ([::1]:6001)",
             ),
+            (
+                "[fe80::1%]:5",
+                "\"fe80::1%\" in brackets is no IPv6 address: write [address]:port ([::1]:6001)",
+            ),
+            (
+                "[fe80::1%eth 0]:5",
+                "\"fe80::1%eth 0\" in brackets is no IPv6 address: write [address]:port ([::1]:6001)",
+            ),
             ("[::1", "\"::1\" in brackets is no IPv6 address: write [address]:port ([::1]:6001)"),
             ("[::1]", "\"[::1]\" has no port: write host:port (127.0.0.1:6001)"),
             ("[::1]5", "\"[::1]5\" has no port: write host:port (127.0.0.1:6001)"),

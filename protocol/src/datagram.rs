@@ -377,6 +377,22 @@ mod tests {
     }
 
     #[test]
+    fn peers_and_those_who_left_are_bounded_together_and_those_who_left_alone() {
+        let address: SocketAddr = "192.0.2.1:6001".parse().expect("an address");
+        let decoded = |live: usize, left: usize| {
+            let (live, left) = (vec![address; live], vec![address; left]);
+            Envelope::decode(&envelope(Datagram::UpdatePeers { live, left }).encode()).map(|_| ())
+        };
+        let too_many = |found, limit| Err(EnvelopeError::ListTooLong { found, limit });
+        assert_eq!(decoded(PEERS_MAX - LEFT_MAX, LEFT_MAX), Ok(()));
+        assert_eq!(decoded(PEERS_MAX, 0), Ok(()));
+        let over = too_many(PEERS_MAX + 1, PEERS_MAX);
+        assert_eq!(decoded(PEERS_MAX - LEFT_MAX + 1, LEFT_MAX), over);
+        assert_eq!(decoded(PEERS_MAX + 1, 0), over);
+        assert_eq!(decoded(0, LEFT_MAX + 1), too_many(LEFT_MAX + 1, LEFT_MAX));
+    }
+
+    #[test]
     fn what_is_no_datagram_is_refused() {
         let good = envelope(Datagram::LeavePeer).encode();
         assert!(matches!(

@@ -4,6 +4,7 @@ use super::*;
 use protocol::admission::RegistrarSignatures;
 use protocol::election::ChoiceError;
 use protocol::keys::{PublicKey, Signature};
+use protocol::transaction::TRANSACTION_BYTES_MAX;
 use protocol::units::{Difficulty, Height, VoterId};
 
 fn refused_header(change: impl Fn(&mut Header)) -> HeaderError {
@@ -149,6 +150,21 @@ fn transactions_keep_the_rules_that_need_no_history() {
     let signatures = RegistrarSignatures { signatures: vec![Signature([0; 65]); 17], ..nobody };
     let large = Transaction::admission(PublicKey([0; 33]), signatures);
     assert!(matches!(refused_in_block(hashed(large)), TransactionError::TooLarge { .. }));
+}
+
+/// A vote takes an odd number of bytes, so none has exactly as many as a transaction may have.
+#[test]
+fn the_longest_transaction_has_1100_bytes_at_the_most() {
+    let shortest = vote(0, vec![vec![]]).bytes();
+    let checked = |bytes: usize| {
+        let vote = vote(0, vec![vec![0; (bytes - shortest) / 2]]);
+        assert_eq!(vote.bytes(), bytes);
+        check::transaction(&vote, &election(), &id())
+    };
+    let found = TRANSACTION_BYTES_MAX - 1;
+    assert!(matches!(checked(found), Err(TransactionError::Choice(ChoiceError::Count { .. }))));
+    let found = TRANSACTION_BYTES_MAX + 1;
+    assert_eq!(checked(found), Err(TransactionError::TooLarge { found }));
 }
 
 #[test]

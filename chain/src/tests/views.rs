@@ -1,7 +1,7 @@
 //! What a chain says about its blocks, its voters and the memory that it takes.
 
 use protocol::admission::AdmissionRule;
-use protocol::block::{BODY_OVERHEAD_BYTES, HEADER_BYTES};
+use protocol::block::HEADER_BYTES;
 use protocol::units::Height;
 
 use super::*;
@@ -98,21 +98,6 @@ fn bodies_stay_in_memory_up_to_the_limit_and_each_that_leaves_makes_room() {
         }
         assert_eq!(chain.block(&voted.header.hash()).is_some(), is_kept);
     }
-}
-
-#[test]
-fn a_body_of_exactly_the_ballots_limit_is_good_and_one_byte_more_is_not() {
-    let transactions = vec![registration(0), vote(0, vec![vec![1]])];
-    let bytes = transactions.iter().map(|each| each.bytes()).sum::<usize>() + BODY_OVERHEAD_BYTES;
-    let block = mine(&Header::genesis(&election()), &transactions, 0);
-    assert_eq!(block.body_bytes().len(), bytes);
-    let check = |limit: usize| {
-        let block_bytes_max = u32::try_from(limit).expect("it is small");
-        check::body(&block, &Election { block_bytes_max, ..election() }, &id())
-    };
-    assert_eq!(check(bytes), Ok(()));
-    let limit = bytes - 1;
-    assert_eq!(check(limit), Err(BlockError::TooLarge { found: bytes, limit }));
 }
 
 #[test]
@@ -213,13 +198,27 @@ fn each_block_that_is_undone_leaves_the_state_before_it() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_loses_no_stored_block() {
-    let block = mine(&Header::genesis(&election()), &[registration(0)], 0);
-    let stored =
-        StoredBlock { header: block.header, summary: BlockEffects::of(&block), has_body: true };
-    let mut chain = chain();
-    assert_eq!(chain.restore(vec![stored], None, UnixMillis(0)), 0);
-    assert_eq!(chain.tip().hash, block.header.hash());
+fn a_chain_tells_what_registrars_did_on_its_best_branch() {
+    let election = election_by_registrars();
+    let genesis = Header::genesis(&election);
+    let blocks = [vec![admission(0), admission(1)], vec![withdrawal(1)]];
+    let mut chain = Chain::new(Arc::new(election), Rules::ALL, usize::MAX);
+    let voter = key(1).public().voter();
+    let mut parent = genesis;
+    let mut said = Vec::new();
+    for transactions in &blocks {
+        let block = mine(&parent, transactions, 0);
+        add(&mut chain, &block).expect("it keeps the rules");
+        chain.advance();
+        said.push((chain.admissions(), chain.withdrawal(&voter)));
+        parent = block.header;
+    }
+    let counts = |withdrawals| {
+        let each = RegistrarCount { admissions: 2, withdrawals };
+        AdmissionCounts { withdrawn: withdrawals, by_registrar: vec![each; 2] }
+    };
+    let place = TransactionLocation { height: Height(2), index: 0 };
+    assert_eq!(said, [(counts(0), None), (counts(1), Some(place))]);
 }
 
 #[test]

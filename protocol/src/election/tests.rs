@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 
 fn election() -> Election {
@@ -114,6 +116,21 @@ fn each_limit_of_a_ballot_holds_and_one_past_it_does_not() {
     };
     assert!(registrars(REGISTRARS_MAX) && !registrars(REGISTRARS_MAX + 1));
     assert!(registrars(1) && !registrars(0));
+
+    let title = |bytes: usize| allows(&|sample| sample.title = "T".repeat(bytes));
+    assert!(title(TEXT_BYTES_MAX) && !title(TEXT_BYTES_MAX + 1));
+
+    // A vote takes an odd number of bytes, two for each option that may be chosen.
+    let with_choices = |choices: u16| {
+        let mut sample = election();
+        sample.questions[0].options = (0..choices).map(|number| number.to_string()).collect();
+        sample.questions[0].choices_max = choices;
+        (sample.vote_bytes_max(), sample.check())
+    };
+    let checked: BTreeMap<_, _> = (400..500).map(with_choices).collect();
+    assert_eq!(checked[&(TRANSACTION_BYTES_MAX - 1)], Ok(()));
+    let bytes = TRANSACTION_BYTES_MAX + 1;
+    assert_eq!(checked[&bytes], Err(ElectionError::VoteTooLarge { bytes }));
 
     // Options of 100 bytes fill the ballot, and the title what is left.
     let mut longest = election();

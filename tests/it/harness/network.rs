@@ -8,7 +8,7 @@ use protocol::election::Election;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{PATIENCE, Peer, Tracker, Turn, new_election, take_turn, until};
+use super::{PATIENCE, Peer, Tracker, Turn, lasting_port, new_election, take_turn, until};
 
 /// Where a peer's best chain ends, and what it counts there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,8 @@ pub(crate) struct Tip {
     pub(crate) votes: u64,
 }
 
-/// Programs of one election; they end with it, and then the directory goes.
+/// Programs of one election, each with a port that it can come back to; they end with it, and then the directory
+/// goes.
 #[derive(Debug)]
 pub(crate) struct Network {
     pub(crate) peers: Vec<Peer>,
@@ -42,7 +43,7 @@ impl Network {
     /// An election with a tracker.
     pub(crate) fn with_tracker(election: Election) -> Self {
         let mut network = Self::without_tracker(election);
-        network.tracker = Some(Tracker::start("0", &network.ballot()));
+        network.tracker = Some(Tracker::start(&lasting_port().to_string(), &network.ballot()));
         network
     }
 
@@ -81,14 +82,16 @@ impl Network {
     /// Starts one more peer at the tracker.
     pub(crate) fn start_peer(&mut self, arguments: &[&str]) -> Peer {
         let (directory, tracker) = (self.new_data_directory(), self.tracker_address());
-        let all: Vec<_> = [tracker.as_str(), "0"].iter().chain(arguments).copied().collect();
+        let listen = lasting_port().to_string();
+        let all: Vec<_> = [tracker.as_str(), &listen].iter().chain(arguments).copied().collect();
         Peer::start(&format!("peer {}", self.peers_made), &all, &directory)
     }
 
     /// Starts one more peer without a tracker.
     pub(crate) fn start_alone(&mut self, arguments: &[&str]) -> Peer {
         let directory = self.new_data_directory();
-        let all: Vec<_> = ["0"].iter().chain(arguments).copied().collect();
+        let listen = lasting_port().to_string();
+        let all: Vec<_> = [listen.as_str()].iter().chain(arguments).copied().collect();
         Peer::start(&format!("peer {}", self.peers_made), &all, &directory)
     }
 }
