@@ -45,8 +45,9 @@ impl Chain {
                 continue;
             }
             let parent = self.tree.get(&entry.header.previous).expect("parents are in the tree");
-            assert_eq!(entry.header.height, parent.header.height.next());
-            assert_eq!(entry.work, parent.work.plus(entry.header.difficulty));
+            assert_eq!(entry.header.height, parent.header.height.next(), "the height of {hash}");
+            let work = parent.work.plus(entry.header.difficulty);
+            assert_eq!(entry.work, work, "the work of {hash}");
             let is_complete = parent.complete && entry.body.is_checked();
             assert_eq!(entry.complete, is_complete, "whether the branch of {hash} is complete");
             assert!(entry.withheld || !parent.withheld, "{hash} follows a block that is withheld");

@@ -83,6 +83,12 @@ impl Tree {
         self.entries.get(hash)
     }
 
+    /// For tests that break what must always be true, to see that it is noticed.
+    #[cfg(test)]
+    pub(super) fn entry_mut(&mut self, hash: &BlockHash) -> &mut Entry {
+        self.entries.get_mut(hash).expect("the test added it")
+    }
+
     pub(super) fn without_body(&self) -> usize {
         self.without_body
     }
@@ -107,16 +113,14 @@ impl Tree {
     }
 
     /// Replaces what is known about a body.
+    ///
+    /// # Panics
+    /// When `body` is [`Body::Missing`]: a body that was here once may be lost or invalid, but never unheard of.
     pub(super) fn set_body(&mut self, hash: &BlockHash, body: Body) {
+        assert!(!matches!(body, Body::Missing), "{hash} had a body");
         let entry = self.entries.get_mut(hash).expect("the caller found the entry");
-        let was_missing = matches!(entry.body, Body::Missing);
-        let is_missing = matches!(body, Body::Missing);
+        self.without_body -= usize::from(matches!(entry.body, Body::Missing));
         entry.body = body;
-        match (was_missing, is_missing) {
-            (true, false) => self.without_body -= 1,
-            (false, true) => self.without_body += 1,
-            (true, true) | (false, false) => {}
-        }
     }
 
     /// Remembers how many registrations and votes a body contains.

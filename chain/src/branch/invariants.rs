@@ -55,3 +55,78 @@ impl Branch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::block::{self, Block, Header};
+
+    use super::super::{BlockEffects, PackedLocation, TransactionLocation};
+    use super::*;
+    use crate::fixtures::{admission, admitted_vote, election_by_registrars, key, withdrawal};
+    use crate::rules::Rules;
+    use crate::tests::panic_message;
+
+    /// Two admissions, the vote of one, and the withdrawal of the other, in the first three blocks.
+    fn branch() -> Branch {
+        let election = election_by_registrars();
+        let mut branch = Branch::new(&election, Rules::ALL);
+        let blocks = [
+            vec![admission(0), admission(1)],
+            vec![admitted_vote(0, vec![vec![1]])],
+            vec![withdrawal(1)],
+        ];
+        for (height, transactions) in (1..).map(Height).zip(blocks) {
+            let merkle_root = block::merkle_root(&transactions);
+            let header = Header { height, merkle_root, ..Header::genesis(&election) };
+            let effects = BlockEffects::of(&Block { header, transactions });
+            branch.apply(height, &effects).expect("it keeps the rules");
+        }
+        branch
+    }
+
+    /// One way to break a branch, and a part of what the check says about it.
+    type Breakage = (fn(&mut Branch), &'static str);
+
+    const BREAKAGES: [Breakage; 9] = [
+        (
+            |branch| {
+                let place = TransactionLocation { height: Height(3), index: 0 };
+                let voter = key(0).public().voter();
+                branch.withdrawn.insert(voter, (PackedLocation::new(place), None));
+            },
+            "is registered",
+        ),
+        (
+            |branch| {
+                for record in branch.voters.values_mut() {
+                    let place = TransactionLocation { height: Height(3), index: 0 };
+                    record.registration = PackedLocation::new(place);
+                }
+            },
+            "voted before registering",
+        ),
+        (|branch| branch.max_voters = Some(0), "and 0 may be"),
+        (|branch| branch.tally.votes = 2, "counted votes, and voters who voted"),
+        (
+            |branch| branch.locations = super::super::LocationIndex::default(),
+            "indexed transactions",
+        ),
+        (|branch| branch.tally.options[0][1] = 2, "more answers than there are votes"),
+        (|branch| branch.tally.options[0][1] = 0, "lacks answers"),
+        (|branch| branch.by_registrar[0].admissions = 3, "count.admissions"),
+        (|branch| branch.by_registrar[0].withdrawals = 2, "count.withdrawals"),
+    ];
+
+    #[test]
+    fn each_breakage_of_a_branch_is_noticed() {
+        branch().check_invariants(Height(2));
+        let said = panic_message(|| branch().check_invariants(Height(1)));
+        assert!(said.contains("is known from a block above the tip"), "{said}");
+        for (breaks, expected) in BREAKAGES {
+            let mut branch = branch();
+            breaks(&mut branch);
+            let said = panic_message(|| branch.check_invariants(Height(3)));
+            assert!(said.contains(expected), "{said}, not {expected}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use protocol::units::Height;
 
 use super::order::{VOTERS, best_by_definition, blocks, replay};
 use super::*;
+use crate::fixtures::{admission, admitted_vote, election_by_registrars};
 
 type Disk = BTreeMap<BlockHash, Arc<Block>>;
 
@@ -134,13 +135,58 @@ fn what_can_not_be_used_is_counted_and_fetched_again() {
     let unusable = without_a_parent.restore([&first, &third].map(stored).to_vec(), None, NOW);
     assert_eq!((unusable, without_a_parent.tip().hash), (1, first.header.hash()));
 
-    let mut of_another_ballot = without_memory();
-    let mut strange = stored(&second);
-    strange.summary.chosen[0].option = 9;
-    let blocks = vec![stored(&first), strange, stored(&third)];
-    let unusable = of_another_ballot.restore(blocks, Some(third.header.hash()), NOW);
-    assert_eq!((unusable, of_another_ballot.tip().hash), (1, first.header.hash()));
-    assert!(of_another_ballot.lacks_body(&second.header.hash()));
+    // Two options, one question and no registrar are on the ballot.
+    let strange: [fn(&mut BlockEffects); 4] = [
+        |summary| summary.chosen[0].option = 2,
+        |summary| summary.chosen[0].question = 1,
+        |summary| summary.blank.push(BlankVotes { question: 1, votes: 1 }),
+        |summary| {
+            let signed = RegistrarSignings { registrar: 0, admissions: 1, withdrawals: 0 };
+            summary.signed.push(signed);
+        },
+    ];
+    for change in strange {
+        let mut of_another_ballot = without_memory();
+        let mut strange = stored(&second);
+        change(&mut strange.summary);
+        let blocks = vec![stored(&first), strange, stored(&third)];
+        let unusable = of_another_ballot.restore(blocks, Some(third.header.hash()), NOW);
+        assert_eq!((unusable, of_another_ballot.tip().hash), (1, first.header.hash()));
+        assert!(of_another_ballot.lacks_body(&second.header.hash()));
+    }
+
+    // A summary may name whatever its ballot has, to the last of each.
+    let election = Arc::new(election_by_registrars());
+    let genesis = Header::genesis(&election);
+    let first = mine(&genesis, &[admission(0), admission(1)], 0);
+    let blank = [admitted_vote(0, vec![vec![1]]), admitted_vote(1, vec![vec![]])];
+    let second = mine(&first.header, &blank, 0);
+    let twice = mine(&second.header, &[admission(0)], 0);
+    let restored = |blocks: &[&Block]| {
+        let mut chain = Chain::new(Arc::clone(&election), Rules::ALL, 0);
+        let blocks = blocks.iter().map(|block| stored(block)).collect();
+        (chain.restore(blocks, None, NOW), chain.tip().hash)
+    };
+    assert_eq!(restored(&[&first, &second]), (0, second.header.hash()));
+    assert_eq!(restored(&[&first, &second, &twice]), (1, second.header.hash()));
+}
+
+#[test]
+fn the_way_to_a_header_begins_where_it_leaves_the_best_chain() {
+    let genesis = Header::genesis(&election());
+    let first = mine(&genesis, &[], 0);
+    let second = mine(&first.header, &[], 0);
+    let blocks: Vec<_> = [&first, &second].into_iter().cloned().collect();
+    let third = mine(&second.header, &[registration(1)], 0);
+    let fourth = mine(&third.header, &[registration(2)], 0);
+    let mut chain = beside_a_lost_body(&blocks, &third);
+    let end = chain.insert_header(fourth.header, NOW).expect("it keeps the rules");
+    let hashes = [&third, &fourth].map(|block| block.header.hash());
+    let way = [(Height(3), hashes[0]), (Height(4), hashes[1])];
+    assert_eq!(chain.way_from_best_chain(end), way);
+    assert_eq!(chain.way_from_best_chain(second.header.hash()), []);
+    assert_eq!(chain.lowest_lost(end), Some(hashes[0]));
+    assert_eq!(chain.lowest_lost(second.header.hash()), None);
 }
 
 /// A chain on `own`, whose disk has `lost` without its body, beside what is added to it later.

@@ -5,11 +5,13 @@ mod disk;
 mod documents;
 mod edges;
 mod forgery;
+mod invariants;
 mod order;
 mod room;
 mod rules;
 mod views;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,4 +61,11 @@ fn add(chain: &mut Chain, block: &Block) -> Result<BlockHash, BodyError> {
         chain.check_invariants();
     }
     Ok(hash)
+}
+
+/// What a check says that has to fail.
+pub(crate) fn panic_message(check: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(check)).expect_err("the check fails");
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).expect("a panic has a message")
 }
