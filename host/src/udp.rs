@@ -96,6 +96,14 @@ impl Udp {
         None
     }
 
+    /// Hands over what is here already, up to [`BURST_MAX`] datagrams.
+    pub fn receive_burst(&self, buffer: &mut [u8], mut handle: impl FnMut(SocketAddr, &[u8])) {
+        for _ in 0..BURST_MAX {
+            let Some((from, bytes)) = self.try_receive(buffer) else { break };
+            handle(from, bytes);
+        }
+    }
+
     /// Begins a round of sending: a buffer that stays full is waited for once, not once for each datagram.
     pub fn begin_round(&mut self) {
         self.may_wait = true;
@@ -182,6 +190,25 @@ mod tests {
         here.send(to, b"nobody").await;
         here.send(to, b"nobody").await;
         assert_eq!(here.try_receive(&mut buffer), None);
+    }
+
+    #[tokio::test]
+    async fn a_burst_is_64_datagrams_and_the_rest_waits() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (mut here, there) = (Udp::bind(any).expect("bound"), Udp::bind(any).expect("bound"));
+        let to = there.local_address().expect("an address");
+        for number in 0..=64 {
+            here.send(to, &[number]).await;
+        }
+        there.readable().await;
+        let burst = || {
+            let mut numbers: Vec<u8> = vec![];
+            there.receive_burst(&mut receive_buffer(), |_, bytes| numbers.extend(bytes));
+            numbers
+        };
+        assert_eq!(burst(), (0..64).collect::<Vec<_>>());
+        assert_eq!(burst(), [64]);
+        assert_eq!(burst(), [0; 0]);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use protocol::block::Header;
 use protocol::codec;
 use protocol::datagram::{
     AnnouncedBody, BALLOT_PIECE_BYTES, BLOCK_PIECE_BYTES, ChainRequest, DATAGRAM_BYTES_MAX,
-    Datagram, ElectionPrefix, Envelope, EnvelopeError, LEFT_MAX, LOCATOR_MAX, PEERS_MAX,
-    PLACES_MAX, RegisterAck, SHORT_IDS_MAX,
+    Datagram, ElectionPrefix, Envelope, EnvelopeError, HEADERS_PER_PIECE, LEFT_MAX, LOCATOR_MAX,
+    PEERS_MAX, PLACES_MAX, RegisterAck, SHORT_IDS_MAX,
 };
 use protocol::keys::{ParsePublicKeyError, PublicKey, VoterKey};
 use protocol::token::Token;
@@ -17,6 +17,17 @@ fn read(datagram: Datagram) -> Result<(), EnvelopeError> {
     let (election, token) = (ElectionPrefix([1; 8]), Token([2; 8]));
     let envelope = Envelope { election, receiver_token: token, sender_token: token, datagram };
     Envelope::decode(&envelope.encode()).map(|read| assert_eq!(read, envelope))
+}
+
+fn header() -> Header {
+    Header {
+        previous: BlockHash([1; 32]),
+        merkle_root: MerkleRoot([2; 32]),
+        height: Height(1),
+        time: UnixMillis(1),
+        difficulty: Difficulty::from_bits(0),
+        nonce: 0,
+    }
 }
 
 /// Checks a kind of datagram whose list has some number of entries.
@@ -32,14 +43,7 @@ fn check_limit(limit: usize, datagram: impl Fn(usize) -> Datagram) {
 #[test]
 fn each_list_is_read_up_to_its_limit_and_refused_one_past_it() {
     let address: SocketAddr = "192.0.2.1:6001".parse().expect("an address");
-    let header = Header {
-        previous: BlockHash([1; 32]),
-        merkle_root: MerkleRoot([2; 32]),
-        height: Height(1),
-        time: UnixMillis(1),
-        difficulty: Difficulty::from_bits(0),
-        nonce: 0,
-    };
+    let header = header();
     check_limit(PEERS_MAX, |count| {
         Datagram::RegisterAck(RegisterAck {
             seen_as: address,
@@ -84,6 +88,17 @@ fn each_list_is_read_up_to_its_limit_and_refused_one_past_it() {
         header,
         body: AnnouncedBody::ShortIds(vec![[0; 8]; count]),
     });
+}
+
+#[test]
+fn a_piece_of_headers_is_read_up_to_its_limit_and_no_more_fit() {
+    let piece = |count| {
+        let headers = vec![header(); count];
+        read(Datagram::ChainHeaders { request: 1, piece: 0, pieces: 1, headers })
+    };
+    assert_eq!(piece(HEADERS_PER_PIECE), Ok(()));
+    let refused = piece(HEADERS_PER_PIECE + 1);
+    assert!(matches!(refused, Err(EnvelopeError::TooLong { .. })), "{refused:?}");
 }
 
 #[test]

@@ -1,55 +1,30 @@
 //! The page of bounds says what the code says: each bound of the code has a row, and each row a reason and a test that
 //! is there.
 
+mod exceptions;
+mod source;
+
 use std::fs;
 
-use super::{files_with_extension, workspace_directory};
+use super::{SourceFile, files_with_extension, workspace_directory};
+use exceptions::{NO_BOUNDS, UNTESTED, reason};
+use source::{Constant, constants, fields};
 
 const PAGE: &str = "docs/BOUNDS.md";
 
-/// Rows whose bound no test pushes to its limit.
-const UNTESTED: [(&str, &str); 6] = [
-    ("BURST_MAX", "a matter of turns, not of memory"),
-    ("BUFFER_BYTES", "the system keeps it"),
-    ("REQUESTS_MAX", "the channel keeps it"),
-    ("POOL_LIMIT_MAX", "the length of a page"),
-    ("UNLOCKS_MAX", "the semaphore keeps it"),
-    ("CACHE_BYTES", "the database keeps it"),
-];
-
-/// Where strangers' input arrives: every bound that stands there has a row.
+/// The programs and what they consist of: whatever bounds there have rows.
 const WATCHED: [&str; 7] = [
     "chain/src/",
+    "host/src/",
+    "keys/src/",
     "node/src/",
+    "peer/src/",
+    "protocol/src/",
     "tracker/src/",
-    "host/src/http/",
-    "peer/src/http/",
-    "peer/src/auditor/",
-    "peer/src/handle.rs",
 ];
 
-/// Constants whose names are those of bounds, and that bound nothing a stranger can make grow.
-const NO_BOUNDS: [(&str, &str); 19] = [
-    ("CHECKED_SIZE_MAX", "up to which size checks of our own are made"),
-    ("FRUITLESS_ROUNDS_MAX", "rounds of a peer that joins"),
-    ("MISSED_MAX", "heartbeats"),
-    ("CLOCK_DIFFERENCE_MAX_MS", "a time"),
-    ("POOL_DATAGRAMS_PER_BATCH", "what this peer sends by itself"),
-    ("TRANSACTIONS_PER_DATAGRAM", "what this peer sends by itself"),
-    ("OWN_AT_LEAVE_MAX", "what this peer sends by itself"),
-    ("PIECES_PER_REQUEST", "what this peer asks for at a time"),
-    ("PASSED_OVER_MAX", "what this peer looks at in a step"),
-    ("LOST_AT_A_TIME_MAX", "what this peer looks at in a step"),
-    ("POKES_UNANSWERED_MAX", "heartbeats"),
-    ("SMALL_NETWORK_MAX", "where another way of telling begins"),
-    ("CHANGES_SCANNED_MAX", "what the tracker looks at in a step"),
-    ("RECEIVE_ERRORS_MAX", "failures of the system"),
-    ("PEERS_PER_PAGE", "what is given if nothing was asked"),
-    ("TRANSACTIONS_MAX", "what a record of our own disk may name"),
-    ("NAME_BYTES_MAX", "the length of a name of the standard"),
-    ("LINGER_BYTES_MAX", "what is read of a refused body before its end"),
-    ("AHEAD_BLOCKS_MAX", "beside the bytes that are read ahead"),
-];
+/// Where each default is a bound, whatever it is called.
+const FIELDS: &str = "host/src/http/limits.rs";
 
 /// A row of the page.
 #[derive(Debug)]
@@ -77,7 +52,7 @@ fn fault_of_columns(row: &Row<'_>) -> Option<String> {
         return Some("it has no reason".to_owned());
     }
     if row.test == "–" {
-        let is_known = UNTESTED.iter().any(|(name, _)| *name == row.name);
+        let is_known = reason(UNTESTED, row.file, row.name).is_some();
         return (!is_known).then(|| "it has no test".to_owned());
     }
     let link = row.test.strip_prefix("[`").and_then(|rest| rest.strip_suffix(')'));
@@ -89,20 +64,37 @@ fn fault_of_columns(row: &Row<'_>) -> Option<String> {
     (!is_there).then(|| format!("{file} has no test {test}"))
 }
 
-/// The names of a source's constants that are numbers and, by their names, bounds.
-fn bounds_in(source: &str) -> Vec<&str> {
-    let ours = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-    let declared = ours.lines().filter_map(|line| {
-        let (_, rest) = line.split_once("const ")?;
-        let (name, rest) = rest.split_once(": ")?;
-        let is_number = ["u8 ", "u32 ", "u64 ", "usize ", "NonZeroUsize "]
-            .iter()
-            .any(|kind| rest.starts_with(kind));
-        let is_bound =
-            name.ends_with("_MAX") || name.contains("_PER_") || name.ends_with("_CACHED");
-        (is_number && is_bound && !line.trim_start().starts_with("//")).then_some(name)
-    });
-    declared.collect()
+/// The value of a constant, or of a field that a default sets, as the source has it.
+fn value_in(source: &str, name: &str) -> Option<String> {
+    let constant = constants(source).into_iter().find(|constant| constant.name == name);
+    let field = || fields(source).into_iter().find(|(field, _)| *field == name);
+    constant.map(|constant| constant.value).or_else(|| Some(field()?.1.to_owned()))
+}
+
+/// Whether a file is part of a program. Tests and what they start from are not.
+fn is_watched(name: &str) -> bool {
+    let is_of_tests = name.contains("/tests/")
+        || ["/tests.rs", "/fixtures.rs"].iter().any(|end| name.ends_with(end));
+    WATCHED.iter().any(|watched| name.starts_with(watched)) && !is_of_tests
+}
+
+/// The names of all bounds in a file.
+fn bounds(file: &SourceFile) -> Vec<&str> {
+    let named =
+        constants(&file.text).into_iter().filter(Constant::is_bound).map(|found| found.name);
+    let fields =
+        fields(&file.text).into_iter().filter(|_| file.name == FIELDS).map(|(name, _)| name);
+    named.chain(fields).collect()
+}
+
+/// The bounds of a file that have no row and are no exception.
+fn missing(file: &SourceFile, rows: &[Row<'_>]) -> Vec<String> {
+    let is_missing = |name: &&str| {
+        let has_row = rows.iter().any(|row| row.name == *name && row.file == file.name);
+        !has_row && reason(NO_BOUNDS, &file.name, name).is_none()
+    };
+    let missing = bounds(file).into_iter().filter(is_missing);
+    missing.map(|name| format!("{}: {name}", file.name)).collect()
 }
 
 #[test]
@@ -122,43 +114,80 @@ fn every_bound_of_the_code_has_a_row() {
     let page = fs::read_to_string(workspace_directory().join(PAGE)).expect("the page can be read");
     let rows: Vec<_> = page.lines().filter_map(row).collect();
     let files = files_with_extension("rs");
-    let is_watched = |name: &str| {
-        WATCHED.iter().any(|watched| name.starts_with(watched))
-            && !name.contains("/tests")
-            && !name.ends_with("fixtures.rs")
-    };
-    let mut missing = vec![];
-    for file in files.iter().filter(|file| is_watched(&file.name)) {
-        for name in bounds_in(&file.text) {
-            let has_row = rows.iter().any(|row| row.name == name && row.file == file.name);
-            if !has_row && !NO_BOUNDS.iter().any(|(known, _)| *known == name) {
-                missing.push(format!("{}: {name}", file.name));
-            }
-        }
-    }
+    let watched = files.iter().filter(|file| is_watched(&file.name));
+    let missing: Vec<_> = watched.flat_map(|file| missing(file, &rows)).collect();
     assert!(missing.is_empty(), "{PAGE} has no row for\n{}", missing.join("\n"));
 }
 
 #[test]
-fn bounds_are_found_by_their_names() {
-    let source = "/// const A_MAX: usize = 1;\npub(super) const B_MAX: usize = 2;\nconst C_PER_D: u32 = 3;\n\
-        const E_MAX: Duration = x;\n#[cfg(test)]\nmod tests {\nconst F_MAX: usize = 4;";
-    assert_eq!(bounds_in(source), ["B_MAX", "C_PER_D"]);
+fn every_exception_is_a_bound_of_the_code_with_one_place() {
+    let page = fs::read_to_string(workspace_directory().join(PAGE)).expect("the page can be read");
+    let rows: Vec<_> = page.lines().filter_map(row).collect();
+    let files = files_with_extension("rs");
+    let row_of =
+        |file: &str, name: &str| rows.iter().find(|row| row.name == name && row.file == file);
+    let members = |groups: &[exceptions::Group]| -> Vec<_> {
+        groups.iter().flat_map(|(_, members)| members.iter().copied()).collect()
+    };
+    for (file, name) in members(NO_BOUNDS) {
+        let found = files.iter().find(|found| found.name == file).map(bounds);
+        assert!(found.is_some_and(|found| found.contains(&name)), "{file} has no {name}");
+        assert!(row_of(file, name).is_none(), "{file}: {name} has a row after all");
+    }
+    for (file, name) in members(UNTESTED) {
+        assert!(row_of(file, name).is_some_and(|row| row.test == "–"), "{file}: {name} has a test");
+    }
+    let mut all = [members(NO_BOUNDS), members(UNTESTED)].concat();
+    all.sort_unstable();
+    assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "an exception stands there twice");
 }
 
-/// The value of a constant, or of a field that a default sets, as the source has it.
-fn value_in(source: &str, name: &str) -> Option<String> {
-    let constant = source.split_once(&format!("const {name}: ")).and_then(|(_, rest)| {
-        let (declared, _) = rest.split_once(';')?;
-        Some(declared.split_once('=')?.1)
-    });
-    let field = || {
-        let (_, defaults) = source.split_once("fn default() -> Self")?;
-        let (_, rest) = defaults.split_once(&format!(" {name}: "))?;
-        Some(rest.split_once(",\n")?.0)
+#[test]
+fn a_bound_is_known_by_its_file_and_its_name() {
+    let file = |name: &str, text: &str| SourceFile { name: name.into(), text: text.into() };
+    let text = "const WAIT_MAX: Duration = A;\nconst HELD_MAX: u16 = 1;\n";
+    let rows =
+        [row("| [`HELD_MAX`](../node/src/a.rs) | `1` | a | b | c | d | – |").expect("a row")];
+    // Times of this name are an exception of one file, and the row is that of another.
+    assert_eq!(missing(&file("node/src/a.rs", text), &rows), ["node/src/a.rs: WAIT_MAX"]);
+    assert_eq!(missing(&file("node/src/join.rs", text), &rows), ["node/src/join.rs: HELD_MAX"]);
+    let text = "fn default() -> Self {\n    Self {\n        places: 5,\n    }\n}\n";
+    assert_eq!(missing(&file(FIELDS, text), &rows), [format!("{FIELDS}: places")]);
+    assert_eq!(missing(&file("host/src/http/mod.rs", text), &rows), [""; 0]);
+
+    let untested = |file| Row { name: "BACKLOG", file, value: "1", reason: "some", test: "–" };
+    assert_eq!(fault_of_columns(&untested("host/src/http/bind.rs")), None);
+    assert_eq!(fault_of_columns(&untested("host/src/udp.rs")), Some("it has no test".to_owned()));
+}
+
+#[test]
+fn rows_without_a_reason_or_a_test_are_found() {
+    let fault = |reason, test| {
+        let (name, file, value) = ("A_MAX", "node/src/a.rs", "1");
+        fault_of_columns(&Row { name, file, value, reason, test })
     };
-    let value = constant.or_else(field)?;
-    Some(value.split_whitespace().collect::<Vec<_>>().join(" "))
+    let here = "[`rows_without_a_reason_or_a_test_are_found`](../tests/house/bounds.rs)";
+    assert_eq!(fault("some", here), None);
+    assert!(
+        fault(" ", here).is_some() && fault("some", "").is_some() && fault("some", "–").is_some()
+    );
+    assert!(fault("some", "[`nothing_at_all`](../tests/house/bounds.rs)").is_some());
+    assert!(fault("some", "[`rows_without`](../tests/house/bounds.rs)").is_some());
+    assert!(fault("some", &here.replace("bounds.rs", "absent.rs")).is_some());
+}
+
+#[test]
+fn every_program_is_watched_and_no_test() {
+    for name in
+        ["protocol/src/a.rs", "host/src/udp.rs", "peer/src/store/a.rs", "peer/src/run/mod.rs"]
+    {
+        assert!(is_watched(name), "{name}");
+    }
+    for name in
+        ["node/src/tests/a.rs", "node/src/a/tests.rs", "chain/src/fixtures.rs", "tests/src/a.rs"]
+    {
+        assert!(!is_watched(name), "{name}");
+    }
 }
 
 #[test]
@@ -177,12 +206,4 @@ fn bounds_in_the_page_are_those_of_the_code() {
     });
     let wrong: Vec<_> = wrong.collect();
     assert!(wrong.is_empty(), "{PAGE} differs from the code:\n{}", wrong.join("\n"));
-}
-
-#[test]
-fn values_are_found_in_constants_and_defaults() {
-    let source = "pub const A_MAX: usize =\n    4 * 1024;\nimpl Default {\nfn default() -> Self {\n Self {\n  b_max: Rate { x: 1, y: 2 },\n }}}";
-    assert_eq!(value_in(source, "A_MAX").as_deref(), Some("4 * 1024"));
-    assert_eq!(value_in(source, "b_max").as_deref(), Some("Rate { x: 1, y: 2 }"));
-    assert_eq!(value_in(source, "C_MAX"), None);
 }

@@ -90,3 +90,23 @@ impl TrackerHandle {
         answer.await.map_err(|_| Stopping)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn questions_wait_for_the_tracker_up_to_a_number() {
+        let (handle, mut requests) = TrackerHandle::new();
+        let ask = || {
+            let (reply, _) = oneshot::channel();
+            handle.requests.try_send(Request::Figures { reply })
+        };
+        for _ in 0..REQUESTS_MAX {
+            assert!(ask().is_ok());
+        }
+        assert!(ask().is_err(), "whoever asks now waits");
+        assert!(requests.recv().await.is_some());
+        assert!(ask().is_ok());
+    }
+}

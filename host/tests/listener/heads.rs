@@ -61,6 +61,21 @@ async fn further_names_are_served() {
 }
 
 #[tokio::test]
+async fn a_head_is_as_long_as_it_may_be_and_no_longer() {
+    let server = Server::start(Limits::default());
+    let head = |bytes: usize| {
+        let address = server.address;
+        let begin = format!("GET /hello HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX: ");
+        let filler = "x".repeat(bytes - begin.len() - 4);
+        format!("{begin}{filler}\r\n\r\n")
+    };
+    let longest = head(16 * 1024);
+    assert_eq!(longest.len(), Limits::default().head_bytes_max);
+    assert_eq!(server.ask(&longest).await.status, 200);
+    assert_eq!(server.ask(&head(16 * 1024 + 1)).await.status, 431);
+}
+
+#[tokio::test]
 async fn large_and_many_headers_are_refused() {
     let server = Server::start(Limits::default());
     let fits = format!("X: {}", "x".repeat(15 * 1024));

@@ -140,6 +140,23 @@ mod tests {
     }
 
     #[test]
+    fn no_more_than_512_pieces_are_in_flight() {
+        let mut window = Window::default();
+        let grow = |window: &mut Window| {
+            window.sent(1);
+            window.arrived();
+        };
+        (0..479).for_each(|_| grow(&mut window));
+        assert_eq!(window.room(), 511);
+        grow(&mut window);
+        assert_eq!(window.room(), 512);
+        (0..1_024).for_each(|_| grow(&mut window));
+        assert_eq!(window.room(), 512);
+        window.sent(512);
+        assert_eq!(window.room(), 0);
+    }
+
+    #[test]
     fn the_timeout_follows_the_round_trip_within_its_bounds() {
         let mut window = Window::default();
         (0..100).for_each(|_| window.measure(Duration::from_micros(100)));

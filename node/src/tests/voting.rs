@@ -1,7 +1,10 @@
 //! Votes, blocks and counters, from one node to the others.
 
+use protocol::keys::VoterKey;
+use protocol::proof_of_work;
+
 use super::*;
-use crate::{Answer, Counters, PoolPage, Standing};
+use crate::{Answer, Counters, POOL_LIMIT_MAX, PoolPage, Standing};
 use chain::TransactionError;
 
 fn tips_are_equal(network: &Network) -> bool {
@@ -96,6 +99,32 @@ fn the_pool_is_given_in_pages_in_the_order_of_arrival() {
     assert_eq!(page(&mut network, None, 0).transactions.len(), 1);
     assert_eq!(page(&mut network, None, u32::MAX).next, None);
     assert_eq!(page(&mut network, Some(u64::MAX), 1), PoolPage { total: 5, ..empty });
+}
+
+#[test]
+fn a_page_of_the_pool_has_1000_transactions_at_most() {
+    let mut network = Network::new();
+    let election = network.election.election_id();
+    let difficulty = network.election.admission.stamp_difficulty().expect("it is open");
+    let registration = |number: u64| {
+        let mut secret = [1; 32];
+        secret[..8].copy_from_slice(&number.to_be_bytes());
+        let key = VoterKey::from_secret_bytes(&secret).expect("a secret key");
+        let stamp = proof_of_work::find_stamp(&election, &key.public().0, difficulty, 0);
+        let transaction = Transaction::open_registration(&election, &key, stamp);
+        (number, HashedTransaction::new(transaction, &election))
+    };
+    let pool = (0..=u64::from(POOL_LIMIT_MAX)).map(registration).collect();
+    network.add(1, Restored { pool, ..Restored::default() });
+    let mut page = |after, limit| match network.command(1, Command::Pool { after, limit }) {
+        Ok(Answer::Pool(page)) => (page.transactions.len(), page.next),
+        other => panic!("{other:?}"),
+    };
+    let (found, next) = page(None, POOL_LIMIT_MAX);
+    assert_eq!(found, 1_000);
+    assert!(next.is_some(), "there is one more");
+    assert_eq!(page(None, POOL_LIMIT_MAX + 1), (found, next));
+    assert_eq!(page(next, POOL_LIMIT_MAX), (1, None));
 }
 
 fn counters(network: &mut Network, number: u16) -> Counters {

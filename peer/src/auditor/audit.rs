@@ -160,6 +160,23 @@ mod tests {
     use chain::fixtures::election;
 
     #[test]
+    fn no_more_blocks_are_read_ahead_than_is_said() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a");
+        let block = Block { header: Header::genesis(&election()), transactions: Vec::new() };
+        let mut writer = ArchiveWriter::create(&path, &election(), false).expect("begun");
+        (0..AHEAD_BLOCKS_MAX + 2).for_each(|_| writer.append(&block).expect("written"));
+        writer.finish().expect("finished");
+        let mut source = Source::open(&path).expect("an archive");
+        let mut ahead = ReadAhead::new(&Audit::new(Arc::new(election())), u64::MAX);
+        for _ in 0..2 {
+            // The one that is given was read ahead as well.
+            ahead.next(&mut source).expect("whole").expect("a block");
+            assert_eq!(ahead.blocks.len(), AHEAD_BLOCKS_MAX - 1);
+        }
+    }
+
+    #[test]
     fn no_more_is_read_ahead_than_there_is_room_for() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("a");

@@ -219,13 +219,29 @@ mod tests {
             ),
             [message(Some("1-1"), "{\"a\":1}"), message(None, "b\n c")]
         );
-        let long_id = "1".repeat(ID_BYTES_MAX + 1);
-        assert_eq!(messages(&format!("id: {long_id}\ndata: x\n\n")), [message(None, "x")]);
+        let longest = "1".repeat(ID_BYTES_MAX);
+        let named = messages(&format!("id: {longest}\ndata: x\n\n"));
+        assert_eq!(named, [message(Some(&longest), "x")]);
+        assert_eq!(messages(&format!("id: {longest}1\ndata: x\n\n")), [message(None, "x")]);
     }
 
     #[test]
     fn lines_and_events_are_bounded() {
-        let long = "x".repeat(EVENT_BYTES_MAX + 1);
+        // Its end counts as a part of a line.
+        let longest = "x".repeat(EVENT_BYTES_MAX - 1);
+        let mut lines = Lines::new(longest.as_bytes());
+        assert!(matches!(lines.message(), Err(StreamEnd::Cut)));
+        let line = longest.clone() + "\n";
+        assert_eq!(Lines::new(line.as_bytes()).line().ok(), Some(longest.clone()));
+        let long = longest + "x\n";
+        let mut lines = Lines::new(long.as_bytes());
+        assert!(matches!(lines.message(), Err(StreamEnd::TooLong)));
+        // Two lines of data are joined by a line end.
+        let half = "x".repeat(EVENT_BYTES_MAX / 2);
+        let event = |second: &str| format!("data:{half}\ndata:{second}\n\n");
+        let [found] = &messages(&event(&half[1..]))[..] else { panic!("it is short enough") };
+        assert_eq!(found.data.len(), EVENT_BYTES_MAX);
+        let long = event(&half);
         let mut lines = Lines::new(long.as_bytes());
         assert!(matches!(lines.message(), Err(StreamEnd::TooLong)));
         let many = format!("data: {}\n", "x".repeat(1_000)).repeat(100);

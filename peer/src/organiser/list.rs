@@ -148,19 +148,30 @@ pub(super) fn read(
     id_column: Option<&str>,
 ) -> Result<KeyList, RegistrarError> {
     let file = File::open(path).map_err(|error| FileError::new("read", path, error))?;
-    let outcome = read_from(file, kind, id_column, LIST_BYTES_MAX);
+    let outcome = read_from(file, kind, id_column, Most::ALLOWED);
     let outcome = outcome.map_err(|error| FileError::new("read", path, error))?;
     outcome.map_err(|reason| RegistrarError::List { path: path.to_owned(), reason })
 }
 
-/// Does the same for any reader, and up to a number of bytes.
+/// The most that is read of a list.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    bytes: u64,
+    voters: usize,
+}
+
+impl Most {
+    const ALLOWED: Self = Self { bytes: LIST_BYTES_MAX, voters: VOTERS_MAX as usize };
+}
+
+/// Does the same for any reader, and up to some length.
 fn read_from(
     input: impl Read,
     kind: RecordKind,
     id_column: Option<&str>,
-    bytes_max: u64,
+    most: Most,
 ) -> io::Result<Result<KeyList, ListError>> {
-    let mut input = BufReader::new(input.take(bytes_max + 1));
+    let mut input = BufReader::new(input.take(most.bytes + 1));
     let delimiter = delimiter(input.fill_buf()?);
     let mut rows = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
     let columns = match columns(rows.byte_headers().map_err(io::Error::from)?, kind, id_column) {
@@ -172,7 +183,7 @@ fn read_from(
     let mut record = ByteRecord::new();
     loop {
         let is_more = rows.read_byte_record(&mut record).map_err(io::Error::from)?;
-        if rows.position().byte() > bytes_max {
+        if rows.position().byte() > most.bytes {
             return Ok(Err(ListError::TooLong));
         }
         if is_more && !is_blank(&record) {
@@ -181,7 +192,7 @@ fn read_from(
         if together.len() == READ_TOGETHER || !is_more {
             gathered.take(&mut together, columns.holds_voters);
         }
-        if gathered.list.voters.len() > VOTERS_MAX as usize {
+        if gathered.list.voters.len() > most.voters {
             return Ok(Err(ListError::TooManyVoters));
         }
         if !is_more {

@@ -12,7 +12,7 @@ use crate::schema::Event;
 use host::clock::now;
 use host::entropy;
 use host::signals::until;
-use host::udp::{BURST_MAX, Udp, receive_buffer};
+use host::udp::{Udp, receive_buffer};
 use node::{JoinError, JoinOutput, Joining};
 
 /// Asks the tracker for its election until it answers.
@@ -42,10 +42,7 @@ pub(crate) async fn join(
         }
         tokio::select! {
             () = udp.readable() => {
-                for _ in 0..BURST_MAX {
-                    let Some((from, bytes)) = udp.try_receive(&mut buffer) else { break };
-                    joining.handle_datagram(from, bytes, now());
-                }
+                udp.receive_burst(&mut buffer, |from, bytes| joining.handle_datagram(from, bytes, now()));
             }
             () = until(joining.poll_timeout()) => joining.handle_timeout(now()),
         }

@@ -18,7 +18,7 @@ use crate::store::{OpenedChain, Store, StoreReport};
 use host::clock::now;
 use host::entropy;
 use host::signals::until;
-use host::udp::{BURST_MAX, Udp, receive_buffer};
+use host::udp::{Udp, receive_buffer};
 use node::{Answer, CommandError, Node, NodeConfig, Output, Restored, Ticket};
 
 /// The outcome of an effect that a thread performed. The node limits how many effects it asks for
@@ -125,10 +125,8 @@ impl NodeTask {
     }
 
     fn receive(&mut self, buffer: &mut [u8]) {
-        for _ in 0..BURST_MAX {
-            let Some((from, bytes)) = self.udp.try_receive(buffer) else { break };
-            self.node.handle_datagram(from, bytes, now());
-        }
+        let Self { udp, node, .. } = self;
+        udp.receive_burst(buffer, |from, bytes| node.handle_datagram(from, bytes, now()));
     }
 
     fn complete(&mut self, completion: Completion) {

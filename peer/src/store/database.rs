@@ -215,6 +215,12 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFa
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use redb::ReadableDatabase;
+    use redb::backends::InMemoryBackend;
+
     use super::*;
 
     #[test]
@@ -227,5 +233,72 @@ mod tests {
         let Err(StoreFault::Damaged(reason)) = outcome else { panic!("{outcome:?}") };
         assert_eq!(reason, "the database panicked: two lines");
         assert!(!IS_GUARDED.get());
+    }
+    /// A file in memory that counts what is read of it.
+    #[derive(Debug)]
+    struct Counted {
+        memory: InMemoryBackend,
+        read: Arc<AtomicUsize>,
+    }
+
+    impl StorageBackend for Counted {
+        fn len(&self) -> io::Result<u64> {
+            self.memory.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.read.fetch_add(out.len(), Ordering::Relaxed);
+            self.memory.read(offset, out)
+        }
+
+        fn set_len(&self, length: u64) -> io::Result<()> {
+            self.memory.set_len(length)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.memory.sync_data()
+        }
+
+        fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+            self.memory.write(offset, bytes)
+        }
+    }
+
+    #[test]
+    fn pages_stay_in_memory_up_to_a_number_of_bytes() {
+        const ROWS: usize = 64;
+        const ROW_BYTES: usize = CACHE_BYTES / 32;
+        let table: redb::TableDefinition<'_, u64, &[u8]> = redb::TableDefinition::new("rows");
+        let read = Arc::new(AtomicUsize::new(0));
+        let file = Counted { memory: InMemoryBackend::new(), read: Arc::clone(&read) };
+        let database = Database::open(file, IntegrityCheck::Skip).expect("memory");
+        let filled = database.run(|redb| {
+            let writing = redb.begin_write()?;
+            {
+                let mut rows = writing.open_table(table)?;
+                for row in 0..ROWS as u64 {
+                    rows.insert(row, &vec![1; ROW_BYTES][..])?;
+                }
+            }
+            Ok(writing.commit()?)
+        });
+        filled.expect("memory has room");
+        let read_first = |rows: u64| {
+            let before = read.load(Ordering::Relaxed);
+            let found = database.run(|redb| {
+                let all = redb.begin_read()?.open_table(table)?;
+                for row in 0..rows {
+                    assert!(all.get(row)?.is_some());
+                }
+                Ok(())
+            });
+            found.expect("it can be read");
+            read.load(Ordering::Relaxed) - before
+        };
+        read_first(8);
+        assert_eq!(read_first(8), 0, "a quarter of the cache stays in it");
+        read_first(ROWS as u64);
+        let (all, again) = (ROWS * ROW_BYTES, read_first(ROWS as u64));
+        assert!(again >= all - CACHE_BYTES, "{again} of {all} bytes were read again");
     }
 }

@@ -201,11 +201,18 @@ mod tests {
         let error = pages.read(2 * PAGE_BYTES, &mut part).expect_err("one of them is bad");
         assert!(error.to_string().contains("page 3"), "{error}");
         Pages::unchecked(below).read(2 * PAGE_BYTES, &mut part).expect("nobody looks");
-        for (offset, length) in [(4 * PAGE_BYTES, 4097), (0, READ_BYTES_MAX + 1)] {
-            let error = pages.read(offset, &mut vec![0; length]).expect_err("beyond the end");
-            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-        }
+        let error = pages.read(4 * PAGE_BYTES, &mut [0; 4097]).expect_err("beyond the end");
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         let error = pages.write(2 * PAGE_BYTES + 1, &bytes).expect_err("a part of a page");
         assert_eq!(error.kind(), io::ErrorKind::Other);
+    }
+    #[test]
+    fn a_read_is_as_long_as_it_may_be_and_no_longer() {
+        let pages = Pages::unchecked(Backend::new(InMemoryBackend::new()));
+        pages.set_len(READ_BYTES_MAX as u64 + PAGE_BYTES).expect("memory");
+        let mut longer = vec![0; READ_BYTES_MAX + 1];
+        pages.read(0, &mut longer[1..]).expect("it is in the file");
+        let error = pages.read(0, &mut longer).expect_err("no page is that long");
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -283,6 +283,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn two_keys_are_unlocked_at_once_and_the_third_waits() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = keys::path_of(directory.path(), None);
+        let locked = passphrase("open");
+        KeyFile::create(&path, fixtures::key(3), locked.as_ref(), Existing::Keep).expect("made");
+        let voters = voters(directory.path());
+        let unlocking = || Arc::clone(&voters.unlocks).try_acquire_owned();
+        let (first, second) = (unlocking().expect("a place"), unlocking().expect("a place"));
+        assert!(unlocking().is_err(), "two are under way");
+        let mut third = Box::pin(voters.unlock(actor(None, "open")));
+        // It gives the runtime its turn, so whatever it could do without a place is done then.
+        let outcome = timeout(Duration::ZERO, &mut third).await;
+        assert!(outcome.is_err(), "it waits");
+        assert_eq!(voters.unlocks.available_permits(), 0);
+        drop(first);
+        assert!(third.await.is_ok());
+        drop(second);
+        assert_eq!(voters.unlocks.available_permits(), 2);
+    }
+
+    #[tokio::test]
     async fn voters_of_one_peer_register_side_by_side() {
         let directory = tempfile::tempdir().expect("a directory");
         let name: VoterName = "ada".parse().expect("a name");

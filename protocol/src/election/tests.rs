@@ -59,6 +59,39 @@ fn impossible_limits_are_named() {
 }
 
 #[test]
+fn each_text_and_list_of_a_ballot_holds_up_to_its_limit() {
+    let allows = |change: &dyn Fn(&mut Election)| {
+        let mut sample = election();
+        change(&mut sample);
+        sample.check().is_ok()
+    };
+    let text = |bytes: usize| "x".repeat(bytes);
+    for change in [
+        (|sample, text| sample.title = text) as fn(&mut Election, String),
+        |sample, text| sample.questions[0].title = text,
+        |sample, text| sample.questions[0].options[1] = text,
+    ] {
+        assert!(allows(&|sample| change(sample, text(TEXT_BYTES_MAX))));
+        assert!(!allows(&|sample| change(sample, text(TEXT_BYTES_MAX + 1))));
+    }
+    let options = |count: usize| {
+        allows(&|sample| {
+            sample.questions[0].options = (0..count).map(|number| number.to_string()).collect();
+        })
+    };
+    assert!(options(OPTIONS_MAX) && !options(OPTIONS_MAX + 1));
+    let questions = |count: usize| {
+        allows(&|sample| {
+            let first = sample.questions[0].clone();
+            let question =
+                |number: usize| Question { title: format!("Question {number}"), ..first.clone() };
+            sample.questions = (0..count).map(question).collect();
+        })
+    };
+    assert!(questions(QUESTIONS_MAX) && !questions(QUESTIONS_MAX + 1));
+}
+
+#[test]
 fn choices_have_to_fit_the_ballot() {
     let sample = election();
     assert_eq!(sample.check_choices(&vec![vec![]]), Ok(()));

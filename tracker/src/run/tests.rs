@@ -78,6 +78,29 @@ fn election() -> Election {
     }
 }
 
+#[tokio::test]
+async fn a_round_takes_64_datagrams_and_the_rest_waits() {
+    let socket = bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let to = socket.local_addr().expect("it is bound");
+    let mut task = TrackerTask {
+        socket,
+        is_ipv6: false,
+        registry: Registry::new(&election(), [7; 32], clock::now()),
+        counters: Counters::default(),
+        receive_errors_in_row: 0,
+    };
+    let sender = bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    for _ in 0..=BURST_MAX {
+        sender.send_to(b"no datagram", to).await.expect("loopback sends");
+    }
+    let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
+    for received in [BURST_MAX, BURST_MAX + 1] {
+        let first = timeout(DEADLINE, task.socket.recv_from(&mut buffer)).await.expect("in time");
+        task.receive_batch(first, &mut buffer).expect("nothing fails");
+        assert_eq!(task.counters.received, received as u64);
+    }
+}
+
 /// Runs a tracker beside `peers`, and stops it when they are done.
 async fn with_tracker(listen: &str, peers: impl AsyncFnOnce(SocketAddr)) {
     let socket = bind(listen.parse().expect("an address")).expect("a free port");

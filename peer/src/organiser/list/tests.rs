@@ -5,7 +5,7 @@ use chain::fixtures::key;
 
 fn read_text(text: &str) -> Result<KeyList, String> {
     let list =
-        read_from(text.as_bytes(), RecordKind::Admissions, None, LIST_BYTES_MAX).expect("memory");
+        read_from(text.as_bytes(), RecordKind::Admissions, None, Most::ALLOWED).expect("memory");
     list.map_err(|error| error.to_string())
 }
 
@@ -123,7 +123,7 @@ fn every_contradiction_is_found_in_every_order() {
             ];
             expected.extend(reasons.into_iter().flatten().map(|reason| Slip { line, reason }));
         }
-        let list = read_from(text.as_bytes(), RecordKind::Admissions, None, LIST_BYTES_MAX)
+        let list = read_from(text.as_bytes(), RecordKind::Admissions, None, Most::ALLOWED)
             .expect("memory");
         let found = match list {
             Ok(_) => Vec::new(),
@@ -151,7 +151,7 @@ fn no_voter_is_lost_behind_a_quotation_mark() {
 fn a_member_is_withdrawn_with_all_keys() {
     let text = format!("id,key\n1,{}\n1,{}\n", digits(1), digits(2));
     let list =
-        read_from(text.as_bytes(), RecordKind::Withdrawals, None, LIST_BYTES_MAX).expect("memory");
+        read_from(text.as_bytes(), RecordKind::Withdrawals, None, Most::ALLOWED).expect("memory");
     assert_eq!(list.expect("two keys").voters.len(), 2);
 }
 
@@ -167,8 +167,7 @@ fn a_table_without_its_columns_is_refused() {
         let error = read_text(&text).expect_err(part);
         assert!(error.contains(part), "{error}");
     }
-    let read =
-        read_from("key\n".as_bytes(), RecordKind::Admissions, Some("member"), LIST_BYTES_MAX);
+    let read = read_from("key\n".as_bytes(), RecordKind::Admissions, Some("member"), Most::ALLOWED);
     let error = read.expect("memory").expect_err("no such column").to_string();
     assert!(error.contains("`member`, as --id-column says"), "{error}");
 }
@@ -178,7 +177,7 @@ fn voters_can_be_withdrawn_without_their_keys() {
     let voter = key(1).public().voter();
     let text = format!("voter\n{voter}\n");
     let list =
-        read_from(text.as_bytes(), RecordKind::Withdrawals, None, LIST_BYTES_MAX).expect("memory");
+        read_from(text.as_bytes(), RecordKind::Withdrawals, None, Most::ALLOWED).expect("memory");
     assert_eq!(list.expect("a voter").voters, BTreeMap::from([(voter, None)]));
 }
 
@@ -187,10 +186,27 @@ fn a_list_is_as_long_as_it_may_be_and_no_longer() {
     for end in ["", "\n", "\n\n\n"] {
         let text = format!("key,name\n{},Ada{end}", digits(1));
         let length = text.len() as u64;
-        let read =
-            |max| read_from(text.as_bytes(), RecordKind::Admissions, None, max).expect("memory");
+        let read = |bytes| {
+            let most = Most { bytes, ..Most::ALLOWED };
+            read_from(text.as_bytes(), RecordKind::Admissions, None, most).expect("memory")
+        };
         assert_eq!(read(length).expect("it fits").voters.len(), 1, "{text:?}");
         let error = read(length - 1).expect_err("it is too long");
         assert!(matches!(error, ListError::TooLong), "{text:?}: {error}");
     }
+}
+
+#[test]
+fn a_list_has_as_many_voters_as_it_may_and_no_more() {
+    assert_eq!(Most::ALLOWED.voters, 10_000_000);
+    // One that stands there twice is one voter.
+    let [one, two, three] = [1, 2, 3].map(digits);
+    let text = format!("key\n{one}\n{two}\n{two}\n{three}\n");
+    let read = |voters| {
+        let most = Most { voters, ..Most::ALLOWED };
+        read_from(text.as_bytes(), RecordKind::Admissions, None, most).expect("memory")
+    };
+    assert_eq!(read(3).expect("it fits").voters.len(), 3);
+    let error = read(2).expect_err("there are too many");
+    assert!(matches!(error, ListError::TooManyVoters), "{error}");
 }
