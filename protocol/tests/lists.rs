@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use protocol::block::Header;
+use protocol::block::{HEADER_BYTES, Header};
 use protocol::codec;
 use protocol::datagram::{
     AnnouncedBody, BALLOT_PIECE_BYTES, BLOCK_PIECE_BYTES, ChainRequest, DATAGRAM_BYTES_MAX,
@@ -92,13 +92,19 @@ fn each_list_is_read_up_to_its_limit_and_refused_one_past_it() {
 
 #[test]
 fn a_piece_of_headers_is_read_up_to_its_limit_and_no_more_fit() {
-    let piece = |count| {
-        let headers = vec![header(); count];
-        read(Datagram::ChainHeaders { request: 1, piece: 0, pieces: 1, headers })
-    };
-    assert_eq!(piece(HEADERS_PER_PIECE), Ok(()));
-    let refused = piece(HEADERS_PER_PIECE + 1);
-    assert!(matches!(refused, Err(EnvelopeError::TooLong { .. })), "{refused:?}");
+    let (election, token) = (ElectionPrefix([1; 8]), Token([2; 8]));
+    let headers = vec![header(); HEADERS_PER_PIECE];
+    let datagram = Datagram::ChainHeaders { request: 1, piece: 0, pieces: 1, headers };
+    let envelope = Envelope { election, receiver_token: token, sender_token: token, datagram };
+    let mut bytes = envelope.encode();
+    assert_eq!(Envelope::decode(&bytes), Ok(envelope));
+
+    // The list is the last field, and begins with the number of its entries.
+    let count = bytes.len() - HEADERS_PER_PIECE * HEADER_BYTES - size_of::<u64>();
+    bytes[count] += 1;
+    bytes.extend([0; HEADER_BYTES]);
+    let found = bytes.len();
+    assert_eq!(Envelope::decode(&bytes), Err(EnvelopeError::TooLong { found }));
 }
 
 #[test]

@@ -98,6 +98,16 @@ mod tests {
         assert_ne!(client("127.0.0.1"), client("127.0.0.2"));
     }
 
+    #[tokio::test]
+    async fn a_request_without_a_connection_counts_for_nobody_on_this_machine() {
+        let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+        let Ok(nobody) = ClientAddress::from_request_parts(&mut parts, &()).await;
+        assert!(!nobody.is_loopback());
+        parts.extensions.insert(client("192.0.2.1"));
+        let Ok(somebody) = ClientAddress::from_request_parts(&mut parts, &()).await;
+        assert_eq!(somebody, client("192.0.2.1"));
+    }
+
     #[test]
     fn a_proxy_on_this_machine_speaks_for_others_and_nobody_else_does() {
         assert_eq!(of("127.0.0.1", &[]), client("127.0.0.1"));

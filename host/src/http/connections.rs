@@ -229,6 +229,31 @@ mod tests {
     }
 
     #[test]
+    fn whoever_waits_gives_way_before_a_stalled_reader_does() {
+        let (connections, start) = (connections(2, 2), Instant::now());
+        let (reader, mut reader_closing) = connections.admit(LOOPBACK.into(), start).expect("room");
+        assert!(reader.begin());
+        reader.stall(start);
+        // That it still reads nothing is no new stall.
+        reader.stall(start + STALL_MIN);
+        let later = start + STALL_MIN;
+        let (_idle, mut idle_closing) = connections.admit(LOOPBACK.into(), later).expect("room");
+        let (newcomer, _) = connections.admit(LOOPBACK.into(), later).expect("somebody waits");
+        assert!(is_closed(&mut idle_closing) && !is_closed(&mut reader_closing));
+        assert!(newcomer.begin());
+        assert!(connections.admit(LOOPBACK.into(), later).is_some());
+        assert!(is_closed(&mut reader_closing));
+    }
+
+    #[test]
+    fn this_machine_has_no_share_of_the_places() {
+        let (connections, now) = (connections(4, 2), Instant::now());
+        let admit = |_| connections.admit(LOOPBACK.into(), now).expect("room");
+        let mut all: Vec<_> = (0..4).map(admit).collect();
+        assert!(!all.iter_mut().any(|(_, closing)| is_closed(closing)));
+    }
+
+    #[test]
     fn an_address_only_takes_places_of_its_own() {
         let (connections, now) = (connections(4, 2), Instant::now());
         let (_other, mut other_closing) =
@@ -274,7 +299,10 @@ mod tests {
     #[test]
     fn places_are_free_again_and_the_end_spares_the_busy() {
         let (connections, now) = (connections(2, 2), Instant::now());
-        drop(connections.admit(LOOPBACK.into(), now).expect("room"));
+        let gone = [(); 2].map(|()| connections.admit(LOOPBACK.into(), now).expect("room"));
+        assert!(gone.iter().all(|(place, _)| place.begin()));
+        assert!(connections.admit(LOOPBACK.into(), now).is_none(), "both are busy");
+        drop(gone);
         let (busy, mut busy_closing) = connections.admit(LOOPBACK.into(), now).expect("room");
         let (_idle, mut idle_closing) = connections.admit(LOOPBACK.into(), now).expect("room");
         assert!(busy.begin());

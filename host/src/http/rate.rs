@@ -95,6 +95,13 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_of_nothing_counts_as_one() {
+        let (mut limiter, start) = (limiter(0, 0), Instant::now());
+        assert_eq!(limiter.take(ip("192.0.2.1"), start), Ok(()));
+        assert_eq!(limiter.take(ip("192.0.2.1"), start), Err(Duration::from_secs(1)));
+    }
+
+    #[test]
     fn a_network_of_ipv6_is_one_source_and_a_mapped_address_is_its_own() {
         let (mut limiter, now) = (limiter(1, 1), Instant::now());
         assert_eq!(limiter.take(ip("2001:db8::1"), now), Ok(()));

@@ -7,4 +7,5 @@ mod guard;
 mod harness;
 mod heads;
 mod permits;
+mod shares;
 mod slow;

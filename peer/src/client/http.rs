@@ -241,7 +241,8 @@ impl Http {
     }
 
     fn json(&self, response: Response<Body>) -> Result<Value, HttpError> {
-        let body = response.into_body().into_with_config().limit(ANSWER_BYTES_MAX);
+        // The library refuses a body once it has read as much as its limit, without looking whether there is more.
+        let body = response.into_body().into_with_config().limit(ANSWER_BYTES_MAX + 1);
         let bytes = body.read_to_vec().map_err(|error| self.failed(error))?;
         parse(&bytes).map_err(|error| self.not_a_peer(format!("this is no JSON: {error}")))
     }
@@ -271,8 +272,8 @@ impl Http {
         if is_unreached || cause.is_some_and(|cause| self.is_no_contact(cause)) {
             return HttpError::NoContact { server, reason };
         }
-        if let Error::BodyExceedsLimit(bytes) = error {
-            return self.not_a_peer(format!("its answer has over {bytes} bytes"));
+        if let Error::BodyExceedsLimit(_) = error {
+            return self.not_a_peer(format!("its answer has over {ANSWER_BYTES_MAX} bytes"));
         }
         match cause {
             Some(_) => HttpError::Cut { server, reason },

@@ -248,6 +248,18 @@ fn tokens_in_use_outlive_many_rotations() {
 }
 
 #[test]
+fn a_token_is_too_old_even_if_nothing_happened_since_it_was_issued() {
+    let mut world = World::new();
+    world.send(address(1), Datagram::LeavePeer);
+    assert_eq!(world.kinds(address(1)), ["RETRY", "LEAVE_ACK"]);
+    // Nobody is listed, so no timer is set that could have changed the tracker's secret.
+    world.run_ms(1_000_000);
+    world.send(address(1), Datagram::LeavePeer);
+    assert_eq!(world.kinds(address(1)), ["RETRY", "LEAVE_ACK", "RETRY", "LEAVE_ACK"]);
+    assert_eq!(world.dropped("no_token"), 2);
+}
+
+#[test]
 fn a_full_list_takes_nobody_until_somebody_leaves() {
     let mut world = World::new();
     for number in 0..PEERS_TOTAL_MAX {
