@@ -266,23 +266,4 @@ impl Updates {
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_log_forgets_the_oldest_of_1025_changes() {
-        let now = Instant::now();
-        let mut updates = Updates::new();
-        let address = SocketAddr::from(([10, 0, 0, 1], 1));
-        let logged = |updates: &Updates| {
-            let sequence = |change: Option<&Change>| change.map(|change| change.sequence);
-            (sequence(updates.changes.front()), sequence(updates.changes.back()))
-        };
-        (0..CHANGES_MAX).for_each(|_| updates.log(address, true, now));
-        let last = CHANGES_MAX as u64 - 1;
-        assert_eq!(logged(&updates), (Some(0), Some(last)));
-        updates.log(address, true, now);
-        assert_eq!(logged(&updates), (Some(1), Some(last + 1)));
-        assert_eq!(updates.changes.len(), CHANGES_MAX);
-    }
-}
+mod tests;
