@@ -65,6 +65,42 @@ fn one_listed_peer_too_many_is_not_listed_until_there_is_room() {
 }
 
 #[test]
+fn a_sample_is_full_if_there_are_just_enough() {
+    let mut table = Table::new();
+    let (receiver, first_known) = (0, 1 + PEERS_MAX);
+    let known: Vec<_> = (first_known..first_known + 5).map(address).collect();
+    for number in receiver..first_known + known.len() {
+        table.register(number);
+        assert_eq!(table.answer(number), Ack::Listed { cursor: 0 });
+    }
+    let sample = |table: &mut Table, most| {
+        let mut sample = table.peers.sample(address(receiver), &known, most, &mut table.rng);
+        sample.sort_unstable();
+        sample
+    };
+    let others: Vec<_> = (1..first_known).map(address).collect();
+    assert_eq!(sample(&mut table, PEERS_MAX), others);
+    assert_eq!(sample(&mut table, PEERS_MAX + 1), others);
+    assert_eq!(sample(&mut table, PEERS_MAX - 1).len(), PEERS_MAX - 1);
+}
+
+#[test]
+fn a_poke_keeps_its_phase_up_to_half_a_period_late() {
+    let mut table = Table::new();
+    table.register(1);
+    table.answer(1);
+    for (late, kept) in
+        [(POKE_PERIOD / 2, true), (POKE_PERIOD / 2 + Duration::from_millis(1), false)]
+    {
+        let due = table.peers.next_poke_at().expect("it is poked");
+        table.now = due + late;
+        table.answer(1);
+        let next = if kept { due } else { table.now } + POKE_PERIOD;
+        assert_eq!(table.peers.next_poke_at(), Some(next), "{late:?}");
+    }
+}
+
+#[test]
 fn a_step_updates_64_peers_and_the_next_one_the_others() {
     for (receivers, last) in [(UPDATES_PER_STEP, 0), (UPDATES_PER_STEP + 1, 1)] {
         let (mut updates, mut table) = (Updates::new(), Table::new());
