@@ -85,6 +85,18 @@ fn a_sample_is_full_if_there_are_just_enough() {
 }
 
 #[test]
+fn a_peer_that_has_no_token_to_issue_leaves_the_one_that_it_issued() {
+    let mut table = Table::new();
+    table.register(1);
+    for (issued, kept) in [(Token::NONE, Token([5; 8])), (Token([6; 8]), Token([6; 8]))] {
+        table.peers.remember_token(address(1), issued);
+        assert_eq!(table.peers.token(address(1)), kept);
+    }
+    table.peers.remember_token(address(2), Token([6; 8]));
+    assert_eq!(table.peers.token(address(2)), Token::NONE, "it never registered");
+}
+
+#[test]
 fn a_poke_keeps_its_phase_up_to_half_a_period_late() {
     let mut table = Table::new();
     table.register(1);
