@@ -42,7 +42,9 @@ pub(crate) async fn join(
         }
         tokio::select! {
             () = udp.readable() => {
-                udp.receive_burst(&mut buffer, |from, bytes| joining.handle_datagram(from, bytes, now()));
+                udp.receive_burst(&mut buffer, |from, bytes| {
+                    joining.handle_datagram(from, bytes, now());
+                });
             }
             () = until(joining.poll_timeout()) => joining.handle_timeout(now()),
         }
