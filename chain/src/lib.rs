@@ -99,7 +99,7 @@ use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId, Wor
 
 use crate::rules::Rules;
 pub use advance::{Advance, BlockFailure, TipChange};
-pub use audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock, HeaderChain};
+pub use audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock};
 use body_cache::BodyCache;
 use branch::Branch;
 pub use branch::{AdmissionCounts, RegistrarCount, Tally, VoterRecord};

@@ -222,6 +222,86 @@ fn forged_archives_fail_naming_the_rule_and_are_not_imported() {
     assert_eq!(audit(beside, "copy", 0)["votes"], 3);
 }
 
+/// Nothing that reads an archive takes it, and all say the same of it.
+fn assert_proves_nothing(beside: &Path, archive: &str, height: usize, rule: &str) {
+    let report = audit(beside, archive, 1);
+    assert_eq!(report["failure"]["rule"], rule, "{report}");
+    assert_eq!(report["failure"]["height"], height, "{report}");
+    let (place, broken) = (format!("block {height} "), format!("breaks the rule {rule}: "));
+    for (arguments, ending) in [
+        (vec!["verify-receipt", "receipt.json", archive], "nothing is proved"),
+        (vec!["verify-receipt", "receipt.json", archive, "--json"], "nothing is proved"),
+        (vec!["export", "v.csv", "--as", "votes", "--from", archive], "nothing was exported"),
+        (vec!["export", "r.csv", "--as", "results", "--from", archive], "nothing was exported"),
+        (vec!["import", archive, "--data-dir", "copy"], "nothing was imported"),
+    ] {
+        let ended = run(beside, &arguments);
+        assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+        for part in [place.as_str(), broken.as_str(), ending] {
+            assert!(ended.stderr.contains(part), "{part}: {ended:?}");
+        }
+    }
+}
+
+#[test]
+fn a_receipt_proves_nothing_on_blocks_that_are_no_chain_or_break_a_rule() {
+    let mut network = Network::start(2, 12);
+    let beside = network.directory.path().to_owned();
+    let receipt = beside.join("receipt.json");
+    network.peers[0].vote("Ada");
+    agree(&mut network.peers, 1, PATIENCE);
+    network.peers[0].ask(&format!("myvote --receipt {}", receipt.display()));
+    let voter = Voter::new(&network.election, 1);
+    network.peers[0].submit(&voter.registration());
+    network.peers[0].submit(&voter.vote(2));
+    agree(&mut network.peers, 2, PATIENCE);
+    let mut peer = network.peers.remove(1);
+    peer.ask("leave");
+    assert!(peer.wait_end(PATIENCE).success());
+    let election = &network.election;
+    let (real, _) = read(&export(&network, &peer.data_directory));
+    let good = ["verify-receipt", "receipt.json", "a.archive"];
+    assert!(run(&beside, &good).printed()[0].contains("is on the best chain"));
+
+    // Blocks beside that chain, of as much work each, before it, behind it, and its own first one again.
+    let mut other = Vec::new();
+    let mut parent = Header::genesis(election);
+    for _ in 0..real.len() + 2 {
+        let block = forge::block(&parent, vec![], parent.time);
+        parent = block.header;
+        other.push(block);
+    }
+    let bad = beside.join("b.archive");
+    for (blocks, height) in [
+        ([real.as_slice(), &other].concat(), real.len() + 1),
+        ([other.as_slice(), &real].concat(), other.len() + 1),
+        ([&real[..], &real[..1]].concat(), real.len() + 1),
+    ] {
+        write(&bad, election, &blocks);
+        assert_proves_nothing(&beside, "b.archive", height, "unknown_parent");
+    }
+    // The true chain, and one mined block on it.
+    let id = election.election_id();
+    let last = real.last().expect("there are some").header;
+    let stranger = Voter::new(election, 7);
+    for (vote, rule) in [
+        (stranger.signed_vote(vec![vec![0]]), "not_registered"),
+        (voter.signed_vote(vec![vec![0]]), "already_voted"),
+        (voter.signed_vote(vec![vec![3]]), "no_such_option"),
+    ] {
+        let vote = Arc::new(HashedTransaction::new(vote, &id));
+        let block = forge::block(&last, vec![vote], last.time);
+        write(&bad, election, &[real.as_slice(), &[block]].concat());
+        assert_proves_nothing(&beside, "b.archive", real.len() + 1, rule);
+    }
+    // Where the vote's block is on no record, it is not on the best chain, which is another thing.
+    write(&bad, election, &other);
+    let ended = run(&beside, &["verify-receipt", "receipt.json", "b.archive"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stdout[0].contains("NOT on the best chain"), "{ended:?}");
+}
+
 fn a_vote(blocks: &[Block]) -> (usize, usize) {
     let is_vote =
         |each: &Arc<HashedTransaction>| matches!(each.transaction(), Transaction::Vote { .. });

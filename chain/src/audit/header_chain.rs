@@ -1,18 +1,16 @@
-//! One line of headers from the genesis block, without any branch beside it. Whoever reads a chain that others wrote
-//! down checks it here first, whatever else is checked of it.
+//! One line of headers from the genesis block, without any branch beside it: what an audit checks first of a block.
 
-use protocol::block::{Block, Header};
+use protocol::block::Header;
 use protocol::election::Election;
 use protocol::units::{BlockHash, Height, UnixMillis, Work};
 
-use super::AuditFailure;
 use crate::check;
 use crate::error::HeaderError;
 use crate::rules::Rules;
 
 /// A chain of an election, as far as its headers follow each other. No block is kept in memory.
 #[derive(Debug, Clone)]
-pub struct HeaderChain {
+pub(super) struct HeaderChain {
     tip: Header,
     tip_hash: BlockHash,
     work: Work,
@@ -20,36 +18,18 @@ pub struct HeaderChain {
 
 impl HeaderChain {
     /// Starts at the election's genesis block.
-    #[must_use]
-    pub fn new(election: &Election) -> Self {
+    pub(super) fn new(election: &Election) -> Self {
         let tip = Header::genesis(election);
         Self { tip, tip_hash: tip.hash(), work: Work(0) }
     }
 
-    /// Adds the next block if its header follows all rules of headers and its body is the one that the header commits
-    /// to. What the body contains is not judged.
-    ///
-    /// # Errors
-    /// The first rule that it breaks, as an audit tells it. The chain then stays where it is.
-    pub fn extend(&mut self, block: &Block, now: UnixMillis) -> Result<(), AuditFailure> {
-        let hash = block.header.hash();
-        let height = self.next_height();
-        let failed = |error| AuditFailure { height, hash, error };
-        self.check(&block.header, now).map_err(|error| failed(error.into()))?;
-        check::merkle_root(block).map_err(|error| failed(error.into()))?;
-        self.add(block.header, hash);
-        Ok(())
-    }
-
     /// The last header. Its height is the number of blocks after the genesis block.
-    #[must_use]
-    pub fn tip(&self) -> (Height, BlockHash) {
+    pub(super) fn tip(&self) -> (Height, BlockHash) {
         (self.tip.height, self.tip_hash)
     }
 
     /// The work of the chain up to the [tip](Self::tip).
-    #[must_use]
-    pub fn work(&self) -> Work {
+    pub(super) fn work(&self) -> Work {
         self.work
     }
 
@@ -77,11 +57,12 @@ impl HeaderChain {
 mod tests {
     use std::sync::Arc;
 
+    use protocol::block::Block;
     use protocol::transaction::HashedTransaction;
 
     use super::*;
-    use crate::audit::{AuditError, AuditRule};
-    use crate::fixtures::{NOW, election, registration};
+    use crate::audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock};
+    use crate::fixtures::{NOW, election, id, registration};
     use crate::template::next_header;
 
     fn mined(parent: &Header, transactions: Vec<Arc<HashedTransaction>>) -> Block {
@@ -91,15 +72,20 @@ mod tests {
         Block { header, transactions }
     }
 
+    fn extend(audit: &mut Audit, block: &Block, now: UnixMillis) -> Result<(), AuditFailure> {
+        let checked = CheckedBlock::new(Arc::new(block.clone()), &election(), &id());
+        audit.extend(&checked, now)
+    }
+
     #[test]
     fn blocks_follow_each_other_and_what_does_not_changes_nothing() {
         let genesis = Header::genesis(&election());
-        let mut chain = HeaderChain::new(&election());
+        let mut chain = Audit::new(Arc::new(election()));
         assert_eq!((chain.tip(), chain.work()), ((Height(0), genesis.hash()), Work(0)));
         let first = mined(&genesis, vec![registration(0)]);
         let beside = mined(&genesis, vec![]);
         let second = mined(&first.header, vec![]);
-        assert_eq!(chain.extend(&first, NOW), Ok(()));
+        assert_eq!(extend(&mut chain, &first, NOW), Ok(()));
         for (block, rule) in [
             (&beside, AuditRule::UnknownParent),
             (&first, AuditRule::UnknownParent),
@@ -108,13 +94,13 @@ mod tests {
                 AuditRule::MerkleRoot,
             ),
         ] {
-            let failure = chain.extend(block, NOW).expect_err("it does not follow");
+            let failure = extend(&mut chain, block, NOW).expect_err("it does not follow");
             assert_eq!((failure.height, failure.hash), (Height(2), block.header.hash()));
             assert_eq!(failure.error.rule(), rule);
         }
-        let early = chain.extend(&second, UnixMillis(0)).expect_err("the clock is set back");
+        let early = extend(&mut chain, &second, UnixMillis(0)).expect_err("the clock is set back");
         assert!(matches!(early.error, AuditError::Header(HeaderError::TooEarly { .. })), "{early}");
-        assert_eq!(chain.extend(&second, NOW), Ok(()));
+        assert_eq!(extend(&mut chain, &second, NOW), Ok(()));
         assert_eq!(chain.tip(), (Height(2), second.header.hash()));
         let each = Work(0).plus(genesis.difficulty);
         assert_eq!(chain.work(), each.plus(genesis.difficulty));

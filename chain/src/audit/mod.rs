@@ -19,7 +19,7 @@ use super::check;
 use super::error::{BlockError, BodyError, HeaderError};
 use super::summary::BlockEffects;
 use crate::rules::Rules;
-pub use header_chain::HeaderChain;
+use header_chain::HeaderChain;
 pub use rule::AuditRule;
 
 /// A block, and whether it follows the rules that need no other block.

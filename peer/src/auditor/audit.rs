@@ -1,5 +1,5 @@
-//! The command `peer audit`. Checks that need only a single block run on all cores; checks that
-//! need the blocks before it run in order.
+//! The command `peer audit`, and the one way in which all others here read a chain that somebody wrote down. Checks that
+//! need only a single block run on all cores; checks that need the blocks before it run in order.
 
 use std::collections::VecDeque;
 use std::io::IsTerminal;
@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use host::output::print;
 use protocol::block::Block;
 use protocol::election::Election;
-use protocol::units::ElectionId;
+use protocol::units::{ElectionId, UnixMillis};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::OfflineError;
@@ -38,7 +38,7 @@ pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
     if let Some(expected) = expected_election(command)? {
         source.expect(&expected)?;
     }
-    let AuditOutcome { report, .. } = audit_source(&mut source, |_| Ok(()))?;
+    let AuditOutcome { report, .. } = audit_source(&mut source, clock::unix_now, |_| Ok(()))?;
     let color = std::io::stdout().is_terminal();
     let style = Style::of(command.format.json, color);
     let passed = report.passed;
@@ -54,19 +54,20 @@ fn expected_election(command: &AuditChain) -> Result<Option<ElectionId>, LocalEl
 }
 
 /// Audits all blocks of a source, or those up to the first that breaks a rule. `visit` is called
-/// with each valid one.
+/// with each valid one. No block may be far ahead of what `clock` says.
 ///
 /// # Errors
 /// When the source can't be read to its end, or when `visit` fails.
 pub(super) fn audit_source(
     source: &mut Source,
+    clock: fn() -> UnixMillis,
     mut visit: impl FnMut(&Arc<Block>) -> Result<(), OfflineError>,
 ) -> Result<AuditOutcome, OfflineError> {
     let progress = Progress::new("auditing", source.steps());
     let mut audit = Audit::new(Arc::clone(source.election()));
     let mut ahead = ReadAhead::new(&audit, AHEAD_BYTES_MAX);
     while let Some((checked, steps)) = ahead.next(source)? {
-        if let Err(failure) = audit.extend(&checked, clock::unix_now()) {
+        if let Err(failure) = audit.extend(&checked, clock()) {
             return Ok(AuditOutcome::new(&audit, Some(failure)));
         }
         visit(checked.block())?;

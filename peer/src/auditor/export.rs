@@ -6,23 +6,21 @@ use protocol::units::UnixMillis;
 use super::OfflineError;
 use super::archive::ArchiveWriter;
 use super::audit::audit_source;
-use super::linked::LinkedSource;
 use super::report::AuditOutcome;
 use super::source::Source;
 use super::table::{TableFormat, TableWriter};
 use crate::cli::{ExportChain, ExportKind};
 use crate::schema::AuditReport;
 use crate::store::data_directory;
+use host::clock;
 use host::files::FileError;
 use host::output::print;
-use host::progress::Progress;
 use host::whole_file::{Existing, FileMode, WholeFile, WholeFileError};
 
 /// Writes an archive or a table, and prints what it contains.
 ///
 /// # Errors
-/// When the chain can't be read or the file can't be written, and for a table also when the chain
-/// breaks a rule.
+/// When the chain can't be read or breaks a rule, or when the file can't be written.
 pub fn export(command: &ExportChain) -> Result<(), OfflineError> {
     let path = match (&command.from, &command.data_dir) {
         (Some(path), _) | (None, Some(path)) => path.clone(),
@@ -36,20 +34,15 @@ pub fn export(command: &ExportChain) -> Result<(), OfflineError> {
     }
 }
 
-fn export_archive(command: &ExportChain, source: Source) -> Result<(), OfflineError> {
-    let progress = Progress::new("exporting", source.steps());
+fn export_archive(command: &ExportChain, mut source: Source) -> Result<(), OfflineError> {
+    let mut writer = ArchiveWriter::create(&command.file, source.election(), command.force)?;
     // The peer checked the times when the blocks arrived, and a clock that was set back since loses
     // none of them.
-    let mut source = LinkedSource::new(source, UnixMillis(u64::MAX));
-    let mut writer = ArchiveWriter::create(&command.file, source.election(), command.force)?;
-    while let Some(block) = source.next()? {
-        writer.append(&block)?;
-        progress.advance(1);
-    }
+    let any_time = || UnixMillis(u64::MAX);
+    let outcome = audit_source(&mut source, any_time, |block| Ok(writer.append(block)?))?;
+    let report = refuse_failure(outcome, &source)?;
     writer.finish()?;
-    drop(progress);
-    let (file, blocks) = (command.file.display(), source.height());
-    let election = source.election().election_id();
+    let (file, blocks, election) = (command.file.display(), report.blocks, report.election);
     print(&format!("wrote {file}: election {election}, blocks after the genesis: {blocks}\n"))?;
     Ok(())
 }
@@ -60,7 +53,7 @@ fn export_votes(command: &ExportChain, mut source: Source) -> Result<(), Offline
     let election = source.election().clone();
     let failed = |error| FileError::new("write", &command.file, error);
     let mut table = TableWriter::votes(file, format).map_err(failed)?;
-    let outcome = audit_source(&mut source, |block| {
+    let outcome = audit_source(&mut source, clock::unix_now, |block| {
         Ok(table.write_votes(block, &election).map_err(failed)?)
     })?;
     let report = refuse_failure(outcome, &source)?;
@@ -74,14 +67,14 @@ fn export_results(command: &ExportChain, mut source: Source) -> Result<(), Offli
     let file = create(command)?;
     let failed = |error| FileError::new("write", &command.file, error);
     let mut table = TableWriter::results(file, format).map_err(failed)?;
-    let report = refuse_failure(audit_source(&mut source, |_| Ok(()))?, &source)?;
+    let report = refuse_failure(audit_source(&mut source, clock::unix_now, |_| Ok(()))?, &source)?;
     table.write_results(&report.tally).map_err(failed)?;
     table.finish().map_err(failed)?.finish()?;
     print(&format!("wrote {}: votes: {}\n", command.file.display(), report.votes))?;
     Ok(())
 }
 
-/// Nothing is exported as a table from a chain that breaks a rule.
+/// Nothing is exported from a chain that breaks a rule.
 fn refuse_failure(outcome: AuditOutcome, source: &Source) -> Result<AuditReport, OfflineError> {
     match outcome.failure {
         None => Ok(outcome.report),

@@ -8,6 +8,7 @@ use super::source::Source;
 use crate::cli::ImportChain;
 use crate::store::ChainImporter;
 use crate::store::data_directory::DataDirectory;
+use host::clock;
 use host::output::print;
 
 /// Makes a data directory. Its chain gets its name only after the whole archive was found to be
@@ -23,8 +24,9 @@ pub fn import(command: &ImportChain) -> Result<(), OfflineError> {
     let directory = DataDirectory::open(command.data_dir.clone())?;
     directory.keeps_election(&election)?;
     let mut importer = ChainImporter::create(directory.path(), &id)?;
-    let audited =
-        audit_source(&mut source, |block| Ok(importer.append(std::slice::from_ref(block))?));
+    let audited = audit_source(&mut source, clock::unix_now, |block| {
+        Ok(importer.append(std::slice::from_ref(block))?)
+    });
     let report = match audited {
         Ok(AuditOutcome { failure: None, report }) => report,
         Ok(AuditOutcome { failure: Some(failure), .. }) => {

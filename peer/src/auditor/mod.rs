@@ -7,7 +7,6 @@ mod archive;
 mod audit;
 mod export;
 mod import;
-mod linked;
 mod report;
 mod source;
 mod table;
@@ -18,7 +17,7 @@ mod verify_receipt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use protocol::units::ElectionId;
+use protocol::units::{BlockHash, ElectionId, Height};
 
 pub(crate) use archive::ArchiveEncoder;
 pub use archive::{ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, RecordPlace};
@@ -32,7 +31,7 @@ use crate::store::StoreError;
 use crate::store::data_directory::DataDirectoryError;
 use crate::store::local_election::LocalElectionError;
 use crate::voter::receipt::ReceiptFileError;
-use chain::AuditFailure;
+use chain::{AuditFailure, HeaderError};
 use host::files::FileError;
 
 /// The reason why a record can't be exported, audited or imported. Each message is one line.
@@ -50,8 +49,6 @@ pub enum OfflineError {
     TableName { path: PathBuf },
     #[error(transparent)]
     Receipt(#[from] ReceiptFileError),
-    #[error("{path} is no chain: {failure}", path = path.display())]
-    NotAChain { path: PathBuf, failure: Box<AuditFailure> },
     #[error("{path} is of election {found}, not {expected}", path = path.display())]
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
     #[error(transparent)]
@@ -66,6 +63,13 @@ pub enum OfflineError {
     NotExported { path: PathBuf, failure: Box<AuditFailure> },
     #[error("{path}: {failure}; nothing was imported", path = path.display())]
     NotImported { path: PathBuf, failure: Box<AuditFailure> },
+    #[error("{path}: {failure}; nothing is proved", path = path.display())]
+    NotProved { path: PathBuf, failure: Box<AuditFailure> },
+    #[error(
+        "{path}: block {height} {hash} can't be judged by this machine's clock: {ahead}; set the clock, or try again later: nothing is proved",
+        path = path.display()
+    )]
+    AheadOfClock { path: PathBuf, height: Height, hash: BlockHash, ahead: HeaderError },
     #[error("can't write to stdout: {0}")]
     Stdout(#[from] io::Error),
 }
@@ -76,7 +80,10 @@ impl OfflineError {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::NotImported { .. } | Self::NotExported { .. } | Self::NotAChain { .. } => true,
+            Self::NotImported { .. }
+            | Self::NotExported { .. }
+            | Self::NotProved { .. }
+            | Self::AheadOfClock { .. } => true,
             Self::Archive { .. }
             | Self::Write(_)
             | Self::ArchiveOfArchive

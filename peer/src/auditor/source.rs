@@ -99,8 +99,8 @@ impl Source {
     }
 
     /// The next block and the number of its steps; `None` after the last one, once the source was
-    /// found to be complete. Whether the blocks are a chain is not checked: this is for an audit,
-    /// and everybody else reads a [`LinkedSource`](super::linked::LinkedSource).
+    /// found to be complete. Nothing of it is checked, so nobody but
+    /// [`audit_source`](super::audit::audit_source) takes blocks from here.
     ///
     /// # Errors
     /// When the source is not complete, or when it can't be read.

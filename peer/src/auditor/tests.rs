@@ -1,6 +1,8 @@
 //! Audits of archives, as far as reading ahead on all cores could disturb their order, and what is no chain.
 
+mod broken_rules;
 mod not_linear;
+mod scene;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use super::source::Source;
 use super::*;
 use chain::AuditRule;
 use chain::fixtures::{election, registration, vote};
+use host::clock;
 
 fn mined(parent: &Header, transactions: Vec<Arc<HashedTransaction>>) -> Block {
     let header = Header {
@@ -59,7 +62,7 @@ fn write(directory: &Path, blocks: &[Block]) -> PathBuf {
 }
 
 fn audited(path: &Path) -> Result<AuditOutcome, OfflineError> {
-    audit_source(&mut Source::open(path)?, |_| Ok(()))
+    audit_source(&mut Source::open(path)?, clock::unix_now, |_| Ok(()))
 }
 
 #[test]
@@ -103,7 +106,7 @@ fn more_blocks_than_are_read_ahead_come_in_their_order() {
     let path = write(directory.path(), &blocks);
     let mut taken = Vec::new();
     let mut source = Source::open(&path).expect("an archive");
-    let report = audit_source(&mut source, |block| {
+    let report = audit_source(&mut source, clock::unix_now, |block| {
         taken.push(Block::clone(block));
         Ok(())
     });

@@ -1,34 +1,40 @@
 //! The command `peer verify-receipt`, which tells whether the block that a receipt names is on a
 //! chain, and how deep.
+//!
+//! A receipt leans on every block: on those below its own for the right to vote, and on those above for how deep it is.
+//! So the whole chain is audited, by the rules that everybody else here reads it by.
 
+use std::path::Path;
+
+use host::clock;
 use host::output::print;
 use protocol::receipt::Receipt;
 use protocol::transaction::HashedTransaction;
-use protocol::units::UnixMillis;
 
 use super::OfflineError;
-use super::linked::LinkedSource;
+use super::audit::audit_source;
 use super::source::Source;
 use crate::cli::VerifyReceipt;
 use crate::render::Style;
 use crate::schema::{ReceiptStanding, Reply, Transaction};
 use crate::store::data_directory;
 use crate::voter::receipt;
+use chain::{AuditError, AuditFailure, HeaderError};
 
 /// Prints in one line what a receipt proves. Returns whether its transaction is on the best chain.
 ///
 /// # Errors
 /// When the receipt or the record can't be read, or when the record belongs to another election or
-/// is not a chain.
+/// breaks a rule.
 pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
     let receipt = receipt::read(&command.file)?;
-    let source = match &command.source {
+    let mut source = match &command.source {
         Some(path) => Source::open(path)?,
         None => Source::open(&data_directory::only_default()?)?,
     };
     source.expect(&receipt.election)?;
     let standing = match receipt.check(&source.election().admission) {
-        Ok(transaction) => find(&receipt, &transaction, source)?,
+        Ok(transaction) => find(&receipt, &transaction, &mut source)?,
         Err(error) => ReceiptStanding::Worthless { reason: error.to_string() },
     };
     let style = Style::of(command.format.json, false);
@@ -37,24 +43,39 @@ pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
     Ok(is_on_best_chain)
 }
 
-/// Looks for the receipt's block. Only that the blocks are one chain is checked; everything else is the task of an
-/// audit, and so is whether their time has come.
+/// Looks for the receipt's block.
 fn find(
     receipt: &Receipt,
     transaction: &HashedTransaction,
-    source: Source,
+    source: &mut Source,
 ) -> Result<ReceiptStanding, OfflineError> {
-    let mut source = LinkedSource::new(source, UnixMillis(u64::MAX));
     let mut is_found = false;
-    while let Some(block) = source.next()? {
+    let outcome = audit_source(source, clock::unix_now, |block| {
         is_found |= block.header == receipt.header;
+        Ok(())
+    })?;
+    if let Some(failure) = outcome.failure {
+        return Err(not_proved(source.path(), failure));
     }
     let transaction = Transaction::read(transaction, source.election());
     let (height, hash) = (receipt.header.height.0, receipt.header.hash());
-    let tip_height = source.height().0;
+    let tip_height = outcome.report.blocks;
     if is_found {
         let blocks_deep = tip_height - height + 1;
         return Ok(ReceiptStanding::OnBestChain { transaction, height, hash, blocks_deep });
     }
     Ok(ReceiptStanding::NotOnBestChain { transaction, height, hash, tip_height })
+}
+
+/// A block whose time has not come breaks no rule: either it is early, or this machine's clock is late.
+fn not_proved(path: &Path, failure: AuditFailure) -> OfflineError {
+    let path = path.to_owned();
+    match failure {
+        AuditFailure {
+            height,
+            hash,
+            error: AuditError::Header(ahead @ HeaderError::TooEarly { .. }),
+        } => OfflineError::AheadOfClock { path, height, hash, ahead },
+        failure => OfflineError::NotProved { path, failure: Box::new(failure) },
+    }
 }

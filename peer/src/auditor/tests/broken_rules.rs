@@ -1,0 +1,156 @@
+//! True chains with a block that the rules refuse, mined and linked as by somebody who wants to deceive: none of their
+//! readers proves anything by them, passes them on or counts them.
+
+use super::scene::{Scene, assert_told, export_to, verify, worked};
+use super::*;
+use crate::cli::{ExportKind, ImportChain};
+use chain::Forgery;
+
+/// A block on top of `parent` that breaks this rule, if this election leaves a way to break it.
+fn forged(rule: AuditRule, parent: &Header) -> Option<Block> {
+    let now = clock::unix_now();
+    let forgery = Forgery::new(rule, &election(), [3; 32], now).ok()?;
+    let block = forgery.block(parent, now);
+    Some(if forgery.needs_work() { worked(block) } else { block })
+}
+
+/// What a single block can do wrong on top of the scene's chain: all that a laboratory offers, and what the scene's own
+/// voters can do.
+fn wrong_blocks(scene: &Scene) -> Vec<(String, AuditRule, Block)> {
+    let parent = &scene.line[2].header;
+    let offered = Forgery::OFFERED.iter().map(|(rule, _)| *rule);
+    // Whether a time has come is told by a clock and not by a rule.
+    let offered = offered.filter(|rule| *rule != AuditRule::TooEarly);
+    let forged = offered.filter_map(|rule| Some((rule.to_string(), rule, forged(rule, parent)?)));
+    let own = [
+        (
+            "a vote of nobody",
+            AuditRule::NotRegistered,
+            vec![registration(3), vote(4, vec![vec![0]])],
+        ),
+        ("a second vote", AuditRule::AlreadyVoted, vec![registration(3), vote(1, vec![vec![1]])]),
+        (
+            "the same vote again",
+            AuditRule::AlreadyVoted,
+            vec![registration(3), vote(1, vec![vec![0]])],
+        ),
+        ("a voter again", AuditRule::AlreadyRegistered, vec![registration(3), registration(1)]),
+        (
+            "an option too high",
+            AuditRule::NoSuchOption,
+            vec![registration(3), vote(3, vec![vec![2]])],
+        ),
+    ];
+    let own =
+        own.map(|(case, rule, transactions)| (case.to_owned(), rule, mined(parent, transactions)));
+    forged.chain(own).collect()
+}
+
+#[test]
+fn a_receipt_is_no_proof_on_a_chain_with_a_block_that_breaks_a_rule() {
+    let scene = Scene::new();
+    let cases = wrong_blocks(&scene);
+    assert!(cases.len() >= 23, "this election leaves ways to break most rules: {}", cases.len());
+    let receipt = scene.receipt("true", &scene.line[0]);
+    for (number, (case, rule, wrong)) in cases.into_iter().enumerate() {
+        let above = mined(&wrong.header, vec![]);
+        let blocks: Vec<Block> = scene.line.iter().cloned().chain([wrong.clone(), above]).collect();
+        for (name, length) in [("last", 4), ("with a block above it", 5)] {
+            let archive = scene.archive(&format!("{number}-{length}.archive"), &blocks[..length]);
+            let failure = audited(&archive).expect("it can be read").failure.expect(&case);
+            assert_eq!((failure.height, failure.error.rule()), (Height(4), rule), "{case}, {name}");
+            let refused = verify(&receipt, &archive).expect_err(&case);
+            assert!(refused.to_string().ends_with("; nothing is proved"), "{case}: {refused}");
+            assert_told(&case, refused, 4, rule);
+        }
+        if wrong.transactions.len() > 1 && rule != AuditRule::MerkleRoot {
+            let of_wrong = scene.receipt(&format!("of-{number}"), &wrong);
+            let archive = scene.archive("wrong.archive", &blocks[..4]);
+            assert!(!matches!(verify(&of_wrong, &archive), Ok(true)), "{case}: its own receipt");
+        }
+    }
+}
+
+#[test]
+fn a_vote_that_the_rules_refuse_has_no_proof_in_the_first_block_either() {
+    let scene = Scene::new();
+    let genesis = Header::genesis(&election());
+    let first = mined(&genesis, vec![registration(0), vote(1, vec![vec![0]])]);
+    let second = mined(&first.header, vec![]);
+    let receipt = scene.receipt("r", &first);
+    for source in [
+        scene.archive("a.archive", &[first.clone(), second.clone()]),
+        scene.data_directory("a", &[first, second]),
+    ] {
+        let refused = verify(&receipt, &source).expect_err("nobody of this key is registered");
+        assert_told("a vote of nobody", refused, 1, AuditRule::NotRegistered);
+    }
+}
+
+#[test]
+fn no_command_takes_a_block_that_breaks_a_rule_from_a_data_directory() {
+    let scene = Scene::new();
+    let receipt = scene.receipt("true", &scene.line[0]);
+    for (number, (case, rule, wrong)) in wrong_blocks(&scene).into_iter().enumerate() {
+        let of_no_directory = [
+            AuditRule::MerkleRoot, // a directory keeps a body with the header that it belongs to
+            AuditRule::Height,     // a row stands at its header's height
+        ];
+        if of_no_directory.contains(&rule) {
+            continue;
+        }
+        let blocks: Vec<Block> = scene.line.iter().cloned().chain([wrong]).collect();
+        let directory = scene.data_directory(&format!("d-{number}"), &blocks);
+        assert_told(&case, verify(&receipt, &directory).expect_err(&case), 4, rule);
+        for (kind, name) in [
+            (ExportKind::Archive, "a"),
+            (ExportKind::Votes, "v.csv"),
+            (ExportKind::Results, "r.jsonl"),
+        ] {
+            let file = scene.path(name);
+            let refused = export_to(file.clone(), &directory, kind).expect_err(&case);
+            assert!(refused.to_string().ends_with("; nothing was exported"), "{case}: {refused}");
+            assert_told(&case, refused, 4, rule);
+            assert!(!file.exists(), "{case}: nothing unfinished is left");
+        }
+    }
+}
+
+#[test]
+fn no_command_takes_a_block_that_breaks_a_rule_from_an_archive() {
+    let scene = Scene::new();
+    for (number, (case, rule, wrong)) in wrong_blocks(&scene).into_iter().enumerate() {
+        let blocks: Vec<Block> = scene.line.iter().cloned().chain([wrong]).collect();
+        let archive = scene.archive(&format!("{number}.archive"), &blocks);
+        for kind in [ExportKind::Votes, ExportKind::Results] {
+            let table = scene.path("table.csv");
+            assert_told(&case, export_to(table.clone(), &archive, kind).expect_err(&case), 4, rule);
+            assert!(!table.exists(), "{case}");
+        }
+        let data_dir = scene.path(&format!("copy-{number}"));
+        let task = ImportChain { file: archive, data_dir: data_dir.clone() };
+        assert_told(&case, import(&task).expect_err(&case), 4, rule);
+        assert!(Source::open(&data_dir).is_err(), "{case}: nothing is there");
+    }
+}
+
+/// A block that is dated ahead of this machine's clock breaks no rule that a receipt could be judged by, and proves
+/// nothing before its time.
+#[test]
+fn a_chain_that_is_ahead_of_the_clock_is_told_from_one_that_breaks_a_rule() {
+    let scene = Scene::new();
+    let receipt = scene.receipt("true", &scene.line[0]);
+    let early = forged(AuditRule::TooEarly, &scene.line[2].header).expect("any block can be early");
+    let blocks: Vec<Block> = scene.line.iter().cloned().chain([early]).collect();
+    let archive = scene.archive("early.archive", &blocks);
+    let refused = verify(&receipt, &archive).expect_err("its time has not come");
+    let told = refused.to_string();
+    assert!(refused.is_refusal(), "{told}");
+    assert!(told.contains("block 4 ") && told.contains("clock"), "{told}");
+    assert!(!told.contains("rule"), "{told}");
+    // Whoever writes an archive from a directory judged the times when the blocks arrived.
+    let directory = scene.data_directory("early", &blocks);
+    let copy = scene.path("copy.archive");
+    export_to(copy.clone(), &directory, ExportKind::Archive).expect("no rule is broken");
+    assert!(copy.is_file());
+}
