@@ -21,6 +21,9 @@ pub enum PhraseError {
         /// The number of words in the text.
         found: usize,
     },
+    /// The text is longer than any phrase.
+    #[error("a recovery phrase has at most {PHRASE_BYTES_MAX} bytes with all spaces")]
+    TooLong,
     /// A word is not in the list.
     #[error(
         "word {place} of the recovery phrase is none of BIP 39's English words: look at it again"
@@ -63,6 +66,9 @@ pub fn of_key(key: &VoterKey) -> Zeroizing<String> {
 /// # Errors
 /// See [`PhraseError`].
 pub fn to_key(text: &str) -> Result<VoterKey, PhraseError> {
+    if text.len() > PHRASE_BYTES_MAX {
+        return Err(PhraseError::TooLong);
+    }
     let found = text.split_whitespace().count();
     if found != PHRASE_WORDS {
         return Err(PhraseError::Count { found });
@@ -106,7 +112,8 @@ screen patrol group space point ten exist slush involve unfold";
     fn the_words_are_the_key() {
         assert_eq!(of_key(&key(ENTROPY)).as_str(), PHRASE);
         let spread = format!("  {} \n", PHRASE.to_uppercase().replace(' ', "\t \r\n"));
-        for text in [PHRASE, &spread] {
+        let longest = format!("{PHRASE:PHRASE_BYTES_MAX$}");
+        for text in [PHRASE, &spread, &longest] {
             let read = to_key(text).expect("a phrase");
             assert_eq!(hex::encode(read.secret_bytes().as_slice()), ENTROPY);
         }
@@ -124,6 +131,7 @@ screen patrol group space point ten exist slush involve unfold";
             (String::new(), PhraseError::Count { found: 0 }),
             (words[..23].join(" "), PhraseError::Count { found: 23 }),
             (words[..12].join(" "), PhraseError::Count { found: 12 }),
+            (format!("{PHRASE:width$}", width = PHRASE_BYTES_MAX + 1), PhraseError::TooLong),
             (unknown.join(" "), PhraseError::UnknownWord { place: 7 }),
             (swapped.join(" "), PhraseError::Checksum),
             (zero, PhraseError::NotAKey),

@@ -232,21 +232,22 @@ fn server_of(directory: &Path) -> Result<Server, TargetError> {
         return Err(not_running());
     }
     match read_short(&path) {
-        Ok(url) => match Server::parse(&url) {
-            Ok(server) => Ok(Server { named_in: Some(path), ..server }),
-            Err(_) => Err(TargetError::UrlFile { path }),
+        Ok(url) => match url.as_deref().map(Server::parse) {
+            Some(Ok(server)) => Ok(Server { named_in: Some(path), ..server }),
+            Some(Err(_)) | None => Err(TargetError::UrlFile { path }),
         },
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => Err(not_running()),
         Err(error) => Err(error.into()),
     }
 }
 
-fn read_short(path: &Path) -> Result<String, FileError> {
+/// The file's text; `None` if it is too long to be an address.
+fn read_short(path: &Path) -> Result<Option<String>, FileError> {
     let mut text = String::new();
     File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text))
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text))
         .map_err(|error| FileError::new("read", path, error))?;
-    Ok(text)
+    Ok((text.len() as u64 <= FILE_BYTES_MAX).then_some(text))
 }
 
 #[cfg(test)]
@@ -328,6 +329,23 @@ mod tests {
         assert_eq!(format!("{token:?}"), "Token");
         drop(running);
         refused("no peer runs on");
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_names_no_peer_whatever_it_begins_with() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let running = DataDirectory::open(parent.path().join("data")).expect("a new directory");
+        running.keep_election(&election()).expect("kept");
+        let find = |bytes: usize| {
+            let text = format!("{:bytes$}", "http://127.0.0.1:6001");
+            std::fs::write(running.path().join(URL_FILE), text).expect("written");
+            Target::find(&connection(None, Some(running.path())))
+        };
+        let longest = usize::try_from(FILE_BYTES_MAX).expect("it is small");
+        let target = find(longest).expect("it is as long as it may be");
+        assert_eq!(target.server.base(), "http://127.0.0.1:6001");
+        let refused = find(longest + 1).expect_err("what stands behind was not read");
+        assert!(matches!(refused, TargetError::UrlFile { .. }), "{refused}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! a message or a JSON object.
 
 use std::fs;
-use std::io::{self, BufRead, IsTerminal, Read};
+use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use protocol::keys::VoterKey;
@@ -234,17 +234,26 @@ fn ask_phrase() -> Result<Zeroizing<String>, KeyCommandError> {
         return Err(KeyCommandError::NoTerminal);
     }
     print(&format!("The {PHRASE_WORDS} words, on one line or several:\n"))?;
-    let mut text = Zeroizing::new(String::with_capacity(PHRASE_BYTES_MAX));
-    let mut input = stdin.lock().take(PHRASE_BYTES_MAX as u64);
+    read_phrase(stdin.lock())
+}
+
+/// Reads words up to the last of a phrase, the end of the input, or an empty line.
+fn read_phrase(input: impl BufRead) -> Result<Zeroizing<String>, KeyCommandError> {
+    // It never grows beyond this: growing would leave copies of the secret in memory.
+    let mut text = Zeroizing::new(String::with_capacity(PHRASE_BYTES_MAX + 1));
+    let mut input = input.take(PHRASE_BYTES_MAX as u64 + 1);
     while text.split_whitespace().count() < PHRASE_WORDS {
         let before = text.len();
         input.read_line(&mut text).map_err(PassphraseError::Terminal)?;
-        // The end of the input, or an empty line.
         if text[before..].trim().is_empty() {
             break;
         }
     }
-    if text.trim().is_empty() { Err(KeyCommandError::NoPhrase) } else { Ok(text) }
+    match text.len() {
+        length if length > PHRASE_BYTES_MAX => Err(PhraseError::TooLong.into()),
+        _ if text.trim().is_empty() => Err(KeyCommandError::NoPhrase),
+        _ => Ok(text),
+    }
 }
 
 fn key_path(place: &KeyLocation) -> Result<PathBuf, KeyCommandError> {
@@ -285,4 +294,33 @@ fn show_file(file: &KeyFile, json: bool) -> Result<(), KeyCommandError> {
 
 fn show(key: KeyShown, json: bool) -> Result<(), KeyCommandError> {
     Ok(print(&Style::of(json, false).answer(&Reply::Key(key)))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phrase_is_read_to_its_end_and_one_byte_too_many_is_told() {
+        let key = VoterKey::from_secret_bytes(&[7; 32]).expect("a secret key");
+        let words = phrase::of_key(&key);
+        let read = |text: &str| read_phrase(text.as_bytes()).map(|text| phrase::to_key(&text));
+        let on_lines = words.replace(' ', "\n");
+        let spaced = words.replacen(' ', &" ".repeat(PHRASE_BYTES_MAX + 1 - words.len()), 1);
+        assert_eq!(spaced.len(), PHRASE_BYTES_MAX);
+        for text in [words.as_str(), &on_lines, &format!("{}\n\nmore", words.as_str()), &spaced] {
+            let found = read(text).expect("a text").expect("a phrase");
+            assert_eq!(found.secret_bytes(), key.secret_bytes(), "{} bytes", text.len());
+        }
+        // The last word would have been cut, and the rest read by nobody.
+        for text in [format!("{spaced}x"), spaced.replacen(' ', "  ", 1)] {
+            let refused = read(&text).map(drop).expect_err("it is too long").to_string();
+            assert_eq!(
+                refused,
+                "a recovery phrase has at most 1024 bytes with all spaces; nothing was changed"
+            );
+        }
+        assert!(matches!(read(" \n"), Err(KeyCommandError::NoPhrase)));
+        assert!(matches!(read(""), Err(KeyCommandError::NoPhrase)));
+    }
 }
