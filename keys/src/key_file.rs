@@ -1,0 +1,353 @@
+//! Key files: reading, writing and unlocking one.
+
+use std::path::{Path, PathBuf};
+
+use protocol::keys::{PublicKey, VoterKey};
+use zeroize::Zeroizing;
+
+use crate::passphrase::Passphrase;
+use crate::pem::{self, Contents, Locked, PemError};
+use crate::secret_file::{self, SecretFileError};
+use host::files::FileError;
+use host::whole_file::Existing;
+
+/// The longest key file that is read. A key in PEM takes about 300 bytes, and other programs put
+/// lines of their own before it.
+const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
+
+/// The reason why a key file can't be read, written or unlocked. Each message is one line, and says
+/// what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// The file can't be read or written, or others may read it.
+    #[error(transparent)]
+    Secret(#[from] SecretFileError),
+    /// Something next to the file can't be read, written or removed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file contains no usable key.
+    #[error("{path} {reason}", path = path.display())]
+    NotAKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its text.
+        reason: PemError,
+    },
+    /// The file holds 64 hexadecimal digits, as earlier versions wrote keys.
+    #[error(
+        "{path} has the former format of 64 digits: write it anew by `peer key import {path} --key {path} --force`",
+        path = path.display()
+    )]
+    Former {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file does not exist.
+    #[error("there is no key in {path}: make one by `peer key new`", path = path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is locked, and no passphrase was given.
+    #[error("{path} is locked: its passphrase is needed", path = path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is locked with another passphrase.
+    #[error("this is not the passphrase of {path}", path = path.display())]
+    WrongPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is locked, and no line before its PEM block says whose key it is.
+    #[error(
+        "{path} is locked and does not say whose it is: `peer key passwd --key {path}` writes that into it",
+        path = path.display()
+    )]
+    Anonymous {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The lines before the PEM block name another key than the one that the block contains.
+    #[error(
+        "{path} says that it is the key of voter {hint}, and it is that of {found}: put your copy of it back",
+        path = path.display(), hint = hint.voter(), found = found.voter()
+    )]
+    OtherKey {
+        /// The file.
+        path: PathBuf,
+        /// The key that the file names.
+        hint: PublicKey,
+        /// The key that the block contains.
+        found: PublicKey,
+    },
+}
+
+impl KeyFileError {
+    /// A word for the kind of error, by which programs tell errors apart. It never changes.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Locked { .. } => "locked",
+            Self::WrongPassphrase { .. } => "wrong_passphrase",
+            Self::Missing { .. } => "no_key",
+            Self::Secret(_)
+            | Self::File(_)
+            | Self::NotAKey { .. }
+            | Self::Former { .. }
+            | Self::Anonymous { .. }
+            | Self::OtherKey { .. } => "key_file",
+        }
+    }
+}
+
+/// A key that was read from a file, locked or not. It stays the same if the file changes later.
+#[derive(Debug)]
+pub struct KeyFile {
+    path: PathBuf,
+    contents: Contents,
+    /// The public key that the lines before the PEM block name.
+    hint: Option<PublicKey>,
+}
+
+impl KeyFile {
+    /// Reads a key file. Nothing is unlocked yet.
+    ///
+    /// # Errors
+    /// See [`KeyFileError`].
+    pub fn open(path: &Path) -> Result<Self, KeyFileError> {
+        Self::open_if_there(path)?.ok_or_else(|| KeyFileError::Missing { path: path.to_owned() })
+    }
+
+    /// Reads a key file like [`KeyFile::open`]; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// See [`KeyFileError`].
+    pub fn open_if_there(path: &Path) -> Result<Option<Self>, KeyFileError> {
+        let Some(bytes) = secret_file::read(path, KEY_FILE_BYTES_MAX)? else { return Ok(None) };
+        let path = path.to_owned();
+        if secret_file::secret_of_line(&bytes).is_some() {
+            return Err(KeyFileError::Former { path });
+        }
+        // A file that is not text has no PEM block either, so it gets the same error.
+        let text = std::str::from_utf8(&bytes).unwrap_or_default();
+        let (contents, hint) = match pem::read(text) {
+            Ok(read) => read,
+            Err(reason) => return Err(KeyFileError::NotAKey { path, reason }),
+        };
+        if let Contents::Open(key) = &contents {
+            check_hint(&path, hint, key)?;
+        }
+        Ok(Some(Self { path, contents, hint }))
+    }
+
+    /// Writes a new key file, locked if there is a passphrase.
+    ///
+    /// # Errors
+    /// When the file is there already and is to be kept, or the disk refuses.
+    pub fn create(
+        path: &Path,
+        key: VoterKey,
+        passphrase: Option<&Passphrase>,
+        existing: Existing,
+    ) -> Result<Self, KeyFileError> {
+        let text = pem::write(&key, passphrase);
+        secret_file::write(path, text.as_bytes(), existing)?;
+        let (contents, hint) = pem::read(&text).expect("what is written can be read");
+        Ok(Self { path: path.to_owned(), contents, hint })
+    }
+
+    /// Where the key was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a passphrase is needed for the secret key.
+    pub fn is_locked(&self) -> bool {
+        matches!(self.contents, Contents::Locked(_))
+    }
+
+    /// The public key. For a locked key it is what the lines before the PEM block say.
+    ///
+    /// # Errors
+    /// When the key is locked and no line says whose it is.
+    pub fn public(&self) -> Result<PublicKey, KeyFileError> {
+        match &self.contents {
+            Contents::Open(key) => Ok(key.public()),
+            Contents::Locked(_) => {
+                self.hint.ok_or_else(|| KeyFileError::Anonymous { path: self.path.clone() })
+            }
+        }
+    }
+
+    /// The secret key. Unlocking a file that was written here takes some 50 ms of one core and 16 MiB; a file of
+    /// another program may cost several seconds and 128 MiB, and is refused if it asks for more.
+    ///
+    /// # Errors
+    /// When the key is locked by another passphrase, or is not the one that the file names.
+    pub fn unlock(&self, passphrase: Option<&Passphrase>) -> Result<VoterKey, KeyFileError> {
+        match &self.contents {
+            Contents::Open(key) => Ok(key.clone()),
+            Contents::Locked(locked) => self.unlock_by(locked, passphrase),
+        }
+    }
+
+    /// The text of the file as it would be written now: locked if the key is locked.
+    pub fn text(&self) -> Zeroizing<String> {
+        match &self.contents {
+            Contents::Open(key) => pem::write(key, None),
+            Contents::Locked(locked) => pem::write_locked(locked, self.hint.as_ref()),
+        }
+    }
+
+    fn unlock_by(
+        &self,
+        locked: &Locked,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<VoterKey, KeyFileError> {
+        let path = || self.path.clone();
+        let passphrase = passphrase.ok_or_else(|| KeyFileError::Locked { path: path() })?;
+        let key = locked
+            .unlock(passphrase)
+            .map_err(|reason| KeyFileError::NotAKey { path: path(), reason })?
+            .ok_or_else(|| KeyFileError::WrongPassphrase { path: path() })?;
+        check_hint(&self.path, self.hint, &key)?;
+        Ok(key)
+    }
+}
+
+fn check_hint(path: &Path, hint: Option<PublicKey>, key: &VoterKey) -> Result<(), KeyFileError> {
+    match hint {
+        Some(hint) if hint != key.public() => {
+            Err(KeyFileError::OtherKey { path: path.to_owned(), hint, found: key.public() })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use protocol::units::sha256;
+
+    use super::*;
+
+    fn key_of(number: u8) -> VoterKey {
+        VoterKey::from_secret_bytes(&sha256(&[&[number]])).expect("a secret key")
+    }
+
+    fn voter(path: &Path) -> Result<String, String> {
+        KeyFile::open(path)
+            .and_then(|file| Ok(file.public()?.voter().to_string()))
+            .map_err(|error| error.to_string())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_key_is_refused_and_stays() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("voter.key");
+        let good = pem::write(&VoterKey::from_secret_bytes(&[0x11; 32]).expect("a key"), None);
+        let digits = "11".repeat(32);
+        for (text, part) in [
+            (String::new(), "has no block of a private key"),
+            ("zz".repeat(32), "has no block of a private key"),
+            (digits[1..].to_owned(), "has no block of a private key"),
+            (good[..good.len() - 20].to_owned(), "is cut short or damaged"),
+            (good.replace("PRIVATE", "PUBLIC"), "holds a public key alone"),
+            (
+                digits.clone(),
+                "has the former format of 64 digits: write it anew by `peer key import",
+            ),
+            (format!("{digits}\n"), "has the former format of 64 digits"),
+            (" ".repeat(KEY_FILE_BYTES_MAX + 1), "has over 16384 bytes"),
+        ] {
+            fs::write(&path, &text).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a new mode");
+            let message = voter(&path).expect_err("no key");
+            assert!(message.contains(part), "{message}");
+            assert!(text.is_empty() || !message.contains(&text), "the text is told: {message}");
+            assert_eq!(fs::read_to_string(&path).expect("the file"), text);
+        }
+    }
+
+    #[test]
+    fn a_file_that_says_another_voter_is_refused_once_that_can_be_known() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.key");
+        let (key, other) = (key_of(1), key_of(2));
+        let passphrase = Passphrase::new(Zeroizing::new(b"open".to_vec())).expect("short");
+        for passphrase in [None, passphrase.as_ref()] {
+            let text = pem::write(&key, passphrase);
+            let said = |key: &VoterKey| hex::encode(key.public().0);
+            let forged = text.replace(&said(&key), &said(&other));
+            secret_file::write(&path, forged.as_bytes(), Existing::Replace).expect("written");
+            let opened = KeyFile::open(&path).and_then(|file| file.unlock(passphrase));
+            let message = opened.expect_err("it says another").to_string();
+            let (said, found) = (other.public().voter(), key.public().voter());
+            assert!(message.contains(&format!("of voter {said}, and it is that of {found}")));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_file_is_as_long_as_it_may_be_and_no_longer() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("voter.key");
+        let key = pem::write(&VoterKey::from_secret_bytes(&[0x11; 32]).expect("a key"), None);
+        let text = format!("{:width$}", key.as_str(), width = KEY_FILE_BYTES_MAX);
+        let read = |text: &str| {
+            fs::write(&path, text).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a new mode");
+            voter(&path)
+        };
+        assert!(read(&text).is_ok(), "{} bytes", text.len());
+        let refused = read(&format!("{text} ")).expect_err("it is too long");
+        assert!(refused.contains("has over 16384 bytes"), "{refused}");
+    }
+
+    /// Panics, logs and assertions show things by `Debug`.
+    #[test]
+    fn debug_shows_no_secret() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let key = key_of(1);
+        let passphrase = Passphrase::new(Zeroizing::new(b"open sesame".to_vec())).expect("short");
+        for (name, passphrase) in [("open.key", None), ("locked.key", passphrase.as_ref())] {
+            let path = directory.path().join(name);
+            let made = KeyFile::create(&path, key.clone(), passphrase, Existing::Keep);
+            let file = made.expect("there is none");
+            let shown = format!("{file:#?} {passphrase:#?} {:?}", file.unlock(passphrase));
+            assert!(shown.contains(&hex::encode(key.public().0)), "{shown}");
+            let secret = key.secret_bytes();
+            let numbers = secret[..4].iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+            for part in
+                [hex::encode(&secret[..8]), numbers, "open sesame".into(), "111, 112".into()]
+            {
+                assert!(!shown.contains(&part), "{shown}");
+            }
+            assert!(file.text().lines().filter(|line| line.len() > 60).count() > 1);
+            for line in file.text().lines().filter(|line| !line.contains(' ')) {
+                assert!(!shown.contains(line), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_never_replaced_unless_that_is_said() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.key");
+        let (first, second) = (key_of(1), key_of(2));
+        let create = |key: &VoterKey, existing| KeyFile::create(&path, key.clone(), None, existing);
+        create(&first, Existing::Keep).expect("there is none");
+        let message = create(&second, Existing::Keep).expect_err("there is one").to_string();
+        assert!(message.ends_with("is there already: name another file, or replace it by --force"));
+        let voter = || KeyFile::open(&path).and_then(|file| file.public()).expect("a key").voter();
+        assert_eq!(voter(), first.public().voter());
+        create(&second, Existing::Replace).expect("replaced");
+        assert_eq!(voter(), second.public().voter());
+        assert_eq!(fs::read_dir(directory.path()).expect("a listing").count(), 1);
+    }
+}
