@@ -9,27 +9,46 @@ use axum::http::{HeaderMap, HeaderName};
 
 /// A host with one IPv6 address usually controls all addresses that share its first 64 bits, so
 /// they count as one.
-const IPV6_CLIENT_BITS: u32 = 64;
+const IPV6_CLIENT_BITS: u8 = 64;
+
+/// Providers give an end site up to 65,536 such networks (RFC 6177). So that it takes several sites to keep everybody
+/// else away, what is shared out by client is shared out by end site as well, in larger parts.
+const IPV6_END_SITE_BITS: u8 = 48;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The address of a client, or the network that it controls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientAddress(IpAddr);
+pub struct ClientAddress {
+    network: IpAddr,
+    /// How many bits of the address tell the network from others.
+    bits: u8,
+}
 
 impl ClientAddress {
     /// What a connection from this address counts for.
     #[must_use]
     pub fn new(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(ip) => ip.into(),
+        match address.to_canonical() {
+            IpAddr::V4(ip) => Self { network: ip.into(), bits: 32 },
             // The network of the loopback address is that of all mapped addresses as well.
-            IpAddr::V6(ip) if ip.is_loopback() => ip.into(),
-            IpAddr::V6(ip) => {
-                let host_bits = 128 - IPV6_CLIENT_BITS;
-                Ipv6Addr::from(u128::from(ip) >> host_bits << host_bits).into()
-            }
-        })
+            IpAddr::V6(ip) if ip.is_loopback() => Self { network: ip.into(), bits: 128 },
+            IpAddr::V6(ip) => Self::of_ipv6(ip, IPV6_CLIENT_BITS),
+        }
+    }
+
+    /// The network of all clients that one provider's customer can be; `None` where an address is all that somebody
+    /// has.
+    pub(crate) fn end_site(self) -> Option<Self> {
+        match self.network {
+            IpAddr::V6(ip) if !ip.is_loopback() => Some(Self::of_ipv6(ip, IPV6_END_SITE_BITS)),
+            IpAddr::V4(_) | IpAddr::V6(_) => None,
+        }
+    }
+
+    fn of_ipv6(ip: Ipv6Addr, bits: u8) -> Self {
+        let host_bits = 128 - bits;
+        Self { network: Ipv6Addr::from(u128::from(ip) >> host_bits << host_bits).into(), bits }
     }
 
     /// Whom a request counts for. A proxy on this machine speaks for others: it adds the address that it sees to the
@@ -50,7 +69,7 @@ impl ClientAddress {
     /// Whether it is this machine.
     #[must_use]
     pub fn is_loopback(self) -> bool {
-        self.0.is_loopback()
+        self.network.is_loopback()
     }
 }
 
@@ -59,7 +78,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let nobody = Self(Ipv4Addr::UNSPECIFIED.into());
+        let nobody = Self::new(Ipv4Addr::UNSPECIFIED.into());
         Ok(parts.extensions.get().copied().unwrap_or(nobody))
     }
 }
@@ -106,6 +125,22 @@ mod tests {
         parts.extensions.insert(client("192.0.2.1"));
         let Ok(somebody) = ClientAddress::from_request_parts(&mut parts, &()).await;
         assert_eq!(somebody, client("192.0.2.1"));
+    }
+
+    #[test]
+    fn an_end_site_is_many_clients_of_ipv6_and_nothing_else() {
+        let site = |text: &str| client(text).end_site();
+        assert!(site("2001:db8::1").is_some());
+        assert_eq!(site("2001:db8::1"), site("2001:db8:0:ffff::1"));
+        assert_ne!(site("2001:db8::1"), site("2001:db8:1::1"));
+        assert_ne!(
+            site("2001:db8::1"),
+            Some(client("2001:db8::1")),
+            "nor is it its own first client"
+        );
+        for text in ["192.0.2.1", "::ffff:192.0.2.1", "127.0.0.1", "::1"] {
+            assert_eq!(site(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -24,14 +24,22 @@ const STALL_MIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub(crate) struct Connections {
     connections_max: usize,
-    per_address_max: usize,
+    shares: Shares,
     table: Arc<Mutex<Table>>,
+}
+
+/// The most connections of one client, and of one end site of many clients.
+#[derive(Debug, Clone, Copy)]
+struct Shares {
+    of_client: usize,
+    of_end_site: usize,
 }
 
 /// The place of one connection, which becomes free when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     id: u64,
+    shares: Shares,
     table: Arc<Mutex<Table>>,
 }
 
@@ -47,6 +55,8 @@ struct Table {
 #[derive(Debug)]
 struct Entry {
     from: ClientAddress,
+    /// Whom the connection serves at the moment: where it comes from, or the client of a proxy.
+    client: ClientAddress,
     standing: Standing,
     /// Dropping this sender tells the connection to end.
     _keep: oneshot::Sender<()>,
@@ -66,7 +76,10 @@ impl Connections {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             connections_max: limits.connections_max,
-            per_address_max: limits.connections_per_address_max,
+            shares: Shares {
+                of_client: limits.connections_per_address_max,
+                of_end_site: limits.connections_per_end_site_max,
+            },
             table: Arc::default(),
         }
     }
@@ -76,10 +89,7 @@ impl Connections {
     pub(crate) fn admit(&self, from: IpAddr, now: Instant) -> Option<(Place, Closing)> {
         let from = ClientAddress::new(from);
         let mut table = lock(&self.table);
-        let of_address = table.by_id.values().filter(|entry| entry.from == from).count();
-        if !from.is_loopback() && of_address >= self.per_address_max {
-            table.evict(now, |entry| entry.from == from)?;
-        }
+        table.make_room_for(from, self.shares, now)?;
         if table.by_id.len() >= self.connections_max {
             table.evict(now, |_| true)?;
         }
@@ -87,8 +97,8 @@ impl Connections {
         table.id_next += 1;
         let (keep, closing) = oneshot::channel();
         let standing = Standing::Waiting { since: now };
-        table.by_id.insert(id, Entry { from, standing, _keep: keep });
-        Some((Place { id, table: Arc::clone(&self.table) }, closing))
+        table.by_id.insert(id, Entry { from, client: from, standing, _keep: keep });
+        Some((Place { id, shares: self.shares, table: Arc::clone(&self.table) }, closing))
     }
 
     /// Closes up to `most` connections, starting with the one that has waited longest.
@@ -109,14 +119,35 @@ impl Connections {
 }
 
 impl Place {
+    /// Notes whom the connection serves until the end of this answer, if necessary by closing another connection that
+    /// serves the same client. Returns whether there is room for it in the client's share.
+    pub(crate) fn serve(&self, client: ClientAddress, now: Instant) -> bool {
+        let mut table = lock(&self.table);
+        // A connection that is closing needs no room.
+        if table.by_id.get(&self.id).is_none_or(|entry| entry.client == client) {
+            return true;
+        }
+        if table.make_room_for(client, self.shares, now).is_none() {
+            return false;
+        }
+        if let Some(entry) = table.by_id.get_mut(&self.id) {
+            entry.client = client;
+        }
+        true
+    }
+
     /// Notes that a whole request has arrived. Returns whether the connection still has its place.
     pub(crate) fn begin(&self) -> bool {
-        self.set(Standing::Busy)
+        self.change(|_| Standing::Busy)
     }
 
     /// Notes that the answer was sent.
     pub(crate) fn end(&self, now: Instant) {
-        self.set(Standing::Waiting { since: now });
+        let mut table = lock(&self.table);
+        if let Some(entry) = table.by_id.get_mut(&self.id) {
+            entry.standing = Standing::Waiting { since: now };
+            entry.client = entry.from;
+        }
     }
 
     /// Notes that the client reads nothing at the moment.
@@ -135,10 +166,6 @@ impl Place {
         });
     }
 
-    fn set(&self, standing: Standing) -> bool {
-        self.change(|_| standing)
-    }
-
     fn change(&self, change: impl FnOnce(Standing) -> Standing) -> bool {
         let mut table = lock(&self.table);
         let Some(entry) = table.by_id.get_mut(&self.id) else { return false };
@@ -154,6 +181,30 @@ impl Drop for Place {
 }
 
 impl Table {
+    /// Makes room for one more connection that serves this client, if it or its end site has its share: by closing one
+    /// of theirs. Gives `None` if all of those are busy. This machine has no share: its programs may have all.
+    fn make_room_for(&mut self, client: ClientAddress, shares: Shares, now: Instant) -> Option<()> {
+        if client.is_loopback() {
+            return Some(());
+        }
+        self.keep_below(shares.of_client, now, |entry| entry.client == client)?;
+        match client.end_site() {
+            Some(site) => self
+                .keep_below(shares.of_end_site, now, |entry| entry.client.end_site() == Some(site)),
+            None => Some(()),
+        }
+    }
+
+    fn keep_below(
+        &mut self,
+        max: usize,
+        now: Instant,
+        is_of_share: impl Fn(&Entry) -> bool,
+    ) -> Option<()> {
+        let count = self.by_id.values().filter(|entry| is_of_share(entry)).count();
+        if count < max { Some(()) } else { self.evict(now, is_of_share) }
+    }
+
     /// Closes the connection that has waited longest for a whole request or, if none is waiting,
     /// the one that has stalled longest.
     fn evict(&mut self, now: Instant, is_candidate: impl Fn(&Entry) -> bool) -> Option<()> {
@@ -279,6 +330,58 @@ mod tests {
         let (_other, mut other_closing) = admit("2001:db8:0:1::1").expect("room");
         let _third = admit("2001:db8::3").expect("the first goes");
         assert!(is_closed(&mut first_closing) && !is_closed(&mut other_closing));
+    }
+
+    #[test]
+    fn an_end_site_takes_its_share_whatever_clients_it_is() {
+        let limits = Limits {
+            connections_max: 8,
+            connections_per_address_max: 2,
+            connections_per_end_site_max: 3,
+            ..Limits::default()
+        };
+        let (connections, now) = (Connections::new(&limits), Instant::now());
+        let admit = |text: &str| connections.admit(text.parse().expect("an address"), now);
+        let places: Vec<_> = ["2001:db8::1", "2001:db8::1", "2001:db8:0:1::1"]
+            .map(|text| admit(text).expect("room"))
+            .into();
+        assert!(places.iter().all(|(place, _)| place.begin()));
+        assert!(admit("2001:db8:0:2::1").is_none(), "its site has three, and all are busy");
+        let (_other, mut other) = admit("2001:db8:1::1").expect("another site has room");
+        places[1].0.end(now);
+        assert!(admit("2001:db8:0:2::1").is_some(), "one of the site's own gives way");
+        assert!(!places[1].0.begin() && !is_closed(&mut other));
+    }
+
+    #[test]
+    fn the_connections_of_a_proxy_are_shared_out_by_whom_they_serve() {
+        let (connections, start) = (connections(8, 2), Instant::now());
+        let client = ClientAddress::new(STRANGER.into());
+        let other = ClientAddress::new([192, 0, 2, 2].into());
+        let mut of_proxy: Vec<_> = (0..6)
+            .map(|number| connections.admit(LOOPBACK.into(), start + number * STALL_MIN))
+            .map(|admitted| admitted.expect("a proxy may have all"))
+            .collect();
+        let now = start + 6 * STALL_MIN;
+        for (place, _) in &of_proxy[..2] {
+            assert!(place.serve(client, now) && place.begin());
+            assert!(place.serve(client, now), "it serves it already");
+        }
+        assert!(!of_proxy[2].0.serve(client, now), "two are busy for this client");
+        assert!(of_proxy[2].0.serve(other, now) && of_proxy[2].0.begin(), "but for others not");
+        assert!(!is_closed(&mut of_proxy[0].1) && !is_closed(&mut of_proxy[3].1));
+        // A connection of its own counts as well.
+        assert!(connections.admit(STRANGER.into(), now).is_none());
+        // Once it was answered, the connection is the proxy's again.
+        of_proxy[0].0.end(now);
+        assert!(of_proxy[3].0.serve(client, now) && of_proxy[3].0.begin());
+        assert!(!of_proxy[4].0.serve(client, now));
+        // One whose request has not come as a whole gives way to another of the same client.
+        of_proxy[1].0.end(now);
+        assert!(of_proxy[4].0.serve(client, now));
+        assert!(of_proxy[5].0.serve(client, now));
+        assert!(is_closed(&mut of_proxy[4].1) && !is_closed(&mut of_proxy[3].1));
+        assert!(!is_closed(&mut of_proxy[1].1), "nor does one that serves nobody");
     }
 
     #[test]

@@ -24,9 +24,11 @@ pub struct Limits {
     /// The most connections at once. If each of them sends a body of the largest size, they take
     /// 256 MiB.
     pub connections_max: usize,
-    /// The most connections from one address other than this machine's own. A browser opens 6, and
-    /// several people may share one address.
+    /// The most connections from one address other than this machine's own, and the most of a proxy's connections that
+    /// serve one address. A browser opens 6, and several people may share one address.
     pub connections_per_address_max: usize,
+    /// The most connections from one end site of IPv6, which has 65,536 networks that count as an address each.
+    pub connections_per_end_site_max: usize,
     /// The most bytes in a request's head. A token, a cookie and a long path together take far
     /// less.
     pub head_bytes_max: usize,
@@ -36,6 +38,8 @@ pub struct Limits {
     pub body_bytes_max: u64,
     /// The rate of requests from one address.
     pub rate: Rate,
+    /// The rate of requests from one end site of IPv6.
+    pub end_site_rate: Rate,
     /// The rate of requests from this machine itself, which may be programs that its user runs or a
     /// proxy in front of the server.
     pub loopback_rate: Rate,
@@ -60,10 +64,12 @@ impl Default for Limits {
             shutdown_wait: Duration::from_secs(1),
             connections_max: 256,
             connections_per_address_max: 32,
+            connections_per_end_site_max: 128,
             head_bytes_max: 16 * 1024,
             headers_max: 64,
             body_bytes_max: 1024 * 1024,
             rate: Rate { burst: 100, per_second: 20 },
+            end_site_rate: Rate { burst: 1_000, per_second: 200 },
             loopback_rate: Rate { burst: 5_000, per_second: 2_000 },
         }
     }

@@ -18,6 +18,7 @@ mod extract;
 mod guard;
 mod limits;
 mod metrics;
+mod pace;
 mod permits;
 mod problem;
 mod rate;

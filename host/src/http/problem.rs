@@ -105,6 +105,12 @@ impl Problem {
     pub fn internal(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
     }
+
+    /// 503 `busy`: what others wait for, or what the same client waits for, comes first.
+    #[must_use]
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+    }
 }
 
 impl IntoResponse for Problem {

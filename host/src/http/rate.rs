@@ -19,32 +19,44 @@ const SOURCES_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("it is not zer
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     rate: Rate,
+    end_site_rate: Rate,
     loopback_rate: Rate,
     full_at: LruCache<ClientAddress, Instant>,
 }
 
 impl RateLimiter {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let Limits { rate, loopback_rate, .. } = *limits;
-        Self { rate, loopback_rate, full_at: LruCache::new(SOURCES_MAX) }
+        let Limits { rate, end_site_rate, loopback_rate, .. } = *limits;
+        Self { rate, end_site_rate, loopback_rate, full_at: LruCache::new(SOURCES_MAX) }
     }
 
-    /// Takes one token from this source's bucket.
+    /// Takes one token from this source's bucket, and one from that of its end site.
     ///
     /// # Errors
-    /// When the bucket is empty: how long it takes until it holds a token again.
+    /// When one of them is empty: how long it takes until it holds a token again. Nothing is taken then.
     pub(crate) fn take(&mut self, from: ClientAddress, now: Instant) -> Result<(), Duration> {
-        let Rate { burst, per_second } =
-            if from.is_loopback() { self.loopback_rate } else { self.rate };
+        let rate = if from.is_loopback() { self.loopback_rate } else { self.rate };
+        let full_at = self.full_with_one_less(from, rate, now)?;
+        if let Some(site) = from.end_site() {
+            let site_full_at = self.full_with_one_less(site, self.end_site_rate, now)?;
+            self.full_at.put(site, site_full_at);
+        }
+        self.full_at.put(from, full_at);
+        Ok(())
+    }
+
+    /// When a bucket is full again after one more token was taken from it.
+    fn full_with_one_less(
+        &mut self,
+        from: ClientAddress,
+        Rate { burst, per_second }: Rate,
+        now: Instant,
+    ) -> Result<Instant, Duration> {
         let token = Duration::from_secs(1) / per_second.max(1);
-        let full_at = self.full_at.get_or_insert_mut(from, || now);
-        let full_with_this = (*full_at).max(now) + token;
+        let full_at = self.full_at.get(&from).map_or(now, |full_at| now.max(*full_at)) + token;
         let capacity = token * burst.max(1);
-        match full_with_this.saturating_duration_since(now).checked_sub(capacity) {
-            None | Some(Duration::ZERO) => {
-                *full_at = full_with_this;
-                Ok(())
-            }
+        match full_at.saturating_duration_since(now).checked_sub(capacity) {
+            None | Some(Duration::ZERO) => Ok(full_at),
             Some(wait) => Err(wait),
         }
     }
@@ -110,6 +122,28 @@ mod tests {
         assert_eq!(limiter.take(ip("192.0.2.1"), now), Ok(()));
         assert!(limiter.take(ip("::ffff:192.0.2.1"), now).is_err());
         assert_eq!(limiter.take(ip("::ffff:192.0.2.2"), now), Ok(()));
+    }
+
+    #[test]
+    fn an_end_site_has_a_rate_of_its_own_whatever_clients_it_is() {
+        let end_site_rate = Rate { burst: 3, per_second: 10 };
+        let rate = Rate { burst: 2, per_second: 1 };
+        let limits = Limits { rate, end_site_rate, ..Limits::default() };
+        let (mut limiter, now) = (RateLimiter::new(&limits), Instant::now());
+        for address in ["2001:db8::1", "2001:db8::1", "2001:db8:0:1::1"] {
+            assert_eq!(limiter.take(ip(address), now), Ok(()), "{address}");
+        }
+        let wait = Duration::from_secs(1);
+        assert_eq!(limiter.take(ip("2001:db8::1"), now), Err(wait), "its own bucket is empty");
+        let wait = Duration::from_millis(100);
+        for address in ["2001:db8:0:1::1", "2001:db8:0:2::1"] {
+            assert_eq!(limiter.take(ip(address), now), Err(wait), "{address}");
+        }
+        assert_eq!(limiter.take(ip("2001:db8:1::1"), now), Ok(()), "another site");
+        // What was refused took nothing, neither of the site nor of the client.
+        let soon = now + wait;
+        assert_eq!(limiter.take(ip("2001:db8:0:1::1"), soon), Ok(()));
+        assert!(limiter.take(ip("2001:db8:0:1::1"), soon).is_err());
     }
 
     #[test]

@@ -65,8 +65,10 @@ impl Service {
         let (parts, body) = request.into_parts();
         let client = ClientAddress::of_request(from.ip(), &parts.headers);
         let mut source = Source::default();
-        let refused =
-            self.refuse(&parts, &body, [ClientAddress::new(from.ip()), client], &mut source);
+        let connected = ClientAddress::new(from.ip());
+        let refused = self
+            .refuse(&parts, &body, [connected, client], &mut source)
+            .or_else(|| (!place.serve(client, Instant::now())).then(too_many_at_once));
         let mut response = if let Some(refused) = refused {
             refused
         } else {
@@ -138,10 +140,19 @@ async fn unknown_method(method: Method, uri: Uri) -> Problem {
     Problem::method_not_allowed(format!("{} does not take {method}", uri.path()))
 }
 
+fn too_many_at_once() -> Response {
+    let detail = "as many requests from one address are under way as may be: wait for an answer";
+    refused_for(1, detail)
+}
+
 fn too_many_requests(wait: Duration) -> Response {
     // `Retry-After` counts whole seconds, and 0 would mean no wait at all.
     let seconds = wait.as_secs() + 1;
     let detail = format!("more requests than this server takes from one address: wait {seconds} s");
+    refused_for(seconds, &detail)
+}
+
+fn refused_for(seconds: u64, detail: &str) -> Response {
     let retry_after = [(RETRY_AFTER, HeaderValue::from(seconds))];
     (retry_after, Problem::too_many_requests(detail)).into_response()
 }

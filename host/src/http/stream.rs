@@ -1,11 +1,11 @@
 //! A connection's byte stream. It ends the connection of a client that reads nothing of its answer or too little, and
 //! of one that keeps sending after its request was answered.
 
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -13,6 +13,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::http::connections::Place;
 use crate::http::limits::Limits;
+use crate::http::pace::Pace;
 
 /// After the last answer, incoming bytes are read and discarded up to this time and this amount. If
 /// a socket is closed while it has unread bytes, the system resets the connection, and a client
@@ -25,30 +26,8 @@ const LINGER_BUFFER_BYTES: usize = 4 * 1024;
 #[derive(Debug)]
 pub(crate) struct WatchedStream {
     stream: TcpStream,
-    write_wait: Duration,
-    write_bytes_min: u64,
-    place: Arc<Place>,
-    stalled: Option<Stall>,
     pace: Pace,
     linger: Option<Linger>,
-}
-
-/// The client reads nothing at the moment.
-#[derive(Debug)]
-struct Stall {
-    since: Instant,
-    /// Ends when the answer has waited for as long as a period of [`Pace`] takes.
-    end: Pin<Box<Sleep>>,
-}
-
-/// How fast the client reads while the answer waits for it. Time in which the server has nothing to send does not
-/// count, and neither do bytes that fit into the system's buffers before the first wait.
-#[derive(Debug, Default)]
-struct Pace {
-    /// How long the answer waited in this period.
-    waited: Duration,
-    /// What was taken since it first waited.
-    bytes: u64,
 }
 
 #[derive(Debug)]
@@ -59,45 +38,7 @@ struct Linger {
 
 impl WatchedStream {
     pub(crate) fn new(stream: TcpStream, limits: &Limits, place: Arc<Place>) -> Self {
-        let Limits { write_wait, write_bytes_min, .. } = *limits;
-        let pace = Pace::default();
-        Self { stream, write_wait, write_bytes_min, place, stalled: None, pace, linger: None }
-    }
-
-    /// Notes whether the client read anything, and how fast it does.
-    fn watch(
-        &mut self,
-        written: Poll<io::Result<usize>>,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(outcome) = written {
-            if let Some(stall) = self.stalled.take() {
-                self.place.resume();
-                self.pace.waited += stall.since.elapsed();
-            }
-            if self.pace.waited > Duration::ZERO {
-                self.pace.bytes += *outcome.as_ref().unwrap_or(&0) as u64;
-            }
-            return Poll::Ready(outcome);
-        }
-        loop {
-            let left = self.write_wait.saturating_sub(self.pace.waited);
-            let place = &self.place;
-            let stall = self.stalled.get_or_insert_with(|| {
-                let since = Instant::now();
-                place.stall(since);
-                Stall { since, end: Box::pin(sleep(left)) }
-            });
-            ready!(stall.end.as_mut().poll(context));
-            let pace = std::mem::take(&mut self.pace);
-            let stops = stall.since.elapsed() >= self.write_wait;
-            if stops || pace.bytes < self.write_bytes_min {
-                return Poll::Ready(Err(ErrorKind::TimedOut.into()));
-            }
-            // It was fast enough. The next period begins in this stall, which has lasted for some time already.
-            let left = self.write_wait.saturating_sub(stall.since.elapsed());
-            stall.end = Box::pin(sleep(left));
-        }
+        Self { stream, pace: Pace::new(limits, place), linger: None }
     }
 
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -137,7 +78,7 @@ impl AsyncWrite for WatchedStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.watch(written, context)
+        self.pace.watch(written, context)
     }
 
     fn poll_write_vectored(
@@ -146,7 +87,7 @@ impl AsyncWrite for WatchedStream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.watch(written, context)
+        self.pace.watch(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -12,7 +12,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
-use axum::http::StatusCode;
 use axum::routing::{get, post};
 use host::http::{
     ClientAddress, HostName, Json, Limits, Origin, Path, Permit, Permits, Problem, Query, Site,
@@ -94,9 +93,7 @@ fn router(streams: Arc<AtomicUsize>, held: Arc<Held>) -> Router {
     };
     let permits = Permits::new(PERMITS[0], PERMITS[1]);
     let dear = move |client: ClientAddress| async move {
-        let permit = permits.try_take(client).map_err(|error| {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error.to_string())
-        })?;
+        let permit = permits.try_take(client).map_err(|error| Problem::busy(error.to_string()))?;
         of_dear.fetch_add(1, Ordering::SeqCst);
         Ok::<_, Problem>(Body::new(Endless { streams: of_dear, _permit: Some(permit) }))
     };

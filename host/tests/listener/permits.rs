@@ -68,6 +68,30 @@ async fn clients_of_a_proxy_on_this_machine_are_told_apart() {
 }
 
 #[tokio::test]
+async fn one_client_of_a_proxy_does_not_take_its_connections_from_the_others() {
+    let limits = Limits { connections_max: 4, connections_per_address_max: 2, ..Limits::default() };
+    let server = Server::start(limits);
+    let ask = |path: &str, client: &str| {
+        server.request("GET", path, &[&format!("X-Forwarded-For: {client}")], "")
+    };
+    let mut held = Vec::new();
+    for count in 1..=2 {
+        held.push(server.send(&ask("/held", "192.0.2.1")).await);
+        until(|| server.held.count.load(Ordering::SeqCst) == count).await;
+    }
+    for _ in 0..10 {
+        let mut more = server.send(&ask("/held", "192.0.2.1")).await;
+        assert_eq!(refusal(&mut more).await, (429, "too_many_requests".to_owned()));
+    }
+    assert_eq!(server.ask(&ask("/hello", "192.0.2.2")).await.body, "hello");
+    server.held.release.add_permits(2);
+    for stream in &mut held {
+        assert!(is_served(stream).await, "what waited is answered");
+    }
+    assert_eq!(server.ask(&ask("/hello", "192.0.2.1")).await.body, "hello");
+}
+
+#[tokio::test]
 async fn a_reader_at_a_trickle_is_ended_and_its_permit_is_free_again() {
     let server = Server::start(Limits { write_wait: SHORT, ..Limits::default() });
     let mut slow = Vec::new();

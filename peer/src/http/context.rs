@@ -26,7 +26,7 @@ pub(super) const TRANSACTIONS_MAX: usize = 1_000;
 
 /// The most transactions of others that are checked and made durable at the same time. They are
 /// those of two full requests, and take one core a fifth of a second. Further requests wait here,
-/// where they are only text. Strangers can therefore neither fill the memory nor keep the node from
+/// where they are only text, a few of each client. Strangers can therefore neither fill the memory nor keep the node from
 /// the blocks of its neighbours and the questions of its user.
 pub(super) const SUBMISSIONS_MAX: usize = 2 * TRANSACTIONS_MAX;
 
@@ -97,7 +97,14 @@ impl Context {
     }
 
     /// Waits until this client may hand in this number of transactions, at most [`TRANSACTIONS_MAX`].
-    pub(super) async fn submission_permit(&self, client: ClientAddress, count: usize) -> Permit {
+    ///
+    /// # Errors
+    /// When a few requests of this client wait already.
+    pub(super) async fn submission_permit(
+        &self,
+        client: ClientAddress,
+        count: usize,
+    ) -> Result<Permit, NoPermit> {
         self.0.submissions.take(client, count).await
     }
 

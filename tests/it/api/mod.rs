@@ -6,6 +6,7 @@ mod browser;
 mod load;
 mod matrix;
 mod paths;
+mod shares;
 mod slow;
 
 use std::net::SocketAddr;

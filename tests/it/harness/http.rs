@@ -38,6 +38,26 @@ impl HttpConnection {
         Ok(Self { stream: BufReader::new(stream), to })
     }
 
+    /// Opens it from one of this machine's addresses, with a small buffer for what comes back.
+    ///
+    /// # Panics
+    /// When nobody takes the connection.
+    pub(crate) fn open_from(from: [u8; 4], to: SocketAddr) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let connected = runtime.expect("a runtime").block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4()?;
+            socket.set_recv_buffer_size(8 * 1024)?;
+            socket.bind(SocketAddr::from((from, 0)))?;
+            socket.connect(to).await?.into_std()
+        });
+        let stream = connected.unwrap_or_else(|error| panic!("no connection to {to}: {error}"));
+        stream.set_nonblocking(false).expect("it is ours");
+        for set in [TcpStream::set_read_timeout, TcpStream::set_write_timeout] {
+            set(&stream, Some(PATIENCE)).expect("it is ours");
+        }
+        Self { stream: BufReader::new(stream), to }
+    }
+
     /// The socket, to write to while somebody else reads.
     pub(crate) fn stream(&self) -> &TcpStream {
         self.stream.get_ref()

@@ -3,8 +3,8 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use futures_util::stream;
 use host::http::{ClientAddress, Permit, Problem};
@@ -57,10 +57,8 @@ pub(super) async fn archive(
     State(context): State<Context>,
     client: ClientAddress,
 ) -> Result<impl IntoResponse, Refused> {
-    let permit = context.archive_permit(client).map_err(|error| {
-        let detail = format!("archives: {error}");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
-    })?;
+    let permit = context.archive_permit(client);
+    let permit = permit.map_err(|error| Problem::busy(format!("archives: {error}")))?;
     let last = Height(context.actions().results().await?.tip.height);
     let (encoder, head) = ArchiveEncoder::begin(&context.actions().election);
     let next = Height(1);

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::actions::ActionError;
 use crate::http::context::{Context, TRANSACTIONS_MAX};
-use crate::http::openapi::{Common, WithBody};
+use crate::http::openapi::{Common, FromNode, WithBody};
 use crate::http::problem::Refused;
 use crate::schema;
 
@@ -19,7 +19,7 @@ use crate::schema;
 /// Each has its own outcome, in the order of the request. Registrations are taken before votes, so a voter's
 /// registration and vote may come together. To send the same transaction again is harmless: it is accepted as before.
 #[utoipa::path(post, path = "/v1/transactions", tag = "election", request_body = schema::Submission,
-    responses((status = 200, body = schema::Outcomes, description = "What became of each"), Common, WithBody))]
+    responses((status = 200, body = schema::Outcomes, description = "What became of each"), Common, FromNode, WithBody))]
 pub(super) async fn submit(
     State(context): State<Context>,
     client: ClientAddress,
@@ -32,6 +32,7 @@ pub(super) async fn submit(
         return Err(Problem::new(status, "wrong_number_of_transactions", detail).into());
     }
     let permit = context.submission_permit(client, count).await;
+    let permit = permit.map_err(|error| Problem::busy(format!("transactions: {error}")))?;
     // A task of its own: what was handed in takes its room until it is answered, whether anybody waits or not.
     let handing_in = tokio::spawn(async move {
         let _permit = permit;
@@ -130,6 +131,34 @@ mod tests {
             let outcomes = submitted.await.expect("no panic").expect("it is answered");
             assert_eq!(outcomes.0.outcomes.len(), TRANSACTIONS_MAX);
         }
+    }
+
+    #[tokio::test]
+    async fn a_client_has_a_few_requests_waiting_and_the_others_are_told_to_come_again() {
+        let (handle, mut requests) = PeerHandle::new();
+        let (context, _directory) = context_of(handle);
+        let key = VoterKey::from_secret_bytes(&[1; 32]).expect("it is a key");
+        let registration = signing::registration(&key, &context.actions().election, 4);
+        let transactions = vec![hex::encode(codec::encode(&registration)); TRANSACTIONS_MAX];
+        let submit_all = |client: u8| {
+            let submission = schema::Submission { transactions: transactions.clone() };
+            let client = ClientAddress::new([192, 0, 2, client].into());
+            tokio::spawn(submit(State(context.clone()), client, Json(submission)))
+        };
+        let submitting: Vec<_> = [1; 100].map(submit_all).into();
+        let under_way = all_that_come(&mut requests).await;
+        let (ended, waiting): (Vec<_>, Vec<_>) =
+            submitting.into_iter().partition(JoinHandle::is_finished);
+        assert!((2..=20).contains(&waiting.len()), "{} wait or are under way", waiting.len());
+        for refused in ended {
+            let Err(refused) = refused.await.expect("no panic") else { panic!("nobody answers") };
+            let problem = refused.0;
+            assert_eq!((problem.status, &*problem.kind), (503, "busy"));
+        }
+        let _other = submit_all(2);
+        assert_eq!(all_that_come(&mut requests).await.len(), TRANSACTIONS_MAX);
+        drop(under_way);
+        waiting.iter().for_each(JoinHandle::abort);
     }
 
     async fn all_that_come(requests: &mut Requests) -> Vec<Request> {
