@@ -41,5 +41,6 @@ mod registrars;
 mod starting;
 mod terminal;
 mod tracker_loss;
+mod voters_full;
 mod votes;
 mod watch;
