@@ -1,7 +1,7 @@
 //! Tells a reader on a slow line from one that reads nothing of its answer, or next to nothing.
 //!
-//! Only time in which the answer waits for its reader counts. That in which the server has nothing to send does not, and
-//! neither do bytes that fit into the system's buffers before the first wait.
+//! Only time in which the answer waits for its reader counts. That in which the server has nothing to send does not,
+//! and neither do bytes that fit into the system's buffers before the first wait.
 
 use std::future::Future;
 use std::io::{self, ErrorKind};

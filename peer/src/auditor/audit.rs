@@ -1,5 +1,5 @@
-//! The command `peer audit`, and the one way in which all others here read a chain that somebody wrote down. Checks that
-//! need only a single block run on all cores; checks that need the blocks before it run in order.
+//! The command `peer audit`, and the one way in which all others here read a chain that somebody wrote down. Checks
+//! that need only a single block run on all cores; checks that need the blocks before it run in order.
 
 use std::collections::VecDeque;
 use std::io::IsTerminal;

@@ -26,8 +26,8 @@ pub(super) const TRANSACTIONS_MAX: usize = 1_000;
 
 /// The most transactions of others that are checked and made durable at the same time. They are
 /// those of two full requests, and take one core a fifth of a second. Further requests wait here,
-/// where they are only text, a few of each client. Strangers can therefore neither fill the memory nor keep the node from
-/// the blocks of its neighbours and the questions of its user.
+/// where they are only text, a few of each client. Strangers can therefore neither fill the memory
+/// nor keep the node from the blocks of its neighbours and the questions of its user.
 pub(super) const SUBMISSIONS_MAX: usize = 2 * TRANSACTIONS_MAX;
 
 /// What request handlers need.

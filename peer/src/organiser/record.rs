@@ -1,5 +1,5 @@
-//! The file that collects registrars' signatures: a header, then one line per voter in the order of voter ids. Voter ids
-//! are hashes of keys, so the order reveals nothing about the list that the keys came from.
+//! The file that collects registrars' signatures: a header, then one line per voter in the order of voter ids. Voter
+//! ids are hashes of keys, so the order reveals nothing about the list that the keys came from.
 
 mod line;
 
