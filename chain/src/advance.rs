@@ -17,8 +17,9 @@ use super::tree::{Body, Entry};
 pub struct Advance {
     /// The change of the tip; `None` if the tip stayed.
     pub change: Option<TipChange>,
-    /// Bodies that are only on the disk and that must be in memory before the chain can move to the
-    /// best branch (see [`Chain::load_body`]). Until then the tip stays.
+    /// Bodies that are only on the disk and that must be in memory before the chain can move to a better branch (see
+    /// [`Chain::load_body`] and [`Chain::mark_refused`]). Meanwhile the chain may have moved to a branch that is all
+    /// here.
     pub wanted: Vec<BlockHash>,
     /// Whether the move to a better branch would remove blocks from the best chain whose bodies the
     /// disk has lost. That move waits for those bodies, because their transactions have to go back to the pool, until
@@ -58,8 +59,10 @@ enum Readiness {
     Stored(Vec<BlockHash>),
     /// For bodies of the branch that would be left, which the disk has lost.
     LosesOwn,
-    /// For a body of the branch itself that the disk has lost: the index of the lowest one.
-    Lost(usize),
+    /// For bodies of the branch that would be left, which the disk refuses to read.
+    OwnRefused,
+    /// For a body of the branch itself that the disk has lost or refuses to read: the index of the lowest one.
+    Unavailable(usize),
 }
 
 impl Chain {
@@ -76,7 +79,7 @@ impl Chain {
     /// Notes that a block breaks a rule. From now on it and all blocks above it are invalid.
     pub fn invalidate(&mut self, hash: &BlockHash) {
         self.tree.invalidate(hash);
-        self.forget_invalid_lost_bodies();
+        self.forget_invalid_bodies();
         let tree = &self.tree;
         self.candidates.retain(|each| tree.get(&each.hash).is_some_and(|entry| entry.complete));
         if self.is_invalid(&self.best_header.hash) {
@@ -100,9 +103,9 @@ impl Chain {
         self.tree.get(hash).is_some_and(|entry| entry.withheld)
     }
 
-    /// Moves to the best complete branch. If a block on the way breaks a rule, it is reported and
-    /// the next best branch is tried. So is the next best one while the disk has lost a body on the way; the better
-    /// branch gets its turn when that body has come back.
+    /// Moves to the best complete branch. If a block on the way breaks a rule, it is reported and the next best branch
+    /// is tried. So is the next best one while a body on the way is lost or still on the disk; the better branch gets
+    /// its turn when that body is here.
     pub fn advance(&mut self) -> Advance {
         self.advance_with(false)
     }
@@ -140,17 +143,24 @@ impl Chain {
                     }
                 },
                 Readiness::Stored(wanted) => {
-                    // The branch is tried again when its bodies are in memory.
-                    advance.wanted = wanted;
+                    let place = above.iter().position(|hash| wanted.first() == Some(hash));
+                    passed_over.extend(&above[place.unwrap_or(0)..]);
+                    // One branch is read at a time, so that no more memory is taken than one move needs.
+                    if advance.wanted.is_empty() {
+                        advance.wanted = wanted;
+                    }
                     waiting.insert(candidate);
-                    break;
                 }
                 Readiness::LosesOwn => {
                     advance.awaits_lost = true;
                     waiting.insert(candidate);
                     passed_over.extend(above);
                 }
-                Readiness::Lost(index) => {
+                Readiness::OwnRefused => {
+                    waiting.insert(candidate);
+                    passed_over.extend(above);
+                }
+                Readiness::Unavailable(index) => {
                     waiting.insert(candidate);
                     self.candidates
                         .insert(self.candidate(self.entry(&above[index]).header.previous));
@@ -160,11 +170,7 @@ impl Chain {
         }
         let (tip, rules) = (self.tip(), self.rules);
         waiting.retain(|each| self.entry(&each.hash).complete && each.is_better_than(&tip, rules));
-        match advance.wanted.is_empty() {
-            true => self.candidates = waiting,
-            // The worse ones get their turn if the bodies can't be read.
-            false => self.candidates.extend(waiting),
-        }
+        self.candidates = waiting;
         advance
     }
 
@@ -196,8 +202,12 @@ impl Chain {
         if own.iter().any(|hash| self.is_lost(hash) && !is_passed(hash)) {
             return Readiness::LosesOwn;
         }
-        if let Some(index) = above.iter().position(|hash| self.is_lost(hash)) {
-            return Readiness::Lost(index);
+        if own.iter().any(|hash| self.is_refused(hash)) {
+            return Readiness::OwnRefused;
+        }
+        let is_unavailable = |hash: &BlockHash| self.is_lost(hash) || self.is_refused(hash);
+        if let Some(index) = above.iter().position(is_unavailable) {
+            return Readiness::Unavailable(index);
         }
         let stored = own.iter().chain(above).filter(|hash| self.is_stored(hash));
         let stored: Vec<_> = stored.copied().collect();

@@ -21,14 +21,23 @@ pub(super) struct BodyCache {
     order: VecDeque<(BlockHash, usize)>,
     /// Bodies that the disk has lost.
     lost: BTreeSet<(Height, BlockHash)>,
+    /// Bodies on the disk that it does not read at present.
+    refused: BTreeSet<BlockHash>,
 }
 
 impl BodyCache {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, bytes: 0, order: VecDeque::new(), lost: BTreeSet::new() }
+        Self {
+            bytes_max,
+            bytes: 0,
+            order: VecDeque::new(),
+            lost: BTreeSet::new(),
+            refused: BTreeSet::new(),
+        }
     }
 
-    /// Checks that the bytes are those of the bodies, within the limit, and that lost bodies are those of the tree.
+    /// Checks that the bytes are those of the bodies, within the limit, and that lost and refused bodies are those of
+    /// the tree.
     ///
     /// # Panics
     /// When an invariant does not hold.
@@ -38,6 +47,9 @@ impl BodyCache {
         let lost = tree.iter().filter(|(_, entry)| matches!(entry.body, Body::Lost(_)));
         let lost: BTreeSet<_> = lost.map(|(hash, entry)| (entry.header.height, *hash)).collect();
         assert_eq!(self.lost, lost, "lost bodies");
+        let is_stored =
+            |hash| tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Stored));
+        assert!(self.refused.iter().all(is_stored), "a body is refused that is not on the disk");
     }
 }
 
@@ -54,6 +66,7 @@ impl Chain {
     pub fn load_body(&mut self, block: Arc<Block>) {
         let hash = block.header.hash();
         if self.is_stored(&hash) {
+            self.body_cache.refused.remove(&hash);
             self.add_evictable(hash, &block);
             self.tree.set_body(&hash, Body::Checked(block));
         }
@@ -67,7 +80,26 @@ impl Chain {
             let height = self.entry(hash).header.height;
             self.tree.set_body(hash, Body::Lost(summary));
             self.body_cache.lost.insert((height, *hash));
+            self.body_cache.refused.remove(hash);
         }
+    }
+
+    /// Notes that the disk does not read a body at present. Until [`forget_refused`](Self::forget_refused) the chain
+    /// asks for no branch that needs it, so that the other branches get their turn.
+    pub fn mark_refused(&mut self, hash: &BlockHash) {
+        if self.is_stored(hash) {
+            self.body_cache.refused.insert(*hash);
+        }
+    }
+
+    /// Notes that the disk may read again what it refused to read.
+    pub fn forget_refused(&mut self) {
+        self.body_cache.refused.clear();
+    }
+
+    /// Whether the disk does not read this body at present.
+    pub(super) fn is_refused(&self, hash: &BlockHash) -> bool {
+        self.body_cache.refused.contains(hash)
     }
 
     /// Bodies that the disk has lost, the lowest first.
@@ -84,13 +116,14 @@ impl Chain {
         self.body_cache.lost.range((from, Bound::Unbounded)).copied()
     }
 
-    /// Forgets the lost bodies of blocks that turned out to be invalid, since nobody needs them.
-    pub(super) fn forget_invalid_lost_bodies(&mut self) {
+    /// Forgets the lost and refused bodies of blocks that turned out to be invalid, since nobody needs them.
+    pub(super) fn forget_invalid_bodies(&mut self) {
         let tree = &self.tree;
-        let is_lost = |hash: &BlockHash| {
-            tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Lost(_)))
+        let is_invalid = |hash: &BlockHash| {
+            tree.get(hash).is_none_or(|entry| matches!(entry.body, Body::Invalid))
         };
-        self.body_cache.lost.retain(|(_, hash)| is_lost(hash));
+        self.body_cache.lost.retain(|(_, hash)| !is_invalid(hash));
+        self.body_cache.refused.retain(|hash| !is_invalid(hash));
     }
 
     pub(super) fn restore_lost_body(&mut self, hash: &BlockHash, block: &Arc<Block>) {

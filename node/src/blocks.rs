@@ -145,7 +145,6 @@ impl Node {
             false => self.chain.advance(),
         };
         self.tell_tip();
-        self.disk.loading.note_wanted(!advance.wanted.is_empty(), now.instant);
         self.disk.loading.note_awaits_lost(advance.awaits_lost, now.instant);
         for BlockFailure { hash, error } in advance.invalid {
             // The neighbour that completed the branch need not be the one that sent this block, so

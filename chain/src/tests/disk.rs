@@ -12,22 +12,27 @@ use crate::fixtures::{admission, admitted_vote, election_by_registrars};
 
 type Disk = BTreeMap<BlockHash, Arc<Block>>;
 
-fn without_memory() -> Chain {
+pub(super) fn without_memory() -> Chain {
     Chain::new(Arc::new(election()), Rules::ALL, 0)
 }
 
-fn stored(block: &Block) -> StoredBlock {
+pub(super) fn stored(block: &Block) -> StoredBlock {
     StoredBlock { header: block.header, summary: BlockEffects::of(block), has_body: true }
 }
 
 /// Moves to the best branch, reading from the disk what that takes.
 fn advance(chain: &mut Chain, disk: &Disk) {
     loop {
+        let before = chain.tip();
         let advance = chain.advance();
+        assert!(advance.change.is_none() || chain.tip() > before, "it moved to a worse branch");
         if advance.wanted.is_empty() {
             return;
         }
-        assert!(advance.change.is_none(), "it has to wait");
+        assert!(
+            chain.candidates.iter().all(|waiting| *waiting > chain.tip()),
+            "what is read is better"
+        );
         advance.wanted.iter().for_each(|hash| chain.load_body(Arc::clone(&disk[hash])));
     }
 }

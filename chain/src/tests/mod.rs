@@ -7,6 +7,7 @@ mod edges;
 mod forgery;
 mod invariants;
 mod order;
+mod refused;
 mod room;
 mod rules;
 mod views;

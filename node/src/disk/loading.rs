@@ -52,8 +52,8 @@ pub(crate) struct Loading {
     /// change needs all of them at once.
     awaited: BTreeSet<BlockHash>,
     gathered: BTreeMap<BlockHash, Arc<Block>>,
-    /// When the last change of branch was tried that needed bodies to be read first.
-    wanted_at: Option<Instant>,
+    /// When the disk last refused to read a body that a change of branch needs.
+    refused_at: Option<Instant>,
     /// Since when this node has been unable to move to a better branch because the disk has lost
     /// bodies of its own branch.
     awaits_lost_since: Option<Instant>,
@@ -132,18 +132,14 @@ impl Loading {
         self.awaits_lost_since.is_some_and(|since| now >= since + LOST_PATIENCE)
     }
 
-    pub(crate) fn note_wanted(&mut self, wants: bool, now: Instant) {
-        self.wanted_at = wants.then_some(now);
-    }
-
     /// Whether bodies that a change of branch needs could not be read, so that nothing but the
     /// passing of time leads to another attempt.
     pub(crate) fn was_refused(&self) -> bool {
-        self.wanted_at.is_some() && self.awaited.is_empty()
+        self.refused_at.is_some()
     }
 
-    fn is_to_try_again(&self, now: Instant) -> bool {
-        self.was_refused() && self.wanted_at.is_some_and(|at| now >= at + REFUSED_PAUSE)
+    fn reads_again(&self, now: Instant) -> bool {
+        self.refused_at.is_some_and(|at| now >= at + REFUSED_PAUSE)
     }
 
     pub(crate) fn note_awaits_lost(&mut self, awaits: bool, now: Instant) {
@@ -187,20 +183,21 @@ impl Node {
     pub fn handle_loaded(&mut self, job: u64, outcome: Result<Arc<Block>, LoadFailure>, now: Now) {
         let Some(hash) = self.disk.loading.jobs.remove(&job) else { return };
         let waiters = self.disk.loading.waiters.remove(&hash).unwrap_or_default();
+        let is_for_chain = waiters.iter().any(|waiter| matches!(waiter, Waiter::Chain));
+        let is_read = outcome.is_ok();
         match outcome {
             Ok(block) => self.give_to_waiters(hash, waiters, &Ok(block), now),
             Err(LoadFailure::Lost { reason, summary }) => {
-                let is_for_chain = waiters.iter().any(|waiter| matches!(waiter, Waiter::Chain));
                 self.lose_block(hash, reason, summary.map(|summary| *summary));
                 self.give_to_waiters(hash, waiters, &Err(CommandError::BlockLost), now);
-                if is_for_chain && self.disk.loading.awaited.is_empty() {
-                    // The next best branch may need no body that is lost.
-                    self.advance_chain(None, now);
-                }
             }
             Err(LoadFailure::Refused { reason }) => {
                 // Neighbours get no answer, since they will ask again, here or elsewhere. The chain
                 // tries again after a pause.
+                if is_for_chain {
+                    self.chain.mark_refused(&hash);
+                    self.disk.loading.refused_at = Some(now.instant);
+                }
                 let error = CommandError::NotRead { reason };
                 let waiters = waiters.into_iter().filter(|waiter| match waiter {
                     Waiter::Neighbour { .. } => {
@@ -212,6 +209,10 @@ impl Node {
                 let waiters = waiters.collect();
                 self.give_to_waiters(hash, waiters, &Err(error), now);
             }
+        }
+        if is_for_chain && !is_read && self.disk.loading.awaited.is_empty() {
+            // The next best branch may need no body that can't be had.
+            self.advance_chain(None, now);
         }
         self.continue_sync(now);
     }
@@ -252,8 +253,12 @@ impl Node {
     /// Tries a change of branch again that the disk held up: after a pause if the disk refused to
     /// read a body, or after the full wait if the disk has lost a body of our own branch.
     pub(crate) fn retry_change(&mut self, now: Now) {
-        let loading = &self.disk.loading;
-        if loading.is_to_try_again(now.instant) || loading.gives_up_lost(now.instant) {
+        let reads_again = self.disk.loading.reads_again(now.instant);
+        if reads_again {
+            self.disk.loading.refused_at = None;
+            self.chain.forget_refused();
+        }
+        if reads_again || self.disk.loading.gives_up_lost(now.instant) {
             self.advance_chain(None, now);
         }
     }

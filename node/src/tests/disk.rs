@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use protocol::block;
-use protocol::datagram::{ChainRequest, Datagram, Envelope};
+use protocol::datagram::{AnnouncedBody, ChainRequest, Datagram, Envelope};
 use protocol::units::Height;
 
 use super::*;
@@ -114,6 +114,49 @@ fn a_lost_body_of_a_better_branch_does_not_keep_from_the_next_best() {
     let blocks = blocks.into_iter().map(stored).collect();
     network.add(1, Restored { blocks, tip, ..Restored::default() });
     assert_eq!(network.node(1).tip().hash, next_best[2].header.hash());
+}
+
+/// As long as the disk refuses to read the best branch, the node follows the others: that of its tip, and the next best
+/// one that the disk has.
+#[test]
+fn a_body_that_the_disk_refuses_holds_up_its_own_branch_alone() {
+    let mut network = Network::new();
+    let own = mined(&Header::genesis(&network.election), vec![], 0);
+    let branch = |salt: u64, length: usize| {
+        let mut blocks = vec![mined(&own.header, vec![], salt)];
+        while blocks.len() < length {
+            let parent = blocks.last().expect("one").header;
+            blocks.push(mined(&parent, vec![], 0));
+        }
+        blocks
+    };
+    let (best, second, next) = (branch(1, 5), branch(2, 3), branch(3, 2));
+    let blocks: Vec<_> = [&own].into_iter().chain(&best).chain(&second).collect();
+    let disk = blocks.iter().map(|block| (block.header.hash(), Arc::clone(block)));
+    network.disks.insert(address(1), disk.collect());
+    for block in best.iter().chain(&second) {
+        let refused = LoadFailure::Refused { reason: "input/output error".into() };
+        network.load_failures.insert(block.header.hash(), refused);
+    }
+    let blocks = blocks.into_iter().map(stored).collect();
+    network.add(1, Restored { blocks, tip: Some(own.header.hash()), ..Restored::default() });
+    assert_eq!(network.node(1).tip().hash, own.header.hash());
+    for block in &next {
+        let now = network.time();
+        let node = network.nodes.get_mut(&address(1)).expect("a node");
+        let body = AnnouncedBody::Transactions(vec![]);
+        node.handle_new_block(address(2), block.header, body, now);
+        network.drain(address(1));
+        assert_eq!(network.node(1).tip().hash, block.header.hash());
+    }
+    for branch in [&second, &best] {
+        branch.iter().for_each(|block| drop(network.load_failures.remove(&block.header.hash())));
+        network.run(Duration::from_secs(3));
+        assert_eq!(
+            Some(network.node(1).tip().hash),
+            branch.last().map(|block| block.header.hash())
+        );
+    }
 }
 
 #[test]
