@@ -66,14 +66,19 @@ enum Readiness {
 }
 
 impl Chain {
-    /// Notes that all signatures in a block's body are valid.
-    pub fn accept_signatures(&mut self, hash: &BlockHash) {
-        let Some(Entry { body: Body::Unchecked(block), .. }) = self.tree.get(hash) else { return };
+    /// Notes that all signatures in a block's body are valid. Returns the blocks that became complete: nothing is
+    /// missing of their branches any more.
+    pub fn accept_signatures(&mut self, hash: &BlockHash) -> Vec<BlockHash> {
+        let Some(Entry { body: Body::Unchecked(block), .. }) = self.tree.get(hash) else {
+            return Vec::new();
+        };
         let block = Arc::clone(block);
         self.tree.set_body(hash, Body::Checked(block));
-        for completed in self.tree.complete_from(*hash) {
-            self.candidates.insert(self.candidate(completed));
+        let completed = self.tree.complete_from(*hash);
+        for hash in &completed {
+            self.candidates.insert(self.candidate(*hash));
         }
+        completed
     }
 
     /// Notes that a block breaks a rule. From now on it and all blocks above it are invalid.
@@ -91,10 +96,15 @@ impl Chain {
     /// it. While it is, neither the block nor any block above it can be the [best
     /// header](Self::best_header).
     pub fn set_withheld(&mut self, hash: &BlockHash, withheld: bool) {
-        if self.is_withheld(hash) != withheld {
-            self.tree.set_withheld(hash, withheld);
+        if self.tree.set_withheld(hash, withheld) {
             self.find_best_header();
         }
+    }
+
+    /// The blocks whose own bodies are withheld, whether their headers are still known or not.
+    #[must_use]
+    pub fn withheld_blocks(&self) -> &BTreeSet<BlockHash> {
+        self.tree.withheld()
     }
 
     /// Whether the body of this block, or of one below it on its branch, is withheld.

@@ -85,9 +85,7 @@ impl Chain {
             let registrations = count(TransactionKind::Registration) as u32;
             self.tree.set_counts(hash, registrations, count(TransactionKind::Vote) as u32);
         }
-        if !self.is_withheld(&block.header.previous) {
-            self.set_withheld(hash, false);
-        }
+        self.set_withheld(hash, false);
         Ok(block)
     }
 

@@ -50,7 +50,8 @@ impl Chain {
             assert_eq!(entry.work, work, "the work of {hash}");
             let is_complete = parent.complete && entry.body.is_checked();
             assert_eq!(entry.complete, is_complete, "whether the branch of {hash} is complete");
-            assert!(entry.withheld || !parent.withheld, "{hash} follows a block that is withheld");
+            let is_withheld = parent.withheld || self.tree.withheld().contains(hash);
+            assert_eq!(entry.withheld, is_withheld, "whether {hash} or one before it is withheld");
             let is_invalid = |entry: &Entry| matches!(entry.body, Body::Invalid);
             assert!(is_invalid(entry) || !is_invalid(parent), "{hash} follows an invalid block");
         }

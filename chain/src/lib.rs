@@ -249,6 +249,12 @@ impl Chain {
         self.tree.get(hash).is_some_and(|entry| matches!(entry.body, Body::Missing | Body::Lost(_)))
     }
 
+    /// Whether the bodies of a block and of all blocks before it were checked.
+    #[must_use]
+    pub fn is_complete(&self, hash: &BlockHash) -> bool {
+        self.tree.get(hash).is_some_and(|entry| entry.complete)
+    }
+
     /// The numbers of registrations and votes in a block whose body has been here.
     #[must_use]
     pub fn transaction_counts(&self, hash: &BlockHash) -> Option<(u32, u32)> {

@@ -45,13 +45,6 @@ impl Chain {
         (fork + 1..).map(Height).zip(above).collect()
     }
 
-    /// The lowest block between the best chain and a header whose body the disk has lost.
-    #[must_use]
-    pub fn lowest_lost(&self, end: BlockHash) -> Option<BlockHash> {
-        let (above, _) = self.path_from_best_chain(end);
-        above.into_iter().find(|hash| self.is_lost(hash))
-    }
-
     /// The blocks between the best chain and `hash`, in ascending order, and the height at which
     /// they leave the best chain.
     pub(super) fn path_from_best_chain(&self, hash: BlockHash) -> (Vec<BlockHash>, Height) {

@@ -49,7 +49,7 @@ pub(super) struct Entry {
     pub(super) votes: u32,
     /// Whether this body and all bodies before it are checked.
     pub(super) complete: bool,
-    /// Whether nobody is expected to give this body, or one before it.
+    /// Whether this body is withheld, or one before it: see [`Tree::withheld`].
     pub(super) withheld: bool,
     pub(super) children: Vec<BlockHash>,
 }
@@ -61,6 +61,9 @@ pub(super) struct Tree {
     /// The number of entries whose body is missing. Strangers can make it grow with nothing but
     /// proof of work, so it is limited.
     without_body: usize,
+    /// The blocks whose bodies nobody is expected to give. A header that was pruned meanwhile is marked again when it
+    /// comes back.
+    withheld: BTreeSet<BlockHash>,
 }
 
 impl Tree {
@@ -76,7 +79,8 @@ impl Tree {
             withheld: false,
             children: Vec::new(),
         };
-        Self { entries: BTreeMap::from([(genesis.hash(), entry)]), without_body: 0 }
+        let entries = BTreeMap::from([(genesis.hash(), entry)]);
+        Self { entries, without_body: 0, withheld: BTreeSet::new() }
     }
 
     pub(super) fn get(&self, hash: &BlockHash) -> Option<&Entry> {
@@ -93,6 +97,11 @@ impl Tree {
         self.without_body
     }
 
+    /// The blocks whose own bodies are withheld.
+    pub(super) fn withheld(&self) -> &BTreeSet<BlockHash> {
+        &self.withheld
+    }
+
     /// Adds a header as a child of its parent, which must be in the tree.
     pub(super) fn insert(&mut self, hash: BlockHash, header: Header) {
         let parent = self.entries.get_mut(&header.previous).expect("the caller found the parent");
@@ -105,7 +114,7 @@ impl Tree {
             registrations: 0,
             votes: 0,
             complete: false,
-            withheld: parent.withheld,
+            withheld: parent.withheld || self.withheld.contains(&hash),
             children: Vec::new(),
         };
         self.entries.insert(hash, entry);
@@ -160,14 +169,28 @@ impl Tree {
         }
     }
 
-    /// Notes for a block and all its descendants whether anybody can be expected to give its body.
-    pub(super) fn set_withheld(&mut self, hash: &BlockHash, withheld: bool) {
+    /// Notes whether anybody can be expected to give a body. Returns false if nothing changes by that.
+    pub(super) fn set_withheld(&mut self, hash: &BlockHash, withheld: bool) -> bool {
+        let is_new = match withheld {
+            true => self.withheld.insert(*hash),
+            false => self.withheld.remove(hash),
+        };
+        if !is_new {
+            return false;
+        }
+        // Descendants may be withheld for a reason of their own.
         let mut open = vec![*hash];
         while let Some(hash) = open.pop() {
-            let Some(entry) = self.entries.get_mut(&hash) else { continue };
-            entry.withheld = withheld;
-            open.extend(&entry.children);
+            let Some(entry) = self.entries.get(&hash) else { continue };
+            let parent = self.entries.get(&entry.header.previous);
+            let follows_withheld = parent.is_some_and(|parent| parent.withheld);
+            let is_withheld = follows_withheld || self.withheld.contains(&hash);
+            if entry.withheld != is_withheld {
+                open.extend(&entry.children);
+                self.entries.get_mut(&hash).expect("found above").withheld = is_withheld;
+            }
         }
+        true
     }
 
     /// Removes headers that have no body and no descendant with a body, except those in `keep`.

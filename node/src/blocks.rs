@@ -73,8 +73,7 @@ impl Node {
     ) -> Result<(), BodyError> {
         match self.chain.insert_body(&hash, transactions) {
             Ok(block) => {
-                self.body_arrived(&block);
-                self.sync.announcements.forget(&hash);
+                self.body_arrived(&block, from);
                 let transactions = block.transactions.clone();
                 self.verify(transactions, Purpose::Block { hash, from }, now);
                 Ok(())
@@ -125,10 +124,11 @@ impl Node {
             self.chain.invalidate(&hash);
             return self.refuse_block(hash, from, error, now);
         }
-        self.chain.accept_signatures(&hash);
+        let completed = self.chain.accept_signatures(&hash);
         if let Some(header) = self.chain.header(&hash) {
             self.body_settled(header.height, hash);
         }
+        self.bodies_completed(&completed);
         if let Some(block) = self.chain.block(&hash).map(Arc::clone) {
             self.persist_block(block);
         }
@@ -158,6 +158,9 @@ impl Node {
         let Tip { height, hash } = self.tip();
         self.persist(Record::Tip { height, hash });
         self.bodies_connected(&change.connected);
+        if change.disconnected.len() + change.disconnected_lost > 0 {
+            self.forget_plan();
+        }
         let moved = self.ledger.follow(&change, &self.chain, now);
         self.count_change(&change);
         self.tell_change(old, &change, &moved);

@@ -43,8 +43,9 @@ pub struct Limits {
     pub partials_max: usize,
     /// Headers that wait for their bodies.
     pub headers_without_body_max: usize,
-    /// Bytes of bodies that are fetched, or were fetched and are not on the best chain yet. One
-    /// block is fetched in any case, so this should be at least twice the size of a block.
+    /// Bytes of bodies that are being fetched, being checked, or waiting for a body below them. With less room than
+    /// for two of the largest blocks, each counted with its header and in whole pieces, blocks are fetched one at a
+    /// time.
     pub ahead_bytes_max: usize,
     /// Bytes of blocks that wait for the disk before fetching pauses.
     pub waiting_bytes_max: usize,

@@ -195,7 +195,7 @@ pub enum Event {
         /// The kind of the transaction.
         kind: TransactionKind,
     },
-    /// A transaction in the pool cannot be counted any more, because the chain contains another one
+    /// A transaction that waited cannot be counted any more, because the chain contains another one
     /// of the same voter, or already has all the voters that it may have.
     Superseded {
         /// The transaction's id.
@@ -204,7 +204,7 @@ pub enum Event {
         voter: VoterId,
         /// The kind of the transaction.
         kind: TransactionKind,
-        /// The transaction that took its place, if there is one.
+        /// The transaction that took its place, if there is one and it is not in a block that is on the disk alone.
         by: Option<TransactionId>,
     },
     /// An address became a neighbour.

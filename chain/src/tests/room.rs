@@ -166,3 +166,82 @@ fn one_header_too_many_waits_until_a_body_comes() {
     assert!(insert(&mut chain, 3).is_ok());
     assert_eq!(insert(&mut chain, 4), Err(HeaderError::TooManyHeaders { headers: 3 }));
 }
+
+/// Each of two blocks of one branch may be withheld, and each be taken up again on its own.
+#[test]
+fn a_block_that_is_taken_up_again_leaves_others_of_its_branch_withheld() {
+    let mut chain = chain();
+    let genesis = Header::genesis(&election());
+    let blocks = {
+        let first = mine(&genesis, &[registration(0)], 0);
+        let second = mine(&first.header, &[registration(1)], 0);
+        let third = mine(&second.header, &[registration(2)], 0);
+        [first, second, third]
+    };
+    let hashes = blocks.each_ref().map(|block| block.header.hash());
+    let is_withheld = |chain: &Chain| hashes.map(|hash| chain.is_withheld(&hash));
+    for block in &blocks {
+        chain.insert_header(block.header, NOW).expect("the header keeps the rules");
+    }
+    chain.set_withheld(&hashes[1], true);
+    chain.set_withheld(&hashes[0], true);
+    chain.set_withheld(&hashes[0], false);
+    assert_eq!(is_withheld(&chain), [false, true, true]);
+    assert_eq!(chain.best_header().hash, hashes[0]);
+    chain.check_invariants();
+
+    chain.set_withheld(&hashes[0], true);
+    chain.set_withheld(&hashes[1], false);
+    assert_eq!(is_withheld(&chain), [true; 3]);
+    chain.insert_body(&hashes[0], blocks[0].transactions.clone()).expect("a matching body");
+    assert_eq!(is_withheld(&chain), [false; 3], "nothing of its own holds up the second one");
+    assert_eq!(chain.best_header().hash, hashes[2]);
+    chain.check_invariants();
+}
+
+/// A body may come although one below it is withheld; the branch waits for that one alone then.
+#[test]
+fn a_body_that_comes_ends_its_own_wait_alone() {
+    let mut chain = chain();
+    let genesis = Header::genesis(&election());
+    let first = mine(&genesis, &[registration(0)], 0);
+    let second = mine(&first.header, &[registration(1)], 0);
+    let hashes = [&first, &second].map(|block| block.header.hash());
+    for block in [&first, &second] {
+        chain.insert_header(block.header, NOW).expect("the header keeps the rules");
+    }
+    chain.set_withheld(&hashes[1], true);
+    chain.set_withheld(&hashes[0], true);
+    chain.insert_body(&hashes[1], second.transactions).expect("a matching body");
+    assert!(chain.is_withheld(&hashes[1]));
+    chain.check_invariants();
+    chain.set_withheld(&hashes[0], false);
+    assert_eq!(chain.best_header().hash, hashes[1]);
+    chain.check_invariants();
+}
+
+#[test]
+fn a_withheld_header_that_was_pruned_is_withheld_when_it_comes_back() {
+    let mut chain = small_chain();
+    let genesis = Header::genesis(&election());
+    let withheld = bodiless(&bodiless(&genesis, 1), 1);
+    let parent = bodiless(&genesis, 1);
+    for header in [parent, withheld] {
+        chain.insert_header(header, NOW).expect("there is room");
+    }
+    chain.set_withheld(&withheld.hash(), true);
+    let mut salt = 2;
+    while chain.header(&withheld.hash()).is_some() {
+        chain
+            .insert_header(bodiless(&genesis, salt), NOW)
+            .expect("there is room, or something is pruned");
+        salt += 1;
+    }
+    for header in [parent, withheld] {
+        chain.insert_header(header, NOW).expect("there is room");
+    }
+    assert!(chain.is_withheld(&withheld.hash()) && !chain.is_withheld(&parent.hash()));
+    assert_ne!(chain.best_header().hash, withheld.hash());
+    chain.set_withheld(&withheld.hash(), false);
+    assert_eq!(chain.best_header().hash, withheld.hash());
+}

@@ -91,16 +91,8 @@ impl Ledger {
             return;
         }
         self.end(&id);
-        let is_for_want_of_room =
-            matches!(error, PoolError::Context(TransactionError::VotersFull { .. }));
-        if chain.locations_of(&id).next().is_some() {
-            return;
-        }
-        if by.is_some() || is_for_want_of_room {
-            let by = by.filter(|_| !is_for_want_of_room);
+        if chain.locations_of(&id).next().is_none() {
             self.outputs.push_back(Output::Superseded(Superseded { transaction, by }));
-        } else {
-            tracing::warn!(%id, %voter, %error, "a transaction on the disk can't be counted any more");
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The bodies that arrived and are not on the best chain yet: their signatures are being checked, or a block below
+//! The bodies that arrived and are not at the end of their way yet: their signatures are being checked, or a body below
 //! them is missing. They are counted in bytes, because a block may have a hundred bytes or a million.
 //!
-//! What is checked and not on the way to the best header is not counted: the disk has it, and nothing waits for it.
+//! What is checked and not on the way to the best header is not counted, and neither is what is checked like all below
+//! it: the disk has it, and it waits for no body.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,16 @@ impl Ahead {
         assert_eq!(self.bytes, bytes, "bytes of bodies ahead");
     }
 
+    /// Those whose signatures are being checked.
+    pub(super) fn unchecked(&self) -> impl Iterator<Item = &BlockHash> {
+        self.bodies.iter().filter(|(_, body)| !body.is_checked).map(|(hash, _)| hash)
+    }
+
+    /// Those that were checked.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &BlockHash> {
+        self.bodies.iter().filter(|(_, body)| body.is_checked).map(|(hash, _)| hash)
+    }
+
     /// The bytes of all of them.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -50,7 +61,7 @@ impl Ahead {
         }
     }
 
-    /// Ends the count of a body that is on the best chain.
+    /// Ends the count of a body.
     pub(super) fn remove(&mut self, hash: &BlockHash) {
         if let Some(body) = self.bodies.remove(hash) {
             self.bytes -= body.bytes;
@@ -69,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_planned_counts_until_it_is_on_the_best_chain() {
+    fn what_is_planned_counts_until_it_waits_for_nothing() {
         let hash = |number: u8| BlockHash([number; 32]);
         let mut ahead = Ahead::default();
         (1..=4).for_each(|number| ahead.arrive(hash(number), 10 * usize::from(number)));

@@ -17,6 +17,7 @@ use protocol::datagram::{
 use protocol::transaction::{HashedTransaction, Transaction};
 use protocol::units::{BlockHash, Now};
 
+use super::fetching::body_bytes;
 use crate::dropped::DropReason;
 use crate::ledger::pool::short_id;
 use crate::limits::Limits;
@@ -117,9 +118,15 @@ impl Node {
             AnnouncedBody::ShortIds(ids) => Announced::ShortIds(ids),
             AnnouncedBody::Omitted => Announced::Nothing,
         };
-        // While the disk takes nothing, bodies would fill the memory. That is nobody's fault: the block is fetched once
-        // there is room.
-        let has_room = self.disk.durability.has_room();
+        // While the disk takes nothing, or bodies wait for another one, more of them would fill the memory. That is
+        // nobody's fault: the block is fetched once there is room.
+        let has_room = self.disk.durability.has_room()
+            && match &announced {
+                Announced::Whole(transactions) => {
+                    self.has_room_announced(&header.previous, body_bytes(transactions))
+                }
+                Announced::ShortIds(_) | Announced::Wrong | Announced::Nothing => true,
+            };
         let has_body = has_room && matches!(announced, Announced::Whole(_));
         let Some(hash) = self.handle_header(header, has_body, from, now) else {
             return self.look_for_parent(from, &header, now);
@@ -243,11 +250,13 @@ impl Node {
         let Some(partial) = partials.get(&hash).filter(|partial| is_whole(partial)) else { return };
         let from = partial.from;
         let partial = partials.remove(&hash).expect("found above");
-        if !self.disk.durability.has_room() {
-            // The disk filled up meanwhile: the block is fetched once there is room.
+        let transactions: Vec<_> = partial.transactions.into_iter().flatten().collect();
+        let Some(previous) = self.chain.header(&hash).map(|header| header.previous) else { return };
+        let has_room = self.has_room_announced(&previous, body_bytes(&transactions));
+        if !has_room || !self.disk.durability.has_room() {
+            // The disk or the memory filled up meanwhile: the block is fetched once there is room.
             return;
         }
-        let transactions = partial.transactions.into_iter().flatten().collect();
         // Two transactions may share a short id. In that case the block is fetched like any other.
         if let Err(error) = self.handle_body(hash, transactions, Some(from), now) {
             tracing::debug!(%hash, %error, "an announced block did not come together");

@@ -11,6 +11,7 @@ use protocol::units::{BlockHash, Height};
 
 use super::ahead::Ahead;
 use super::pieces::Pieces;
+use chain::Chain;
 
 /// How long a neighbour that let a block stall is not asked for it again, so that others get their
 /// turn first.
@@ -79,13 +80,13 @@ pub(super) struct Bodies {
     /// Blocks to fetch, the lowest first.
     pub(super) plan: BTreeSet<(Height, BlockHash)>,
     /// All blocks above the best chain on the way to the plan's end, also those whose bodies are
-    /// here. A block of an earlier plan is no longer fetched.
+    /// here.
     planned: BTreeMap<BlockHash, Planned>,
     /// The header to which the plan leads.
     pub(super) plan_end: Option<BlockHash>,
     pub(super) fetches: BTreeMap<BlockHash, Fetch>,
-    /// The blocks that are being fetched or checked, by height. The lowest of them determines how
-    /// far ahead to fetch.
+    /// The blocks that are being fetched or checked, by height. The lowest of them on the way determines how far ahead
+    /// to fetch.
     under_way: BTreeSet<(Height, BlockHash)>,
     ahead: Ahead,
     /// The last body that was examined among those that the disk has lost.
@@ -95,11 +96,12 @@ pub(super) struct Bodies {
 }
 
 impl Bodies {
-    /// Checks that a block is planned, fetched or checked, and that nothing exceeds its bound.
+    /// Checks that the plan is the way to its end, that a block on it is planned, fetched or here, and that nothing
+    /// exceeds its bound.
     ///
     /// # Panics
     /// When an invariant does not hold.
-    pub(super) fn check_invariants(&self) {
+    pub(super) fn check_invariants(&self, chain: &Chain) {
         for (height, hash) in &self.plan {
             let planned = self.planned.get(hash).map(|planned| planned.height);
             assert_eq!(planned, Some(*height), "block {hash} was never planned");
@@ -109,30 +111,68 @@ impl Bodies {
             assert!(fetch.received.len() <= fetch.reserved as usize, "{hash} has no room");
             fetch.pieces.check_invariants();
         }
+        let fetched = self.fetches.iter().map(|(hash, fetch)| (fetch.height, *hash));
+        let mut under_way: BTreeSet<_> = fetched.collect();
+        for hash in self.ahead.unchecked() {
+            let height = chain.header(hash).expect("what is checked is in the tree").height;
+            assert!(under_way.insert((height, *hash)), "block {hash} is fetched and checked");
+        }
+        assert_eq!(self.under_way, under_way, "what is fetched or checked");
         self.ahead.check_invariants();
+        for hash in self.ahead.waiting() {
+            assert!(!chain.is_complete(hash), "the body of {hash} waits for nothing");
+            assert!(self.planned.contains_key(hash), "the body of {hash} is not on the way");
+        }
         assert!(self.avoided.len() <= AVOIDED_MAX, "{} pairs are avoided", self.avoided.len());
+        if self.plan_end == Some(chain.best_header().hash) {
+            self.check_plan(chain);
+        }
+    }
+
+    /// Checks a plan that leads to the best header.
+    fn check_plan(&self, chain: &Chain) {
+        let way = chain.way_from_best_chain(chain.best_header().hash);
+        let planned = self.planned.iter().map(|(hash, planned)| (planned.height, *hash));
+        assert!(planned.collect::<BTreeSet<_>>().into_iter().eq(way), "what is planned");
+        for (hash, planned) in &self.planned {
+            let is_to_come =
+                self.fetches.contains_key(hash) || self.plan.contains(&(planned.height, *hash));
+            assert!(!chain.lacks_body(hash) || is_to_come, "nobody fetches {hash}");
+        }
     }
 
     pub(super) fn is_busy(&self) -> bool {
         !self.fetches.is_empty() || !self.plan.is_empty()
     }
 
-    /// Starts a new plan over all blocks on the way to `end`, of which those that are missing and
-    /// not being fetched already are to be fetched.
+    /// Starts a new plan over all blocks on the way to `end`, of which those whose bodies are not here and not being
+    /// fetched already are to be fetched. What is not on the way any more is no longer fetched, unless the disk has
+    /// lost it. Returns which fetches were ended, and their neighbours.
     pub(super) fn start_plan(
         &mut self,
         way: Vec<(Height, BlockHash)>,
         end: BlockHash,
-        is_missing: impl Fn(&BlockHash) -> bool,
-    ) {
+        lacks_body: impl Fn(&BlockHash) -> bool,
+        is_lost: impl Fn(&BlockHash) -> bool,
+    ) -> Vec<(BlockHash, SocketAddr)> {
         self.plan_end = Some(end);
         let planned = |(height, hash): &(Height, BlockHash)| {
             (*hash, Planned { height: *height, pieces: None })
         };
         self.planned = way.iter().map(planned).collect();
-        let is_to_fetch = |hash: &BlockHash| is_missing(hash) && !self.fetches.contains_key(hash);
+        let is_wanted = |hash: &BlockHash| self.planned.contains_key(hash) || is_lost(hash);
+        let fetched = self.fetches.iter().filter(|(hash, _)| !is_wanted(hash));
+        let ended: Vec<_> = fetched.map(|(hash, fetch)| (*hash, fetch.neighbour)).collect();
+        ended.iter().for_each(|(hash, _)| drop(self.end_fetch(hash)));
+        let is_to_fetch = |hash: &BlockHash| lacks_body(hash) && !self.fetches.contains_key(hash);
         self.plan = way.into_iter().filter(|(_, hash)| is_to_fetch(hash)).collect();
         self.ahead.retain(|hash| self.planned.contains_key(hash));
+        ended
+    }
+
+    /// Whether a block is on the way to the end of the plan.
+    pub(super) fn is_planned(&self, hash: &BlockHash) -> bool {
+        self.planned.contains_key(hash)
     }
 
     /// Adds a new header at the end of the plan, which is the usual case.
@@ -165,9 +205,9 @@ impl Bodies {
         of_plan.map(|(hash, fetch)| (fetch.height, *hash)).min()
     }
 
-    /// The lowest block that is fetched or being checked.
+    /// The lowest block on the way that is fetched or being checked.
     pub(super) fn lowest_under_way(&self) -> Option<(Height, BlockHash)> {
-        self.under_way.first().copied()
+        self.under_way.iter().find(|(_, hash)| self.planned.contains_key(hash)).copied()
     }
 
     /// Notes that a body has arrived and is being checked.
@@ -182,17 +222,20 @@ impl Bodies {
         self.ahead.check(&hash, self.planned.contains_key(&hash));
     }
 
-    /// Notes that a block is on the best chain. It is not on the way any more, so that its body waits for nothing if
-    /// the disk loses it and it comes again.
+    /// Notes that a body was checked and waits for none below it.
     pub(super) fn end_wait(&mut self, hash: &BlockHash) {
-        if let Some(planned) = self.planned.remove(hash) {
-            self.plan.remove(&(planned.height, *hash));
-        }
         self.ahead.remove(hash);
     }
 
-    /// The bytes of all bodies that are fetched, with what is still to come, and of those that
-    /// arrived and are not on the best chain yet.
+    /// Notes that a block is on the best chain, so that it is not on the way any more.
+    pub(super) fn leave_way(&mut self, hash: &BlockHash) {
+        if let Some(planned) = self.planned.remove(hash) {
+            self.plan.remove(&(planned.height, *hash));
+        }
+    }
+
+    /// The bytes of all bodies that are fetched, with what is still to come, and of those that arrived and are being
+    /// checked or wait for a body below them.
     pub(super) fn bytes_ahead(&self) -> usize {
         let reserved = self.fetches.values().map(|fetch| reserved_bytes(fetch.reserved));
         reserved.sum::<usize>() + self.ahead.bytes()
@@ -304,7 +347,7 @@ mod tests {
         let hash = |number: u8| BlockHash([number; 32]);
         let mut bodies = Bodies::default();
         let missing = (1..=3).map(|number| (Height(number.into()), hash(number))).collect();
-        bodies.start_plan(missing, hash(3), |_| true);
+        bodies.start_plan(missing, hash(3), |_| true, |_| false);
         bodies.extend_plan(Height(4), hash(4), hash(3));
         bodies.plan.pop_first();
         bodies.plan.pop_first();

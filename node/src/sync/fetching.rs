@@ -3,14 +3,16 @@
 //!
 //! What is ahead of the best chain is limited in bytes and in blocks, since each body takes memory
 //! until those below it have arrived. The size of a block is not known until its first piece tells
-//! it, so that is all that is asked for before. The lowest block that is missing is fetched in any
-//! case, since all others wait for it.
+//! it, so that is all that is asked for before. Room for one block is kept for the lowest one on the way whose body is
+//! not here, since all others wait for it: whether it never came, or the disk has lost it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use protocol::block::{self, Block, HEADER_BYTES};
 use protocol::datagram::{BLOCK_PIECE_BYTES, ChainRequest};
+use protocol::election::Election;
+use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, Height, Now};
 
 use super::Subject;
@@ -44,45 +46,58 @@ impl Node {
         if self.sync.bodies.plan_end != Some(end) {
             let way = self.chain.way_from_best_chain(end);
             let chain = &self.chain;
-            let is_missing = |hash: &BlockHash| chain.lacks_body(hash) && !chain.is_lost(hash);
-            self.sync.bodies.start_plan(way, end, is_missing);
+            let (lacks_body, is_lost) =
+                (|hash: &BlockHash| chain.lacks_body(hash), |hash: &BlockHash| chain.is_lost(hash));
+            let ended = self.sync.bodies.start_plan(way, end, lacks_body, is_lost);
+            for (hash, neighbour) in ended {
+                self.settle_block_requests(&hash, neighbour);
+            }
         }
     }
 
-    /// Makes the next plan start afresh, because the tree changed in another way than by growing.
+    /// Makes the next plan start afresh, because the way to the best header changed in another way than by growing.
     pub(crate) fn forget_plan(&mut self) {
         self.sync.bodies.plan_end = None;
     }
 
-    /// The lowest block on the way to the best header whose body is missing.
+    /// The lowest block on the way to the best header whose body is missing or lost.
     pub(super) fn lowest_missing(&self) -> Option<(Height, BlockHash)> {
         let bodies = &self.sync.bodies;
-        // Bodies that the disk has lost do not hold anything up.
-        let is_on_the_way =
-            |hash: &BlockHash| self.chain.lacks_body(hash) && !self.chain.is_lost(hash);
-        let mut planned = bodies.plan.iter().filter(|(_, hash)| is_on_the_way(hash));
-        let fetched = bodies.lowest_fetch(is_on_the_way);
-        fetched.into_iter().chain(planned.next().copied()).min()
+        let is_missing = |hash: &BlockHash| self.chain.lacks_body(hash);
+        let planned = bodies.plan.iter().find(|(_, hash)| is_missing(hash));
+        bodies.lowest_fetch(is_missing).into_iter().chain(planned.copied()).min()
     }
 
     /// Notes that a body has arrived, from wherever, and need not be fetched any more.
-    pub(crate) fn body_arrived(&mut self, block: &Block) {
+    pub(crate) fn body_arrived(&mut self, block: &Block, from: Option<SocketAddr>) {
         let (height, hash) = (block.header.height, block.header.hash());
         if let Some(fetch) = self.sync.bodies.end_fetch(&hash) {
             self.settle_block_requests(&hash, fetch.neighbour);
         }
-        let body: usize = block.transactions.iter().map(|transaction| transaction.bytes()).sum();
-        self.sync.bodies.start_check(height, hash, HEADER_BYTES + body);
+        self.sync.announcements.forget(&hash);
+        self.sync.goal.forget(&hash);
+        // Nobody else can make the number of this node's own blocks grow.
+        if from.is_some() {
+            self.sync.bodies.start_check(height, hash, body_bytes(&block.transactions));
+        }
     }
 
     /// Notes that a body was checked, whatever the result.
     pub(crate) fn body_settled(&mut self, height: Height, hash: BlockHash) {
         self.sync.bodies.end_check(height, hash);
+        if self.chain.is_complete(&hash) {
+            self.sync.bodies.end_wait(&hash);
+        }
     }
 
-    /// Notes that blocks are on the best chain, so that their bodies wait for nothing.
+    /// Notes that nothing is missing of these blocks' branches any more, so that their bodies wait for nothing.
+    pub(crate) fn bodies_completed(&mut self, blocks: &[BlockHash]) {
+        blocks.iter().for_each(|hash| self.sync.bodies.end_wait(hash));
+    }
+
+    /// Notes that blocks are on the best chain, and so not on the way any more.
     pub(crate) fn bodies_connected(&mut self, blocks: &[Arc<Block>]) {
-        blocks.iter().for_each(|block| self.sync.bodies.end_wait(&block.header.hash()));
+        blocks.iter().for_each(|block| self.sync.bodies.leave_way(&block.header.hash()));
     }
 
     /// Asks for pieces, as far as the windows of the neighbours have room.
@@ -103,7 +118,7 @@ impl Node {
         let lowest = self.lowest_awaited();
         while has_room && passed_over.len() < PASSED_OVER_MAX {
             let Some((height, hash)) = self.sync.bodies.plan.pop_first() else { break };
-            if !self.chain.lacks_body(&hash) || self.chain.is_lost(&hash) {
+            if !self.chain.lacks_body(&hash) {
                 continue;
             }
             if self.sync.announcements.contains(&hash) {
@@ -113,7 +128,7 @@ impl Node {
             let window_end = lowest.map(|(lowest, _)| lowest.0.saturating_add(BLOCKS_AHEAD_MAX));
             let is_beyond = window_end.is_some_and(|end| height.0 > end);
             let pieces = self.sync.bodies.pieces_to_reserve(&hash);
-            if is_beyond || !self.has_room_ahead(&hash, reserved_bytes(pieces), lowest) {
+            if is_beyond || !self.has_room_ahead(&hash, pieces, lowest) {
                 passed_over.push((height, hash));
                 has_room = false;
                 break;
@@ -135,53 +150,67 @@ impl Node {
         has_room
     }
 
-    /// Starts to fetch bodies that the disk has lost. They come after the plan and outside its
-    /// window, because some of them may no longer exist anywhere, and those must hold up neither
+    /// Starts to fetch bodies that the disk has lost and that are not on the way. They come after the plan and outside
+    /// its window, because some of them may no longer exist anywhere, and those must hold up neither
     /// the sync nor the others.
     fn fetch_lost(&mut self, now: Now) {
         let cursor = self.sync.bodies.lost_cursor.take();
         let lost: Vec<_> = self.chain.lost_bodies_after(cursor).take(LOST_AT_A_TIME_MAX).collect();
         let is_end = lost.len() < LOST_AT_A_TIME_MAX;
         for (height, hash) in &lost {
-            if self.sync.bodies.fetches.contains_key(hash) || self.sync.announcements.contains(hash)
+            let bodies = &self.sync.bodies;
+            let is_on_the_way = bodies.is_planned(hash);
+            if is_on_the_way
+                || bodies.fetches.contains_key(hash)
+                || self.sync.announcements.contains(hash)
             {
                 continue;
             }
-            let pieces = self.pieces_max();
-            if !self.has_room_ahead(hash, reserved_bytes(pieces), None) {
+            let pieces = pieces_max(self.chain.election());
+            if !self.has_room_ahead(hash, pieces, None) {
                 break;
             }
             if let Server::Neighbour(neighbour) = self.choose_server(*hash, now) {
                 let fetch = Fetch::new(*height, neighbour, pieces, now.instant);
-                self.sync.bodies.fetches.insert(*hash, fetch);
+                self.sync.bodies.start_fetch(*hash, fetch);
                 self.request_body_pieces(hash, now);
             }
         }
         self.sync.bodies.lost_cursor = lost.last().copied().filter(|_| !is_end);
     }
 
-    /// The lowest block that is missing or being checked. The blocks above it have to wait for it.
+    /// The lowest block on the way that is missing or being checked. The blocks above it have to wait for it.
     fn lowest_awaited(&self) -> Option<(Height, BlockHash)> {
         self.sync.bodies.lowest_under_way().into_iter().chain(self.lowest_missing()).min()
     }
 
-    /// Whether there is memory for so many more bytes of a block. Room for one block is left for the
-    /// `lowest` one.
+    /// Whether there is memory for so many pieces of a block. Room for a whole block is kept for the `lowest` one. A
+    /// block that waits for no other one finds room when nothing else takes any, however small the limit is.
     fn has_room_ahead(
         &self,
         hash: &BlockHash,
-        bytes: usize,
+        pieces: u32,
         lowest: Option<(Height, BlockHash)>,
     ) -> bool {
-        let for_lowest = reserved_bytes(self.pieces_max());
-        let most = self.limits.ahead_bytes_max.saturating_sub(for_lowest);
-        lowest.is_some_and(|(_, lowest)| lowest == *hash)
-            || self.sync.bodies.bytes_ahead() + bytes <= most
+        let bodies = &self.sync.bodies;
+        let is_lowest = lowest.is_some_and(|(_, lowest)| lowest == *hash);
+        let waits = bodies.is_planned(hash) && !is_lowest;
+        let own = bodies.fetches.get(hash).map_or(0, |fetch| reserved_bytes(fetch.reserved));
+        let others = bodies.bytes_ahead() - own;
+        let kept = if is_lowest { 0 } else { block_bytes_max(self.chain.election()) };
+        others + reserved_bytes(pieces) + kept <= self.limits.ahead_bytes_max
+            || others == 0 && !waits
     }
 
-    /// The most pieces that a block of this election has.
-    fn pieces_max(&self) -> u32 {
-        self.chain.election().block_bytes_max.div_ceil(BLOCK_PIECE_BYTES as u32)
+    /// Whether there is memory for the body of an announced block. One that waits for no other body is checked and on
+    /// the disk in a moment, so that what waits for others can't keep it out.
+    pub(super) fn has_room_announced(&self, previous: &BlockHash, bytes: usize) -> bool {
+        let block = block_bytes_max(self.chain.election());
+        let most = match self.chain.is_complete(previous) {
+            true => ahead_bytes_most(self.limits.ahead_bytes_max, self.chain.election()),
+            false => self.limits.ahead_bytes_max.saturating_sub(block),
+        };
+        self.sync.bodies.bytes_ahead() + bytes <= most
     }
 
     pub(crate) fn handle_chain_block(
@@ -194,7 +223,7 @@ impl Node {
         let Some(Subject::Block(hash)) = self.settle_piece(from, number, piece, pieces, now) else {
             return;
         };
-        let pieces_max = self.pieces_max();
+        let pieces_max = pieces_max(self.chain.election());
         let fetch = self.sync.bodies.fetches.get_mut(&hash);
         let Some(fetch) = fetch.filter(|fetch| fetch.neighbour == from) else { return };
         if pieces == 0 {
@@ -222,8 +251,7 @@ impl Node {
     /// Makes room for all pieces of a block that is being fetched. Returns false if there is none.
     fn reserve_pieces(&mut self, hash: &BlockHash, pieces: u32) -> bool {
         let reserved = self.sync.bodies.fetches.get(hash).map_or(0, |fetch| fetch.reserved);
-        let more = pieces.saturating_sub(reserved) as usize * BLOCK_PIECE_BYTES;
-        if more > 0 && !self.has_room_ahead(hash, more, self.lowest_awaited()) {
+        if pieces > reserved && !self.has_room_ahead(hash, pieces, self.lowest_awaited()) {
             return false;
         }
         if let Some(fetch) = self.sync.bodies.fetches.get_mut(hash) {
@@ -313,4 +341,26 @@ impl Node {
             None => Server::Later,
         }
     }
+}
+
+/// The most pieces that a block of an election has.
+fn pieces_max(election: &Election) -> u32 {
+    election.block_bytes_max.div_ceil(BLOCK_PIECE_BYTES as u32)
+}
+
+/// The most bytes that one block of an election takes of what may be ahead.
+fn block_bytes_max(election: &Election) -> usize {
+    reserved_bytes(pieces_max(election))
+}
+
+/// The most bytes that are ahead with this limit, with the block that is fetched in any case and one that was
+/// announced.
+pub(super) fn ahead_bytes_most(ahead_bytes_max: usize, election: &Election) -> usize {
+    let block = block_bytes_max(election);
+    ahead_bytes_max.max(block) + block
+}
+
+/// The bytes that a body takes, as they are counted.
+pub(super) fn body_bytes(transactions: &[Arc<HashedTransaction>]) -> usize {
+    HEADER_BYTES + transactions.iter().map(|transaction| transaction.bytes()).sum::<usize>()
 }

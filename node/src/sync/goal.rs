@@ -4,7 +4,7 @@
 //!
 //! Giving up must never be permanent, because somebody may get the bodies later.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -54,21 +54,20 @@ impl Goal {
         self.withheld.pop_front_if(|_| is_one_too_many)
     }
 
-    /// Checks that withheld branches are withheld in the chain, and that there are not too many.
+    /// Forgets a branch whose lowest body has come after all.
+    pub(super) fn forget(&mut self, hash: &BlockHash) {
+        self.withheld.retain(|known| known.hash != *hash);
+    }
+
+    /// Checks that what is withheld in the chain is what will be taken up again, and that it is not too much.
     ///
     /// # Panics
     /// When an invariant does not hold.
     pub(super) fn check_invariants(&self, chain: &Chain) {
         assert!(self.withheld.len() <= WITHHELD_MAX, "{} are withheld", self.withheld.len());
-        for known in &self.withheld {
-            let has_body = !chain.lacks_body(&known.hash);
-            let is_known = chain.header(&known.hash).is_some();
-            assert!(
-                chain.is_withheld(&known.hash) || has_body || !is_known,
-                "{} is not",
-                known.hash
-            );
-        }
+        let known: BTreeSet<_> = self.withheld.iter().map(|known| known.hash).collect();
+        assert_eq!(known.len(), self.withheld.len(), "a block is withheld twice");
+        assert_eq!(known, *chain.withheld_blocks(), "withheld blocks");
     }
 }
 
@@ -88,9 +87,7 @@ impl Node {
     pub(super) fn watch_goal(&mut self, now: Now) {
         // While nothing is asked for because the disk takes nothing, nobody withholds anything.
         let is_asking = self.disk.durability.has_room() && self.is_behind();
-        let end = self.chain.best_header().hash;
-        let missing = || self.lowest_missing().map(|(_, hash)| hash);
-        let lowest = || missing().or_else(|| self.chain.lowest_lost(end));
+        let lowest = || self.lowest_missing().map(|(_, hash)| hash);
         let Some(lowest) = is_asking.then(lowest).flatten() else {
             self.sync.goal.awaited = None;
             return;

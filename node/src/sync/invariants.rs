@@ -3,6 +3,7 @@
 use chain::Chain;
 
 use super::Sync;
+use super::fetching::ahead_bytes_most;
 use crate::limits::Limits;
 
 impl Sync {
@@ -17,7 +18,10 @@ impl Sync {
             let in_flight = self.requests.in_flight(address);
             assert_eq!(source.window.in_flight(), in_flight, "pieces in flight from {address}");
         }
-        self.bodies.check_invariants();
+        self.bodies.check_invariants(chain);
+        let most = ahead_bytes_most(limits.ahead_bytes_max, chain.election());
+        let ahead = self.bodies.bytes_ahead();
+        assert!(ahead <= most, "{ahead} bytes are ahead of the best chain");
         for fetch in self.bodies.fetches.values() {
             assert!(self.sources.contains_key(&fetch.neighbour), "a stranger is asked for a body");
         }

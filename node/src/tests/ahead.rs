@@ -17,16 +17,17 @@ use protocol::units::Height;
 
 use super::*;
 
-const MEBIBYTE: usize = 1024 * 1024;
+pub(super) const MEBIBYTE: usize = 1024 * 1024;
 
 /// A node that knows the headers of a chain, and neighbours that give it the bodies.
-struct Fetching {
-    network: Network,
+pub(super) struct Fetching {
+    pub(super) network: Network,
     servers: Vec<SocketAddr>,
-    blocks: Vec<Arc<Block>>,
+    pub(super) blocks: Vec<Arc<Block>>,
+    own: Vec<Arc<Block>>,
     bodies: BTreeMap<BlockHash, Vec<u8>>,
     /// Nobody gives these.
-    withheld: BTreeSet<BlockHash>,
+    pub(super) withheld: BTreeSet<BlockHash>,
     /// The pieces that were given.
     given: BTreeSet<(BlockHash, u32)>,
     asked: Vec<(SocketAddr, u32, BlockHash, u32)>,
@@ -37,30 +38,52 @@ struct Fetching {
 
 impl Fetching {
     fn new(count: usize, transactions: usize, servers: u16, limits: Limits) -> Self {
+        Self::on(vec![], &[], count, transactions, servers, limits)
+    }
+
+    /// The same of a node whose disk has `own` blocks, of which it has `lost` some bodies. The chain to fetch begins
+    /// with the first of these, and goes on from there.
+    pub(super) fn on(
+        own: Vec<Arc<Block>>,
+        lost: &[Arc<Block>],
+        count: usize,
+        transactions: usize,
+        servers: u16,
+        limits: Limits,
+    ) -> Self {
         let mut network = Network::new();
         network.limits = limits;
-        let block_bytes_max = u32::try_from(MEBIBYTE).expect("it fits");
-        network.election = Arc::new(Election { block_bytes_max, ..election() });
-        network.add(1, Restored::default());
-        let mut parent = *network.node(1).chain.tip_header();
-        let mut blocks = vec![];
-        for number in 0..count {
-            let transactions: Vec<_> = (0..transactions)
-                .map(|place| unsigned_registration(&network.election, number, place))
-                .collect();
-            parent = mined_header(&parent, block::merkle_root(&transactions), 0);
-            blocks.push(Arc::new(Block { header: parent, transactions }));
+        network.election = large_election();
+        let genesis = Header::genesis(&network.election);
+        let tip = own.last().map_or(genesis, |block| block.header).hash();
+        let stored = |block: &Arc<Block>| StoredBlock {
+            header: block.header,
+            summary: BlockEffects::of(block),
+            has_body: !lost.contains(block),
+        };
+        let beside = lost.iter().filter(|block| !own.contains(block));
+        let on_disk = own.iter().chain(beside).map(stored).collect();
+        network.add(1, Restored { blocks: on_disk, tip: Some(tip), ..Restored::default() });
+        let first = lost.iter().find(|block| !own.contains(block));
+        let mut blocks: Vec<_> = first.into_iter().map(Arc::clone).collect();
+        let mut parent = first.map_or(genesis, |block| block.header);
+        for number in blocks.len()..count {
+            let block = block_of_registrations(&network.election, &parent, number, transactions);
+            parent = block.header;
+            blocks.push(block);
         }
         let now = network.time();
         let node = network.nodes.get_mut(&address(1)).expect("a node");
         for block in &blocks {
             node.chain.insert_header(block.header, now.unix).expect("good");
         }
+        let known = own.iter().chain(&blocks);
         Self {
             network,
             servers: (9..9 + servers).map(address).collect(),
-            bodies: blocks.iter().map(|each| (each.header.hash(), each.body_bytes())).collect(),
+            bodies: known.map(|each| (each.header.hash(), each.body_bytes())).collect(),
             blocks,
+            own,
             withheld: BTreeSet::new(),
             given: BTreeSet::new(),
             asked: vec![],
@@ -69,11 +92,11 @@ impl Fetching {
         }
     }
 
-    fn hash(&self, number: usize) -> BlockHash {
+    pub(super) fn hash(&self, number: usize) -> BlockHash {
         self.blocks[number].header.hash()
     }
 
-    fn say(&mut self, from: SocketAddr, datagram: Datagram) {
+    pub(super) fn say(&mut self, from: SocketAddr, datagram: Datagram) {
         let now = self.network.time();
         let node = self.network.nodes.get_mut(&address(1)).expect("a node");
         let envelope = Envelope {
@@ -111,7 +134,8 @@ impl Fetching {
                 }
                 Output::Persist(batch) => node.handle_persisted(batch.number, now),
                 Output::Load(job) => {
-                    let block = self.blocks.iter().find(|block| block.header.hash() == job.hash);
+                    let mut known = self.own.iter().chain(&self.blocks);
+                    let block = known.find(|block| block.header.hash() == job.hash);
                     node.handle_loaded(
                         job.number,
                         Ok(Arc::clone(block.expect("one of them"))),
@@ -121,6 +145,7 @@ impl Fetching {
                 _ => {}
             }
         }
+        self.network.node(1).check_invariants();
     }
 
     /// Gives what was asked for.
@@ -139,7 +164,7 @@ impl Fetching {
     }
 
     /// Ends the oldest signature check.
-    fn end_check(&mut self) {
+    pub(super) fn end_check(&mut self) {
         if let Some((job, count)) = self.checks.pop_front() {
             let now = self.network.time();
             let node = self.network.nodes.get_mut(&address(1)).expect("a node");
@@ -149,7 +174,7 @@ impl Fetching {
     }
 
     /// Time passes; what was asked for is given.
-    fn step(&mut self, round: u64) {
+    pub(super) fn step(&mut self, round: u64) {
         self.network.now += Duration::from_millis(10);
         self.poke_if_due(round);
         self.answer();
@@ -178,9 +203,28 @@ impl Fetching {
         ahead.count() * BLOCK_PIECE_BYTES
     }
 
-    fn height(&self) -> usize {
+    pub(super) fn height(&self) -> usize {
         usize::try_from(self.network.node(1).tip().height.0).expect("few blocks")
     }
+}
+
+/// An election whose blocks may have a mebibyte.
+pub(super) fn large_election() -> Arc<Election> {
+    let block_bytes_max = u32::try_from(MEBIBYTE).expect("it fits");
+    Arc::new(Election { block_bytes_max, ..election() })
+}
+
+/// A block of registrations that differ with its number.
+pub(super) fn block_of_registrations(
+    election: &Election,
+    parent: &Header,
+    number: usize,
+    transactions: usize,
+) -> Arc<Block> {
+    let transactions: Vec<_> =
+        (0..transactions).map(|place| unsigned_registration(election, number, place)).collect();
+    let header = mined_header(parent, block::merkle_root(&transactions), 0);
+    Arc::new(Block { header, transactions })
 }
 
 /// A registration of about 114 bytes whose signature nobody checks.

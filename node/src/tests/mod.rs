@@ -9,6 +9,7 @@ mod full_disk;
 mod hostile;
 mod laboratory;
 mod limits;
+mod lost;
 mod meeting;
 mod voting;
 mod withheld;

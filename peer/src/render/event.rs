@@ -61,7 +61,9 @@ pub(crate) fn event(event: &Event) -> String {
             let (kind, id, voter) = (text::kind(*kind), short(id), short(voter));
             let reason = match by {
                 Some(by) => format!("the chain holds {}", short(by)),
-                None => "the election has all the voters that it takes".to_owned(),
+                None => "the chain holds another transaction of this voter, or has all the voters \
+                         that the election takes"
+                    .to_owned(),
             };
             format!("{kind} {id} of voter {voter} will not be counted: {reason}")
         }

@@ -78,7 +78,7 @@ pub(crate) enum Event {
         #[schema(value_type = Hash)]
         voter: VoterId,
         kind: TransactionKind,
-        /// The other transaction; null where there is no room for another voter.
+        /// The other transaction; null where it is only on the disk, or there is no room for another voter.
         #[schema(value_type = Option<Hash>)]
         by: Option<TransactionId>,
     },

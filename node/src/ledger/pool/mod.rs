@@ -6,6 +6,7 @@
 
 mod held;
 mod invariants;
+mod returned;
 mod slots;
 mod template;
 #[cfg(test)]
@@ -14,9 +15,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::block::Block;
 use protocol::datagram::ShortId;
-use protocol::transaction::{HashedTransaction, Transaction, TransactionKind};
+use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{LeafHash, TransactionId, VoterId};
 
 use chain::rules::{Rule, Rules};
@@ -53,7 +53,7 @@ pub(crate) enum PoolError {
 pub(crate) struct Superseded {
     /// What can not be counted.
     pub(crate) transaction: Arc<HashedTransaction>,
-    /// What stands in its place, if something does.
+    /// What stands in its place, if something does and memory holds it.
     pub(crate) by: Option<TransactionId>,
 }
 
@@ -334,47 +334,6 @@ impl Pool {
         removed.map(|transaction| Superseded { transaction, by: None }).collect()
     }
 
-    fn return_disconnected(
-        &mut self,
-        chain: &Chain,
-        disconnected: &[Arc<Block>],
-        change: &mut PoolChange,
-    ) {
-        for transaction in disconnected.iter().rev().flat_map(|block| &block.transactions) {
-            match self.check(transaction, chain) {
-                Ok(()) => {
-                    self.add(Arc::clone(transaction));
-                    change.returned.push(Arc::clone(transaction));
-                }
-                Err(PoolError::Context(TransactionError::NotRegistered { .. })) => {
-                    let vote = Arc::clone(transaction);
-                    match self.keep_if_room(Arc::clone(&vote), chain) {
-                        Ok(()) => change.held.push(vote),
-                        Err(lost) => change.superseded.push(lost),
-                    }
-                }
-                Err(PoolError::Context(
-                    TransactionError::AlreadyVoted { voter }
-                    | TransactionError::WithdrawalAfterVote { voter },
-                )) => {
-                    let by = self.vote_of(&voter, chain).filter(|by| *by != transaction.id());
-                    let transaction = Arc::clone(transaction);
-                    change.superseded.extend(by.map(|by| Superseded { transaction, by: Some(by) }));
-                }
-                Err(PoolError::Context(TransactionError::Withdrawn { voter })) => {
-                    let by = self.withdrawal_of(&voter, chain);
-                    let transaction = Arc::clone(transaction);
-                    change.superseded.push(Superseded { transaction, by });
-                }
-                Err(PoolError::Context(TransactionError::VotersFull { .. })) => {
-                    let transaction = Arc::clone(transaction);
-                    change.superseded.push(Superseded { transaction, by: None });
-                }
-                Err(PoolError::Known { .. } | PoolError::Full { .. } | PoolError::Context(_)) => {}
-            }
-        }
-    }
-
     /// The vote that counts for a voter, or that will count once a block contains it, as far as memory holds it.
     pub(super) fn vote_of(&self, voter: &VoterId, chain: &Chain) -> Option<TransactionId> {
         let place = chain.voter(voter).and_then(|record| record.vote);
@@ -385,38 +344,6 @@ impl Pool {
     pub(super) fn withdrawal_of(&self, voter: &VoterId, chain: &Chain) -> Option<TransactionId> {
         let mined = chain.withdrawal(voter).and_then(|place| chain.transaction(place));
         mined.or_else(|| self.withdrawal(voter)).map(|withdrawal| withdrawal.id())
-    }
-
-    /// Keeps a vote whose registration left with the branch that lost, until another registration
-    /// arrives. If other voters took all the room in the meantime, none can.
-    fn keep_if_room(
-        &mut self,
-        vote: Arc<HashedTransaction>,
-        chain: &Chain,
-    ) -> Result<(), Superseded> {
-        if chain.check_voter_capacity(self.registrations).is_err() {
-            return Err(Superseded { transaction: vote, by: None });
-        }
-        self.keep(vote)
-    }
-
-    /// Holds the votes whose registration left with the branch that lost and did not come back.
-    fn hold_unregistered(&mut self, chain: &Chain, change: &mut PoolChange) {
-        let unregistered: Vec<_> = self
-            .entries
-            .values()
-            .filter(|entry| matches!(entry.transaction.transaction(), Transaction::Vote { .. }))
-            .filter(|entry| {
-                let voter = entry.transaction.voter();
-                chain.voter(&voter).is_none() && self.registration(&voter).is_none()
-            })
-            .map(|entry| entry.transaction.id())
-            .collect();
-        for id in unregistered {
-            if let Some(vote) = self.remove(&id) {
-                change.superseded.extend(self.keep_if_room(vote, chain).err());
-            }
-        }
     }
 }
 

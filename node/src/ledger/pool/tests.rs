@@ -4,7 +4,7 @@ mod registrars;
 mod sequences;
 
 use protocol::block::{BODY_OVERHEAD_BYTES, Header};
-use protocol::transaction::Vote;
+use protocol::transaction::{Transaction, Vote};
 
 use super::*;
 use crate::limits::Limits;

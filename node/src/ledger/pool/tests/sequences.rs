@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use protocol::admission::AdmissionRule;
+use protocol::block::Block;
 use protocol::election::Election;
 use protocol::units::BlockHash;
 

@@ -1,0 +1,122 @@
+//! Bodies that the disk has lost and bodies that wait for them, with little memory for what is fetched ahead.
+
+use protocol::block::HEADER_BYTES;
+use protocol::datagram::{AnnouncedBody, BLOCK_PIECE_BYTES, Datagram};
+
+use super::ahead::{Fetching, MEBIBYTE, block_of_registrations, large_election};
+use super::*;
+
+/// What one block of the largest size takes of the limit.
+const BLOCK: usize = HEADER_BYTES + MEBIBYTE.div_ceil(BLOCK_PIECE_BYTES) * BLOCK_PIECE_BYTES;
+/// Bodies that take one piece each.
+const TRANSACTIONS: usize = 3;
+
+fn limits(ahead_bytes_max: usize) -> Limits {
+    Limits { ahead_bytes_max, ..Limits::default() }
+}
+
+fn first_block(number: usize) -> Arc<Block> {
+    let election = large_election();
+    block_of_registrations(&election, &Header::genesis(&election), number, TRANSACTIONS)
+}
+
+/// Lets time pass until the chain has this height, or for 8 seconds, after which a branch would be given up.
+fn run(fetching: &mut Fetching, height: usize) {
+    for round in 0..800 {
+        fetching.step(round);
+        (0..10).for_each(|_| fetching.end_check());
+        if fetching.height() == height
+            && fetching.network.node(1).chain().lost_bodies().count() == 0
+        {
+            break;
+        }
+    }
+}
+
+/// What waits for it must not take the room that it needs.
+#[test]
+fn a_lost_body_on_the_way_is_fetched_although_others_that_wait_for_it_fill_the_room() {
+    let room_for_three = BLOCK + 4 * BLOCK_PIECE_BYTES;
+    let lost = first_block(0);
+    let mut fetching = Fetching::on(vec![], &[lost], 12, TRANSACTIONS, 2, limits(room_for_three));
+    // It comes last.
+    fetching.withheld.insert(fetching.hash(0));
+    for round in 0..100 {
+        fetching.step(round);
+        (0..10).for_each(|_| fetching.end_check());
+    }
+    assert!(fetching.network.node(1).sync.bytes_ahead() > BLOCK_PIECE_BYTES, "some wait for it");
+    fetching.withheld.clear();
+    run(&mut fetching, 12);
+    assert_eq!(fetching.height(), 12);
+    assert_eq!(fetching.network.node(1).sync.bytes_ahead(), 0);
+}
+
+/// However small the limit is, blocks come one at a time, and so do those that are lost beside the way.
+#[test]
+fn blocks_come_one_at_a_time_when_there_is_room_for_less_than_two() {
+    for ahead_bytes_max in
+        [0, 1, BLOCK - 1, BLOCK, 2 * MEBIBYTE, 2 * BLOCK - 1, 2 * BLOCK, 2 * BLOCK + 1]
+    {
+        let own = first_block(100);
+        let on_the_way = first_block(0);
+        let lost = [Arc::clone(&own), on_the_way];
+        let mut fetching =
+            Fetching::on(vec![own], &lost, 6, TRANSACTIONS, 2, limits(ahead_bytes_max));
+        run(&mut fetching, 6);
+        assert_eq!(fetching.height(), 6, "{ahead_bytes_max}");
+        let lost = fetching.network.node(1).chain().lost_bodies().count();
+        assert_eq!(lost, 0, "{ahead_bytes_max}");
+        assert_eq!(fetching.network.node(1).sync.bytes_ahead(), 0, "{ahead_bytes_max}");
+    }
+}
+
+/// A branch overtakes the own one after many blocks, all of which are on the disk by then.
+#[test]
+fn bodies_below_the_point_where_their_branch_overtakes_wait_for_none_and_take_no_room() {
+    let election = large_election();
+    let mut own = vec![first_block(100)];
+    while own.len() < 20 {
+        let parent = own.last().expect("one").header;
+        own.push(block_of_registrations(&election, &parent, 100 + own.len(), TRANSACTIONS));
+    }
+    let limits = limits(2 * BLOCK);
+    let mut fetching = Fetching::on(own, &[], 21, TRANSACTIONS, 2, limits);
+    let last = fetching.hash(20);
+    fetching.withheld.insert(last);
+    for round in 0..200 {
+        fetching.step(round);
+        (0..10).for_each(|_| fetching.end_check());
+    }
+    let chain = fetching.network.node(1).chain();
+    assert!((0..20).all(|number| chain.has_checked_body(&fetching.hash(number))));
+    // One piece of the last one is asked for.
+    assert!(fetching.network.node(1).sync.bytes_ahead() <= HEADER_BYTES + BLOCK_PIECE_BYTES);
+    fetching.withheld.clear();
+    run(&mut fetching, 21);
+    assert_eq!(fetching.network.node(1).tip().hash, last);
+}
+
+/// Nobody asked for them, and they wait for one below like those that were fetched.
+#[test]
+fn announced_bodies_that_wait_for_another_are_bounded_like_fetched_ones() {
+    let most = BLOCK + 4 * BLOCK_PIECE_BYTES;
+    let mut fetching = Fetching::on(vec![], &[], 30, TRANSACTIONS, 1, limits(most));
+    fetching.withheld = (0..30).map(|number| fetching.hash(number)).collect();
+    fetching.step(0);
+    let server = address(9);
+    for block in fetching.blocks.clone().into_iter().skip(1) {
+        let transactions = block.transactions.iter().map(|each| each.transaction().clone());
+        let body = AnnouncedBody::Transactions(transactions.collect());
+        fetching.say(server, Datagram::NewBlock { header: block.header, body });
+        fetching.end_check();
+    }
+    let taken =
+        |number: &usize| fetching.network.node(1).chain().has_checked_body(&fetching.hash(*number));
+    let taken = (1..30).filter(taken).count();
+    assert!((1..16).contains(&taken), "{taken} were taken");
+    assert!(fetching.network.node(1).sync.bytes_ahead() <= most);
+    fetching.withheld.clear();
+    run(&mut fetching, 30);
+    assert_eq!(fetching.height(), 30);
+}
