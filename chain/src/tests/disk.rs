@@ -190,8 +190,6 @@ fn the_way_to_a_header_begins_where_it_leaves_the_best_chain() {
     let way = [(Height(3), hashes[0]), (Height(4), hashes[1])];
     assert_eq!(chain.way_from_best_chain(end), way);
     assert_eq!(chain.way_from_best_chain(second.header.hash()), []);
-    assert_eq!(chain.lowest_lost(end), Some(hashes[0]));
-    assert_eq!(chain.lowest_lost(second.header.hash()), None);
 }
 
 /// A chain on `own`, whose disk has `lost` without its body, beside what is added to it later.

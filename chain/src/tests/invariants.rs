@@ -88,7 +88,7 @@ const TREE: [Breakage; 13] = [
     (|it| it.entry(it.bodiless).work = Work(77), "the work of"),
     (|it| it.entry(it.bodiless).complete = true, "is complete"),
     (|it| it.entry(it.other_tip).complete = false, "is complete"),
-    (|it| it.entry(it.other).withheld = true, "follows a block that is withheld"),
+    (|it| it.entry(it.other).withheld = true, "or one before it is withheld"),
     (
         |it| {
             let other_tip = it.other_tip;
