@@ -126,6 +126,10 @@ mod tests {
         issuer.rotate(start + ROTATION_PERIOD);
         assert_ne!(issuer.issue(address), token);
         assert!(issuer.is_valid(address, token));
+        // Until the period is over once more, nothing changes.
+        let second = issuer.issue(address);
+        issuer.rotate(start + 2 * ROTATION_PERIOD - Duration::from_millis(1));
+        assert_eq!(issuer.issue(address), second);
         issuer.rotate(start + 2 * ROTATION_PERIOD);
         assert!(!issuer.is_valid(address, token));
     }

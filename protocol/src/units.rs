@@ -214,6 +214,21 @@ mod tests {
     }
 
     #[test]
+    fn heights_work_and_moments_go_up_and_stay_at_their_largest() {
+        assert_eq!((Height(6).next(), Height(u64::MAX).next()), (Height(7), Height(u64::MAX)));
+        let difficulty = Difficulty::from_bits(4);
+        assert_eq!(Work(6).plus(difficulty), Work(22));
+        assert_eq!(Work(u128::MAX - 15).plus(difficulty), Work(u128::MAX));
+        let (second, moment) = (Duration::from_secs(1), UnixMillis(7));
+        assert_eq!(moment.plus(second), UnixMillis(1_007));
+        assert_eq!(UnixMillis(u64::MAX - 999).plus(second), UnixMillis(u64::MAX));
+        assert_eq!(moment.distance(UnixMillis(1_007)), second);
+        assert_eq!(UnixMillis(1_007).distance(moment), second);
+        let shown = format!("{} {} {}", Height(6), Work(22), difficulty);
+        assert_eq!(shown, "6 22 16");
+    }
+
+    #[test]
     fn difficulty_is_never_zero() {
         assert_eq!(Difficulty::new(0), None);
         assert_eq!(Difficulty::from_bits(0).attempts(), 1);

@@ -1,6 +1,7 @@
 //! Every forgery that a laboratory offers breaks the rule that it names, and no other before it.
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use protocol::admission::AdmissionRule;
 
@@ -51,7 +52,8 @@ fn each_offered_forgery_breaks_its_rule_alone() {
                 }
             };
             assert_eq!(forgery.rule(), rule);
-            for (parent, before) in [(&genesis, [].as_slice()), (&parent.header, &[parent.clone()])]
+            for (parent, before) in
+                [(&genesis, [].as_slice()), (&parent.header, slice::from_ref(&parent))]
             {
                 let mut block = forgery.block(parent, NOW);
                 if forgery.needs_work() {

@@ -354,3 +354,39 @@ fn edits(from: &str, to: &str) -> usize {
     }
     row[to.len()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_counted_in_either_direction() {
+        for (from, to, count) in [
+            ("", "", 0),
+            ("abc", "", 3),
+            ("", "abc", 3),
+            ("abc", "ab", 1),
+            ("ab", "abc", 1),
+            ("abc", "bc", 1),
+            ("kitten", "sitting", 3),
+            ("flaw", "lawn", 2),
+        ] {
+            assert_eq!(edits(from, to), count, "{from:?} to {to:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_near_by_few_slips_of_many_letters_or_by_its_beginning() {
+        for (name, known, expected) in [
+            ("optoins", "options", Some("options")),
+            ("opt", "options", Some("options")),
+            ("op", "options", None),
+            ("options_of", "options", Some("options")),
+            ("optzzzz", "options", None),
+            ("x", "id", None),
+            ("xx", "id", None),
+        ] {
+            assert_eq!(nearest(name, &[known]), expected, "{name}");
+        }
+    }
+}

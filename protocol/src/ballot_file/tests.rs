@@ -74,6 +74,8 @@ fn every_key_is_written_below_a_comment() {
     let keys = lines.windows(2).filter(|pair| pair[1].contains(" = ") && !pair[1].starts_with('#'));
     let commented: Vec<_> = keys.map(|pair| (pair[0].starts_with('#'), pair[1])).collect();
     assert_eq!(commented.len(), 7 + 2 * 4);
+    let numbers = lines.iter().filter_map(|line| line.strip_prefix("# Question ")?.split_once('.'));
+    assert!(numbers.map(|(number, _)| number).eq(["1", "2"]));
     assert!(commented.iter().all(|(is_commented, _)| *is_commented), "{commented:?}");
 }
 
