@@ -126,7 +126,12 @@ const CHOICE: [Breakage; 9] = [
         },
         "right: Work(77)",
     ),
-    (|it| it.entry(it.best_header).withheld = true, "the best header is useless"),
+    (
+        |it| {
+            it.chain.tree.set_withheld(&it.best_header, true);
+        },
+        "the best header is useless",
+    ),
     (
         |it| {
             let work = it.entry(it.best_header).work;
