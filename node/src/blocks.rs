@@ -122,7 +122,9 @@ impl Node {
         if let Some((place, error)) = failed {
             let error = BlockError::Transaction { index: place, error: error.into() };
             self.chain.invalidate(&hash);
-            return self.refuse_block(hash, from, error, now);
+            self.refuse_block(hash, from, error, now);
+            // The next best branch may be fetched now.
+            return self.continue_sync(now);
         }
         let completed = self.chain.accept_signatures(&hash);
         if let Some(header) = self.chain.header(&hash) {

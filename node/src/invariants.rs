@@ -13,13 +13,14 @@ const CHECKED_SIZE_MAX: usize = 2_048;
 
 impl Node {
     /// Checks everything that must always be true of a node once its outputs are drained. Costs a walk over the whole
-    /// chain and pool.
+    /// chain, the way to the best header, and the pool.
     ///
     /// # Panics
     /// When an invariant does not hold, which is a defect of this crate.
     pub fn check_invariants(&self) {
         self.chain.check_invariants();
         self.ledger.check_invariants(&self.chain);
+        self.sync.check_plan(&self.chain);
         self.check_small_invariants();
     }
 

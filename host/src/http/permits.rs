@@ -103,9 +103,9 @@ impl Permits {
         Ok(Permit { _of_client: of_client, _of_end_site: of_end_site, _of_all: of_all })
     }
 
-    /// Waits for so many permits, behind what the same client asked for before. Only the first of
-    /// a client's requests waits together with those of others, so a client that sends many keeps
-    /// nobody else waiting for longer than its share takes.
+    /// Waits for so many permits, behind what the same client asked for before. Only what is within a client's share
+    /// waits together with what others ask for, so a client that sends many keeps nobody else waiting for longer than
+    /// its share takes.
     ///
     /// # Errors
     /// When a few requests of this client wait already.
@@ -119,8 +119,10 @@ impl Permits {
         // Whoever comes while others of the same client wait has to wait behind them, so there is no need to look
         // whether the permits are there at once.
         let waiting = own.waiting.try_acquire_owned();
-        let _waiting = waiting.map_err(|_| NoPermit::Waiting { max: WAITING_PER_CLIENT_MAX })?;
+        let waiting = waiting.map_err(|_| NoPermit::Waiting { max: WAITING_PER_CLIENT_MAX })?;
         let of_client = acquire(own.left, count).await;
+        // Whoever has its share waits for others, not for itself.
+        drop(waiting);
         let of_end_site = match of_site {
             Some(site) => Some(acquire(site.left, count).await),
             None => None,
@@ -182,6 +184,17 @@ mod tests {
         match taking.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(permit) => Some(permit.expect("few wait")),
             Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn a_client_within_its_share_may_wait_for_others_with_any_number_of_requests() {
+        let permits = Permits::new(20, 10);
+        let _others = [1, 2].map(|n| take(&permits, client(n), 10).expect("there is room"));
+        let mut waiting: Vec<_> = (0..10).map(|_| Box::pin(permits.take(client(3), 1))).collect();
+        for taking in &mut waiting {
+            let outcome = taking.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(outcome.is_pending(), "it is within its share");
         }
     }
 

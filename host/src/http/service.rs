@@ -141,14 +141,17 @@ async fn unknown_method(method: Method, uri: Uri) -> Problem {
 }
 
 fn too_many_at_once() -> Response {
-    let detail = "as many requests from one address are under way as may be: wait for an answer";
+    let detail =
+        "as many requests from one address or network are under way as may be: wait for an answer";
     refused_for(1, detail)
 }
 
 fn too_many_requests(wait: Duration) -> Response {
     // `Retry-After` counts whole seconds, and 0 would mean no wait at all.
     let seconds = wait.as_secs() + 1;
-    let detail = format!("more requests than this server takes from one address: wait {seconds} s");
+    let detail = format!(
+        "more requests than this server takes from one address or network: wait {seconds} s"
+    );
     refused_for(seconds, &detail)
 }
 

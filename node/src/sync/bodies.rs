@@ -96,8 +96,8 @@ pub(super) struct Bodies {
 }
 
 impl Bodies {
-    /// Checks that the plan is the way to its end, that a block on it is planned, fetched or here, and that nothing
-    /// exceeds its bound.
+    /// Checks that what is fetched or checked is under way, that what waits is on the way, and that nothing exceeds its
+    /// bound.
     ///
     /// # Panics
     /// When an invariant does not hold.
@@ -124,13 +124,16 @@ impl Bodies {
             assert!(self.planned.contains_key(hash), "the body of {hash} is not on the way");
         }
         assert!(self.avoided.len() <= AVOIDED_MAX, "{} pairs are avoided", self.avoided.len());
-        if self.plan_end == Some(chain.best_header().hash) {
-            self.check_plan(chain);
-        }
     }
 
-    /// Checks a plan that leads to the best header.
-    fn check_plan(&self, chain: &Chain) {
+    /// Checks a plan that leads to the best header. Costs a walk over the way there.
+    ///
+    /// # Panics
+    /// When the plan is not the way, or a body on it will never be asked for.
+    pub(super) fn check_plan(&self, chain: &Chain) {
+        if self.plan_end != Some(chain.best_header().hash) {
+            return;
+        }
         let way = chain.way_from_best_chain(chain.best_header().hash);
         let planned = self.planned.iter().map(|(hash, planned)| (planned.height, *hash));
         assert!(planned.collect::<BTreeSet<_>>().into_iter().eq(way), "what is planned");

@@ -37,4 +37,11 @@ impl Sync {
         self.early_headers.check_invariants(limits);
         self.encoded_bodies.check_invariants();
     }
+    /// Checks that the plan is the way to the best header. Costs a walk over that way.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub(crate) fn check_plan(&self, chain: &Chain) {
+        self.bodies.check_plan(chain);
+    }
 }
