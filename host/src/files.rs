@@ -1,7 +1,7 @@
 //! What all writers of files share: an error that names the file, and durable, locked directories.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// A system call on a file that failed. The text names the file, which [`io::Error`] alone does not.
@@ -18,6 +18,26 @@ impl FileError {
     pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self { action, path: path.to_owned(), source }
     }
+}
+
+/// A file's text; `None` if it has more than so many bytes, of which no more than one is read. A stranger may have
+/// written it.
+///
+/// # Errors
+/// When the file can't be read or is not UTF-8.
+pub fn read_text(path: &Path, bytes_max: u64) -> Result<Option<String>, FileError> {
+    let read = || {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
+        // The length comes first: a text that is too long may have been cut inside a character.
+        if bytes.len() as u64 > bytes_max {
+            return Ok(None);
+        }
+        String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    };
+    read().map_err(|error| FileError::new("read", path, error))
 }
 
 /// Waits until the names in a directory survive a power loss. A file's own `sync_all` does not cover its name.
@@ -63,4 +83,26 @@ pub fn lock_directory(directory: &Path) -> Option<File> {
 #[cfg(not(unix))]
 pub fn lock_directory(_: &Path) -> Option<File> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_up_to_its_bound_and_cut_nowhere() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("text");
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("written");
+            read_text(&path, 4)
+        };
+        assert_eq!(read(b"abcd").expect("it can be read").as_deref(), Some("abcd"));
+        assert_eq!(read(b"abcde").expect("it can be read"), None);
+        // The fifth byte is the first of two.
+        assert_eq!(read("abcdé".as_bytes()).expect("it can be read"), None);
+        let refused = read(&[0xff]).expect_err("no text");
+        assert_eq!(refused.source.kind(), io::ErrorKind::InvalidData);
+        assert!(read_text(&directory.path().join("nowhere"), 4).is_err());
+    }
 }

@@ -43,9 +43,8 @@ pub struct Limits {
     pub partials_max: usize,
     /// Headers that wait for their bodies.
     pub headers_without_body_max: usize,
-    /// Bytes of bodies that are being fetched, being checked, or waiting for a body below them. With less room than
-    /// for two of the largest blocks, each counted with its header and in whole pieces, blocks are fetched one at a
-    /// time.
+    /// Bytes of bodies that are being fetched, being checked, or waiting for a body below them. Blocks come however
+    /// small this is, though not side by side, and what is announced may take one of the largest blocks more.
     pub ahead_bytes_max: usize,
     /// Bytes of blocks that wait for the disk before fetching pauses.
     pub waiting_bytes_max: usize,

@@ -120,8 +120,7 @@ fn a_refused_body_of_the_own_branch_holds_up_no_move_that_keeps_it() {
     load(&mut chain, &longer);
     chain.advance();
     assert_eq!(chain.tip().hash, end(&longer));
-    // A user's question, too, may show that the disk reads again.
-    chain.forget_refused();
+    // A body that is here is refused no longer.
     load(&mut chain, &[own, rival.clone()].concat());
     chain.advance();
     assert_eq!(chain.tip().hash, end(&rival));

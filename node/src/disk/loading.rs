@@ -267,7 +267,7 @@ impl Node {
     fn lose_block(&mut self, hash: BlockHash, reason: String, summary: Option<BlockEffects>) {
         let Some(height) = self.chain.header(&hash).map(|header| header.height) else { return };
         self.chain.mark_lost(&hash, summary);
-        self.forget_plan();
+        self.body_lost(&hash);
         self.output(Output::Event(Event::BlockLost { height, hash, reason }));
     }
 

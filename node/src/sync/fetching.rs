@@ -60,6 +60,13 @@ impl Node {
         self.sync.bodies.plan_end = None;
     }
 
+    /// Notes that the disk has lost a body: if it lies on the way, it is to be fetched like a missing one.
+    pub(crate) fn body_lost(&mut self, hash: &BlockHash) {
+        if self.sync.bodies.is_planned(hash) {
+            self.forget_plan();
+        }
+    }
+
     /// The lowest block on the way to the best header whose body is missing or lost.
     pub(super) fn lowest_missing(&self) -> Option<(Height, BlockHash)> {
         let bodies = &self.sync.bodies;

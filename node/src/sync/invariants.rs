@@ -37,6 +37,7 @@ impl Sync {
         self.early_headers.check_invariants(limits);
         self.encoded_bodies.check_invariants();
     }
+
     /// Checks that the plan is the way to the best header. Costs a walk over that way.
     ///
     /// # Panics

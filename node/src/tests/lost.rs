@@ -52,9 +52,9 @@ fn a_lost_body_on_the_way_is_fetched_although_others_that_wait_for_it_fill_the_r
     assert_eq!(fetching.network.node(1).sync.bytes_ahead(), 0);
 }
 
-/// However small the limit is, blocks come one at a time, and so do those that are lost beside the way.
+/// However small the limit is, blocks come, and so do those that are lost beside the way.
 #[test]
-fn blocks_come_one_at_a_time_when_there_is_room_for_less_than_two() {
+fn blocks_come_however_little_room_there_is() {
     for ahead_bytes_max in
         [0, 1, BLOCK - 1, BLOCK, 2 * MEBIBYTE, 2 * BLOCK - 1, 2 * BLOCK, 2 * BLOCK + 1]
     {

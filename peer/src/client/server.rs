@@ -3,8 +3,7 @@
 //! which it was not named.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ureq::http::Uri;
@@ -12,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::Connection;
 use crate::store::data_directory::{self, DataDirectoryError, TOKEN_FILE, URL_FILE};
-use host::files::FileError;
+use host::files::{self, FileError};
 use keys::secret_file::{self, SecretFileError};
 
 /// The most bytes that are read from a file with a URL. A host name has at most 253.
@@ -231,7 +230,7 @@ fn server_of(directory: &Path) -> Result<Server, TargetError> {
     if !data_directory::is_in_use(directory) {
         return Err(not_running());
     }
-    match read_short(&path) {
+    match files::read_text(&path, FILE_BYTES_MAX) {
         Ok(url) => match url.as_deref().map(Server::parse) {
             Some(Ok(server)) => Ok(Server { named_in: Some(path), ..server }),
             Some(Err(_)) | None => Err(TargetError::UrlFile { path }),
@@ -239,15 +238,6 @@ fn server_of(directory: &Path) -> Result<Server, TargetError> {
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => Err(not_running()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// The file's text; `None` if it is too long to be an address.
-fn read_short(path: &Path) -> Result<Option<String>, FileError> {
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text))
-        .map_err(|error| FileError::new("read", path, error))?;
-    Ok((text.len() as u64 <= FILE_BYTES_MAX).then_some(text))
 }
 
 #[cfg(test)]

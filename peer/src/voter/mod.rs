@@ -298,6 +298,10 @@ mod tests {
         assert!(outcome.is_err(), "it waits");
         assert_eq!(voters.unlocks.available_permits(), 0);
         drop(first);
+        // Now it has the place, which it keeps while the key is unlocked.
+        let outcome = timeout(Duration::ZERO, &mut third).await;
+        assert!(outcome.is_err(), "unlocking takes longer");
+        assert_eq!(voters.unlocks.available_permits(), 0);
         assert!(third.await.is_ok());
         drop(second);
         assert_eq!(voters.unlocks.available_permits(), 2);

@@ -1,7 +1,5 @@
 //! Reads and writes receipts as files: one JSON object, which a web page or a script can check as well.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use protocol::block::{HEADER_BYTES, Header};
@@ -11,7 +9,7 @@ use protocol::receipt::Receipt;
 use serde_json::Value;
 
 use crate::schema::{self, RECEIPT_FORMAT};
-use host::files::FileError;
+use host::files::{self, FileError};
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
 /// The longest file that is read. A transaction and a path of 20 hashes take a tenth of it.
@@ -51,17 +49,12 @@ pub(crate) fn write(path: &Path, receipt: &Receipt) -> Result<(), ReceiptFileErr
 /// # Errors
 /// When the file can't be read, or is not a receipt of a known format.
 pub(crate) fn read(path: &Path) -> Result<Receipt, ReceiptFileError> {
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text))
-        .map_err(|error| FileError::new("read", path, error))?;
+    let text = files::read_text(path, FILE_BYTES_MAX)?;
     let refused = |reason: &str| ReceiptFileError::NotAReceipt {
         path: path.to_owned(),
         reason: reason.to_owned(),
     };
-    if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(refused(&format!("it has over {FILE_BYTES_MAX} bytes")));
-    }
+    let text = text.ok_or_else(|| refused(&format!("it has over {FILE_BYTES_MAX} bytes")))?;
     let value: Value = serde_json::from_str(&text).map_err(|error| refused(&error.to_string()))?;
     match value["receipt"].as_u64() {
         Some(RECEIPT_FORMAT) => {}

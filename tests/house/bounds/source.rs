@@ -1,9 +1,9 @@
 //! The constants of a source file, read as text: what they are called and what they are set to.
 
 /// The words of a constant's name of which any one says that something is bounded.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 14] = [
     "MAX", "MOST", "LIMIT", "LIMITS", "CAPACITY", "PER", "CACHED", "WANTED", "ONCE", "TOGETHER",
-    "BYTES", "BACKLOG", "ROOM",
+    "BYTES", "BACKLOG", "ROOM", "PART",
 ];
 
 /// A constant that a program contains.

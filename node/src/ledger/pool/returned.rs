@@ -17,14 +17,14 @@ impl Pool {
         change: &mut PoolChange,
     ) {
         for transaction in disconnected.iter().rev().flat_map(|block| &block.transactions) {
-            if chain.locations_of(&transaction.id()).next().is_some() {
-                continue;
-            }
+            // Only what is refused may be on the chain already. A place alone does not tell that it is.
+            let is_on_chain = || chain.locations_of(&transaction.id()).next().is_some();
             match self.check(transaction, chain) {
                 Ok(()) => {
                     self.add(Arc::clone(transaction));
                     change.returned.push(Arc::clone(transaction));
                 }
+                Err(_) if is_on_chain() => {}
                 Err(PoolError::Context(TransactionError::NotRegistered { .. })) => {
                     let vote = Arc::clone(transaction);
                     match self.keep_if_room(Arc::clone(&vote), chain) {
