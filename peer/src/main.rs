@@ -12,6 +12,8 @@ use peer::cli::{self, Invocation};
 const EXIT_USAGE: u8 = 2;
 /// The exit code when the peer ran and was refused, or when a running peer refused a request.
 const EXIT_REFUSED: u8 = 1;
+/// The exit code when this machine's clock keeps a record from being judged, so that nothing is known against it.
+const EXIT_UNJUDGED: u8 = 4;
 /// The exit code when no running peer was reached.
 const EXIT_NO_CONTACT: u8 = 3;
 
@@ -24,12 +26,21 @@ fn main() -> ExitCode {
     };
     // These are the last words, in one line. If stderr is closed, there is nobody left to tell.
     let _ = writeln!(io::stderr(), "peer: {error}");
-    ExitCode::from(if is_refusal(&error) { EXIT_REFUSED } else { EXIT_USAGE })
+    ExitCode::from(exit_code(&error))
 }
 
-fn is_refusal(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<peer::PeerError>().is_some_and(peer::PeerError::is_refusal)
-        || error.downcast_ref::<peer::OfflineError>().is_some_and(peer::OfflineError::is_refusal)
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let offline = error.downcast_ref::<peer::OfflineError>();
+    let running = error.downcast_ref::<peer::PeerError>();
+    if offline.is_some_and(peer::OfflineError::is_unjudged) {
+        EXIT_UNJUDGED
+    } else if offline.is_some_and(peer::OfflineError::is_refusal)
+        || running.is_some_and(peer::PeerError::is_refusal)
+    {
+        EXIT_REFUSED
+    } else {
+        EXIT_USAGE
+    }
 }
 
 /// Starts what was asked for, and returns the exit code. Everything else was printed already.

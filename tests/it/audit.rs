@@ -5,15 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use peer::{ArchiveReader, ArchiveWriter};
 use protocol::block::{Block, Header, merkle_root};
 use protocol::election::Election;
 use protocol::transaction::{HashedTransaction, Transaction};
+use protocol::units::UnixMillis;
 use serde_json::Value;
 use sim::forge;
 
-use crate::harness::{Network, PATIENCE, Peer, Program, Voter, agree, binary, results_of};
+use crate::harness::{
+    Network, PATIENCE, Peer, Program, Voter, agree, binary, results_of, unix_now,
+};
 
 /// How a program ended.
 #[derive(Debug)]
@@ -217,7 +221,7 @@ fn forged_archives_fail_naming_the_rule_and_are_not_imported() {
     assert_eq!((refused.code, refused.stdout.len()), (Some(1), 0), "{refused:?}");
     let told = "breaks the rule bad_signature";
     assert!(refused.stderr.contains(told) && refused.stderr.contains("nothing was imported"));
-    run(beside, &["audit", "copy"]).is_mended_first("no data directory");
+    assert!(!beside.join("copy").exists(), "nothing half made is left");
     run(beside, &["import", "a.archive", "--data-dir", "copy"]).printed();
     assert_eq!(audit(beside, "copy", 0)["votes"], 3);
 }
@@ -300,6 +304,46 @@ fn a_receipt_proves_nothing_on_blocks_that_are_no_chain_or_break_a_rule() {
     let ended = run(&beside, &["verify-receipt", "receipt.json", "b.archive"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stdout[0].contains("NOT on the best chain"), "{ended:?}");
+}
+
+/// Somebody's clock is wrong, and nobody is accused for it: neither an exit code nor a word says that a rule is broken.
+#[test]
+fn a_time_that_has_not_come_has_a_code_of_its_own() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let beside = directory.path();
+    let now = unix_now();
+    let created = UnixMillis(now.0 - 24 * 3_600 * 1_000);
+    let election = Election { created, ..forge::election(1, 4) };
+    let genesis = Header::genesis(&election);
+    let true_one = forge::block(&genesis, vec![], genesis.time);
+    let early = forge::block(&true_one.header, vec![], now.plus(Duration::from_secs(3 * 3_600)));
+    write(&beside.join("a.archive"), &election, &[true_one, early]);
+    for arguments in [
+        ["audit", "a.archive"].as_slice(),
+        &["audit", "a.archive", "--json"],
+        &["export", "v.csv", "--as", "votes", "--from", "a.archive"],
+        &["export", "r.jsonl", "--as", "results", "--from", "a.archive"],
+        &["import", "a.archive", "--data-dir", "copy"],
+    ] {
+        let ended = run(beside, arguments);
+        assert_eq!(ended.code, Some(4), "{ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+        let told = "can't be judged: by this machine's clock block 2's time lies ";
+        assert!(ended.stderr.contains(told), "{ended:?}");
+        let all = format!("{ended:?}");
+        assert!(!all.contains("too_early") && !all.contains("breaks"), "{all}");
+        if arguments[0] == "audit" {
+            assert!(ended.stdout.last().is_some_and(|last| last.contains(told)), "{ended:?}");
+        } else {
+            assert_eq!(ended.stdout.len(), 0, "{ended:?}");
+        }
+    }
+    let report = audit(beside, "a.archive", 4);
+    assert_eq!(report["error"]["kind"], "ahead_of_clock", "{report}");
+    assert_eq!((&report["failure"], &report["blocks"]), (&Value::Null, &1.into()), "{report}");
+    let entries = fs::read_dir(beside).expect("a directory");
+    let names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(names, ["a.archive"], "nothing half made is left");
 }
 
 fn a_vote(blocks: &[Block]) -> (usize, usize) {

@@ -11,9 +11,9 @@ use protocol::election::Election;
 use protocol::units::{ElectionId, UnixMillis};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::OfflineError;
 use super::report::AuditOutcome;
 use super::source::{Source, Unchecked};
+use super::{OfflineError, Undone};
 use crate::cli::AuditChain;
 use crate::render::Style;
 use crate::schema::Reply;
@@ -32,18 +32,23 @@ pub(super) const AHEAD_BLOCKS_MAX: usize = 4_096;
 /// Audits a record and prints a report. Returns whether everything is valid.
 ///
 /// # Errors
-/// When the record can't be read, or belongs to another election than the one that was asked for.
+/// When the record can't be read, belongs to another election than the one that was asked for, or can't be judged by
+/// this machine's clock.
 pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
     let mut source = Source::open(&command.source)?;
     if let Some(expected) = expected_election(command)? {
         source.expect(&expected)?;
     }
-    let AuditOutcome { report, .. } = audit_source(&mut source, clock::unix_now, |_| Ok(()))?;
+    let AuditOutcome { report, failure } = audit_source(&mut source, clock::unix_now, |_| Ok(()))?;
     let color = std::io::stdout().is_terminal();
     let style = Style::of(command.format.json, color);
     let passed = report.passed;
     print(&style.answer(&Reply::Audit(Box::new(report))))?;
-    Ok(passed)
+    match failure.map(|failure| OfflineError::stopped(source.path(), failure, Undone::Audit)) {
+        Some(error) if error.is_unjudged() => Err(error),
+        // The report has told which rule is broken.
+        Some(_) | None => Ok(passed),
+    }
 }
 
 fn expected_election(command: &AuditChain) -> Result<Option<ElectionId>, LocalElectionError> {
@@ -53,8 +58,8 @@ fn expected_election(command: &AuditChain) -> Result<Option<ElectionId>, LocalEl
     }
 }
 
-/// Audits all blocks of a source, or those up to the first that breaks a rule. `visit` is called
-/// with each valid one. No block may be far ahead of what `clock` says.
+/// Audits all blocks of a source, or those up to the first that breaks a rule or is ahead of the clock. `visit` is called
+/// with each valid one before it.
 ///
 /// # Errors
 /// When the source can't be read to its end, or when `visit` fails.

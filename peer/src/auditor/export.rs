@@ -3,12 +3,12 @@
 
 use protocol::units::UnixMillis;
 
-use super::OfflineError;
 use super::archive::ArchiveWriter;
 use super::audit::audit_source;
 use super::report::AuditOutcome;
 use super::source::Source;
 use super::table::{TableFormat, TableWriter};
+use super::{OfflineError, Undone};
 use crate::cli::{ExportChain, ExportKind};
 use crate::schema::AuditReport;
 use crate::store::data_directory;
@@ -20,7 +20,7 @@ use host::whole_file::{Existing, FileMode, WholeFile, WholeFileError};
 /// Writes an archive or a table, and prints what it contains.
 ///
 /// # Errors
-/// When the chain can't be read or breaks a rule, or when the file can't be written.
+/// When the chain can't be read, breaks a rule or can't be judged by this machine's clock, or when the file can't be written.
 pub fn export(command: &ExportChain) -> Result<(), OfflineError> {
     let path = match (&command.from, &command.data_dir) {
         (Some(path), _) | (None, Some(path)) => path.clone(),
@@ -74,14 +74,11 @@ fn export_results(command: &ExportChain, mut source: Source) -> Result<(), Offli
     Ok(())
 }
 
-/// Nothing is exported from a chain that breaks a rule.
+/// Nothing is exported from a chain that breaks a rule or is ahead of the clock.
 fn refuse_failure(outcome: AuditOutcome, source: &Source) -> Result<AuditReport, OfflineError> {
     match outcome.failure {
         None => Ok(outcome.report),
-        Some(failure) => {
-            let (path, failure) = (source.path().to_owned(), Box::new(failure));
-            Err(OfflineError::NotExported { path, failure })
-        }
+        Some(failure) => Err(OfflineError::stopped(source.path(), failure, Undone::Export)),
     }
 }
 

@@ -1,11 +1,14 @@
 //! The command `peer import`, which makes a data directory from an archive. The whole archive is
 //! audited first, so no data directory ever starts from a chain that breaks a rule.
 
-use super::OfflineError;
+use protocol::election::Election;
+
 use super::audit::audit_source;
 use super::report::AuditOutcome;
 use super::source::Source;
+use super::{OfflineError, Undone};
 use crate::cli::ImportChain;
+use crate::schema::AuditReport;
 use crate::store::ChainImporter;
 use crate::store::data_directory::DataDirectory;
 use host::clock;
@@ -15,36 +18,50 @@ use host::output::print;
 /// valid and is durable.
 ///
 /// # Errors
-/// When the archive breaks a rule or can't be read, or when the directory has a chain already or
-/// can't be written.
+/// When the archive breaks a rule, can't be read or can't be judged by this machine's clock, or when the directory has
+/// a chain already or can't be written. Nothing is left then that was not there before.
 pub fn import(command: &ImportChain) -> Result<(), OfflineError> {
     let mut source = Source::open(&command.file)?;
     let election = source.election().clone();
-    let id = election.election_id();
     let directory = DataDirectory::open(command.data_dir.clone())?;
-    directory.keeps_election(&election)?;
-    let mut importer = ChainImporter::create(directory.path(), &id)?;
-    let audited = audit_source(&mut source, clock::unix_now, |block| {
-        Ok(importer.append(std::slice::from_ref(block))?)
-    });
-    let report = match audited {
-        Ok(AuditOutcome { failure: None, report }) => report,
-        Ok(AuditOutcome { failure: Some(failure), .. }) => {
-            importer.abandon()?;
-            let (path, failure) = (command.file.clone(), Box::new(failure));
-            return Err(OfflineError::NotImported { path, failure });
-        }
+    let report = match import_into(&directory, &mut source, &election) {
+        Ok(report) => report,
         Err(error) => {
-            importer.abandon()?;
+            directory.discard();
             return Err(error);
         }
     };
-    directory.keep_election(&election)?;
-    importer.finish()?;
     let path = directory.path().display();
-    let (height, votes) = (report.blocks, report.votes);
+    let AuditReport { election: id, blocks, votes, .. } = report;
     print(&format!(
-        "made {path}: election {id}, blocks after the genesis: {height}, votes: {votes}\n"
+        "made {path}: election {id}, blocks after the genesis: {blocks}, votes: {votes}\n"
     ))?;
     Ok(())
+}
+
+fn import_into(
+    directory: &DataDirectory,
+    source: &mut Source,
+    election: &Election,
+) -> Result<AuditReport, OfflineError> {
+    directory.keeps_election(election)?;
+    let mut importer = ChainImporter::create(directory.path(), &election.election_id())?;
+    let audited = audit_source(source, clock::unix_now, |block| {
+        Ok(importer.append(std::slice::from_ref(block))?)
+    });
+    let audited = audited.and_then(|AuditOutcome { report, failure }| match failure {
+        None => Ok(report),
+        Some(failure) => Err(OfflineError::stopped(source.path(), failure, Undone::Import)),
+    });
+    match audited {
+        Ok(report) => {
+            directory.keep_election(election)?;
+            importer.finish()?;
+            Ok(report)
+        }
+        Err(error) => {
+            importer.abandon()?;
+            Err(error)
+        }
+    }
 }

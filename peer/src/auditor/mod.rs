@@ -14,10 +14,11 @@ mod table;
 mod tests;
 mod verify_receipt;
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fmt, io};
 
-use protocol::units::{BlockHash, ElectionId, Height};
+use protocol::units::{ElectionId, Height};
 
 pub(crate) use archive::ArchiveEncoder;
 pub use archive::{ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, RecordPlace};
@@ -27,11 +28,12 @@ use host::whole_file::WholeFileError;
 pub use import::import;
 pub use verify_receipt::verify_receipt;
 
+use crate::schema::Refusal;
 use crate::store::StoreError;
 use crate::store::data_directory::DataDirectoryError;
 use crate::store::local_election::LocalElectionError;
 use crate::voter::receipt::ReceiptFileError;
-use chain::{AuditFailure, HeaderError};
+use chain::{AuditError, AuditFailure, HeaderError};
 use host::files::FileError;
 
 /// The reason why a record can't be exported, audited or imported. Each message is one line.
@@ -59,43 +61,85 @@ pub enum OfflineError {
     Store(#[from] StoreError),
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("{path}: {failure}; nothing was exported", path = path.display())]
-    NotExported { path: PathBuf, failure: Box<AuditFailure> },
-    #[error("{path}: {failure}; nothing was imported", path = path.display())]
-    NotImported { path: PathBuf, failure: Box<AuditFailure> },
-    #[error("{path}: {failure}; nothing is proved", path = path.display())]
-    NotProved { path: PathBuf, failure: Box<AuditFailure> },
-    #[error(
-        "{path}: block {height} {hash} can't be judged by this machine's clock: {ahead}; set the clock, or try again later: nothing is proved",
-        path = path.display()
-    )]
-    AheadOfClock { path: PathBuf, height: Height, hash: BlockHash, ahead: HeaderError },
+    #[error("{path}: {failure}; {undone}", path = path.display())]
+    Broken { path: PathBuf, failure: Box<AuditFailure>, undone: Undone },
+    #[error("{path}: {ahead}: {undone}", path = path.display())]
+    AheadOfClock { path: PathBuf, ahead: AheadOfClock, undone: Undone },
     #[error("can't write to stdout: {0}")]
     Stdout(#[from] io::Error),
 }
 
+/// What a command did not do because of a block, in the words of its error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undone {
+    Audit,
+    Export,
+    Import,
+    Proof,
+}
+
+impl fmt::Display for Undone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Audit => "only what comes before it is counted",
+            Self::Export => "nothing was exported",
+            Self::Import => "nothing was imported",
+            Self::Proof => "nothing is proved",
+        })
+    }
+}
+
+/// A block whose time has not come by this machine's clock. It breaks no rule: either its miner's clock is fast, or
+/// this one is slow, and nobody here can tell which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "can't be judged: by this machine's clock block {height}'s time lies {} s ahead; set the clock and try again",
+    ahead.as_secs()
+)]
+pub struct AheadOfClock {
+    pub height: Height,
+    pub ahead: Duration,
+}
+
+impl AheadOfClock {
+    /// `None` if the block breaks a rule, whatever the time is.
+    fn of(failure: &AuditFailure) -> Option<Self> {
+        match failure.error {
+            AuditError::Header(HeaderError::TooEarly { ahead }) => {
+                Some(Self { height: failure.height, ahead })
+            }
+            AuditError::Header(_) | AuditError::Body(_) => None,
+        }
+    }
+}
+
+impl From<AheadOfClock> for Refusal {
+    fn from(ahead: AheadOfClock) -> Self {
+        Self { kind: "ahead_of_clock".to_owned(), message: ahead.to_string() }
+    }
+}
+
 impl OfflineError {
+    /// The error of every command that a block stopped, be it for a rule or for the clock.
+    fn stopped(path: &Path, failure: AuditFailure, undone: Undone) -> Self {
+        let path = path.to_owned();
+        match AheadOfClock::of(&failure) {
+            Some(ahead) => Self::AheadOfClock { path, ahead, undone },
+            None => Self::Broken { path, failure: Box::new(failure), undone },
+        }
+    }
+
     /// Whether the record itself was refused. Otherwise the user has to correct a file or something
     /// that was typed.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        match self {
-            Self::NotImported { .. }
-            | Self::NotExported { .. }
-            | Self::NotProved { .. }
-            | Self::AheadOfClock { .. } => true,
-            Self::Archive { .. }
-            | Self::Write(_)
-            | Self::ArchiveOfArchive
-            | Self::TableName { .. }
-            | Self::Receipt(_)
-            | Self::OtherElection { .. }
-            | Self::Ballot(_)
-            | Self::DataDirectory(_)
-            | Self::Store(_)
-            | Self::File(_)
-            | Self::Stdout(_) => false,
-        }
+        matches!(self, Self::Broken { .. })
+    }
+
+    /// Whether this machine's clock kept the record from being judged.
+    #[must_use]
+    pub fn is_unjudged(&self) -> bool {
+        matches!(self, Self::AheadOfClock { .. })
     }
 }
 

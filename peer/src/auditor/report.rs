@@ -3,13 +3,14 @@
 use chain::{Audit, AuditFailure};
 use node::{Admitted, QuestionTally, Tip};
 
+use super::AheadOfClock;
 use crate::schema::{self, Admission, AuditReport};
 
 /// The outcome of an audit.
 #[derive(Debug)]
 pub(super) struct AuditOutcome {
     pub(super) report: AuditReport,
-    /// The first block that breaks a rule, with everything that its error says.
+    /// The first block that breaks a rule or is ahead of the clock, with everything that its error says.
     pub(super) failure: Option<AuditFailure>,
 }
 
@@ -18,6 +19,8 @@ impl AuditOutcome {
         let election = audit.election();
         let (height, hash) = audit.tip();
         let tally = audit.tally();
+        let ahead = failure.as_ref().and_then(AheadOfClock::of);
+        let broken = failure.as_ref().filter(|_| ahead.is_none());
         let report = AuditReport {
             passed: failure.is_none(),
             election: election.election_id(),
@@ -34,7 +37,8 @@ impl AuditOutcome {
                 .iter()
                 .map(schema::QuestionTally::from)
                 .collect(),
-            failure: failure.as_ref().map(schema::AuditFailure::from),
+            failure: broken.map(schema::AuditFailure::from),
+            error: ahead.map(schema::Refusal::from),
             admission: Admission::of(&election.admission),
             blocks_deep: audit.blocks_since_newest_vote(),
         };

@@ -4,28 +4,25 @@
 //! A receipt leans on every block: on those below its own for the right to vote, and on those above for how deep it is.
 //! So the whole chain is audited, by the rules that everybody else here reads it by.
 
-use std::path::Path;
-
 use host::clock;
 use host::output::print;
 use protocol::receipt::Receipt;
 use protocol::transaction::HashedTransaction;
 
-use super::OfflineError;
 use super::audit::audit_source;
 use super::source::Source;
+use super::{OfflineError, Undone};
 use crate::cli::VerifyReceipt;
 use crate::render::Style;
-use crate::schema::{ReceiptStanding, Reply, Transaction};
+use crate::schema::{ReceiptStanding, Refusal, Reply, Transaction};
 use crate::store::data_directory;
 use crate::voter::receipt;
-use chain::{AuditError, AuditFailure, HeaderError};
 
 /// Prints in one line what a receipt proves. Returns whether its transaction is on the best chain.
 ///
 /// # Errors
 /// When the receipt or the record can't be read, or when the record belongs to another election or
-/// breaks a rule.
+/// breaks a rule or can't be judged by this machine's clock.
 pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
     let receipt = receipt::read(&command.file)?;
     let mut source = match &command.source {
@@ -33,11 +30,15 @@ pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
         None => Source::open(&data_directory::only_default()?)?,
     };
     source.expect(&receipt.election)?;
-    let standing = match receipt.check(&source.election().admission) {
-        Ok(transaction) => find(&receipt, &transaction, &mut source)?,
-        Err(error) => ReceiptStanding::Worthless { reason: error.to_string() },
-    };
     let style = Style::of(command.format.json, false);
+    let found = match receipt.check(&source.election().admission) {
+        Ok(transaction) => find(&receipt, &transaction, &mut source),
+        Err(error) => Ok(ReceiptStanding::Worthless { reason: error.to_string() }),
+    };
+    if let (Err(OfflineError::AheadOfClock { ahead, .. }), Style::Json) = (&found, style) {
+        print(&style.refusal("verify-receipt", &Refusal::from(*ahead)))?;
+    }
+    let standing = found?;
     let is_on_best_chain = matches!(standing, ReceiptStanding::OnBestChain { .. });
     print(&style.answer(&Reply::ReceiptStanding(Box::new(standing))))?;
     Ok(is_on_best_chain)
@@ -55,7 +56,7 @@ fn find(
         Ok(())
     })?;
     if let Some(failure) = outcome.failure {
-        return Err(not_proved(source.path(), failure));
+        return Err(OfflineError::stopped(source.path(), failure, Undone::Proof));
     }
     let transaction = Transaction::read(transaction, source.election());
     let (height, hash) = (receipt.header.height.0, receipt.header.hash());
@@ -65,17 +66,4 @@ fn find(
         return Ok(ReceiptStanding::OnBestChain { transaction, height, hash, blocks_deep });
     }
     Ok(ReceiptStanding::NotOnBestChain { transaction, height, hash, tip_height })
-}
-
-/// A block whose time has not come breaks no rule: either it is early, or this machine's clock is late.
-fn not_proved(path: &Path, failure: AuditFailure) -> OfflineError {
-    let path = path.to_owned();
-    match failure {
-        AuditFailure {
-            height,
-            hash,
-            error: AuditError::Header(ahead @ HeaderError::TooEarly { .. }),
-        } => OfflineError::AheadOfClock { path, height, hash, ahead },
-        failure => OfflineError::NotProved { path, failure: Box::new(failure) },
-    }
 }

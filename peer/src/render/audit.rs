@@ -3,7 +3,7 @@
 use owo_colors::OwoColorize;
 
 use super::tally;
-use crate::schema::{Admission, AuditFailure, AuditReport};
+use crate::schema::{Admission, AuditFailure, AuditReport, Refusal};
 
 /// What was checked and how much of it, the count, and whether all holds or what does not.
 pub(super) fn human(report: &AuditReport, color: bool) -> String {
@@ -29,9 +29,10 @@ pub(super) fn human(report: &AuditReport, color: bool) -> String {
         text += &format!("{thing:<14}{number:>9}  {checked}\n");
     }
     text += &format!("\n{}\n", tally::tally(&report.results(), color));
-    text + &match &report.failure {
-        None => format!("{}\n", verdict("all holds", true, color)),
-        Some(failure) => broken(failure, color),
+    text + &match (&report.failure, &report.error) {
+        (Some(failure), _) => broken(failure, color),
+        (None, Some(refusal)) => unjudged(refusal),
+        (None, None) => format!("{}\n", verdict("all holds", true, color)),
     }
 }
 
@@ -40,6 +41,14 @@ fn broken(failure: &AuditFailure, color: bool) -> String {
     let verdict =
         verdict("IT DOES NOT HOLD: only what comes before this block is counted", false, color);
     format!("{verdict}\nblock {height} {hash}\nrule {rule}\nreason {reason}\n")
+}
+
+/// In no colour, because it is neither good nor bad.
+fn unjudged(refusal: &Refusal) -> String {
+    format!(
+        "NOT JUDGED TO ITS END: only what comes before this block is counted\n{}\n",
+        refusal.message
+    )
 }
 
 fn verdict(text: &str, is_good: bool, color: bool) -> String {

@@ -9,7 +9,9 @@ use crate::cli::command::CommandName;
 use crate::cli::{self, Invocation};
 use crate::schema;
 use chain::AuditRule;
-use samples::{audit_report, election, events, name, refusals, replies, tip, voter};
+use samples::{
+    audit_report, election, events, name, refusals, replies, tip, unjudged_report, voter,
+};
 
 const DOCUMENT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CLI.md");
 const BLESS: &str = "OSTRAKON_BLESS=1 cargo test -p peer --lib documented";
@@ -86,8 +88,12 @@ fn examples() -> Vec<(String, String)> {
         said += &human.refusal(word, &refusal);
         told += &Style::Json.refusal(word, &refusal);
     }
-    for (name, bad) in [("audit", None), ("failed audit", Some((tip(3), voter())))] {
-        let audit = Reply::Audit(Box::new(audit_report(&election, bad)));
+    for (name, report) in [
+        ("audit", audit_report(&election, None)),
+        ("failed audit", audit_report(&election, Some((tip(3), voter())))),
+        ("unjudged audit", unjudged_report(&election)),
+    ] {
+        let audit = Reply::Audit(Box::new(report));
         examples.push((name.to_owned(), both(&human.answer(&audit), &Style::Json.answer(&audit))));
     }
     let key = schema::KeyShown::new(&chain::fixtures::key(1).public(), "my.key".into(), true);

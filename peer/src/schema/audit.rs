@@ -3,7 +3,7 @@
 use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
 use serde::Serialize;
 
-use super::{Admission, Admitted, QuestionTally, Results, Tip, Transaction};
+use super::{Admission, Admitted, QuestionTally, Refusal, Results, Tip, Transaction};
 
 /// How far an audit came, what it counted on the way, and where it stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +23,9 @@ pub(crate) struct AuditReport {
     pub(crate) tally: Vec<QuestionTally>,
     /// The first block that breaks a rule; nothing of it is counted.
     pub(crate) failure: Option<AuditFailure>,
+    /// Why the first block that breaks no rule can't be judged; nothing of it is counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<Refusal>,
     /// Who may vote: the text says which signatures were checked.
     #[serde(skip)]
     pub(crate) admission: Admission,

@@ -32,6 +32,8 @@ pub(crate) struct DataDirectory {
     path: PathBuf,
     /// The lock, which is held as long as this value exists.
     _lock: File,
+    /// What was not there before: the lock, and directories from the inmost outwards.
+    made: Vec<PathBuf>,
 }
 
 /// A data directory as a peer left it, which is only read.
@@ -178,11 +180,16 @@ impl DataDirectory {
     /// See [`DataDirectoryError`].
     pub(crate) fn open(path: PathBuf) -> Result<Self, DataDirectoryError> {
         let failed = |error| FileError::new("make the directory", &path, error);
-        make_private(&path).map_err(failed)?;
         let lock_path = path.join(LOCK_FILE);
+        let missing =
+            lock_path.ancestors().take_while(|each| *each != Path::new("") && !each.exists());
+        let made = missing.map(Path::to_owned).collect();
+        make_private(&path).map_err(failed)?;
         let failed = |error| FileError::new("open", &lock_path, error);
         let lock = File::options().create(true).append(true).open(&lock_path).map_err(failed)?;
         match try_lock(&lock) {
+            // Whoever used the directory until now has taken it back.
+            Ok(()) if !is_at(&lock, &lock_path) => Err(DataDirectoryError::InUse { path }),
             Ok(()) => {
                 let url = path.join(URL_FILE);
                 match fs::remove_file(&url) {
@@ -191,7 +198,7 @@ impl DataDirectory {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
                         Err(FileError::new("remove", &url, error).into())
                     }
-                    Err(_) | Ok(()) => Ok(Self { path, _lock: lock }),
+                    Err(_) | Ok(()) => Ok(Self { path, _lock: lock, made }),
                 }
             }
             Err(TryLockError::WouldBlock) => Err(DataDirectoryError::InUse { path }),
@@ -203,6 +210,17 @@ impl DataDirectory {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Takes back what [`Self::open`] made, because nothing came to lie in it. What was there before stays.
+    pub(crate) fn discard(self) {
+        let [lock, directories @ ..] = self.made.as_slice() else { return };
+        let mut removed = fs::remove_file(lock);
+        for directory in directories {
+            // A directory that holds something is not removed, nor are those around it. Why it was to be taken back is
+            // told anyway.
+            removed = removed.and_then(|()| fs::remove_dir(directory));
+        }
     }
 
     /// Whether a copy of the election is stored here already.
@@ -247,6 +265,21 @@ fn try_lock(lock: &File) -> Result<(), TryLockError> {
         }
     }
     lock.try_lock()
+}
+
+/// Whether this open file is the one that has this name.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let found = file.metadata().and_then(|open| Ok(place(open) == place(fs::metadata(path)?)));
+    found.unwrap_or(false)
+}
+
+/// Other systems do not give an open file's name to another one.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 /// Makes a directory that only its owner can read, if it does not exist.

@@ -3,7 +3,10 @@
 
 use super::scene::{Scene, assert_told, export_to, verify, worked};
 use super::*;
-use crate::cli::{ExportKind, ImportChain};
+use crate::cli::{AnswerFormat, AuditChain, ExportKind, ImportChain};
+use crate::render::Style;
+use crate::schema::Reply;
+use crate::store::data_directory::DataDirectory;
 use chain::Forgery;
 
 /// A block on top of `parent` that breaks this rule, if this election leaves a way to break it.
@@ -137,23 +140,136 @@ fn no_command_takes_a_block_that_breaks_a_rule_from_an_archive() {
     }
 }
 
-/// A block that is dated ahead of this machine's clock breaks no rule that a receipt could be judged by, and proves
+/// True blocks, then one whose time has not come by this machine's clock, and one above it.
+fn ahead_of_the_clock(scene: &Scene) -> Vec<Block> {
+    let early = forged(AuditRule::TooEarly, &scene.line[2].header).expect("any block can be early");
+    let above = mined(&early.header, vec![]);
+    scene.line.iter().cloned().chain([early, above]).collect()
+}
+
+/// One line that blames the clock and no rule, and says what to do.
+#[track_caller]
+fn assert_unjudged(case: &str, refused: &OfflineError) {
+    let told = refused.to_string();
+    assert!(refused.is_unjudged() && !refused.is_refusal(), "{case}: {told}");
+    assert_eq!(told.lines().count(), 1, "{case}: {told}");
+    let (_, rest) = told.split_once("can't be judged: by this machine's clock ").expect(&told);
+    let rest = rest.strip_prefix("block 4's time lies ").expect(&told);
+    let (ahead, rest) = rest.split_once(" s ahead; ").expect(&told);
+    let ahead: u64 = ahead.parse().expect("seconds");
+    assert!((86_000..=86_400).contains(&ahead), "{case}: {told}");
+    assert!(rest.starts_with("set the clock and try again"), "{case}: {told}");
+    for word in ["rule", "too_early", "hold"] {
+        assert!(!told.contains(word), "{case}: {told}");
+    }
+}
+
+/// A block that is dated ahead of this machine's clock breaks no rule that anything could be judged by, and proves
 /// nothing before its time.
 #[test]
-fn a_chain_that_is_ahead_of_the_clock_is_told_from_one_that_breaks_a_rule() {
+fn no_command_tells_a_chain_that_is_ahead_of_the_clock_as_one_that_breaks_a_rule() {
     let scene = Scene::new();
     let receipt = scene.receipt("true", &scene.line[0]);
-    let early = forged(AuditRule::TooEarly, &scene.line[2].header).expect("any block can be early");
-    let blocks: Vec<Block> = scene.line.iter().cloned().chain([early]).collect();
-    let archive = scene.archive("early.archive", &blocks);
-    let refused = verify(&receipt, &archive).expect_err("its time has not come");
-    let told = refused.to_string();
-    assert!(refused.is_refusal(), "{told}");
-    assert!(told.contains("block 4 ") && told.contains("clock"), "{told}");
-    assert!(!told.contains("rule"), "{told}");
-    // Whoever writes an archive from a directory judged the times when the blocks arrived.
-    let directory = scene.data_directory("early", &blocks);
-    let copy = scene.path("copy.archive");
-    export_to(copy.clone(), &directory, ExportKind::Archive).expect("no rule is broken");
-    assert!(copy.is_file());
+    let blocks = ahead_of_the_clock(&scene);
+    let (of_four, of_five) = (&blocks[..4], &blocks[..]);
+    for (number, (source, is_archive)) in [
+        (scene.archive("four.archive", of_four), true),
+        (scene.archive("five.archive", of_five), true),
+        (scene.data_directory("four", of_four), false),
+        (scene.data_directory("five", of_five), false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for json in [false, true] {
+            let format = AnswerFormat { json };
+            let task = AuditChain { source: source.clone(), ballot: None, election: None, format };
+            assert_unjudged("audit", &audit(&task).expect_err("its time has not come"));
+        }
+        assert_unjudged("receipt", &verify(&receipt, &source).expect_err("its time has not come"));
+        for (kind, name) in [(ExportKind::Votes, "v.csv"), (ExportKind::Results, "r.jsonl")] {
+            let table = scene.path(name);
+            let refused = export_to(table.clone(), &source, kind).expect_err("not before its time");
+            assert_unjudged(name, &refused);
+            assert!(!table.exists(), "nothing unfinished is left");
+        }
+        if is_archive {
+            let data_dir = scene.path(&format!("copy-{number}"));
+            let task = ImportChain { file: source, data_dir: data_dir.clone() };
+            assert_unjudged("import", &import(&task).expect_err("not before its time"));
+            assert!(!data_dir.exists(), "nothing half made is left");
+        } else {
+            // Whoever writes an archive from a directory judged the times when the blocks arrived.
+            let copy = scene.path(&format!("{number}.archive"));
+            export_to(copy.clone(), &source, ExportKind::Archive).expect("no rule is broken");
+            assert!(copy.is_file());
+        }
+    }
+}
+
+#[test]
+fn an_audit_counts_what_comes_before_a_block_that_is_ahead_of_the_clock() {
+    let scene = Scene::new();
+    let archive = scene.archive("early.archive", &ahead_of_the_clock(&scene));
+    let outcome = audited(&archive).expect("it can be read");
+    let AuditOutcome { report, .. } = outcome;
+    assert!(!report.passed && report.failure.is_none(), "{report:?}");
+    assert_eq!((report.blocks, report.registrations, report.votes), (3, 2, 1));
+    let answer = Reply::Audit(Box::new(report));
+    let shown = Style::Human { color: false }.answer(&answer);
+    assert!(shown.contains("can't be judged"), "{shown}");
+    for word in ["HOLD", "holds", "too_early", "rule "] {
+        assert!(!shown.contains(word), "{shown}");
+    }
+    let shown: serde_json::Value =
+        serde_json::from_str(&Style::Json.answer(&answer)).expect("an object");
+    assert_eq!(shown["error"]["kind"], "ahead_of_clock", "{shown}");
+    assert_eq!((&shown["passed"], &shown["failure"]), (&false.into(), &serde_json::Value::Null));
+}
+
+/// The clock is asked about a block's time alone: what breaks a rule before that is told as such.
+#[test]
+fn a_broken_rule_is_told_before_a_time_that_has_not_come() {
+    let scene = Scene::new();
+    let second_vote = mined(&scene.line[2].header, vec![registration(3), vote(1, vec![vec![1]])]);
+    let early = forged(AuditRule::TooEarly, &second_vote.header).expect("any block can be early");
+    let blocks: Vec<Block> = scene.line.iter().cloned().chain([second_vote, early]).collect();
+    let archive = scene.archive("both.archive", &blocks);
+    let receipt = scene.receipt("true", &scene.line[0]);
+    let refused = verify(&receipt, &archive).expect_err("there is a second vote");
+    assert_told("both", refused, 4, AuditRule::AlreadyVoted);
+    let task = ImportChain { file: archive, data_dir: scene.path("copy") };
+    assert_told("both", import(&task).expect_err("a second vote"), 4, AuditRule::AlreadyVoted);
+    assert!(!scene.path("copy").exists(), "nothing half made is left");
+}
+
+/// What was there before an import stays there when it is refused, and nothing else.
+#[test]
+fn a_refused_import_leaves_a_directory_as_it_found_it() {
+    let scene = Scene::new();
+    let archive = scene.archive("early.archive", &ahead_of_the_clock(&scene));
+    let refused = |data_dir: &Path| {
+        let task = ImportChain { file: archive.clone(), data_dir: data_dir.to_owned() };
+        assert_unjudged("import", &import(&task).expect_err("not before its time"));
+    };
+    let names = |directory: &Path| -> Vec<_> {
+        let entries = fs::read_dir(directory).expect("a directory");
+        entries.map(|entry| entry.expect("an entry").file_name()).collect()
+    };
+    let empty = scene.path("empty");
+    fs::create_dir(&empty).expect("made");
+    refused(&empty);
+    assert_eq!(names(&empty), Vec::<std::ffi::OsString>::new());
+    let kept = scene.path("kept");
+    fs::create_dir(&kept).expect("made");
+    fs::write(kept.join("voter.key"), "a key").expect("written");
+    refused(&kept);
+    assert_eq!(names(&kept), ["voter.key"]);
+    fs::create_dir(scene.path("above")).expect("made");
+    refused(&scene.path("above/new/newer"));
+    assert_eq!(names(&scene.path("above")), Vec::<std::ffi::OsString>::new());
+    let used = scene.path("used");
+    drop(DataDirectory::open(used.clone()).expect("a new one"));
+    refused(&used);
+    assert_eq!(names(&used), ["lock"]);
 }

