@@ -271,13 +271,20 @@ pub fn read_secret_text(
     path: &Path,
     bytes_max: usize,
 ) -> Result<Zeroizing<String>, PassphraseError> {
-    let mut bytes = read_secret(path, bytes_max)?;
+    let text = secret_text(read_secret(path, bytes_max)?);
+    Ok(text.map_err(|error| FileError::new("read", path, error))?)
+}
+
+/// A secret as text; no copy of it is left.
+///
+/// # Errors
+/// When it is not UTF-8.
+pub fn secret_text(mut bytes: Zeroizing<Vec<u8>>) -> io::Result<Zeroizing<String>> {
     match String::from_utf8(std::mem::take(&mut *bytes)) {
         Ok(text) => Ok(Zeroizing::new(text)),
         Err(error) => {
             error.into_bytes().zeroize();
-            let error = io::Error::from(io::ErrorKind::InvalidData);
-            Err(FileError::new("read", path, error).into())
+            Err(io::ErrorKind::InvalidData.into())
         }
     }
 }

@@ -240,20 +240,23 @@ fn ask_phrase() -> Result<Zeroizing<String>, KeyCommandError> {
 /// Reads words up to the last of a phrase, the end of the input, or an empty line.
 fn read_phrase(input: impl BufRead) -> Result<Zeroizing<String>, KeyCommandError> {
     // It never grows beyond this: growing would leave copies of the secret in memory.
-    let mut text = Zeroizing::new(String::with_capacity(PHRASE_BYTES_MAX + 1));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(PHRASE_BYTES_MAX + 1));
     let mut input = input.take(PHRASE_BYTES_MAX as u64 + 1);
-    while text.split_whitespace().count() < PHRASE_WORDS {
-        let before = text.len();
-        input.read_line(&mut text).map_err(PassphraseError::Terminal)?;
-        if text[before..].trim().is_empty() {
+    loop {
+        let before = bytes.len();
+        input.read_until(b'\n', &mut bytes).map_err(PassphraseError::Terminal)?;
+        // What is no text is told below, or that it is too long if it was cut inside a character.
+        let Ok(text) = std::str::from_utf8(&bytes) else { break };
+        let is_whole = text.split_whitespace().count() >= PHRASE_WORDS;
+        if is_whole || text[before..].trim().is_empty() {
             break;
         }
     }
-    match text.len() {
-        length if length > PHRASE_BYTES_MAX => Err(PhraseError::TooLong.into()),
-        _ if text.trim().is_empty() => Err(KeyCommandError::NoPhrase),
-        _ => Ok(text),
+    if bytes.len() > PHRASE_BYTES_MAX {
+        return Err(PhraseError::TooLong.into());
     }
+    let text = passphrase::secret_text(bytes).map_err(PassphraseError::Terminal)?;
+    if text.trim().is_empty() { Err(KeyCommandError::NoPhrase) } else { Ok(text) }
 }
 
 fn key_path(place: &KeyLocation) -> Result<PathBuf, KeyCommandError> {
@@ -319,6 +322,19 @@ mod tests {
                 refused,
                 "a recovery phrase has at most 1024 bytes with all spaces; nothing was changed"
             );
+        }
+        // The last byte that is read is the first of two.
+        let letters = "é".repeat(PHRASE_BYTES_MAX / 2);
+        for text in [format!("{spaced}é"), format!("{spaced}\u{a0}"), format!("{letters}é\n")] {
+            let refused = read(&text).map(drop).expect_err("it is too long");
+            assert!(matches!(refused, KeyCommandError::Phrase(PhraseError::TooLong)), "{refused}");
+        }
+        for no_text in [&b"\xff\n"[..], b"abandon \xc3\n"] {
+            let refused = read_phrase(no_text).map(drop).expect_err("it is no text");
+            let KeyCommandError::Passphrase(PassphraseError::Terminal(error)) = &refused else {
+                panic!("{refused}")
+            };
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         }
         assert!(matches!(read(" \n"), Err(KeyCommandError::NoPhrase)));
         assert!(matches!(read(""), Err(KeyCommandError::NoPhrase)));
