@@ -88,7 +88,8 @@ impl SignedFile {
         };
         let bytes = file.metadata().map_or(0, |metadata| metadata.len());
         let progress = Progress::new("reading", bytes);
-        let outcome = read_from(BufReader::new(file), election, check, &progress);
+        let outcome =
+            read_from(BufReader::new(file), election, check, &progress, VOTERS_MAX as usize);
         match outcome.map_err(|error| FileError::new("read", path, error))? {
             Ok(read) => Ok(Some(read)),
             Err(RecordError::OtherElection { found }) => Err(RegistrarError::OtherElection {
@@ -121,7 +122,7 @@ impl SignedFile {
     }
 }
 
-/// Reads a file from any reader.
+/// Reads a file from any reader, and up to so many voters.
 ///
 /// # Errors
 /// When it can't be read. The inner error reports the first invalid line.
@@ -130,6 +131,7 @@ pub(super) fn read_from(
     election: &Election,
     check: Check<'_>,
     progress: &Progress,
+    voters_max: usize,
 ) -> io::Result<Result<SignedFile, RecordError>> {
     let header = match read_line(&mut input, 1)? {
         Ok(line) => read_header(&line, election),
@@ -154,6 +156,9 @@ pub(super) fn read_from(
         if together.len() == READ_TOGETHER || is_end {
             if let Err(error) = file.take(&together, election, &id, check) {
                 return Ok(Err(error));
+            }
+            if file.entries.len() > voters_max {
+                return Ok(Err(RecordError::TooManyVoters));
             }
             progress.advance(together.iter().map(|(_, line)| line.len() as u64).sum());
             together.clear();
@@ -192,10 +197,7 @@ impl SignedFile {
             }
             self.entries.insert(voter, entry);
         }
-        match self.entries.len() > VOTERS_MAX as usize {
-            true => Err(RecordError::TooManyVoters),
-            false => Ok(()),
-        }
+        Ok(())
     }
 }
 

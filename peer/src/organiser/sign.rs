@@ -27,6 +27,15 @@ const SIGNED_TOGETHER: usize = 2_048;
 /// # Errors
 /// See [`RegistrarError`].
 pub(super) fn sign(task: &SignList, kind: RecordKind) -> Result<SignReport, RegistrarError> {
+    sign_up_to(task, kind, VOTERS_MAX)
+}
+
+/// Does the same for a file of at most so many voters.
+pub(super) fn sign_up_to(
+    task: &SignList,
+    kind: RecordKind,
+    voters_max: u32,
+) -> Result<SignReport, RegistrarError> {
     let election = election(&task.ballot)?;
     let registrars = election.admission.registrars();
     let key = key::open(&task.key, &task.passphrase)?;
@@ -53,8 +62,8 @@ pub(super) fn sign(task: &SignList, kind: RecordKind) -> Result<SignReport, Regi
         None => (false, SignedFile::new(kind)),
     };
     let signed = file.sign(&list, place, &key, &election);
-    if file.entries.len() > VOTERS_MAX as usize {
-        return Err(RegistrarError::TooManyVoters { path, max: VOTERS_MAX });
+    if file.entries.len() > voters_max as usize {
+        return Err(RegistrarError::TooManyVoters { path, max: voters_max });
     }
     if signed > 0 {
         file.write(&path, &election, is_there)?;

@@ -10,11 +10,12 @@ use protocol::election::Election;
 use protocol::transaction::HashedTransaction;
 
 use super::list::KeyList;
-use super::record::{Check, LINE_BYTES_MAX, SignedFile};
+use super::record::{self, Check, LINE_BYTES_MAX, SignedFile};
 use super::*;
 use crate::cli::{AnswerFormat, PassphraseOptions, ShowSigned, SignList};
 use crate::schema::{ShowReport, SignReport, SignaturesMissing};
 use chain::fixtures::{self, key};
+use host::progress::Progress;
 use keys::Existing;
 use keys::KeyFile;
 
@@ -68,7 +69,11 @@ impl Office {
         out: &str,
         kind: RecordKind,
     ) -> Result<SignReport, RegistrarError> {
-        let task = SignList {
+        sign::sign(&self.task(list, registrar, out), kind)
+    }
+
+    fn task(&self, list: &str, registrar: u8, out: &str) -> SignList {
+        SignList {
             list: self.path(list),
             ballot: self.path("ballot.toml"),
             key: self.path(&registrar.to_string()),
@@ -76,8 +81,7 @@ impl Office {
             out: Some(self.path(out)),
             id_column: None,
             format: AnswerFormat::default(),
-        };
-        sign::sign(&task, kind)
+        }
     }
 
     fn admit(&self, list: &str, registrar: u8, out: &str) -> SignReport {
@@ -211,6 +215,34 @@ fn what_is_no_good_file_is_refused_and_left_alone() {
     let error = office.refusal(3, "a.jsonl");
     assert!(error.contains("(Registrar 1, Registrar 2, Registrar 3)"), "{error}");
     assert_eq!(office.read("a.jsonl"), good);
+}
+
+#[test]
+fn a_file_has_as_many_voters_as_it_may_have_and_no_more() {
+    let office = Office::new();
+    let sign = |out: &str, voters_max: u32| {
+        sign::sign_up_to(&office.task("keys.csv", 0, out), RecordKind::Admissions, voters_max)
+    };
+    assert_eq!(sign("a.jsonl", 5).expect("there are five").voters, 5);
+    let refused = sign("b.jsonl", 4).expect_err("there is one too many").to_string();
+    assert!(refused.ends_with("b.jsonl would have over 4 voters"), "{refused}");
+    assert!(!office.path("b.jsonl").exists(), "nothing was signed");
+    // Those who are there already count too.
+    office.list("more.csv", &[6]);
+    let before = office.read("a.jsonl");
+    let more = office.task("more.csv", 0, "a.jsonl");
+    let refused = sign::sign_up_to(&more, RecordKind::Admissions, 5);
+    assert!(matches!(refused, Err(RegistrarError::TooManyVoters { max: 5, .. })), "{refused:?}");
+    assert_eq!(office.read("a.jsonl"), before);
+
+    let read = |voters_max: usize| {
+        let progress = Progress::new("reading", 0);
+        record::read_from(before.as_bytes(), &office.election, Check::Lines, &progress, voters_max)
+            .expect("memory")
+    };
+    assert_eq!(read(5).expect("there are five").entries.len(), 5);
+    let refused = read(4).expect_err("there is one too many");
+    assert!(matches!(refused, RecordError::TooManyVoters), "{refused}");
 }
 
 #[test]
