@@ -20,24 +20,39 @@ impl FileError {
     }
 }
 
-/// A file's text; `None` if it has more than so many bytes, of which no more than one is read. A stranger may have
-/// written it.
+/// The reason why a file that a stranger may have written is not read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{path} has over {bytes_max} bytes, and no such file has more: name another one", path = path.display())]
+    TooLong { path: PathBuf, bytes_max: u64 },
+}
+
+/// A file's bytes, of which no more than one over the bound is read, whatever the file says of its length: a device or
+/// a pipe that never ends takes no more memory.
 ///
 /// # Errors
-/// When the file can't be read or is not UTF-8.
-pub fn read_text(path: &Path, bytes_max: u64) -> Result<Option<String>, FileError> {
-    let read = || {
-        let mut bytes = Vec::new();
-        File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
-        // The length comes first: a text that is too long may have been cut inside a character.
-        if bytes.len() as u64 > bytes_max {
-            return Ok(None);
-        }
-        String::from_utf8(bytes)
-            .map(Some)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-    };
-    read().map_err(|error| FileError::new("read", path, error))
+/// When the file can't be read or is longer.
+pub fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes));
+    read.map_err(|error| FileError::new("read", path, error))?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(ReadError::TooLong { path: path.to_owned(), bytes_max });
+    }
+    Ok(bytes)
+}
+
+/// A file's text, read as by [`read()`]. What is too long is called that also where it is cut inside a character.
+///
+/// # Errors
+/// When the file can't be read, is longer or is not UTF-8.
+pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, ReadError> {
+    let text = String::from_utf8(read(path, bytes_max)?);
+    Ok(text.map_err(|error| {
+        FileError::new("read", path, io::Error::new(io::ErrorKind::InvalidData, error))
+    })?)
 }
 
 /// Waits until the names in a directory survive a power loss. A file's own `sync_all` does not cover its name.
@@ -97,12 +112,28 @@ mod tests {
             std::fs::write(&path, bytes).expect("written");
             read_text(&path, 4)
         };
-        assert_eq!(read(b"abcd").expect("it can be read").as_deref(), Some("abcd"));
-        assert_eq!(read(b"abcde").expect("it can be read"), None);
+        assert_eq!(read(b"abcd").expect("it can be read"), "abcd");
+        let refused = read(b"abcde").expect_err("it is too long").to_string();
+        let path = directory.path().join("text");
+        let told = format!(
+            "{} has over 4 bytes, and no such file has more: name another one",
+            path.display()
+        );
+        assert_eq!(refused, told);
         // The fifth byte is the first of two.
-        assert_eq!(read("abcdé".as_bytes()).expect("it can be read"), None);
+        assert_eq!(read("abcdé".as_bytes()).expect_err("it is too long").to_string(), told);
         let refused = read(&[0xff]).expect_err("no text");
+        let ReadError::File(refused) = refused else { panic!("{refused}") };
         assert_eq!(refused.source.kind(), io::ErrorKind::InvalidData);
         assert!(read_text(&directory.path().join("nowhere"), 4).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_never_ends_is_too_long() {
+        let refused = read_text(Path::new("/dev/zero"), 4).expect_err("it has no end");
+        assert!(matches!(refused, ReadError::TooLong { bytes_max: 4, .. }), "{refused}");
+        let refused = read(Path::new("/dev/zero"), 0).expect_err("it has no end");
+        assert!(matches!(refused, ReadError::TooLong { bytes_max: 0, .. }), "{refused}");
     }
 }

@@ -27,6 +27,10 @@ const ELECTION_KEYS: [&str; 11] = [
     "question",
 ];
 
+/// The longest ballot file that programs read. An election has at most 64 KiB, and TOML's longest way to write a
+/// character takes ten bytes for four or fewer; this leaves room for comments.
+pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
 /// Keys of a [[registrar]].
 const REGISTRAR_KEYS: [&str; 2] = ["name", "key"];
 

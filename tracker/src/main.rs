@@ -10,11 +10,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use protocol::ballot_file;
+use protocol::ballot_file::{self, FILE_BYTES_MAX};
 use protocol::election::Election;
 
 use cli::{Api, Arguments};
 use host::entropy;
+use host::files::{self, ReadError};
 use host::http::{Limits, Site};
 use host::log::{self, DefaultLevel};
 use host::signals::{EndSignals, Hangup};
@@ -51,8 +52,14 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
 
 fn read_ballot(path: &Path) -> anyhow::Result<Election> {
     let name = path.display();
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("can't read the ballot {name} (--ballot FILE names another)"))?;
+    let text = match files::read_text(path, FILE_BYTES_MAX) {
+        Ok(text) => text,
+        Err(ReadError::File(error)) => {
+            let told = format!("can't read the ballot {name} (--ballot FILE names another)");
+            return Err(anyhow::Error::new(error.source).context(told));
+        }
+        Err(error @ ReadError::TooLong { .. }) => return Err(error.into()),
+    };
     ballot_file::parse(&text).with_context(|| name.to_string())
 }
 

@@ -230,6 +230,15 @@ fn a_missing_or_bad_ballot_is_one_clear_line() {
     assert_eq!(output.status.code(), Some(2));
     assert!(one_line(&output).starts_with("tracker: can't read the ballot nowhere.toml"));
 
+    // One byte more than any ballot has, and one that has no end.
+    std::fs::write(place.file("long.toml"), "#".repeat(1024 * 1024 + 1)).expect("a file");
+    for endless in ["long.toml", "/dev/zero"] {
+        let output = place.run(&["0", "--ballot", endless]);
+        assert_eq!(output.status.code(), Some(2));
+        let line = one_line(&output);
+        assert!(line.starts_with(&format!("tracker: {endless} has over 1048576 bytes")), "{line}");
+    }
+
     let broken = BALLOT.replace("difficulty_bits = 8", "difficulty_bits = 99");
     std::fs::write(place.file("broken.toml"), broken).expect("a file");
     let output = place.run(&["0", "--ballot", "broken.toml"]);

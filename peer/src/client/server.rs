@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::Connection;
 use crate::store::data_directory::{self, DataDirectoryError, TOKEN_FILE, URL_FILE};
-use host::files::{self, FileError};
+use host::files::{self, FileError, ReadError};
 use keys::secret_file::{self, SecretFileError};
 
 /// The most bytes that are read from a file with a URL. A host name has at most 253.
@@ -231,12 +231,15 @@ fn server_of(directory: &Path) -> Result<Server, TargetError> {
         return Err(not_running());
     }
     match files::read_text(&path, FILE_BYTES_MAX) {
-        Ok(url) => match url.as_deref().map(Server::parse) {
-            Some(Ok(server)) => Ok(Server { named_in: Some(path), ..server }),
-            Some(Err(_)) | None => Err(TargetError::UrlFile { path }),
+        Ok(url) => match Server::parse(&url) {
+            Ok(server) => Ok(Server { named_in: Some(path), ..server }),
+            Err(_) => Err(TargetError::UrlFile { path }),
         },
-        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Err(not_running()),
-        Err(error) => Err(error.into()),
+        Err(ReadError::TooLong { .. }) => Err(TargetError::UrlFile { path }),
+        Err(ReadError::File(error)) if error.source.kind() == io::ErrorKind::NotFound => {
+            Err(not_running())
+        }
+        Err(ReadError::File(error)) => Err(error.into()),
     }
 }
 

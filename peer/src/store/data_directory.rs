@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use protocol::election::{CanonicalError, Election};
+use protocol::election::{CanonicalError, ELECTION_BYTES_MAX, Election};
 use protocol::units::ElectionId;
 
-use host::files::FileError;
+use host::files::{self, FileError, ReadError};
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
 const ELECTION_FILE: &str = "election";
@@ -65,6 +65,8 @@ pub enum DataDirectoryError {
     Several { found: Vec<PathBuf> },
     #[error("{path} holds no election ({reason}): remove it, and the election is fetched again", path = path.display())]
     BadElection { path: PathBuf, reason: CanonicalError },
+    #[error("{path} holds no election (it has over {ELECTION_BYTES_MAX} bytes): remove it, and the election is fetched again", path = path.display())]
+    LongElection { path: PathBuf },
     #[error("{path} belongs to election {found}, not {expected}: give each election its own --data-dir", path = path.display())]
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
 }
@@ -130,12 +132,13 @@ fn list(paths: &[PathBuf]) -> String {
 /// When the copy can't be read or is damaged.
 pub(crate) fn read_election(directory: &Path) -> Result<Option<Election>, DataDirectoryError> {
     let path = directory.join(ELECTION_FILE);
-    match fs::read(&path) {
+    match files::read(&path, ELECTION_BYTES_MAX as u64) {
         Ok(bytes) => Election::from_canonical_bytes(&bytes)
             .map(Some)
             .map_err(|reason| DataDirectoryError::BadElection { path, reason }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(FileError::new("read", &path, error).into()),
+        Err(ReadError::TooLong { path, .. }) => Err(DataDirectoryError::LongElection { path }),
+        Err(ReadError::File(error)) if error.source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(ReadError::File(error)) => Err(error.into()),
     }
 }
 
@@ -419,5 +422,29 @@ mod tests {
         fs::write(directory.path().join(ELECTION_FILE), [1, 0, 9]).expect("written");
         let refused = read_election(directory.path()).expect_err("damaged");
         assert!(refused.to_string().contains("remove it"), "{refused}");
+    }
+
+    #[test]
+    fn a_stored_election_is_read_up_to_its_bound() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let refused = |length: usize| {
+            fs::write(directory.path().join(ELECTION_FILE), vec![0; length]).expect("written");
+            read_election(directory.path()).expect_err("zeros are no election")
+        };
+        let longest = refused(ELECTION_BYTES_MAX);
+        assert!(matches!(longest, DataDirectoryError::BadElection { .. }), "{longest}");
+        let longer = refused(ELECTION_BYTES_MAX + 1);
+        assert!(matches!(longer, DataDirectoryError::LongElection { .. }), "{longer}");
+        assert!(longer.to_string().contains("(it has over 65536 bytes): remove it"), "{longer}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_stored_election_that_never_ends_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join(ELECTION_FILE);
+        std::os::unix::fs::symlink("/dev/zero", path).expect("linked");
+        let refused = read_election(directory.path()).expect_err("it has no end");
+        assert!(matches!(refused, DataDirectoryError::LongElection { .. }), "{refused}");
     }
 }

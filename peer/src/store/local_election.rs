@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use protocol::ballot_file::{self, BallotFileError};
+use protocol::ballot_file::{self, BallotFileError, FILE_BYTES_MAX};
 use protocol::election::Election;
 use protocol::units::ElectionId;
 
 use super::data_directory::{self, DataDirectoryError};
 use crate::config::Settings;
-use host::files::FileError;
+use host::files::{self, FileError, ReadError};
 
 /// The file from which a peer without a tracker takes its election by default.
 const BALLOT_DEFAULT: &str = "ballot.toml";
@@ -16,6 +16,8 @@ const BALLOT_DEFAULT: &str = "ballot.toml";
 /// The reason why a ballot can't be read, or is not the one that was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalElectionError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
     #[error(transparent)]
     File(#[from] FileError),
     #[error("{path}: {reason}", path = path.display())]
@@ -71,8 +73,38 @@ pub(crate) fn local_election(
 /// # Errors
 /// When it can't be read, or when it contains a mistake (the first one is reported).
 pub(crate) fn read_ballot(path: &Path) -> Result<Election, LocalElectionError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| FileError::new("read", path, error))?;
+    let text = files::read_text(path, FILE_BYTES_MAX)?;
     ballot_file::parse(&text)
         .map_err(|reason| LocalElectionError::Ballot { path: path.to_owned(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ballot.toml");
+
+    #[test]
+    fn a_ballot_is_as_long_as_it_may_be_and_no_longer() {
+        let sample = std::fs::read_to_string(SAMPLE).expect("the sample ballot");
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("long.toml");
+        let read = |length: u64| {
+            let comment = usize::try_from(length).expect("it is small") - sample.len() - 1;
+            let text = format!("{sample}#{}", "x".repeat(comment));
+            std::fs::write(&path, text).expect("written");
+            read_ballot(&path)
+        };
+        let election = read(FILE_BYTES_MAX).expect("it has as many bytes as it may have");
+        assert_eq!(election, ballot_file::parse(&sample).expect("it is good"));
+        let refused = read(FILE_BYTES_MAX + 1).expect_err("one byte too many").to_string();
+        assert!(refused.contains("long.toml has over 1048576 bytes"), "{refused}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_ballot_that_never_ends_is_refused() {
+        let refused = read_ballot(Path::new("/dev/zero")).expect_err("it has no end");
+        assert!(matches!(refused, LocalElectionError::Read(ReadError::TooLong { .. })));
+    }
 }

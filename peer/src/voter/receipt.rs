@@ -9,7 +9,7 @@ use protocol::receipt::Receipt;
 use serde_json::Value;
 
 use crate::schema::{self, RECEIPT_FORMAT};
-use host::files::{self, FileError};
+use host::files::{self, FileError, ReadError};
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
 /// The longest file that is read. A transaction and a path of 20 hashes take a tenth of it.
@@ -49,12 +49,17 @@ pub(crate) fn write(path: &Path, receipt: &Receipt) -> Result<(), ReceiptFileErr
 /// # Errors
 /// When the file can't be read, or is not a receipt of a known format.
 pub(crate) fn read(path: &Path) -> Result<Receipt, ReceiptFileError> {
-    let text = files::read_text(path, FILE_BYTES_MAX)?;
     let refused = |reason: &str| ReceiptFileError::NotAReceipt {
         path: path.to_owned(),
         reason: reason.to_owned(),
     };
-    let text = text.ok_or_else(|| refused(&format!("it has over {FILE_BYTES_MAX} bytes")))?;
+    let text = match files::read_text(path, FILE_BYTES_MAX) {
+        Err(ReadError::TooLong { bytes_max, .. }) => {
+            return Err(refused(&format!("it has over {bytes_max} bytes")));
+        }
+        Err(ReadError::File(error)) => return Err(error.into()),
+        Ok(text) => text,
+    };
     let value: Value = serde_json::from_str(&text).map_err(|error| refused(&error.to_string()))?;
     match value["receipt"].as_u64() {
         Some(RECEIPT_FORMAT) => {}
