@@ -58,8 +58,8 @@ fn expected_election(command: &AuditChain) -> Result<Option<ElectionId>, LocalEl
     }
 }
 
-/// Audits all blocks of a source, or those up to the first that breaks a rule or is ahead of the clock. `visit` is called
-/// with each valid one before it.
+/// Audits all blocks of a source, or those up to the first that breaks a rule or is ahead of the clock. `visit` is
+/// called with each valid one before it.
 ///
 /// # Errors
 /// When the source can't be read to its end, or when `visit` fails.

@@ -20,7 +20,8 @@ use host::whole_file::{Existing, FileMode, WholeFile, WholeFileError};
 /// Writes an archive or a table, and prints what it contains.
 ///
 /// # Errors
-/// When the chain can't be read, breaks a rule or can't be judged by this machine's clock, or when the file can't be written.
+/// When the chain can't be read, breaks a rule or can't be judged by this machine's clock, or when the file can't be
+/// written.
 pub fn export(command: &ExportChain) -> Result<(), OfflineError> {
     let path = match (&command.from, &command.data_dir) {
         (Some(path), _) | (None, Some(path)) => path.clone(),
