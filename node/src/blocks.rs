@@ -147,7 +147,10 @@ impl Node {
             false => self.chain.advance(),
         };
         self.tell_tip();
-        self.disk.loading.note_awaits_lost(advance.awaits_lost, now.instant);
+        // A move without lost bodies may need others from the disk first. It goes on in the same way then.
+        if !gives_up_lost || advance.wanted.is_empty() {
+            self.disk.loading.note_awaits_lost(advance.awaits_lost, now.instant);
+        }
         for BlockFailure { hash, error } in advance.invalid {
             // The neighbour that completed the branch need not be the one that sent this block, so
             // nobody is blamed for it.

@@ -133,6 +133,7 @@ impl Fetching {
                     self.checks.push_back((job.number, job.transactions.len()));
                 }
                 Output::Persist(batch) => node.handle_persisted(batch.number, now),
+                Output::Event(event) => self.network.events.push((address(1), event)),
                 Output::Load(job) => {
                     let mut known = self.own.iter().chain(&self.blocks);
                     let block = known.find(|block| block.header.hash() == job.hash);

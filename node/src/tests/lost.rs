@@ -1,4 +1,8 @@
 //! Bodies that the disk has lost and bodies that wait for them, with little memory for what is fetched ahead.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "of what a node tells, each test looks at one kind"
+)]
 
 use protocol::block::HEADER_BYTES;
 use protocol::datagram::{AnnouncedBody, BLOCK_PIECE_BYTES, Datagram};
@@ -31,6 +35,45 @@ fn run(fetching: &mut Fetching, height: usize) {
             break;
         }
     }
+}
+
+/// Own blocks that the disk has lost, one after the other.
+fn own_lost(count: usize) -> Vec<Arc<Block>> {
+    let mut own = vec![first_block(100)];
+    while own.len() < count {
+        let parent = own.last().expect("one").header;
+        own.push(block_of_registrations(&large_election(), &parent, 100 + own.len(), TRANSACTIONS));
+    }
+    own
+}
+
+/// The number of own blocks that were left without their bodies.
+fn left_lost(fetching: &Fetching) -> usize {
+    let lost = fetching.network.events.iter().map(|(_, event)| match event {
+        Event::Reorganisation { lost, .. } => *lost,
+        _ => 0,
+    });
+    lost.sum()
+}
+
+/// Lets this number of times 10 milliseconds pass.
+fn pass(fetching: &mut Fetching, rounds: std::ops::Range<u64>) {
+    for round in rounds {
+        fetching.step(round);
+        (0..10).for_each(|_| fetching.end_check());
+    }
+}
+
+/// The bodies of the better branch are read from the disk then, which starts no second wait.
+#[test]
+fn a_lost_body_that_nobody_has_holds_up_the_move_for_10_seconds() {
+    let own = own_lost(1);
+    let mut fetching = Fetching::on(own.clone(), &own, 20, TRANSACTIONS, 1, Limits::default());
+    fetching.withheld.insert(own[0].header.hash());
+    pass(&mut fetching, 0..900);
+    assert_eq!((fetching.height(), left_lost(&fetching)), (1, 0));
+    pass(&mut fetching, 900..1_100);
+    assert_eq!((fetching.height(), left_lost(&fetching)), (20, 1));
 }
 
 /// What waits for it must not take the room that it needs.
