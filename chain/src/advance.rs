@@ -21,10 +21,11 @@ pub struct Advance {
     /// [`Chain::load_body`] and [`Chain::mark_refused`]). Meanwhile the chain may have moved to a branch that is all
     /// here.
     pub wanted: Vec<BlockHash>,
-    /// Whether the move to a better branch would remove blocks from the best chain whose bodies the
-    /// disk has lost. That move waits for those bodies, because their transactions have to go back to the pool, until
-    /// [`Chain::advance_without_lost`] is called. Meanwhile the chain may have moved to a branch that keeps them.
-    pub awaits_lost: bool,
+    /// The height of the lowest block whose body the disk has lost among those that the move to a better branch would
+    /// remove from the best chain. That move waits for this body and the lost ones above it, because their
+    /// transactions have to go back to the pool, until [`Chain::advance_without_lost`] is called. Meanwhile the chain
+    /// may have moved to a branch that keeps them.
+    pub awaits_lost: Option<Height>,
     /// Blocks that turned out to break a rule. Everything that follows them is invalid too.
     pub invalid: Vec<BlockFailure>,
 }
@@ -57,8 +58,8 @@ enum Readiness {
     Ready,
     /// For these bodies, which the disk has.
     Stored(Vec<BlockHash>),
-    /// For bodies of the branch that would be left, which the disk has lost.
-    LosesOwn,
+    /// For bodies of the branch that would be left, which the disk has lost: the height of the lowest one.
+    LosesOwn(Height),
     /// For bodies of the branch that would be left, which the disk refuses to read.
     OwnRefused,
     /// For a body of the branch itself that the disk has lost or refuses to read: the index of the lowest one.
@@ -161,8 +162,8 @@ impl Chain {
                     }
                     waiting.insert(candidate);
                 }
-                Readiness::LosesOwn => {
-                    advance.awaits_lost = true;
+                Readiness::LosesOwn(lowest) => {
+                    advance.awaits_lost.get_or_insert(lowest);
                     waiting.insert(candidate);
                     passed_over.extend(above);
                 }
@@ -209,8 +210,8 @@ impl Chain {
     fn readiness(&self, above: &[BlockHash], kept: usize, passes_lost: bool) -> Readiness {
         let own = &self.best[kept..];
         let is_passed = |hash: &BlockHash| passes_lost && self.lost_summary(hash).is_some();
-        if own.iter().any(|hash| self.is_lost(hash) && !is_passed(hash)) {
-            return Readiness::LosesOwn;
+        if let Some(lowest) = own.iter().find(|hash| self.is_lost(hash) && !is_passed(hash)) {
+            return Readiness::LosesOwn(self.entry(lowest).header.height);
         }
         if own.iter().any(|hash| self.is_refused(hash)) {
             return Readiness::OwnRefused;

@@ -116,6 +116,12 @@ impl Chain {
         self.body_cache.lost.range((from, Bound::Unbounded)).copied()
     }
 
+    /// The bodies of the best chain that the disk has lost, from this height on.
+    pub fn lost_on_best_chain(&self, from: Height) -> impl Iterator<Item = (Height, BlockHash)> {
+        let lost = self.body_cache.lost.range((from, BlockHash([0; 32]))..).copied();
+        lost.filter(|(_, hash)| self.is_on_best_chain(hash))
+    }
+
     /// Forgets the lost and refused bodies of blocks that turned out to be invalid, since nobody needs them.
     pub(super) fn forget_invalid_bodies(&mut self) {
         let tree = &self.tree;

@@ -149,7 +149,7 @@ impl Node {
         self.tell_tip();
         // A move without lost bodies may need others from the disk first. It goes on in the same way then.
         if !gives_up_lost || advance.wanted.is_empty() {
-            self.disk.loading.note_awaits_lost(advance.awaits_lost, now.instant);
+            self.disk.loading.note_awaits_lost(advance.awaits_lost);
         }
         for BlockFailure { hash, error } in advance.invalid {
             // The neighbour that completed the branch need not be the one that sent this block, so

@@ -279,10 +279,10 @@ fn a_lost_body_of_the_own_branch_holds_up_no_move_that_keeps_it() {
         add(&mut chain, block).expect("good");
     }
     let moved = chain.advance();
-    assert!(moved.awaits_lost, "the better branch waits");
+    assert!(moved.awaits_lost.is_some(), "the better branch waits");
     assert_eq!(chain.tip().hash, next.header.hash());
     let moved = chain.advance();
-    assert!(moved.awaits_lost && moved.change.is_none(), "it still waits");
+    assert!(moved.awaits_lost.is_some() && moved.change.is_none(), "it still waits");
     let moved = chain.advance_without_lost();
     assert_eq!(moved.change.map(|change| change.disconnected_lost), Some(1));
     assert_eq!(chain.tip().hash, rival_3.header.hash());

@@ -116,7 +116,7 @@ fn a_refused_body_of_the_own_branch_holds_up_no_move_that_keeps_it() {
     assert_eq!(chain.advance().wanted, [hashes(&own), hashes(&rival)].concat());
     chain.mark_refused(&own[0].header.hash());
     let advance = chain.advance();
-    assert_eq!((advance.wanted, advance.awaits_lost), (hashes(&longer), false));
+    assert_eq!((advance.wanted, advance.awaits_lost), (hashes(&longer), None));
     load(&mut chain, &longer);
     chain.advance();
     assert_eq!(chain.tip().hash, end(&longer));

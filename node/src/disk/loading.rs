@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::block::Block;
-use protocol::units::{BlockHash, Now};
+use protocol::units::{BlockHash, Height, Now};
 
 use super::waiter::Waiter;
 use crate::Node;
@@ -31,8 +31,8 @@ const LOOKUPS_WAITING_MAX: usize = 256;
 const SUBMISSIONS_WAITING_MAX: usize = 2_048;
 
 /// How long this node waits for neighbours to provide a body of its own branch that the disk has
-/// lost. After that it leaves the branch without the body, and the body's transactions cannot go
-/// back to the pool.
+/// lost, from the moment when they were asked or the last such body came. After that it leaves the branch without
+/// those bodies, and their transactions cannot go back to the pool.
 const LOST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The pause between two attempts at a change of branch when the disk refused to read the bodies.
@@ -54,9 +54,18 @@ pub(crate) struct Loading {
     gathered: BTreeMap<BlockHash, Arc<Block>>,
     /// When the disk last refused to read a body that a change of branch needs.
     refused_at: Option<Instant>,
-    /// Since when this node has been unable to move to a better branch because the disk has lost
-    /// bodies of its own branch.
-    awaits_lost_since: Option<Instant>,
+    lost_wait: Option<LostWait>,
+}
+
+/// A move to a better branch that waits, because the disk has lost bodies of the own branch.
+#[derive(Debug)]
+struct LostWait {
+    /// The height of the lowest of them.
+    lowest: Height,
+    /// How long neighbours were asked in vain, without the time since `asked_at`.
+    waited: Duration,
+    /// `None` while nobody is asked. No time may count then: it would be nobody's failure.
+    asked_at: Option<Instant>,
 }
 
 impl Loading {
@@ -129,7 +138,7 @@ impl Loading {
 
     /// Whether neighbours have had enough time to provide what the disk has lost.
     pub(crate) fn gives_up_lost(&self, now: Instant) -> bool {
-        self.awaits_lost_since.is_some_and(|since| now >= since + LOST_PATIENCE)
+        self.lost_wait.as_ref().is_some_and(|wait| wait.waited_until(now) >= LOST_PATIENCE)
     }
 
     /// Whether bodies that a change of branch needs could not be read, so that nothing but the
@@ -142,8 +151,52 @@ impl Loading {
         self.refused_at.is_some_and(|at| now >= at + REFUSED_PAUSE)
     }
 
-    pub(crate) fn note_awaits_lost(&mut self, awaits: bool, now: Instant) {
-        self.awaits_lost_since = awaits.then(|| self.awaits_lost_since.unwrap_or(now));
+    /// Notes for which lost bodies of the own branch a move waits, by the height of the lowest one. More of them are a
+    /// new wait.
+    pub(crate) fn note_awaits_lost(&mut self, lowest: Option<Height>) {
+        let wait = self.lost_wait.take();
+        self.lost_wait = lowest.map(|lowest| {
+            let before = wait.filter(|wait| wait.lowest <= lowest);
+            before.map_or(LostWait::new(lowest), |wait| LostWait { lowest, ..wait })
+        });
+    }
+
+    /// The height of the lowest body of the own branch that the disk has lost and that a move waits for.
+    pub(crate) fn lowest_awaited_lost(&self) -> Option<Height> {
+        self.lost_wait.as_ref().map(|wait| wait.lowest)
+    }
+
+    /// Notes that a lost body was asked for, or that there is nobody to ask.
+    pub(crate) fn note_lost_asked(&mut self, now: Instant) {
+        if let Some(wait) = &mut self.lost_wait {
+            wait.asked_at.get_or_insert(now);
+        }
+    }
+
+    /// Stops the clock while nobody is asked for anything.
+    pub(crate) fn pause_lost_wait(&mut self, now: Instant) {
+        if let Some(wait) = &mut self.lost_wait {
+            wait.waited = wait.waited_until(now);
+            wait.asked_at = None;
+        }
+    }
+
+    /// Notes that a body of the own branch came, or turned out to be lost: the others may come like it, and nobody was
+    /// asked for it.
+    pub(crate) fn restart_lost_wait(&mut self, height: Height) {
+        if let Some(wait) = self.lost_wait.as_mut().filter(|wait| height >= wait.lowest) {
+            *wait = LostWait::new(wait.lowest);
+        }
+    }
+}
+
+impl LostWait {
+    fn new(lowest: Height) -> Self {
+        Self { lowest, waited: Duration::ZERO, asked_at: None }
+    }
+
+    fn waited_until(&self, now: Instant) -> Duration {
+        self.waited + self.asked_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
     }
 }
 
@@ -267,6 +320,9 @@ impl Node {
     fn lose_block(&mut self, hash: BlockHash, reason: String, summary: Option<BlockEffects>) {
         let Some(height) = self.chain.header(&hash).map(|header| header.height) else { return };
         self.chain.mark_lost(&hash, summary);
+        if self.chain.is_on_best_chain(&hash) {
+            self.disk.loading.restart_lost_wait(height);
+        }
         self.body_lost(&hash);
         self.output(Output::Event(Event::BlockLost { height, hash, reason }));
     }
@@ -296,7 +352,7 @@ mod tests {
     use crate::ledger::Submitter;
     use crate::tests::bounded::{Bound, Bounded, GivesWay};
     use protocol::datagram::ChainRequest;
-    use protocol::units::{Height, TransactionId};
+    use protocol::units::TransactionId;
 
     /// Those whose waiter found room.
     struct Waiting {

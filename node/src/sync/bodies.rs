@@ -91,6 +91,8 @@ pub(super) struct Bodies {
     ahead: Ahead,
     /// The last body that was examined among those that the disk has lost.
     pub(super) lost_cursor: Option<(Height, BlockHash)>,
+    /// The height from which on to examine those that a move to a better branch waits for.
+    pub(super) awaited_cursor: Option<Height>,
     /// Until when which neighbour is not asked for which block.
     avoided: BTreeMap<(BlockHash, SocketAddr), Instant>,
 }

@@ -26,12 +26,9 @@ const BLOCKS_PER_NEIGHBOUR_MAX: usize = 16;
 const BLOCKS_AHEAD_MAX: u64 = 1_024;
 /// The most blocks that may be skipped at a time because nobody can be asked for them just now.
 const PASSED_OVER_MAX: usize = 64;
-/// The number of lost bodies that are examined each time. There may be many of them, and some that
-/// nobody can be asked for.
-const LOST_AT_A_TIME_MAX: usize = 16;
 
 /// The neighbour to ask for a block.
-enum Server {
+pub(super) enum Server {
     Neighbour(SocketAddr),
     /// Everyone who may have the block was asked in vain a moment ago.
     Later,
@@ -78,6 +75,9 @@ impl Node {
     /// Notes that a body has arrived, from wherever, and need not be fetched any more.
     pub(crate) fn body_arrived(&mut self, block: &Block, from: Option<SocketAddr>) {
         let (height, hash) = (block.header.height, block.header.hash());
+        if self.chain.is_on_best_chain(&hash) {
+            self.disk.loading.restart_lost_wait(height);
+        }
         if let Some(fetch) = self.sync.bodies.end_fetch(&hash) {
             self.settle_block_requests(&hash, fetch.neighbour);
         }
@@ -107,19 +107,30 @@ impl Node {
         blocks.iter().for_each(|block| self.sync.bodies.leave_way(&block.header.hash()));
     }
 
-    /// Asks for pieces, as far as the windows of the neighbours have room.
+    /// Asks for pieces, as far as the windows of the neighbours have room. The lowest block on the way comes first,
+    /// since all others there wait for it, and then the lost bodies that a move to a better branch waits for.
     pub(super) fn request_bodies(&mut self, now: Now) {
         let fetching: Vec<BlockHash> = self.sync.bodies.fetches.keys().copied().collect();
         for hash in fetching {
             self.request_body_pieces(&hash, now);
         }
-        if self.disk.durability.has_room() && self.fetch_planned(now) {
+        if !self.disk.durability.has_room() {
+            return self.disk.loading.pause_lost_wait(now.instant);
+        }
+        if let Some(lowest) = self.disk.loading.lowest_awaited_lost() {
+            self.fetch_planned(0, now);
+            if !self.fetch_awaited_lost(lowest, now) {
+                return;
+            }
+        }
+        if self.fetch_planned(BLOCKS_AHEAD_MAX, now) {
             self.fetch_lost(now);
         }
     }
 
-    /// Starts to fetch blocks of the plan. Returns false when there is no room for more.
-    fn fetch_planned(&mut self, now: Now) -> bool {
+    /// Starts to fetch blocks of the plan, up to `ahead_max` above the lowest one that is awaited. Returns false when
+    /// there is no room for more.
+    fn fetch_planned(&mut self, ahead_max: u64, now: Now) -> bool {
         let mut passed_over = Vec::new();
         let mut has_room = true;
         let lowest = self.lowest_awaited();
@@ -132,7 +143,7 @@ impl Node {
                 passed_over.push((height, hash));
                 continue;
             }
-            let window_end = lowest.map(|(lowest, _)| lowest.0.saturating_add(BLOCKS_AHEAD_MAX));
+            let window_end = lowest.map(|(lowest, _)| lowest.0.saturating_add(ahead_max));
             let is_beyond = window_end.is_some_and(|end| height.0 > end);
             let pieces = self.sync.bodies.pieces_to_reserve(&hash);
             if is_beyond || !self.has_room_ahead(&hash, pieces, lowest) {
@@ -157,35 +168,6 @@ impl Node {
         has_room
     }
 
-    /// Starts to fetch bodies that the disk has lost and that are not on the way. They come after the plan and outside
-    /// its window, because some of them may no longer exist anywhere, and those must hold up neither
-    /// the sync nor the others.
-    fn fetch_lost(&mut self, now: Now) {
-        let cursor = self.sync.bodies.lost_cursor.take();
-        let lost: Vec<_> = self.chain.lost_bodies_after(cursor).take(LOST_AT_A_TIME_MAX).collect();
-        let is_end = lost.len() < LOST_AT_A_TIME_MAX;
-        for (height, hash) in &lost {
-            let bodies = &self.sync.bodies;
-            let is_on_the_way = bodies.is_planned(hash);
-            if is_on_the_way
-                || bodies.fetches.contains_key(hash)
-                || self.sync.announcements.contains(hash)
-            {
-                continue;
-            }
-            let pieces = pieces_max(self.chain.election());
-            if !self.has_room_ahead(hash, pieces, None) {
-                break;
-            }
-            if let Server::Neighbour(neighbour) = self.choose_server(*hash, now) {
-                let fetch = Fetch::new(*height, neighbour, pieces, now.instant);
-                self.sync.bodies.start_fetch(*hash, fetch);
-                self.request_body_pieces(hash, now);
-            }
-        }
-        self.sync.bodies.lost_cursor = lost.last().copied().filter(|_| !is_end);
-    }
-
     /// The lowest block on the way that is missing or being checked. The blocks above it have to wait for it.
     fn lowest_awaited(&self) -> Option<(Height, BlockHash)> {
         self.sync.bodies.lowest_under_way().into_iter().chain(self.lowest_missing()).min()
@@ -193,7 +175,7 @@ impl Node {
 
     /// Whether there is memory for so many pieces of a block. Room for a whole block is kept for the `lowest` one. A
     /// block that waits for no other one finds room when nothing else takes any, however small the limit is.
-    fn has_room_ahead(
+    pub(super) fn has_room_ahead(
         &self,
         hash: &BlockHash,
         pieces: u32,
@@ -307,7 +289,7 @@ impl Node {
         }
     }
 
-    fn request_body_pieces(&mut self, hash: &BlockHash, now: Now) {
+    pub(super) fn request_body_pieces(&mut self, hash: &BlockHash, now: Now) {
         while let Some(fetch) = self.sync.bodies.fetches.get_mut(hash) {
             let neighbour = fetch.neighbour;
             let room = self.sync.sources.get(&neighbour).map_or(0, |known| known.window.room());
@@ -322,7 +304,7 @@ impl Node {
     }
 
     /// The neighbour with the most room among those whose chain may contain the block.
-    fn choose_server(&self, hash: BlockHash, now: Now) -> Server {
+    pub(super) fn choose_server(&self, hash: BlockHash, now: Now) -> Server {
         let Some(work) = self.chain.work(&hash) else { return Server::Later };
         let in_flight = self.sync.bodies.in_flight();
         let mut is_busy = false;
@@ -351,7 +333,7 @@ impl Node {
 }
 
 /// The most pieces that a block of an election has.
-fn pieces_max(election: &Election) -> u32 {
+pub(super) fn pieces_max(election: &Election) -> u32 {
     election.block_bytes_max.div_ceil(BLOCK_PIECE_BYTES as u32)
 }
 

@@ -13,6 +13,7 @@ mod fetching;
 mod goal;
 mod headers;
 mod invariants;
+mod lost;
 mod pieces;
 mod requests;
 mod serve;

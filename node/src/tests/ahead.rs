@@ -28,12 +28,17 @@ pub(super) struct Fetching {
     bodies: BTreeMap<BlockHash, Vec<u8>>,
     /// Nobody gives these.
     pub(super) withheld: BTreeSet<BlockHash>,
+    /// The last of them that was asked for.
+    pub(super) refused: Option<BlockHash>,
     /// The pieces that were given.
     given: BTreeSet<(BlockHash, u32)>,
     asked: Vec<(SocketAddr, u32, BlockHash, u32)>,
     asked_headers: Vec<(SocketAddr, u32, u32)>,
     /// Signature checks that take their time.
     checks: VecDeque<(u64, usize)>,
+    /// Whether the disk takes its time, and the last batch that it was given.
+    pub(super) disk_is_slow: bool,
+    batch: u64,
 }
 
 impl Fetching {
@@ -85,11 +90,22 @@ impl Fetching {
             blocks,
             own,
             withheld: BTreeSet::new(),
+            refused: None,
             given: BTreeSet::new(),
             asked: vec![],
             asked_headers: vec![],
             checks: VecDeque::new(),
+            disk_is_slow: false,
+            batch: 0,
         }
+    }
+
+    /// The disk has written everything, and is fast from now on.
+    pub(super) fn free_disk(&mut self) {
+        self.disk_is_slow = false;
+        let (batch, now) = (self.batch, self.network.time());
+        self.network.nodes.get_mut(&address(1)).expect("a node").handle_persisted(batch, now);
+        self.drain();
     }
 
     pub(super) fn hash(&self, number: usize) -> BlockHash {
@@ -132,7 +148,12 @@ impl Fetching {
                 Output::Verify(job) => {
                     self.checks.push_back((job.number, job.transactions.len()));
                 }
-                Output::Persist(batch) => node.handle_persisted(batch.number, now),
+                Output::Persist(batch) => {
+                    self.batch = batch.number;
+                    if !self.disk_is_slow {
+                        node.handle_persisted(self.batch, now);
+                    }
+                }
                 Output::Event(event) => self.network.events.push((address(1), event)),
                 Output::Load(job) => {
                     let mut known = self.own.iter().chain(&self.blocks);
@@ -153,6 +174,7 @@ impl Fetching {
     fn answer(&mut self) {
         for (from, request, hash, piece) in std::mem::take(&mut self.asked) {
             if self.withheld.contains(&hash) {
+                self.refused = Some(hash);
                 continue;
             }
             let chunks = self.bodies[&hash].chunks(BLOCK_PIECE_BYTES);

@@ -56,12 +56,86 @@ fn left_lost(fetching: &Fetching) -> usize {
     lost.sum()
 }
 
-/// Lets this number of times 10 milliseconds pass.
-fn pass(fetching: &mut Fetching, rounds: std::ops::Range<u64>) {
+/// Lets so many milliseconds pass, in each of which something may happen.
+fn pass(
+    fetching: &mut Fetching,
+    rounds: std::ops::Range<u64>,
+    mut each: impl FnMut(&mut Fetching, u64),
+) {
     for round in rounds {
+        each(fetching, round);
         fetching.step(round);
         (0..10).for_each(|_| fetching.end_check());
     }
+}
+
+/// A neighbour that is asked for as much as it can give is asked for what a move waits for first.
+#[test]
+fn a_lost_body_that_a_move_waits_for_is_fetched_however_busy_the_sync_is() {
+    let own = own_lost(1);
+    let mut fetching = Fetching::on(own.clone(), &own, 100, TRANSACTIONS, 1, Limits::default());
+    fetching.withheld = (2..100).map(|number| fetching.hash(number)).collect();
+    let mut next = 2;
+    pass(&mut fetching, 0..3_000, |fetching, round| {
+        if round % 50 == 49 {
+            let hash = fetching.hash(next);
+            fetching.withheld.remove(&hash);
+            next += 1;
+        }
+    });
+    assert!(fetching.height() > 10, "it moved to {}", fetching.height());
+    assert_eq!(left_lost(&fetching), 0);
+}
+
+/// Nobody keeps back what nobody was asked for: here, because signatures that take long to check take all the room.
+#[test]
+fn the_wait_for_a_lost_body_begins_once_there_is_room_to_ask_for_it() {
+    let own = own_lost(1);
+    let limits = limits(2 * BLOCK + BLOCK_PIECE_BYTES);
+    let mut fetching = Fetching::on(own.clone(), &own, 40, TRANSACTIONS, 2, limits);
+    for round in 0..3_000 {
+        fetching.step(round);
+        let is_slow = fetching.network.node(1).chain().has_checked_body(&fetching.hash(1));
+        if !is_slow || round > 1_500 {
+            fetching.end_check();
+        }
+    }
+    assert_eq!((fetching.height(), left_lost(&fetching)), (40, 0));
+}
+
+#[test]
+fn the_wait_for_a_lost_body_begins_once_the_disk_has_room_for_it() {
+    let own = own_lost(1);
+    let limits = Limits { waiting_bytes_max: 800, ..Limits::default() };
+    let mut fetching = Fetching::on(own.clone(), &own, 2, TRANSACTIONS, 1, limits);
+    fetching.withheld.extend(own.iter().map(|block| block.header.hash()));
+    fetching.disk_is_slow = true;
+    pass(&mut fetching, 0..3_000, |fetching, round| {
+        if round == 1_500 {
+            fetching.withheld.clear();
+            fetching.free_disk();
+        }
+    });
+    assert_eq!((fetching.height(), left_lost(&fetching)), (2, 0));
+}
+
+/// Each that comes shows that somebody has them.
+#[test]
+fn many_lost_bodies_that_a_move_waits_for_may_come_one_after_the_other() {
+    let own = own_lost(40);
+    let mut fetching = Fetching::on(own.clone(), &own, 41, TRANSACTIONS, 1, Limits::default());
+    fetching.withheld = own.iter().map(|block| block.header.hash()).collect();
+    let mut given_at = 0;
+    pass(&mut fetching, 0..10_000, |fetching, round| {
+        if round >= given_at + 200
+            && let Some(hash) = fetching.refused
+            && fetching.withheld.remove(&hash)
+        {
+            given_at = round;
+        }
+    });
+    assert_eq!(fetching.height(), 41);
+    assert_eq!(left_lost(&fetching), 0);
 }
 
 /// The bodies of the better branch are read from the disk then, which starts no second wait.
@@ -70,9 +144,9 @@ fn a_lost_body_that_nobody_has_holds_up_the_move_for_10_seconds() {
     let own = own_lost(1);
     let mut fetching = Fetching::on(own.clone(), &own, 20, TRANSACTIONS, 1, Limits::default());
     fetching.withheld.insert(own[0].header.hash());
-    pass(&mut fetching, 0..900);
+    pass(&mut fetching, 0..900, |_, _| ());
     assert_eq!((fetching.height(), left_lost(&fetching)), (1, 0));
-    pass(&mut fetching, 900..1_100);
+    pass(&mut fetching, 900..1_100, |_, _| ());
     assert_eq!((fetching.height(), left_lost(&fetching)), (20, 1));
 }
 

@@ -102,7 +102,7 @@ pub(super) const NO_BOUNDS: &[Group] = &[
         &[
             ("host/src/http/serve.rs", "CLOSED_FOR_ROOM"),
             ("host/src/http/stream.rs", "LINGER_BUFFER_BYTES"),
-            ("node/src/sync/fetching.rs", "LOST_AT_A_TIME_MAX"),
+            ("node/src/sync/lost.rs", "LOST_AT_A_TIME_MAX"),
             ("node/src/sync/fetching.rs", "PASSED_OVER_MAX"),
             ("peer/src/miner.rs", "ATTEMPTS_PER_LOOK"),
             ("peer/src/organiser/list.rs", "READ_TOGETHER"),

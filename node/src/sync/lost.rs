@@ -1,0 +1,77 @@
+//! Fetches bodies that the disk has lost and that are not on the way to the best header. Some of them may no longer
+//! exist anywhere, and those must hold up neither the sync nor the others.
+
+use protocol::units::{BlockHash, Height, Now};
+
+use super::bodies::Fetch;
+use super::fetching::{Server, pieces_max};
+use crate::Node;
+
+/// The number of lost bodies that are examined each time. There may be many of them, and some that
+/// nobody can be asked for.
+const LOST_AT_A_TIME_MAX: usize = 16;
+
+impl Node {
+    /// Starts to fetch the lost bodies of the best chain from the `lowest` one on, for which a move to a better branch
+    /// waits. They come before the rest of the way, because the wait has an end: it begins once one of them was asked
+    /// for, or nobody can be asked. Returns false when there is no memory for them.
+    pub(super) fn fetch_awaited_lost(&mut self, lowest: Height, now: Now) -> bool {
+        let from = self.sync.bodies.awaited_cursor.take().map_or(lowest, |at| at.max(lowest));
+        let lost: Vec<_> = self.chain.lost_on_best_chain(from).take(LOST_AT_A_TIME_MAX).collect();
+        for place in &lost {
+            match self.fetch_lost_body(*place, now) {
+                Some(Server::Neighbour(_) | Server::Later) => {
+                    self.disk.loading.note_lost_asked(now.instant);
+                }
+                Some(Server::Busy) => {
+                    self.sync.bodies.awaited_cursor = Some(place.0);
+                    return true;
+                }
+                None => {
+                    self.sync.bodies.awaited_cursor = Some(place.0);
+                    return false;
+                }
+            }
+        }
+        let is_end = lost.len() < LOST_AT_A_TIME_MAX;
+        self.sync.bodies.awaited_cursor =
+            lost.last().filter(|_| !is_end).map(|(height, _)| height.next());
+        true
+    }
+
+    /// Starts to fetch all other lost bodies, which come after the plan and outside its window.
+    pub(super) fn fetch_lost(&mut self, now: Now) {
+        let cursor = self.sync.bodies.lost_cursor.take();
+        let lost: Vec<_> = self.chain.lost_bodies_after(cursor).take(LOST_AT_A_TIME_MAX).collect();
+        let is_end = lost.len() < LOST_AT_A_TIME_MAX;
+        for place in &lost {
+            let is_on_the_way = self.sync.bodies.is_planned(&place.1);
+            if !is_on_the_way && self.fetch_lost_body(*place, now).is_none() {
+                break;
+            }
+        }
+        self.sync.bodies.lost_cursor = lost.last().copied().filter(|_| !is_end);
+    }
+
+    /// Starts to fetch a lost body, unless that has begun. `None` when there is no memory for it.
+    fn fetch_lost_body(&mut self, place: (Height, BlockHash), now: Now) -> Option<Server> {
+        let (height, hash) = place;
+        if let Some(fetch) = self.sync.bodies.fetches.get(&hash) {
+            return Some(Server::Neighbour(fetch.neighbour));
+        }
+        if self.sync.announcements.contains(&hash) {
+            return Some(Server::Later);
+        }
+        let pieces = pieces_max(self.chain.election());
+        if !self.has_room_ahead(&hash, pieces, None) {
+            return None;
+        }
+        let server = self.choose_server(hash, now);
+        if let Server::Neighbour(neighbour) = server {
+            let fetch = Fetch::new(height, neighbour, pieces, now.instant);
+            self.sync.bodies.start_fetch(hash, fetch);
+            self.request_body_pieces(&hash, now);
+        }
+        Some(server)
+    }
+}
