@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::block::Block;
-use protocol::units::{BlockHash, Height, Now};
+use protocol::units::{BlockHash, Now};
 
+use super::lost_wait::LostWait;
 use super::waiter::Waiter;
 use crate::Node;
 use crate::command::{CommandError, Lookup, Ticket};
@@ -30,11 +31,6 @@ const LOOKUPS_WAITING_MAX: usize = 256;
 /// same block share the reading of it.
 const SUBMISSIONS_WAITING_MAX: usize = 2_048;
 
-/// How long this node waits for neighbours to provide a body of its own branch that the disk has
-/// lost, from the moment when they were asked or the last such body came. After that it leaves the branch without
-/// those bodies, and their transactions cannot go back to the pool.
-const LOST_PATIENCE: Duration = Duration::from_secs(10);
-
 /// The pause between two attempts at a change of branch when the disk refused to read the bodies.
 /// The disk's file may have to be opened anew for each attempt.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
@@ -52,20 +48,11 @@ pub(crate) struct Loading {
     /// change needs all of them at once.
     awaited: BTreeSet<BlockHash>,
     gathered: BTreeMap<BlockHash, Arc<Block>>,
+    /// Whether the disk did not give one of them, so that the others are of no use and must not fill the memory.
+    is_spoiled: bool,
     /// When the disk last refused to read a body that a change of branch needs.
     refused_at: Option<Instant>,
-    lost_wait: Option<LostWait>,
-}
-
-/// A move to a better branch that waits, because the disk has lost bodies of the own branch.
-#[derive(Debug)]
-struct LostWait {
-    /// The height of the lowest of them.
-    lowest: Height,
-    /// How long neighbours were asked in vain, without the time since `asked_at`.
-    waited: Duration,
-    /// `None` while nobody is asked. No time may count then: it would be nobody's failure.
-    asked_at: Option<Instant>,
+    pub(super) lost_wait: Option<LostWait>,
 }
 
 impl Loading {
@@ -93,6 +80,9 @@ impl Loading {
         assert_eq!(read.len(), self.jobs.len(), "a body is read twice at a time");
         assert!(self.waiters.keys().eq(&read), "bodies that are read, and who waits for them");
         assert!(self.awaited.is_subset(&read), "the chain waits for a body that nobody reads");
+        let is_kept = !self.gathered.is_empty() || self.is_spoiled;
+        assert!(!is_kept || !self.awaited.is_empty(), "what was read waits for nothing");
+        assert!(self.gathered.is_empty() || !self.is_spoiled, "what was read is of no use");
     }
 
     fn has_room_for(&self, waiter: &Waiter) -> bool {
@@ -136,9 +126,16 @@ impl Loading {
         }
     }
 
-    /// Whether neighbours have had enough time to provide what the disk has lost.
-    pub(crate) fn gives_up_lost(&self, now: Instant) -> bool {
-        self.lost_wait.as_ref().is_some_and(|wait| wait.waited_until(now) >= LOST_PATIENCE)
+    /// Takes in what was read for a change of branch, which needs all that it asked for.
+    fn gather(&mut self, hash: BlockHash, block: Option<&Arc<Block>>) {
+        self.awaited.remove(&hash);
+        self.is_spoiled |= block.is_none();
+        match block {
+            Some(block) if !self.is_spoiled => {
+                self.gathered.insert(hash, Arc::clone(block));
+            }
+            Some(_) | None => self.gathered.clear(),
+        }
     }
 
     /// Whether bodies that a change of branch needs could not be read, so that nothing but the
@@ -149,54 +146,6 @@ impl Loading {
 
     fn reads_again(&self, now: Instant) -> bool {
         self.refused_at.is_some_and(|at| now >= at + REFUSED_PAUSE)
-    }
-
-    /// Notes for which lost bodies of the own branch a move waits, by the height of the lowest one. More of them are a
-    /// new wait.
-    pub(crate) fn note_awaits_lost(&mut self, lowest: Option<Height>) {
-        let wait = self.lost_wait.take();
-        self.lost_wait = lowest.map(|lowest| {
-            let before = wait.filter(|wait| wait.lowest <= lowest);
-            before.map_or(LostWait::new(lowest), |wait| LostWait { lowest, ..wait })
-        });
-    }
-
-    /// The height of the lowest body of the own branch that the disk has lost and that a move waits for.
-    pub(crate) fn lowest_awaited_lost(&self) -> Option<Height> {
-        self.lost_wait.as_ref().map(|wait| wait.lowest)
-    }
-
-    /// Notes that a lost body was asked for, or that there is nobody to ask.
-    pub(crate) fn note_lost_asked(&mut self, now: Instant) {
-        if let Some(wait) = &mut self.lost_wait {
-            wait.asked_at.get_or_insert(now);
-        }
-    }
-
-    /// Stops the clock while nobody is asked for anything.
-    pub(crate) fn pause_lost_wait(&mut self, now: Instant) {
-        if let Some(wait) = &mut self.lost_wait {
-            wait.waited = wait.waited_until(now);
-            wait.asked_at = None;
-        }
-    }
-
-    /// Notes that a body of the own branch came, or turned out to be lost: the others may come like it, and nobody was
-    /// asked for it.
-    pub(crate) fn restart_lost_wait(&mut self, height: Height) {
-        if let Some(wait) = self.lost_wait.as_mut().filter(|wait| height >= wait.lowest) {
-            *wait = LostWait::new(wait.lowest);
-        }
-    }
-}
-
-impl LostWait {
-    fn new(lowest: Height) -> Self {
-        Self { lowest, waited: Duration::ZERO, asked_at: None }
-    }
-
-    fn waited_until(&self, now: Instant) -> Duration {
-        self.waited + self.asked_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
     }
 }
 
@@ -237,12 +186,11 @@ impl Node {
         let Some(hash) = self.disk.loading.jobs.remove(&job) else { return };
         let waiters = self.disk.loading.waiters.remove(&hash).unwrap_or_default();
         let is_for_chain = waiters.iter().any(|waiter| matches!(waiter, Waiter::Chain));
-        let is_read = outcome.is_ok();
         match outcome {
-            Ok(block) => self.give_to_waiters(hash, waiters, &Ok(block), now),
+            Ok(block) => self.give_to_waiters(hash, waiters, &Ok(block)),
             Err(LoadFailure::Lost { reason, summary }) => {
                 self.lose_block(hash, reason, summary.map(|summary| *summary));
-                self.give_to_waiters(hash, waiters, &Err(CommandError::BlockLost), now);
+                self.give_to_waiters(hash, waiters, &Err(CommandError::BlockLost));
             }
             Err(LoadFailure::Refused { reason }) => {
                 // Neighbours get no answer, since they will ask again, here or elsewhere. The chain
@@ -260,11 +208,15 @@ impl Node {
                     Waiter::User { .. } | Waiter::Submission(_) | Waiter::Chain => true,
                 });
                 let waiters = waiters.collect();
-                self.give_to_waiters(hash, waiters, &Err(error), now);
+                self.give_to_waiters(hash, waiters, &Err(error));
             }
         }
-        if is_for_chain && !is_read && self.disk.loading.awaited.is_empty() {
-            // The next best branch may need no body that can't be had.
+        if is_for_chain && self.disk.loading.awaited.is_empty() {
+            self.disk.loading.is_spoiled = false;
+            for block in std::mem::take(&mut self.disk.loading.gathered).into_values() {
+                self.chain.load_body(block);
+            }
+            // If one of them can't be had, the next best branch may need none such.
             self.advance_chain(None, now);
         }
         self.continue_sync(now);
@@ -275,7 +227,6 @@ impl Node {
         hash: BlockHash,
         waiters: Vec<Waiter>,
         outcome: &Result<Arc<Block>, CommandError>,
-        now: Now,
     ) {
         let block = outcome.as_ref().ok();
         for waiter in waiters {
@@ -289,17 +240,9 @@ impl Node {
                 }
                 Waiter::Submission(again) => self.handle_submission_loaded(again, outcome),
                 Waiter::Chain => {
-                    self.disk.loading.awaited.remove(&hash);
-                    let block = block.map(Arc::clone);
-                    self.disk.loading.gathered.extend(block.map(|block| (hash, block)));
+                    self.disk.loading.gather(hash, block);
                 }
             }
-        }
-        if self.disk.loading.awaited.is_empty() && !self.disk.loading.gathered.is_empty() {
-            for block in std::mem::take(&mut self.disk.loading.gathered).into_values() {
-                self.chain.load_body(block);
-            }
-            self.advance_chain(None, now);
         }
     }
 
@@ -352,7 +295,7 @@ mod tests {
     use crate::ledger::Submitter;
     use crate::tests::bounded::{Bound, Bounded, GivesWay};
     use protocol::datagram::ChainRequest;
-    use protocol::units::TransactionId;
+    use protocol::units::{Height, TransactionId};
 
     /// Those whose waiter found room.
     struct Waiting {

@@ -4,6 +4,7 @@
 
 mod durability;
 mod loading;
+mod lost_wait;
 mod waiter;
 
 use durability::Durability;

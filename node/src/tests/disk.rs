@@ -159,6 +159,48 @@ fn a_body_that_the_disk_refuses_holds_up_its_own_branch_alone() {
     }
 }
 
+/// What was read of a branch that can't be moved to is dropped, and the disk has its pause before it is asked again.
+#[test]
+fn a_disk_that_refuses_one_body_of_each_branch_fills_no_memory_with_the_others() {
+    let mut network = Network::new();
+    let own = mined(&Header::genesis(&network.election), vec![], 0);
+    let branches: Vec<Vec<_>> = (1..=4)
+        .map(|salt| {
+            let mut blocks = vec![mined(&own.header, vec![], salt)];
+            while blocks.len() < 5 {
+                let parent = blocks.last().expect("one").header;
+                blocks.push(mined(&parent, vec![], 0));
+            }
+            blocks
+        })
+        .collect();
+    let blocks: Vec<_> = [&own].into_iter().chain(branches.iter().flatten()).collect();
+    let disk = blocks.iter().map(|block| (block.header.hash(), Arc::clone(block)));
+    network.disks.insert(address(1), disk.collect());
+    let refused: Vec<_> = branches.iter().map(|branch| branch[0].header.hash()).collect();
+    for hash in &refused {
+        let failure = LoadFailure::Refused { reason: "input/output error".into() };
+        network.load_failures.insert(*hash, failure);
+    }
+    let blocks: Vec<_> = blocks.into_iter().map(stored).collect();
+    let tip = Some(own.header.hash());
+    network.add(1, Restored { blocks: blocks.clone(), tip, ..Restored::default() });
+    for second in 1..=3 {
+        network.run(Duration::from_secs(1));
+        let chain = network.node(1).chain();
+        assert_eq!(chain.tip().hash, own.header.hash());
+        let in_memory = blocks.iter().filter(|block| chain.block(&block.header.hash()).is_some());
+        assert_eq!(in_memory.count(), 0);
+        for hash in &refused {
+            let reads = network.loads.iter().filter(|read| *read == hash).count();
+            assert!((1..=1 + second).contains(&reads), "{reads} times in {second} s");
+        }
+    }
+    network.load_failures.clear();
+    network.run(Duration::from_secs(2));
+    assert_eq!(network.node(1).tip().height, Height(6));
+}
+
 #[test]
 fn a_block_that_the_disk_lost_is_told_of_and_fetched_again() {
     let mut network = Network::with_nodes(2);

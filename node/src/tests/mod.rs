@@ -61,6 +61,8 @@ struct Network {
     disks: BTreeMap<SocketAddr, BTreeMap<BlockHash, Arc<Block>>>,
     /// What disks answer instead of giving a block.
     load_failures: BTreeMap<BlockHash, LoadFailure>,
+    /// What disks were asked for, in this order.
+    loads: Vec<BlockHash>,
     /// All that was ever written, in its order.
     records: BTreeMap<SocketAddr, Vec<Record>>,
     left: Vec<SocketAddr>,
@@ -103,6 +105,7 @@ impl Network {
             outcomes: BTreeMap::new(),
             disks: BTreeMap::new(),
             load_failures: BTreeMap::new(),
+            loads: Vec::new(),
             records: BTreeMap::new(),
             left: Vec::new(),
             full: BTreeMap::new(),
@@ -299,6 +302,7 @@ impl Network {
                     }
                 }
                 Output::Load(job) => {
+                    self.loads.push(job.hash);
                     let block = self.disks.get(&at).and_then(|disk| disk.get(&job.hash)).cloned();
                     let lost = LoadFailure::Lost { reason: "it is gone".into(), summary: None };
                     let failure = self.load_failures.get(&job.hash).cloned();
