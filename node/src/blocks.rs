@@ -141,7 +141,7 @@ impl Node {
     /// Moves to the best branch, and informs the pool, gossip, mining and the user of the change.
     pub(super) fn advance_chain(&mut self, from: Option<SocketAddr>, now: Now) {
         let old = self.tip();
-        let gives_up_lost = self.disk.loading.gives_up_lost(now.instant);
+        let gives_up_lost = self.disk.loading.lost_wait.gives_up(now.instant);
         let advance = match gives_up_lost {
             true => self.chain.advance_without_lost(),
             false => self.chain.advance(),
@@ -149,7 +149,7 @@ impl Node {
         self.tell_tip();
         // A move without lost bodies may need others from the disk first. It goes on in the same way then.
         if !gives_up_lost || advance.wanted.is_empty() {
-            self.disk.loading.note_awaits_lost(advance.awaits_lost);
+            self.disk.loading.lost_wait.note_awaited(advance.awaits_lost);
         }
         for BlockFailure { hash, error } in advance.invalid {
             // The neighbour that completed the branch need not be the one that sent this block, so

@@ -52,7 +52,7 @@ pub(crate) struct Loading {
     is_spoiled: bool,
     /// When the disk last refused to read a body that a change of branch needs.
     refused_at: Option<Instant>,
-    pub(super) lost_wait: Option<LostWait>,
+    pub(crate) lost_wait: LostWait,
 }
 
 impl Loading {
@@ -254,7 +254,7 @@ impl Node {
             self.disk.loading.refused_at = None;
             self.chain.forget_refused();
         }
-        if reads_again || self.disk.loading.gives_up_lost(now.instant) {
+        if reads_again || self.disk.loading.lost_wait.gives_up(now.instant) {
             self.advance_chain(None, now);
         }
     }
@@ -264,7 +264,7 @@ impl Node {
         let Some(height) = self.chain.header(&hash).map(|header| header.height) else { return };
         self.chain.mark_lost(&hash, summary);
         if self.chain.is_on_best_chain(&hash) {
-            self.disk.loading.restart_lost_wait(height);
+            self.disk.loading.lost_wait.restart(height);
         }
         self.body_lost(&hash);
         self.output(Output::Event(Event::BlockLost { height, hash, reason }));

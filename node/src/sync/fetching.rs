@@ -76,7 +76,7 @@ impl Node {
     pub(crate) fn body_arrived(&mut self, block: &Block, from: Option<SocketAddr>) {
         let (height, hash) = (block.header.height, block.header.hash());
         if self.chain.is_on_best_chain(&hash) {
-            self.disk.loading.restart_lost_wait(height);
+            self.disk.loading.lost_wait.restart(height);
         }
         if let Some(fetch) = self.sync.bodies.end_fetch(&hash) {
             self.settle_block_requests(&hash, fetch.neighbour);
@@ -115,9 +115,9 @@ impl Node {
             self.request_body_pieces(&hash, now);
         }
         if !self.disk.durability.has_room() {
-            return self.disk.loading.pause_lost_wait(now.instant);
+            return self.disk.loading.lost_wait.pause(now.instant);
         }
-        if let Some(lowest) = self.disk.loading.lowest_awaited_lost() {
+        if let Some(lowest) = self.disk.loading.lost_wait.lowest() {
             self.fetch_planned(0, now);
             if !self.fetch_awaited_lost(lowest, now) {
                 return;

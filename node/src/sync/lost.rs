@@ -21,7 +21,7 @@ impl Node {
         for place in &lost {
             match self.fetch_lost_body(*place, now) {
                 Some(Server::Neighbour(_) | Server::Later) => {
-                    self.disk.loading.note_lost_asked(now.instant);
+                    self.disk.loading.lost_wait.note_asked(now.instant);
                 }
                 Some(Server::Busy) => {
                     self.sync.bodies.awaited_cursor = Some(place.0);
