@@ -72,7 +72,8 @@ impl Ledger {
         let by = match error {
             PoolError::Known { .. } | PoolError::Full { .. } => return,
             PoolError::Context(TransactionError::NotRegistered { .. }) if is_acknowledged => {
-                let Err(superseded) = self.pool.keep(Arc::clone(&transaction)) else { return };
+                let kept = self.pool.keep_if_room(Arc::clone(&transaction), chain);
+                let Err(superseded) = kept else { return };
                 superseded.by
             }
             PoolError::Context(TransactionError::NotRegistered { .. }) => {

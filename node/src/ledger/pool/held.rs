@@ -94,6 +94,12 @@ impl Held {
         None
     }
 
+    /// Removes all votes that were acknowledged.
+    pub(super) fn release_kept(&mut self) -> Vec<Arc<HashedTransaction>> {
+        let kept = self.by_voter.extract_if(.., |_, held| held.arrival.is_none());
+        kept.map(|(_, held)| held.vote).collect()
+    }
+
     pub(super) fn release(&mut self, voter: &VoterId) -> Option<Arc<HashedTransaction>> {
         let held = self.by_voter.remove(voter)?;
         if let Some(arrival) = held.arrival {

@@ -325,13 +325,14 @@ impl Pool {
     }
 
     /// Removes the registrations for which a full election has no room, and the votes of their
-    /// voters.
+    /// voters. So it does with the votes that were promised to wait for a registration.
     fn remove_without_room(&mut self, chain: &Chain) -> Vec<Superseded> {
         let is_new = |entry: &&Entry| chain.voter(&entry.transaction.voter()).is_none();
         let new = self.entries.values().filter(is_new);
         let ids: Vec<_> = new.map(|entry| entry.transaction.id()).collect();
-        let removed = ids.iter().filter_map(|id| self.remove(id));
-        removed.map(|transaction| Superseded { transaction, by: None }).collect()
+        let mut removed: Vec<_> = ids.iter().filter_map(|id| self.remove(id)).collect();
+        removed.extend(self.held.release_kept());
+        removed.into_iter().map(|transaction| Superseded { transaction, by: None }).collect()
     }
 
     /// The vote that counts for a voter, or that will count once a block contains it, as far as memory holds it.

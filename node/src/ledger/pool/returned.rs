@@ -56,7 +56,7 @@ impl Pool {
 
     /// Keeps a vote whose registration left with the branch that lost, until another registration
     /// arrives. If other voters took all the room in the meantime, none can.
-    fn keep_if_room(
+    pub(crate) fn keep_if_room(
         &mut self,
         vote: Arc<HashedTransaction>,
         chain: &Chain,

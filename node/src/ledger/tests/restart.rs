@@ -150,3 +150,38 @@ fn what_the_disk_holds_a_rival_of_is_told_of_without_the_id_of_the_rival() {
     assert_eq!(rows_removed(&done), [1, 2]);
     assert_eq!(told(&done), [(rival.id(), None)], "and nothing of what the chain holds");
 }
+
+/// A vote that was acknowledged and waits for its registration is told of once other voters took all the room, whether
+/// that happens while it waits or before the restart.
+#[test]
+fn a_held_vote_is_told_of_when_the_election_is_full() {
+    let admission =
+        protocol::admission::AdmissionRule::Open { registration_bits: 0, max_voters: Some(2) };
+    let election = Arc::new(protocol::election::Election { admission, ..election() });
+    let id = election.election_id();
+    let register = |voter: u8| {
+        let transaction = Transaction::open_registration(&id, &key(voter), 0);
+        Arc::new(HashedTransaction::new(transaction, &id))
+    };
+    let vote_of = |voter: u8| {
+        let voter_id = key(voter).public().voter();
+        let vote = Vote { voter: voter_id, choices: choices(), nonce: [0; 8], cast_at: NOW };
+        Arc::new(HashedTransaction::new(Transaction::vote(&id, &key(voter), vote), &id))
+    };
+    let mut chain = Chain::new(election, Rules::ALL, usize::MAX);
+    let mut ledger = Ledger::new(Rules::ALL, Limits::default(), [7; 32]);
+    ledger.restore(vec![row(1, &vote_of(3))], &chain, time(0));
+    let genesis = *chain.tip_header();
+    let (_, change) = mine(&mut chain, &genesis, &[register(1), register(2)], 0);
+    let followed = ledger.follow(&change.expect("a better chain"), &chain, time(0));
+    let lost: Vec<_> = followed.superseded.iter().map(|each| each.transaction.id()).collect();
+    assert_eq!(lost, [vote_of(3).id()]);
+    assert_eq!(rows_removed(&outputs(&mut ledger, &chain, time(0))), [1]);
+    assert_eq!(ledger.pool().held(), 0);
+
+    let mut ledger = Ledger::new(Rules::ALL, Limits::default(), [7; 32]);
+    ledger.restore(vec![row(1, &vote_of(3))], &chain, time(0));
+    let done = outputs(&mut ledger, &chain, time(0));
+    assert_eq!((told(&done), rows_removed(&done)), (vec![(vote_of(3).id(), None)], vec![1]));
+    assert_eq!(ledger.pool().held(), 0);
+}
