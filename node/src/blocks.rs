@@ -227,7 +227,8 @@ impl Node {
         let kind = transaction.kind();
         let (id, voter, by) = (transaction.id(), transaction.voter(), superseded.by);
         // Replacing a registration by another one of the same key changes nothing for the voter.
-        let is_registered = self.chain.voter(&voter).is_some();
+        let is_registered =
+            self.chain.voter(&voter).is_some() || self.ledger.pool().registration(&voter).is_some();
         if kind != TransactionKind::Registration || !is_registered {
             self.output(Output::Event(Event::Superseded { id, voter, kind, by }));
         }

@@ -162,3 +162,20 @@ fn what_is_handed_in_again_is_accepted_once_it_is_durable_and_not_before() {
     let at_once = submit(node);
     assert_eq!(effects(node).outcomes, [(at_once, Ok(Answer::Accepted(id)))]);
 }
+
+/// The voter is registered by the other one.
+#[test]
+fn a_second_registration_of_a_key_that_waits_is_not_told_of_after_a_restart() {
+    let mut network = Network::new();
+    let id = network.election.election_id();
+    let again = (1..).map(|first| {
+        HashedTransaction::new(Transaction::open_registration(&id, &key(1), first), &id)
+    });
+    let first = registration(1);
+    let second = again.into_iter().find(|each| each.id() != first.id()).expect("another stamp");
+    let pool = vec![(1, (*first).clone()), (2, second)];
+    network.add(1, Restored { pool, ..Restored::default() });
+    let told = |(_, event): &&(SocketAddr, Event)| matches!(event, Event::Superseded { .. });
+    assert_eq!(network.events.iter().find(told), None);
+    assert_eq!(network.node(1).pool().len(), 1);
+}
