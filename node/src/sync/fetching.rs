@@ -36,6 +36,16 @@ pub(super) enum Server {
     Busy,
 }
 
+/// What came of a block of the plan.
+enum Attempt {
+    /// It is being fetched, or its body is here.
+    Settled,
+    /// It stays in the plan, and those above it get their turn.
+    Later,
+    /// It stays in the plan, and so do those above it: memory, the window, or the neighbours have no room.
+    NoRoom,
+}
+
 impl Node {
     /// Makes the plan lead to the best header.
     pub(super) fn plan_bodies(&mut self) {
@@ -131,41 +141,56 @@ impl Node {
     /// Starts to fetch blocks of the plan, up to `ahead_max` above the lowest one that is awaited. Returns false when
     /// there is no room for more.
     fn fetch_planned(&mut self, ahead_max: u64, now: Now) -> bool {
+        let lowest = self.lowest_awaited();
+        let window_end = lowest.map(|(lowest, _)| lowest.0.saturating_add(ahead_max));
         let mut passed_over = Vec::new();
         let mut has_room = true;
-        let lowest = self.lowest_awaited();
-        while has_room && passed_over.len() < PASSED_OVER_MAX {
-            let Some((height, hash)) = self.sync.bodies.plan.pop_first() else { break };
-            if !self.chain.lacks_body(&hash) {
-                continue;
-            }
-            if self.sync.announcements.contains(&hash) {
-                passed_over.push((height, hash));
-                continue;
-            }
-            let window_end = lowest.map(|(lowest, _)| lowest.0.saturating_add(ahead_max));
-            let is_beyond = window_end.is_some_and(|end| height.0 > end);
-            let pieces = self.sync.bodies.pieces_to_reserve(&hash);
-            if is_beyond || !self.has_room_ahead(&hash, pieces, lowest) {
-                passed_over.push((height, hash));
-                has_room = false;
-                break;
-            }
-            match self.choose_server(hash, now) {
-                Server::Neighbour(neighbour) => {
-                    let fetch = Fetch::new(height, neighbour, pieces, now.instant);
-                    self.sync.bodies.start_fetch(hash, fetch);
-                    self.request_body_pieces(&hash, now);
-                }
-                Server::Later => passed_over.push((height, hash)),
-                Server::Busy => {
-                    passed_over.push((height, hash));
+        while has_room
+            && passed_over.len() < PASSED_OVER_MAX
+            && let Some(place) = self.sync.bodies.plan.pop_first()
+        {
+            let is_beyond = window_end.is_some_and(|end| place.0.0 > end);
+            match self.fetch_planned_body(place, is_beyond, lowest, now) {
+                Attempt::Settled => {}
+                Attempt::Later => passed_over.push(place),
+                Attempt::NoRoom => {
+                    passed_over.push(place);
                     has_room = false;
                 }
             }
         }
         self.sync.bodies.plan.extend(passed_over);
         has_room
+    }
+
+    /// Starts to fetch a block that was taken from the plan, unless it lies beyond the window.
+    fn fetch_planned_body(
+        &mut self,
+        (height, hash): (Height, BlockHash),
+        is_beyond: bool,
+        lowest: Option<(Height, BlockHash)>,
+        now: Now,
+    ) -> Attempt {
+        if !self.chain.lacks_body(&hash) {
+            return Attempt::Settled;
+        }
+        if self.sync.announcements.contains(&hash) {
+            return Attempt::Later;
+        }
+        let pieces = self.sync.bodies.pieces_to_reserve(&hash);
+        if is_beyond || !self.has_room_ahead(&hash, pieces, lowest) {
+            return Attempt::NoRoom;
+        }
+        match self.choose_server(hash, now) {
+            Server::Neighbour(neighbour) => {
+                let fetch = Fetch::new(height, neighbour, pieces, now.instant);
+                self.sync.bodies.start_fetch(hash, fetch);
+                self.request_body_pieces(&hash, now);
+                Attempt::Settled
+            }
+            Server::Later => Attempt::Later,
+            Server::Busy => Attempt::NoRoom,
+        }
     }
 
     /// The lowest block on the way that is missing or being checked. The blocks above it have to wait for it.
