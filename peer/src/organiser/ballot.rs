@@ -24,7 +24,7 @@ const OPTION_SEPARATOR: char = '|';
 /// Finding such a stamp takes one core some hundredths of a second.
 const REGISTRATION_BITS_DEFAULT: u8 = 16;
 
-/// The reason why no ballot was made. Each message is one line.
+/// The reason why no ballot was made or found to be valid. Each message is one line.
 #[derive(Debug, thiserror::Error)]
 pub enum BallotCommandError {
     #[error("{path} is there already: name another --output, or replace it by --force", path = .0.display())]
@@ -43,6 +43,8 @@ pub enum BallotCommandError {
     Election(#[from] ElectionError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Read(#[from] LocalElectionError),
     #[error("can't write to stdout: {0}")]
     Stdout(#[from] io::Error),
 }
@@ -50,13 +52,13 @@ pub enum BallotCommandError {
 /// Says whether a ballot file is valid, and shows its election.
 ///
 /// # Errors
-/// The first mistake in the file.
-pub fn check_ballot(check: &CheckBallot) -> Result<(), LocalElectionError> {
+/// When the file can't be read, and for the first mistake in it.
+pub fn check_ballot(check: &CheckBallot) -> Result<(), BallotCommandError> {
     let election = read_ballot(&check.file)?;
     let color = io::stdout().is_terminal();
     let style = Style::of(check.format.json, color);
-    let shown = print(&style.answer(&Reply::Ballot(Ballot::of(&election))));
-    Ok(shown.map_err(|error| FileError::new("write to", Path::new("stdout"), error))?)
+    print(&style.answer(&Reply::Ballot(Ballot::of(&election))))?;
+    Ok(())
 }
 
 /// Writes a ballot file with a new random id.

@@ -8,7 +8,7 @@ use protocol::units::ElectionId;
 
 use super::data_directory::{self, DataDirectoryError};
 use crate::config::Settings;
-use host::files::{self, FileError, ReadError};
+use host::files::{self, ReadError};
 
 /// The file from which a peer without a tracker takes its election by default.
 const BALLOT_DEFAULT: &str = "ballot.toml";
@@ -18,8 +18,6 @@ const BALLOT_DEFAULT: &str = "ballot.toml";
 pub enum LocalElectionError {
     #[error(transparent)]
     Read(#[from] ReadError),
-    #[error(transparent)]
-    File(#[from] FileError),
     #[error("{path}: {reason}", path = path.display())]
     Ballot { path: PathBuf, reason: BallotFileError },
     #[error(
