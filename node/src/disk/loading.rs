@@ -169,8 +169,12 @@ impl Node {
         true
     }
 
-    /// Has the bodies read that a change to a better branch needs.
+    /// Has the bodies read that a change to a better branch needs. While others are still being read that are of no use
+    /// any more, nothing is: the chain is asked for what it wants again when the last of them has come.
     pub(crate) fn load_for_chain(&mut self, wanted: Vec<BlockHash>) {
+        if self.disk.loading.is_spoiled {
+            return;
+        }
         for hash in wanted {
             if !self.disk.loading.gathered.contains_key(&hash)
                 && self.disk.loading.awaited.insert(hash)

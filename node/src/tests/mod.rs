@@ -11,6 +11,7 @@ mod laboratory;
 mod limits;
 mod lost;
 mod meeting;
+mod spoiled;
 mod voting;
 mod withheld;
 
