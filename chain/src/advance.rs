@@ -118,17 +118,17 @@ impl Chain {
     /// is tried. So is the next best one while a body on the way is lost or still on the disk; the better branch gets
     /// its turn when that body is here.
     pub fn advance(&mut self) -> Advance {
-        self.advance_with(false)
+        self.advance_with(None)
     }
 
-    /// Does the same as [`advance`](Self::advance), but also leaves a branch of our own whose
-    /// bodies the disk has lost. Their summaries are enough to undo the blocks, although their
-    /// transactions cannot go back to the pool.
-    pub fn advance_without_lost(&mut self) -> Advance {
-        self.advance_with(true)
+    /// Does the same as [`advance`](Self::advance), but also leaves blocks of our own branch whose
+    /// bodies the disk has lost, if they are at this height or above it. Their summaries are enough to undo the blocks,
+    /// although their transactions cannot go back to the pool.
+    pub fn advance_without_lost(&mut self, from: Height) -> Advance {
+        self.advance_with(Some(from))
     }
 
-    fn advance_with(&mut self, passes_lost: bool) -> Advance {
+    fn advance_with(&mut self, passes_lost_from: Option<Height>) -> Advance {
         let mut advance = Advance::default();
         let from = self.tip();
         // Branches that have to wait for bodies. What is above a block that waits waits too, so that each block is
@@ -142,7 +142,7 @@ impl Chain {
                 waiting.insert(candidate);
                 continue;
             };
-            match self.readiness(&above, kept, passes_lost) {
+            match self.readiness(&above, kept, passes_lost_from) {
                 Readiness::Ready => match self.switch_to(&above, kept) {
                     Ok(change) => {
                         advance.change = Some(change);
@@ -207,9 +207,17 @@ impl Chain {
     }
 
     /// Whether all bodies are in memory that a move from the best chain's first `kept` blocks to `above` needs.
-    fn readiness(&self, above: &[BlockHash], kept: usize, passes_lost: bool) -> Readiness {
+    fn readiness(
+        &self,
+        above: &[BlockHash],
+        kept: usize,
+        passes_lost_from: Option<Height>,
+    ) -> Readiness {
         let own = &self.best[kept..];
-        let is_passed = |hash: &BlockHash| passes_lost && self.lost_summary(hash).is_some();
+        let is_passed = |hash: &BlockHash| {
+            passes_lost_from.is_some_and(|from| self.entry(hash).header.height >= from)
+                && self.lost_summary(hash).is_some()
+        };
         if let Some(lowest) = own.iter().find(|hash| self.is_lost(hash) && !is_passed(hash)) {
             return Readiness::LosesOwn(self.entry(lowest).header.height);
         }

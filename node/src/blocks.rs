@@ -141,15 +141,16 @@ impl Node {
     /// Moves to the best branch, and informs the pool, gossip, mining and the user of the change.
     pub(super) fn advance_chain(&mut self, from: Option<SocketAddr>, now: Now) {
         let old = self.tip();
-        let gives_up_lost = self.disk.loading.lost_wait.gives_up(now.instant);
-        let advance = match gives_up_lost {
-            true => self.chain.advance_without_lost(),
-            false => self.chain.advance(),
+        let advance = match self.disk.loading.lost_wait.given_up_from(now.instant) {
+            Some(from) => self.chain.advance_without_lost(from),
+            None => self.chain.advance(),
         };
         self.tell_tip();
-        // A move without lost bodies may need others from the disk first. It goes on in the same way then.
-        if !gives_up_lost || advance.wanted.is_empty() {
-            self.disk.loading.lost_wait.note_awaited(advance.awaits_lost);
+        match advance.awaits_lost {
+            Some(from) => self.disk.loading.lost_wait.extend(from, now.instant),
+            // A move without lost bodies may need others from the disk first, and goes on in the same way then.
+            None if !advance.wanted.is_empty() || self.disk.loading.was_refused() => {}
+            None => self.disk.loading.lost_wait.end(),
         }
         for BlockFailure { hash, error } in advance.invalid {
             // The neighbour that completed the branch need not be the one that sent this block, so

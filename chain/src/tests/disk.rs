@@ -283,7 +283,7 @@ fn a_lost_body_of_the_own_branch_holds_up_no_move_that_keeps_it() {
     assert_eq!(chain.tip().hash, next.header.hash());
     let moved = chain.advance();
     assert!(moved.awaits_lost.is_some() && moved.change.is_none(), "it still waits");
-    let moved = chain.advance_without_lost();
+    let moved = chain.advance_without_lost(own.header.height);
     assert_eq!(moved.change.map(|change| change.disconnected_lost), Some(1));
     assert_eq!(chain.tip().hash, rival_3.header.hash());
 }

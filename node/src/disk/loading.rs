@@ -258,7 +258,7 @@ impl Node {
             self.disk.loading.refused_at = None;
             self.chain.forget_refused();
         }
-        if reads_again || self.disk.loading.lost_wait.gives_up(now.instant) {
+        if reads_again || self.disk.loading.lost_wait.given_up_from(now.instant).is_some() {
             self.advance_chain(None, now);
         }
     }

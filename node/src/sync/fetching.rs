@@ -127,9 +127,9 @@ impl Node {
         if !self.disk.durability.has_room() {
             return self.disk.loading.lost_wait.pause(now.instant);
         }
-        if let Some(lowest) = self.disk.loading.lost_wait.lowest() {
+        if let Some(from) = self.disk.loading.lost_wait.from() {
             self.fetch_planned(0, now);
-            if !self.fetch_awaited_lost(lowest, now) {
+            if !self.fetch_awaited_lost(from, now) {
                 return;
             }
         }

@@ -12,31 +12,34 @@ use crate::Node;
 const LOST_AT_A_TIME_MAX: usize = 16;
 
 impl Node {
-    /// Starts to fetch the lost bodies of the best chain from the `lowest` one on, for which a move to a better branch
-    /// waits. They come before the rest of the way, because the wait has an end: it begins once one of them was asked
-    /// for, or nobody can be asked. Returns false when there is no memory for them.
-    pub(super) fn fetch_awaited_lost(&mut self, lowest: Height, now: Now) -> bool {
-        let from = self.sync.bodies.awaited_cursor.take().map_or(lowest, |at| at.max(lowest));
-        let lost: Vec<_> = self.chain.lost_on_best_chain(from).take(LOST_AT_A_TIME_MAX).collect();
+    /// Starts to fetch the lost bodies of the best chain `from` this height on, for which a move to a better branch
+    /// waits. They come before the rest of the way, because the wait has an end: its time counts while one of them is
+    /// asked for, or nobody can be asked. Returns false when there is no memory for them.
+    pub(super) fn fetch_awaited_lost(&mut self, from: Height, now: Now) -> bool {
+        let first = self.sync.bodies.awaited_cursor.take().map_or(from, |at| at.max(from));
+        let lost: Vec<_> = self.chain.lost_on_best_chain(first).take(LOST_AT_A_TIME_MAX).collect();
+        let is_end = lost.len() < LOST_AT_A_TIME_MAX;
+        let mut next = lost.last().filter(|_| !is_end).map(|(height, _)| height.next());
+        let (mut nobody_has_it, mut has_room) = (false, true);
         for place in &lost {
             match self.fetch_lost_body(*place, now) {
-                Some(Server::Neighbour(_) | Server::Later) => {
-                    self.disk.loading.lost_wait.note_asked(now.instant);
-                }
-                Some(Server::Busy) => {
-                    self.sync.bodies.awaited_cursor = Some(place.0);
-                    return true;
-                }
-                None => {
-                    self.sync.bodies.awaited_cursor = Some(place.0);
-                    return false;
+                Some(Server::Neighbour(_)) => {}
+                Some(Server::Later) => nobody_has_it = true,
+                outcome @ (Some(Server::Busy) | None) => {
+                    has_room = outcome.is_some();
+                    next = Some(place.0);
+                    break;
                 }
             }
         }
-        let is_end = lost.len() < LOST_AT_A_TIME_MAX;
-        self.sync.bodies.awaited_cursor =
-            lost.last().filter(|_| !is_end).map(|(height, _)| height.next());
-        true
+        self.sync.bodies.awaited_cursor = next;
+        let is_awaited = |height: Height, hash: &BlockHash| {
+            height >= from && self.chain.is_lost(hash) && self.chain.is_on_best_chain(hash)
+        };
+        let mut fetches = self.sync.bodies.fetches.iter();
+        let is_asked = fetches.any(|(hash, fetch)| is_awaited(fetch.height, hash));
+        self.disk.loading.lost_wait.note_asked(is_asked || nobody_has_it, now.instant);
+        has_room
     }
 
     /// Starts to fetch all other lost bodies, which come after the plan and outside its window.

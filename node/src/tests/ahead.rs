@@ -158,11 +158,10 @@ impl Fetching {
                 Output::Load(job) => {
                     let mut known = self.own.iter().chain(&self.blocks);
                     let block = known.find(|block| block.header.hash() == job.hash);
-                    node.handle_loaded(
-                        job.number,
-                        Ok(Arc::clone(block.expect("one of them"))),
-                        now,
-                    );
+                    let block = Arc::clone(block.expect("one of them"));
+                    // The disk fails once.
+                    let failure = self.network.load_failures.remove(&job.hash);
+                    node.handle_loaded(job.number, failure.map_or(Ok(block), Err), now);
                 }
                 _ => {}
             }

@@ -150,6 +150,56 @@ fn a_lost_body_that_nobody_has_holds_up_the_move_for_10_seconds() {
     assert_eq!((fetching.height(), left_lost(&fetching)), (20, 1));
 }
 
+/// The disk turns out to have lost it only once it is read, which is after the wait for another one.
+#[test]
+fn a_body_that_is_found_lost_after_the_wait_for_one_above_it_is_waited_for_too() {
+    let own = own_lost(5);
+    let lost = [Arc::clone(&own[4])];
+    let mut fetching = Fetching::on(own.clone(), &lost, 20, TRANSACTIONS, 1, Limits::default());
+    fetching.withheld.insert(own[4].header.hash());
+    let summary = Some(Box::new(BlockEffects::of(&own[2])));
+    let failure = LoadFailure::Lost { reason: "its checksum does not match".into(), summary };
+    fetching.network.load_failures.insert(own[2].header.hash(), failure);
+    pass(&mut fetching, 0..2_500, |_, _| ());
+    assert_eq!((fetching.height(), left_lost(&fetching)), (20, 1));
+}
+
+/// The disk may read it a second later, and nobody has to be asked once more.
+#[test]
+fn a_body_that_the_disk_refuses_after_the_wait_for_another_starts_no_second_wait() {
+    let own = own_lost(2);
+    let lost = [Arc::clone(&own[1])];
+    let mut fetching = Fetching::on(own.clone(), &lost, 20, TRANSACTIONS, 1, Limits::default());
+    fetching.withheld.insert(own[1].header.hash());
+    let failure = LoadFailure::Refused { reason: "input/output error".into() };
+    fetching.network.load_failures.insert(own[0].header.hash(), failure);
+    pass(&mut fetching, 0..1_300, |_, _| ());
+    assert_eq!((fetching.height(), left_lost(&fetching)), (20, 1));
+}
+
+/// Each that comes begins the wait anew, but not for ever.
+#[test]
+fn bodies_that_come_one_by_one_hold_up_the_move_for_two_minutes_at_most() {
+    let own = own_lost(40);
+    let mut fetching = Fetching::on(own.clone(), &own, 41, TRANSACTIONS, 1, Limits::default());
+    fetching.withheld = own.iter().map(|block| block.header.hash()).collect();
+    let mut given_at = 0;
+    let mut give_slowly = |fetching: &mut Fetching, round: u64| {
+        if round >= given_at + 400
+            && let Some(hash) = fetching.refused
+            && fetching.withheld.remove(&hash)
+        {
+            given_at = round;
+        }
+    };
+    pass(&mut fetching, 0..11_900, &mut give_slowly);
+    assert_eq!((fetching.height(), left_lost(&fetching)), (40, 0));
+    pass(&mut fetching, 11_900..12_200, &mut give_slowly);
+    let left = left_lost(&fetching);
+    assert_eq!(fetching.height(), 41);
+    assert!((1..20).contains(&left), "{left}");
+}
+
 /// What waits for it must not take the room that it needs.
 #[test]
 fn a_lost_body_on_the_way_is_fetched_although_others_that_wait_for_it_fill_the_room() {
