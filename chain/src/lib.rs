@@ -109,9 +109,7 @@ pub use forgery::{Forgery, ForgeryError};
 pub use fork_choice::Candidate;
 pub use locations::TransactionLocation;
 pub use restore::StoredBlock;
-pub use summary::{
-    BlankVotes, BlockEffects, IdPrefix, OptionVotes, RegistrarSignings, TransactionSummary,
-};
+pub use summary::{BlankVotes, BlockEffects, OptionVotes, RegistrarSignings, TransactionSummary};
 pub use template::next_header;
 use tree::{Body, Entry, Tree};
 

@@ -13,9 +13,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 
-use protocol::units::{Height, TransactionId};
-
-use super::summary::{IdPrefix, id_prefix};
+use protocol::units::{Height, IdPrefix, TransactionId};
 
 /// Where a transaction stands on the best chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +77,7 @@ impl LocationIndex {
         &self,
         id: &TransactionId,
     ) -> impl Iterator<Item = TransactionLocation> {
-        let prefix = id_prefix(id);
+        let prefix = id.prefix();
         let range = self.0.range((prefix, PackedLocation::MIN)..=(prefix, PackedLocation::MAX));
         range.map(|(_, location)| location.unpack())
     }
@@ -108,14 +106,14 @@ mod tests {
         (one[31], other[8]) = (2, 2);
         let (one, other) = (TransactionId(one), TransactionId(other));
         let mut locations = LocationIndex::default();
-        locations.insert(id_prefix(&one), at(1, 5));
-        locations.insert(id_prefix(&other), at(3, 0));
+        locations.insert(one.prefix(), at(1, 5));
+        locations.insert(other.prefix(), at(3, 0));
         locations.insert([0; 8], at(2, 0));
         locations.insert([255; 8], at(2, 1));
         let found = |locations: &LocationIndex, id| locations.candidates(id).collect::<Vec<_>>();
         assert_eq!(found(&locations, &one), [at(1, 5), at(3, 0)]);
         assert_eq!(found(&locations, &other), found(&locations, &one));
-        locations.remove(id_prefix(&one), at(1, 5));
+        locations.remove(one.prefix(), at(1, 5));
         assert_eq!(found(&locations, &one), [at(3, 0)]);
         assert_eq!(found(&locations, &TransactionId([2; 32])), []);
     }

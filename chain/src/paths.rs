@@ -45,6 +45,20 @@ impl Chain {
         (fork + 1..).map(Height).zip(above).collect()
     }
 
+    /// Whether the best chain's block at this height lies on the branch that ends in `end`. A branch whose end is not
+    /// known here is none that can be told to hold anything.
+    #[must_use]
+    pub fn is_on_branch_of(&self, height: Height, end: &BlockHash) -> bool {
+        let mut hash = *end;
+        while let Some(header) = self.header(&hash).filter(|header| header.height >= height) {
+            if self.is_on_best_chain(&hash) {
+                return true;
+            }
+            hash = header.previous;
+        }
+        false
+    }
+
     /// The blocks between the best chain and `hash`, in ascending order, and the height at which
     /// they leave the best chain.
     pub(super) fn path_from_best_chain(&self, hash: BlockHash) -> (Vec<BlockHash>, Height) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bincode::{Decode, Encode};
 use protocol::block::Block;
 use protocol::transaction::{HashedTransaction, Transaction, TransactionKind};
-use protocol::units::{TransactionId, VoterId};
+use protocol::units::{IdPrefix, VoterId};
 
 /// What a block does to the count: its summary, a pure function of its body.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
@@ -34,10 +34,6 @@ pub struct TransactionSummary {
     /// The beginning of the transaction's id.
     pub id_prefix: IdPrefix,
 }
-
-/// The first 8 bytes of a transaction's id. They are enough to find where the transaction may be,
-/// but never to tell that it is the one.
-pub type IdPrefix = [u8; 8];
 
 /// Votes for one option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -141,11 +137,7 @@ impl TransactionSummary {
         Self {
             kind: transaction.kind(),
             voter: transaction.voter(),
-            id_prefix: id_prefix(&transaction.id()),
+            id_prefix: transaction.id().prefix(),
         }
     }
-}
-
-pub(super) fn id_prefix(id: &TransactionId) -> IdPrefix {
-    *id.0.first_chunk().expect("an id has 32 bytes")
 }

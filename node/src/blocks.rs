@@ -218,6 +218,8 @@ impl Node {
             self.output(Output::Event(event));
         }
         moved.superseded.iter().for_each(|superseded| self.tell_superseded(superseded));
+        change.connected.iter().for_each(|block| self.tell_own_votes(block));
+        self.tell_no_longer_alone();
         if !self.is_syncing() {
             change.connected.iter().for_each(|block| self.tell_block(block));
         }

@@ -18,7 +18,7 @@ use super::config::Role;
 use super::disk::Waiter;
 use super::views::{
     Admitted, BlockSummary, BlockView, NeighbourView, PoolPage, PooledTransaction, QuestionTally,
-    Results, Standing, Status, Tip, TransactionView, VoteView, VoterView,
+    Results, Status, Tip, TransactionView, Unready, VoteView, VoterView,
 };
 use crate::ledger::Submitter;
 use crate::ledger::pool::Arrival;
@@ -106,6 +106,8 @@ impl Node {
             pool: self.ledger.pool().len(),
             held: self.ledger.pool().held(),
             neighbours: self.membership.neighbour_count(),
+            tip_held_by: self.block_held_by(self.tip().height),
+            unready: self.unready(),
             registered_voters: self.chain.registered_voters() as u64,
             admitted: self.admitted(),
             votes: self.chain.tally().votes,
@@ -114,6 +116,18 @@ impl Node {
             sync_target: self.sync_target(),
             dropped: dropped.filter(|(_, count)| *count > 0).collect(),
         }
+    }
+
+    fn unready(&self) -> Vec<Unready> {
+        let mut unready = Vec::new();
+        if let Some(others) = self.membership.lacks_contact() {
+            unready.push(Unready::NoContact { others });
+        }
+        let (height, target) = (self.tip().height, self.sync_target());
+        if target > height {
+            unready.push(Unready::Behind { height, target });
+        }
+        unready
     }
 
     fn results(&self) -> Results {
@@ -126,6 +140,8 @@ impl Node {
             admitted: self.admitted(),
             blocks_deep: self.chain.blocks_since_newest_vote(),
             tally: QuestionTally::of_all(election, tally),
+            tip_held_by: self.block_held_by(self.tip().height),
+            unready: self.unready(),
         }
     }
 
@@ -254,37 +270,52 @@ impl Node {
     /// `block` is the block that contains the voter's vote, if there is one.
     fn voter_view(&self, voter: VoterId, block: Option<Arc<Block>>) -> VoterView {
         let record = self.chain.voter(&voter);
-        let pooled = |known: bool| known.then_some(Standing::Pool);
+        let pool = self.ledger.pool();
+        let pooled = |known: Option<&Arc<HashedTransaction>>| {
+            known.map(|transaction| self.standing_in_pool(&transaction.id()))
+        };
         let registration = match record {
-            Some(record) => Some(self.standing(record.registration.height)),
-            None => pooled(self.ledger.pool().registration(&voter).is_some()),
+            Some(record) => Some(self.standing_in_block(record.registration.height)),
+            None => pooled(pool.registration(&voter)),
         };
         let withdrawal = match self.chain.withdrawal(&voter) {
-            Some(place) => Some(self.standing(place.height)),
-            None => pooled(self.ledger.pool().withdrawal(&voter).is_some()),
+            Some(place) => Some(self.standing_in_block(place.height)),
+            None => pooled(pool.withdrawal(&voter)),
         };
         let mined = block.zip(record.and_then(|record| record.vote));
         let vote = match &mined {
             Some((block, place)) => {
                 let vote = block.transactions.get(place.index as usize);
-                vote.map(|vote| (vote, self.standing(place.height)))
+                vote.and_then(|vote| self.vote_view(vote, Some(place.height)))
             }
-            None => self.ledger.pool().vote(&voter).map(|vote| (vote, Standing::Pool)),
+            None => pool.vote(&voter).and_then(|vote| self.vote_view(vote, None)),
         };
-        let vote = vote.and_then(|(transaction, standing)| vote_view(transaction, standing));
         VoterView { voter, registration, withdrawal, vote }
+    }
+
+    /// `height` is that of the block that contains the vote; `None` while the vote is in the pool.
+    fn vote_view(
+        &self,
+        transaction: &HashedTransaction,
+        height: Option<Height>,
+    ) -> Option<VoteView> {
+        let Transaction::Vote { vote, .. } = transaction.transaction() else { return None };
+        let id = transaction.id();
+        Some(VoteView {
+            transaction: id,
+            choices: vote.choices.clone(),
+            cast_at: vote.cast_at,
+            standing: match height {
+                Some(height) => self.standing_in_block(height),
+                None => self.standing_in_pool(&id),
+            },
+            held_by: self.transaction_held_by(&id, height),
+        })
     }
 
     fn receipt(&self, voter: &VoterId, block: &Block) -> Option<Receipt> {
         let (_, place) = self.place_of_vote(voter)?;
         Receipt::new(block, usize::try_from(place.index).ok()?, self.chain.election_id())
-    }
-
-    /// The standing of what is in the best chain's block at a height.
-    pub(super) fn standing(&self, height: Height) -> Standing {
-        let hash = self.chain.best_hash(height).expect("places are on the best chain");
-        let blocks_deep = self.tip().height.0 - height.0 + 1;
-        Standing::Block { height, hash, blocks_deep }
     }
 
     fn neighbour_views(&self) -> Vec<NeighbourView> {
@@ -302,14 +333,4 @@ impl Node {
         });
         views.collect()
     }
-}
-
-fn vote_view(transaction: &HashedTransaction, standing: Standing) -> Option<VoteView> {
-    let Transaction::Vote { vote, .. } = transaction.transaction() else { return None };
-    Some(VoteView {
-        transaction: transaction.id(),
-        choices: vote.choices.clone(),
-        cast_at: vote.cast_at,
-        standing,
-    })
 }

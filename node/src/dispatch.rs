@@ -171,7 +171,9 @@ impl Node {
             AboutChain::NewTransactions(transactions) => {
                 self.ledger.handle_transactions(from, transactions, &self.chain, now);
                 self.react_to_ledger(now);
+                self.acknowledge_to_neighbours();
             }
+            AboutChain::TransactionsAck { ids } => self.handle_transactions_ack(from, &ids),
             AboutChain::NewBlock { header, body } => self.handle_new_block(from, header, body, now),
             AboutChain::Request { request, wanted } => self.serve_chain(from, request, wanted),
             AboutChain::Headers { piece, headers } => {
@@ -193,6 +195,7 @@ impl Node {
         if let Some(source) = self.sync.sources.get_mut(&from) {
             source.status = Some(status);
         }
+        self.tell_no_longer_alone();
         self.continue_sync(now);
     }
 }

@@ -32,6 +32,7 @@ impl Node {
         self.membership.check_invariants(self.chain.tip(), self.chain.tip_header().height);
         self.sync.check_invariants(&self.chain, &self.limits);
         self.disk.check_invariants();
+        self.own_alone.check_invariants();
         let neighbours = self.membership.addresses();
         assert!(self.sync.sources.keys().eq(&neighbours), "neighbours, and whom blocks come from");
         assert!(self.ledger.recipients().eq(&neighbours), "neighbours, and who hears of votes");

@@ -99,6 +99,7 @@ mod counters;
 mod disk;
 mod dispatch;
 mod dropped;
+mod holders;
 mod invariants;
 mod join;
 mod laboratory;
@@ -133,7 +134,7 @@ pub use output::{
     VerifyJob,
 };
 pub use views::{
-    Admitted, BlockSummary, BlockView, NeighbourView, PoolPage, PooledTransaction, QuestionTally,
-    Results, Standing, Status, Tip, TrackerView, TransactionAnswer, TransactionView, VoteView,
-    VoterView,
+    Admitted, BlockSummary, BlockView, HeldBy, NeighbourView, PoolPage, PooledTransaction,
+    QuestionTally, Results, Standing, Status, Tip, TrackerView, TransactionAnswer, TransactionView,
+    Unready, VoteView, VoterView,
 };

@@ -14,6 +14,7 @@ use protocol::units::Now;
 use crate::config::{NodeConfig, Role};
 use crate::counters::LiveCounters;
 use crate::disk::Disk;
+use crate::holders::OwnAlone;
 use crate::laboratory::Laboratory;
 use crate::ledger::Ledger;
 use crate::ledger::pool::Pool;
@@ -57,6 +58,8 @@ pub struct Node {
     pub(super) ledger: Ledger,
     /// The blocks that are being fetched, and the announcement of blocks to others.
     pub(super) sync: Sync,
+    /// The own user's votes that no neighbour is known to have in its chain.
+    pub(super) own_alone: OwnAlone,
     /// The search for the next block.
     pub(super) mining: Mining,
     /// A laboratory's experiments.
@@ -97,6 +100,7 @@ impl Node {
             membership,
             ledger: Ledger::new(config.rules, limits, seed),
             sync: Sync::default(),
+            own_alone: OwnAlone::default(),
             mining: Mining::new(config.mining && config.role != Role::Observer, seed),
             laboratory: Laboratory::default(),
             disk: Disk::new(limits.waiting_bytes_max),

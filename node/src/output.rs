@@ -12,7 +12,7 @@ use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId};
 
 use super::command::{Answer, CommandError, Ticket};
-use super::views::Tip;
+use super::views::{Standing, Tip};
 use chain::{AuditRule, BlockEffects, StoredBlock};
 
 /// One effect. The shell must drain all effects with [`super::Node::poll_output`] after every
@@ -195,6 +195,16 @@ pub enum Event {
         /// The kind of the transaction.
         kind: TransactionKind,
     },
+    /// What became of a vote that this peer's own user handed in since the start: the first neighbour has it, a block
+    /// contains it, or the first neighbour has that block.
+    OwnVote {
+        /// The vote's transaction id.
+        id: TransactionId,
+        /// The voter.
+        voter: VoterId,
+        /// Where the vote is now.
+        standing: Standing,
+    },
     /// A transaction that waited cannot be counted any more, because the chain contains another one
     /// of the same voter, or already has all the voters that it may have.
     Superseded {
@@ -218,6 +228,12 @@ pub enum Event {
         address: SocketAddr,
         /// The reason.
         reason: LeaveReason,
+    },
+    /// An address does not answer although the tracker lists a peer there, or a person gave it. This is reported only
+    /// once until somebody answers there.
+    PeerSilent {
+        /// The address.
+        address: SocketAddr,
     },
     /// The tracker lists this peer.
     Registered {

@@ -10,7 +10,7 @@ use protocol::units::{BlockHash, TransactionId};
 
 use super::Node;
 use super::command::CommandError;
-use super::views::{Standing, TransactionAnswer, TransactionView};
+use super::views::{TransactionAnswer, TransactionView};
 use chain::TransactionLocation;
 
 impl Node {
@@ -67,7 +67,7 @@ impl Node {
             return Ok(TransactionAnswer {
                 view: TransactionView::of(transaction),
                 transaction: Arc::clone(transaction),
-                standing: Standing::Pool,
+                standing: self.standing_in_pool(&id),
                 receipt: None,
             });
         }
@@ -79,7 +79,7 @@ impl Node {
         Ok(TransactionAnswer {
             view: TransactionView::of(transaction),
             transaction: Arc::clone(transaction),
-            standing: self.standing(block.header.height),
+            standing: self.standing_in_block(block.header.height),
             receipt: Receipt::new(block, index, self.chain.election_id()),
         })
     }

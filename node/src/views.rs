@@ -25,6 +25,15 @@ pub struct Tip {
     pub hash: BlockHash,
 }
 
+/// How many neighbours have something that this node has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldBy {
+    /// The number of neighbours that told or showed that they have it.
+    pub neighbours: usize,
+    /// The number of all neighbours.
+    pub of: usize,
+}
+
 /// A summary of the node's state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
@@ -43,6 +52,10 @@ pub struct Status {
     pub held: usize,
     /// The number of neighbours.
     pub neighbours: usize,
+    /// The neighbours whose chains contain the tip.
+    pub tip_held_by: HeldBy,
+    /// What keeps this node from speaking for the network; empty if nothing does.
+    pub unready: Vec<Unready>,
     /// The number of keys registered on the best chain.
     pub registered_voters: u64,
     /// The right by which those keys are registered.
@@ -58,6 +71,23 @@ pub struct Status {
     pub sync_target: Height,
     /// Dropped datagrams, counted by reason. Only reasons that occurred are listed.
     pub dropped: Vec<(&'static str, u64)>,
+}
+
+/// A reason why what this node says need not be true of the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unready {
+    /// A tracker, or addresses of neighbours, were given, and nobody answers.
+    NoContact {
+        /// The number of others that the tracker lists, or whose addresses were given by hand.
+        others: usize,
+    },
+    /// Others have more blocks, which are being fetched.
+    Behind {
+        /// The tip's height.
+        height: Height,
+        /// The height of the best header.
+        target: Height,
+    },
 }
 
 /// The link to the tracker.
@@ -87,6 +117,10 @@ pub struct Results {
     pub blocks_deep: u64,
     /// The votes for each option of each question, in the ballot's order.
     pub tally: Vec<QuestionTally>,
+    /// The neighbours whose chains contain the tip.
+    pub tip_held_by: HeldBy,
+    /// What keeps this node from speaking for the network; empty if nothing does.
+    pub unready: Vec<Unready>,
 }
 
 /// The right by which the voters on the best chain are registered.
@@ -240,7 +274,10 @@ pub struct PooledTransaction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// This peer knows the transaction, but no block of the best chain contains it yet.
-    Pool,
+    Pool {
+        /// The neighbours that sent or acknowledged the transaction.
+        held_by: HeldBy,
+    },
     /// A block of the best chain contains the transaction. `blocks_deep` is 1 if that block is the
     /// tip.
     Block {
@@ -250,6 +287,8 @@ pub enum Standing {
         hash: BlockHash,
         /// The number of blocks from that one up to the tip, both included.
         blocks_deep: u64,
+        /// The neighbours whose chains contain that block.
+        held_by: HeldBy,
     },
 }
 
@@ -277,6 +316,8 @@ pub struct VoteView {
     pub cast_at: UnixMillis,
     /// Where the vote is.
     pub standing: Standing,
+    /// The neighbours that have the vote, in a block or in their pools.
+    pub held_by: HeldBy,
 }
 
 /// A neighbour as it is shown to users.

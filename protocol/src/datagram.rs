@@ -16,7 +16,7 @@ use crate::codec;
 use crate::finality::{Certificate, Commit, Prepare};
 use crate::token::Token;
 use crate::transaction::Transaction;
-use crate::units::{BlockHash, ElectionId, Height, UnixMillis, Work};
+use crate::units::{BlockHash, ElectionId, Height, IdPrefix, UnixMillis, Work};
 
 /// The largest UDP payload that is ever sent. It fits the MTU of every path without fragments,
 /// since IPv6 guarantees 1,280 bytes.
@@ -41,6 +41,8 @@ pub const HEADERS_PER_PIECE: usize = 11;
 pub const LOCATOR_MAX: usize = 32;
 /// The most transactions that are requested at once by their positions in a block.
 pub const PLACES_MAX: usize = 256;
+/// The most transactions that one TRANSACTIONS_ACK acknowledges, which are more than one NEW_TRANSACTIONS can carry.
+pub const ACKNOWLEDGED_MAX: usize = 128;
 /// The most short ids in a NEW_BLOCK. A block with more transactions is announced only by its
 /// header.
 pub const SHORT_IDS_MAX: usize = 128;
@@ -107,6 +109,9 @@ pub enum Datagram {
     LeaveAck,
     /// Tells a sender the token that it has to present. Its envelope says everything.
     Retry,
+    /// Answers [`NewTransactions`](Self::NewTransactions) once the sender has these durably: the first 8 bytes of their
+    /// ids.
+    TransactionsAck { ids: Vec<IdPrefix> },
 }
 
 /// What a tracker tells a peer that registered.
@@ -281,6 +286,7 @@ impl Datagram {
                 (places.len(), PLACES_MAX)
             }
             Self::NewBlock { body: AnnouncedBody::ShortIds(ids), .. } => (ids.len(), SHORT_IDS_MAX),
+            Self::TransactionsAck { ids } => (ids.len(), ACKNOWLEDGED_MAX),
             Self::RequestChain {
                 wanted: ChainRequest::Block { .. } | ChainRequest::Certificates { .. },
                 ..
@@ -370,6 +376,7 @@ mod tests {
                     places: vec![0; PLACES_MAX],
                 },
             },
+            Datagram::TransactionsAck { ids: vec![[0; 8]; ACKNOWLEDGED_MAX] },
         ] {
             let name = datagram.name();
             assert!(envelope(datagram).encode().len() <= DATAGRAM_BYTES_MAX, "{name}");

@@ -96,6 +96,18 @@ impl ElectionId {
     }
 }
 
+impl TransactionId {
+    /// The first 8 bytes.
+    #[must_use]
+    pub fn prefix(&self) -> IdPrefix {
+        *self.0.first_chunk().expect("an id has 32 bytes")
+    }
+}
+
+/// The first 8 bytes of a transaction's id. They are enough to find where the transaction may be, but never to tell that
+/// it is the one.
+pub type IdPrefix = [u8; 8];
+
 /// The SHA-256 of several byte strings, one after the other.
 #[must_use]
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {

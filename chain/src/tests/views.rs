@@ -234,3 +234,27 @@ fn a_locator_names_the_newest_ten_then_doubles_its_steps() {
     let expected: Vec<_> = heights.map(|height: usize| headers[height].hash()).collect();
     assert_eq!(chain.locator(), expected);
 }
+
+#[test]
+fn a_branch_has_the_blocks_of_the_best_chain_up_to_its_fork() {
+    let genesis = Header::genesis(&election());
+    let mut chain = chain();
+    let (mut best, mut parent) = (vec![genesis], genesis);
+    for _ in 0..4 {
+        let block = mine(&parent, &[], 0);
+        add(&mut chain, &block).expect("it follows the rules");
+        (parent, _) = (block.header, best.push(block.header));
+    }
+    // A branch that leaves at height 2, whose headers alone are here.
+    let rival = mine(&best[2], &[], 1).header;
+    chain.insert_header(rival, NOW).expect("it keeps the rules");
+    chain.advance();
+    let has = |end: BlockHash| {
+        (0..=5).map(|height| chain.is_on_branch_of(Height(height), &end)).collect::<Vec<_>>()
+    };
+    assert_eq!(has(best[4].hash()), [true, true, true, true, true, false]);
+    assert_eq!(has(best[2].hash()), [true, true, true, false, false, false]);
+    assert_eq!(has(rival.hash()), [true, true, true, false, false, false]);
+    assert_eq!(has(genesis.hash()), [true, false, false, false, false, false]);
+    assert_eq!(has(BlockHash([9; 32])), [false; 6], "nobody knows where it leads");
+}

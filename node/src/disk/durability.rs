@@ -182,6 +182,7 @@ impl Node {
             self.output(Output::Event(Event::DiskRecovered));
         }
         self.acknowledge(batch);
+        self.acknowledge_to_neighbours();
         if !had_room {
             self.continue_sync(now);
         }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use chain::Chain;
 
 use super::Ledger;
+use super::recipient::Recipient;
 
 impl Ledger {
     /// Who is told about transactions, in the order of their addresses.
@@ -29,7 +30,7 @@ impl Ledger {
             assert!(is_kept, "row {row} keeps {id}, which the pool has forgotten");
         }
         self.spreads.check_invariants(&self.pool);
-        self.recipients.values().for_each(|recipient| recipient.known.check_invariants());
+        self.recipients.values().for_each(Recipient::check_invariants);
         self.own.check_invariants();
         self.entrusted.check_invariants();
         self.verification.check_invariants();

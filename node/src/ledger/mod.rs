@@ -9,6 +9,7 @@
 
 mod acknowledged;
 mod gossip;
+mod holders;
 mod invariants;
 mod newest;
 pub(crate) mod pool;
@@ -155,6 +156,11 @@ impl Ledger {
             if let Some(recipient) = self.recipients.get_mut(&from) {
                 recipient.known.insert(transaction.id());
             }
+            if self.pool.get(&transaction.id()).is_some()
+                || chain.locations_of(&transaction.id()).next().is_some()
+            {
+                self.note_received(from, transaction.id());
+            }
             if self.pool.contains(&transaction)
                 || self.verification.is_pending_or_refused(&transaction)
             {
@@ -226,6 +232,11 @@ impl Ledger {
     /// The transactions themselves.
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// Whether this peer's own user handed a transaction in since the start.
+    pub(crate) fn is_own(&self, id: &TransactionId) -> bool {
+        self.own.contains(id)
     }
 
     /// The row on the disk that stores a transaction of the pool.
@@ -371,7 +382,11 @@ impl Ledger {
             Purpose::Gossip { from } => {
                 for (transaction, verdict) in judged {
                     match verdict {
-                        Ok(()) => self.add_or_hold(transaction, chain, now),
+                        Ok(()) => {
+                            let id = transaction.id();
+                            self.add_or_hold(transaction, chain, now);
+                            self.note_received(from, id);
+                        }
                         Err(error) => {
                             let reason = format!("sent a transaction that is refused: {error}");
                             self.outputs.push_back(Output::Fault { from, reason });

@@ -180,6 +180,9 @@ impl Membership {
             Datagram::NewTransactions(transactions) => {
                 return Disposition::FromNeighbour(AboutChain::NewTransactions(transactions));
             }
+            Datagram::TransactionsAck { ids } => {
+                return Disposition::FromNeighbour(AboutChain::TransactionsAck { ids });
+            }
             Datagram::NewBlock { header, body } => {
                 return Disposition::FromNeighbour(AboutChain::NewBlock { header, body });
             }

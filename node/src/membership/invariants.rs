@@ -22,5 +22,6 @@ impl Membership {
         }
         assert!(self.departed.len() <= LEFT_MAX, "{} that left are told of", self.departed.len());
         self.probes.check_invariants();
+        self.contact.check_invariants();
     }
 }

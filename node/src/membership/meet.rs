@@ -46,6 +46,7 @@ impl Membership {
             || random.next_u64(),
         );
         for poke in pokes {
+            self.tell_if_silent(&poke);
             self.send_probe(poke);
         }
         self.arm_probe_timer();
@@ -103,6 +104,14 @@ impl Membership {
             }
             neighbour.hints_not_before = now.instant + HINTS_PERIOD;
         }
+        if self.is_tracker(&giver) {
+            let seen_as = self.tracker().and_then(|tracker| tracker.seen_as);
+            let others = live.iter().filter_map(|address| usable_hint(*address, giver));
+            let own =
+                |address: &SocketAddr| Some(*address) == seen_as || self.probes.is_own(address);
+            let others: Vec<_> = others.filter(|address| !own(address)).collect();
+            self.note_listed(others.into_iter());
+        }
         if self.neighbours.len() < NEIGHBOURS_WANTED {
             for address in live.iter().filter_map(|address| usable_hint(*address, giver)) {
                 if !self.neighbours.contains(&address) && !self.is_tracker(&address) {
@@ -134,6 +143,7 @@ impl Membership {
         // The others are told with their next heartbeat, so at most once a second.
         self.neighbours.iter_mut().for_each(|(_, other)| other.peers_at = now.instant);
         self.arm_heartbeat_timer();
+        self.contact.note_answer(&address);
         self.outputs.push_back(Output::Joined { address });
         self.share_peers_if_due(address, now);
         self.remember_soon(now);

@@ -6,6 +6,7 @@
 //! nothing that a datagram says may make state here, or draw more bytes than it has itself, before its sender has
 //! shown by a token that it receives what is sent to its address.
 
+mod contact;
 mod dispatch;
 mod heartbeat;
 mod invariants;
@@ -28,7 +29,7 @@ use protocol::datagram::{
 };
 use protocol::token::{Token, TokenIssuer};
 use protocol::transaction::Transaction;
-use protocol::units::{BlockHash, ElectionId, Height, Now, Work};
+use protocol::units::{BlockHash, ElectionId, Height, IdPrefix, Now, Work};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -38,6 +39,7 @@ use crate::output::{Event, LeaveReason};
 use crate::timers::Timers;
 use crate::views::TrackerView;
 use chain::rules::Rules;
+use contact::Contact;
 pub(crate) use leave::LeaveProgress;
 use leave::Leaving;
 use neighbours::{Neighbour, Neighbours};
@@ -98,6 +100,7 @@ pub(crate) enum Disposition {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum AboutChain {
     NewTransactions(Vec<Transaction>),
+    TransactionsAck { ids: Vec<IdPrefix> },
     NewBlock { header: Header, body: AnnouncedBody },
     Request { request: u32, wanted: ChainRequest },
     Headers { piece: (u32, u32, u32), headers: Vec<Header> },
@@ -121,6 +124,7 @@ pub(crate) struct Membership {
     tracker: Option<TrackerLink>,
     neighbours: Neighbours,
     probes: Probes,
+    contact: Contact,
     /// Neighbours that left recently, about whom the others are told.
     departed: VecDeque<(SocketAddr, Instant)>,
     /// The good addresses as they were last reported.
@@ -158,6 +162,7 @@ impl Membership {
             tracker: config.tracker.map(|address| TrackerLink::new(address, now.instant)),
             neighbours: Neighbours::default(),
             probes: Probes::default(),
+            contact: Contact::default(),
             departed: VecDeque::new(),
             remembered: Vec::new(),
             is_partitioned: false,

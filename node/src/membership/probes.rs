@@ -77,6 +77,8 @@ pub(super) struct ProbePoke {
     pub(super) to: SocketAddr,
     pub(super) token: Token,
     pub(super) nonce: u64,
+    /// The number of POKEs to the address before this one that were not answered.
+    pub(super) unanswered: u8,
 }
 
 #[derive(Debug, Default)]
@@ -200,6 +202,12 @@ impl Probes {
         good.map(|(address, _)| *address)
     }
 
+    /// The addresses that were given by hand.
+    pub(super) fn by_hand(&self) -> impl Iterator<Item = SocketAddr> {
+        let by_hand = self.by_address.iter().filter(|(_, probe)| probe.origin == Origin::ByHand);
+        by_hand.map(|(address, _)| *address)
+    }
+
     /// Handles the announcement of the peer at an address that it leaves. An address that was given
     /// by hand is tried again nevertheless.
     pub(super) fn forget(&mut self, address: &SocketAddr, now: Instant) {
@@ -265,7 +273,8 @@ impl Probes {
         if probe.attempts == 0 || !std::mem::take(&mut probe.may_retry) {
             return None;
         }
-        Some(ProbePoke { to: address, token, nonce: probe.nonce })
+        let unanswered = probe.attempts - 1;
+        Some(ProbePoke { to: address, token, nonce: probe.nonce, unanswered })
     }
 
     /// The POKEs that are due. `is_neighbour` tells which addresses need none at the moment.
@@ -288,6 +297,7 @@ impl Probes {
             if is_hint && probe.attempts >= HINT_ATTEMPTS_MAX {
                 return false;
             }
+            let unanswered = probe.attempts;
             probe.attempts = probe.attempts.saturating_add(1);
             probe.nonce = nonce();
             probe.may_retry = true;
@@ -295,7 +305,8 @@ impl Probes {
             let is_likely = probe.answered || probe.origin == Origin::ByHand;
             let wait_max = if is_likely { WAIT_MAX } else { WAIT_UNANSWERED_MAX };
             probe.wait = (probe.wait * 2).min(wait_max);
-            pokes.push(ProbePoke { to: *address, token: probe.token, nonce: probe.nonce });
+            let (token, nonce) = (probe.token, probe.nonce);
+            pokes.push(ProbePoke { to: *address, token, nonce, unanswered });
             true
         });
         pokes

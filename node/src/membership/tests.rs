@@ -395,3 +395,42 @@ fn whoever_receives_at_its_address_is_given_the_ballot() {
     assert_eq!(beyond, Disposition::Dropped(DropReason::BallotBeyondEnd));
     assert_eq!(world.peer(1).neighbour_count(), 0);
 }
+
+#[test]
+fn a_tracker_that_lists_nobody_is_company_and_one_that_lists_who_is_silent_is_not() {
+    let mut world = World::new();
+    world.add(1, Some(TRACKER), &[]);
+    assert_eq!(world.peer(1).lacks_contact(), Some(0), "the tracker did not answer yet");
+    let ack = |peers: &[u16]| {
+        Datagram::RegisterAck(RegisterAck {
+            seen_as: address(1),
+            election: ELECTION,
+            ballot_bytes: 1,
+            heartbeat_ms: 60_000,
+            peers: peers.iter().map(|port| address(*port)).collect(),
+        })
+    };
+    world.say(address(TRACKER), 1, ack(&[1]), true);
+    assert_eq!(world.peer(1).lacks_contact(), None, "it lists this peer alone");
+    world.say(address(TRACKER), 1, ack(&[1, 900, 901]), true);
+    assert_eq!(world.peer(1).lacks_contact(), Some(2));
+    let silent = |world: &World| {
+        let silent = world.told.iter().filter_map(|(_, output)| match output {
+            Output::Event(Event::PeerSilent { address }) => Some(address.port()),
+            _ => None,
+        });
+        silent.collect::<Vec<_>>()
+    };
+    world.run(Duration::from_secs(3));
+    assert!(silent(&world).is_empty(), "they had no time to answer");
+    world.run(Duration::from_secs(2));
+    assert_eq!(silent(&world), [900, 901]);
+    // The hints are forgotten and given again, which is no news.
+    world.run(Duration::from_secs(20));
+    world.say(address(TRACKER), 1, ack(&[900, 901]), true);
+    world.run(Duration::from_secs(10));
+    assert_eq!(silent(&world), [900, 901]);
+    let update = Datagram::UpdatePeers { live: vec![address(1)], left: vec![address(900)] };
+    world.say(address(TRACKER), 1, update, true);
+    assert_eq!(world.peer(1).lacks_contact(), None, "they are not listed any more");
+}

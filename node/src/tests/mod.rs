@@ -6,6 +6,7 @@ mod ahead;
 pub(crate) mod bounded;
 mod disk;
 mod full_disk;
+mod holders;
 mod hostile;
 mod laboratory;
 mod limits;

@@ -211,15 +211,12 @@ impl Actions {
 
     /// Does the same for all of this peer's own voters, and returns the worst outcome.
     pub(crate) async fn own_votes(&self) -> OwnVoteStanding {
-        let mut worst = OwnVoteStanding::NotCast;
+        let mut all = Vec::new();
         for voter in self.voters.iter().flat_map(OwnVoters::ids) {
-            match self.own_vote(voter).await {
-                OwnVoteStanding::Pool => return OwnVoteStanding::Pool,
-                OwnVoteStanding::Block => worst = OwnVoteStanding::Block,
-                OwnVoteStanding::NotCast => {}
-            }
+            all.push(self.own_vote(voter).await);
         }
-        worst
+        let cast = all.into_iter().filter(|vote| *vote != OwnVoteStanding::NotCast);
+        cast.min().unwrap_or(OwnVoteStanding::NotCast)
     }
 
     /// Writes the receipt of a voter's vote to a new file.
@@ -233,7 +230,7 @@ impl Actions {
     ) -> Result<schema::ReceiptWritten, ActionError> {
         let receipt = self.receipt(voter).await?;
         receipt::write(file, &receipt)?;
-        Ok(schema::ReceiptWritten::of(file, &receipt))
+        Ok(schema::ReceiptWritten::of(file, &receipt, &self.voter(voter).await?))
     }
 }
 

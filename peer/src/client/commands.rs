@@ -135,7 +135,8 @@ impl Client {
             return Err(ClientError::ReceiptOfAnother);
         }
         receipt::write(file, &receipt).map_err(ActionError::from)?;
-        Ok(Reply::Receipt(schema::ReceiptWritten::of(file, &receipt)))
+        let known: schema::Voter = self.http.get(&format!("/v1/voters/{voter}"))?;
+        Ok(Reply::Receipt(schema::ReceiptWritten::of(file, &receipt, &known)))
     }
 
     fn leave(&self) -> Result<Reply, ClientError> {

@@ -285,6 +285,7 @@ fn is_public(event: &Event) -> bool {
         | Event::NeighbourLeft { .. }
         | Event::Registered { .. }
         | Event::TrackerSilent { .. }
+        | Event::PeerSilent { .. }
         | Event::Syncing { .. }
         | Event::Synced { .. }
         | Event::DiskRefuses { .. }
@@ -295,6 +296,7 @@ fn is_public(event: &Event) -> bool {
         | Event::Verified { .. }
         | Event::Mining(_)
         | Event::Registering { .. }
+        | Event::OwnVote { .. }
         | Event::Left
         | Event::TrackerRefused { .. }
         | Event::ClockDiffers { .. }

@@ -191,6 +191,15 @@ fn register_chain(registry: &mut Registry, status: &Status, counters: &Counters)
 fn register_network(registry: &mut Registry, status: &Status, counters: &Counters) {
     let neighbours = ConstGauge::new(status.neighbours);
     registry.register("neighbours", "Peers that this one exchanges datagrams with", neighbours);
+    let holders = ConstGauge::new(status.tip_held_by.neighbours);
+    registry.register(
+        "tip_holders",
+        "Neighbours whose chains hold this peer's newest block",
+        holders,
+    );
+    let is_ready = ConstGauge::new(u64::from(status.unready.is_empty()));
+    let help = "1 while /readyz says so: in contact with others, and not behind";
+    registry.register("ready", help, is_ready);
     for (name, direction, kinds, bytes) in [
         ("received", "came and could be read", &counters.received, counters.received_bytes),
         ("sent", "were sent", &counters.sent, counters.sent_bytes),

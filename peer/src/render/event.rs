@@ -67,6 +67,12 @@ pub(crate) fn event(event: &Event) -> String {
             };
             format!("{kind} {id} of voter {voter} will not be counted: {reason}")
         }
+        Event::OwnVote { standing, .. } => format!("your vote is {}", text::standing(standing)),
+        Event::PeerSilent { address } => {
+            format!(
+                "nobody answers at {address}, where another peer should be: check its network and firewall"
+            )
+        }
         Event::NeighbourJoined { address } => format!("neighbour {address} joined"),
         Event::NeighbourLeft { address, reason } => neighbour_left(*address, *reason),
         Event::Registered { tracker, seen_as, peers } => {

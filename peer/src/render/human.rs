@@ -4,9 +4,9 @@ use super::layout::{heading, table};
 use super::text::{self, choice_line, short};
 use super::{audit, key, receipt, registrar, tally};
 use crate::schema::{
-    Ballot, Block, BlockOrdered, Chain, CommandHelp, Experiment, Left, Login, OwnVoteStanding,
-    Peers, Question, ReceiptWritten, RecordKind, Registered, Reply, Standing, Status, Submitted,
-    SyncOrdered, Transaction, Vote, Voted, Voter,
+    Ballot, Block, BlockOrdered, Chain, CommandHelp, Experiment, HeldBy, Left, Login,
+    OwnVoteStanding, Peers, Question, ReceiptWritten, RecordKind, Registered, Reply, Status,
+    Submitted, SyncOrdered, Transaction, Vote, Voted, Voter,
 };
 
 pub(super) fn reply(reply: &Reply, color: bool) -> String {
@@ -23,9 +23,15 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
         Reply::Chain(chain) => self::chain(chain),
         Reply::Block(block) => self::block(block),
         Reply::MyVote(voter) => my_vote(voter),
-        Reply::Receipt(ReceiptWritten { receipt, height, hash }) => format!(
-            "wrote {receipt}: it proves that your vote is in block {height} ({})\n",
-            short(hash)
+        Reply::Receipt(ReceiptWritten { receipt, height, hash, held_by }) => format!(
+            "wrote {receipt}: it ties your vote to block {height} ({}), which {}\n",
+            short(hash),
+            match held_by {
+                Some(HeldBy { neighbours: 0, .. }) =>
+                    "nobody else has yet; it proves nothing to others before they do".to_owned(),
+                Some(held_by) => format!("is {}", text::held_by(*held_by)),
+                None => "left the best chain just now: ask again".to_owned(),
+            }
         ),
         Reply::Posted(posted) => registrar::posted(posted),
         Reply::Peers(peers) => neighbours(peers),
@@ -51,9 +57,11 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
             "left; your vote {}\n",
             match own_vote {
                 OwnVoteStanding::NotCast => "was not cast here",
+                OwnVoteStanding::Alone =>
+                    "is on this peer alone: it counts only once this peer is back and meets others",
                 OwnVoteStanding::Pool =>
-                    "was in no block yet: the others may still put it into one",
-                OwnVoteStanding::Block => "is in a block",
+                    "was in no block yet: the others have it, and may still put it into one",
+                OwnVoteStanding::Block => "is in a block that others have",
             }
         ),
     }
@@ -134,8 +142,10 @@ fn transaction(view: &Transaction) -> String {
 
 fn my_vote(voter: &Voter) -> String {
     let registration = match (&voter.withdrawal, &voter.registration) {
-        (Some(withdrawal), _) => format!("withdrawn by the registrars, {}", standing(withdrawal)),
-        (None, Some(registration)) => format!("registered, {}", standing(registration)),
+        (Some(withdrawal), _) => {
+            format!("withdrawn by the registrars, {}", text::standing(withdrawal))
+        }
+        (None, Some(registration)) => format!("registered, {}", text::standing(registration)),
         (None, None) => {
             "not registered: in an open election the first vote does it, else the registrars"
                 .to_owned()
@@ -143,24 +153,14 @@ fn my_vote(voter: &Voter) -> String {
     };
     let vote = match &voter.vote {
         None => "no vote was cast with this key".to_owned(),
-        Some(Vote { transaction, choices, cast_at_ms, standing: place }) => format!(
+        Some(Vote { transaction, choices, cast_at_ms, standing: place, held_by: _ }) => format!(
             "vote: {}\ncast {}, {}\ntransaction {transaction}",
             choice_line(choices),
             text::time(*cast_at_ms),
-            standing(place),
+            text::standing(place),
         ),
     };
     format!("voter {}\n{registration}\n{vote}\n", voter.voter)
-}
-
-fn standing(standing: &Standing) -> String {
-    match standing {
-        Standing::Pool => "in no block yet".to_owned(),
-        Standing::Block { height, hash, blocks_deep } => {
-            let deep = text::count(blocks_deep, "block");
-            format!("in block {height} ({}), {deep} deep", short(hash))
-        }
-    }
 }
 
 fn neighbours(peers: &Peers) -> String {
@@ -231,6 +231,7 @@ fn status(status: &Status) -> String {
         ("address", Some(status.address.to_string())),
         ("data", status.data_dir.clone()),
         ("tip", Some(format!("{} {}", status.tip.height, status.tip.hash))),
+        ("held", Some(text::held_by(status.tip_held_by))),
         ("work", Some(status.work.clone())),
         ("voters", Some(text::admitted(&status.admitted))),
         ("votes", Some(votes)),
@@ -239,9 +240,7 @@ fn status(status: &Status) -> String {
         ("tracker", Some(tracker)),
         ("mining", Some(mining)),
     ];
-    if status.sync_target > status.tip.height {
-        rows.push(("fetching", Some(format!("blocks up to {}", status.sync_target))));
-    }
+    rows.extend(status.unready.iter().map(|why| ("NOT READY", Some(text::unready(why)))));
     if !dropped.is_empty() {
         rows.push(("dropped", Some(dropped.join(", "))));
     }

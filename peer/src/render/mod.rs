@@ -21,7 +21,7 @@ use crate::schema::{Event, Question, Refusal, Reply};
 
 pub(crate) use event::event as event_text;
 pub(crate) use key::phrase;
-pub(crate) use text::{choice_line, choices_allowed, rate, short, time};
+pub(crate) use text::{choice_line, choices_allowed, rate, short, time, unready};
 
 /// How answers and events look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

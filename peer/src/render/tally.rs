@@ -22,6 +22,10 @@ pub(super) fn tally(results: &Results, color: bool) -> String {
         0 => "no block holds a vote yet".to_owned(),
         deep => format!("the newest vote is {} deep", text::count(deep, "block")),
     });
+    if let Some(held_by) = results.tip_held_by {
+        lines.push(format!("the newest block is this peer's word: {}", text::held_by(held_by)));
+    }
+    lines.extend(results.unready.iter().map(|why| format!("NOT READY: {}", text::unready(why))));
     for question in &results.questions {
         lines.push(String::new());
         lines.push(heading(&question.title, color));

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::schema::{Admission, Admitted, Mining, TransactionKind};
+use crate::schema::{Admission, Admitted, HeldBy, Mining, Standing, TransactionKind, Unready};
 
 /// The last millisecond of the year 9999. Strangers choose the times of their votes, and nothing
 /// later than this can be written as a date.
@@ -23,6 +23,43 @@ pub(super) fn count(number: impl Display, thing: &str) -> String {
     match number.to_string().as_str() {
         "1" => format!("1 {thing}"),
         many => format!("{many} {thing}s"),
+    }
+}
+
+/// Says how many neighbours have something.
+pub(crate) fn held_by(held_by: HeldBy) -> String {
+    match held_by {
+        HeldBy { neighbours: 0, of: 0 } => "nobody else has it yet: no neighbours".to_owned(),
+        HeldBy { neighbours: 0, of } => {
+            format!("nobody else has it yet: held by 0 of {}", count(of, "neighbour"))
+        }
+        HeldBy { neighbours, of } => format!("held by {neighbours} of {}", count(of, "neighbour")),
+    }
+}
+
+/// Says why what a peer tells need not be true of the network.
+pub(crate) fn unready(unready: &Unready) -> String {
+    match unready {
+        Unready::NoContact { others: 0 } => {
+            "nobody answers: neither the tracker nor another peer was reached".to_owned()
+        }
+        Unready::NoContact { others: 1 } => "1 other is listed, and does not answer".to_owned(),
+        Unready::NoContact { others } => format!("{others} others are listed, none answers"),
+        Unready::Syncing { height, target } => {
+            format!("fetching blocks: at {height} of {target}")
+        }
+    }
+}
+
+/// Says where a transaction stands, and who else has it there.
+pub(crate) fn standing(standing: &Standing) -> String {
+    match standing {
+        Standing::Pool { held_by } => format!("in no block yet; {}", self::held_by(*held_by)),
+        Standing::Block { height, hash, blocks_deep, held_by } => {
+            let deep = count(blocks_deep, "block");
+            let held_by = self::held_by(*held_by);
+            format!("in block {height} ({}), {deep} deep; {held_by}", short(hash))
+        }
     }
 }
 

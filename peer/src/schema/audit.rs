@@ -79,6 +79,8 @@ impl AuditReport {
             admitted: self.admitted.clone(),
             blocks_deep: self.blocks_deep,
             questions: self.tally.clone(),
+            tip_held_by: None,
+            unready: Vec::new(),
         }
     }
 }

@@ -6,7 +6,7 @@ use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Hash, Mining, Role, Tip, TransactionKind};
+use super::{Hash, Mining, Role, Standing, Tip, TransactionKind};
 
 /// One piece of news.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -70,6 +70,15 @@ pub(crate) enum Event {
         voter: VoterId,
         kind: TransactionKind,
     },
+    /// What became of the vote of this peer's own user: the first neighbour has it, a block holds it, or the first
+    /// neighbour has that block.
+    OwnVote {
+        #[schema(value_type = Hash)]
+        transaction: TransactionId,
+        #[schema(value_type = Hash)]
+        voter: VoterId,
+        standing: Standing,
+    },
     /// A transaction in the pool can't be counted any more: the chain holds another of the same voter, or has all the
     /// voters that it takes.
     Superseded {
@@ -91,6 +100,11 @@ pub(crate) enum Event {
         address: SocketAddr,
         #[serde(flatten)]
         reason: LeaveReason,
+    },
+    /// Nobody answers at an address where the tracker lists a peer, or that was given; said once until somebody does.
+    PeerSilent {
+        #[schema(value_type = String)]
+        address: SocketAddr,
     },
     /// The tracker lists this peer.
     Registered {
@@ -198,6 +212,10 @@ impl From<node::Event> for Event {
             Node::Superseded { id, voter, kind, by } => {
                 Self::Superseded { transaction: id, voter, kind: kind.into(), by }
             }
+            Node::OwnVote { id, voter, standing } => {
+                Self::OwnVote { transaction: id, voter, standing: standing.into() }
+            }
+            Node::PeerSilent { address } => Self::PeerSilent { address },
             Node::NeighbourJoined { address } => Self::NeighbourJoined { address },
             Node::NeighbourLeft { address, reason } => {
                 Self::NeighbourLeft { address, reason: reason.into() }

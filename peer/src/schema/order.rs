@@ -7,7 +7,7 @@ use protocol::units::{BlockHash, TransactionId, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Hash, OwnVoteStanding};
+use super::{Hash, HeldBy, OwnVoteStanding, Standing, Voter};
 
 /// A registration that is safe on the peer's disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -64,11 +64,21 @@ pub(crate) struct ReceiptWritten {
     /// The block that holds the vote.
     pub(crate) height: u64,
     pub(crate) hash: BlockHash,
+    /// Neighbours whose chains hold that block; `null` where the vote has moved meanwhile.
+    pub(crate) held_by: Option<HeldBy>,
 }
 
 impl ReceiptWritten {
-    pub(crate) fn of(file: &Path, receipt: &Receipt) -> Self {
+    /// `voter` is what the peer knows of the voter just now.
+    pub(crate) fn of(file: &Path, receipt: &Receipt, voter: &Voter) -> Self {
+        let held_by = match voter.vote.as_ref().map(|vote| vote.standing) {
+            Some(Standing::Block { hash, held_by, .. }) if hash == receipt.header.hash() => {
+                Some(held_by)
+            }
+            Some(Standing::Block { .. } | Standing::Pool { .. }) | None => None,
+        };
         Self {
+            held_by,
             receipt: file.display().to_string(),
             height: receipt.header.height.0,
             hash: receipt.header.hash(),

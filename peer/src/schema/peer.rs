@@ -46,6 +46,28 @@ impl From<node::Role> for Role {
     }
 }
 
+/// How many neighbours have something that this peer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct HeldBy {
+    /// Those that told or showed that they have it. This peer does not count.
+    pub(crate) neighbours: usize,
+    /// All neighbours.
+    pub(crate) of: usize,
+}
+
+/// Why what a peer says need not be true of the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Unready {
+    /// A tracker, or addresses of others, were given, and nobody answers.
+    NoContact {
+        /// Others whom the tracker lists, or whose addresses were given.
+        others: usize,
+    },
+    /// Others have more blocks, which are being fetched.
+    Syncing { height: u64, target: u64 },
+}
+
 /// A peer's tip, pool, neighbours and tracker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Status {
@@ -71,6 +93,10 @@ pub(crate) struct Status {
     /// Transactions that wait for others, such as votes before their registration.
     pub(crate) held: usize,
     pub(crate) neighbours: usize,
+    /// Neighbours whose chains hold the tip.
+    pub(crate) tip_held_by: HeldBy,
+    /// What keeps this peer from speaking for the network; empty where nothing does.
+    pub(crate) unready: Vec<Unready>,
     pub(crate) registered_voters: u64,
     pub(crate) admitted: Admitted,
     pub(crate) votes: u64,
@@ -150,6 +176,8 @@ impl Status {
             pool: node.pool,
             held: node.held,
             neighbours: node.neighbours,
+            tip_held_by: node.tip_held_by.into(),
+            unready: node.unready.iter().map(|unready| (*unready).into()).collect(),
             registered_voters: node.registered_voters,
             admitted: Admitted::from(&node.admitted),
             votes: node.votes,
@@ -157,6 +185,33 @@ impl Status {
             mining: mining.filter(|_| node.mining),
             sync_target: node.sync_target.0,
             dropped: dropped.collect(),
+        }
+    }
+}
+
+impl From<node::HeldBy> for HeldBy {
+    fn from(held_by: node::HeldBy) -> Self {
+        Self { neighbours: held_by.neighbours, of: held_by.of }
+    }
+}
+
+impl Unready {
+    /// A word for programs that never changes.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::NoContact { .. } => "no_contact",
+            Self::Syncing { .. } => "syncing",
+        }
+    }
+}
+
+impl From<node::Unready> for Unready {
+    fn from(unready: node::Unready) -> Self {
+        match unready {
+            node::Unready::NoContact { others } => Self::NoContact { others },
+            node::Unready::Behind { height, target } => {
+                Self::Syncing { height: height.0, target: target.0 }
+            }
         }
     }
 }

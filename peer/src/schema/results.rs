@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Tip;
+use super::{HeldBy, Tip, Unready};
 
 /// The count on the best chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -16,6 +16,10 @@ pub(crate) struct Results {
     /// Blocks from the newest block that holds a vote up to the tip, both included; 0 without votes.
     pub(crate) blocks_deep: u64,
     pub(crate) questions: Vec<QuestionTally>,
+    /// Neighbours whose chains hold the tip, so that they count the same; `null` where no peer runs that could know.
+    pub(crate) tip_held_by: Option<HeldBy>,
+    /// What keeps this peer from speaking for the network; empty where nothing does.
+    pub(crate) unready: Vec<Unready>,
 }
 
 /// By what right voters were registered.
@@ -65,6 +69,8 @@ impl From<&node::Results> for Results {
             admitted: Admitted::from(&results.admitted),
             blocks_deep: results.blocks_deep,
             questions: results.tally.iter().map(QuestionTally::from).collect(),
+            tip_held_by: Some(results.tip_held_by.into()),
+            unready: results.unready.iter().map(|unready| (*unready).into()).collect(),
         }
     }
 }

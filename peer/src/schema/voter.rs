@@ -6,7 +6,7 @@ use protocol::units::{BlockHash, TransactionId, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Hash, choice_names};
+use super::{Hash, HeldBy, choice_names};
 use chain::TransactionError;
 
 /// What the best chain and the pool say of a voter.
@@ -29,6 +29,8 @@ pub(crate) struct Vote {
     pub(crate) choices: Vec<Vec<String>>,
     pub(crate) cast_at_ms: u64,
     pub(crate) standing: Standing,
+    /// Neighbours that have the vote, in a block or waiting for one.
+    pub(crate) held_by: HeldBy,
 }
 
 /// Where a transaction stands.
@@ -36,23 +38,31 @@ pub(crate) struct Vote {
 #[serde(tag = "in", rename_all = "snake_case")]
 pub(crate) enum Standing {
     /// In no block of the best chain yet.
-    Pool,
+    Pool {
+        /// Neighbours that sent or acknowledged it.
+        held_by: HeldBy,
+    },
     /// On the best chain; `blocks_deep` is 1 in the tip itself.
     Block {
         height: u64,
         #[schema(value_type = Hash)]
         hash: BlockHash,
         blocks_deep: u64,
+        /// Neighbours whose chains hold that block.
+        held_by: HeldBy,
     },
 }
 
 /// What becomes of the votes of this peer's own voters when it leaves now: of the one that fares worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OwnVoteStanding {
     NotCast,
-    /// In no block yet: it is counted only if another peer has it, or when this one comes back.
+    /// No neighbour has it: it is counted only when this peer comes back and meets others.
+    Alone,
+    /// Neighbours have it, and no block holds it yet.
     Pool,
+    /// Neighbours have it, and a block holds it.
     Block,
 }
 
@@ -81,10 +91,11 @@ impl Voter {
     }
 
     pub(crate) fn own_vote(&self) -> OwnVoteStanding {
-        match self.vote.as_ref().map(|vote| vote.standing) {
+        match self.vote.as_ref().map(|vote| (vote.held_by.neighbours, vote.standing)) {
             None => OwnVoteStanding::NotCast,
-            Some(Standing::Pool) => OwnVoteStanding::Pool,
-            Some(Standing::Block { .. }) => OwnVoteStanding::Block,
+            Some((0, _)) => OwnVoteStanding::Alone,
+            Some((_, Standing::Pool { .. })) => OwnVoteStanding::Pool,
+            Some((_, Standing::Block { .. })) => OwnVoteStanding::Block,
         }
     }
 }
@@ -96,6 +107,7 @@ impl Vote {
             choices: choice_names(&view.choices, election),
             cast_at_ms: view.cast_at.0,
             standing: view.standing.into(),
+            held_by: view.held_by.into(),
         }
     }
 }
@@ -103,9 +115,10 @@ impl Vote {
 impl From<node::Standing> for Standing {
     fn from(standing: node::Standing) -> Self {
         match standing {
-            node::Standing::Pool => Self::Pool,
-            node::Standing::Block { height, hash, blocks_deep } => {
-                Self::Block { height: height.0, hash, blocks_deep }
+            node::Standing::Pool { held_by } => Self::Pool { held_by: held_by.into() },
+            node::Standing::Block { height, hash, blocks_deep, held_by } => {
+                let (height, held_by) = (height.0, held_by.into());
+                Self::Block { height, hash, blocks_deep, held_by }
             }
         }
     }

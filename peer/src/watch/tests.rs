@@ -14,8 +14,8 @@ use ratatui::style::{Color, Modifier};
 use super::draw::{Viewport, draw};
 use super::state::{Answers, Contact, State, Update};
 use crate::schema::{
-    Admitted, BlockSummary, Chain, Event, Mining, Neighbour, OptionTally, Peers, QuestionTally,
-    Results, Role, Status, Tip, TransactionKind,
+    Admitted, BlockSummary, Chain, Event, HeldBy, Mining, Neighbour, OptionTally, Peers,
+    QuestionTally, Results, Role, Status, Tip, TransactionKind,
 };
 
 const NOW_MS: u64 = 1_795_233_117_040;
@@ -57,6 +57,8 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         pool: 0,
         held: 0,
         neighbours: 2,
+        tip_held_by: HeldBy { neighbours: 2, of: 2 },
+        unready: Vec::new(),
         registered_voters: 12,
         admitted: Admitted::Anybody,
         votes,
@@ -92,6 +94,8 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         admitted: Admitted::Anybody,
         blocks_deep: 1,
         questions,
+        tip_held_by: Some(HeldBy { neighbours: 2, of: 2 }),
+        unready: Vec::new(),
     };
     let chain = Chain { blocks: blocks.collect(), next: None };
     let server = "http://127.0.0.1:6001".to_owned();

@@ -59,6 +59,7 @@ kinds! {
     LeavePeer "leave_peer",
     LeaveAck "leave_ack",
     Retry "retry",
+    TransactionsAck "transactions_ack",
 }
 
 impl Datagram {

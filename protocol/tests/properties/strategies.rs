@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use protocol::admission::{AdmissionRule, Registrar, RegistrarSignatures, VOTERS_MAX};
 use protocol::block::Header;
 use protocol::datagram::{
-    AnnouncedBody, ChainRequest, Datagram, ElectionPrefix, Envelope, LEFT_MAX, PeerStatus,
-    RegisterAck,
+    ACKNOWLEDGED_MAX, AnnouncedBody, ChainRequest, Datagram, ElectionPrefix, Envelope, LEFT_MAX,
+    PeerStatus, RegisterAck,
 };
 use protocol::election::{CREATED_MAX, Election, Question};
 use protocol::finality::{BlockReference, Certificate, Commit, Prepare};
@@ -149,6 +149,8 @@ fn joining() -> BoxedStrategy<Datagram> {
         Just(Datagram::LeavePeer),
         Just(Datagram::LeaveAck),
         Just(Datagram::Retry),
+        vec(any::<[u8; 8]>(), 0..=ACKNOWLEDGED_MAX)
+            .prop_map(|ids| Datagram::TransactionsAck { ids }),
     ]
     .boxed()
 }

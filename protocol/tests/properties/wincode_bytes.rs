@@ -66,6 +66,7 @@ enum Datagram {
     LeavePeer,
     LeaveAck,
     Retry,
+    TransactionsAck { ids: Vec<[u8; 8]> },
 }
 
 #[derive(SchemaRead, SchemaWrite)]

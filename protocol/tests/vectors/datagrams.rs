@@ -59,6 +59,7 @@ pub(crate) fn vectors() -> Vec<Vector> {
         vector("LEAVE_PEER", Datagram::LeavePeer, number(16, "LeavePeer")),
         vector("LEAVE_ACK", Datagram::LeaveAck, number(17, "LeaveAck")),
         vector("RETRY", Datagram::Retry, number(18, "Retry")),
+        transactions_ack(),
     ]);
     vectors
 }
@@ -96,6 +97,15 @@ fn register_peer() -> Vector {
         datagram: Datagram::RegisterPeer,
     };
     enveloped("REGISTER_PEER", envelope, number(0, "RegisterPeer"))
+}
+
+fn transactions_ack() -> Vector {
+    let ids = [[0x11; 8], [0x22; 8]];
+    let layout = number(19, "TransactionsAck")
+        .length("ids", ids.len())
+        .bytes("ids[0]", &ids[0])
+        .bytes("ids[1]", &ids[1]);
+    vector("TRANSACTIONS_ACK", Datagram::TransactionsAck { ids: ids.to_vec() }, layout)
 }
 
 fn joining() -> Vec<Vector> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use protocol::admission::{REGISTRARS_MAX, REGISTRATION_BITS_MAX, VOTERS_MAX};
 use protocol::block::HEADER_BYTES;
 use protocol::datagram::{
-    BALLOT_PIECE_BYTES, BLOCK_PIECE_BYTES, DATAGRAM_BYTES_MAX, ENVELOPE_BYTES, HEADERS_PER_PIECE,
-    LEFT_MAX, LOCATOR_MAX, PEERS_MAX, PLACES_MAX, SHORT_IDS_MAX,
+    ACKNOWLEDGED_MAX, BALLOT_PIECE_BYTES, BLOCK_PIECE_BYTES, DATAGRAM_BYTES_MAX, ENVELOPE_BYTES,
+    HEADERS_PER_PIECE, LEFT_MAX, LOCATOR_MAX, PEERS_MAX, PLACES_MAX, SHORT_IDS_MAX,
 };
 use protocol::election::{
     BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, ELECTION_BYTES_MAX, OPTIONS_MAX,
@@ -31,6 +31,7 @@ fn the_limits_in_the_document_are_those_of_the_code() {
         Some((name.to_owned(), value.replace(',', "")))
     });
     let expected = by_name![
+        ACKNOWLEDGED_MAX,
         BALLOT_PIECE_BYTES,
         BLOCK_BYTES_MAX,
         BLOCK_BYTES_MIN,

@@ -137,6 +137,7 @@ pub fn forgeries(view: &View<'_>, chance: u64) -> Vec<Datagram> {
         Datagram::LeavePeer,
         Datagram::LeaveAck,
         Datagram::Retry,
+        Datagram::TransactionsAck { ids: vec![[1; 8]] },
         Datagram::UpdatePeers {
             live: Vec::new(),
             left: view.peers.iter().copied().take(protocol::datagram::LEFT_MAX).collect(),

@@ -198,7 +198,8 @@ impl Registry {
             | Datagram::ChainCertificates { .. }
             | Datagram::Prepare(_)
             | Datagram::Commit(_)
-            | Datagram::LeaveAck => self.counters.add(DropReason::Unexpected),
+            | Datagram::LeaveAck
+            | Datagram::TransactionsAck { .. } => self.counters.add(DropReason::Unexpected),
         }
     }
 

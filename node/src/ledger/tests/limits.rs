@@ -52,7 +52,7 @@ fn waiting(
 }
 
 /// The ids that one neighbour is known to have.
-struct KnownIds(Known);
+struct KnownIds(Known<TransactionId>);
 
 fn id(number: usize) -> TransactionId {
     let mut id = [0; 32];

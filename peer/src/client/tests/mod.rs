@@ -19,7 +19,7 @@ use super::server::Server;
 use super::*;
 use crate::cli::TypedCommand;
 use crate::cli::command::parse;
-use crate::schema::{self, Admitted, Ballot, OptionTally, QuestionTally, Results, Tip};
+use crate::schema::{self, Admitted, Ballot, HeldBy, OptionTally, QuestionTally, Results, Tip};
 use crate::store::data_directory::{DataDirectory, URL_FILE};
 use chain::fixtures::{election, key};
 use keys::Existing;
@@ -125,6 +125,8 @@ fn results(votes: u64) -> Results {
         admitted: Admitted::Anybody,
         blocks_deep: 1,
         questions: vec![question],
+        tip_held_by: Some(HeldBy { neighbours: 2, of: 2 }),
+        unready: Vec::new(),
     }
 }
 

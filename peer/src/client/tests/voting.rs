@@ -53,7 +53,8 @@ fn a_registration_goes_alone_and_a_lost_answer_is_told() {
 
 #[test]
 fn a_peer_that_takes_another_vote_is_no_peer_and_one_that_refuses_is_heard() {
-    let in_pool = json!({"in": "pool"});
+    let nobody = json!({"neighbours": 0, "of": 0});
+    let in_pool = json!({"in": "pool", "held_by": nobody});
     let other = json!({"outcomes": [{"accepted": true, "transaction": "ab".repeat(32)}]});
     let script = vec![ballot(), voter(in_pool.clone(), Value::Null), Answer::json(200, &other)];
     let (outcome, _) = ask("vote Grace", script);
@@ -65,7 +66,7 @@ fn a_peer_that_takes_another_vote_is_no_peer_and_one_that_refuses_is_heard() {
     let error = outcome.expect_err("refused");
     assert_eq!((error.refusal().kind.as_str(), error.exit()), ("pool_full", ClientExit::Refused));
 
-    let cast = json!({"transaction": "ab".repeat(32), "choices": [["Ada"]], "cast_at_ms": 1, "standing": in_pool});
+    let cast = json!({"transaction": "ab".repeat(32), "choices": [["Ada"]], "cast_at_ms": 1, "standing": in_pool, "held_by": nobody});
     let (outcome, requests) = ask("vote Grace", vec![ballot(), voter(in_pool.clone(), cast)]);
     assert_eq!(
         (outcome.expect_err("voted").refusal().kind.as_str(), requests.len()),
@@ -156,8 +157,13 @@ fn a_receipt_is_written_only_if_it_proves_the_own_vote() {
         assert!(error.to_string().contains(part) && error.exit() == ClientExit::Refused, "{error}");
         assert!(!file.exists());
     }
-    let (outcome, requests) = ask(&line, vec![ballot(), Answer::json(200, &own)]);
-    assert!(matches!(outcome, Ok(Reply::Receipt(_))), "{outcome:?}");
+    let held_by = json!({"neighbours": 2, "of": 3});
+    let in_block = json!({"in": "block", "height": 3, "hash": block.header.hash().to_string(), "blocks_deep": 1, "held_by": held_by});
+    let cast = json!({"transaction": "ab".repeat(32), "choices": [["Ada"]], "cast_at_ms": 1, "standing": in_block, "held_by": held_by});
+    let script = vec![ballot(), Answer::json(200, &own), voter(in_block, cast)];
+    let (outcome, requests) = ask(&line, script);
+    let Ok(Reply::Receipt(written)) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(written.held_by, Some(HeldBy { neighbours: 2, of: 3 }));
     assert_eq!(requests[1].line, format!("GET /v1/receipts/{}", voter_id()));
     assert_eq!(
         receipt::read(&file).expect("a receipt"),

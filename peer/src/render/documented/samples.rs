@@ -19,8 +19,9 @@ use crate::schema::{self, Event, Reply};
 use crate::store::{Damage, Rows};
 use chain::{AuditFailure, AuditRule, BlockError, BodyError, TransactionError};
 use node::{
-    Admitted, BlockSummary, BlockView, CommandError, LeaveReason, NeighbourView, QuestionTally,
-    Results, Role, Standing, Status, Tip, TrackerView, TransactionView, VoteView, VoterView,
+    Admitted, BlockSummary, BlockView, CommandError, HeldBy, LeaveReason, NeighbourView,
+    QuestionTally, Results, Role, Standing, Status, Tip, TrackerView, TransactionView, VoteView,
+    VoterView,
 };
 
 const BALLOT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ballot.toml");
@@ -69,7 +70,8 @@ fn progress() -> MiningProgress {
 }
 
 fn in_block() -> Standing {
-    Standing::Block { height: Height(2), hash: tip(2).hash, blocks_deep: 1 }
+    let held_by = HeldBy { neighbours: 2, of: 3 };
+    Standing::Block { height: Height(2), hash: tip(2).hash, blocks_deep: 1, held_by }
 }
 
 fn header() -> Header {
@@ -95,6 +97,8 @@ fn results(election: &Election) -> Results {
         admitted: Admitted::Openly,
         blocks_deep: 1,
         tally: tally.collect(),
+        tip_held_by: HeldBy { neighbours: 2, of: 3 },
+        unready: Vec::new(),
     }
 }
 
@@ -170,7 +174,9 @@ fn status(election: &Election) -> Reply {
         work: Work(33_554_432),
         pool: 2,
         held: 0,
-        neighbours: 1,
+        neighbours: 3,
+        tip_held_by: HeldBy { neighbours: 2, of: 3 },
+        unready: Vec::new(),
         registered_voters: 4,
         admitted: Admitted::Openly,
         votes: 3,
@@ -213,6 +219,7 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
         choices: choices.clone(),
         cast_at: AT,
         standing: in_block(),
+        held_by: HeldBy { neighbours: 2, of: 3 },
     };
     let voter_view = VoterView {
         voter: voter(),
@@ -238,6 +245,7 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
         Reply::Receipt(schema::ReceiptWritten {
             receipt: "vote.json".into(),
             height: 2,
+            held_by: Some(schema::HeldBy { neighbours: 2, of: 3 }),
             hash: tip(2).hash,
         }),
         Reply::Peers(schema::Peers::of(&[neighbour])),
@@ -272,6 +280,8 @@ fn node_events() -> Vec<node::Event> {
         },
         Event::Transaction { id, voter, kind },
         Event::Superseded { id, voter, kind, by: Some(by) },
+        Event::OwnVote { id, voter, standing: in_block() },
+        Event::PeerSilent { address: neighbour },
         Event::NeighbourJoined { address: neighbour },
         left(LeaveReason::Left),
         left(LeaveReason::Missed(3)),

@@ -1,0 +1,147 @@
+//! Who else has what this node has: the blocks of its best chain and the transactions of its pool.
+//!
+//! A neighbour counts as having a block while the tip that it last told stands on it, and as having a transaction once
+//! it sent or acknowledged it. What this node has never counts for itself, so that nobody is told that others have what
+//! is here alone.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use protocol::block::Block;
+use protocol::datagram::{ACKNOWLEDGED_MAX, Datagram};
+use protocol::transaction::TransactionKind;
+use protocol::units::{BlockHash, Height, IdPrefix, TransactionId, VoterId};
+
+use super::Node;
+use super::output::{Event, Output};
+use super::views::{HeldBy, Standing};
+
+/// The most votes of this peer's own user whose blocks nobody else is known to have yet. A user casts one or two, and
+/// one that is forgotten here is merely not told of when a neighbour takes its block.
+const OWN_ALONE_MAX: usize = 64;
+
+/// The votes of this peer's own user in blocks that nobody else is known to have, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct OwnAlone {
+    votes: VecDeque<OwnVote>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct OwnVote {
+    id: TransactionId,
+    voter: VoterId,
+    block: (Height, BlockHash),
+}
+
+impl OwnAlone {
+    /// Checks the bound.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        assert!(self.votes.len() <= OWN_ALONE_MAX, "{} own votes", self.votes.len());
+    }
+
+    fn push(&mut self, vote: OwnVote) {
+        if self.votes.len() >= OWN_ALONE_MAX {
+            self.votes.pop_front();
+        }
+        self.votes.push_back(vote);
+    }
+}
+
+impl Node {
+    /// The neighbours that have the best chain's block at this height.
+    pub(super) fn block_held_by(&self, height: Height) -> HeldBy {
+        self.held_by(|node, address| node.holds_block(address, height))
+    }
+
+    /// The neighbours that have a transaction: in their pools, or, where `height` names its block here, in their chains.
+    pub(super) fn transaction_held_by(&self, id: &TransactionId, height: Option<Height>) -> HeldBy {
+        self.held_by(|node, address| {
+            node.ledger.is_held_by(address, id)
+                || height.is_some_and(|height| node.holds_block(address, height))
+        })
+    }
+
+    /// Where a transaction of the pool stands.
+    pub(super) fn standing_in_pool(&self, id: &TransactionId) -> Standing {
+        Standing::Pool { held_by: self.transaction_held_by(id, None) }
+    }
+
+    /// Where that stands which is in the best chain's block at a height.
+    pub(super) fn standing_in_block(&self, height: Height) -> Standing {
+        let hash = self.chain.best_hash(height).expect("places are on the best chain");
+        let blocks_deep = self.tip().height.0 - height.0 + 1;
+        Standing::Block { height, hash, blocks_deep, held_by: self.block_held_by(height) }
+    }
+
+    /// Tells the neighbours which of the transactions that they sent are durable here.
+    pub(super) fn acknowledge_to_neighbours(&mut self) {
+        let durability = &self.disk.durability;
+        let is_durable = |row| durability.batch_of_row(row).is_none();
+        for (to, ids) in self.ledger.pop_acknowledgements(&self.chain, is_durable) {
+            for ids in ids.chunks(ACKNOWLEDGED_MAX) {
+                self.send(to, Datagram::TransactionsAck { ids: ids.to_vec() });
+            }
+        }
+    }
+
+    pub(super) fn handle_transactions_ack(&mut self, from: SocketAddr, ids: &[IdPrefix]) {
+        for id in self.ledger.handle_acknowledged(from, ids) {
+            let Some(transaction) = self.ledger.pool().get(&id) else { continue };
+            if transaction.kind() == TransactionKind::Vote {
+                let (voter, standing) = (transaction.voter(), self.standing_in_pool(&id));
+                self.output(Output::Event(Event::OwnVote { id, voter, standing }));
+            }
+        }
+    }
+
+    /// Tells this peer's own user which of the user's votes are in a block that joined the best chain.
+    pub(super) fn tell_own_votes(&mut self, block: &Block) {
+        let (height, hash) = (block.header.height, block.header.hash());
+        let votes = block.transactions.iter().filter(|each| each.kind() == TransactionKind::Vote);
+        let own: Vec<_> = votes
+            .filter(|vote| self.ledger.is_own(&vote.id()))
+            .map(|vote| OwnVote { id: vote.id(), voter: vote.voter(), block: (height, hash) })
+            .collect();
+        for vote in own {
+            self.tell_own_vote(vote);
+            if self.block_held_by(height).neighbours == 0 {
+                self.own_alone.push(vote);
+            }
+        }
+    }
+
+    /// Tells this peer's own user of votes whose block a neighbour has for the first time. To be called when a neighbour
+    /// told its tip, or the best chain changed.
+    pub(super) fn tell_no_longer_alone(&mut self) {
+        for vote in std::mem::take(&mut self.own_alone.votes) {
+            let (height, hash) = vote.block;
+            if self.chain.best_hash(height) != Some(hash) {
+                continue;
+            }
+            match self.block_held_by(height).neighbours {
+                0 => self.own_alone.push(vote),
+                _ => self.tell_own_vote(vote),
+            }
+        }
+    }
+
+    fn tell_own_vote(&mut self, vote: OwnVote) {
+        let OwnVote { id, voter, block: (height, _) } = vote;
+        let standing = self.standing_in_block(height);
+        self.output(Output::Event(Event::OwnVote { id, voter, standing }));
+    }
+
+    fn holds_block(&self, address: &SocketAddr, height: Height) -> bool {
+        let status = self.sync.sources.get(address).and_then(|source| source.status);
+        status.is_some_and(|status| self.chain.is_on_branch_of(height, &status.tip))
+    }
+
+    fn held_by(&self, holds: impl Fn(&Self, &SocketAddr) -> bool) -> HeldBy {
+        let addresses = self.membership.iter().map(|(address, _)| address);
+        let neighbours = addresses.filter(|address| holds(self, address)).count();
+        HeldBy { neighbours, of: self.membership.neighbour_count() }
+    }
+}
