@@ -133,7 +133,7 @@ pub enum BlockSelector {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// → [`Command::Status`]
-    Status(Status),
+    Status(Box<Status>),
     /// → [`Command::Results`]
     Results(Results),
     /// → [`Command::Chain`], from the highest block downwards.
@@ -147,7 +147,7 @@ pub enum Answer {
     /// → [`Command::Transaction`]
     Transaction(Box<TransactionAnswer>),
     /// → [`Command::Voter`]
-    Voter(VoterView),
+    Voter(Box<VoterView>),
     /// → [`Command::Receipt`]
     Receipt(Box<Receipt>),
     /// → [`Command::Peers`], in the order of their addresses.

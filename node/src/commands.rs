@@ -41,7 +41,7 @@ impl Node {
 
     fn carry_out(&mut self, command: Command, now: Now) -> Result<Answer, CommandError> {
         match command {
-            Command::Status => Ok(Answer::Status(self.status())),
+            Command::Status => Ok(Answer::Status(Box::new(self.status()))),
             Command::Results => Ok(Answer::Results(self.results())),
             Command::Chain { from, limit } => Ok(Answer::Chain(self.summaries(from, limit))),
             Command::Block(selector) => self.ask(Lookup::Block(selector)),
@@ -208,7 +208,7 @@ impl Node {
         };
         Ok(Some(match (lookup, block) {
             (Lookup::Block(_), Some(block)) => Answer::Block(self.block_view(&block)),
-            (Lookup::Voter(voter), block) => Answer::Voter(self.voter_view(voter, block)),
+            (Lookup::Voter(voter), block) => Answer::Voter(Box::new(self.voter_view(voter, block))),
             (Lookup::Transaction(id), block) => {
                 Answer::Transaction(Box::new(self.transaction_answer(id, block.as_deref())?))
             }

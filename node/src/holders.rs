@@ -56,7 +56,8 @@ impl Node {
         self.held_by(|node, address| node.holds_block(address, height))
     }
 
-    /// The neighbours that have a transaction: in their pools, or, where `height` names its block here, in their chains.
+    /// The neighbours that have a transaction: in their pools, or, where `height` names its block here, in their
+    /// chains.
     pub(super) fn transaction_held_by(&self, id: &TransactionId, height: Option<Height>) -> HeldBy {
         self.held_by(|node, address| {
             node.ledger.is_held_by(address, id)
@@ -91,7 +92,7 @@ impl Node {
         for id in self.ledger.handle_acknowledged(from, ids) {
             let Some(transaction) = self.ledger.pool().get(&id) else { continue };
             if transaction.kind() == TransactionKind::Vote {
-                let (voter, standing) = (transaction.voter(), self.standing_in_pool(&id));
+                let (voter, standing) = (transaction.voter(), Box::new(self.standing_in_pool(&id)));
                 self.output(Output::Event(Event::OwnVote { id, voter, standing }));
             }
         }
@@ -113,8 +114,8 @@ impl Node {
         }
     }
 
-    /// Tells this peer's own user of votes whose block a neighbour has for the first time. To be called when a neighbour
-    /// told its tip, or the best chain changed.
+    /// Tells this peer's own user of votes whose block a neighbour has for the first time. To be called when a
+    /// neighbour told its tip, or the best chain changed.
     pub(super) fn tell_no_longer_alone(&mut self) {
         for vote in std::mem::take(&mut self.own_alone.votes) {
             let (height, hash) = vote.block;
@@ -130,7 +131,7 @@ impl Node {
 
     fn tell_own_vote(&mut self, vote: OwnVote) {
         let OwnVote { id, voter, block: (height, _) } = vote;
-        let standing = self.standing_in_block(height);
+        let standing = Box::new(self.standing_in_block(height));
         self.output(Output::Event(Event::OwnVote { id, voter, standing }));
     }
 
@@ -143,5 +144,24 @@ impl Node {
         let addresses = self.membership.iter().map(|(address, _)| address);
         let neighbours = addresses.filter(|address| holds(self, address)).count();
         HeldBy { neighbours, of: self.membership.neighbour_count() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_votes_that_nobody_else_has_are_bounded() {
+        let vote = |number: usize| OwnVote {
+            id: TransactionId([0; 32]),
+            voter: VoterId([0; 32]),
+            block: (Height(number as u64), BlockHash([0; 32])),
+        };
+        let mut alone = OwnAlone::default();
+        (0..=OWN_ALONE_MAX).for_each(|number| alone.push(vote(number)));
+        alone.check_invariants();
+        let kept: Vec<_> = alone.votes.iter().map(|vote| vote.block.0.0).collect();
+        assert!(kept.into_iter().eq(1..=OWN_ALONE_MAX as u64), "the oldest gave way");
     }
 }

@@ -203,7 +203,7 @@ pub enum Event {
         /// The voter.
         voter: VoterId,
         /// Where the vote is now.
-        standing: Standing,
+        standing: Box<Standing>,
     },
     /// A transaction that waited cannot be counted any more, because the chain contains another one
     /// of the same voter, or already has all the voters that it may have.

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use protocol::block::{HEADER_BYTES, Header};
 use protocol::codec;
 use protocol::datagram::{
-    AnnouncedBody, BALLOT_PIECE_BYTES, BLOCK_PIECE_BYTES, ChainRequest, DATAGRAM_BYTES_MAX,
-    Datagram, ElectionPrefix, Envelope, EnvelopeError, HEADERS_PER_PIECE, LEFT_MAX, LOCATOR_MAX,
-    PEERS_MAX, PLACES_MAX, RegisterAck, SHORT_IDS_MAX,
+    ACKNOWLEDGED_MAX, AnnouncedBody, BALLOT_PIECE_BYTES, BLOCK_PIECE_BYTES, ChainRequest,
+    DATAGRAM_BYTES_MAX, Datagram, ElectionPrefix, Envelope, EnvelopeError, HEADERS_PER_PIECE,
+    LEFT_MAX, LOCATOR_MAX, PEERS_MAX, PLACES_MAX, RegisterAck, SHORT_IDS_MAX,
 };
 use protocol::keys::{ParsePublicKeyError, PublicKey, VoterKey};
 use protocol::token::Token;
@@ -84,6 +84,7 @@ fn each_list_is_read_up_to_its_limit_and_refused_one_past_it() {
         request: 1,
         wanted: ChainRequest::Transactions { block: BlockHash([0; 32]), places: vec![0; count] },
     });
+    check_limit(ACKNOWLEDGED_MAX, |count| Datagram::TransactionsAck { ids: vec![[1; 8]; count] });
     check_limit(SHORT_IDS_MAX, |count| Datagram::NewBlock {
         header,
         body: AnnouncedBody::ShortIds(vec![[0; 8]; count]),

@@ -81,6 +81,16 @@ fn the_answer_says_what_becomes_of_the_own_vote() {
     let mut network = Network::with_tracker(new_election(12));
     network.join(&["--no-mining"]);
     network.peers[0].vote("Ada");
+    assert_eq!(network.peers[0].ask("leave")["own_vote"], "alone");
+
+    let mut network = Network::with_tracker(new_election(12));
+    network.join(&["--no-mining"]);
+    network.join(&["--no-mining"]);
+    network.peers[0].vote("Ada");
+    until("the other one has the vote", PATIENCE, || {
+        let vote = &network.peers[0].ask("myvote")["vote"];
+        (vote["held_by"]["neighbours"] == 1).then_some(())
+    });
     assert_eq!(network.peers[0].ask("leave")["own_vote"], "pool");
 }
 

@@ -108,7 +108,7 @@ fn a_vote_is_asked_for_question_by_question_and_confirmed() {
     terminal.sees("has voted already");
     terminal.sees(PROMPT);
     terminal.enters("leave");
-    terminal.sees("your vote is in a block");
+    terminal.sees("your vote is in a block that others have");
     terminal.ends_well();
 }
 
@@ -169,7 +169,7 @@ fn lines_come_back_from_the_history_also_after_a_restart_and_words_are_completed
 }
 
 #[test]
-fn leaving_warns_while_the_own_vote_is_in_no_block() {
+fn leaving_warns_while_nobody_else_has_the_own_vote() {
     let mut network = Network::without_tracker(new_election(12));
     let directory = network.new_data_directory();
     let mut terminal = Terminal::start(&["0", "--no-mining"], &directory, false);
@@ -177,7 +177,7 @@ fn leaving_warns_while_the_own_vote_is_in_no_block() {
     terminal.sees("your vote (Ada) is accepted");
     terminal.sees(PROMPT);
     terminal.enters("leave");
-    terminal.sees("Your vote is in no block yet");
+    terminal.sees("Nobody else has your vote yet");
     terminal.sees("Leave all the same?");
     terminal.enters("n");
     terminal.sees(PROMPT);

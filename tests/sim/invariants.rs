@@ -246,7 +246,7 @@ impl World {
     /// A peer's status, if it is up.
     pub fn status(&mut self, host: HostIndex) -> Option<Status> {
         match self.ask(host, Command::Status)? {
-            Ok(Answer::Status(status)) => Some(status),
+            Ok(Answer::Status(status)) => Some(*status),
             _ => None,
         }
     }

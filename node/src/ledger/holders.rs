@@ -1,6 +1,6 @@
 //! Who else has a transaction. Each neighbour acknowledges what was announced to it once that is durable there, as this
-//! node does itself, so that a voter can be told how many others hold the vote. Nothing here may count a neighbour for a
-//! transaction that it neither sent nor acknowledged.
+//! node does itself, so that a voter can be told how many others hold the vote. Nothing here may count a neighbour for
+//! a transaction that it neither sent nor acknowledged.
 
 use std::net::SocketAddr;
 
@@ -15,8 +15,8 @@ impl Ledger {
         self.recipients.get(address).is_some_and(|recipient| recipient.holds(id))
     }
 
-    /// Handles a neighbour's word on what it has. Returns those votes and registrations of this peer's own user of which
-    /// nobody else was known to have them before.
+    /// Handles a neighbour's word on what it has. Returns what this peer's own user handed in and nobody else was known
+    /// to have before.
     pub(crate) fn handle_acknowledged(
         &mut self,
         from: SocketAddr,
@@ -40,8 +40,8 @@ impl Ledger {
         }
     }
 
-    /// What each neighbour is to be told now: those of the transactions it sent that are durable. Those that are not yet
-    /// wait on, and those that did not stay are forgotten. `is_durable` tells it of a row of the pool.
+    /// What each neighbour is to be told now: those of the transactions it sent that are durable. Those that are not
+    /// yet wait on, and those that did not stay are forgotten. `is_durable` tells it of a row of the pool.
     pub(crate) fn pop_acknowledgements(
         &mut self,
         chain: &Chain,

@@ -415,9 +415,9 @@ fn a_tracker_that_lists_nobody_is_company_and_one_that_lists_who_is_silent_is_no
     world.say(address(TRACKER), 1, ack(&[1, 900, 901]), true);
     assert_eq!(world.peer(1).lacks_contact(), Some(2));
     let silent = |world: &World| {
-        let silent = world.told.iter().filter_map(|(_, output)| match output {
-            Output::Event(Event::PeerSilent { address }) => Some(address.port()),
-            _ => None,
+        let silent = world.told.iter().filter_map(|(_, output)| {
+            let Output::Event(Event::PeerSilent { address }) = output else { return None };
+            Some(address.port())
         });
         silent.collect::<Vec<_>>()
     };

@@ -25,12 +25,12 @@ fn unready(network: &mut Network, number: u16) -> Vec<Unready> {
 
 /// How many neighbours had the vote or its block, and whether it was in a block, each time that node 1 told of it.
 fn told(network: &Network) -> Vec<(bool, HeldBy)> {
-    let told = network.events.iter().filter_map(|(at, event)| match event {
-        Event::OwnVote { standing: Standing::Pool { held_by }, .. } => Some((at, false, *held_by)),
-        Event::OwnVote { standing: Standing::Block { held_by, .. }, .. } => {
-            Some((at, true, *held_by))
-        }
-        _ => None,
+    let told = network.events.iter().filter_map(|(at, event)| {
+        let Event::OwnVote { standing, .. } = event else { return None };
+        Some(match **standing {
+            Standing::Pool { held_by } => (at, false, held_by),
+            Standing::Block { held_by, .. } => (at, true, held_by),
+        })
     });
     told.filter(|(at, ..)| **at == address(1)).map(|(_, mined, by)| (mined, by)).collect()
 }

@@ -74,14 +74,13 @@ impl Console {
         }
     }
 
-    /// Whether the peer should leave. The user is asked only if a vote of the peer's own voters
-    /// could be lost by it.
+    /// Whether the peer should leave. The user is asked only if nobody else has a vote of the peer's own voters.
     pub(super) async fn confirms_leave(&self, actions: &Actions) -> bool {
         let Input::Terminal { terminal, .. } = &self.input else { return true };
-        if actions.own_votes().await != OwnVoteStanding::Pool {
+        if actions.own_votes().await != OwnVoteStanding::Alone {
             return true;
         }
-        let warning = "Your vote is in no block yet. If no other peer has it, it is not counted until you come back.\n";
+        let warning = "Nobody else has your vote yet. If you leave now, it is not counted until you come back and others get it.\n";
         self.confirms(terminal, warning.to_owned(), "Leave all the same? [y/N] ").await
     }
 

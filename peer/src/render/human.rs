@@ -13,10 +13,10 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
     match reply {
         Reply::Ballot(ballot) => self::ballot(ballot, color),
         Reply::Register(Registered { transaction, voter, .. }) => format!(
-            "your registration is accepted and safe on the peer's disk; it counts once a block holds it\nvoter {voter}\ntransaction {transaction}\n"
+            "your registration is accepted and safe on this peer's disk; it counts once others have it in a block\nvoter {voter}\ntransaction {transaction}\n"
         ),
         Reply::Vote(Voted { transaction, choices, .. }) => format!(
-            "your vote ({}) is accepted and safe on the peer's disk; it counts once a block holds it\ntransaction {transaction}\n",
+            "your vote ({}) is accepted and safe on this peer's disk; it counts once others have it in a block, which `myvote` tells\ntransaction {transaction}\n",
             choice_line(choices)
         ),
         Reply::Results(results) => tally::tally(results, color),

@@ -213,7 +213,7 @@ impl From<node::Event> for Event {
                 Self::Superseded { transaction: id, voter, kind: kind.into(), by }
             }
             Node::OwnVote { id, voter, standing } => {
-                Self::OwnVote { transaction: id, voter, standing: standing.into() }
+                Self::OwnVote { transaction: id, voter, standing: (*standing).into() }
             }
             Node::PeerSilent { address } => Self::PeerSilent { address },
             Node::NeighbourJoined { address } => Self::NeighbourJoined { address },

@@ -230,7 +230,7 @@ async fn view(handle: &PeerHandle, voter: VoterId) -> Result<VoterView, CommandE
     let Answer::Voter(view) = answer else {
         unreachable!("the node answers Voter with a voter, not {answer:?}")
     };
-    Ok(view)
+    Ok(*view)
 }
 
 #[cfg(test)]
@@ -333,7 +333,7 @@ mod tests {
         for Request { command, reply } in asked {
             let Command::Voter(voter) = command else { panic!("not {command:?}") };
             let unknown = VoterView { voter, registration: None, withdrawal: None, vote: None };
-            reply.send(Ok(Answer::Voter(unknown))).expect("somebody asked");
+            reply.send(Ok(Answer::Voter(Box::new(unknown)))).expect("somebody asked");
         }
         for number in 0..2 {
             let next = timeout(Duration::from_secs(60), requests.requests.recv()).await;
@@ -365,7 +365,7 @@ mod tests {
                     withdrawal: None,
                     vote: None,
                 };
-                reply.send(Ok(Answer::Voter(unknown))).expect("somebody asked");
+                reply.send(Ok(Answer::Voter(Box::new(unknown)))).expect("somebody asked");
             }
         }
         tokio::select! {

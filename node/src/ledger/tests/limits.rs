@@ -1,6 +1,6 @@
 //! The bounds on transactions that wait, each at its limit and one past it.
 
-use super::super::recipient::{KNOWN_MAX, Known};
+use super::super::recipient::{KNOWN_MAX, Known, UNACKNOWLEDGED_MAX};
 use super::*;
 use crate::tests::bounded::{Bound, Bounded, GivesWay};
 
@@ -76,7 +76,24 @@ impl Bounded for KnownIds {
     }
 }
 
-const BOUNDS: [Bound; 4] = [
+/// What one neighbour is to be told to be here.
+struct Owed(Recipient);
+
+impl Bounded for Owed {
+    fn offer(&mut self, number: usize) {
+        self.0.owe_acknowledgement(id(number));
+    }
+
+    fn keeps(&self, number: usize) -> bool {
+        self.0.unacknowledged.contains(&id(number))
+    }
+
+    fn end(&mut self, number: usize) -> bool {
+        self.0.unacknowledged.remove(&id(number))
+    }
+}
+
+const BOUNDS: [Bound; 5] = [
     Bound {
         name: "POOL_BYTES_MAX",
         max: FEW,
@@ -156,6 +173,12 @@ const BOUNDS: [Bound; 4] = [
         max: KNOWN_MAX,
         gives_way: GivesWay::Oldest,
         fresh: || Box::new(KnownIds(Known::default())),
+    },
+    Bound {
+        name: "UNACKNOWLEDGED_MAX",
+        max: UNACKNOWLEDGED_MAX,
+        gives_way: GivesWay::Newcomer,
+        fresh: || Box::new(Owed(Recipient::default())),
     },
 ];
 

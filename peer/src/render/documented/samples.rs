@@ -280,7 +280,7 @@ fn node_events() -> Vec<node::Event> {
         },
         Event::Transaction { id, voter, kind },
         Event::Superseded { id, voter, kind, by: Some(by) },
-        Event::OwnVote { id, voter, standing: in_block() },
+        Event::OwnVote { id, voter, standing: Box::new(in_block()) },
         Event::PeerSilent { address: neighbour },
         Event::NeighbourJoined { address: neighbour },
         left(LeaveReason::Left),
