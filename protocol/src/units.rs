@@ -104,8 +104,8 @@ impl TransactionId {
     }
 }
 
-/// The first 8 bytes of a transaction's id. They are enough to find where the transaction may be, but never to tell that
-/// it is the one.
+/// The first 8 bytes of a transaction's id. They are enough to find where the transaction may be, but never to tell
+/// that it is the one.
 pub type IdPrefix = [u8; 8];
 
 /// The SHA-256 of several byte strings, one after the other.
