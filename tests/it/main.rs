@@ -18,6 +18,7 @@
 mod harness;
 
 mod admissions;
+mod alone;
 // What a process takes of memory and files is read as Linux shows it.
 #[cfg(target_os = "linux")]
 mod api;

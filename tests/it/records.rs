@@ -44,7 +44,7 @@ fn a_receipt_shows_a_vote_on_the_chain_and_nowhere_else() {
 
     let (code, text, _) = run(&beside, &["verify-receipt", "receipt.json", &directory]);
     assert_eq!((code, text.lines().count()), (Some(0), 1), "{text}");
-    assert!(text.contains("(Ada) is on the best chain: in block 1 "), "{text}");
+    assert!(text.contains("(Ada) is on the best chain of this record: in block 1 "), "{text}");
     run(&beside, &["export", "a.archive", "--data-dir", &directory]);
     let (code, text, _) = run(&beside, &["verify-receipt", "receipt.json", "a.archive", "--json"]);
     let found: Value = serde_json::from_str(&text).expect("JSON");

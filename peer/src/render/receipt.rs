@@ -6,7 +6,7 @@ use crate::schema::{ReceiptStanding, Transaction};
 pub(super) fn human(standing: &ReceiptStanding) -> String {
     match standing {
         ReceiptStanding::OnBestChain { transaction, height, hash, blocks_deep } => format!(
-            "{} is on the best chain: in block {height} ({}), {} deep\n",
+            "{} is on the best chain of this record: in block {height} ({}), {} deep; whether others hold that chain, their records tell\n",
             named(transaction),
             text::short(hash),
             text::count(blocks_deep, "block"),

@@ -42,7 +42,12 @@ pub(super) fn chain(state: &State, viewport: Viewport, frame: &mut Frame<'_>, ar
             Line::styled(sides(&short(tip.hash), "", width), viewport.faint()),
             second,
         );
-        frame.render_widget(Line::raw(sides(&work(status), "in sync", width)), third);
+        let held_by = status.tip_held_by;
+        let agreement = match status.unready.first() {
+            Some(unready) => unready.kind().replace('_', " ").to_uppercase(),
+            None => format!("held {}/{}", held_by.neighbours, held_by.of),
+        };
+        frame.render_widget(Line::raw(sides(&work(status), &agreement, width)), third);
     }
 }
 
