@@ -25,7 +25,7 @@ const TRANSACTION_BYTES_MIN: usize = 100;
 /// After this time a host that is gone is nobody's neighbour any more, and a host that is up is
 /// everybody's. It allows for three heartbeats, a registration and an update of the tracker's list,
 /// with room to spare.
-const SETTLING: Duration = Duration::from_secs(12);
+pub(crate) const SETTLING: Duration = Duration::from_secs(12);
 /// How long a block may take to reach everybody: a hop or two, and a heartbeat if its announcement
 /// was lost.
 const LAST_BLOCK: Duration = Duration::from_secs(3);
@@ -225,7 +225,7 @@ impl World {
 
     /// The vote of a voter on a peer's best chain. It is read from the peer's disk if it is not in
     /// memory.
-    fn vote_on_chain(&self, host: HostIndex, voter: &VoterId) -> Option<TransactionId> {
+    pub(crate) fn vote_on_chain(&self, host: HostIndex, voter: &VoterId) -> Option<TransactionId> {
         let peer = &self.peers[host];
         let chain = peer.node()?.chain();
         let place = chain.voter(voter)?.vote?;
@@ -234,7 +234,7 @@ impl World {
         block.transactions.get(place.index as usize).map(|vote| vote.id())
     }
 
-    fn ask(
+    pub(crate) fn ask(
         &mut self,
         host: HostIndex,
         command: Command,
@@ -263,6 +263,7 @@ impl World {
         for host in 0..self.peers.len() {
             self.check_acknowledged_at(host);
             let Some(status) = self.status(host) else { continue };
+            self.check_holders(host, &status);
             if status.neighbours > NEIGHBOURS_MAX {
                 self.violate(format!("peer {host} has {} neighbours", status.neighbours));
             }

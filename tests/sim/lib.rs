@@ -20,6 +20,7 @@ pub mod disk;
 mod effects;
 pub mod faults;
 pub mod forge;
+mod holders;
 pub mod host;
 mod invariants;
 pub mod meter;
