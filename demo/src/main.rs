@@ -9,10 +9,11 @@
 
 mod children;
 
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ChildStdin, Command, ExitCode, Stdio};
 use std::time::SystemTime;
-use std::{env, fs, process};
+use std::{env, fs, process, thread};
 
 use anyhow::{Context, bail, ensure};
 use rand::TryRng;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     let arguments = match read_arguments(env::args().skip(1)) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            println!("{USAGE}");
+            print(&format!("{USAGE}\n"));
             return ExitCode::SUCCESS;
         }
         Err(error) => {
@@ -110,7 +111,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
     let mut command = program(&programs.peer);
     command.args([port.as_str(), "0", "--data-dir"]).arg(directory.path().join("peer-1"));
+    if !io::stdin().is_terminal() {
+        command.stdin(Stdio::piped());
+    }
     let mut first = command.spawn().context("can't start the first peer")?;
+    pass_input_on(first.stdin.take());
     let process = rustix::process::Pid::from_child(&first);
     let status = runtime.block_on(async {
         let mut ended = tokio::task::spawn_blocking(move || first.wait());
@@ -196,18 +201,37 @@ fn root() -> &'static Path {
 }
 
 fn print_guide(programs: &Programs, port: &str, others: &[Background], directory: &Path) {
-    println!("An election of its own, which goes when you leave (process {}):", process::id());
-    println!("  tracker  127.0.0.1:{port}");
-    for other in others {
-        println!("  {}   {}, log in {}", other.name, other.address, other.log.display());
-    }
-    println!("One more peer, from another terminal:");
-    let more = directory.join(format!("peer-{}", others.len() + 2));
-    println!("  {} {port} 0 --data-dir {}", programs.peer.display(), more.display());
-    println!(
-        "Here is the prompt of peer 1. Try `ballot`, `vote Ada`, `results`; `leave` ends it all."
+    let mut guide = format!(
+        "An election of its own, which goes when you leave (process {}):\n  tracker  127.0.0.1:{port}\n",
+        process::id()
     );
-    println!();
+    for other in others {
+        guide += &format!("  {}   {}, log in {}\n", other.name, other.address, other.log.display());
+    }
+    let more = directory.join(format!("peer-{}", others.len() + 2));
+    guide += &format!(
+        "One more peer, from another terminal:\n  {} {port} 0 --data-dir {}\n",
+        programs.peer.display(),
+        more.display()
+    );
+    guide += "Here is the prompt of peer 1. Try `ballot`, `vote Ada; Tuesday`, `results`; `leave` ends it all.\n\n";
+    print(&guide);
+}
+
+/// Prints on stdout. That nobody reads it, as behind `| head`, is no reason to fail.
+fn print(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Passes this program's input on, unless that is a terminal, which the peer has to itself. A first empty line says
+/// that somebody is there: the end of the input is how a script ends a demo, also before it has given any command.
+fn pass_input_on(input: Option<ChildStdin>) {
+    let Some(mut input) = input else { return };
+    thread::spawn(move || {
+        // The peer may have ended.
+        let _ = input.write_all(b"\n").and_then(|()| io::copy(&mut io::stdin().lock(), &mut input));
+    });
 }
 
 #[cfg(test)]

@@ -2,11 +2,23 @@
 
 use std::io::{self, Write};
 
-/// Prints a text and flushes it, so that a program that reads it through a pipe gets it at once.
+/// Prints a text and flushes it, so that a program that reads it through a pipe gets it at once. If that program has
+/// read enough and gone, as `head` does, the rest is not printed, and that is no error.
 ///
 /// # Errors
-/// When stdout is closed or its disk is full.
+/// When stdout can't be written, because its disk is full for instance.
 pub fn print(text: &str) -> io::Result<()> {
+    match print_while_read(text) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
+/// Does the same for a program that prints for ever, and is to end when nobody reads it any more.
+///
+/// # Errors
+/// When stdout can't be written, or nobody reads it any more, which is a broken pipe.
+pub fn print_while_read(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()

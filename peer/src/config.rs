@@ -32,6 +32,8 @@ pub struct Settings {
     /// Whether everything that is remembered is checked again at the start.
     pub verify: bool,
     pub json: bool,
+    /// Whether nobody gives commands, so that stdin is not read.
+    pub service: bool,
     pub mining: Mining,
     pub role: Role,
     pub api: ApiSettings,

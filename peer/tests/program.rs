@@ -147,6 +147,9 @@ fn a_vote_on_a_pipe_counts_once_and_survives_a_restart() {
     let listening = session.wait("event", "listening");
     assert!(listening["address"].as_str().is_some_and(|address| !address.ends_with(":0")));
     assert_eq!(session.ask("vote Nobody")["error"]["kind"], "no_such_option");
+    for doubtful in ["vote Grace", "vote Gr; -", "vote Grace;"] {
+        assert_eq!(session.ask(doubtful)["accepted"], false, "{doubtful}");
+    }
     let voted = session.ask("vote Grace; Tue, mon");
     assert_eq!(voted["accepted"], true, "{voted}");
     assert_eq!(voted["choices"], serde_json::json!([["Grace"], ["Mon", "Tue"]]));
@@ -185,5 +188,32 @@ fn who_waits_for_a_tracker_in_vain_may_go() {
     let port = tracker.local_addr().expect("an address").port().to_string();
     let session = Session::start(&[&port, "0", "--data-dir", "data"], directory.path());
     session.wait("event", "tracker_silent");
-    assert_eq!(session.end(), Some(0));
+    // It says why on stderr: nobody gave it a command, or could.
+    assert_eq!(session.end(), Some(2));
+}
+
+#[test]
+fn a_ballot_whose_names_read_as_other_numbers_is_refused_with_the_place() {
+    let directory = elections();
+    let path = directory.path().join("ballot.toml");
+    let ballot = fs::read_to_string(&path).expect("it is there");
+    for (options, place) in [
+        (r##"["#3", "#1", "#2"]"##, "options[0]"),
+        (r#"["Ada", "1"]"#, "options[1]"),
+        (r#"["2", "Grace"]"#, "options[0]"),
+    ] {
+        let twisted = ballot.replace(r#"["Ada", "Grace"]"#, options);
+        assert_ne!(twisted, ballot);
+        fs::write(&path, twisted).expect("written");
+        let told = run(&["ballot", "check", "ballot.toml"], directory.path());
+        let error = text(&told.stderr);
+        assert_eq!(told.status.code(), Some(2), "{options}: {error}");
+        let expected = format!("peer: ballot.toml: `question[0].{place}`");
+        assert!(error.starts_with(&expected), "{options}: {error}");
+    }
+    let new = ["ballot", "new", "--force", "--title", "Board", "--question", "Who? | #2 | Ada"];
+    let told = run(&new, directory.path());
+    assert_eq!(told.status.code(), Some(2));
+    let error = text(&told.stderr);
+    assert!(error.contains("`question[0].options[0]` is \"#2\""), "{error}");
 }

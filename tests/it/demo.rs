@@ -73,7 +73,8 @@ fn it_takes_commands_from_a_pipe_and_ends_cleanly() {
     let mut demo = Demo::start();
     for (line, answer) in [
         ("ballot", "Who takes the chair?"),
-        ("vote Ada", "your vote (Ada; blank) is accepted"),
+        ("vote Ada", "question 2 (Which evenings suit you?) is not answered"),
+        ("vote Ada; -", "your vote (Ada; blank) is accepted"),
         ("results", "registered voter"),
         ("leave", "left; your vote"),
     ] {

@@ -1,5 +1,6 @@
 //! The prompt as a person meets it, in a real pseudo-terminal.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -8,7 +9,7 @@ use rexpect::session::{PtySession, spawn_with_options};
 
 use crate::harness::{Network, PATIENCE, agree, binary, new_election, until};
 
-const PROMPT: &str = "ostrakon> ";
+pub(crate) const PROMPT: &str = "ostrakon> ";
 
 /// What the line editor sends to begin a line anew: to its start, and nothing right of it stays.
 const LINE_CLEARED: &str = "\r\x1b[K";
@@ -16,7 +17,7 @@ const LINE_CLEARED: &str = "\r\x1b[K";
 const KEY_UP: &str = "\x1b[A";
 
 /// A peer at whose terminal somebody sits.
-struct Terminal {
+pub(crate) struct Terminal {
     session: PtySession,
     /// What was printed before the first prompt.
     greeting: String,
@@ -24,7 +25,7 @@ struct Terminal {
 
 impl Terminal {
     /// Starts a peer; escape sequences are seen by the test only if it is about them.
-    fn start(arguments: &[&str], directory: &Path, with_escapes: bool) -> Self {
+    pub(crate) fn start(arguments: &[&str], directory: &Path, with_escapes: bool) -> Self {
         let mut command = Command::new(binary("peer"));
         command.env_clear().env("TERM", "xterm").env("NO_COLOR", "1");
         command.args(arguments).arg("--data-dir").arg(directory);
@@ -43,23 +44,34 @@ impl Terminal {
     }
 
     /// Waits for a text; gives what came before it.
-    fn sees(&mut self, text: &str) -> String {
+    pub(crate) fn sees(&mut self, text: &str) -> String {
         self.session.exp_string(text).unwrap_or_else(|error| panic!("no {text:?}: {error}"))
     }
 
     /// Presses keys.
-    fn types(&mut self, keys: &str) {
+    pub(crate) fn types(&mut self, keys: &str) {
         self.session.send(keys).expect("the terminal takes it");
         self.session.flush().expect("the terminal takes it");
     }
 
+    /// Sends bytes at once, as a paste or an older terminal may.
+    pub(crate) fn sends(&mut self, bytes: &[u8]) {
+        let mut terminal = self.session.process().get_file_handle().expect("it is there");
+        terminal.write_all(bytes).expect("the terminal takes it");
+    }
+
+    /// What was printed so far and nobody waited for.
+    pub(crate) fn read_on(&mut self) -> String {
+        std::iter::from_fn(|| self.session.try_read()).collect()
+    }
+
     /// Types a line, with the key that ends it.
-    fn enters(&mut self, line: &str) {
+    pub(crate) fn enters(&mut self, line: &str) {
         self.types(&format!("{line}\r"));
     }
 
     /// The peer ends by itself, with exit code 0.
-    fn ends_well(mut self) {
+    pub(crate) fn ends_well(mut self) {
         self.sees("peer ended");
         self.session.exp_eof().expect("it closes the terminal");
         // The type of the status is not public; it shows as `Exited(Pid(17), 0)`.

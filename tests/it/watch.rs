@@ -143,6 +143,29 @@ fn a_terminal_that_goes_away_ends_the_watch() {
 }
 
 #[test]
+fn a_terminal_without_codes_is_told_what_to_use_and_gets_none() {
+    let mut network = Network::without_tracker(new_election(12));
+    let peer = network.start_alone(&["--no-mining"]);
+    for (name, is_drawn) in [("dumb", false), ("emacs", false), ("xterm", true)] {
+        let mut command = Command::new(binary("peer"));
+        command.env_clear().env("TERM", name).args(["watch", "--data-dir"]);
+        command.arg(&peer.data_directory);
+        let patience = u64::try_from(PATIENCE.as_millis()).expect("it is short");
+        let options = Options::new().timeout_ms(Some(patience)).strip_ansi_escape_codes(false);
+        let mut session = spawn_with_options(command, options).expect("it starts");
+        session.process_mut().set_kill_timeout(Some(3_000));
+        if is_drawn {
+            session.exp_string("\x1b[").expect("it is drawn");
+            continue;
+        }
+        let said = session.exp_eof().expect("it ends");
+        assert!(said.contains("`peer results --watch`") && !said.contains('\x1b'), "{said:?}");
+        let status = format!("{:?}", session.process().wait().expect("it is our child"));
+        assert!(status.ends_with(", 2)"), "{status}");
+    }
+}
+
+#[test]
 fn without_a_terminal_it_says_what_to_use_instead() {
     let mut command = Command::new(binary("peer"));
     command.env_clear().args(["watch", "--server", "http://127.0.0.1:1"]).stdin(Stdio::null());

@@ -82,7 +82,8 @@ fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
         if let Some((_, site)) = &api {
             line = format!("{line}, api {}", site.url());
         }
-        announce(&line).context("can't write to stdout")?;
+        // Whoever started this program may be waiting for that line.
+        host::output::print(&format!("{line}\n")).context("can't write to stdout")?;
         let (handle, requests) = TrackerHandle::new();
         let (stop, stopped) = oneshot::channel::<()>();
         let tracking = async {
@@ -123,12 +124,4 @@ async fn listen_for_api(
     };
     let address = listener.local_addr().context("the API's socket has no address")?;
     Ok(Some((listener, Site::new(address, arguments.api_host.clone(), Vec::new()))))
-}
-
-/// Prints a line and flushes it at once, because whoever started this program may be waiting for
-/// it.
-fn announce(line: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}")?;
-    stdout.flush()
 }

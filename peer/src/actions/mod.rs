@@ -12,12 +12,13 @@ use std::sync::Arc;
 
 use protocol::codec::{self, DecodeError};
 use protocol::election::Election;
+use protocol::keys::PublicKey;
 use protocol::units::ElectionId;
 use tokio::sync::Mutex;
 
 pub(crate) use choices::{
-    BLANK, ChoicesError, QUESTION_SEPARATOR, of_names as choices_of_names, parse as parse_choices,
-    parse_answer,
+    Answer, BLANK, ChoicesError, QUESTION_SEPARATOR, of_names as choices_of_names,
+    parse as parse_choices, parse_answer, read as read_choices,
 };
 
 use crate::cli::command::{CommandName, PromptCommand};
@@ -27,7 +28,7 @@ use crate::miner::MinerView;
 use crate::schema::{self, Reply};
 use crate::voter::receipt::ReceiptFileError;
 use crate::voter::{Actor, OwnVoters, VoterError};
-use chain::ForgeryError;
+use chain::{ForgeryError, TransactionError};
 use keys::{KeyFileError, Passphrase};
 use node::{Command, CommandError, Role};
 
@@ -68,6 +69,8 @@ pub(crate) enum ActionError {
     Receipt(#[from] ReceiptFileError),
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    #[error("{refusal}; it is {voter_key}")]
+    NotAdmitted { refusal: CommandError, voter_key: PublicKey },
     #[error(transparent)]
     Command(#[from] CommandError),
 }
@@ -93,7 +96,21 @@ impl ActionError {
             Self::Forgery(error) => error.kind(),
             Self::Receipt(_) => "receipt_file",
             Self::Key(error) => error.kind(),
-            Self::Command(error) => error.kind(),
+            Self::Command(error) | Self::NotAdmitted { refusal: error, .. } => error.kind(),
+        }
+    }
+}
+
+impl ActionError {
+    /// The same refusal, with the key that the registrars are to be sent if they have not admitted it.
+    pub(crate) fn with_key(self, key: impl FnOnce() -> Option<PublicKey>) -> Self {
+        let asks_for_admission = matches!(
+            self,
+            Self::Command(CommandError::Transaction(TransactionError::NeedsAdmission))
+        );
+        match (self, asks_for_admission.then(key).flatten()) {
+            (Self::Command(refusal), Some(voter_key)) => Self::NotAdmitted { refusal, voter_key },
+            (error, _) => error,
         }
     }
 }
@@ -134,6 +151,7 @@ impl Actions {
                 let voter = self.voters()?.id_of(voter.as_ref())?;
                 Reply::Receipt(self.write_receipt(voter, &file).await?)
             }
+            PromptCommand::Key { voter } => Reply::Key(self.voters()?.shown(voter.as_ref())?),
             PromptCommand::Peers => Reply::Peers(self.peers().await?),
             PromptCommand::Status => Reply::Status(Box::new(self.status().await?)),
             PromptCommand::Mine => Reply::Mine(self.mine().await?),

@@ -15,6 +15,7 @@ use crate::miner::MinerView;
 use crate::schema::{self, OwnVoteStanding};
 use crate::voter::receipt;
 use crate::voter::{Actor, OwnVoters};
+use keys::VoterName;
 use node::{Answer, BlockSelector, Command, CommandError};
 
 impl Actions {
@@ -185,7 +186,10 @@ impl Actions {
     /// # Errors
     /// When its key cannot be unlocked, or when the node refuses the registration.
     pub(crate) async fn register(&self, actor: Actor) -> Result<schema::Registered, ActionError> {
-        let (transaction, voter) = self.voters()?.register(&self.handle, actor).await?;
+        let name = actor.voter.clone();
+        let registered = self.voters()?.register(&self.handle, actor).await;
+        let (transaction, voter) =
+            registered.map_err(|error| self.with_key(error.into(), name.as_ref()))?;
         Ok(schema::Registered { accepted: true, transaction, voter })
     }
 
@@ -199,8 +203,15 @@ impl Actions {
         choices: Choices,
     ) -> Result<schema::Voted, ActionError> {
         let names = schema::choice_names(&choices, &self.election);
-        let transaction = self.voters()?.vote(&self.handle, actor, choices).await?;
+        let name = actor.voter.clone();
+        let voted = self.voters()?.vote(&self.handle, actor, choices).await;
+        let transaction = voted.map_err(|error| self.with_key(error.into(), name.as_ref()))?;
         Ok(schema::Voted { accepted: true, transaction, choices: names })
+    }
+
+    /// A refusal of what one of this peer's own voters asked for. One that asks to be admitted names the key to send.
+    pub(crate) fn with_key(&self, error: ActionError, voter: Option<&VoterName>) -> ActionError {
+        error.with_key(|| self.voters.as_ref()?.public_key(voter).ok())
     }
 
     /// What would become of a voter's vote if this peer left now.

@@ -102,6 +102,15 @@ pub(super) struct Arguments {
     )]
     json: bool,
 
+    /// Read no commands and run until a signal, as under systemd or in a container
+    #[arg(
+        long,
+        env = "OSTRAKON_SERVICE",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    service: bool,
+
     /// How log lines on stderr look
     #[arg(
         long,
@@ -292,6 +301,7 @@ impl Arguments {
             passphrase: self.passphrase.source(),
             verify: self.verify,
             json: self.json,
+            service: self.service,
             mining,
             role,
             api: ApiSettings {

@@ -19,6 +19,9 @@ use node::{BlockSelector, CHAIN_LIMIT_MAX};
 /// Blocks that `chain` shows unless told: what fits on a screen.
 const CHAIN_LIMIT_DEFAULT: u32 = 20;
 
+/// Other words for `leave`, which people know from other programs.
+const LEAVE_WORDS: [&str; 2] = ["exit", "quit"];
+
 /// Which command was typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CommandName {
@@ -29,6 +32,7 @@ pub(crate) enum CommandName {
     Chain,
     Block,
     MyVote,
+    Key,
     Peers,
     Status,
     Mine,
@@ -71,6 +75,9 @@ pub(crate) enum PromptCommand {
         /// The file that a receipt goes into.
         receipt: Option<PathBuf>,
     },
+    Key {
+        voter: Option<VoterName>,
+    },
     Peers,
     Status,
     Mine,
@@ -84,7 +91,7 @@ pub(crate) enum PromptCommand {
 
 impl CommandName {
     /// All commands, in the order in which `help` shows them.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Ballot,
         Self::Register,
         Self::Vote,
@@ -92,6 +99,7 @@ impl CommandName {
         Self::Chain,
         Self::Block,
         Self::MyVote,
+        Self::Key,
         Self::Peers,
         Self::Status,
         Self::Mine,
@@ -114,7 +122,7 @@ impl CommandName {
             Self::Vote => (
                 "vote",
                 "vote [--voter NAME] [CHOICES]",
-                "vote by numbers or names: `vote 2`, `vote Ada`, `vote Ada; Red, Blue`; alone it asks",
+                "vote by numbers or names, `-` for none: `vote 2`, `vote Ada; Red, Blue`, `vote Ada; -`; alone it asks",
             ),
             Self::Results => ("results", "results", "show the count on the best chain"),
             Self::Chain => ("chain", "chain [N]", "show the newest N blocks, 20 unless told"),
@@ -123,6 +131,11 @@ impl CommandName {
                 "myvote",
                 "myvote [--voter NAME] [--receipt FILE]",
                 "show where your own vote stands; --receipt writes the proof that a block holds it",
+            ),
+            Self::Key => (
+                "key",
+                "key [--voter NAME]",
+                "show your public key, which registrars admit, and where the secret one lies",
             ),
             Self::Peers => ("peers", "peers", "show the neighbours"),
             Self::Status => {
@@ -139,7 +152,11 @@ impl CommandName {
                 ("submit", "submit HEX", "submit a transaction that was signed elsewhere")
             }
             Self::Help => ("help", "help [COMMAND]", "show the commands, or one of them"),
-            Self::Leave => ("leave", "leave", "take leave of the others and end"),
+            Self::Leave => (
+                "leave",
+                "leave",
+                "take leave of the others and end; `exit` and `quit` do the same",
+            ),
         };
         CommandHelp { name, usage, about }
     }
@@ -152,7 +169,7 @@ impl CommandName {
     /// Whether it is about one of the voters of this machine, so that `--voter NAME` may follow it.
     fn takes_voter(self) -> bool {
         match self {
-            Self::Register | Self::Vote | Self::MyVote => true,
+            Self::Register | Self::Vote | Self::MyVote | Self::Key => true,
             Self::Ballot
             | Self::Results
             | Self::Chain
@@ -170,6 +187,9 @@ impl CommandName {
 
     /// The command of this name, in lower case.
     fn find(word: &str) -> Result<Self, InputError> {
+        if LEAVE_WORDS.contains(&word) {
+            return Ok(Self::Leave);
+        }
         let found = Self::ALL.into_iter().find(|command| command.word() == word);
         found.ok_or_else(|| unknown(word))
     }
@@ -242,6 +262,7 @@ impl TypedCommand {
                     .ok_or_else(|| wrong("--receipt FILE, or nothing, after the voter"))?;
                 PromptCommand::MyVote { voter, receipt }
             }
+            CommandName::Key => alone(PromptCommand::Key { voter })?,
             CommandName::Peers => alone(PromptCommand::Peers)?,
             CommandName::Status => alone(PromptCommand::Status)?,
             CommandName::Mine => alone(PromptCommand::Mine)?,
@@ -265,8 +286,10 @@ impl TypedCommand {
 impl PromptCommand {
     /// The own voter that it is about, if one is named.
     pub(crate) fn voter(&self) -> Option<&VoterName> {
-        let (Self::Register { voter } | Self::Vote { voter, .. } | Self::MyVote { voter, .. }) =
-            self
+        let (Self::Register { voter }
+        | Self::Vote { voter, .. }
+        | Self::MyVote { voter, .. }
+        | Self::Key { voter }) = self
         else {
             return None;
         };
@@ -298,7 +321,7 @@ fn wrong(name: CommandName, found: &str, expected: &'static str) -> InputError {
 
 fn unknown(word: &str) -> InputError {
     let suggestion = match word {
-        "quit" | "exit" | "bye" => Some("leave"),
+        "bye" | "q" => Some("leave"),
         word => suggest(word, CommandName::ALL.into_iter().map(CommandName::word)),
     };
     InputError::UnknownCommand { word: word.to_owned(), suggestion }
@@ -372,6 +395,11 @@ mod tests {
         assert_eq!(read("vote --voter ada-2"), Some(asked));
         let register = PromptCommand::Register { voter: named.clone() };
         assert_eq!(read("register --voter ada-2"), Some(register));
+        let key = PromptCommand::Key { voter: named.clone() };
+        assert_eq!(read("key --voter ada-2"), Some(key));
+        for line in ["leave", "exit", "quit", " QUIT "] {
+            assert_eq!(read(line), Some(PromptCommand::Leave), "{line}");
+        }
         let receipt = Some("a.json".into());
         let mine = PromptCommand::MyVote { voter: named, receipt };
         assert_eq!(read("myvote --voter ada-2 --receipt a.json"), Some(mine));
@@ -387,7 +415,7 @@ mod tests {
     fn slips_are_answered_in_one_line_with_the_mend() {
         for (line, message) in [
             ("resluts", "there is no command \"resluts\": did you mean `results`?"),
-            ("quit", "there is no command \"quit\": did you mean `leave`?"),
+            ("bye", "there is no command \"bye\": did you mean `leave`?"),
             ("frobnicate", "there is no command \"frobnicate\": see `help`"),
             ("help frobnicate", "there is no command \"frobnicate\": see `help`"),
             ("status 5", "`status` takes nothing after it, and here is \"5\""),

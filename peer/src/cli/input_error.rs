@@ -15,8 +15,12 @@ pub(crate) enum InputError {
     UnknownExperiment { word: String, suggestion: Option<&'static str> },
     #[error("there is no rule {word:?}: {}", rule_or_list(*suggestion))]
     UnknownRule { word: String, suggestion: Option<&'static str> },
-    #[error("the line has over {LINE_BYTES_MAX} bytes or is not UTF-8")]
-    Line,
+    #[error(
+        "the line has a character that is no UTF-8, and nothing was done: set what you type in to UTF-8, and type the line again"
+    )]
+    NotUtf8,
+    #[error("the line has over {LINE_BYTES_MAX} bytes, and nothing was done: type less")]
+    TooLong,
 }
 
 impl InputError {
@@ -27,7 +31,7 @@ impl InputError {
             Self::Argument { .. } => "bad_argument",
             Self::UnknownExperiment { .. } => "unknown_experiment",
             Self::UnknownRule { .. } => "unknown_rule",
-            Self::Line => "bad_line",
+            Self::NotUtf8 | Self::TooLong => "bad_line",
         }
     }
 }

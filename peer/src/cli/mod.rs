@@ -14,6 +14,7 @@ pub(crate) mod laboratory;
 pub(crate) mod manual;
 mod mistakes;
 mod offline;
+pub(crate) mod option_number;
 mod pages;
 mod registrar;
 pub(crate) mod suggest;

@@ -156,7 +156,7 @@ fn every_command_of_the_prompt_stands_on_the_command_line_with_its_options() {
         let (word, usage) = (command.word(), command.help().usage);
         let described = match command {
             // The peer's own `--help` stands for `help`; programs submit over HTTP.
-            CommandName::Help | CommandName::Submit => continue,
+            CommandName::Help | CommandName::Submit | CommandName::Key => continue,
             CommandName::Ballot => arguments
                 .find_subcommand("ballot")
                 .and_then(|ballot| ballot.find_subcommand("show")),

@@ -64,6 +64,7 @@ impl Client {
             PromptCommand::Lab(command) => Reply::Lab(self.lab(command)?),
             PromptCommand::Leave => self.leave()?,
             PromptCommand::Submit(_) => return Err(not_here("submit")),
+            PromptCommand::Key { .. } => return Err(not_here("key")),
             PromptCommand::Help(_) => return Err(not_here("help")),
         })
     }

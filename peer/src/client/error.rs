@@ -84,6 +84,10 @@ pub(crate) enum ClientError {
         "`watch` draws on a terminal, and stdout is none: use `peer results --watch`, or `peer status --json`"
     )]
     NoTerminal,
+    #[error(
+        "`watch` draws by codes that this terminal does not know, as TERM says: use `peer results --watch` or `peer status`, or another terminal"
+    )]
+    DumbTerminal,
     #[error("can't draw on the terminal: {0}")]
     Terminal(#[source] io::Error),
     #[error("can't write to stdout: {0}")]
@@ -91,6 +95,11 @@ pub(crate) enum ClientError {
 }
 
 impl ClientError {
+    /// Whether nobody reads the output any more, as behind `| head`, so that nothing is left to be done or said.
+    pub(super) fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
     /// The exit of the program.
     pub(super) fn exit(&self) -> ClientExit {
         match self {
@@ -104,6 +113,7 @@ impl ClientError {
                 ActionError::Cancelled
                 | ActionError::Choices(_)
                 | ActionError::Forgery(_)
+                | ActionError::NotAdmitted { .. }
                 | ActionError::Command(_) => ClientExit::Refused,
             },
             Self::Http(HttpError::Refused { status, .. }) if STATUSES_TO_MEND.contains(status) => {
@@ -134,6 +144,7 @@ impl ClientError {
             | Self::Passphrase(_)
             | Self::DataDirectory(_)
             | Self::NoTerminal
+            | Self::DumbTerminal
             | Self::Terminal(_)
             | Self::Stdout(_) => ClientExit::Usage,
         }
@@ -163,7 +174,7 @@ impl ClientError {
             Self::Receipt(_) | Self::ReceiptOfAnother => "bad_receipt",
             Self::NotGone { .. } => "not_gone",
             Self::PeerEnded => "peer_ended",
-            Self::NoTerminal | Self::Terminal(_) => "terminal",
+            Self::NoTerminal | Self::DumbTerminal | Self::Terminal(_) => "terminal",
             Self::Stdout(_) => "stdout",
         }
     }

@@ -7,10 +7,10 @@ use tokio::runtime::Builder;
 use super::error::ClientError;
 use super::events::Events;
 use super::http::Http;
-use crate::render::Style;
+use crate::render::{Style, is_dumb_terminal};
 use crate::schema::Reply;
 use crate::schema::{Event, Results};
-use host::output::print;
+use host::output::print_while_read;
 use host::signals::{EndSignals, Hangup};
 
 /// Moves the cursor to the upper left corner and clears everything below it.
@@ -21,7 +21,7 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 /// # Errors
 /// When the peer has ended, or can't be reached any more.
 pub(super) fn watch_results(http: &Http, style: Style) -> Result<(), ClientError> {
-    let is_terminal = io::stdout().is_terminal();
+    let is_terminal = io::stdout().is_terminal() && !is_dumb_terminal();
     let mut is_first = true;
     let mut print = move |results: &Results| {
         let text = style.answer(&Reply::Results(results.clone()));
@@ -31,7 +31,7 @@ pub(super) fn watch_results(http: &Http, style: Style) -> Result<(), ClientError
             Style::Human { .. } | Style::Json => "",
         };
         is_first = false;
-        print(&format!("{before}{text}"))
+        print_while_read(&format!("{before}{text}"))
     };
     let http = http.clone();
     // The runtime serves only the signals: the peer is awaited by a thread that nobody waits for.

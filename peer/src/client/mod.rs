@@ -27,7 +27,7 @@ use protocol::election::Election;
 use crate::actions::ActionError;
 use crate::cli::command::PromptCommand;
 use crate::cli::{AnswerFormat, ClientRequest, ClientTask, Connection};
-use crate::render::{Style, wants_color};
+use crate::render::{Style, is_dumb_terminal, wants_color};
 use crate::schema::Reply;
 use error::ClientError;
 pub use error::ClientExit;
@@ -53,7 +53,8 @@ struct Client {
 #[must_use]
 pub fn client(request: &ClientRequest) -> ClientExit {
     let style = style_of(request.connection.format);
-    let asks = io::stdout().is_terminal() && io::stdin().is_terminal() && style != Style::Json;
+    let is_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+    let asks = is_terminal && !is_dumb_terminal() && style != Style::Json;
     finish(word(&request.task), style, perform(request, style, asks))
 }
 
@@ -90,6 +91,7 @@ pub(crate) fn finish(
     });
     let error = match printed {
         Ok(exit) => return exit,
+        Err(error) if error.is_closed_output() => return ClientExit::Done,
         Err(error) => error,
     };
     let printed = match style {

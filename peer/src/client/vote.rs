@@ -13,7 +13,7 @@ use super::Client;
 use super::commands::check_kept;
 use super::error::ClientError;
 use super::http::HttpError;
-use crate::actions::{ActionError, parse_choices};
+use crate::actions::{ActionError, Answer, read_choices};
 use crate::render::Style;
 use crate::schema::Reply;
 use crate::schema::{
@@ -38,6 +38,9 @@ impl Client {
         if self.voter(voter)?.registration.is_some() {
             return Err(refused(TransactionError::AlreadyRegistered { voter }));
         }
+        if election.admission.registration_bits().is_none() {
+            return Err(refused_with_key(TransactionError::NeedsAdmission, &file));
+        }
         let key = self.unlock(&file)?;
         let registration = self.registration(&key, &election)?;
         let [outcome] = self.submit([&registration], &election.election_id())?;
@@ -53,23 +56,28 @@ impl Client {
         text: Option<&str>,
     ) -> Result<Reply, ClientError> {
         let election = self.election()?;
-        let choices = text.map(|text| parse_choices(text, &election)).transpose();
-        let choices = choices.map_err(ActionError::from)?;
+        let answers = text.map(|text| read_choices(text, &election)).transpose();
+        let answers = answers.map_err(ActionError::from)?;
+        let doubt = answers.iter().flatten().find_map(Answer::doubt);
+        if let (Some(doubt), false) = (doubt, self.asks) {
+            return Err(ActionError::from(doubt.clone()).into());
+        }
+        let is_clear = answers.is_some() && doubt.is_none();
+        let answers = answers.unwrap_or_default();
         let file = self.signing_file(name, &election)?;
         let voter = file.public()?.voter();
         let known = self.voter(voter)?;
         if let Some(refusal) = known.refusal(&election.admission) {
-            return Err(refused(refusal));
+            return Err(refused_with_key(refusal, &file));
         }
         let key = self.unlock(&file)?;
-        let choices = match choices {
-            Some(choices) => {
-                if self.style != Style::Json {
-                    tell(&format!("{PRIVACY}\n"));
-                }
-                choices
+        let choices = if is_clear {
+            if self.style != Style::Json {
+                tell(&format!("{PRIVACY}\n"));
             }
-            None => self.ask_choices(&election)?,
+            answers.into_iter().filter_map(Answer::given).collect()
+        } else {
+            self.ask_choices(&election, answers)?
         };
         let names = choice_names(&choices, &election);
         let election_id = election.election_id();
@@ -199,6 +207,11 @@ pub(super) fn tell(text: &str) {
 
 pub(super) fn refused(error: TransactionError) -> ClientError {
     ActionError::from(CommandError::from(error)).into()
+}
+
+/// The same, and if the registrars have to admit the voter first, with the key to send to them.
+fn refused_with_key(error: TransactionError, file: &KeyFile) -> ClientError {
+    ActionError::from(CommandError::from(error)).with_key(|| file.public().ok()).into()
 }
 
 pub(super) fn peer_refuses(refusal: schema::Refusal) -> ClientError {

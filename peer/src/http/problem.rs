@@ -24,7 +24,9 @@ fn status(error: &ActionError) -> StatusCode {
         | ActionError::Choices(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ActionError::Receipt(_) => StatusCode::INTERNAL_SERVER_ERROR,
         ActionError::Key(error) => key_status(error),
-        ActionError::Command(error) => command_status(error),
+        ActionError::Command(error) | ActionError::NotAdmitted { refusal: error, .. } => {
+            command_status(error)
+        }
     }
 }
 

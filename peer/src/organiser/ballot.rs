@@ -12,8 +12,9 @@ use protocol::election::{Election, ElectionError, Question};
 use protocol::keys::PublicKey;
 use protocol::units::UnixMillis;
 
+use super::option_numbers::{self, OptionNumberError};
 use crate::cli::{CheckBallot, NewBallot};
-use crate::render::Style;
+use crate::render::{Style, wants_color};
 use crate::schema::{Ballot, Reply};
 use crate::store::local_election::{LocalElectionError, read_ballot};
 use host::files::FileError;
@@ -41,10 +42,12 @@ pub enum BallotCommandError {
     Registrar { text: String, reason: String },
     #[error(transparent)]
     Election(#[from] ElectionError),
+    #[error("{}{error}", file.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default())]
+    OptionNumber { file: Option<PathBuf>, error: OptionNumberError },
+    #[error(transparent)]
+    Ballot(#[from] LocalElectionError),
     #[error(transparent)]
     File(#[from] FileError),
-    #[error(transparent)]
-    Read(#[from] LocalElectionError),
     #[error("can't write to stdout: {0}")]
     Stdout(#[from] io::Error),
 }
@@ -55,10 +58,12 @@ pub enum BallotCommandError {
 /// When the file can't be read, and for the first mistake in it.
 pub fn check_ballot(check: &CheckBallot) -> Result<(), BallotCommandError> {
     let election = read_ballot(&check.file)?;
-    let color = io::stdout().is_terminal();
+    let file = || Some(check.file.clone());
+    option_numbers::check(&election)
+        .map_err(|error| BallotCommandError::OptionNumber { file: file(), error })?;
+    let color = io::stdout().is_terminal() && wants_color();
     let style = Style::of(check.format.json, color);
-    print(&style.answer(&Reply::Ballot(Ballot::of(&election))))?;
-    Ok(())
+    Ok(print(&style.answer(&Reply::Ballot(Ballot::of(&election))))?)
 }
 
 /// Writes a ballot file with a new random id.
@@ -94,6 +99,8 @@ pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
         },
     };
     election.check()?;
+    option_numbers::check(&election)
+        .map_err(|error| BallotCommandError::OptionNumber { file: None, error })?;
     write_file(&new.output, &ballot_file::write(&election), new.force)?;
     print(&format!("wrote {}, election {}\n", new.output.display(), election.election_id()))?;
     Ok(())
@@ -250,6 +257,9 @@ mod tests {
         }
         let directory = tempfile::tempdir().expect("a directory");
         let mut new = flags(directory.path().join("b.toml"));
+        new.question = vec!["Who? | #2 | Ada".into()];
+        let error = new_ballot(&new).expect_err("a twisted number").to_string();
+        assert!(error.starts_with("`question[0].options[0]`"), "{error}");
         new.question = vec!["[3] Who? | Ada".into()];
         let error = new_ballot(&new).expect_err("impossible").to_string();
         assert!(error.contains("`question[0].max`"), "{error}");

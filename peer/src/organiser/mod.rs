@@ -8,6 +8,7 @@ pub(crate) mod ballot;
 mod init;
 mod key;
 mod list;
+mod option_numbers;
 mod record;
 mod show;
 mod sign;

@@ -5,40 +5,88 @@ use protocol::transaction::Choices;
 use super::complete::Completion;
 use super::terminal::{Terminal, Typed};
 use super::{Console, Input};
-use crate::actions::{ActionError, Actions, parse_answer};
+use crate::actions::{ActionError, Actions, Answer, parse_answer, read_choices};
 use crate::cli::command::PromptCommand;
-use crate::render::choice_line;
+use crate::render::{Style, choice_line};
 use crate::schema::{OwnVoteStanding, PRIVACY, Question, choice_names};
 use crate::voter::Actor;
 use keys::{Passphrase, VoterName};
 use node::CommandError;
 
 impl Console {
-    /// Asks question by question, shows the choices, and asks whether to cast them.
-    pub(super) async fn ask_vote(
-        &self,
+    /// What the command `vote` casts. At a terminal all that was left out or is doubtful is asked, and then whether to
+    /// cast the vote; elsewhere it is refused.
+    pub(super) async fn choose(
+        &mut self,
         voter: Option<VoterName>,
+        text: Option<String>,
         actions: &Actions,
     ) -> Result<(Actor, Choices), ActionError> {
-        let Input::Terminal { terminal, .. } = &self.input else {
-            return Err(ActionError::NoChoices);
-        };
         let id = actions.voters()?.id_of(voter.as_ref())?;
+        let election = &actions.election;
+        let answers = text.map(|text| read_choices(&text, election)).transpose()?;
+        let doubt = answers.iter().flatten().find_map(Answer::doubt);
+        if answers.is_some() && doubt.is_none() {
+            let passphrase = self.ask_passphrase(voter.as_ref(), actions).await?;
+            self.warn(actions).await;
+            let choices = answers.into_iter().flatten().filter_map(Answer::given).collect();
+            return Ok((Actor { voter, passphrase }, choices));
+        }
+        let Input::Terminal { terminal, .. } = &self.input else {
+            let Some(doubt) = doubt.cloned() else { return Err(ActionError::NoChoices) };
+            // Whoever has voted already need not write it better.
+            let refusal = actions.voter(id).await?.refusal(&election.admission);
+            return Err(refusal.map_or(doubt.into(), |refusal| {
+                actions.with_key(CommandError::Transaction(refusal).into(), voter.as_ref())
+            }));
+        };
         let known = actions.voter(id).await?;
-        if let Some(refusal) = known.refusal(&actions.election.admission) {
-            return Err(CommandError::Transaction(refusal).into());
+        if let Some(refusal) = known.refusal(&election.admission) {
+            let refusal = CommandError::Transaction(refusal).into();
+            return Err(actions.with_key(refusal, voter.as_ref()));
         }
         let passphrase = self.ask_passphrase(voter.as_ref(), actions).await?;
-        let mut choices = Vec::with_capacity(actions.election.questions.len());
-        for index in 0..actions.election.questions.len() {
-            choices.push(self.ask_question(terminal, actions, index).await?);
-        }
-        let chosen = choice_line(&choice_names(&choices, &actions.election));
+        let choices = self.ask_choices(terminal, answers.unwrap_or_default(), actions).await?;
+        let chosen = choice_line(&choice_names(&choices, election));
         let shown = format!("You choose: {chosen}\n{PRIVACY}\n");
         let question = "Cast this vote? It can't be changed. [y/N] ";
         match self.confirms(terminal, shown, question).await {
             true => Ok((Actor { voter, passphrase }, choices)),
             false => Err(ActionError::Cancelled),
+        }
+    }
+
+    /// Asks for each answer that was not given, or may have been meant otherwise than it reads.
+    async fn ask_choices(
+        &self,
+        terminal: &Terminal,
+        answers: Vec<Answer>,
+        actions: &Actions,
+    ) -> Result<Choices, ActionError> {
+        let mut choices = Vec::with_capacity(actions.election.questions.len());
+        let mut answers = answers.into_iter();
+        for index in 0..actions.election.questions.len() {
+            choices.push(match answers.next() {
+                Some(Answer::Given(chosen)) => chosen,
+                Some(Answer::Doubtful { doubt, supposed: Some(chosen) }) => {
+                    self.screen.print(format!("{doubt}\n")).await;
+                    chosen
+                }
+                Some(Answer::Doubtful { doubt, supposed: None }) => {
+                    self.ask_question(terminal, actions, index, &format!("{doubt}\n")).await?
+                }
+                None => self.ask_question(terminal, actions, index, "").await?,
+            });
+        }
+        Ok(choices)
+    }
+
+    /// A vote that is given on one line is as public as one that is asked for question by question,
+    /// so the same warning is printed.
+    async fn warn(&mut self, actions: &Actions) {
+        self.read_ahead(actions);
+        if let Style::Human { .. } = self.style {
+            self.screen.print(format!("{PRIVACY}\n")).await;
         }
     }
 
@@ -81,7 +129,12 @@ impl Console {
             return true;
         }
         let warning = "Nobody else has your vote yet. If you leave now, it is not counted until you come back and others get it.\n";
-        self.confirms(terminal, warning.to_owned(), "Leave all the same? [y/N] ").await
+        let question = "Leave all the same? [y/N] ";
+        match self.ask(terminal, warning.to_owned(), question, Completion::Nothing).await {
+            Typed::Line(line) => is_yes(&line),
+            // Whoever insists is let go, and nobody can be asked any more.
+            Typed::Interrupted | Typed::End | Typed::HungUp | Typed::Failed(_) => true,
+        }
     }
 
     async fn ask_question(
@@ -89,27 +142,34 @@ impl Console {
         terminal: &Terminal,
         actions: &Actions,
         index: usize,
+        doubt: &str,
     ) -> Result<Vec<u16>, ActionError> {
         let (election, number) = (&actions.election, index + 1);
         let question = &election.questions[index];
         let mut shown = self.style.question(number, &Question::of(question));
+        shown.insert_str(0, doubt);
         loop {
             let completion = Completion::Answer(election.clone(), index);
-            let prompt = "Your choice (numbers or names): ";
+            let prompt = match question.choices_min {
+                0 => "Your choice (numbers or names, - for none): ",
+                _ => "Your choice (numbers or names): ",
+            };
             match self.ask(terminal, shown, prompt, completion).await {
                 Typed::Line(line) => match parse_answer(&line, number, question) {
                     Ok(chosen) => return Ok(chosen),
                     Err(error) => shown = format!("{error}\n"),
                 },
-                Typed::Interrupted | Typed::End => return Err(ActionError::Cancelled),
+                Typed::Interrupted | Typed::End | Typed::HungUp | Typed::Failed(_) => {
+                    return Err(ActionError::Cancelled);
+                }
             }
         }
     }
 
     async fn confirms(&self, terminal: &Terminal, shown: String, prompt: &str) -> bool {
         match self.ask(terminal, shown, prompt, Completion::Nothing).await {
-            Typed::Line(line) => matches!(line.trim().to_lowercase().as_str(), "y" | "yes"),
-            Typed::Interrupted | Typed::End => false,
+            Typed::Line(line) => is_yes(&line),
+            Typed::Interrupted | Typed::End | Typed::HungUp | Typed::Failed(_) => false,
         }
     }
 
@@ -125,4 +185,8 @@ impl Console {
         self.screen.print(shown).await;
         reading.typed().await
     }
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }

@@ -12,8 +12,10 @@ use crate::miner::MinerView;
 use crate::render::Style;
 use crate::schema::Event;
 
-/// How often an ongoing search for a block is reported.
+/// How often an ongoing search for a block is reported by a line of its own.
 const MINING_PERIOD: Duration = Duration::from_secs(5);
+/// How often its one line is drawn anew on a terminal.
+const MINING_REDRAW_PERIOD: Duration = Duration::from_secs(1);
 /// A search is reported only after this time: before, it is not worth a line, and its rate is not
 /// known yet.
 const MINING_SHOWN_AFTER: Duration = Duration::from_secs(2);
@@ -25,16 +27,18 @@ pub(crate) struct TrackerRefusal {
     pub(crate) message: String,
 }
 
-/// Prints all events until the node ends.
+/// Prints all events until the node ends. `redraws` says that progress has one line on a terminal.
 pub(crate) async fn print_events(
     mut events: Receiver<Event>,
     screen: Screen,
     style: Style,
     miner: Option<MinerView>,
+    redraws: bool,
     ending: oneshot::Sender<TrackerRefusal>,
 ) {
     let mut ending = Some(ending);
-    let mut ticks = interval_at(Instant::now() + MINING_PERIOD, MINING_PERIOD);
+    let period = if redraws { MINING_REDRAW_PERIOD } else { MINING_PERIOD };
+    let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let event = tokio::select! {
@@ -64,6 +68,10 @@ pub(crate) async fn print_events(
             // The peer may be ending anyway.
             let _ = ending.send(TrackerRefusal { message });
         }
-        screen.print(text).await;
+        if matches!(event, Event::Mining(_)) {
+            screen.print_progress(text).await;
+        } else {
+            screen.print(text).await;
+        }
     }
 }

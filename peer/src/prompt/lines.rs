@@ -1,17 +1,25 @@
 //! Reads commands from a pipe or a file, one per line.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::cli::input_error::LINE_BYTES_MAX;
+use super::foreground::PatientStdin;
+use crate::cli::input_error::{InputError, LINE_BYTES_MAX};
 
 /// The most lines that are read ahead.
 const LINES_MAX: usize = 64;
 
-/// One line, or `None` for a line that is too long or not valid UTF-8.
-pub(super) type Line = Option<String>;
+/// What came of reading a line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    Good(String),
+    /// It is refused, and the next one is read.
+    Bad(InputError),
+    /// The input can't be read, for this reason. Nothing follows.
+    Failed(String),
+}
 
 /// Reads stdin on a thread of its own, because such a read cannot be cancelled. The channel closes
 /// at the end of the input.
@@ -23,9 +31,10 @@ pub(super) fn read_stdin() -> mpsc::Receiver<Line> {
     thread::Builder::new()
         .name("stdin".into())
         .spawn(move || {
-            let mut stdin = io::stdin().lock();
+            let mut stdin = BufReader::new(PatientStdin(io::stdin()));
             while let Some(line) = next(&mut stdin) {
-                if lines.blocking_send(line).is_err() {
+                let is_last = matches!(line, Line::Failed(_));
+                if lines.blocking_send(line).is_err() || is_last {
                     break;
                 }
             }
@@ -34,36 +43,73 @@ pub(super) fn read_stdin() -> mpsc::Receiver<Line> {
     receiver
 }
 
-/// The next line without its line end; `None` at the end of the input, or when reading fails.
+/// The next line without its line end; `None` at the end of the input.
 fn next(input: &mut impl BufRead) -> Option<Line> {
+    match try_next(input) {
+        Ok(line) => line,
+        Err(error) => Some(Line::Failed(error.to_string())),
+    }
+}
+
+fn try_next(input: &mut impl BufRead) -> io::Result<Option<Line>> {
     let mut bytes = Vec::new();
     let limit = LINE_BYTES_MAX as u64 + 1;
-    let read = input.by_ref().take(limit).read_until(b'\n', &mut bytes).ok()?;
+    let read = input.by_ref().take(limit).read_until(b'\n', &mut bytes)?;
     if read == 0 {
-        return None;
+        return Ok(None);
     }
     if bytes.len() > LINE_BYTES_MAX && bytes.last() != Some(&b'\n') {
-        input.skip_until(b'\n').ok()?;
-        return Some(None);
+        input.skip_until(b'\n')?;
+        return Ok(Some(Line::Bad(InputError::TooLong)));
     }
-    Some(String::from_utf8(bytes).ok().map(|line| line.trim_end_matches(['\n', '\r']).to_owned()))
+    Ok(Some(match String::from_utf8(bytes) {
+        Ok(line) => Line::Good(line.trim_end_matches(['\n', '\r']).to_owned()),
+        Err(_) => Line::Bad(InputError::NotUtf8),
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(mut input: &[u8]) -> Vec<Line> {
+    fn all(input: impl Read) -> Vec<Line> {
+        let mut input = BufReader::new(input);
         std::iter::from_fn(|| next(&mut input)).collect()
+    }
+
+    fn line(text: &str) -> Line {
+        Line::Good(text.to_owned())
     }
 
     #[test]
     fn lines_are_read_and_bad_ones_are_told() {
-        let line = |text: &str| Some(text.to_owned());
-        assert_eq!(all(b"a\nb\r\n\nc"), [line("a"), line("b"), line(""), line("c")]);
-        assert_eq!(all(b"\xff\nok\n"), [None, line("ok")]);
+        assert_eq!(all(&b"a\nb\r\n\nc"[..]), [line("a"), line("b"), line(""), line("c")]);
+        let bad = || Line::Bad(InputError::NotUtf8);
+        assert_eq!(all(&b"\xff\nok\n"[..]), [bad(), line("ok")]);
+        assert_eq!(all(&b"vote Zo\xeb"[..]), [bad()]);
+        let too_long = || Line::Bad(InputError::TooLong);
         let longest = "x".repeat(LINE_BYTES_MAX);
         let input = format!("{longest}\n{longest}y\nok\n{longest}y");
-        assert_eq!(all(input.as_bytes()), [line(&longest), None, line("ok"), None]);
+        assert_eq!(all(input.as_bytes()), [line(&longest), too_long(), line("ok"), too_long()]);
+    }
+
+    /// Gives a line, and then no more.
+    struct Broken(bool);
+
+    impl Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if std::mem::replace(&mut self.0, true) {
+                return Err(io::Error::other("the disk is gone"));
+            }
+            buffer[..5].copy_from_slice(b"good\n");
+            Ok(5)
+        }
+    }
+
+    #[test]
+    fn an_input_that_breaks_says_why() {
+        let mut input = BufReader::new(Broken(false));
+        assert_eq!(next(&mut input), Some(line("good")));
+        assert_eq!(next(&mut input), Some(Line::Failed("the disk is gone".to_owned())));
     }
 }

@@ -4,10 +4,16 @@
 mod complete;
 mod dialog;
 mod events;
+mod foreground;
+#[cfg(unix)]
+mod keyboard;
 mod lines;
 pub(crate) mod logs;
 pub(crate) mod screen;
 mod terminal;
+mod typed_bytes;
+#[cfg(not(unix))]
+mod windows_keyboard;
 
 use std::io::{self, IsTerminal};
 use std::pin::pin;
@@ -19,7 +25,6 @@ use tokio::time::timeout;
 
 use crate::actions::{ActionError, Actions};
 use crate::cli::command::{PromptCommand, first_word, parse};
-use crate::cli::input_error::InputError;
 use crate::render::{Style, wants_color};
 use crate::schema::Reply;
 use crate::schema::{self, Event, OwnVoteStanding, PRIVACY};
@@ -31,6 +36,10 @@ use terminal::{Reading, Terminal, Typed};
 pub(crate) use events::{TrackerRefusal, print_events};
 
 const PROMPT: &str = "ostrakon> ";
+
+/// What a peer says that was started by `peer … &` from a shell.
+const IN_BACKGROUND: &str =
+    "This peer runs in the background: `fg` brings its prompt, and with --service it needs none.";
 
 /// The longest wait at the end for a stdout that cannot be written.
 pub(crate) const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
@@ -54,18 +63,43 @@ enum Input {
     },
     Lines {
         lines: mpsc::Receiver<lines::Line>,
-        /// A line that arrived before the peer could act on it.
-        early: Option<lines::Line>,
+        /// What arrived before the peer could act on it.
+        early: Option<Early>,
+        /// Whether there was any line so far.
+        has_begun: bool,
     },
+    /// Nothing is read: signals and the API end the peer.
+    Service,
+}
+
+/// What came of reading lines before the peer could act on them.
+#[derive(Debug)]
+enum Early {
+    Line(lines::Line),
+    End,
+}
+
+/// Why no more commands are carried out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ServeEnd {
+    /// A command asked the peer to leave.
+    Command,
+    /// The user asked for it by a key, or by the end of the input.
+    Input,
+    /// The input ended before its first line.
+    NoInput,
+    /// The input can't be read.
+    Failed(String),
 }
 
 impl Console {
     /// Shows a prompt if stdin and stdout are a terminal. Otherwise it reads lines and prints
-    /// lines.
-    pub(crate) fn start(json: bool) -> Self {
+    /// lines. A service reads nothing.
+    pub(crate) fn start(json: bool, service: bool) -> Self {
         let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
         if is_terminal
             && !json
+            && !service
             && let Some((terminal, sink)) = Terminal::start()
         {
             let color = wants_color();
@@ -75,17 +109,28 @@ impl Console {
             return Self { style: Style::Human { color }, screen, input };
         }
         let style = Style::of(json, false);
-        let input = Input::Lines { lines: lines::read_stdin(), early: None };
+        let input = match service {
+            true => Input::Service,
+            false => Input::Lines { lines: lines::read_stdin(), early: None, has_begun: false },
+        };
         Self { style, screen: Screen::start(Sink::Stdout), input }
+    }
+
+    /// Whether progress has one line that is drawn anew.
+    pub(crate) fn redraws(&self) -> bool {
+        matches!(self.input, Input::Terminal { .. })
     }
 
     /// Completes when nobody can give a command any more, because the input ended before its first
     /// line.
     pub(crate) async fn abandoned(&mut self) {
-        if let Input::Lines { lines, early: early @ None } = &mut self.input {
+        if let Input::Lines { lines, early: early @ None, .. } = &mut self.input {
             match lines.recv().await {
-                None => return,
-                line => *early = line,
+                None => {
+                    *early = Some(Early::End);
+                    return;
+                }
+                Some(line) => *early = Some(Early::Line(line)),
             }
         }
         std::future::pending().await
@@ -107,27 +152,35 @@ impl Console {
             let privacy = if actions.voters.is_some() { PRIVACY } else { "" };
             let hint = format!("`help` shows the commands. {privacy}");
             self.screen.print(format!("{}\n", hint.trim_end())).await;
+            if !terminal.is_in_front() {
+                self.screen.print(format!("{IN_BACKGROUND}\n")).await;
+            }
         }
     }
 
-    /// Carries out commands until the peer has to leave. Returns true if a command asked for that.
-    pub(crate) async fn serve(&mut self, actions: &Actions) -> bool {
+    /// Carries out commands until the peer has to leave.
+    pub(crate) async fn serve(&mut self, actions: &Actions) -> ServeEnd {
         loop {
             let line = match self.next(actions).await {
                 Typed::Line(line) => line,
-                Typed::Interrupted | Typed::End => return false,
+                Typed::Interrupted | Typed::End => match self.confirms_leave(actions).await {
+                    true => return self.end_of_input(),
+                    false => continue,
+                },
+                Typed::HungUp => return ServeEnd::Input,
+                Typed::Failed(reason) => return ServeEnd::Failed(reason),
             };
             let word = first_word(&line);
             let outcome = match parse(&line) {
                 Ok(None) => continue,
                 Ok(Some(PromptCommand::Leave)) => {
                     if self.confirms_leave(actions).await {
-                        return true;
+                        return ServeEnd::Command;
                     }
                     continue;
                 }
-                Ok(Some(PromptCommand::Vote { voter, choices: None })) => {
-                    match self.ask_vote(voter, actions).await {
+                Ok(Some(PromptCommand::Vote { voter, choices })) => {
+                    match self.choose(voter, choices, actions).await {
                         Ok((actor, choices)) => {
                             let vote =
                                 async { actions.vote(actor, choices).await.map(Reply::Vote) };
@@ -138,15 +191,17 @@ impl Console {
                 }
                 Ok(Some(command)) => match self.passphrase_for(&command, actions).await {
                     Ok(passphrase) => {
-                        self.warn_before(&command, actions).await;
                         self.perform(actions, actions.perform(command, passphrase)).await
                     }
                     Err(error) => Some(Err(error)),
                 },
                 Err(error) => Some(Err(error.into())),
             };
-            let Some(outcome) = outcome else { return false };
-            self.answer(&word, &outcome).await;
+            match outcome {
+                Some(outcome) => self.answer(&word, &outcome).await,
+                None if self.confirms_leave(actions).await => return ServeEnd::Input,
+                None => {}
+            }
         }
     }
 
@@ -166,17 +221,25 @@ impl Console {
             outcome = &mut action => return Some(outcome),
             early = reading.typed() => early,
         };
-        match early {
-            Typed::Interrupted | Typed::End => None,
-            line @ Typed::Line(_) => {
-                *typed = Some(line);
-                Some(action.await)
-            }
+        if early == Typed::Interrupted {
+            self.forget_reading();
+            return None;
+        }
+        *typed = Some(early);
+        Some(action.await)
+    }
+
+    /// Starts to read the next command while another one is carried out, where reading has to be requested. A line that
+    /// was typed already waits for the answer to the one before it.
+    fn read_ahead(&mut self, actions: &Actions) {
+        if let Input::Terminal { terminal, .. } = &self.input
+            && !terminal.has_more()
+        {
+            self.start_reading(actions);
         }
     }
 
-    /// Starts to read the next command, where reading has to be requested.
-    fn read_ahead(&mut self, actions: &Actions) {
+    fn start_reading(&mut self, actions: &Actions) {
         if let Input::Terminal { terminal, reading, typed: None } = &mut self.input {
             let completion = Completion::Command(actions.election.clone());
             reading.get_or_insert_with(|| terminal.read(PROMPT, completion));
@@ -203,7 +266,7 @@ impl Console {
                 let _ = timeout(LAST_WORDS_PATIENCE, self.screen.flush()).await;
                 terminal.end(&text);
             }
-            Input::Lines { .. } => {
+            Input::Lines { .. } | Input::Service => {
                 // If nobody reads stdout, even the queue before it may be full.
                 let printed = async {
                     self.screen.print(text).await;
@@ -221,44 +284,57 @@ impl Console {
         }
     }
 
+    /// What the end of the input means.
+    fn end_of_input(&self) -> ServeEnd {
+        match self.input {
+            Input::Lines { has_begun: false, .. } => ServeEnd::NoInput,
+            Input::Lines { .. } | Input::Terminal { .. } | Input::Service => ServeEnd::Input,
+        }
+    }
+
+    fn forget_reading(&mut self) {
+        if let Input::Terminal { reading, typed, .. } = &mut self.input {
+            (*reading, *typed) = (None, None);
+        }
+    }
+
     async fn next(&mut self, actions: &Actions) -> Typed {
-        self.read_ahead(actions);
+        if let Input::Terminal { reading: None, .. } = self.input {
+            self.screen.flush().await;
+        }
+        self.start_reading(actions);
         match &mut self.input {
             Input::Terminal { reading, typed, .. } => {
                 if let Some(typed) = typed.take() {
                     *reading = None;
                     return typed;
                 }
-                let Some(read) = reading else { return Typed::End };
+                let Some(read) = reading else { return Typed::HungUp };
                 let typed = read.typed().await;
                 *reading = None;
                 typed
             }
-            Input::Lines { lines, early } => loop {
+            Input::Service => std::future::pending().await,
+            Input::Lines { lines, early, has_begun } => loop {
                 let line = match early.take() {
-                    Some(line) => Some(line),
+                    Some(Early::Line(line)) => Some(line),
+                    Some(Early::End) => None,
                     None => lines.recv().await,
                 };
                 match line {
                     None => return Typed::End,
-                    Some(Some(line)) => return Typed::Line(line),
-                    Some(None) => {
-                        let text =
-                            self.style.refusal("", &(&ActionError::from(InputError::Line)).into());
+                    Some(lines::Line::Failed(reason)) => return Typed::Failed(reason),
+                    Some(lines::Line::Good(line)) => {
+                        *has_begun = true;
+                        return Typed::Line(line);
+                    }
+                    Some(lines::Line::Bad(error)) => {
+                        *has_begun = true;
+                        let text = self.style.refusal("", &(&ActionError::from(error)).into());
                         self.screen.print(text).await;
                     }
                 }
             },
-        }
-    }
-
-    /// A vote that is given on one line is as public as one that is asked for question by question,
-    /// so the same warning is printed.
-    async fn warn_before(&mut self, command: &PromptCommand, actions: &Actions) {
-        self.read_ahead(actions);
-        let votes = matches!(command, PromptCommand::Vote { .. }) && actions.voters.is_some();
-        if let (true, Style::Human { .. }) = (votes, self.style) {
-            self.screen.print(format!("{PRIVACY}\n")).await;
         }
     }
 }

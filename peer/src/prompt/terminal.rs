@@ -1,19 +1,28 @@
 //! The line editor: history, completion, and a way to print above the line that is being typed.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{Config, Editor};
+use rustyline::{
+    Cmd, ConditionalEventHandler, Config, Editor, Event, EventContext, EventHandler, KeyEvent,
+    Movement, RepeatCount,
+};
 use tokio::sync::oneshot;
 
 use super::complete::Completion;
-use super::screen::Sink;
+#[cfg(unix)]
+use super::keyboard::{InputEnd, Keyboard};
+use super::screen::{ProgressRow, Sink};
+use super::typed_bytes::{BAD_CHARACTER, REDRAW_KEY};
+#[cfg(not(unix))]
+use super::windows_keyboard::{InputEnd, Keyboard};
+use crate::cli::input_error::InputError;
 use keys::passphrase::{self, Passphrase};
 
 /// The name of the history file in the data directory.
@@ -24,13 +33,17 @@ const HISTORY_LINES_MAX: usize = 1_000;
 const BRACKETED_PASTE_OFF: &[u8] = b"\x1b[?2004l";
 
 /// What was typed at the terminal.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Typed {
     Line(String),
-    /// Ctrl-C.
+    /// Ctrl-C on an empty line.
     Interrupted,
-    /// Ctrl-D on an empty line, or the terminal disappeared.
+    /// Ctrl-D on an empty line.
     End,
+    /// The terminal disappeared.
+    HungUp,
+    /// The terminal can't be read.
+    Failed(String),
 }
 
 /// A line that is being typed.
@@ -40,7 +53,7 @@ pub(super) struct Reading(oneshot::Receiver<Typed>);
 impl Reading {
     /// Waits for the line. Must not be called again after it was returned.
     pub(super) async fn typed(&mut self) -> Typed {
-        (&mut self.0).await.unwrap_or(Typed::End)
+        (&mut self.0).await.unwrap_or(Typed::HungUp)
     }
 }
 
@@ -48,8 +61,9 @@ impl Reading {
 #[derive(Debug)]
 pub(super) struct Terminal {
     orders: mpsc::Sender<Order>,
-    mode: SavedMode,
+    keyboard: Arc<Keyboard>,
     is_reading: Arc<AtomicBool>,
+    has_pasted: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -74,7 +88,6 @@ impl Terminal {
     /// Starts the editor, and returns the sink that prints above it. Gives `None` if the terminal
     /// lacks what the editor needs.
     pub(super) fn start() -> Option<(Self, Sink)> {
-        let mode = SavedMode::now();
         let config = Config::builder()
             .max_history_size(HISTORY_LINES_MAX)
             .and_then(|config| config.history_ignore_dups(true))
@@ -84,14 +97,36 @@ impl Terminal {
             .build();
         let mut editor = LineEditor::with_config(config).ok()?;
         let printer = editor.create_external_printer().ok()?;
+        let keyboard = Arc::new(Keyboard::start()?);
         let (orders, receiver) = mpsc::channel();
         let is_reading = Arc::new(AtomicBool::new(false));
-        let reading = Arc::clone(&is_reading);
-        thread::Builder::new()
-            .name("prompt".into())
-            .spawn(move || serve(editor, &receiver, &reading))
-            .ok()?;
-        Some((Self { orders, mode, is_reading }, Sink::Terminal(Box::new(printer))))
+        let has_pasted = Arc::new(AtomicBool::new(false));
+        let row = ProgressRow::default();
+        let keys = bind_keys(&mut editor, &row);
+        let prompt = PromptThread {
+            editor,
+            keys,
+            keyboard: Arc::clone(&keyboard),
+            is_reading: Arc::clone(&is_reading),
+            row: row.clone(),
+            pasted: VecDeque::new(),
+            has_pasted: Arc::clone(&has_pasted),
+            history: None,
+        };
+        thread::Builder::new().name("prompt".into()).spawn(move || prompt.serve(&receiver)).ok()?;
+        let terminal = Self { orders, keyboard, is_reading, has_pasted };
+        Some((terminal, Sink::terminal(Box::new(printer), row)))
+    }
+
+    /// Whether the shell lets this program use the terminal, so that there is a prompt.
+    pub(super) fn is_in_front(&self) -> bool {
+        self.keyboard.is_in_front()
+    }
+
+    /// Whether the next line was typed already. While the editor takes such a line, it prints nothing of what has to
+    /// come before.
+    pub(super) fn has_more(&self) -> bool {
+        self.has_pasted.load(Ordering::Acquire) || self.keyboard.has_more()
     }
 
     pub(super) fn remember(&self, directory: &std::path::Path) {
@@ -125,7 +160,7 @@ impl Terminal {
         let mut stdout = io::stdout().lock();
         // The terminal may have disappeared.
         if self.is_reading.load(Ordering::Acquire) {
-            self.mode.restore();
+            self.keyboard.restore();
             let _ = stdout.write_all(BRACKETED_PASTE_OFF);
             let _ = stdout.write_all(b"\n");
         }
@@ -134,84 +169,160 @@ impl Terminal {
     }
 }
 
-fn serve(mut editor: LineEditor, orders: &mpsc::Receiver<Order>, is_reading: &AtomicBool) {
-    let mut history = None;
-    while let Ok(order) = orders.recv() {
-        match order {
-            Order::Remember(path) => {
-                // There is no history yet when a peer starts for the first time.
-                if let Err(error) = editor.load_history(&path) {
-                    tracing::debug!(%error, "no history");
-                }
-                history = Some(path);
+/// What the keys that end an input did to the last line.
+type Ended = Arc<Mutex<Option<Typed>>>;
+
+/// Ctrl-C and Ctrl-D. The editor treats them as errors, and forgets what was typed after them; here they end the line.
+#[derive(Debug)]
+struct EndingKey {
+    typed: Typed,
+    ended: Ended,
+}
+
+impl ConditionalEventHandler for EndingKey {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext) -> Option<Cmd> {
+        match (context.line().is_empty(), &self.typed) {
+            (true, typed) => {
+                *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(typed.clone());
+                Some(Cmd::AcceptLine)
             }
-            Order::ReadSecret { prompt, reply } => {
-                is_reading.store(true, Ordering::Release);
-                let asked = passphrase::ask(&prompt);
-                is_reading.store(false, Ordering::Release);
-                let _ = reply.send(asked.unwrap_or_else(|error| {
-                    tracing::debug!(%error, "no passphrase");
-                    None
-                }));
-            }
-            Order::Read { prompt, completion, reply } => {
-                let is_command = completion.is_command();
-                editor.set_helper(Some(completion));
-                is_reading.store(true, Ordering::Release);
-                let read = editor.readline(&prompt);
-                is_reading.store(false, Ordering::Release);
-                let typed = match read {
-                    Ok(line) => Typed::Line(line),
-                    Err(ReadlineError::Interrupted) => Typed::Interrupted,
-                    Err(_) => Typed::End,
-                };
-                if let (Typed::Line(line), true) = (&typed, is_command) {
-                    remember(&mut editor, line, history.as_ref());
-                }
-                let _ = reply.send(typed);
-            }
+            // A half line is cleared and nothing else happens, as in a shell.
+            (false, Typed::Interrupted) => Some(Cmd::Kill(Movement::WholeBuffer)),
+            (false, _) => None,
         }
     }
 }
 
-fn remember(editor: &mut LineEditor, line: &str, history: Option<&PathBuf>) {
-    let kept = editor.add_history_entry(line);
-    let saved = kept.and_then(|_| history.map_or(Ok(()), |path| editor.append_history(path)));
-    if let Err(error) = saved {
-        tracing::debug!(%error, "the history is not kept");
+/// Enter, after which the line that shows progress is no longer the one above the prompt.
+#[derive(Debug)]
+struct EnterKey(ProgressRow);
+
+impl ConditionalEventHandler for EnterKey {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext) -> Option<Cmd> {
+        self.0.leave();
+        None
     }
 }
 
-/// The terminal's settings before the line editor changed them.
-#[cfg(unix)]
-#[derive(Debug)]
-struct SavedMode(Option<rustix::termios::Termios>);
+fn bind_keys(editor: &mut LineEditor, row: &ProgressRow) -> Ended {
+    let ended = Ended::default();
+    for (key, typed) in [('C', Typed::Interrupted), ('D', Typed::End)] {
+        let handler = EndingKey { typed, ended: Arc::clone(&ended) };
+        let handler = EventHandler::Conditional(Box::new(handler));
+        editor.bind_sequence(KeyEvent::ctrl(key), handler);
+    }
+    for key in [KeyEvent::ctrl('M'), KeyEvent::ctrl('J')] {
+        editor.bind_sequence(key, EventHandler::Conditional(Box::new(EnterKey(row.clone()))));
+    }
+    editor.bind_sequence(KeyEvent::ctrl(REDRAW_KEY), EventHandler::Simple(Cmd::Repaint));
+    ended
+}
 
-#[cfg(unix)]
-impl SavedMode {
-    fn now() -> Self {
-        Self(rustix::termios::tcgetattr(io::stdin()).ok())
+/// What the editor's thread owns.
+struct PromptThread {
+    editor: LineEditor,
+    keys: Ended,
+    keyboard: Arc<Keyboard>,
+    is_reading: Arc<AtomicBool>,
+    row: ProgressRow,
+    /// Further lines of a text that was pasted as one.
+    pasted: VecDeque<String>,
+    has_pasted: Arc<AtomicBool>,
+    history: Option<PathBuf>,
+}
+
+impl PromptThread {
+    fn serve(mut self, orders: &mpsc::Receiver<Order>) {
+        while let Ok(order) = orders.recv() {
+            match order {
+                Order::Remember(path) => {
+                    // There is no history yet when a peer starts for the first time.
+                    if let Err(error) = self.editor.load_history(&path) {
+                        tracing::debug!(%error, "no history");
+                    }
+                    self.history = Some(path);
+                }
+                Order::ReadSecret { prompt, reply } => {
+                    self.is_reading.store(true, Ordering::Release);
+                    let asked = passphrase::ask(&prompt);
+                    self.is_reading.store(false, Ordering::Release);
+                    let _ = reply.send(asked.unwrap_or_else(|error| {
+                        tracing::debug!(%error, "no passphrase");
+                        None
+                    }));
+                }
+                Order::Read { prompt, completion, reply } => {
+                    let is_command = completion.is_command();
+                    self.editor.set_helper(Some(completion));
+                    let typed = self.read(&prompt);
+                    if let (Typed::Line(line), true) = (&typed, is_command) {
+                        self.remember(line);
+                    }
+                    self.has_pasted.store(!self.pasted.is_empty(), Ordering::Release);
+                    let _ = reply.send(typed);
+                }
+            }
+        }
     }
 
-    fn restore(&self) {
-        if let Some(mode) = &self.0 {
-            let now = rustix::termios::OptionalActions::Now;
-            // The terminal may have disappeared.
-            let _ = rustix::termios::tcsetattr(io::stdin(), now, mode);
+    /// The next good line. A bad one is refused here, whatever it was to answer, and asked for again.
+    fn read(&mut self, prompt: &str) -> Typed {
+        loop {
+            let typed = match self.pasted.pop_front() {
+                Some(line) => {
+                    self.row.leave();
+                    print(&format!("{prompt}{line}\n"));
+                    Typed::Line(line)
+                }
+                None => self.edit(prompt),
+            };
+            if !matches!(&typed, Typed::Line(line) if line.contains(BAD_CHARACTER)) {
+                return typed;
+            }
+            print(&format!("{}\n", InputError::NotUtf8));
+        }
+    }
+
+    fn edit(&mut self, prompt: &str) -> Typed {
+        self.keyboard.wait_until_in_front();
+        self.is_reading.store(true, Ordering::Release);
+        self.keyboard.open();
+        let read = self.editor.readline(prompt);
+        let end = self.keyboard.close();
+        self.is_reading.store(false, Ordering::Release);
+        self.row.leave();
+        let ended = self.keys.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (read, ended, end) {
+            (Ok(_), Some(ended), _) => ended,
+            (Ok(text), None, _) => {
+                // What is pasted may have several lines, and each of them is a command.
+                let mut lines = text.split('\n').map(str::to_owned);
+                let first = lines.next().unwrap_or_default();
+                self.pasted.extend(lines.filter(|line| !line.trim().is_empty()));
+                Typed::Line(first)
+            }
+            (Err(_), _, Some(InputEnd::HungUp)) => Typed::HungUp,
+            (Err(_), _, Some(InputEnd::Failed(reason))) => Typed::Failed(reason),
+            (Err(ReadlineError::Interrupted), _, None) => Typed::Interrupted,
+            (Err(ReadlineError::Eof), _, None) => Typed::End,
+            (Err(error), _, None) => Typed::Failed(error.to_string()),
+        }
+    }
+
+    fn remember(&mut self, line: &str) {
+        let kept = self.editor.add_history_entry(line);
+        let history = self.history.as_ref();
+        let saved =
+            kept.and_then(|_| history.map_or(Ok(()), |path| self.editor.append_history(path)));
+        if let Err(error) = saved {
+            tracing::debug!(%error, "the history is not kept");
         }
     }
 }
 
-/// On other systems the line editor's changes end together with the process.
-#[cfg(not(unix))]
-#[derive(Debug)]
-struct SavedMode;
-
-#[cfg(not(unix))]
-impl SavedMode {
-    fn now() -> Self {
-        Self
+/// Prints between two lines that are read.
+fn print(text: &str) {
+    if let Err(error) = host::output::print(text) {
+        tracing::debug!(%error, "the terminal takes nothing");
     }
-
-    fn restore(&self) {}
 }

@@ -96,9 +96,6 @@ fn examples() -> Vec<(String, String)> {
         let audit = Reply::Audit(Box::new(report));
         examples.push((name.to_owned(), both(&human.answer(&audit), &Style::Json.answer(&audit))));
     }
-    let key = schema::KeyShown::new(&chain::fixtures::key(1).public(), "my.key".into(), true);
-    let key = Reply::Key(key);
-    examples.push(("answer key".to_owned(), both(&human.answer(&key), &Style::Json.answer(&key))));
     examples.push(("errors".to_owned(), both(&said, &told)));
     examples
 }

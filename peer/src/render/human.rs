@@ -256,7 +256,7 @@ fn status(status: &Status) -> String {
 
 fn help(commands: &[CommandHelp]) -> String {
     let rows = commands.iter().map(|each| vec![each.usage.to_owned(), each.about.to_owned()]);
-    let notes = "Questions are separated by `;`, choices by `,`; `blank` or nothing leaves a question blank.";
+    let notes = "Questions are separated by `;`, choices by `,`; `-` leaves a question blank, and no answer at all is none.";
     match commands {
         [_] => table(None, rows, &[]) + "\n",
         _ => format!("{}\n{notes}\n", table(None, rows, &[])),

@@ -89,7 +89,12 @@ impl<'a> Refused<'a> {
 
 /// Whether a terminal may be given colours: <https://no-color.org>, any value but the empty one says no.
 pub(crate) fn wants_color() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !is_dumb_terminal()
+}
+
+/// Whether the terminal says that it knows no codes, as those inside editors do.
+pub(crate) fn is_dumb_terminal() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| name == "dumb" || name == "emacs")
 }
 
 /// One JSON object, ended by a line feed.

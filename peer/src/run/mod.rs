@@ -20,7 +20,7 @@ use crate::addresses::{self, AddressError};
 use crate::config::{Mining, Settings};
 use crate::handle::PeerHandle;
 use crate::http::{Api, ApiError};
-use crate::prompt::{self, Console, LAST_WORDS_PATIENCE, TrackerRefusal};
+use crate::prompt::{self, Console, LAST_WORDS_PATIENCE, ServeEnd, TrackerRefusal};
 use crate::schema::Reply;
 use crate::schema::{Event, Left};
 use crate::store::commit_metrics::CommitMetrics;
@@ -66,6 +66,14 @@ pub enum PeerError {
     Join(#[from] JoinError),
     #[error("{message}")]
     TrackerRefused { message: String },
+    #[error(
+        "the input ended before its first line, so that nobody can give this peer a command, and it leaves: start it with --service to run without input"
+    )]
+    NoInput,
+    #[error(
+        "the input can't be read any more ({reason}), and the peer leaves: start it with --service to run without input"
+    )]
+    Input { reason: String },
     #[error("ended by a second signal, before it had taken leave")]
     Interrupted,
     #[error("the node ended by itself{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
@@ -125,7 +133,7 @@ struct Start {
 
 async fn run_peer(settings: &Settings) -> Result<(), PeerError> {
     let signals = EndSignals::start(Hangup::Ends)?;
-    let mut console = Console::start(settings.json);
+    let mut console = Console::start(settings.json, settings.service);
     tokio::select! {
         outcome = run_and_leave(settings, &mut console, &signals) => return outcome,
         () = signals.end_at_once() => {}
@@ -140,23 +148,26 @@ async fn run_and_leave(
     signals: &EndSignals,
 ) -> Result<(), PeerError> {
     let start = tokio::select! {
-        start = prepare(settings, console) => start,
+        start = prepare(settings, console) => start.map(Some),
         () = signals.leave() => Ok(None),
     };
     let outcome = match start {
         Ok(Some(start)) => run_node(settings, start, console, signals).await,
+        // The user ended the program before the tracker answered.
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
     match &outcome {
-        Ok(()) | Err(PeerError::TrackerRefused { .. }) => console.end(Some(&Event::Left)).await,
+        Ok(())
+        | Err(PeerError::TrackerRefused { .. } | PeerError::NoInput | PeerError::Input { .. }) => {
+            console.end(Some(&Event::Left)).await
+        }
         Err(_) => console.end(None).await,
     }
     outcome
 }
 
-/// Gives `None` if the user ended the program before the tracker answered.
-async fn prepare(settings: &Settings, console: &mut Console) -> Result<Option<Start>, PeerError> {
+async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, PeerError> {
     let addresses =
         addresses::resolve(&settings.listen, settings.tracker.as_ref(), &settings.neighbours)
             .await?;
@@ -174,7 +185,7 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Option<St
             let (screen, style) = (console.screen.clone(), console.style);
             tokio::select! {
                 joined = join(&mut udp, tracker, settings.election, &screen, style) => joined?,
-                () = console.abandoned() => return Ok(None),
+                () = console.abandoned() => return Err(PeerError::NoInput),
             }
         }
     };
@@ -196,7 +207,7 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Option<St
     };
     let (opened, verified) =
         open_chain(directory.path().to_owned(), Arc::clone(&election), settings.verify).await?;
-    Ok(Some(Start {
+    Ok(Start {
         udp,
         api,
         address,
@@ -207,7 +218,7 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Option<St
         voters,
         opened,
         verified,
-    }))
+    })
 }
 
 /// The voters of a data directory. If a source of the passphrase was named, it is read once, at the
@@ -315,24 +326,32 @@ async fn run_node(
         console.screen.clone(),
         console.style,
         task.miner_view(),
+        console.redraws(),
         ending,
     );
     let printing = tokio::spawn(printing);
     let mut node = tokio::spawn(task.run());
     let mut early_end = None;
-    let is_command = tokio::select! {
-        is_command = console.serve(&actions) => is_command,
-        () = signals.leave() => false,
-        () = leave_order.notified() => false,
+    let mut is_command = false;
+    tokio::select! {
+        // A terminal that goes away sends a signal as well, which says what happened.
+        biased;
+        () = signals.leave() => {}
+        () = leave_order.notified() => {}
         Ok(TrackerRefusal { message }) = ended => {
             early_end = Some(PeerError::TrackerRefused { message });
-            false
         }
+        end = console.serve(&actions) => match end {
+            ServeEnd::Command => is_command = true,
+            ServeEnd::Input => {}
+            ServeEnd::NoInput => early_end = Some(PeerError::NoInput),
+            ServeEnd::Failed(reason) => early_end = Some(PeerError::Input { reason }),
+        },
         crash = &mut node => {
             // The node ended although nobody told it to leave.
             return Err(PeerError::Crashed { reason: crash.err().map(|error| error.to_string()) });
         }
-    };
+    }
     let standing = prompt::leave(&actions, &mut node)
         .await
         .map_err(|error| PeerError::Crashed { reason: Some(error.to_string()) })?;

@@ -18,7 +18,7 @@ use node::TransactionAnswer;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VoteOrder {
-    /// The chosen options by name, question by question.
+    /// The chosen options by name, one list for each question; an empty one leaves its question blank.
     #[schema(example = json!([["Ada"], ["Tuesday", "Thursday"]]))]
     pub(crate) choices: Vec<Vec<String>>,
     /// The voter whose key is `voters/NAME.key` of the data directory, instead of `voter.key`.

@@ -11,13 +11,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use protocol::election::Election;
-use protocol::keys::VoterKey;
+use protocol::keys::{PublicKey, VoterKey};
 use protocol::transaction::Choices;
 use protocol::units::{TransactionId, VoterId};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::handle::PeerHandle;
-use crate::schema::Event;
+use crate::schema::{Event, KeyShown};
 use chain::TransactionError;
 use keys::signing;
 use keys::{KeyFile, KeyFileError, Passphrase, VoterName};
@@ -120,6 +120,26 @@ impl OwnVoters {
             (None, OwnKey::Open(_)) => Ok(false),
             (None, OwnKey::Locked) | (Some(_), _) => Ok(self.file(voter)?.is_locked()),
         }
+    }
+
+    /// The public key of that voter, which the registrars of an election admit.
+    ///
+    /// # Errors
+    /// When the key can't be read, or does not say whose it is.
+    pub(crate) fn public_key(&self, voter: Option<&VoterName>) -> Result<PublicKey, KeyFileError> {
+        match (voter, &self.own) {
+            (None, OwnKey::Open(key)) => Ok(key.public()),
+            (None, OwnKey::Locked) | (Some(_), _) => self.file(voter)?.public(),
+        }
+    }
+
+    /// What everybody may know of that voter's key.
+    ///
+    /// # Errors
+    /// When the key can't be read, or does not say whose it is.
+    pub(crate) fn shown(&self, voter: Option<&VoterName>) -> Result<KeyShown, KeyFileError> {
+        let (key, file) = (self.public_key(voter)?, self.key_path(voter));
+        Ok(KeyShown::new(&key, file.display().to_string(), self.file(voter)?.is_locked()))
     }
 
     /// The file that holds the key of that voter.

@@ -26,7 +26,7 @@ use tokio::runtime::Builder;
 use crate::cli::Connection;
 use crate::client::error::{ClientError, ClientExit};
 use crate::client::{self, election_and_server};
-use crate::render::wants_color;
+use crate::render::{is_dumb_terminal, wants_color};
 use draw::{Viewport, count_rows, draw};
 use host::clock::unix_now;
 use host::signals::{EndSignals, Hangup};
@@ -67,6 +67,9 @@ pub fn watch(connection: &Connection) -> ClientExit {
 fn watch_peer(connection: &Connection) -> Result<(), ClientError> {
     if !io::stdout().is_terminal() {
         return Err(ClientError::NoTerminal);
+    }
+    if is_dumb_terminal() {
+        return Err(ClientError::DumbTerminal);
     }
     let (election, server) = election_and_server(connection)?;
     show_until_quit(connection, &election, &server).map_err(ClientError::Terminal)

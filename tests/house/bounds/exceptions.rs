@@ -138,6 +138,7 @@ pub(super) const NO_BOUNDS: &[Group] = &[
             ("peer/src/miner.rs", "THREADS_MAX"),
             ("peer/src/organiser/init.rs", "NAME_BYTES_MAX"),
             ("peer/src/organiser/list.rs", "TOLD_MAX"),
+            ("peer/src/prompt/keyboard.rs", "CHUNK_BYTES"),
             ("peer/src/prompt/lines.rs", "LINES_MAX"),
             ("peer/src/prompt/screen.rs", "TEXTS_MAX"),
             ("peer/src/prompt/terminal.rs", "HISTORY_LINES_MAX"),

@@ -248,6 +248,7 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
             held_by: Some(schema::HeldBy { neighbours: 2, of: 3 }),
             hash: tip(2).hash,
         }),
+        Reply::Key(schema::KeyShown::new(&chain::fixtures::key(1).public(), "my.key".into(), true)),
         Reply::Peers(schema::Peers::of(&[neighbour])),
         status(election),
         Reply::Mine(schema::BlockOrdered { height: 3 }),
