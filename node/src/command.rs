@@ -247,6 +247,20 @@ pub enum CommandError {
         /// How far the tip's time is ahead of the clock.
         seconds: u64,
     },
+    /// This machine's clock differs by more than 30 s from most others, so a block would bear a wrong time.
+    #[error(
+        "this machine's clock is {} s {} {disagreeing} of {compared} others: set it, and mine then",
+        offset_ms.unsigned_abs() / 1_000,
+        if *offset_ms < 0 { "behind" } else { "ahead of" }
+    )]
+    ClockOff {
+        /// By how many milliseconds it is ahead of their median (positive) or behind it (negative).
+        offset_ms: i64,
+        /// The number of clocks from which it differs.
+        disagreeing: usize,
+        /// The number of clocks that it was compared with.
+        compared: usize,
+    },
     /// The disk has lost the body, which is being fetched again.
     #[error("the block is damaged on this peer's disk, and being fetched again: ask again soon")]
     BlockLost,
@@ -322,6 +336,7 @@ impl CommandError {
             Self::TipMoved => "tip_moved",
             Self::NotDurable { .. } => "not_durable",
             Self::ClockBehind { .. } => "clock_behind",
+            Self::ClockOff { .. } => "clock_off",
             Self::BlockLost => "block_lost",
             Self::NotRead { .. } => "not_read",
             Self::Busy => "busy",

@@ -17,8 +17,8 @@ use super::command::{
 use super::config::Role;
 use super::disk::Waiter;
 use super::views::{
-    Admitted, BlockSummary, BlockView, NeighbourView, PoolPage, PooledTransaction, QuestionTally,
-    Results, Status, Tip, TransactionView, Unready, VoteView, VoterView,
+    Admitted, BlockSummary, BlockView, ClockView, NeighbourView, PoolPage, PooledTransaction,
+    QuestionTally, Results, Status, Tip, TransactionView, Unready, VoteView, VoterView,
 };
 use crate::ledger::Submitter;
 use crate::ledger::pool::Arrival;
@@ -112,6 +112,7 @@ impl Node {
             admitted: self.admitted(),
             votes: self.chain.tally().votes,
             tracker: self.membership.tracker(),
+            clock: self.membership.clock(),
             mining: self.mining.is_searching() || self.laboratory.is_searching(),
             sync_target: self.sync_target(),
             dropped: dropped.filter(|(_, count)| *count > 0).collect(),
@@ -120,6 +121,11 @@ impl Node {
 
     fn unready(&self) -> Vec<Unready> {
         let mut unready = Vec::new();
+        let clock = self.membership.clock();
+        if let Some(offset_ms) = clock.offset_ms.filter(|_| clock.is_off()) {
+            let ClockView { compared, disagreeing, .. } = clock;
+            unready.push(Unready::ClockOff { offset_ms, disagreeing, compared });
+        }
         if let Some(others) = self.membership.lacks_contact() {
             unready.push(Unready::NoContact { others });
         }
@@ -328,7 +334,7 @@ impl Node {
                 tip: status.map(|status| Tip { height: status.height, hash: status.tip }),
                 round_trip: source.and_then(|source| source.window.round_trip()),
                 missed: neighbour.missed,
-                clock_offset_ms: neighbour.clock_offset_ms,
+                clock_offset_ms: neighbour.clock_offset_ms(),
             }
         });
         views.collect()

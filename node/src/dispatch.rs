@@ -66,6 +66,7 @@ impl Node {
                     self.ledger.announce_own_again(&to);
                     self.react_to_ledger(now);
                 }
+                FromMembership::ClockJudged => self.clock_judged(now),
                 FromMembership::Event(event) => self.output(Output::Event(event)),
             }
         }

@@ -134,7 +134,7 @@ pub use output::{
     VerifyJob,
 };
 pub use views::{
-    Admitted, BlockSummary, BlockView, HeldBy, NeighbourView, PoolPage, PooledTransaction,
-    QuestionTally, Results, Standing, Status, Tip, TrackerView, TransactionAnswer, TransactionView,
-    Unready, VoteView, VoterView,
+    Admitted, BlockSummary, BlockView, ClockView, HeldBy, NeighbourView, PoolPage,
+    PooledTransaction, QuestionTally, Results, Standing, Status, Tip, TrackerView,
+    TransactionAnswer, TransactionView, Unready, VoteView, VoterView,
 };

@@ -15,6 +15,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::command::CommandError;
 use super::output::{MineJob, Output};
+use super::views::ClockView;
 use super::{Node, Timer};
 use chain::{TIME_AHEAD_MAX, next_header};
 
@@ -94,15 +95,29 @@ impl Node {
         Ok(self.chain.tip_header().height.next())
     }
 
-    /// Checks whether the time of the next block would be too far ahead for others to accept it.
+    /// Checks whether this machine's clock is off, or the time of the next block would be too far ahead for others to
+    /// accept it.
     /// That is the case before the start of an election that is made for the future, and when the
     /// local clock is behind.
     pub(super) fn check_clock(&self, now: Now) -> Result<(), CommandError> {
+        let clock = self.membership.clock();
+        if let Some(offset_ms) = clock.offset_ms.filter(|_| clock.is_off()) {
+            let ClockView { compared, disagreeing, .. } = clock;
+            return Err(CommandError::ClockOff { offset_ms, disagreeing, compared });
+        }
         let earliest = self.chain.tip_header().time;
         if earliest < now.unix.plus(TIME_AHEAD_MAX) {
             return Ok(());
         }
         Err(CommandError::ClockBehind { seconds: earliest.distance(now.unix).as_secs() })
+    }
+
+    /// Handles that this machine's clock turned out to be off, or to be right again.
+    pub(super) fn clock_judged(&mut self, now: Now) {
+        if self.membership.clock().is_off() {
+            self.stop_mining();
+        }
+        self.pool_grew(now);
     }
 
     /// Handles that something entered the pool.
@@ -142,7 +157,8 @@ impl Node {
         }
         // While the disk takes nothing, own blocks would fill the memory too, and nothing of them would be safe.
         let must_wait = self.is_catching_up(now.instant) && !self.mining.ordered
-            || !self.disk.durability.has_room();
+            || !self.disk.durability.has_room()
+            || self.membership.doubts_clock(now) && !self.membership.clock().is_off();
         if must_wait || self.laboratory.is_searching() {
             return self.timers.set(Timer::Mine, Some(now.instant + TEMPLATE_PERIOD));
         }

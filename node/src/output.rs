@@ -265,6 +265,20 @@ pub enum Event {
         /// By how many milliseconds it is ahead of ours.
         offset_ms: i64,
     },
+    /// This machine's clock differs by more than 30 s from most others, so this node does not mine.
+    ClockOff {
+        /// By how many milliseconds it is ahead of their median (positive) or behind it (negative).
+        offset_ms: i64,
+        /// The number of clocks from which it differs.
+        disagreeing: usize,
+        /// The number of clocks that it was compared with.
+        compared: usize,
+    },
+    /// This machine's clock agrees with most others again.
+    ClockAgrees {
+        /// The number of clocks that it was compared with.
+        compared: usize,
+    },
     /// Blocks are being fetched up to this height.
     Syncing {
         /// The tip's height.

@@ -64,6 +64,8 @@ pub struct Status {
     pub votes: u64,
     /// Whether the tracker lists this peer and was heard from recently; `None` without a tracker.
     pub tracker: Option<TrackerView>,
+    /// How this machine's clock compares with those of others.
+    pub clock: ClockView,
     /// Whether this peer mines at the moment.
     pub mining: bool,
     /// The height of the best header, which is above the tip's height while blocks are being
@@ -76,6 +78,15 @@ pub struct Status {
 /// A reason why what this node says need not be true of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unready {
+    /// This machine's clock differs by more than 30 s from most others.
+    ClockOff {
+        /// By how many milliseconds it is ahead of their median (positive) or behind it (negative).
+        offset_ms: i64,
+        /// The number of clocks from which it differs.
+        disagreeing: usize,
+        /// The number of clocks that it was compared with.
+        compared: usize,
+    },
     /// A tracker, or addresses of neighbours, were given, and nobody answers.
     NoContact {
         /// The number of others that the tracker lists, or whose addresses were given by hand.
@@ -88,6 +99,26 @@ pub enum Unready {
         /// The height of the best header.
         target: Height,
     },
+}
+
+/// How this machine's clock compares with those of the neighbours and the tracker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockView {
+    /// The number of clocks that were measured.
+    pub compared: usize,
+    /// By how many milliseconds this machine's clock is ahead of their median (positive) or behind it (negative);
+    /// `None` if they are too few to tell.
+    pub offset_ms: Option<i64>,
+    /// The number of clocks from which it differs by more than 30 s, in the same direction as from the median.
+    pub disagreeing: usize,
+}
+
+impl ClockView {
+    /// Whether this machine's clock differs from most others by more than 30 s.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.disagreeing > self.compared / 2
+    }
 }
 
 /// The link to the tracker.

@@ -19,6 +19,7 @@ impl Membership {
         received_bytes: usize,
         now: Now,
     ) -> Disposition {
+        self.watch_clock(now);
         self.tokens.rotate(now.instant);
         if envelope.election != self.prefix && !self.is_allowed_elsewhere(from, &envelope) {
             return Disposition::Dropped(DropReason::OtherElection);
@@ -105,6 +106,9 @@ impl Membership {
         match envelope.datagram {
             Datagram::RegisterAck(ack) => self.handle_register_ack(&ack, now),
             Datagram::Poke { nonce, .. } => self.handle_tracker_poke(from, nonce, now),
+            Datagram::PokeAck { nonce, status } => {
+                self.handle_tracker_poke_ack(nonce, status, now);
+            }
             Datagram::UpdatePeers { live, left } => {
                 return self.handle_hints(from, &live, &left, now);
             }

@@ -9,7 +9,7 @@ use rand::Rng;
 
 use super::neighbours::{HEARTBEAT, MISSED_MAX};
 use super::{Membership, Output, Timer};
-use crate::output::{Event, LeaveReason};
+use crate::output::LeaveReason;
 use chain::rules::Rule;
 
 impl Membership {
@@ -49,7 +49,7 @@ impl Membership {
         let nonce = self.random.next_u64();
         let Some(neighbour) = self.neighbours.get_mut(&address) else { return };
         neighbour.poke_nonce = nonce;
-        neighbour.poked_at = Some(now.instant);
+        neighbour.clock.poke(now);
         neighbour.may_retry = true;
         let status = Some(self.own_status(now));
         self.send(address, Datagram::Poke { nonce, status });
@@ -64,7 +64,7 @@ impl Membership {
     ) {
         let own = Some(self.own_status(now));
         self.send(from, Datagram::PokeAck { nonce, status: own });
-        self.note_status(from, status, now);
+        self.note_status(from, status);
     }
 
     pub(super) fn handle_poke_ack(
@@ -76,12 +76,12 @@ impl Membership {
     ) {
         if let Some(neighbour) = self.neighbours.get_mut(&from)
             && neighbour.poke_nonce == nonce
-            && let Some(poked_at) = neighbour.poked_at.take()
+            && let Some(round_trip) = neighbour.clock.answer(status.map(|status| status.clock), now)
         {
-            let round_trip = now.instant.saturating_duration_since(poked_at);
             self.outputs.push_back(Output::RoundTrip { from, round_trip });
+            self.tell_clocks();
         }
-        self.note_status(from, status, now);
+        self.note_status(from, status);
     }
 
     /// The neighbour no longer accepts our token, for instance because it restarted with a new
@@ -108,13 +108,8 @@ impl Membership {
         PeerStatus { height, tip, work, clock: now.unix }
     }
 
-    fn note_status(&mut self, from: SocketAddr, status: Option<PeerStatus>, now: Now) {
-        let Some(status) = status else { return };
-        let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
-        if let Some(offset_ms) = neighbour.note_clock(status.clock, now.unix) {
-            let event = Event::ClockDiffers { address: from, offset_ms };
-            self.outputs.push_back(Output::Event(event));
-        }
+    fn note_status(&mut self, from: SocketAddr, status: Option<PeerStatus>) {
+        let Some(status) = status.filter(|_| self.neighbours.contains(&from)) else { return };
         self.outputs.push_back(Output::Status { from, status });
     }
 }

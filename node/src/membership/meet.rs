@@ -123,7 +123,7 @@ impl Membership {
         for address in left {
             // This is only a hint, so the neighbour is asked by a POKE and stays if it answers. One
             // POKE under way is enough.
-            let is_quiet = |neighbour: &Neighbour| neighbour.poked_at.is_none();
+            let is_quiet = |neighbour: &Neighbour| !neighbour.clock.is_poked();
             if self.neighbours.get(address).is_some_and(is_quiet) {
                 self.poke(*address, now);
             }
@@ -137,6 +137,9 @@ impl Membership {
         let room = if is_wanted { NEIGHBOURS_MAX } else { NEIGHBOURS_WANTED };
         if self.neighbours.len() >= room {
             return false;
+        }
+        if self.neighbours.len() == 0 {
+            self.own_clock.unsettle(now.instant);
         }
         self.neighbours.insert(address, token, now.instant);
         self.probes.became_neighbour(address, now.instant);

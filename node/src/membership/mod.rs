@@ -6,6 +6,7 @@
 //! nothing that a datagram says may make state here, or draw more bytes than it has itself, before its sender has
 //! shown by a token that it receives what is sent to its address.
 
+mod clock;
 mod contact;
 mod dispatch;
 mod heartbeat;
@@ -39,6 +40,7 @@ use crate::output::{Event, LeaveReason};
 use crate::timers::Timers;
 use crate::views::TrackerView;
 use chain::rules::Rules;
+use clock::OwnClock;
 use contact::Contact;
 pub(crate) use leave::LeaveProgress;
 use leave::Leaving;
@@ -81,6 +83,8 @@ pub(crate) enum Output {
     /// LEAVE_PEER is sent to these addresses next, so this is the last moment to tell them
     /// anything.
     LeaveRepeated { to: Vec<SocketAddr> },
+    /// Others' clocks show that this machine's clock is off, or that it is right again.
+    ClockJudged,
     /// An event for the user.
     Event(Event),
 }
@@ -121,6 +125,7 @@ pub(crate) struct Membership {
     tokens: TokenIssuer,
     random: ChaCha8Rng,
     timers: Timers<Timer>,
+    own_clock: OwnClock,
     tracker: Option<TrackerLink>,
     neighbours: Neighbours,
     probes: Probes,
@@ -159,6 +164,7 @@ impl Membership {
             tokens: TokenIssuer::new(seed, now.instant),
             random,
             timers: Timers::default(),
+            own_clock: OwnClock::new(now),
             tracker: config.tracker.map(|address| TrackerLink::new(address, now.instant)),
             neighbours: Neighbours::default(),
             probes: Probes::default(),
@@ -187,6 +193,7 @@ impl Membership {
     /// Does everything that is due. To be called when the moment of
     /// [`poll_timeout`](Self::poll_timeout) has come.
     pub(crate) fn handle_timeout(&mut self, now: Now) {
+        self.watch_clock(now);
         self.tokens.rotate(now.instant);
         while let Some(timer) = self.timers.pop_expired(now.instant) {
             match timer {

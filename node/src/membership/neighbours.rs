@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use chain::rules::{Rule, Rules};
 use protocol::token::Token;
-use protocol::units::UnixMillis;
+
+use super::clock::OtherClock;
 
 /// The most neighbours. A network of up to this size is fully meshed, and a larger one is still
 /// well connected.
@@ -20,8 +21,6 @@ pub(super) const NEIGHBOURS_WANTED: usize = 48;
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
 /// A neighbour is dropped at its third missed heartbeat in a row.
 pub(super) const MISSED_MAX: u8 = 3;
-/// Clocks that differ by more than this are reported, because votes and blocks carry times.
-const CLOCK_DIFFERENCE_MAX_MS: u64 = 30_000;
 /// A neighbour with more unforgiven faults than this is banned. Damage on the way looks like a
 /// fault of the sender, so a few faults mean nothing.
 pub(super) const FAULTS_MAX: u32 = 16;
@@ -35,7 +34,6 @@ pub(crate) struct Neighbour {
     pub(super) token: Token,
     pub(super) poke_at: Instant,
     pub(super) poke_nonce: u64,
-    pub(super) poked_at: Option<Instant>,
     /// Whether anything valid arrived since the last POKE.
     pub(super) heard: bool,
     /// The number of heartbeats in a row that the neighbour missed.
@@ -43,9 +41,7 @@ pub(crate) struct Neighbour {
     /// Whether a RETRY may make us POKE at once. This is allowed once per heartbeat, so that RETRYs
     /// cannot be used to make us send a lot.
     pub(super) may_retry: bool,
-    /// By how much the neighbour's clock is ahead of ours, once it has told its time.
-    pub(crate) clock_offset_ms: Option<i64>,
-    clock_reported: bool,
+    pub(super) clock: OtherClock,
     /// When the neighbour is told about other peers next.
     pub(super) peers_at: Instant,
     /// What the neighbour says about other peers is ignored before this time.
@@ -64,12 +60,10 @@ impl Neighbour {
             token,
             poke_at: now,
             poke_nonce: 0,
-            poked_at: None,
             heard: true,
             missed: 0,
             may_retry: true,
-            clock_offset_ms: None,
-            clock_reported: false,
+            clock: OtherClock::default(),
             peers_at: now,
             hints_not_before: now,
             refresh_not_before: now + HEARTBEAT,
@@ -89,16 +83,9 @@ impl Neighbour {
         assert!(self.faults <= FAULTS_MAX, "{} faults were forgiven none", self.faults);
     }
 
-    /// Records the neighbour's clock. Gives `Some` with the difference if it should be reported.
-    pub(super) fn note_clock(&mut self, clock: UnixMillis, now: UnixMillis) -> Option<i64> {
-        let distance = clock.0.abs_diff(now.0);
-        let magnitude = i64::try_from(distance).unwrap_or(i64::MAX);
-        let offset = if clock < now { -magnitude } else { magnitude };
-        self.clock_offset_ms = Some(offset);
-        let differs = distance > CLOCK_DIFFERENCE_MAX_MS;
-        let report = differs && !self.clock_reported;
-        self.clock_reported = differs;
-        report.then_some(offset)
+    /// By how many milliseconds the neighbour's clock is ahead of ours, once it was measured.
+    pub(crate) fn clock_offset_ms(&self) -> Option<i64> {
+        self.clock.offset_ms()
     }
 
     /// Counts a broken rule. Returns true when there were too many.

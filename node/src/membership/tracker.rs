@@ -5,10 +5,13 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use protocol::datagram::{Datagram, ElectionPrefix, Envelope, RegisterAck};
+use protocol::datagram::{Datagram, ElectionPrefix, Envelope, PeerStatus, RegisterAck};
 use protocol::token::Token;
 use protocol::units::Now;
 
+use rand::Rng;
+
+use super::clock::OtherClock;
 use super::neighbours::HEARTBEAT;
 use super::{Membership, Output, Timer};
 use crate::output::Event;
@@ -46,6 +49,8 @@ pub(super) struct TrackerLink {
     attempts: u32,
     silence_told: bool,
     refusal_told: bool,
+    pub(super) clock: OtherClock,
+    poke_nonce: u64,
 }
 
 impl TrackerLink {
@@ -61,6 +66,8 @@ impl TrackerLink {
             attempts: 0,
             silence_told: false,
             refusal_told: false,
+            clock: OtherClock::default(),
+            poke_nonce: 0,
         }
     }
 
@@ -158,6 +165,29 @@ impl Membership {
     pub(super) fn handle_tracker_poke(&mut self, from: SocketAddr, nonce: u64, now: Now) {
         self.note_tracker_heard(now);
         self.send(from, Datagram::PokeAck { nonce, status: None });
+        self.poke_tracker(now);
+    }
+
+    /// Asks the tracker for its clock.
+    fn poke_tracker(&mut self, now: Now) {
+        let nonce = self.random.next_u64();
+        let Some(tracker) = &mut self.tracker else { return };
+        tracker.poke_nonce = nonce;
+        tracker.clock.poke(now);
+        let address = tracker.address;
+        self.send(address, Datagram::Poke { nonce, status: None });
+    }
+
+    pub(super) fn handle_tracker_poke_ack(
+        &mut self,
+        nonce: u64,
+        status: Option<PeerStatus>,
+        now: Now,
+    ) {
+        if let Some(tracker) = self.tracker.as_mut().filter(|tracker| tracker.poke_nonce == nonce) {
+            tracker.clock.answer(status.map(|status| status.clock), now);
+            self.tell_clocks();
+        }
     }
 
     /// Handles an answer of the tracker for another election. The user is told once.

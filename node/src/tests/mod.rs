@@ -4,6 +4,7 @@
 mod again;
 mod ahead;
 pub(crate) mod bounded;
+mod clock;
 mod disk;
 mod full_disk;
 mod holders;
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant};
 use protocol::block::{Block, Header};
 use protocol::election::Election;
 use protocol::transaction::{HashedTransaction, Transaction, Vote};
-use protocol::units::{BlockHash, MerkleRoot, Now, TransactionId};
+use protocol::units::{BlockHash, MerkleRoot, Now, TransactionId, UnixMillis};
 
 use super::{
     Answer, Command, CommandError, Event, Limits, LoadFailure, Node, NodeConfig, Output, Record,
@@ -70,6 +71,10 @@ struct Network {
     left: Vec<SocketAddr>,
     /// Whose disks take nothing for now, and the last batch that each of them was given.
     full: BTreeMap<SocketAddr, u64>,
+    /// By how many milliseconds whose clocks are wrong.
+    skews: BTreeMap<SocketAddr, i64>,
+    /// Who is stopped, and until when.
+    frozen: BTreeMap<SocketAddr, Instant>,
 }
 
 fn address(number: u16) -> SocketAddr {
@@ -111,6 +116,8 @@ impl Network {
             records: BTreeMap::new(),
             left: Vec::new(),
             full: BTreeMap::new(),
+            skews: BTreeMap::new(),
+            frozen: BTreeMap::new(),
         }
     }
 
@@ -151,7 +158,7 @@ impl Network {
         };
         let seed = [u8::try_from(number).expect("a small number"); 32];
         let election = Arc::clone(&self.election);
-        let node = Node::new(config, election, restored, seed, self.time());
+        let node = Node::new(config, election, restored, seed, self.time_at(address(number)));
         self.nodes.insert(address(number), node);
         self.drain(address(number));
     }
@@ -190,7 +197,7 @@ impl Network {
     /// The disk takes all that it was given meanwhile, and everything from now on.
     fn free_disk(&mut self, number: u16) {
         let last = self.full.remove(&address(number)).expect("it is full");
-        let now = self.time();
+        let now = self.time_at(address(number));
         self.nodes.get_mut(&address(number)).expect("a node").handle_persisted(last, now);
         self.drain(address(number));
     }
@@ -204,11 +211,27 @@ impl Network {
         Now { instant: self.now, unix: created.plus(self.now - self.start) }
     }
 
+    /// The time as a node sees it.
+    fn time_at(&self, at: SocketAddr) -> Now {
+        let now = self.time();
+        let skew = self.skews.get(&at).copied().unwrap_or(0);
+        Now { unix: UnixMillis(now.unix.0.saturating_add_signed(skew)), ..now }
+    }
+
+    /// Stops a node for a while. What is sent to it waits.
+    fn freeze(&mut self, number: u16, span: Duration) {
+        self.frozen.insert(address(number), self.now + span);
+        self.run(span);
+        self.frozen.clear();
+    }
+
     fn run(&mut self, span: Duration) {
         let end = self.now + span;
         loop {
             let timer =
                 self.nodes.iter().filter_map(|(at, node)| Some((node.poll_timeout()?, *at)));
+            let timer = timer
+                .map(|(due, at)| (self.frozen.get(&at).map_or(due, |until| due.max(*until)), at));
             let timer = timer.min();
             let incident = self.queue.first_key_value().map(|((at, _), _)| *at);
             let Some(next) = timer.map(|(at, _)| at).into_iter().chain(incident).min() else {
@@ -221,7 +244,7 @@ impl Network {
             if incident.is_some_and(|at| at <= next) {
                 self.happen();
             } else if let Some((_, at)) = timer {
-                let now = self.time();
+                let now = self.time_at(at);
                 self.nodes.get_mut(&at).expect("a node").handle_timeout(now);
                 self.drain(at);
             }
@@ -230,12 +253,16 @@ impl Network {
     }
 
     fn happen(&mut self) {
-        let Some((_, incident)) = self.queue.pop_first() else { return };
-        let now = self.time();
+        let Some(((_, number), incident)) = self.queue.pop_first() else { return };
         let at = match &incident {
             Incident::Datagram { to, .. } => *to,
             Incident::Mined { at, .. } => *at,
         };
+        if let Some(until) = self.frozen.get(&at).filter(|until| **until > self.now) {
+            self.queue.insert((*until, number), incident);
+            return;
+        }
+        let now = self.time_at(at);
         let Some(node) = self.nodes.get_mut(&at) else { return };
         match incident {
             Incident::Datagram { from, bytes, .. } => node.handle_datagram(from, &bytes, now),
@@ -245,7 +272,7 @@ impl Network {
     }
 
     fn command(&mut self, number: u16, command: Command) -> Result<Answer, CommandError> {
-        let now = self.time();
+        let now = self.time_at(address(number));
         let node = self.nodes.get_mut(&address(number)).expect("a node");
         let answer = node.handle_command(command, now);
         self.drain(address(number));
@@ -283,7 +310,7 @@ impl Network {
 
     fn drain(&mut self, at: SocketAddr) {
         loop {
-            let now = self.time();
+            let now = self.time_at(at);
             let node = self.nodes.get_mut(&at).expect("a node");
             let Some(output) = node.poll_output() else { return node.check_invariants() };
             match output {

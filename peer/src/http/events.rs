@@ -300,6 +300,8 @@ fn is_public(event: &Event) -> bool {
         | Event::Left
         | Event::TrackerRefused { .. }
         | Event::ClockDiffers { .. }
+        | Event::ClockOff { .. }
+        | Event::ClockAgrees { .. }
         | Event::Misbehaviour { .. }
         | Event::BlockLost { .. } => false,
     }

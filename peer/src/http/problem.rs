@@ -77,6 +77,7 @@ fn command_status(error: &CommandError) -> StatusCode {
         CommandError::PoolFull { .. }
         | CommandError::NotDurable { .. }
         | CommandError::ClockBehind { .. }
+        | CommandError::ClockOff { .. }
         | CommandError::BlockLost
         | CommandError::NotRead { .. }
         | CommandError::Busy

@@ -90,6 +90,13 @@ pub(crate) fn event(event: &Event) -> String {
             format!("tracker {tracker} serves another election ({found_prefix}…), not {expected}")
         }
         Event::ClockDiffers { address, offset_ms } => clock_differs(*address, *offset_ms),
+        Event::ClockOff { offset_ms, disagreeing, compared } => {
+            let off = text::clock_off(*offset_ms, *disagreeing, *compared);
+            format!("{off}; this peer does not mine until then")
+        }
+        Event::ClockAgrees { compared } => {
+            format!("this machine's clock agrees with most of {} again", count(compared, "other"))
+        }
         Event::Syncing { from, to } => format!("fetching blocks {from} to {to}"),
         Event::Synced { tip } => {
             format!("all blocks are here, up to block {} {}", tip.height, tip.hash)

@@ -6,7 +6,7 @@ use super::{audit, key, receipt, registrar, tally};
 use crate::schema::{
     Ballot, Block, BlockOrdered, Chain, CommandHelp, Experiment, HeldBy, Left, Login,
     OwnVoteStanding, Peers, Question, ReceiptWritten, RecordKind, Registered, Reply, Status,
-    Submitted, SyncOrdered, Transaction, Vote, Voted, Voter,
+    Submitted, SyncOrdered, Transaction, Unready, Vote, Voted, Voter,
 };
 
 pub(super) fn reply(reply: &Reply, color: bool) -> String {
@@ -215,7 +215,9 @@ fn status(status: &Status) -> String {
             format!("{} {listed}{seen}", tracker.address)
         },
     );
-    let mining = status.mining.as_ref().map_or_else(|| "nothing to mine".to_owned(), text::mining);
+    let is_clock_off = status.unready.iter().any(|why| matches!(why, Unready::ClockOff { .. }));
+    let idle = if is_clock_off { "off while the clock is" } else { "nothing to mine" };
+    let mining = status.mining.as_ref().map_or_else(|| idle.to_owned(), text::mining);
     let dropped: Vec<_> = status.dropped.iter().filter(|(_, count)| **count > 0).collect();
     let dropped: Vec<_> = dropped.iter().map(|(why, count)| format!("{why} {count}")).collect();
     let votes = format!(
@@ -238,6 +240,7 @@ fn status(status: &Status) -> String {
         ("pool", Some(pool)),
         ("neighbours", Some(status.neighbours.to_string())),
         ("tracker", Some(tracker)),
+        ("clock", Some(text::clock(status.clock))),
         ("mining", Some(mining)),
     ];
     rows.extend(status.unready.iter().map(|why| ("NOT READY", Some(text::unready(why)))));

@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::schema::{Admission, Admitted, HeldBy, Mining, Standing, TransactionKind, Unready};
+use crate::schema::{
+    Admission, Admitted, Clock, HeldBy, Mining, Standing, TransactionKind, Unready,
+};
 
 /// The last millisecond of the year 9999. Strangers choose the times of their votes, and nothing
 /// later than this can be written as a date.
@@ -40,6 +42,9 @@ pub(crate) fn held_by(held_by: HeldBy) -> String {
 /// Says why what a peer tells need not be true of the network.
 pub(crate) fn unready(unready: &Unready) -> String {
     match unready {
+        Unready::ClockOff { offset_ms, disagreeing, compared } => {
+            clock_off(*offset_ms, *disagreeing, *compared)
+        }
         Unready::NoContact { others: 0 } => {
             "nobody answers: neither the tracker nor another peer was reached".to_owned()
         }
@@ -49,6 +54,33 @@ pub(crate) fn unready(unready: &Unready) -> String {
             format!("fetching blocks: at {height} of {target}")
         }
     }
+}
+
+/// Says by how much this machine's clock is wrong, as far as others can tell.
+pub(crate) fn clock_off(offset_ms: i64, disagreeing: usize, compared: usize) -> String {
+    let others = count(compared, "other");
+    format!("this machine's clock is {} {disagreeing} of {others}: set it", distance(offset_ms))
+}
+
+/// Says how this machine's clock compares with others.
+pub(crate) fn clock(clock: Clock) -> String {
+    match clock.offset_ms {
+        None => format!(
+            "can't be compared: {} measured, and it takes 2",
+            count(clock.compared, "other clock")
+        ),
+        Some(offset_ms) if offset_ms.unsigned_abs() < 1_000 => {
+            format!("agrees with {}", count(clock.compared, "other"))
+        }
+        Some(offset_ms) => {
+            format!("{} the median of {}", distance(offset_ms), count(clock.compared, "other"))
+        }
+    }
+}
+
+fn distance(offset_ms: i64) -> String {
+    let direction = if offset_ms < 0 { "behind" } else { "ahead of" };
+    format!("{} s {direction}", offset_ms.unsigned_abs() / 1_000)
 }
 
 /// Says where a transaction stands, and who else has it there.

@@ -134,6 +134,20 @@ pub(crate) enum Event {
         address: SocketAddr,
         offset_ms: i64,
     },
+    /// This machine's clock differs by more than 30 s from most others': this peer does not mine.
+    ClockOff {
+        /// By how much it is ahead of (positive) or behind (negative) their median.
+        offset_ms: i64,
+        /// From how many it differs.
+        disagreeing: usize,
+        /// With how many it was compared.
+        compared: usize,
+    },
+    /// This machine's clock agrees with most others' again.
+    ClockAgrees {
+        /// With how many it was compared.
+        compared: usize,
+    },
     /// Blocks are fetched up to this height.
     Syncing { from: u64, to: u64 },
     /// All blocks that are known of are here.
@@ -229,6 +243,10 @@ impl From<node::Event> for Event {
                 Self::TrackerRefused { tracker, expected, found_prefix }
             }
             Node::ClockDiffers { address, offset_ms } => Self::ClockDiffers { address, offset_ms },
+            Node::ClockOff { offset_ms, disagreeing, compared } => {
+                Self::ClockOff { offset_ms, disagreeing, compared }
+            }
+            Node::ClockAgrees { compared } => Self::ClockAgrees { compared },
             Node::Syncing { from, to } => Self::Syncing { from: from.0, to: to.0 },
             Node::Synced { tip } => Self::Synced { tip: tip.into() },
             Node::Misbehaviour { address, reason } => Self::Misbehaviour { address, reason },

@@ -59,6 +59,15 @@ pub(crate) struct HeldBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Unready {
+    /// This machine's clock differs by more than 30 s from most others'.
+    ClockOff {
+        /// By how much it is ahead of (positive) or behind (negative) their median.
+        offset_ms: i64,
+        /// From how many it differs.
+        disagreeing: usize,
+        /// With how many it was compared.
+        compared: usize,
+    },
     /// A tracker, or addresses of others, were given, and nobody answers.
     NoContact {
         /// Others whom the tracker lists, or whose addresses were given.
@@ -101,12 +110,23 @@ pub(crate) struct Status {
     pub(crate) admitted: Admitted,
     pub(crate) votes: u64,
     pub(crate) tracker: Option<Tracker>,
+    pub(crate) clock: Clock,
     /// The search for a block, while there is one.
     pub(crate) mining: Option<Mining>,
     /// Height of the best header, above the tip's while blocks are fetched.
     pub(crate) sync_target: u64,
     /// Datagrams by why they were dropped.
     pub(crate) dropped: BTreeMap<String, u64>,
+}
+
+/// How this machine's clock compares with those of the neighbours and the tracker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Clock {
+    /// How many clocks were measured.
+    pub(crate) compared: usize,
+    /// By how much this machine's is ahead of (positive) or behind (negative) their median; none while they are too
+    /// few to tell, fewer than two.
+    pub(crate) offset_ms: Option<i64>,
 }
 
 /// What a peer knows of its tracker.
@@ -182,6 +202,7 @@ impl Status {
             admitted: Admitted::from(&node.admitted),
             votes: node.votes,
             tracker: node.tracker.map(Tracker::from),
+            clock: Clock { compared: node.clock.compared, offset_ms: node.clock.offset_ms },
             mining: mining.filter(|_| node.mining),
             sync_target: node.sync_target.0,
             dropped: dropped.collect(),
@@ -199,6 +220,7 @@ impl Unready {
     /// A word for programs that never changes.
     pub(crate) fn kind(self) -> &'static str {
         match self {
+            Self::ClockOff { .. } => "clock_off",
             Self::NoContact { .. } => "no_contact",
             Self::Syncing { .. } => "syncing",
         }
@@ -208,6 +230,9 @@ impl Unready {
 impl From<node::Unready> for Unready {
     fn from(unready: node::Unready) -> Self {
         match unready {
+            node::Unready::ClockOff { offset_ms, disagreeing, compared } => {
+                Self::ClockOff { offset_ms, disagreeing, compared }
+            }
             node::Unready::NoContact { others } => Self::NoContact { others },
             node::Unready::Behind { height, target } => {
                 Self::Syncing { height: height.0, target: target.0 }

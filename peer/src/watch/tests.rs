@@ -14,7 +14,7 @@ use ratatui::style::{Color, Modifier};
 use super::draw::{Viewport, draw};
 use super::state::{Answers, Contact, State, Update};
 use crate::schema::{
-    Admitted, BlockSummary, Chain, Event, HeldBy, Mining, Neighbour, OptionTally, Peers,
+    Admitted, BlockSummary, Chain, Clock, Event, HeldBy, Mining, Neighbour, OptionTally, Peers,
     QuestionTally, Results, Role, Status, Tip, TransactionKind,
 };
 
@@ -63,6 +63,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         admitted: Admitted::Anybody,
         votes,
         tracker: None,
+        clock: Clock { compared: 2, offset_ms: Some(0) },
         mining: None,
         sync_target: height,
         dropped: std::collections::BTreeMap::new(),

@@ -15,10 +15,12 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use protocol::datagram::{Datagram, ElectionPrefix, Envelope, PEERS_MAX, RETRY_BYTES, RegisterAck};
+use protocol::datagram::{
+    Datagram, ElectionPrefix, Envelope, PEERS_MAX, PeerStatus, RETRY_BYTES, RegisterAck,
+};
 use protocol::election::Election;
 use protocol::token::{Token, TokenIssuer};
-use protocol::units::{ElectionId, Now, sha256};
+use protocol::units::{BlockHash, ElectionId, Height, Now, UnixMillis, Work, sha256};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -101,7 +103,7 @@ impl Registry {
             return;
         }
         self.peers.remember_token(from, sender_token);
-        self.dispatch(from, sender_token, envelope.datagram, now.instant);
+        self.dispatch(from, sender_token, envelope.datagram, now);
     }
 
     /// Sends the pokes and updates that are due, and drops peers that have not answered for too
@@ -177,11 +179,15 @@ impl Registry {
         assert!(self.updates.receivers().eq(&listed), "listed peers, and receivers of updates");
     }
 
-    fn dispatch(&mut self, from: SocketAddr, token: Token, datagram: Datagram, now: Instant) {
+    fn dispatch(&mut self, from: SocketAddr, token: Token, datagram: Datagram, at: Now) {
+        let now = at.instant;
         match datagram {
             Datagram::RegisterPeer => self.register(from, token, now),
             Datagram::RequestBallot { offset } => self.serve_ballot(from, token, offset),
             Datagram::PokeAck { nonce, status: _ } => self.acknowledge(from, nonce, now),
+            Datagram::Poke { nonce, .. } if self.peers.is_listed(from) => {
+                self.tell_time(from, token, nonce, at.unix);
+            }
             Datagram::LeavePeer => self.leave(from, token, now),
             // A RETRY carries nothing but its tokens, which were handled already.
             Datagram::Retry => {}
@@ -231,6 +237,13 @@ impl Registry {
             Ack::ListFull => self.counters.add(DropReason::ListFull),
             Ack::Stale => self.counters.add(DropReason::StaleAck),
         }
+    }
+
+    /// Answers a listed peer's POKE, so that it can compare its clock with this one. A tracker has no chain to tell of.
+    fn tell_time(&mut self, to: SocketAddr, token: Token, nonce: u64, clock: UnixMillis) {
+        let tip = BlockHash([0; 32]);
+        let status = Some(PeerStatus { height: Height(0), tip, work: Work(0), clock });
+        self.transmit(to, token, Datagram::PokeAck { nonce, status });
     }
 
     /// A peer repeats its LEAVE_PEER until it is acknowledged, so a peer that was already removed

@@ -19,7 +19,7 @@ use crate::schema::{self, Event, Reply};
 use crate::store::{Damage, Rows};
 use chain::{AuditFailure, AuditRule, BlockError, BodyError, TransactionError};
 use node::{
-    Admitted, BlockSummary, BlockView, CommandError, HeldBy, LeaveReason, NeighbourView,
+    Admitted, BlockSummary, BlockView, ClockView, CommandError, HeldBy, LeaveReason, NeighbourView,
     QuestionTally, Results, Role, Standing, Status, Tip, TrackerView, TransactionView, VoteView,
     VoterView,
 };
@@ -181,6 +181,7 @@ fn status(election: &Election) -> Reply {
         admitted: Admitted::Openly,
         votes: 3,
         tracker: Some(tracker),
+        clock: ClockView { compared: 3, offset_ms: Some(3), disagreeing: 0 },
         mining: true,
         sync_target: Height(2),
         dropped: vec![("without a valid token", 1)],
@@ -295,6 +296,8 @@ fn node_events() -> Vec<node::Event> {
             found_prefix: [0xab; 8],
         },
         Event::ClockDiffers { address: neighbour, offset_ms: -45_000 },
+        Event::ClockOff { offset_ms: 200_000, disagreeing: 3, compared: 3 },
+        Event::ClockAgrees { compared: 3 },
         Event::Syncing { from: Height(2), to: Height(120) },
         Event::Synced { tip: tip(3) },
         Event::Misbehaviour { address: neighbour, reason: reason.clone() },

@@ -21,6 +21,27 @@ fn a_peer_is_listed_once_it_answers() {
 }
 
 #[test]
+fn a_listed_peer_is_told_the_time_and_nobody_else_is() {
+    let mut world = World::new();
+    world.join(address(1));
+    world.join_silently(address(2));
+    for number in [1, 2] {
+        world.send(address(number), Datagram::Poke { nonce: 7, status: None });
+    }
+    let now = world.now.unix;
+    let told = |world: &World, number| {
+        let received = world.peers[&address(number)].received.iter();
+        let clocks = received.filter_map(|(_, datagram)| match datagram {
+            Datagram::PokeAck { nonce: 7, status: Some(status) } => Some(status.clock),
+            _ => None,
+        });
+        clocks.collect::<Vec<_>>()
+    };
+    assert_eq!((told(&world, 1), told(&world, 2)), (vec![now], vec![]));
+    assert_eq!(world.dropped("unexpected"), 1);
+}
+
+#[test]
 fn the_list_is_read_in_pages_and_holds_listed_peers_alone() {
     let mut world = World::new();
     for number in [3, 1, 2] {

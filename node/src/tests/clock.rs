@@ -1,0 +1,155 @@
+//! Clocks that are wrong: what a node says, whether it mines, and which blocks it counts.
+
+use super::*;
+use crate::{ClockView, Unready};
+
+fn clock(network: &mut Network, number: u16) -> ClockView {
+    match network.command(number, Command::Status) {
+        Ok(Answer::Status(status)) => status.clock,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn unready(network: &mut Network, number: u16) -> Vec<Unready> {
+    match network.command(number, Command::Status) {
+        Ok(Answer::Status(status)) => status.unready,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn cast(network: &mut Network, number: u16, voter: u8) {
+    network.submit(number, network.registration(voter)).expect("a registration");
+    network.submit(number, network.vote(voter, 0)).expect("a vote");
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// What node `number` told of clocks.
+fn told(network: &Network, number: u16) -> Vec<&Event> {
+    let told = network.events.iter().filter(|(at, _)| *at == address(number));
+    told.map(|(_, event)| event)
+        .filter(|event| {
+            matches!(
+                event,
+                Event::ClockOff { .. } | Event::ClockAgrees { .. } | Event::ClockDiffers { .. }
+            )
+        })
+        .collect()
+}
+
+/// By one second of it the answer says by how much the clock is off.
+fn is_about(offset_ms: i64, expected_ms: i64) -> bool {
+    offset_ms.abs_diff(expected_ms) <= 1_000
+}
+
+#[test]
+fn a_node_whose_clock_is_fast_does_not_mine_and_says_so_until_it_is_mended() {
+    let mut network = Network::new();
+    network.skews.insert(address(1), 200_000);
+    (1..=4).for_each(|number| network.add(number, Restored::default()));
+    network.run(seconds(5));
+    let [Unready::ClockOff { offset_ms, disagreeing: 3, compared: 3 }] =
+        unready(&mut network, 1)[..]
+    else {
+        panic!("{:?}", unready(&mut network, 1))
+    };
+    assert!(is_about(offset_ms, 200_000), "{offset_ms}");
+    let ordered = network.command(1, Command::Mine);
+    assert!(matches!(ordered, Err(CommandError::ClockOff { .. })), "{ordered:?}");
+    for number in 2..=4 {
+        assert_eq!(unready(&mut network, number), [], "one wrong clock of three is not most");
+    }
+    assert_eq!(network.node(1).tip().height.0, 0);
+    network.skews.clear();
+    network.run(seconds(5));
+    assert_eq!(unready(&mut network, 1), []);
+    assert!(network.command(1, Command::Mine).is_ok());
+    let of_this =
+        told(&network, 1).into_iter().filter(|event| !matches!(event, Event::ClockDiffers { .. }));
+    let of_this: Vec<_> = of_this.collect();
+    let expected = [
+        &Event::ClockOff { offset_ms, disagreeing: 2, compared: 2 },
+        &Event::ClockAgrees { compared: 2 },
+    ];
+    assert_eq!(of_this, expected);
+}
+
+#[test]
+fn a_node_whose_clock_is_slow_mines_no_vote_and_its_neighbours_do() {
+    let mut network = Network::new();
+    network.skews.insert(address(2), -3 * 3_600_000);
+    (1..=3).for_each(|number| network.add(number, Restored::default()));
+    network.run(seconds(3));
+    cast(&mut network, 1, 1);
+    network.run(seconds(5));
+    assert_eq!(network.node(1).chain().tally().votes, 1);
+    let unready = unready(&mut network, 2);
+    assert!(
+        matches!(unready[0], Unready::ClockOff { offset_ms, .. } if is_about(offset_ms, -10_800_000)),
+        "{unready:?}"
+    );
+}
+
+#[test]
+fn a_clock_is_compared_with_at_least_two_others() {
+    let mut network = Network::with_nodes(2);
+    network.run(seconds(3));
+    assert_eq!(clock(&mut network, 1), ClockView { compared: 1, offset_ms: None, disagreeing: 0 });
+    network.add(3, Restored::default());
+    network.run(seconds(5));
+    let ClockView { compared: 2, offset_ms: Some(offset_ms), disagreeing: 0 } =
+        clock(&mut network, 1)
+    else {
+        panic!("{:?}", clock(&mut network, 1))
+    };
+    assert!(is_about(offset_ms, 0));
+}
+
+#[test]
+fn a_node_that_was_stopped_for_a_minute_accuses_no_clock() {
+    let mut network = Network::with_nodes(3);
+    network.run(seconds(3));
+    // What comes meanwhile waits in its socket, and is read once it goes on.
+    network.freeze(1, seconds(60));
+    network.run(seconds(10));
+    for number in 1..=3 {
+        assert_eq!(told(&network, number), Vec::<&Event>::new(), "node {number}");
+        assert_eq!(unready(&mut network, number), [], "node {number}");
+    }
+    assert!(clock(&mut network, 1).offset_ms.is_some());
+}
+
+#[test]
+fn a_machine_that_slept_accuses_no_clock() {
+    let mut network = Network::with_nodes(3);
+    network.run(seconds(3));
+    // Others' time goes on by a minute, and so does its own clock, but not its monotonic time.
+    network.skews.insert(address(1), -60_000);
+    network.run(Duration::from_millis(1));
+    network.events.clear();
+    network.skews.clear();
+    network.run(seconds(10));
+    for number in 1..=3 {
+        assert_eq!(told(&network, number), Vec::<&Event>::new(), "node {number}");
+    }
+    assert_eq!(unready(&mut network, 1), []);
+}
+
+#[test]
+fn what_a_clock_that_jumped_seemed_to_be_before_is_forgotten() {
+    let mut network = Network::with_nodes(3);
+    network.run(seconds(5));
+    network.skews.insert(address(1), 200_000);
+    network.run(Duration::from_millis(1_020));
+    assert_eq!(clock(&mut network, 1).offset_ms, None, "nothing is said before it was compared");
+    cast(&mut network, 2, 1);
+    network.run(seconds(5));
+    assert!(unready(&mut network, 1).iter().any(|why| matches!(why, Unready::ClockOff { .. })));
+    assert_eq!(network.node(2).chain().tally().votes, 1);
+    let mined_here = |(at, event): &(SocketAddr, Event)| {
+        *at == address(1) && matches!(event, Event::Block { mined_here: true, .. })
+    };
+    assert!(!network.events.iter().any(mined_here), "a block of the wrong time");
+}
