@@ -39,7 +39,8 @@ pub struct TipChange {
     /// The number of blocks that left the best chain although the disk has lost their bodies.
     /// Nobody knows which of their transactions should go back to the pool.
     pub disconnected_lost: usize,
-    /// The blocks that joined the best chain, upwards to the new tip; never empty.
+    /// The blocks that joined the best chain, upwards to the new tip. There are none if blocks left it because their
+    /// time has not come, and no other branch is better than what remains.
     pub connected: Vec<Arc<Block>>,
 }
 
@@ -62,7 +63,8 @@ enum Readiness {
     LosesOwn(Height),
     /// For bodies of the branch that would be left, which the disk refuses to read.
     OwnRefused,
-    /// For a body of the branch itself that the disk has lost or refuses to read: the index of the lowest one.
+    /// For the time of a block of the branch itself, or for its body, which the disk has lost or refuses to read: the
+    /// index of the lowest one.
     Unavailable(usize),
 }
 
@@ -116,7 +118,8 @@ impl Chain {
 
     /// Moves to the best complete branch. If a block on the way breaks a rule, it is reported and the next best branch
     /// is tried. So is the next best one while a body on the way is lost or still on the disk; the better branch gets
-    /// its turn when that body is here.
+    /// its turn when that body is here. Blocks whose time has not come are passed over, and leave the best chain if they
+    /// are on it (see [`Chain::set_time`]).
     pub fn advance(&mut self) -> Advance {
         self.advance_with(None)
     }
@@ -130,7 +133,13 @@ impl Chain {
 
     fn advance_with(&mut self, passes_lost_from: Option<Height>) -> Advance {
         let mut advance = Advance::default();
-        let from = self.tip();
+        let kept = self.due_on_best_chain();
+        let must_leave = kept < self.best.len();
+        let from = self.candidate(self.best[kept - 1]);
+        if must_leave {
+            // What was worse than the tip may be better than what remains.
+            self.candidates = self.ends_of_branches();
+        }
         // Branches that have to wait for bodies. What is above a block that waits waits too, so that each block is
         // looked at once, however many candidates there are.
         let (mut waiting, mut passed_over) = (BTreeSet::new(), BTreeSet::new());
@@ -138,7 +147,8 @@ impl Chain {
             if !candidate.is_better_than(&from, self.rules) {
                 break;
             }
-            let Some((above, kept)) = self.path_of_candidate(candidate.hash, &passed_over) else {
+            let path = self.path_of_candidate(candidate.hash, kept, &passed_over);
+            let Some((above, kept)) = path else {
                 waiting.insert(candidate);
                 continue;
             };
@@ -179,22 +189,46 @@ impl Chain {
                 }
             }
         }
+        if must_leave && advance.change.is_none() {
+            self.leave_early_blocks(kept, passes_lost_from, &mut advance);
+        }
         let (tip, rules) = (self.tip(), self.rules);
         waiting.retain(|each| self.entry(&each.hash).complete && each.is_better_than(&tip, rules));
         self.candidates = waiting;
         advance
     }
 
-    /// The blocks between the best chain and a candidate, in ascending order, and how many blocks of the best chain lie
-    /// below them; `None` if one of them was passed over already.
+    /// Takes the blocks off the best chain whose time has not come.
+    fn leave_early_blocks(
+        &mut self,
+        kept: usize,
+        passes_lost_from: Option<Height>,
+        advance: &mut Advance,
+    ) {
+        match self.readiness(&[], kept, passes_lost_from) {
+            Readiness::Ready => advance.change = self.switch_to(&[], kept).ok(),
+            Readiness::Stored(wanted) if advance.wanted.is_empty() => advance.wanted = wanted,
+            Readiness::LosesOwn(lowest) => {
+                advance.awaits_lost.get_or_insert(lowest);
+            }
+            Readiness::Stored(_) | Readiness::OwnRefused | Readiness::Unavailable(_) => {}
+        }
+    }
+
+    /// The blocks between the best chain's first `kept` blocks and a candidate, in ascending order, and how many blocks
+    /// of the best chain lie below them; `None` if one of them was passed over already.
     fn path_of_candidate(
         &self,
         end: BlockHash,
+        kept: usize,
         passed_over: &BTreeSet<BlockHash>,
     ) -> Option<(Vec<BlockHash>, usize)> {
         let mut above = Vec::new();
         let mut hash = end;
-        while !self.is_on_best_chain(&hash) {
+        let is_kept = |hash: &BlockHash| {
+            self.is_on_best_chain(hash) && self.entry(hash).header.height.0 < kept as u64
+        };
+        while !is_kept(&hash) {
             if passed_over.contains(&hash) {
                 return None;
             }
@@ -213,6 +247,9 @@ impl Chain {
         kept: usize,
         passes_lost_from: Option<Height>,
     ) -> Readiness {
+        if let Some(index) = above.iter().position(|hash| !self.is_due(hash)) {
+            return Readiness::Unavailable(index);
+        }
         let own = &self.best[kept..];
         let is_passed = |hash: &BlockHash| {
             passes_lost_from.is_some_and(|from| self.entry(hash).header.height >= from)
@@ -276,11 +313,12 @@ impl Chain {
         }
     }
 
-    fn find_best_header(&mut self) {
+    pub(super) fn find_best_header(&mut self) {
         let to_be_had = self
             .tree
             .iter()
-            .filter(|(_, entry)| !entry.withheld && !matches!(entry.body, Body::Invalid));
+            .filter(|(_, entry)| !entry.withheld && !matches!(entry.body, Body::Invalid))
+            .filter(|(_, entry)| self.due.has(entry));
         let candidates = to_be_had.map(|(hash, entry)| Candidate { work: entry.work, hash: *hash });
         let rules = self.rules;
         // While the tie-break holds, no two are equally good. Tests that switch it off get the last one of the tree.

@@ -100,8 +100,10 @@ impl Chain {
 
     fn add_header(&mut self, hash: BlockHash, header: Header) {
         self.tree.insert(hash, header);
+        self.due.add(header.time, hash);
         let candidate = self.candidate(hash);
-        if !self.entry(&hash).withheld && candidate.is_better_than(&self.best_header, self.rules) {
+        let is_usable = !self.entry(&hash).withheld && self.is_due(&hash);
+        if is_usable && candidate.is_better_than(&self.best_header, self.rules) {
             self.best_header = candidate;
         }
     }
@@ -118,6 +120,8 @@ impl Chain {
             self.headers_since_pruning = 0;
             let (above, _) = self.path_from_best_chain(self.best_header.hash);
             self.tree.prune_headers(&above.into_iter().chain([parent]).collect());
+            let tree = &self.tree;
+            self.due.retain(|hash| tree.get(hash).is_some());
         }
         match self.tree.without_body() {
             headers if headers < self.headers_without_body_max => Ok(()),

@@ -22,6 +22,7 @@ impl Chain {
         self.check_tree();
         self.check_best_chain();
         self.check_choice();
+        self.due.check_invariants(self.tree.iter());
         self.body_cache.check_invariants(&self.tree);
         self.branch.check_invariants(self.tip_header().height);
         self.check_counts();
@@ -82,14 +83,15 @@ impl Chain {
         }
         let best = self.entry(&self.best_header.hash);
         assert!(
-            !best.withheld && !matches!(best.body, Body::Invalid),
+            !best.withheld && !matches!(best.body, Body::Invalid) && self.due.has(best),
             "the best header is useless"
         );
         if !self.rules.enforces(Rule::TieBreak) {
             return;
         }
         let usable = self.tree.iter().filter(|(_, entry)| !entry.withheld);
-        let usable = usable.filter(|(_, entry)| !matches!(entry.body, Body::Invalid));
+        let usable =
+            usable.filter(|(_, entry)| !matches!(entry.body, Body::Invalid) && self.due.has(entry));
         let best = usable.map(|(hash, entry)| Candidate { work: entry.work, hash: *hash }).max();
         assert_eq!(best, Some(self.best_header), "there is a better header");
     }

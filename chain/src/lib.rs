@@ -72,6 +72,7 @@ mod audit;
 mod body_cache;
 mod branch;
 mod check;
+mod due;
 mod error;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
@@ -104,6 +105,7 @@ use body_cache::BodyCache;
 use branch::Branch;
 pub use branch::{AdmissionCounts, RegistrarCount, Tally, VoterRecord};
 pub use check::{CAST_AT_DISTANCE_MAX, TIME_AHEAD_MAX, check_cast_at};
+use due::Due;
 pub use error::{BlockError, BodyError, HeaderError, TransactionError};
 pub use forgery::{Forgery, ForgeryError};
 pub use fork_choice::Candidate;
@@ -135,6 +137,7 @@ pub struct Chain {
     headers_without_body_max: usize,
     best_header: Candidate,
     headers_since_pruning: usize,
+    due: Due,
 }
 
 impl Chain {
@@ -156,6 +159,7 @@ impl Chain {
             best_header: Candidate { work: Work(0), hash },
             headers_without_body_max: HEADERS_WITHOUT_BODY_MAX,
             headers_since_pruning: 0,
+            due: Due::new(),
             election,
         }
     }

@@ -63,7 +63,8 @@ impl Chain {
         unusable
     }
 
-    fn ends_of_branches(&self) -> BTreeSet<Candidate> {
+    /// The ends of all complete branches.
+    pub(super) fn ends_of_branches(&self) -> BTreeSet<Candidate> {
         let is_complete =
             |hash: &BlockHash| self.tree.get(hash).is_some_and(|entry| entry.complete);
         let complete = self.tree.iter().filter(|(_, entry)| entry.complete);

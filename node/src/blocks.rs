@@ -140,6 +140,7 @@ impl Node {
 
     /// Moves to the best branch, and informs the pool, gossip, mining and the user of the change.
     pub(super) fn advance_chain(&mut self, from: Option<SocketAddr>, now: Now) {
+        self.chain.set_time(now.unix);
         let old = self.tip();
         let advance = match self.disk.loading.lost_wait.given_up_from(now.instant) {
             Some(from) => self.chain.advance_without_lost(from),

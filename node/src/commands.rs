@@ -30,6 +30,7 @@ impl Node {
     /// # Errors
     /// See [`CommandError`].
     pub fn handle_command(&mut self, command: Command, now: Now) -> Result<Answer, CommandError> {
+        self.follow_clock(now);
         let is_order = command.is_order();
         let answer = self.carry_out(command, now);
         // A question changes nothing, and is asked far more often.
@@ -41,8 +42,8 @@ impl Node {
 
     fn carry_out(&mut self, command: Command, now: Now) -> Result<Answer, CommandError> {
         match command {
-            Command::Status => Ok(Answer::Status(Box::new(self.status()))),
-            Command::Results => Ok(Answer::Results(self.results())),
+            Command::Status => Ok(Answer::Status(Box::new(self.status(now)))),
+            Command::Results => Ok(Answer::Results(self.results(now))),
             Command::Chain { from, limit } => Ok(Answer::Chain(self.summaries(from, limit))),
             Command::Block(selector) => self.ask(Lookup::Block(selector)),
             Command::RawBlock(selector) => self.ask(Lookup::RawBlock(selector)),
@@ -96,7 +97,7 @@ impl Node {
         Ok(Answer::Syncing { neighbours: addresses.len() })
     }
 
-    fn status(&self) -> Status {
+    fn status(&self, now: Now) -> Status {
         let dropped = self.counters.dropped.counts().into_iter();
         Status {
             role: self.role,
@@ -113,6 +114,7 @@ impl Node {
             votes: self.chain.tally().votes,
             tracker: self.membership.tracker(),
             clock: self.membership.clock(),
+            waiting: self.waiting(now),
             mining: self.mining.is_searching() || self.laboratory.is_searching(),
             sync_target: self.sync_target(),
             dropped: dropped.filter(|(_, count)| *count > 0).collect(),
@@ -136,7 +138,7 @@ impl Node {
         unready
     }
 
-    fn results(&self) -> Results {
+    fn results(&self, now: Now) -> Results {
         let tally = self.chain.tally();
         let election: &Election = self.chain.election();
         Results {
@@ -148,6 +150,7 @@ impl Node {
             tally: QuestionTally::of_all(election, tally),
             tip_held_by: self.block_held_by(self.tip().height),
             unready: self.unready(),
+            waiting: self.waiting(now),
         }
     }
 

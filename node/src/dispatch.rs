@@ -19,6 +19,7 @@ use chain::rules::Rule;
 
 impl Node {
     pub(super) fn dispatch(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
+        self.follow_clock(now);
         self.counters.received.count_bytes(bytes);
         let Ok(envelope) = Envelope::decode(bytes) else {
             return self.counters.dropped.count(DropReason::Malformed);

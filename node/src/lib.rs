@@ -136,5 +136,5 @@ pub use output::{
 pub use views::{
     Admitted, BlockSummary, BlockView, ClockView, HeldBy, NeighbourView, PoolPage,
     PooledTransaction, QuestionTally, Results, Standing, Status, Tip, TrackerView,
-    TransactionAnswer, TransactionView, Unready, VoteView, VoterView,
+    TransactionAnswer, TransactionView, Unready, VoteView, VoterView, WaitingBlocks,
 };

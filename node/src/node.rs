@@ -122,6 +122,7 @@ impl Node {
     /// Does everything that is due. To be called when the moment of
     /// [`poll_timeout`](Self::poll_timeout) has come; calling it at any other time is harmless.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.follow_clock(now);
         self.membership.handle_timeout(now);
         self.react_to_membership(now);
         self.ledger.handle_timeout(now);

@@ -66,6 +66,8 @@ pub struct Status {
     pub tracker: Option<TrackerView>,
     /// How this machine's clock compares with those of others.
     pub clock: ClockView,
+    /// The blocks that wait for their time.
+    pub waiting: WaitingBlocks,
     /// Whether this peer mines at the moment.
     pub mining: bool,
     /// The height of the best header, which is above the tip's height while blocks are being
@@ -121,6 +123,15 @@ impl ClockView {
     }
 }
 
+/// The blocks whose time is too far ahead of this machine's clock, so that they count for nothing yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingBlocks {
+    /// Their number, as far as they are known.
+    pub blocks: usize,
+    /// When the time of the next one comes; `None` if there is none.
+    pub next_in: Option<Duration>,
+}
+
 /// The link to the tracker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrackerView {
@@ -152,6 +163,8 @@ pub struct Results {
     pub tip_held_by: HeldBy,
     /// What keeps this node from speaking for the network; empty if nothing does.
     pub unready: Vec<Unready>,
+    /// The blocks that wait for their time.
+    pub waiting: WaitingBlocks,
 }
 
 /// The right by which the voters on the best chain are registered.

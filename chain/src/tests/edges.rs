@@ -78,3 +78,74 @@ fn a_clock_that_was_set_back_loses_no_block_at_a_restart() {
         assert_eq!(is_too_early, now == UnixMillis(0), "at {now:?}");
     }
 }
+
+/// A vote in block 1, and above it blocks of which the first is `ahead_ms` ahead of [`NOW`], each a second later.
+fn early_branch(parent: &Header, ahead_ms: &[u64], salt: u64) -> Vec<Block> {
+    let mut previous = *parent;
+    let blocks = ahead_ms.iter().map(|ahead_ms| {
+        let time = UnixMillis(NOW.0 + ahead_ms);
+        let header = worked(Header { time, ..unworked(&previous, &[]) }, salt);
+        previous = header;
+        Block { header, transactions: Vec::new() }
+    });
+    blocks.collect()
+}
+
+#[test]
+fn blocks_whose_time_has_not_come_leave_wait_and_come_back() {
+    let genesis = Header::genesis(&election());
+    let mut chain = chain();
+    let first = mine(&genesis, &[registration(0), vote(0, vec![vec![1]])], 0);
+    let early = early_branch(&first.header, &[200_000, 201_000, 202_000], 0);
+    let fast = UnixMillis(NOW.0 + 200_000);
+    chain.set_time(fast);
+    for block in [&first].into_iter().chain(&early) {
+        chain.insert_header(block.header, fast).expect("in time by a fast clock");
+        add(&mut chain, block).expect("good");
+    }
+    chain.advance();
+    assert_eq!(chain.tip().hash, early[2].header.hash());
+    assert!(chain.set_time(NOW), "the clock is mended");
+    let change = chain.advance().change.expect("they leave");
+    assert_eq!((change.disconnected.len(), change.connected.len()), (3, 0));
+    assert_eq!(chain.tip().hash, first.header.hash());
+    assert_eq!(chain.best_header().hash, first.header.hash());
+    assert_eq!(chain.waiting_for_their_time().count(), 3);
+    chain.check_invariants();
+    // What is lighter, and in time, is followed meanwhile.
+    let second = mine(&first.header, &[registration(1)], 0);
+    add(&mut chain, &second).expect("good");
+    chain.advance();
+    assert_eq!(chain.tip().hash, second.header.hash());
+    assert!(!chain.set_time(UnixMillis(NOW.0 + 79_999)));
+    assert!(chain.set_time(UnixMillis(NOW.0 + 81_000)), "two of them are due");
+    chain.check_invariants();
+    let change = chain.advance().change.expect("they are heavier than one");
+    assert_eq!(change.disconnected[0].header.hash(), second.header.hash());
+    assert_eq!(chain.tip().hash, early[1].header.hash());
+    assert_eq!(chain.waiting_for_their_time().next(), Some(early[2].header.time));
+    assert!(chain.set_time(UnixMillis(NOW.0 + 82_000)));
+    chain.advance();
+    assert_eq!(chain.tip().hash, early[2].header.hash());
+    chain.check_invariants();
+}
+
+#[test]
+fn a_chain_that_is_left_for_its_time_makes_room_for_the_best_of_the_others() {
+    let genesis = Header::genesis(&election());
+    let mut chain = chain();
+    let fast = UnixMillis(NOW.0 + 500_000);
+    let early = early_branch(&genesis, &[300_000, 300_001, 300_002], 0);
+    let partly = early_branch(&genesis, &[1_000, 2_000, 400_000], 1);
+    let other = early_branch(&genesis, &[3_000], 2);
+    for block in early.iter().chain(&partly).chain(&other) {
+        chain.insert_header(block.header, fast).expect("in time by a fast clock");
+        add(&mut chain, block).expect("good");
+    }
+    chain.advance();
+    assert_eq!(chain.tip_header().height.0, 3);
+    chain.set_time(NOW);
+    chain.advance();
+    assert_eq!(chain.tip().hash, partly[1].header.hash(), "the part whose time has come");
+    chain.check_invariants();
+}

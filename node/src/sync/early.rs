@@ -6,15 +6,18 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use protocol::block::Header;
-use protocol::units::Now;
+use protocol::units::{Now, UnixMillis};
 
 use crate::limits::Limits;
 use crate::output::{Event, Output};
+use crate::views::WaitingBlocks;
 use crate::{Node, Timer};
 use chain::TIME_AHEAD_MAX;
 
 /// The interval at which they are tried again.
 const EARLY_HEADERS_PERIOD: Duration = Duration::from_secs(5);
+/// The shortest pause between two looks at them.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// Headers whose time is ahead of the local clock. They are tried again, and never remembered as
 /// invalid.
@@ -32,6 +35,31 @@ impl EarlyHeaders {
 }
 
 impl Node {
+    /// Leaves the blocks whose time has not come since the clock was set back, and joins those whose time has come. To
+    /// be called with everything that happens.
+    pub(crate) fn follow_clock(&mut self, now: Now) {
+        let is_changed = self.chain.set_time(now.unix);
+        if is_changed {
+            self.advance_chain(None, now);
+            self.continue_sync(now);
+        }
+        if let Some(next_in) = self.waiting(now).next_in {
+            let pause = next_in.clamp(PAUSE_MIN, EARLY_HEADERS_PERIOD);
+            self.timers.set_by(Timer::EarlyHeaders, now.instant + pause);
+        }
+    }
+
+    /// The blocks that wait for their time, of which this node may have the headers alone.
+    pub(crate) fn waiting(&self, now: Now) -> WaitingBlocks {
+        let headers = self.sync.early_headers.0.iter().map(|(header, _)| header);
+        let unknown = headers.filter(|header| self.chain.header(&header.hash()).is_none());
+        let times = unknown.map(|header| header.time).chain(self.chain.waiting_for_their_time());
+        let times: Vec<_> = times.collect();
+        let latest = now.unix.plus(TIME_AHEAD_MAX);
+        let wait = |time: &UnixMillis| Duration::from_millis(time.0.saturating_sub(latest.0));
+        WaitingBlocks { blocks: times.len(), next_in: times.iter().map(wait).min() }
+    }
+
     pub(crate) fn hold_early_header(&mut self, header: Header, from: SocketAddr, now: Now) {
         let held = &mut self.sync.early_headers.0;
         if !header.has_work() || held.iter().any(|(known, _)| *known == header) {
@@ -58,6 +86,7 @@ impl Node {
         for (header, from) in due {
             self.handle_header(header, false, from, now);
         }
+        self.follow_clock(now);
         self.continue_sync(now);
     }
 }

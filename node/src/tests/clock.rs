@@ -153,3 +153,86 @@ fn what_a_clock_that_jumped_seemed_to_be_before_is_forgotten() {
     };
     assert!(!network.events.iter().any(mined_here), "a block of the wrong time");
 }
+
+/// How many votes node `number` counts, and how many blocks wait for their time.
+fn counted(network: &mut Network, number: u16) -> (u64, usize) {
+    match network.command(number, Command::Results) {
+        Ok(Answer::Results(results)) => (results.votes, results.waiting.blocks),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A node that mined five empty blocks while its clock was 200 s fast, and nobody was there to tell.
+fn once_fast() -> Network {
+    let mut network = Network::new();
+    network.skews.insert(address(1), 200_000);
+    network.add(1, Restored::default());
+    for _ in 0..5 {
+        network.command(1, Command::Mine).expect("nobody says that the clock is off");
+        network.run(seconds(1));
+    }
+    assert_eq!(network.node(1).tip().height.0, 5);
+    network.skews.clear();
+    network
+}
+
+#[test]
+fn blocks_of_a_fast_clock_leave_once_it_is_mended_and_votes_stay_counted() {
+    for restarts in [false, true] {
+        let mut network = once_fast();
+        if restarts {
+            network.restart(1);
+        }
+        assert_eq!(counted(&mut network, 1), (0, 5), "restarts: {restarts}");
+        network.add(2, Restored::default());
+        network.add(3, Restored::default());
+        network.run(seconds(3));
+        cast(&mut network, 2, 1);
+        network.run(seconds(5));
+        for number in 1..=3 {
+            assert_eq!(counted(&mut network, number).0, 1, "node {number}");
+        }
+        let Ok(Answer::Status(status)) = network.command(1, Command::Status) else { panic!() };
+        let next_in = status.waiting.next_in.expect("five wait");
+        assert!(next_in > seconds(55) && next_in < seconds(80), "{next_in:?}");
+        // Their time comes, and they have more work. Whoever mines brings the vote back.
+        network.run(seconds(100));
+        for number in 1..=3 {
+            assert!(network.node(number).tip().height.0 > 5, "node {number}");
+            assert_eq!(counted(&mut network, number), (1, 0), "node {number}");
+        }
+    }
+}
+
+#[test]
+fn votes_of_blocks_that_wait_are_in_the_pool_meanwhile() {
+    let mut network = Network::new();
+    network.skews.insert(address(1), 600_000);
+    network.add(1, Restored::default());
+    cast(&mut network, 1, 1);
+    network.run(seconds(3));
+    assert_eq!(counted(&mut network, 1), (1, 0));
+    network.skews.clear();
+    assert_eq!(counted(&mut network, 1), (0, 1));
+    let Ok(Answer::Status(status)) = network.command(1, Command::Status) else { panic!() };
+    assert_eq!(status.pool, 2, "the registration and the vote");
+    network.run(seconds(3));
+    let height = network.node(1).tip().height.0;
+    assert_eq!((counted(&mut network, 1).0, height), (1, 1), "they are mined again, in time");
+}
+
+#[test]
+fn a_slow_clock_says_how_many_blocks_wait_and_counts_them_once_it_is_mended() {
+    let mut network = Network::new();
+    network.skews.insert(address(3), -3 * 3_600_000);
+    (1..=3).for_each(|number| network.add(number, Restored::default()));
+    network.run(seconds(3));
+    cast(&mut network, 1, 1);
+    network.run(seconds(5));
+    assert_eq!(counted(&mut network, 1), (1, 0));
+    let (votes, waiting) = counted(&mut network, 3);
+    assert!(votes == 0 && waiting >= 1, "{votes} votes, {waiting} wait");
+    network.skews.clear();
+    network.run(seconds(6));
+    assert_eq!(counted(&mut network, 3), (1, 0));
+}
