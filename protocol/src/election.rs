@@ -2,6 +2,7 @@
 //! may vote.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bincode::{Decode, Encode};
 
@@ -34,6 +35,20 @@ pub const BLOCK_BYTES_MAX: u32 = 1024 * 1024;
 
 /// The latest `created`: the last millisecond that RFC 3339 can express, in the year 9999.
 pub const CREATED_MAX: UnixMillis = UnixMillis(253_402_300_799_999);
+
+/// How far `created` may be ahead of the clock of whoever starts, as far as a block's time may be.
+pub const CREATED_AHEAD_MAX: Duration = Duration::from_secs(120);
+
+/// The election begins in the future, by the clock of whoever starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the ballot's created lies {} s ahead of this machine's clock: set the clock, or wait until then",
+    ahead.as_secs()
+)]
+pub struct CreatedAhead {
+    /// How far it is ahead.
+    pub ahead: Duration,
+}
 
 /// The version of the canonical encoding. Later kinds of election use higher numbers.
 const FORMAT: u16 = 2;
@@ -180,6 +195,17 @@ impl Election {
         let (_, election): (u16, Self) = codec::decode(bytes)?;
         election.check()?;
         Ok(election)
+    }
+
+    /// Checks that the election has begun, since no block could be in time before.
+    ///
+    /// # Errors
+    /// [`CreatedAhead`] if `created` is ahead of `now` by more than [`CREATED_AHEAD_MAX`].
+    pub fn check_created(&self, now: UnixMillis) -> Result<(), CreatedAhead> {
+        if self.created <= now.plus(CREATED_AHEAD_MAX) {
+            return Ok(());
+        }
+        Err(CreatedAhead { ahead: self.created.distance(now) })
     }
 
     /// Checks all limits, and thereby whether the election can be held.

@@ -14,6 +14,7 @@ use protocol::ballot_file::{self, FILE_BYTES_MAX};
 use protocol::election::Election;
 
 use cli::{Api, Arguments};
+use host::clock;
 use host::entropy;
 use host::files::{self, ReadError};
 use host::http::{Limits, Site};
@@ -60,7 +61,9 @@ fn read_ballot(path: &Path) -> anyhow::Result<Election> {
         }
         Err(error @ ReadError::TooLong { .. }) => return Err(error.into()),
     };
-    ballot_file::parse(&text).with_context(|| name.to_string())
+    let election = ballot_file::parse(&text).with_context(|| name.to_string())?;
+    election.check_created(clock::unix_now()).with_context(|| name.to_string())?;
+    Ok(election)
 }
 
 fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {

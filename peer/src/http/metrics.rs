@@ -200,6 +200,9 @@ fn register_network(registry: &mut Registry, status: &Status, counters: &Counter
     let is_ready = ConstGauge::new(u64::from(status.unready.is_empty()));
     let help = "1 while /readyz says so: in contact with others, not behind, and the clock agrees";
     registry.register("ready", help, is_ready);
+    let help =
+        "Blocks that count for nothing until this machine's clock says that their time has come";
+    registry.register("blocks_waiting", help, ConstGauge::new(status.waiting.blocks as u64));
     let offset_s = status.clock.offset_ms.map_or(f64::NAN, |offset_ms| offset_ms as f64 / 1_000.0);
     let help = "By how much this machine's clock is ahead of others', NaN while too few are known";
     registry.register_with_unit("clock_offset", help, Unit::Seconds, ConstGauge::new(offset_s));

@@ -16,7 +16,7 @@ use super::option_numbers::{self, OptionNumberError};
 use crate::cli::{CheckBallot, NewBallot};
 use crate::render::{Style, wants_color};
 use crate::schema::{Ballot, Reply};
-use crate::store::local_election::{LocalElectionError, read_ballot};
+use crate::store::local_election::{LocalElectionError, read_begun_ballot};
 use host::files::FileError;
 use host::{clock, entropy};
 
@@ -57,7 +57,7 @@ pub enum BallotCommandError {
 /// # Errors
 /// When the file can't be read, and for the first mistake in it.
 pub fn check_ballot(check: &CheckBallot) -> Result<(), BallotCommandError> {
-    let election = read_ballot(&check.file)?;
+    let election = read_begun_ballot(&check.file)?;
     let file = || Some(check.file.clone());
     option_numbers::check(&election)
         .map_err(|error| BallotCommandError::OptionNumber { file: file(), error })?;
@@ -190,6 +190,8 @@ fn write_file(path: &Path, text: &str, force: bool) -> Result<(), BallotCommandE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::AnswerFormat;
+    use crate::store::local_election::read_ballot;
 
     fn flags(output: PathBuf) -> NewBallot {
         NewBallot {
@@ -264,5 +266,22 @@ mod tests {
         let error = new_ballot(&new).expect_err("impossible").to_string();
         assert!(error.contains("`question[0].max`"), "{error}");
         assert!(!new.output.exists());
+    }
+
+    #[test]
+    fn a_ballot_of_the_future_is_refused_with_how_far_it_is_ahead() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("ballot.toml");
+        for (ahead, told) in [("3h", "s ahead of this machine's clock"), ("3days", "259")] {
+            let ahead = humantime::parse_duration(ahead).expect("a span");
+            let election = Election {
+                created: whole_second(clock::unix_now().plus(ahead)),
+                ..chain::fixtures::election()
+            };
+            std::fs::write(&file, ballot_file::write(&election)).expect("a file");
+            let check = CheckBallot { file: file.clone(), format: AnswerFormat { json: false } };
+            let error = check_ballot(&check).expect_err("it is ahead").to_string();
+            assert!(error.contains(told) && !error.contains('\n'), "{error}");
+        }
     }
 }

@@ -39,6 +39,14 @@ pub(crate) fn event(event: &Event) -> String {
             let by = if *mined_here { ", mined here" } else { "" };
             format!("block {height} ({}{by}) {hash}", count(transactions, "transaction"))
         }
+        Event::Reorganisation { to, disconnected, connected: 0, returned, .. } => format!(
+            "{} left the best chain until their time comes by this machine's clock: it ends in block {} {}, and {} \
+             returned to the pool",
+            count(disconnected, "block"),
+            to.height,
+            to.hash,
+            count(returned, "transaction"),
+        ),
         Event::Reorganisation { from, to, disconnected, connected, returned, lost } => format!(
             "the best chain changed from block {} {} to block {} {}: {} left, {} joined, {} returned to the pool{}",
             from.height,

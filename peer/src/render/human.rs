@@ -241,6 +241,7 @@ fn status(status: &Status) -> String {
         ("neighbours", Some(status.neighbours.to_string())),
         ("tracker", Some(tracker)),
         ("clock", Some(text::clock(status.clock))),
+        ("waiting", text::waiting(status.waiting)),
         ("mining", Some(mining)),
     ];
     rows.extend(status.unready.iter().map(|why| ("NOT READY", Some(text::unready(why)))));

@@ -26,6 +26,7 @@ pub(super) fn tally(results: &Results, color: bool) -> String {
         lines.push(format!("the newest block is this peer's word: {}", text::held_by(held_by)));
     }
     lines.extend(results.unready.iter().map(|why| format!("NOT READY: {}", text::unready(why))));
+    lines.extend(text::waiting(results.waiting));
     for question in &results.questions {
         lines.push(String::new());
         lines.push(heading(&question.title, color));

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::schema::{
-    Admission, Admitted, Clock, HeldBy, Mining, Standing, TransactionKind, Unready,
+    Admission, Admitted, Clock, HeldBy, Mining, Standing, TransactionKind, Unready, Waiting,
 };
 
 /// The last millisecond of the year 9999. Strangers choose the times of their votes, and nothing
@@ -60,6 +60,14 @@ pub(crate) fn unready(unready: &Unready) -> String {
 pub(crate) fn clock_off(offset_ms: i64, disagreeing: usize, compared: usize) -> String {
     let others = count(compared, "other");
     format!("this machine's clock is {} {disagreeing} of {others}: set it", distance(offset_ms))
+}
+
+/// Says how many blocks wait for their time, if any do.
+pub(crate) fn waiting(waiting: Waiting) -> Option<String> {
+    let seconds = waiting.next_in_ms?.div_ceil(1_000);
+    let (wait, its) = if waiting.blocks == 1 { ("waits", "its") } else { ("wait", "their") };
+    let blocks = count(waiting.blocks, "block");
+    Some(format!("{blocks} {wait} for {its} time, the next in {seconds} s by this machine's clock"))
 }
 
 /// Says how this machine's clock compares with others.

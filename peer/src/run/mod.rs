@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use protocol::election::Election;
+use protocol::election::{CreatedAhead, Election};
 use tokio::sync::{Mutex, Notify, oneshot};
 use tokio::time::timeout;
 
@@ -29,6 +29,7 @@ use crate::store::local_election::{LocalElectionError, local_election};
 use crate::store::{self, Opened, StoreError};
 use crate::voter::OwnVoters;
 use chain::rules::Rules;
+use host::clock;
 use host::signals::{EndSignals, Hangup};
 use host::udp::{BindError, Udp};
 use join::join;
@@ -48,6 +49,8 @@ pub enum PeerError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Election(#[from] LocalElectionError),
+    #[error(transparent)]
+    Created(#[from] CreatedAhead),
     #[error(transparent)]
     DataDirectory(#[from] DataDirectoryError),
     #[error(transparent)]
@@ -184,7 +187,11 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, Pe
             // the meantime.
             let (screen, style) = (console.screen.clone(), console.style);
             tokio::select! {
-                joined = join(&mut udp, tracker, settings.election, &screen, style) => joined?,
+                joined = join(&mut udp, tracker, settings.election, &screen, style) => {
+                    let joined = joined?;
+                    joined.check_created(clock::unix_now())?;
+                    joined
+                }
                 () = console.abandoned() => return Err(PeerError::NoInput),
             }
         }

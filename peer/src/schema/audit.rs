@@ -3,7 +3,7 @@
 use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
 use serde::Serialize;
 
-use super::{Admission, Admitted, QuestionTally, Refusal, Results, Tip, Transaction};
+use super::{Admission, Admitted, QuestionTally, Refusal, Results, Tip, Transaction, Waiting};
 
 /// How far an audit came, what it counted on the way, and where it stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -81,6 +81,7 @@ impl AuditReport {
             questions: self.tally.clone(),
             tip_held_by: None,
             unready: Vec::new(),
+            waiting: Waiting::default(),
         }
     }
 }

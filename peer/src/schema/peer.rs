@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use protocol::units::{ElectionId, VoterId};
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,7 @@ pub(crate) struct Status {
     pub(crate) votes: u64,
     pub(crate) tracker: Option<Tracker>,
     pub(crate) clock: Clock,
+    pub(crate) waiting: Waiting,
     /// The search for a block, while there is one.
     pub(crate) mining: Option<Mining>,
     /// Height of the best header, above the tip's while blocks are fetched.
@@ -127,6 +129,23 @@ pub(crate) struct Clock {
     /// By how much this machine's is ahead of (positive) or behind (negative) their median; none while they are too
     /// few to tell, fewer than two.
     pub(crate) offset_ms: Option<i64>,
+}
+
+/// Blocks whose time is too far ahead of this machine's clock, so that they count for nothing yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Waiting {
+    /// How many, as far as they are known.
+    pub(crate) blocks: usize,
+    /// When the time of the next one comes; none without blocks that wait.
+    pub(crate) next_in_ms: Option<u64>,
+}
+
+impl From<node::WaitingBlocks> for Waiting {
+    fn from(waiting: node::WaitingBlocks) -> Self {
+        let milliseconds =
+            |next_in: Duration| u64::try_from(next_in.as_millis()).unwrap_or(u64::MAX);
+        Self { blocks: waiting.blocks, next_in_ms: waiting.next_in.map(milliseconds) }
+    }
 }
 
 /// What a peer knows of its tracker.
@@ -203,6 +222,7 @@ impl Status {
             votes: node.votes,
             tracker: node.tracker.map(Tracker::from),
             clock: Clock { compared: node.clock.compared, offset_ms: node.clock.offset_ms },
+            waiting: node.waiting.into(),
             mining: mining.filter(|_| node.mining),
             sync_target: node.sync_target.0,
             dropped: dropped.collect(),
@@ -255,8 +275,7 @@ impl Peers {
 
 impl From<&node::NeighbourView> for Neighbour {
     fn from(view: &node::NeighbourView) -> Self {
-        let milliseconds =
-            |time: std::time::Duration| round_to_thousandths(time.as_secs_f64() * 1_000.0);
+        let milliseconds = |time: Duration| round_to_thousandths(time.as_secs_f64() * 1_000.0);
         Self {
             address: view.address,
             tip: view.tip.map(Tip::from),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{HeldBy, Tip, Unready};
+use super::{HeldBy, Tip, Unready, Waiting};
 
 /// The count on the best chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -20,6 +20,7 @@ pub(crate) struct Results {
     pub(crate) tip_held_by: Option<HeldBy>,
     /// What keeps this peer from speaking for the network; empty where nothing does.
     pub(crate) unready: Vec<Unready>,
+    pub(crate) waiting: Waiting,
 }
 
 /// By what right voters were registered.
@@ -71,6 +72,7 @@ impl From<&node::Results> for Results {
             questions: results.tally.iter().map(QuestionTally::from).collect(),
             tip_held_by: Some(results.tip_held_by.into()),
             unready: results.unready.iter().map(|unready| (*unready).into()).collect(),
+            waiting: results.waiting.into(),
         }
     }
 }

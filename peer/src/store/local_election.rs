@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use protocol::ballot_file::{self, BallotFileError, FILE_BYTES_MAX};
-use protocol::election::Election;
+use protocol::election::{CreatedAhead, Election};
 use protocol::units::ElectionId;
 
 use super::data_directory::{self, DataDirectoryError};
 use crate::config::Settings;
+use host::clock;
 use host::files::{self, ReadError};
 
 /// The file from which a peer without a tracker takes its election by default.
@@ -20,6 +21,8 @@ pub enum LocalElectionError {
     Read(#[from] ReadError),
     #[error("{path}: {reason}", path = path.display())]
     Ballot { path: PathBuf, reason: BallotFileError },
+    #[error("{path}: {reason}", path = path.display())]
+    Created { path: PathBuf, reason: CreatedAhead },
     #[error(
         "{what} is election {found}, and --election asks for {expected}: leave one of them out"
     )]
@@ -48,7 +51,7 @@ pub(crate) fn local_election(
         _ => Ok(Some(election)),
     };
     if let Some(path) = &settings.ballot {
-        return expect(path, read_ballot(path)?);
+        return expect(path, read_begun_ballot(path)?);
     }
     let kept_in = match (&settings.data_dir, settings.election) {
         (Some(path), _) => Some(path.clone()),
@@ -63,7 +66,18 @@ pub(crate) fn local_election(
             return Err(LocalElectionError::UnknownElection { election, path });
         }
     }
-    if has_tracker { Ok(None) } else { read_ballot(Path::new(BALLOT_DEFAULT)).map(Some) }
+    if has_tracker { Ok(None) } else { read_begun_ballot(Path::new(BALLOT_DEFAULT)).map(Some) }
+}
+
+/// Reads a ballot file whose election has begun by this machine's clock.
+///
+/// # Errors
+/// See [`read_ballot`], and [`LocalElectionError::Created`].
+pub(crate) fn read_begun_ballot(path: &Path) -> Result<Election, LocalElectionError> {
+    let election = read_ballot(path)?;
+    let begun = election.check_created(clock::unix_now());
+    begun.map_err(|reason| LocalElectionError::Created { path: path.to_owned(), reason })?;
+    Ok(election)
 }
 
 /// Reads a ballot file.

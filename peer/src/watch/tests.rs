@@ -15,7 +15,7 @@ use super::draw::{Viewport, draw};
 use super::state::{Answers, Contact, State, Update};
 use crate::schema::{
     Admitted, BlockSummary, Chain, Clock, Event, HeldBy, Mining, Neighbour, OptionTally, Peers,
-    QuestionTally, Results, Role, Status, Tip, TransactionKind,
+    QuestionTally, Results, Role, Status, Tip, TransactionKind, Waiting,
 };
 
 const NOW_MS: u64 = 1_795_233_117_040;
@@ -64,6 +64,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         votes,
         tracker: None,
         clock: Clock { compared: 2, offset_ms: Some(0) },
+        waiting: Waiting::default(),
         mining: None,
         sync_target: height,
         dropped: std::collections::BTreeMap::new(),
@@ -97,6 +98,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         questions,
         tip_held_by: Some(HeldBy { neighbours: 2, of: 2 }),
         unready: Vec::new(),
+        waiting: Waiting::default(),
     };
     let chain = Chain { blocks: blocks.collect(), next: None };
     let server = "http://127.0.0.1:6001".to_owned();

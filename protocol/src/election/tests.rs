@@ -191,3 +191,15 @@ fn each_limit_of_a_ballot_holds_and_one_past_it_does_not() {
     longest.title.push('T');
     assert_eq!(longest.check(), Err(ElectionError::TooLarge { bytes: ELECTION_BYTES_MAX + 1 }));
 }
+
+#[test]
+fn an_election_begins_when_the_clock_says_so_or_a_little_earlier() {
+    let election = election();
+    let at = |behind: u64| UnixMillis(election.created.0 - behind);
+    assert_eq!(election.check_created(at(0)), Ok(()));
+    assert_eq!(election.check_created(at(120_000)), Ok(()));
+    for (behind, told) in [(120_001, "120 s"), (3 * 3_600_000, "10800 s")] {
+        let error = election.check_created(at(behind)).expect_err("ahead").to_string();
+        assert!(error.contains(told) && error.contains("set the clock"), "{error}");
+    }
+}

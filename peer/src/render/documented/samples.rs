@@ -21,10 +21,11 @@ use chain::{AuditFailure, AuditRule, BlockError, BodyError, TransactionError};
 use node::{
     Admitted, BlockSummary, BlockView, ClockView, CommandError, HeldBy, LeaveReason, NeighbourView,
     QuestionTally, Results, Role, Standing, Status, Tip, TrackerView, TransactionView, VoteView,
-    VoterView,
+    VoterView, WaitingBlocks,
 };
 
 const BALLOT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ballot.toml");
+const NONE_WAITS: WaitingBlocks = WaitingBlocks { blocks: 0, next_in: None };
 const AT: UnixMillis = UnixMillis(1_795_233_117_040);
 
 fn hash(seed: &str) -> [u8; 32] {
@@ -99,6 +100,7 @@ fn results(election: &Election) -> Results {
         tally: tally.collect(),
         tip_held_by: HeldBy { neighbours: 2, of: 3 },
         unready: Vec::new(),
+        waiting: NONE_WAITS,
     }
 }
 
@@ -177,6 +179,7 @@ fn status(election: &Election) -> Reply {
         neighbours: 3,
         tip_held_by: HeldBy { neighbours: 2, of: 3 },
         unready: Vec::new(),
+        waiting: NONE_WAITS,
         registered_voters: 4,
         admitted: Admitted::Openly,
         votes: 3,
