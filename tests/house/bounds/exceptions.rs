@@ -78,6 +78,7 @@ pub(super) const NO_BOUNDS: &[Group] = &[
             ("node/src/sync/headers.rs", "FRUITLESS_WAIT_MAX"),
             ("node/src/sync/requests.rs", "LATE_MAX"),
             ("node/src/sync/window.rs", "TIMEOUT_MAX"),
+            ("protocol/src/election.rs", "CREATED_AHEAD_MAX"),
             ("tracker/src/registry/peers.rs", "POKES_UNANSWERED_MAX"),
         ],
     ),
