@@ -22,4 +22,5 @@ pub mod progress;
 pub mod signals;
 #[cfg(feature = "runtime")]
 pub mod udp;
+pub mod utf16;
 pub mod whole_file;

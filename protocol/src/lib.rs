@@ -69,6 +69,7 @@ pub mod nonce_search;
 pub mod proof_of_work;
 pub mod receipt;
 pub mod scope;
+pub mod text;
 pub mod token;
 pub mod transaction;
 pub mod units;

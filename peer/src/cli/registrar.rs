@@ -78,6 +78,14 @@ pub struct SignList {
     #[arg(long, value_name = "NAME")]
     pub id_column: Option<String>,
 
+    /// The list has no ids of your own, so that nothing finds one member with two keys
+    #[arg(long, conflicts_with = "id_column")]
+    pub without_ids: bool,
+
+    /// Ids that differ in spaces, leading zeros or letters that look alike are different members
+    #[arg(long)]
+    pub similar_ids: bool,
+
     #[command(flatten)]
     pub format: AnswerFormat,
 }

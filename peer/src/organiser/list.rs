@@ -1,24 +1,29 @@
 //! An organiser's list of members: a table with a column of voter keys and perhaps a column of the organiser's own
 //! ids. The ids are only used to find members with two keys. They and all other columns must never leave this module.
 
+mod columns;
+mod gathered;
+mod opening;
 mod pairs;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::path::Path;
 
 use csv::ByteRecord;
 use protocol::admission::VOTERS_MAX;
-use protocol::keys::{ParsePublicKeyError, PublicKey};
+use protocol::keys::PublicKey;
+use protocol::text::{self, Hidden};
 use protocol::units::VoterId;
-use rayon::prelude::*;
 
 use super::RegistrarError;
 use crate::schema::RecordKind;
+use columns::{Columns, cell_text};
+use gathered::{Gathered, Row};
 use host::files::FileError;
-use pairs::Pairs;
+use opening::Opened;
 
 /// The longest list in bytes, and therefore also the longest line. It allows 100 bytes for each of
 /// the most voters that an election can have.
@@ -41,6 +46,14 @@ pub(super) struct KeyList {
     /// The first of the lines that repeat what an earlier line says.
     pub(super) twice: Vec<(VoterId, [u64; 2])>,
     pub(super) twice_count: u64,
+    /// Whether there is a column of ids, by which one member's two keys are found.
+    pub(super) has_ids: bool,
+    /// Lines without an id.
+    pub(super) without_id: u64,
+    /// The first of the lines whose id may be that of an earlier line with another key: it differs in spaces, leading
+    /// zeros or letters that look alike.
+    pub(super) similar: Vec<[u64; 2]>,
+    pub(super) similar_count: u64,
 }
 
 /// The reason why a list is refused.
@@ -50,10 +63,24 @@ pub enum ListError {
     Empty,
     #[error("no column is called {wanted}: its first line names the columns")]
     NoKeyColumn { wanted: &'static str },
+    #[error(
+        "no column is called {wanted}: its first line holds a key where the names of the columns should stand"
+    )]
+    NoHeader { wanted: &'static str },
+    #[error("line {line} names the columns, and should be the first: remove what stands above it")]
+    TitleLines { line: usize },
+    #[error("this is {what} and no table in text: {mend}")]
+    NoTable { what: &'static str, mend: &'static str },
     #[error("two columns are called `{name}`")]
     ColumnTwice { name: String },
-    #[error("no column is called `{name}`, as --id-column says")]
-    NoIdColumn { name: String },
+    #[error("no column is called `{name}`, as --id-column says: its columns are {columns}")]
+    NoIdColumn { name: String, columns: String },
+    #[error(
+        "no column is called `id`, by which one member with two keys would be found: its columns are {columns}. Say which has your own ids by --id-column NAME, or that none has by --without-ids"
+    )]
+    NoIds { columns: String },
+    #[error("{}", similar_text(lines, *count))]
+    SimilarIds { lines: Vec<[u64; 2]>, count: u64 },
     #[error("it names no voter")]
     NoVoters,
     #[error("it has over {LIST_BYTES_MAX} bytes")]
@@ -80,6 +107,10 @@ pub enum SlipReason {
     NotDigits { found: usize, expected: usize },
     #[error("the digits are no public key of secp256k1: one may be wrong")]
     NotAPoint,
+    #[error("{0}: remove it")]
+    Hidden(Hidden),
+    #[error("character {place} is {}, which is no hexadecimal digit", shown(*character))]
+    NotADigit { character: char, place: usize },
     #[error("line {first} has the same id with another key: that would be two votes")]
     OneIdTwoKeys { first: u64 },
     #[error("line {first} has the same key with another id: that would be one vote for both")]
@@ -94,6 +125,30 @@ impl fmt::Display for Slip {
     }
 }
 
+/// A character by itself or, if people can't tell it from others, by its number.
+fn shown(character: char) -> String {
+    match character.is_ascii_graphic() {
+        true => format!("`{character}`"),
+        false => format!("U+{:04X}", u32::from(character)),
+    }
+}
+
+fn similar_text(lines: &[[u64; 2]], count: u64) -> String {
+    let told: String =
+        lines.iter().map(|[first, line]| format!("\n  line {line}: like line {first}")).collect();
+    let more = match count - lines.len() as u64 {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
+    let beginning = match count {
+        1 => "the id of a line differs".to_owned(),
+        count => format!("the ids of {count} lines differ"),
+    };
+    format!(
+        "{beginning} from an earlier one with another key in spaces, leading zeros or letters that look alike: one member with two keys would have two votes, and nothing was signed:{told}{more}\nif they are different members, say so by --similar-ids"
+    )
+}
+
 fn slips_text(slips: &[Slip], lines: u64, more: u64) -> String {
     let beginning = match lines {
         1 => "a line has to be mended".to_owned(),
@@ -104,51 +159,24 @@ fn slips_text(slips: &[Slip], lines: u64, more: u64) -> String {
     format!("{beginning}, and nothing was signed:{told}{end}")
 }
 
-/// Which columns of a line are used.
-#[derive(Debug, Clone, Copy)]
-struct Columns {
-    key: usize,
-    holds_voters: bool,
-    id: Option<usize>,
+/// Where the organiser's own ids stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ids<'a> {
+    /// In the column `id`. A list with other columns and without this one is refused, since nothing would find one
+    /// member's two keys.
+    Usual,
+    Column(&'a str),
+    /// The organiser said that there are none.
+    Nowhere,
 }
 
-/// The parts of a line that are used.
-#[derive(Debug)]
-struct Row {
-    line: u64,
-    key: String,
-    id: Box<[u8]>,
-    /// Whether the line contains a line break. A quotation mark that is never closed includes the
-    /// lines after it, together with the voters in them.
-    has_line_break: bool,
-}
-
-/// The keys, and the mistakes found in lines, while they are collected.
-#[derive(Debug, Default)]
-struct Gathered {
-    list: KeyList,
-    /// The line in which each voter appears first.
-    lines: HashMap<VoterId, u64>,
-    voters_of_ids: Pairs<Box<[u8]>, VoterId>,
-    ids_of_voters: Pairs<VoterId, Box<[u8]>>,
-    slips: Vec<Slip>,
-    slip_count: u64,
-    /// The number of lines with a mistake, or with several.
-    lines_with_slips: u64,
-}
-
-/// Reads a list. If this succeeds, the whole list is valid. `id_column` is the column of the
-/// organiser's own ids; if it is not given, it is `id`.
+/// Reads a list. If this succeeds, the whole list is valid.
 ///
 /// # Errors
 /// See [`ListError`].
-pub(super) fn read(
-    path: &Path,
-    kind: RecordKind,
-    id_column: Option<&str>,
-) -> Result<KeyList, RegistrarError> {
+pub(super) fn read(path: &Path, kind: RecordKind, ids: Ids<'_>) -> Result<KeyList, RegistrarError> {
     let file = File::open(path).map_err(|error| FileError::new("read", path, error))?;
-    let outcome = read_from(file, kind, id_column, Most::ALLOWED);
+    let outcome = read_from(file, kind, ids, Most::ALLOWED);
     let outcome = outcome.map_err(|error| FileError::new("read", path, error))?;
     outcome.map_err(|reason| RegistrarError::List { path: path.to_owned(), reason })
 }
@@ -168,26 +196,32 @@ impl Most {
 fn read_from(
     input: impl Read,
     kind: RecordKind,
-    id_column: Option<&str>,
+    ids: Ids<'_>,
     most: Most,
 ) -> io::Result<Result<KeyList, ListError>> {
-    let mut input = BufReader::new(input.take(most.bytes + 1));
-    let delimiter = delimiter(input.fill_buf()?);
+    let mut opened = match opening::open(input, most.bytes)? {
+        Ok(opened) => opened,
+        Err(error) => return Ok(Err(error)),
+    };
+    let beginning = opened.input.fill_buf()?.to_vec();
+    let Opened { input, delimiter, lines_before, bytes_before } = opened;
     let mut rows = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
-    let columns = match columns(rows.byte_headers().map_err(io::Error::from)?, kind, id_column) {
+    let header = rows.byte_headers().map_err(io::Error::from)?;
+    let columns = match columns::columns(header, &beginning, kind, ids) {
         Ok(columns) => columns,
         Err(error) => return Ok(Err(error)),
     };
     let mut gathered = Gathered::default();
+    gathered.list.has_ids = columns.id.is_some();
     let mut together = Vec::with_capacity(READ_TOGETHER);
     let mut record = ByteRecord::new();
     loop {
         let is_more = rows.read_byte_record(&mut record).map_err(io::Error::from)?;
-        if rows.position().byte() > most.bytes {
+        if bytes_before + rows.position().byte() > most.bytes {
             return Ok(Err(ListError::TooLong));
         }
         if is_more && !is_blank(&record) {
-            together.push(row(&record, columns));
+            together.push(row(&record, columns, lines_before));
         }
         if together.len() == READ_TOGETHER || !is_more {
             gathered.take(&mut together, columns.holds_voters);
@@ -201,154 +235,17 @@ fn read_from(
     }
 }
 
-/// Spreadsheets write `;` or a tab as the separator in countries where the comma is the decimal
-/// mark.
-fn delimiter(beginning: &[u8]) -> u8 {
-    let header = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
-    // If several are equally frequent, the last one is used.
-    [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
-}
-
-fn columns(
-    header: &ByteRecord,
-    kind: RecordKind,
-    id_column: Option<&str>,
-) -> Result<Columns, ListError> {
-    if header.is_empty() {
-        return Err(ListError::Empty);
-    }
-    let place = |name: &str| {
-        let is_named = |field: &[u8]| field.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
-        let mut places = header.iter().enumerate().filter(|(_, field)| is_named(field));
-        let first = places.next().map(|(place, _)| place);
-        match places.next() {
-            Some(_) => Err(ListError::ColumnTwice { name: name.to_owned() }),
-            None => Ok(first),
-        }
-    };
-    let key = match place("voter_key")? {
-        Some(place) => Some(place),
-        None => place("key")?,
-    };
-    let (key, holds_voters) = match (key, kind) {
-        (Some(key), _) => (key, false),
-        (None, RecordKind::Admissions) => {
-            return Err(ListError::NoKeyColumn { wanted: "`voter_key` or `key`" });
-        }
-        (None, RecordKind::Withdrawals) => {
-            let wanted = "`voter_key`, `key` or `voter`";
-            (place("voter")?.ok_or(ListError::NoKeyColumn { wanted })?, true)
-        }
-    };
-    let id = place(id_column.unwrap_or("id"))?;
-    match (id, id_column) {
-        (None, Some(name)) => Err(ListError::NoIdColumn { name: name.to_owned() }),
-        // Two keys of one member are not a mistake in a list of withdrawals.
-        (id, _) => {
-            let id = id.filter(|_| kind == RecordKind::Admissions);
-            Ok(Columns { key, holds_voters, id })
-        }
-    }
-}
-
 fn is_blank(record: &ByteRecord) -> bool {
-    record.iter().all(|field| field.trim_ascii().is_empty())
+    record.iter().all(|field| text::trim(&cell_text(field)).0.is_empty())
 }
 
-fn row(record: &ByteRecord, columns: Columns) -> Row {
-    let field = |place: usize| record.get(place).unwrap_or_default().trim_ascii();
+fn row(record: &ByteRecord, columns: Columns, lines_before: u64) -> Row {
+    let field = |place: usize| cell_text(record.get(place).unwrap_or_default()).into_owned();
     Row {
-        line: record.position().map_or(0, csv::Position::line),
-        key: String::from_utf8_lossy(field(columns.key)).into_owned(),
-        id: columns.id.map(field).unwrap_or_default().into(),
+        line: lines_before + record.position().map_or(0, csv::Position::line),
+        key: field(columns.key),
+        id: columns.id.map(field).unwrap_or_default(),
         has_line_break: record.iter().any(|field| field.contains(&b'\n')),
-    }
-}
-
-fn voter(text: &str, holds_voters: bool) -> Result<(VoterId, Option<PublicKey>), SlipReason> {
-    let expected = if holds_voters { VOTER_DIGITS } else { KEY_DIGITS };
-    if text.is_empty() {
-        return Err(SlipReason::NoKey);
-    }
-    let not_digits = SlipReason::NotDigits { found: text.chars().count(), expected };
-    if holds_voters {
-        let mut voter = VoterId([0; 32]);
-        hex::decode_to_slice(text, &mut voter.0).map_err(|_| not_digits)?;
-        return Ok((voter, None));
-    }
-    match text.parse::<PublicKey>() {
-        Ok(key) => Ok((key.voter(), Some(key))),
-        Err(ParsePublicKeyError::NotAPoint { .. }) => Err(SlipReason::NotAPoint),
-        // A text of 66 digits that begins with neither 02 nor 03 is not a key either.
-        Err(ParsePublicKeyError::NotDigits { .. }) if is_digits(text) => Err(SlipReason::NotAPoint),
-        Err(ParsePublicKeyError::NotDigits { .. }) => Err(not_digits),
-    }
-}
-
-fn is_digits(text: &str) -> bool {
-    text.len() == KEY_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-impl Gathered {
-    fn take(&mut self, rows: &mut Vec<Row>, holds_voters: bool) {
-        let read = |row: &Row| match row.has_line_break {
-            true => Err(SlipReason::SeveralLines),
-            false => voter(&row.key, holds_voters),
-        };
-        let read: Vec<_> = rows.par_iter().map(read).collect();
-        for (row, read) in rows.drain(..).zip(read) {
-            let line = row.line;
-            let slips = match read {
-                Ok(voter) => self.add(row, voter),
-                Err(reason) => [Some(reason), None],
-            };
-            self.lines_with_slips += u64::from(slips.iter().any(Option::is_some));
-            for reason in slips.into_iter().flatten() {
-                self.slip_count += 1;
-                if self.slips.len() < TOLD_MAX {
-                    self.slips.push(Slip { line, reason });
-                }
-            }
-        }
-    }
-
-    /// Adds a voter, and tells what earlier lines contradict.
-    fn add(
-        &mut self,
-        row: Row,
-        (voter, key): (VoterId, Option<PublicKey>),
-    ) -> [Option<SlipReason>; 2] {
-        let Row { line, id, .. } = row;
-        let first = *self.lines.entry(voter).or_insert(line);
-        if self.list.voters.insert(voter, key).is_some() {
-            self.list.twice_count += 1;
-            if self.list.twice.len() < TOLD_MAX {
-                self.list.twice.push((voter, [first, line]));
-            }
-        }
-        // A line without an id contradicts nobody.
-        if id.is_empty() {
-            return [None, None];
-        }
-        let one_id = self.voters_of_ids.note(id.clone(), voter, line);
-        let one_key = self.ids_of_voters.note(voter, id, line);
-        [
-            one_id.map(|first| SlipReason::OneIdTwoKeys { first }),
-            one_key.map(|first| SlipReason::OneKeyTwoIds { first }),
-        ]
-    }
-
-    fn finish(self) -> Result<KeyList, ListError> {
-        match (self.slip_count, self.list.voters.len()) {
-            (0, 0) => Err(ListError::NoVoters),
-            (0, _) => Ok(self.list),
-            (count, _) => Err(ListError::Slips {
-                lines: self.lines_with_slips,
-                more: count - self.slips.len() as u64,
-                slips: self.slips,
-            }),
-        }
     }
 }
 

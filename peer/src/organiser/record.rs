@@ -18,12 +18,15 @@ use rayon::prelude::*;
 #[cfg(test)]
 pub(super) use line::LINE_BYTES_MAX;
 pub(crate) use line::RecordError;
-use line::{Entry, read_entry, read_header, read_line, write_entry, write_header};
+use line::{
+    Entry, is_header, read_entry, read_header, read_line, text_of, write_entry, write_header,
+};
 
 use super::RegistrarError;
 use crate::schema::RecordKind;
 use host::files::FileError;
 use host::progress::Progress;
+use host::utf16::{self, Utf16};
 use host::whole_file::{Existing, FileMode, WholeFile};
 
 /// The number of lines that are read together, on all cores. For each signature per line they take
@@ -88,8 +91,8 @@ impl SignedFile {
         };
         let bytes = file.metadata().map_or(0, |metadata| metadata.len());
         let progress = Progress::new("reading", bytes);
-        let outcome =
-            read_from(BufReader::new(file), election, check, &progress, VOTERS_MAX as usize);
+        let outcome = open(file)
+            .and_then(|input| read_from(input, election, check, &progress, VOTERS_MAX as usize));
         match outcome.map_err(|error| FileError::new("read", path, error))? {
             Ok(read) => Ok(Some(read)),
             Err(RecordError::OtherElection { found }) => Err(RegistrarError::OtherElection {
@@ -122,7 +125,16 @@ impl SignedFile {
     }
 }
 
-/// Reads a file from any reader, and up to so many voters.
+/// The lines of a file, which a shell that joined files may have written as UTF-16.
+fn open(file: File) -> io::Result<Box<dyn BufRead>> {
+    let mut input = BufReader::new(file);
+    Ok(match utf16::byte_order(input.fill_buf()?) {
+        Some(order) => Box::new(BufReader::new(Utf16::new(input, order))),
+        None => Box::new(input),
+    })
+}
+
+/// Reads a file from any reader, and up to so many voters. Several files that were joined are read as one.
 ///
 /// # Errors
 /// When it can't be read. The inner error reports the first invalid line.
@@ -133,28 +145,30 @@ pub(super) fn read_from(
     progress: &Progress,
     voters_max: usize,
 ) -> io::Result<Result<SignedFile, RecordError>> {
-    let header = match read_line(&mut input, 1)? {
-        Ok(line) => read_header(&line, election),
-        Err(_) => Err(RecordError::NotOne),
+    let mut file = match read_line(&mut input, 1)? {
+        Ok(line) => match read_header(text_of(&line), election) {
+            Ok(kind) => SignedFile::new(kind),
+            Err(error) => return Ok(Err(error)),
+        },
+        Err(_) => return Ok(Err(RecordError::NotOne)),
     };
-    let kind = match header {
-        Ok(kind) => kind,
-        Err(error) => return Ok(Err(error)),
-    };
-    let mut file = SignedFile::new(kind);
     let id = election.election_id();
     let mut together = Vec::with_capacity(READ_TOGETHER);
+    let mut last = None;
     for number in 2.. {
         let line = match read_line(&mut input, number)? {
             Ok(line) => line,
             Err(error) => return Ok(Err(error)),
         };
         let is_end = line.is_empty();
-        if !is_end {
+        let text = text_of(&line);
+        // Where files were joined, another header stands between the lines of voters.
+        let joined = (!is_end && is_header(text)).then(|| read_header(text, election));
+        if !text.is_empty() && joined.is_none() {
             together.push((number, line));
         }
-        if together.len() == READ_TOGETHER || is_end {
-            if let Err(error) = file.take(&together, election, &id, check) {
+        if together.len() == READ_TOGETHER || is_end || joined.is_some() {
+            if let Err(error) = file.take(&together, &mut last, election, &id, check) {
                 return Ok(Err(error));
             }
             if file.entries.len() > voters_max {
@@ -162,6 +176,15 @@ pub(super) fn read_from(
             }
             progress.advance(together.iter().map(|(_, line)| line.len() as u64).sum());
             together.clear();
+        }
+        match joined {
+            Some(Ok(kind)) if kind == file.kind => last = None,
+            Some(Ok(kind)) => {
+                let (found, expected) = (kind.name(), file.kind.name());
+                return Ok(Err(RecordError::OtherKind { found, expected }));
+            }
+            Some(Err(error)) => return Ok(Err(error)),
+            None => {}
         }
         if is_end {
             break;
@@ -174,13 +197,14 @@ impl SignedFile {
     fn take(
         &mut self,
         lines: &[(u64, Vec<u8>)],
+        last: &mut Option<VoterId>,
         election: &Election,
         id: &ElectionId,
         check: Check<'_>,
     ) -> Result<(), RecordError> {
         let kind = self.kind;
         let entry = |(number, line): &(u64, Vec<u8>)| {
-            let (voter, entry) = read_entry(*number, line, kind, election)?;
+            let (voter, entry) = read_entry(*number, text_of(line), kind, election)?;
             let own = match check {
                 Check::Lines => return Ok((voter, entry)),
                 Check::Signatures => None,
@@ -192,12 +216,24 @@ impl SignedFile {
         let read: Vec<Result<_, RecordError>> = lines.par_iter().map(entry).collect();
         for ((line, _), read) in lines.iter().zip(read) {
             let (voter, entry) = read?;
-            if self.entries.last_key_value().is_some_and(|(last, _)| *last >= voter) {
+            if last.is_some_and(|last| last >= voter) {
                 return Err(RecordError::OutOfOrder { line: *line });
             }
-            self.entries.insert(voter, entry);
+            *last = Some(voter);
+            self.merge(voter, entry);
         }
         Ok(())
+    }
+}
+
+impl SignedFile {
+    /// Adds what a line says to what an earlier file of the joined ones says of the voter.
+    fn merge(&mut self, voter: VoterId, entry: Entry) {
+        let merged = self.entries.entry(voter).or_default();
+        merged.voter_key = merged.voter_key.or(entry.voter_key);
+        for (place, signature) in entry.signatures {
+            merged.signatures.entry(place).or_insert(signature);
+        }
     }
 }
 

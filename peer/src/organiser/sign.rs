@@ -1,14 +1,16 @@
 //! `peer registrar admit` and `peer registrar withdraw`: signs for every voter of a list.
 
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
+use inquire::Confirm;
 use protocol::admission::{AdmissionRule, VOTERS_MAX};
 use protocol::election::Election;
 use protocol::keys::{PublicKey, Signature, VoterKey};
 use protocol::units::VoterId;
 use rayon::prelude::*;
 
-use super::list::{self, KeyList, TOLD_MAX};
+use super::list::{self, Ids, KeyList, ListError, TOLD_MAX};
 use super::record::{Check, RecordError, SignedFile};
 use super::{RegistrarError, key};
 use crate::cli::SignList;
@@ -44,7 +46,13 @@ pub(super) fn sign_up_to(
         RegistrarError::NotARegistrar { path: task.key.clone(), registrars: names.join(", ") }
     })?;
     let path = task.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}.jsonl", kind.name())));
-    let list = list::read(&task.list, kind, task.id_column.as_deref())?;
+    let ids = match &task.id_column {
+        Some(name) => Ids::Column(name),
+        None if task.without_ids => Ids::Nowhere,
+        None => Ids::Usual,
+    };
+    let list = list::read(&task.list, kind, ids)?;
+    confirm_similar_ids(task, &list)?;
     // Without this lock, two registrars who sign at the same time would each replace what the other
     // one signed.
     let _alone = files::lock_directory(files::directory_of(&path));
@@ -85,11 +93,32 @@ pub(super) fn sign_up_to(
         complete: complete.count(),
         threshold,
         own_key: list.voters.contains_key(&key.public().voter()),
+        ids: list.has_ids,
+        lines_without_id: if list.has_ids { list.without_id } else { 0 },
+        lines_similar: list.similar_count,
         lines_twice: list.twice_count,
         first_twice: twice.collect(),
         not_listed: not_listed().count(),
         first_not_listed: not_listed().take(TOLD_MAX).copied().collect(),
     })
+}
+
+/// Ids that are alike may be one member's, who would have two votes. Whether they are is for the registrar to say: by an
+/// option, or when asked at a terminal.
+fn confirm_similar_ids(task: &SignList, list: &KeyList) -> Result<(), RegistrarError> {
+    if list.similar_count == 0 || task.similar_ids {
+        return Ok(());
+    }
+    let reason = ListError::SimilarIds { lines: list.similar.clone(), count: list.similar_count };
+    let refused = RegistrarError::List { path: task.list.clone(), reason };
+    if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+        return Err(refused);
+    }
+    let question = format!("{refused}\nAre they different members?");
+    match Confirm::new(&question).with_default(false).prompt() {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(refused),
+    }
 }
 
 /// The election of a ballot that has registrars.

@@ -80,6 +80,8 @@ impl Office {
             passphrase: PassphraseOptions::default(),
             out: Some(self.path(out)),
             id_column: None,
+            without_ids: false,
+            similar_ids: false,
             format: AnswerFormat::default(),
         }
     }
@@ -215,6 +217,73 @@ fn what_is_no_good_file_is_refused_and_left_alone() {
     let error = office.refusal(3, "a.jsonl");
     assert!(error.contains("(Registrar 1, Registrar 2, Registrar 3)"), "{error}");
     assert_eq!(office.read("a.jsonl"), good);
+}
+
+#[test]
+fn a_file_is_read_as_mail_programs_leave_it_and_joined_files_are_one() {
+    let office = Office::new();
+    office.admit("keys.csv", 0, "a.jsonl");
+    let alone = office.read("a.jsonl");
+    office.list("others.csv", &[4, 5, 6]);
+    office.admit("others.csv", 1, "b.jsonl");
+    let shown = |text: &[u8]| {
+        fs::write(office.path("c.jsonl"), text).expect("room");
+        office.show("c.jsonl").map_err(|error| error.to_string())
+    };
+    let utf16 = |text: &str| {
+        format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()
+    };
+    for text in [
+        format!("{alone}\n").into_bytes(),
+        format!("{alone}\r\n  \r\n").into_bytes(),
+        format!("\u{feff}{alone}").into_bytes(),
+        alone.replace('\n', "\r\n").into_bytes(),
+        format!("\u{feff}{}", alone.replacen('\n', "\n\n", 2)).into_bytes(),
+        utf16(&alone),
+    ] {
+        assert_eq!(shown(&text).expect("it is good").voters, 5, "{text:?}");
+    }
+    let joined = format!("{alone}\u{feff}{}", office.read("b.jsonl"));
+    for text in [joined.clone().into_bytes(), utf16(&joined)] {
+        let report = shown(&text).expect("they are good");
+        assert_eq!((report.voters, report.complete), (6, 2));
+    }
+    // The next registrar signs beside both, and one file comes of it.
+    assert_eq!(office.admit("keys.csv", 2, "c.jsonl").complete, 5);
+    assert_all_lines_rise(&office.read("c.jsonl"));
+    // Order still counts inside each, and another kind is not joined.
+    let mut lines: Vec<_> = alone.lines().collect();
+    lines.swap(1, 2);
+    assert!(shown(lines.join("\n").as_bytes()).expect_err("order").contains("does not follow"));
+    office.sign("keys.csv", 0, "w.jsonl", RecordKind::Withdrawals).expect("signed");
+    let mixed = format!("{alone}{}", office.read("w.jsonl"));
+    assert!(shown(mixed.as_bytes()).expect_err("kinds").contains("it holds withdrawals"));
+}
+
+fn assert_all_lines_rise(text: &str) {
+    let header = |line: &&str| line.contains("\"ostrakon\"");
+    assert_eq!(text.lines().filter(header).count(), 1, "{text}");
+    assert_eq!(text.lines().count(), 7, "{text}");
+}
+
+#[test]
+fn ids_that_may_be_one_members_are_signed_for_only_if_the_registrar_says_so() {
+    let office = Office::new();
+    let line = |id: &str, voter: u8| format!("{id},{}\n", key(voter).public());
+    let text = format!("id,voter_key\n{}{}", line("007", 1), line("7", 2));
+    fs::write(office.path("keys.csv"), text).expect("room");
+    let refused = office.refusal(0, "a.jsonl");
+    assert!(
+        refused.contains("line 3: like line 2") && refused.contains("--similar-ids"),
+        "{refused}"
+    );
+    assert!(!office.path("a.jsonl").exists(), "nothing was signed");
+    let task = SignList { similar_ids: true, ..office.task("keys.csv", 0, "a.jsonl") };
+    let report = sign::sign(&task, RecordKind::Admissions).expect("signed");
+    assert_eq!((report.signed, report.lines_similar), (2, 1));
+    // Withdrawing both is no danger.
+    let withdrawn = office.sign("keys.csv", 0, "w.jsonl", RecordKind::Withdrawals);
+    assert_eq!(withdrawn.expect("signed").signed, 2);
 }
 
 #[test]

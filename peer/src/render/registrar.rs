@@ -43,6 +43,16 @@ pub(super) fn signed(report: &SignReport, kind: RecordKind) -> String {
     if report.signed > 0 && report.signed_before > 0 {
         let _ = writeln!(out, "  {} of the list bore this signature before", report.signed_before);
     }
+    if kind == RecordKind::Admissions && !report.ids {
+        out += "  the list has no ids: one member with two keys is not found, and would have two votes\n";
+    }
+    if report.lines_without_id > 0 {
+        let lines = match report.lines_without_id {
+            1 => "1 line has".to_owned(),
+            more => format!("{more} lines have"),
+        };
+        let _ = writeln!(out, "  {lines} no id: a member's second key is not found there");
+    }
     if report.lines_twice > 0 {
         let _ = writeln!(
             out,

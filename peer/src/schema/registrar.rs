@@ -46,6 +46,12 @@ pub(crate) struct SignReport {
     pub(crate) threshold: u8,
     /// Whether the list has the registrar's own key.
     pub(crate) own_key: bool,
+    /// Whether the list has a column of ids, by which one member with two keys is found.
+    pub(crate) ids: bool,
+    /// Lines of such a list without an id.
+    pub(crate) lines_without_id: u64,
+    /// Lines whose id is like that of an earlier line, which the registrar said to be other members.
+    pub(crate) lines_similar: u64,
     /// Lines of the list that repeat the voter of an earlier line.
     pub(crate) lines_twice: u64,
     pub(crate) first_twice: Vec<ListedTwice>,

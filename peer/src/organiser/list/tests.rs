@@ -4,8 +4,15 @@ use super::*;
 use chain::fixtures::key;
 
 fn read_text(text: &str) -> Result<KeyList, String> {
-    let list =
-        read_from(text.as_bytes(), RecordKind::Admissions, None, Most::ALLOWED).expect("memory");
+    read_bytes(text.as_bytes(), Ids::Usual)
+}
+
+fn read_without_ids(text: &str) -> Result<KeyList, String> {
+    read_bytes(text.as_bytes(), Ids::Nowhere)
+}
+
+fn read_bytes(bytes: &[u8], ids: Ids<'_>) -> Result<KeyList, String> {
+    let list = read_from(bytes, RecordKind::Admissions, ids, Most::ALLOWED).expect("memory");
     list.map_err(|error| error.to_string())
 }
 
@@ -22,7 +29,7 @@ fn keys_are_found_whatever_stands_around_them() {
         format!("name;voter_key\nZo\u{eb};{a}\n;{b}"),
         format!("name\tvoter_key\tkey\nA\t{a}\tno\nB\t{b}\tno\n"),
     ] {
-        let list = read_text(&text).expect(&text);
+        let list = read_without_ids(&text).expect(&text);
         let voters: Vec<_> = list.voters.into_values().flatten().collect();
         assert_eq!(voters.len(), 2, "{text}");
         assert!(voters.contains(&key(1).public()) && voters.contains(&key(2).public()));
@@ -123,7 +130,7 @@ fn every_contradiction_is_found_in_every_order() {
             ];
             expected.extend(reasons.into_iter().flatten().map(|reason| Slip { line, reason }));
         }
-        let list = read_from(text.as_bytes(), RecordKind::Admissions, None, Most::ALLOWED)
+        let list = read_from(text.as_bytes(), RecordKind::Admissions, Ids::Usual, Most::ALLOWED)
             .expect("memory");
         let found = match list {
             Ok(_) => Vec::new(),
@@ -142,7 +149,7 @@ fn no_voter_is_lost_behind_a_quotation_mark() {
         format!("key,name\n{a},\"Bob\n{b},\"Al\"\n{c},Cy\n"),
         format!("key,name\n{a},Bob\n{b},Al\n{c},\"Cy\n"),
     ] {
-        let error = read_text(&text).expect_err("a slip");
+        let error = read_without_ids(&text).expect_err("a slip");
         assert!(error.contains("a field goes on over several lines"), "{error}");
     }
 }
@@ -150,8 +157,8 @@ fn no_voter_is_lost_behind_a_quotation_mark() {
 #[test]
 fn a_member_is_withdrawn_with_all_keys() {
     let text = format!("id,key\n1,{}\n1,{}\n", digits(1), digits(2));
-    let list =
-        read_from(text.as_bytes(), RecordKind::Withdrawals, None, Most::ALLOWED).expect("memory");
+    let list = read_from(text.as_bytes(), RecordKind::Withdrawals, Ids::Usual, Most::ALLOWED)
+        .expect("memory");
     assert_eq!(list.expect("two keys").voters.len(), 2);
 }
 
@@ -167,7 +174,8 @@ fn a_table_without_its_columns_is_refused() {
         let error = read_text(&text).expect_err(part);
         assert!(error.contains(part), "{error}");
     }
-    let read = read_from("key\n".as_bytes(), RecordKind::Admissions, Some("member"), Most::ALLOWED);
+    let read =
+        read_from("key\n".as_bytes(), RecordKind::Admissions, Ids::Column("member"), Most::ALLOWED);
     let error = read.expect("memory").expect_err("no such column").to_string();
     assert!(error.contains("`member`, as --id-column says"), "{error}");
 }
@@ -176,8 +184,8 @@ fn a_table_without_its_columns_is_refused() {
 fn voters_can_be_withdrawn_without_their_keys() {
     let voter = key(1).public().voter();
     let text = format!("voter\n{voter}\n");
-    let list =
-        read_from(text.as_bytes(), RecordKind::Withdrawals, None, Most::ALLOWED).expect("memory");
+    let list = read_from(text.as_bytes(), RecordKind::Withdrawals, Ids::Usual, Most::ALLOWED)
+        .expect("memory");
     assert_eq!(list.expect("a voter").voters, BTreeMap::from([(voter, None)]));
 }
 
@@ -188,7 +196,7 @@ fn a_list_is_as_long_as_it_may_be_and_no_longer() {
         let length = text.len() as u64;
         let read = |bytes| {
             let most = Most { bytes, ..Most::ALLOWED };
-            read_from(text.as_bytes(), RecordKind::Admissions, None, most).expect("memory")
+            read_from(text.as_bytes(), RecordKind::Admissions, Ids::Nowhere, most).expect("memory")
         };
         assert_eq!(read(length).expect("it fits").voters.len(), 1, "{text:?}");
         let error = read(length - 1).expect_err("it is too long");
@@ -204,9 +212,134 @@ fn a_list_has_as_many_voters_as_it_may_and_no_more() {
     let text = format!("key\n{one}\n{two}\n{two}\n{three}\n");
     let read = |voters| {
         let most = Most { voters, ..Most::ALLOWED };
-        read_from(text.as_bytes(), RecordKind::Admissions, None, most).expect("memory")
+        read_from(text.as_bytes(), RecordKind::Admissions, Ids::Usual, most).expect("memory")
     };
     assert_eq!(read(3).expect("it fits").voters.len(), 3);
     let error = read(2).expect_err("there are too many");
     assert!(matches!(error, ListError::TooManyVoters), "{error}");
+}
+
+#[test]
+fn one_member_with_two_keys_is_found_whatever_the_spelling_of_the_id() {
+    for [one, other] in [
+        ["Member@Example.org", "member@example.org"],
+        ["M\u{fc}ller", "Mu\u{308}ller"],
+        ["STRASSE", "Straße"],
+        ["7", "7\u{200b}"],
+    ] {
+        let text = format!("id,voter_key\n{one},{}\n{other},{}\n", digits(1), digits(2));
+        let error = read_text(&text).expect_err("one member");
+        assert!(error.contains("line 3: line 2 has the same id with another key"), "{error}");
+        // The same key twice is one voter.
+        let text = format!("id,voter_key\n{one},{0}\n{other},{0}\n", digits(1));
+        assert_eq!(read_text(&text).expect("one voter").twice_count, 1);
+    }
+    for [one, other] in
+        [["007", "7"], ["7\u{a0}", "7"], ["A 12", "A12"], ["\u{410}1", "A1"], ["M-01", "m-1"]]
+    {
+        let text =
+            format!("id,voter_key\n{one},{}\nB,{}\n{other},{}\n", digits(1), digits(2), digits(3));
+        let list = read_text(&text).expect("two members perhaps");
+        assert_eq!((list.similar, list.similar_count), (vec![[2, 4]], 1), "{one:?} {other:?}");
+    }
+    // Two letters of Latin-1 are two letters.
+    let text = [b"id,key\nM\xfcller,", digits(1).as_bytes(), b"\nM\xf6ller,", digits(2).as_bytes()]
+        .concat();
+    let list = read_bytes(&text, Ids::Usual).expect("two members");
+    assert_eq!((list.voters.len(), list.similar_count), (2, 0));
+}
+
+#[test]
+fn without_a_column_of_ids_the_organiser_has_to_say_so() {
+    let text = format!("Member,voter_key\n1,{}\n1,{}\n", digits(1), digits(2));
+    let error = read_text(&text).expect_err("no ids");
+    assert!(error.contains("its columns are `Member`, `voter_key`"), "{error}");
+    assert!(error.contains("--id-column NAME") && error.contains("--without-ids"), "{error}");
+    let error = read_bytes(text.as_bytes(), Ids::Column("member")).expect_err("two keys");
+    assert!(error.contains("the same id with another key"), "{error}");
+    let list = read_without_ids(&text).expect("two voters");
+    assert!(!list.has_ids && list.voters.len() == 2);
+    // Where there is nothing but keys, nothing could be named.
+    let list = read_text(&format!("voter_key\n{}\n", digits(1))).expect("a voter");
+    assert!(!list.has_ids);
+    let list = read_text(&format!(" ID\u{a0},Voter Key\n,{}\n1,{}\n", digits(1), digits(2)));
+    let list = list.expect("two voters");
+    assert_eq!((list.has_ids, list.without_id), (true, 1));
+    let error = read_bytes(text.as_bytes(), Ids::Column("number")).expect_err("no such column");
+    assert!(error.contains("its columns are `Member`, `voter_key`"), "{error}");
+}
+
+#[test]
+fn a_table_is_read_as_spreadsheets_write_it() {
+    let (a, b) = (digits(1), digits(2));
+    let text = format!("id,voter_key\r\n1,{a}\r\n2,{b}\r\n");
+    let utf16 = |order: fn(u16) -> [u8; 2], text: &str| {
+        text.encode_utf16().flat_map(order).collect::<Vec<_>>()
+    };
+    for bytes in [
+        utf16(u16::to_le_bytes, &format!("\u{feff}{text}")),
+        utf16(u16::to_be_bytes, &format!("\u{feff}{text}")),
+        utf16(u16::to_le_bytes, &text),
+        utf16(u16::to_le_bytes, &format!("\u{feff}sep=,\r\n{text}")),
+        format!("sep=;\r\n{}", text.replace(',', ";")).into_bytes(),
+        format!("\u{feff}\"SEP=|\"\n{}", text.replace(',', "|")).into_bytes(),
+        format!("sep=,\r{}", text.replace("\r\n", "\r")).into_bytes(),
+        text.replace("id,voter_key", "\u{a0}Id , Voter Key\u{a0}").into_bytes(),
+        text.replace("id,voter_key", "ID,voter-key").into_bytes(),
+    ] {
+        let list = read_bytes(&bytes, Ids::Usual).expect("two voters");
+        assert_eq!((list.voters.len(), list.has_ids), (2, true));
+    }
+    // Lines are counted as an editor counts them.
+    let error = read_text(&format!("sep=,\nid,voter_key\n1,{a}\n2,x\n")).expect_err("a slip");
+    assert!(error.contains("line 4: 1 characters stand"), "{error}");
+}
+
+#[test]
+fn what_is_no_table_is_named_as_what_it_is() {
+    let text = format!("id,voter_key\n1,{}\n", digits(1));
+    for (bytes, part) in [
+        (b"PK\x03\x04\0\0[Content_Types].xml".to_vec(), "a spreadsheet of Excel (.xlsx)"),
+        (
+            b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet".to_vec(),
+            "LibreOffice (.ods)",
+        ),
+        (b"PK\x03\x04list.csv".to_vec(), "a packed file"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1".to_vec(), "an older Excel (.xls)"),
+        (b"%PDF-1.7".to_vec(), "a PDF"),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html>".to_vec(), "a page"),
+        (format!("Member list 2026\n\n{text}").into_bytes(), "line 3 names the columns"),
+        (format!("Members;\n{}", text.replace(',', ";")).into_bytes(), "line 2 names the columns"),
+        (format!("1,{}\n", digits(1)).into_bytes(), "its first line holds a key"),
+    ] {
+        let error = read_bytes(&bytes, Ids::Usual).expect_err(part);
+        assert!(error.contains(part), "{error}");
+        assert!(!error.contains("Member"), "nothing of a list is repeated: {error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_seen_beside_a_key_does_no_harm_and_inside_is_named() {
+    let key = digits(1);
+    for cell in [
+        format!("{key}\u{a0}"),
+        format!("\u{200b}{key}"),
+        format!("\u{3000}\u{feff}{key}\u{202c} "),
+    ] {
+        assert_eq!(
+            read_text(&format!("key\n{cell}\n")).expect("a key").voters.len(),
+            1,
+            "{cell:?}"
+        );
+    }
+    for (character, part) in [
+        ('\u{200b}', "character 11 is U+200B (zero width space), which can't be seen: remove it"),
+        ('\u{a0}', "character 11 is U+00A0, which is no hexadecimal digit"),
+        ('\u{441}', "character 11 is U+0441, which is no hexadecimal digit"),
+        ('O', "character 11 is `O`, which is no hexadecimal digit"),
+    ] {
+        let text = format!("key\n{}{character}{}\n", &key[..10], &key[11..]);
+        let error = read_text(&text).expect_err("a slip");
+        assert!(error.contains(part), "{error}");
+    }
 }

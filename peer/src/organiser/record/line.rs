@@ -11,6 +11,7 @@ use protocol::units::{ElectionId, VoterId};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::schema::RecordKind;
+use host::utf16::UTF8_MARK;
 
 /// The only format so far.
 const FORMAT: u64 = 1;
@@ -112,6 +113,17 @@ pub(super) fn read_line(
     input.take(LINE_BYTES_MAX + 1).read_until(b'\n', &mut bytes)?;
     let is_long = bytes.len() as u64 > LINE_BYTES_MAX;
     Ok(if is_long { Err(RecordError::LongLine { line }) } else { Ok(bytes) })
+}
+
+/// A line without what mail programs and editors put around it: spaces, its end, the mark of UTF-8.
+pub(super) fn text_of(line: &[u8]) -> &[u8] {
+    let line = line.trim_ascii();
+    line.strip_prefix(UTF8_MARK).unwrap_or(line).trim_ascii()
+}
+
+/// Whether this is the first line of a file, and not a voter's.
+pub(super) fn is_header(line: &[u8]) -> bool {
+    line.starts_with(br#"{"ostrakon""#)
 }
 
 /// What kind of file this is the first line of.
