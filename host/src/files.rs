@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::utf16;
+
 /// A system call on a file that failed. The text names the file, which [`io::Error`] alone does not.
 #[derive(Debug, thiserror::Error)]
 #[error("can't {action} {path}: {source}", path = path.display())]
@@ -51,8 +53,31 @@ pub fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, ReadError> {
 pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, ReadError> {
     let text = String::from_utf8(read(path, bytes_max)?);
     Ok(text.map_err(|error| {
-        FileError::new("read", path, io::Error::new(io::ErrorKind::InvalidData, error))
+        let reason = NotUtf8::of(error.as_bytes(), error.utf8_error().valid_up_to());
+        FileError::new("read", path, io::Error::new(io::ErrorKind::InvalidData, reason))
     })?)
+}
+
+/// In which encoding a text was saved instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum NotUtf8 {
+    #[error("it is text in UTF-16: save it as UTF-8")]
+    Utf16,
+    #[error(
+        "line {line} has the byte {byte:#04x}, which is no UTF-8 (in Latin-1 it is {letter:?}): save the file as UTF-8"
+    )]
+    Byte { line: usize, byte: u8, letter: char },
+}
+
+impl NotUtf8 {
+    fn of(bytes: &[u8], valid_up_to: usize) -> Self {
+        if utf16::byte_order(bytes).is_some() {
+            return Self::Utf16;
+        }
+        let line = bytes[..valid_up_to].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let byte = bytes.get(valid_up_to).copied().unwrap_or_default();
+        Self::Byte { line, byte, letter: char::from(byte) }
+    }
 }
 
 /// Waits until the names in a directory survive a power loss. A file's own `sync_all` does not cover its name.
@@ -125,6 +150,14 @@ mod tests {
         let refused = read(&[0xff]).expect_err("no text");
         let ReadError::File(refused) = refused else { panic!("{refused}") };
         assert_eq!(refused.source.kind(), io::ErrorKind::InvalidData);
+        for (bytes, part) in [
+            (&b"\xff\xfea\0"[..], "it is text in UTF-16: save it as UTF-8"),
+            (b"\xfe\xff\0a", "it is text in UTF-16"),
+            (b"a\n\xebb", "line 2 has the byte 0xeb, which is no UTF-8 (in Latin-1 it is 'ë')"),
+        ] {
+            let refused = read(bytes).expect_err("no UTF-8").to_string();
+            assert!(refused.contains(part), "{refused}");
+        }
         assert!(read_text(&directory.path().join("nowhere"), 4).is_err());
     }
 

@@ -5,9 +5,11 @@
 //! limits. Each mistake gives one line that names the key and says how to correct it.
 
 mod read;
+mod texts;
 mod write;
 
 pub use read::parse;
+pub use texts::{TextError, TextPlace, check_texts};
 pub use write::write;
 
 use crate::election::ElectionError;
@@ -52,6 +54,12 @@ pub enum BallotFileError {
     /// The text is not TOML.
     #[error("line {line} is not TOML: {reason}")]
     Syntax { line: usize, reason: String },
+    /// A word processor or a mail program made the quotation marks typographic.
+    #[error("line {line}: {found} is no quotation mark of TOML: write \" around texts")]
+    CurlyQuotes { line: usize, found: char },
+    /// A text would mislead voters.
+    #[error("line {line}: {reason}")]
+    Text { line: usize, reason: TextError },
     /// A key is given twice in one table.
     #[error("line {line}: `{key}` stands twice: remove one")]
     Duplicate { line: usize, key: String },

@@ -6,8 +6,8 @@
 //! which somebody at a terminal is asked. Elsewhere a doubt is a refusal.
 
 use protocol::election::{ChoiceError, Election, Question};
+use protocol::text::nfc;
 use protocol::transaction::Choices;
-use unicode_normalization::UnicodeNormalization;
 
 use crate::cli::option_number::option_number;
 use crate::cli::suggest::suggest;
@@ -271,7 +271,7 @@ fn exactly(name: &str, number: usize, question: &Question) -> Result<usize, Choi
 fn named(text: &str, options: &[String]) -> Option<usize> {
     let exact = options.iter().position(|option| option == text);
     exact.or_else(|| {
-        let mut same = (0..options.len()).filter(|index| options[*index].nfc().eq(text.nfc()));
+        let mut same = (0..options.len()).filter(|index| nfc(&options[*index]) == nfc(text));
         same.next().filter(|_| same.next().is_none())
     })
 }
@@ -329,7 +329,7 @@ fn find(text: &str, number: usize, question: &Question) -> Result<usize, Choices
 /// A text without what people take for the same: capitals, the number of spaces, and composed letters.
 fn folded(text: &str) -> String {
     let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-    words.join(" ").nfc().collect()
+    nfc(&words.join(" "))
 }
 
 /// The doubt about an option whose name has the separator in it and stands in the text, beside others.

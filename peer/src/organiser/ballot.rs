@@ -7,7 +7,7 @@ use host::output::print;
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
 use inquire::{Confirm, InquireError, Text};
 use protocol::admission::{AdmissionRule, Registrar};
-use protocol::ballot_file;
+use protocol::ballot_file::{self, TextError};
 use protocol::election::{Election, ElectionError, Question};
 use protocol::keys::PublicKey;
 use protocol::units::UnixMillis;
@@ -46,6 +46,8 @@ pub enum BallotCommandError {
     OptionNumber { file: Option<PathBuf>, error: OptionNumberError },
     #[error(transparent)]
     Ballot(#[from] LocalElectionError),
+    #[error(transparent)]
+    Text(#[from] TextError),
     #[error(transparent)]
     File(#[from] FileError),
     #[error("can't write to stdout: {0}")]
@@ -99,6 +101,7 @@ pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
         },
     };
     election.check()?;
+    ballot_file::check_texts(&election)?;
     option_numbers::check(&election)
         .map_err(|error| BallotCommandError::OptionNumber { file: None, error })?;
     write_file(&new.output, &ballot_file::write(&election), new.force)?;
@@ -265,6 +268,15 @@ mod tests {
         new.question = vec!["[3] Who? | Ada".into()];
         let error = new_ballot(&new).expect_err("impossible").to_string();
         assert!(error.contains("`question[0].max`"), "{error}");
+        for (text, part) in [
+            ("Who? | Ada | \u{410}da", "`question[0].options[1]`"),
+            ("Who? | Yes | YES", "looks like `question[0].options[0]`"),
+            ("Who\u{200b}? | Yes | No", "`question[0].title`: character 4 is U+200B"),
+        ] {
+            new.question = vec![text.into()];
+            let error = new_ballot(&new).expect_err(text).to_string();
+            assert!(error.contains(part), "{error}");
+        }
         assert!(!new.output.exists());
     }
 

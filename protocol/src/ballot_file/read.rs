@@ -7,7 +7,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    BallotFileError, CHOICES_DEFAULT, ELECTION_KEYS, OPEN, QUESTION_KEYS, REGISTRAR, REGISTRAR_KEYS,
+    BallotFileError, CHOICES_DEFAULT, ELECTION_KEYS, OPEN, QUESTION_KEYS, REGISTRAR,
+    REGISTRAR_KEYS, TextPlace, check_texts,
 };
 use crate::admission::{
     AdmissionRule, REGISTRARS_MAX, REGISTRATION_BITS_MAX, Registrar, VOTERS_MAX,
@@ -74,7 +75,32 @@ pub fn parse(text: &str) -> Result<Election, BallotFileError> {
         questions: questions.iter().map(Section::question).collect::<Result<_, _>>()?,
     };
     election.check()?;
+    check_texts(&election).map_err(|reason| {
+        let line = text_line(&file, &registrars, &questions, reason.place());
+        BallotFileError::Text { line, reason }
+    })?;
     Ok(election)
+}
+
+/// The line in which a text stands.
+fn text_line(
+    file: &Section<'_>,
+    registrars: &[Section<'_>],
+    questions: &[Section<'_>],
+    place: TextPlace,
+) -> usize {
+    let (section, key) = match place {
+        TextPlace::Title => (file, "title"),
+        TextPlace::Registrar(index) => (&registrars[index], "name"),
+        TextPlace::Question(index) => (&questions[index], "title"),
+        TextPlace::Option(index, _) => (&questions[index], "options"),
+    };
+    let value = section.table.get(key);
+    let option = match (place, value.map(Spanned::get_ref)) {
+        (TextPlace::Option(_, index), Some(DeValue::Array(options))) => options.get(index),
+        _ => None,
+    };
+    option.or(value).map_or(1, |value| section.line(value.span()))
 }
 
 /// One table of the file: the top level, a registrar or a question.
@@ -322,6 +348,16 @@ fn syntax_error(text: &str, error: &toml::de::Error) -> BallotFileError {
             }
             key => BallotFileError::Duplicate { line, key: key.to_owned() },
         };
+    }
+    let at = text.lines().nth(line - 1).unwrap_or_default();
+    let is_curly =
+        |character: &char| matches!(character, '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}');
+    let value = at.split_once('=').map_or(at, |(_, value)| value);
+    if let Some(found) =
+        value.chars().find(|character| matches!(character, '"' | '\'') || is_curly(character))
+        && is_curly(&found)
+    {
+        return BallotFileError::CurlyQuotes { line, found };
     }
     let reason = error.message().trim_end_matches(", expected nothing").replace('\n', " ");
     BallotFileError::Syntax { line, reason }

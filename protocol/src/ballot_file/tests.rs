@@ -342,3 +342,48 @@ fn slips_in_registrars_are_named() {
     let line = parse(&nobody).expect_err("nobody admits").to_string();
     assert_eq!(line, "`registrar` stands 0 times: write 1 to 16 [[registrar]] tables");
 }
+
+#[test]
+fn texts_that_mislead_are_refused_with_their_place() {
+    const HEAD: &str = "id = \"f876752447052e11c590c593c97bb953\"\ntitle = \"Club\"\ncreated = \"2026-11-01T09:00:00Z\"\n\
+        difficulty_bits = 8\nblock_bytes_max = 262144\nadmission = \"open\"\nregistration_bits = 4\n";
+    let ballot =
+        |options: &str| format!("{HEAD}[[question]]\ntitle = \"Who?\"\noptions = [{options}]\n");
+    for (options, part) in [
+        (
+            "\"Yes\",\n\"yes\"",
+            "line 11: `question[0].options[1]` is \"yes\", which looks like `question[0].options[0]`",
+        ),
+        ("\"Zo\u{eb}\",\"Zoe\u{308}\"", "(character 3 is U+0065 here and U+00EB there)"),
+        ("\"Anna Lee\",\"Anna  Lee\"", "looks like"),
+        ("\"Anna Lee\",\"Anna\u{a0}Lee\"", "(character 5 is U+00A0 here and U+0020 there)"),
+        ("\"Ada\",\"\u{410}da\"", "(character 1 is U+0410 here and U+0041 there)"),
+        (
+            "\"Yes\",\"Yes\u{200b}\"",
+            "`question[0].options[1]`: character 4 is U+200B (zero width space), which can't be seen: remove it",
+        ),
+        ("\"\u{200b}\",\"\u{2061}\"", "`question[0].options[0]`: character 1 is U+200B"),
+        (
+            "\"Ann (for)\",\"\u{202e})tsniaga( nnA\u{202c}\"",
+            "character 1 is U+202E (right-to-left override), which turns",
+        ),
+        ("\"Ann\",\"\\u200EBob\"", "line 10: `question[0].options[1]`: character 1 is U+200E"),
+        ("\"A\u{3164}\",\"B\"", "U+3164"),
+    ] {
+        let error = parse(&ballot(options)).expect_err(options).to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    let twins =
+        format!("{}[[question]]\ntitle = \"Wh\u{43e}?\"\noptions = [\"A\"]\n", ballot("\"A\""));
+    let error = parse(&twins).expect_err("two titles").to_string();
+    assert!(error.contains("line 12: `question[1].title`"), "{error}");
+    // An election that runs keeps its texts.
+    let mut election = parse(&ballot("\"Yes\",\"No\"")).expect("it is good");
+    election.questions[0].options[1] = "yes".into();
+    assert!(check_texts(&election).is_err());
+    assert_eq!(Election::from_canonical_bytes(&election.canonical_bytes()), Ok(election));
+    let curly = ballot("\"A\"").replace("\"Club\"", "\u{201c}Club\u{201d}");
+    let error = parse(&curly).expect_err("no quotation marks").to_string();
+    assert_eq!(error, "line 2: \u{201c} is no quotation mark of TOML: write \" around texts");
+    parse(&ballot("\"\u{201e}Ada\u{201c}\", \"Grace\u{2019}s\"")).expect("inside they are letters");
+}
