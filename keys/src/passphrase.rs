@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use protocol::text;
 #[cfg(unix)]
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use serde::Deserialize;
@@ -98,6 +99,15 @@ impl Passphrase {
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The bytes that lock a key: as RFC 8265 (OpaqueString) prepares a text, so that another keyboard, which composes
+    /// letters otherwise or has other spaces, opens it as well. What is no text stays as it is.
+    pub(crate) fn prepared(&self) -> Zeroizing<Vec<u8>> {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => Zeroizing::new(text::opaque(text).as_bytes().to_vec()),
+            Err(_) => self.0.clone(),
+        }
+    }
 }
 
 impl fmt::Debug for Passphrase {
@@ -164,7 +174,7 @@ pub fn ask_new(key: &Path) -> Result<Option<Passphrase>, PassphraseError> {
     let first = ask(&format!("New passphrase for {} (none if empty): ", key.display()))?;
     let again = ask("The same again: ")?;
     let is_same = match (&first, &again) {
-        (Some(first), Some(again)) => first.bytes() == again.bytes(),
+        (Some(first), Some(again)) => first.prepared() == again.prepared(),
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     };

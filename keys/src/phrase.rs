@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 /// The number of words that encode the key's 32 bytes and their checksum.
 pub const PHRASE_WORDS: usize = 24;
 
+/// The letters by which a word of BIP 39's list differs from all others.
+const LETTERS_MIN: usize = 4;
+
 /// The longest text that is accepted as a phrase. No word of the list has more than 8 letters, so
 /// there is enough room for additional spaces.
 pub const PHRASE_BYTES_MAX: usize = 1_024;
@@ -60,8 +63,29 @@ pub fn of_key(key: &VoterKey) -> Zeroizing<String> {
     text
 }
 
-/// Returns the key that a phrase encodes. Upper and lower case are treated alike, and any white
-/// space may separate the words.
+/// The words of a text, however they are written down: with numbers, commas, or each on a line of its own.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|character: char| !character.is_alphabetic()).filter(|word| !word.is_empty())
+}
+
+/// The number of words in a text, which may be the beginning of a phrase.
+#[must_use]
+pub fn count(text: &str) -> usize {
+    words(text).count()
+}
+
+/// The word of the list that somebody wrote. Its first four letters are enough, since no other word begins with them.
+fn whole_word(written: &str) -> Option<&'static str> {
+    let list = Language::English.word_list();
+    match list.iter().find(|word| **word == written) {
+        Some(word) => Some(word),
+        None if written.len() < LETTERS_MIN => None,
+        None => list.iter().find(|word| word.starts_with(written)).copied(),
+    }
+}
+
+/// Returns the key that a phrase encodes. Upper and lower case are treated alike, and whatever is no letter may separate
+/// the words. The first four letters of a word are enough.
 ///
 /// # Errors
 /// See [`PhraseError`].
@@ -69,11 +93,17 @@ pub fn to_key(text: &str) -> Result<VoterKey, PhraseError> {
     if text.len() > PHRASE_BYTES_MAX {
         return Err(PhraseError::TooLong);
     }
-    let found = text.split_whitespace().count();
+    let found = count(text);
     if found != PHRASE_WORDS {
         return Err(PhraseError::Count { found });
     }
-    let text = Zeroizing::new(text.to_lowercase());
+    let written = Zeroizing::new(text.to_lowercase());
+    let mut text = Zeroizing::new(String::with_capacity(PHRASE_BYTES_MAX));
+    for (index, word) in words(&written).enumerate() {
+        let word = whole_word(word).ok_or(PhraseError::UnknownWord { place: index + 1 })?;
+        text.push_str(word);
+        text.push(' ');
+    }
     let mnemonic =
         Mnemonic::parse_in_normalized(Language::English, &text).map_err(|error| match error {
             bip39::Error::UnknownWord(index) => PhraseError::UnknownWord { place: index + 1 },
@@ -116,6 +146,37 @@ screen patrol group space point ten exist slush involve unfold";
         for text in [PHRASE, &spread, &longest] {
             let read = to_key(text).expect("a phrase");
             assert_eq!(hex::encode(read.secret_bytes().as_slice()), ENTROPY);
+        }
+    }
+
+    #[test]
+    fn a_phrase_is_read_as_people_write_it_down() {
+        let words: Vec<_> = PHRASE.split(' ').collect();
+        let each = |write: &dyn Fn(usize, &str) -> String| {
+            let written: Vec<_> =
+                (1..).zip(&words).map(|(number, word)| write(number, word)).collect();
+            written.concat()
+        };
+        for text in [
+            each(&|number, word| format!("{number}. {word}\n")),
+            each(&|number, word| format!("{number}) {}\t", word.to_uppercase())),
+            each(&|number, word| format!("{number}.{word}\u{a0}")),
+            each(&|_, word| format!("{word}, ")),
+            each(&|_, word| format!("{word};\r\n")),
+            each(&|_, word| format!("{} ", &word[..word.len().min(4)])),
+            each(&|_, word| format!("{}\u{200b} ", &word[..word.len().min(5)])),
+        ] {
+            let read = to_key(&text).expect(&text);
+            assert_eq!(hex::encode(read.secret_bytes().as_slice()), ENTROPY, "{text}");
+        }
+        // Three letters may begin several words, and letters after a word make another of it.
+        for (written, place) in [("voi", 1), ("voids", 1)] {
+            let text = PHRASE.replacen("void", written, 1);
+            assert_eq!(to_key(&text).err(), Some(PhraseError::UnknownWord { place }), "{written}");
+        }
+        for (index, word) in Language::English.word_list().iter().enumerate() {
+            let short = &word[..word.len().min(LETTERS_MIN)];
+            assert_eq!(whole_word(short), Language::English.word_list().get(index).copied());
         }
     }
 

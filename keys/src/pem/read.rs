@@ -67,14 +67,19 @@ impl Locked {
     pub(crate) fn unlock(&self, passphrase: &Passphrase) -> Result<Option<VoterKey>, PemError> {
         let info = EncryptedPrivateKeyInfoRef::try_from(self.der.as_bytes())
             .map_err(|_| PemError::Damaged)?;
-        let Ok(der) = info.decrypt(passphrase.bytes()) else { return Ok(None) };
-        // With a wrong passphrase, the decrypted data still ends in valid padding in one of 256
-        // cases, and everything before the padding is garbage. That is treated as a wrong
-        // passphrase.
-        if PrivateKeyInfoRef::try_from(der.as_bytes()).is_err() {
-            return Ok(None);
+        let prepared = passphrase.prepared();
+        // Other programs, and former versions of this one, lock by the bytes as they were typed.
+        let typed = Some(passphrase.bytes()).filter(|typed| *typed != prepared.as_slice());
+        for bytes in [Some(prepared.as_slice()), typed].into_iter().flatten() {
+            let Ok(der) = info.decrypt(bytes) else { continue };
+            // With a wrong passphrase, the decrypted data still ends in valid padding in one of 256
+            // cases, and everything before the padding is garbage. That is treated as a wrong
+            // passphrase.
+            if PrivateKeyInfoRef::try_from(der.as_bytes()).is_ok() {
+                return plain_key(der.as_bytes()).map(Some);
+            }
         }
-        plain_key(der.as_bytes()).map(Some)
+        Ok(None)
     }
 }
 

@@ -142,3 +142,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_passphrase_opens_however_it_is_composed_and_spaced_and_as_it_was_written_before() {
+    let read = |text: &str| match read(text).expect("it is good").0 {
+        Contents::Locked(locked) => locked,
+        Contents::Open(_) => panic!("it is locked"),
+    };
+    let typed = [
+        "\u{f6}ffne dich",
+        "o\u{308}ffne dich",
+        "\u{f6}ffne\u{a0}dich",
+        "o\u{308}ffne\u{3000}dich",
+    ];
+    for lock in typed {
+        let locked = read(&write(&key(3), Some(&passphrase(lock))));
+        for open in typed {
+            assert!(
+                locked.unlock(&passphrase(open)).expect("a key").is_some(),
+                "{lock:?} {open:?}"
+            );
+        }
+        assert!(locked.unlock(&passphrase("\u{f6}ffnedich")).expect("no fault").is_none());
+    }
+    let secret = SecretKey::from_slice(key(3).secret_bytes().as_slice()).expect("a key");
+    let plain = secret.to_pkcs8_der().expect("a key");
+    let info = PrivateKeyInfoRef::try_from(plain.as_bytes()).expect("just encoded");
+    let former = info.encrypt(passphrase(typed[3]).bytes()).expect("randomness");
+    let pem = former.to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF).expect("PEM");
+    let locked = read(&pem);
+    assert!(locked.unlock(&passphrase(typed[3])).expect("a key").is_some());
+    assert!(locked.unlock(&passphrase(typed[0])).expect("no fault").is_none());
+}

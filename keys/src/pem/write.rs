@@ -20,7 +20,7 @@ pub(crate) fn write(key: &VoterKey, passphrase: Option<&Passphrase>) -> Zeroizin
         None => (PLAIN, plain),
         Some(passphrase) => {
             let info = PrivateKeyInfoRef::try_from(plain.as_bytes()).expect("just encoded");
-            let locked = info.encrypt(passphrase.bytes());
+            let locked = info.encrypt(&*passphrase.prepared());
             (ENCRYPTED, locked.expect("the operating system gives randomness"))
         }
     };

@@ -247,7 +247,7 @@ fn read_phrase(input: impl BufRead) -> Result<Zeroizing<String>, KeyCommandError
         input.read_until(b'\n', &mut bytes).map_err(PassphraseError::Terminal)?;
         // What is no text is told below, or that it is too long if it was cut inside a character.
         let Ok(text) = std::str::from_utf8(&bytes) else { break };
-        let is_whole = text.split_whitespace().count() >= PHRASE_WORDS;
+        let is_whole = phrase::count(text) >= PHRASE_WORDS;
         if is_whole || text[before..].trim().is_empty() {
             break;
         }
