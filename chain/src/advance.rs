@@ -118,8 +118,8 @@ impl Chain {
 
     /// Moves to the best complete branch. If a block on the way breaks a rule, it is reported and the next best branch
     /// is tried. So is the next best one while a body on the way is lost or still on the disk; the better branch gets
-    /// its turn when that body is here. Blocks whose time has not come are passed over, and leave the best chain if they
-    /// are on it (see [`Chain::set_time`]).
+    /// its turn when that body is here. Blocks whose time has not come are passed over, and leave the best chain if
+    /// they are on it (see [`Chain::set_time`]).
     pub fn advance(&mut self) -> Advance {
         self.advance_with(None)
     }

@@ -84,8 +84,8 @@ fn whole_word(written: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns the key that a phrase encodes. Upper and lower case are treated alike, and whatever is no letter may separate
-/// the words. The first four letters of a word are enough.
+/// Returns the key that a phrase encodes. Upper and lower case are treated alike, and whatever is no letter may
+/// separate the words. The first four letters of a word are enough.
 ///
 /// # Errors
 /// See [`PhraseError`].

@@ -1,8 +1,9 @@
 //! Compares this machine's clock with those of others, as NTP does: by the time that a POKE and its answer took.
 //!
-//! Whoever is stopped, suspended or late must not be told that clocks differ. So an offset is measured by a quick answer
-//! to an own POKE alone, two measurements in a row must agree, and nothing that was measured before this machine's clock
-//! jumped is believed after it. What a POKE of somebody else says of the time is of no use: it may have waited.
+//! Whoever is stopped, suspended or late must not be told that clocks differ. So an offset is measured by a quick
+//! answer to an own POKE alone, two measurements in a row must agree, and nothing that was measured before this
+//! machine's clock jumped is believed after it. What a POKE of somebody else says of the time is of no use: it may have
+//! waited.
 
 use std::time::{Duration, Instant};
 

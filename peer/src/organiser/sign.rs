@@ -103,8 +103,8 @@ pub(super) fn sign_up_to(
     })
 }
 
-/// Ids that are alike may be one member's, who would have two votes. Whether they are is for the registrar to say: by an
-/// option, or when asked at a terminal.
+/// Ids that are alike may be one member's, who would have two votes. Whether they are is for the registrar to say: by
+/// an option, or when asked at a terminal.
 fn confirm_similar_ids(task: &SignList, list: &KeyList) -> Result<(), RegistrarError> {
     if list.similar_count == 0 || task.similar_ids {
         return Ok(());

@@ -20,7 +20,7 @@ pub enum LocalElectionError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("{path}: {reason}", path = path.display())]
-    Ballot { path: PathBuf, reason: BallotFileError },
+    Ballot { path: PathBuf, reason: Box<BallotFileError> },
     #[error("{path}: {reason}", path = path.display())]
     Created { path: PathBuf, reason: CreatedAhead },
     #[error(
@@ -86,8 +86,10 @@ pub(crate) fn read_begun_ballot(path: &Path) -> Result<Election, LocalElectionEr
 /// When it can't be read, or when it contains a mistake (the first one is reported).
 pub(crate) fn read_ballot(path: &Path) -> Result<Election, LocalElectionError> {
     let text = files::read_text(path, FILE_BYTES_MAX)?;
-    ballot_file::parse(&text)
-        .map_err(|reason| LocalElectionError::Ballot { path: path.to_owned(), reason })
+    ballot_file::parse(&text).map_err(|reason| LocalElectionError::Ballot {
+        path: path.to_owned(),
+        reason: Box::new(reason),
+    })
 }
 
 #[cfg(test)]

@@ -129,6 +129,10 @@ pub(super) const NO_BOUNDS: &[Group] = &[
     (
         "what the own user types, names or is shown",
         &[
+            ("peer/src/organiser/list/columns.rs", "TITLE_LINES_MAX"),
+            ("peer/src/organiser/list/columns.rs", "COLUMNS_TOLD_MAX"),
+            ("peer/src/organiser/list/columns.rs", "NAME_TOLD_MAX"),
+            ("protocol/src/text.rs", "NFC_GROWTH_MAX"),
             ("keys/src/name.rs", "NAME_CHARACTERS_MAX"),
             ("keys/src/passphrase.rs", "PASSPHRASE_BYTES_MAX"),
             ("keys/src/phrase.rs", "PHRASE_BYTES_MAX"),
