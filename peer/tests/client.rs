@@ -12,7 +12,7 @@ use std::thread;
 
 use serde_json::Value;
 
-const RESULTS: &str = r#"{"tip":{"height":0,"hash":"abababababababababababababababababababababababababababababababab"},"votes":0,"registered_voters":0,"admitted":{"by":"anybody"},"blocks_deep":0,"questions":[]}"#;
+const RESULTS: &str = r#"{"tip":{"height":0,"hash":"abababababababababababababababababababababababababababababababab"},"votes":0,"registered_voters":0,"admitted":{"by":"anybody"},"blocks_deep":0,"questions":[],"tip_held_by":{"neighbours":0,"of":0},"unready":[],"waiting":{"blocks":0,"next_in_ms":null}}"#;
 
 fn peer(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_peer"));

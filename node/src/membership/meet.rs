@@ -133,6 +133,10 @@ impl Membership {
 
     /// Makes a neighbour of an address that answered. Returns false when there is no room.
     pub(super) fn meet(&mut self, address: SocketAddr, token: Token, now: Now) -> bool {
+        // An own POKE that comes back late, with a token, would otherwise make this node its own neighbour.
+        if self.probes.is_own(&address) {
+            return false;
+        }
         let is_wanted = self.probes.token(&address).is_some();
         let room = if is_wanted { NEIGHBOURS_MAX } else { NEIGHBOURS_WANTED };
         if self.neighbours.len() >= room {

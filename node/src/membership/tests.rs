@@ -434,3 +434,20 @@ fn a_tracker_that_lists_nobody_is_company_and_one_that_lists_who_is_silent_is_no
     world.say(address(TRACKER), 1, update, true);
     assert_eq!(world.peer(1).lacks_contact(), None, "they are not listed any more");
 }
+
+#[test]
+fn an_address_of_this_node_never_becomes_its_neighbour() {
+    let mut world = World::new();
+    world.add(1, None, &[900]);
+    world.run(Duration::from_millis(100));
+    let own = |(to, sent): &(SocketAddr, Envelope)| match sent.datagram {
+        Datagram::Poke { nonce, .. } if *to == address(900) => Some(nonce),
+        _ => None,
+    };
+    let nonce = world.sent_away.iter().find_map(own).expect("it is probed");
+    // The POKE comes back, as through a router that turns it around, and then one more.
+    world.say(address(900), 1, Datagram::Poke { nonce, status: None }, true);
+    let again = world.say(address(900), 1, Datagram::Poke { nonce: nonce ^ 1, status: None }, true);
+    assert_eq!(again, Disposition::Dropped(DropReason::NoRoom));
+    assert!(!world.peer(1).is_neighbour(&address(900)));
+}
