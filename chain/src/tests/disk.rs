@@ -368,3 +368,30 @@ fn bodies_stay_in_memory_up_to_a_number_of_bytes() {
         assert_eq!(here, oldest_gone, "{resident_bytes_max}");
     }
 }
+
+/// A body that was lost with what it did can't be undone, whatever is given up.
+#[test]
+fn a_move_away_from_what_nobody_knows_waits_for_good() {
+    let genesis = Header::genesis(&election());
+    let own = mine(&genesis, &[registration(1)], 0);
+    let rival = mine(&genesis, &[], 0);
+    let better = mine(&rival.header, &[], 0);
+    let having_lost = |summary: Option<BlockEffects>| {
+        let mut chain = without_memory();
+        chain.restore(vec![stored(&own)], Some(own.header.hash()), NOW);
+        chain.mark_lost(&own.header.hash(), summary);
+        for block in [&rival, &better] {
+            add(&mut chain, block).expect("good");
+        }
+        chain
+    };
+    let mut chain = having_lost(None);
+    let moved = chain.advance_without_lost(Height(0));
+    assert_eq!((moved.awaits_lost, moved.change.is_none()), (Some(Height(1)), true));
+    // With what it did, the same move is made once it is given up, and not before.
+    let mut chain = having_lost(Some(BlockEffects::of(&own)));
+    assert!(chain.advance().change.is_none());
+    assert!(chain.advance_without_lost(Height(2)).change.is_none(), "it lies below");
+    assert!(chain.advance_without_lost(Height(1)).change.is_some());
+    assert_eq!(chain.tip().hash, better.header.hash());
+}

@@ -258,3 +258,28 @@ fn a_branch_has_the_blocks_of_the_best_chain_up_to_its_fork() {
     assert_eq!(has(genesis.hash()), [true, false, false, false, false, false]);
     assert_eq!(has(BlockHash([9; 32])), [false; 6], "nobody knows where it leads");
 }
+
+#[test]
+fn a_block_is_complete_with_all_below_it_and_withheld_while_it_is_said_to_be() {
+    let genesis = Header::genesis(&election());
+    let below = mine(&genesis, &[], 0);
+    let above = mine(&below.header, &[], 0);
+    let (below_hash, above_hash) = (below.header.hash(), above.header.hash());
+    let mut chain = chain();
+    for block in [&below, &above] {
+        chain.insert_header(block.header, NOW).expect("it keeps the rules");
+    }
+    let complete = |chain: &Chain| [&below_hash, &above_hash].map(|hash| chain.is_complete(hash));
+    chain.set_withheld(&below_hash, true);
+    assert!(chain.withheld_blocks().iter().eq([&below_hash]));
+    assert!(chain.is_withheld(&above_hash), "it follows one that is");
+    chain.insert_body(&above_hash, vec![]).expect("it is the header's");
+    chain.accept_signatures(&above_hash);
+    assert_eq!(complete(&chain), [false, false], "one below it is missing");
+    chain.set_withheld(&below_hash, false);
+    assert!(chain.withheld_blocks().is_empty());
+    chain.insert_body(&below_hash, vec![]).expect("it is the header's");
+    chain.accept_signatures(&below_hash);
+    assert_eq!(complete(&chain), [true, true]);
+    assert!(!chain.is_complete(&BlockHash([9; 32])));
+}
