@@ -6,6 +6,10 @@ use protocol::units::{BlockHash, Height};
 
 use super::Chain;
 
+/// How many blocks of a branch are looked at to find where it leaves the best chain. Whoever is further away is being
+/// caught up with, or is on a branch of its own.
+const BRANCH_WALK_MAX: usize = 256;
+
 impl Chain {
     /// Hashes that tell another peer where this peer's best branch of headers runs: the newest ten,
     /// then hashes at doubling distances, and finally the genesis block (as in Bitcoin's
@@ -46,11 +50,14 @@ impl Chain {
     }
 
     /// Whether the best chain's block at this height lies on the branch that ends in `end`. A branch whose end is not
-    /// known here is none that can be told to hold anything.
+    /// known here, or that leaves the best chain more than [`BRANCH_WALK_MAX`] blocks below its end, is none that can be
+    /// told to hold anything.
     #[must_use]
     pub fn is_on_branch_of(&self, height: Height, end: &BlockHash) -> bool {
         let mut hash = *end;
-        while let Some(header) = self.header(&hash).filter(|header| header.height >= height) {
+        for _ in 0..=BRANCH_WALK_MAX {
+            let known = self.header(&hash).filter(|header| header.height >= height);
+            let Some(header) = known else { return false };
             if self.is_on_best_chain(&hash) {
                 return true;
             }

@@ -171,9 +171,9 @@ impl Node {
     fn handle_neighbour_datagram(&mut self, from: SocketAddr, datagram: AboutChain, now: Now) {
         match datagram {
             AboutChain::NewTransactions(transactions) => {
-                self.ledger.handle_transactions(from, transactions, &self.chain, now);
+                let known = self.ledger.handle_transactions(from, transactions, &self.chain, now);
                 self.react_to_ledger(now);
-                self.acknowledge_to_neighbours();
+                self.acknowledge_known(from, known);
             }
             AboutChain::TransactionsAck { ids } => self.handle_transactions_ack(from, &ids),
             AboutChain::NewBlock { header, body } => self.handle_new_block(from, header, body, now),

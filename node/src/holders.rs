@@ -13,8 +13,10 @@ use protocol::transaction::TransactionKind;
 use protocol::units::{BlockHash, Height, IdPrefix, TransactionId, VoterId};
 
 use super::Node;
+use super::disk::Durability;
 use super::output::{Event, Output};
 use super::views::{HeldBy, Standing};
+use chain::Chain;
 
 /// The most votes of this peer's own user whose blocks nobody else is known to have yet. A user casts one or two, and
 /// one that is forgotten here is merely not told of when a neighbour takes its block.
@@ -77,14 +79,33 @@ impl Node {
         Standing::Block { height, hash, blocks_deep, held_by: self.block_held_by(height) }
     }
 
-    /// Tells the neighbours which of the transactions that they sent are durable here.
-    pub(super) fn acknowledge_to_neighbours(&mut self) {
-        let durability = &self.disk.durability;
-        let is_durable = |row| durability.batch_of_row(row).is_none();
-        for (to, ids) in self.ledger.pop_acknowledgements(&self.chain, is_durable) {
-            for ids in ids.chunks(ACKNOWLEDGED_MAX) {
-                self.send(to, Datagram::TransactionsAck { ids: ids.to_vec() });
-            }
+    /// Tells the neighbours which of the transactions that they sent have become durable here.
+    pub(super) fn acknowledge_written(&mut self) {
+        let (durability, chain) = (&self.disk.durability, &self.chain);
+        let is_row_durable = |row| durability.batch_of_row(row).is_none();
+        let is_block_durable = |id: &TransactionId| is_durable_in_block(chain, durability, id);
+        for (to, ids) in self.ledger.pop_acknowledgements(is_row_durable, is_block_durable) {
+            self.send_acknowledgement(to, &ids);
+        }
+    }
+
+    /// Tells a neighbour which of these transactions, which it sent and which were here, are durable; the others are
+    /// acknowledged once they are.
+    pub(super) fn acknowledge_known(&mut self, to: SocketAddr, known: Vec<TransactionId>) {
+        let (durability, chain) = (&self.disk.durability, &self.chain);
+        let is_durable = |id: &TransactionId| match self.ledger.row(id) {
+            Some(row) => durability.batch_of_row(row).is_none(),
+            None => is_durable_in_block(chain, durability, id) == Some(true),
+        };
+        let (durable, others): (Vec<_>, Vec<_>) = known.into_iter().partition(is_durable);
+        others.into_iter().for_each(|id| self.ledger.owe_acknowledgement(to, id));
+        let durable: Vec<_> = durable.iter().map(TransactionId::prefix).collect();
+        self.send_acknowledgement(to, &durable);
+    }
+
+    fn send_acknowledgement(&mut self, to: SocketAddr, ids: &[IdPrefix]) {
+        for ids in ids.chunks(ACKNOWLEDGED_MAX) {
+            self.send(to, Datagram::TransactionsAck { ids: ids.to_vec() });
         }
     }
 
@@ -145,6 +166,13 @@ impl Node {
         let neighbours = addresses.filter(|address| holds(self, address)).count();
         HeldBy { neighbours, of: self.membership.neighbour_count() }
     }
+}
+
+/// Whether the block of the best chain that contains a transaction is durable; `None` if none contains it.
+fn is_durable_in_block(chain: &Chain, durability: &Durability, id: &TransactionId) -> Option<bool> {
+    let place = chain.locations_of(id).next()?;
+    let hash = chain.best_hash(place.height)?;
+    Some(durability.batch_of_block(&hash).is_none())
 }
 
 #[cfg(test)]

@@ -109,6 +109,7 @@ impl Node {
             outputs: VecDeque::new(),
         };
         node.restore(restored, now);
+        node.arm_early_timer(now);
         node.pool_grew(now);
         node
     }

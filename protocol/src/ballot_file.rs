@@ -8,7 +8,7 @@ mod read;
 mod texts;
 mod write;
 
-pub use read::parse;
+pub use read::{parse, parse_new};
 pub use texts::{TextError, TextPlace, check_texts};
 pub use write::write;
 

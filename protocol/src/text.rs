@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_security::confusable_detection::skeleton;
+use unicode_security::mixed_script::AugmentedScriptSet;
 use zeroize::Zeroizing;
 
 /// The bytes that one byte of text can become when it is composed anew; the true bound is 3.
@@ -79,27 +80,51 @@ fn without_leading_zeros(text: &str) -> String {
 /// The first two of some texts that people take for each other, as their places; the later one comes second.
 #[must_use]
 pub fn first_alike<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<(usize, usize)> {
-    let mut seen: BTreeMap<(usize, String), usize> = BTreeMap::new();
-    for (place, text) in texts.into_iter().enumerate() {
-        for look in looks(text).into_iter().enumerate() {
-            if let Some(first) = seen.insert(look, place)
-                && first != place
-            {
-                return Some((first, place));
+    let mut seen: BTreeMap<(usize, String), Vec<usize>> = BTreeMap::new();
+    let texts: Vec<&str> = texts.into_iter().collect();
+    for (place, text) in texts.iter().enumerate() {
+        for (form, look) in looks(text).into_iter().enumerate() {
+            let same = seen.entry((form, look)).or_default();
+            let is_alike = |first: &&usize| form == 0 || !are_of_one_script(texts[**first], text);
+            if let Some(first) = same.iter().find(is_alike) {
+                return Some((*first, place));
             }
+            same.push(place);
         }
     }
     None
 }
 
-/// What a text looks like at a glance. Two texts look alike if they agree in either form: `l` is like `I` before case
-/// is put aside, and a Cyrillic `А` is like `a` after.
-fn looks(text: &str) -> [String; 2] {
-    let spaced = text.nfkc().collect::<String>();
-    let spaced = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
-    let lower = |text: &str| text.to_uppercase().to_lowercase();
-    let plain = |text: &str| skeleton(text).collect::<String>();
-    [lower(&plain(&spaced)), plain(&lower(&spaced))]
+/// What a text looks like at a glance. Two texts look alike if they agree in one of the forms: in the first, only case,
+/// spaces and composition are put aside. In the second, `l` is like `I`, and in the third a Cyrillic `А` is like `a`.
+fn looks(text: &str) -> [String; 3] {
+    let visible: String = text.chars().filter(|character| !is_ignorable(*character)).collect();
+    let spaced = nfc(&visible).split_whitespace().collect::<Vec<_>>().join(" ");
+    let lower = nfc(&spaced.to_uppercase().to_lowercase());
+    // `m` is said to be like `rn`, which makes other words of too many.
+    let glance = glance(&spaced, |character| character == 'm');
+    let foreign = self::glance(&lower, |character| character.is_ascii());
+    [lower, glance, foreign]
+}
+
+/// A text with letters that merely look alike made equal, but for those that are kept.
+fn glance(text: &str, is_kept: impl Fn(char) -> bool) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.nfd() {
+        match is_kept(character) {
+            true => plain.push(character),
+            false => plain.extend(skeleton(character.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    plain
+}
+
+/// Whether both texts are of the same script and have no letter or digit of ASCII. Their readers tell its letters apart,
+/// also those that look alike to others.
+fn are_of_one_script(one: &str, other: &str) -> bool {
+    let has_ascii = |text: &str| text.chars().any(|each| each.is_ascii_alphanumeric());
+    let script = AugmentedScriptSet::for_str;
+    !has_ascii(one) && !has_ascii(other) && script(one) == script(other) && !script(one).is_empty()
 }
 
 /// A character of a text that can't be seen, or that changes the direction in which others are shown.
@@ -264,6 +289,16 @@ mod tests {
             "Yes!",
         ];
         assert_eq!(first_alike(apart), None);
+        for apart in [
+            &["A", "B", "C", "I", "J", "K", "L", "M"][..],
+            &["Option I", "Option L", "Option 2"],
+            &["Ian", "Lan", "Iana", "Lana"],
+            &["Bern", "Bem", "modern", "modem", "corn", "com"],
+            &["10\u{2076}", "106"],
+            &["\u{5d1}\u{5e0}\u{5d5}", "\u{5d1}\u{5e0}\u{5df}"],
+        ] {
+            assert_eq!(first_alike(apart.iter().copied()), None, "{apart:?}");
+        }
     }
 
     #[test]

@@ -182,7 +182,7 @@ impl Node {
             self.output(Output::Event(Event::DiskRecovered));
         }
         self.acknowledge(batch);
-        self.acknowledge_to_neighbours();
+        self.acknowledge_written();
         if !had_room {
             self.continue_sync(now);
         }

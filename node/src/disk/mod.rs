@@ -7,7 +7,7 @@ mod loading;
 mod lost_wait;
 mod waiter;
 
-use durability::Durability;
+pub(crate) use durability::Durability;
 use loading::Loading;
 pub(crate) use waiter::{Resubmission, Waiter};
 

@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use protocol::units::{IdPrefix, TransactionId};
 
 use super::Ledger;
-use chain::Chain;
 
 impl Ledger {
     /// Whether a neighbour sent this transaction or acknowledged it.
@@ -33,34 +32,32 @@ impl Ledger {
         own.filter(is_first).copied().collect()
     }
 
-    /// Notes that a neighbour sent a transaction, and is to be told when it is safe here.
-    pub(super) fn note_received(&mut self, from: SocketAddr, id: TransactionId) {
-        if let Some(recipient) = self.recipients.get_mut(&from) {
+    /// Notes that a neighbour is to be told of a transaction once it is durable here.
+    pub(crate) fn owe_acknowledgement(&mut self, to: SocketAddr, id: TransactionId) {
+        if let Some(recipient) = self.recipients.get_mut(&to) {
             recipient.owe_acknowledgement(id);
         }
     }
 
     /// What each neighbour is to be told now: those of the transactions it sent that are durable. Those that are not
-    /// yet wait on, and those that did not stay are forgotten. `is_durable` tells it of a row of the pool.
+    /// yet wait on, and those that did not stay are forgotten. `is_row_durable` tells it of a row of the pool, and
+    /// `is_block_durable` of a transaction in a block of the best chain; `None` if none has it. To be called when the
+    /// disk wrote something.
     pub(crate) fn pop_acknowledgements(
         &mut self,
-        chain: &Chain,
-        is_durable: impl Fn(u64) -> bool,
+        is_row_durable: impl Fn(u64) -> bool,
+        is_block_durable: impl Fn(&TransactionId) -> Option<bool>,
     ) -> Vec<(SocketAddr, Vec<IdPrefix>)> {
         let rows = &self.rows;
         let mut all = Vec::new();
         for (address, recipient) in &mut self.recipients {
             let mut durable = Vec::new();
             recipient.unacknowledged.retain(|id| {
-                let is_here = match rows.get(id) {
-                    Some(row) if !is_durable(row) => return true,
-                    Some(_) => true,
-                    None => chain.locations_of(id).next().is_some(),
-                };
-                if is_here {
+                let is_durable = rows.get(id).map(&is_row_durable).or_else(|| is_block_durable(id));
+                if is_durable == Some(true) {
                     durable.push(id.prefix());
                 }
-                false
+                is_durable == Some(false)
             });
             if !durable.is_empty() {
                 all.push((*address, durable));

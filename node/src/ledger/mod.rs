@@ -142,15 +142,15 @@ impl Ledger {
     }
 
     /// Handles transactions that a neighbour sent. Those that may enter the pool have their
-    /// signatures checked first.
+    /// signatures checked first. Returns those that were here before.
     pub(crate) fn handle_transactions(
         &mut self,
         from: SocketAddr,
         transactions: Vec<Transaction>,
         chain: &Chain,
         now: Now,
-    ) {
-        let mut to_verify = Vec::new();
+    ) -> Vec<TransactionId> {
+        let (mut to_verify, mut known) = (Vec::new(), Vec::new());
         for transaction in transactions {
             let transaction = HashedTransaction::new(transaction, chain.election_id());
             if let Some(recipient) = self.recipients.get_mut(&from) {
@@ -159,7 +159,7 @@ impl Ledger {
             if self.pool.get(&transaction.id()).is_some()
                 || chain.locations_of(&transaction.id()).next().is_some()
             {
-                self.note_received(from, transaction.id());
+                known.push(transaction.id());
             }
             if self.pool.contains(&transaction)
                 || self.verification.is_pending_or_refused(&transaction)
@@ -180,6 +180,7 @@ impl Ledger {
             }
         }
         self.verify(to_verify, Purpose::Gossip { from }, chain, now);
+        known
     }
 
     /// Has those signatures checked whose verdicts are not known yet.
@@ -385,7 +386,7 @@ impl Ledger {
                         Ok(()) => {
                             let id = transaction.id();
                             self.add_or_hold(transaction, chain, now);
-                            self.note_received(from, id);
+                            self.owe_acknowledgement(from, id);
                         }
                         Err(error) => {
                             let reason = format!("sent a transaction that is refused: {error}");

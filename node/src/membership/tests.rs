@@ -440,9 +440,9 @@ fn an_address_of_this_node_never_becomes_its_neighbour() {
     let mut world = World::new();
     world.add(1, None, &[900]);
     world.run(Duration::from_millis(100));
-    let own = |(to, sent): &(SocketAddr, Envelope)| match sent.datagram {
-        Datagram::Poke { nonce, .. } if *to == address(900) => Some(nonce),
-        _ => None,
+    let own = |(to, sent): &(SocketAddr, Envelope)| {
+        let Datagram::Poke { nonce, .. } = sent.datagram else { return None };
+        (*to == address(900)).then_some(nonce)
     };
     let nonce = world.sent_away.iter().find_map(own).expect("it is probed");
     // The POKE comes back, as through a router that turns it around, and then one more.

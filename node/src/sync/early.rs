@@ -38,11 +38,15 @@ impl Node {
     /// Leaves the blocks whose time has not come since the clock was set back, and joins those whose time has come. To
     /// be called with everything that happens.
     pub(crate) fn follow_clock(&mut self, now: Now) {
-        let is_changed = self.chain.set_time(now.unix);
-        if is_changed {
+        if self.chain.set_time(now.unix) {
             self.advance_chain(None, now);
             self.continue_sync(now);
+            self.arm_early_timer(now);
         }
+    }
+
+    /// Looks again at what waits for its time when the time of the first has come.
+    pub(crate) fn arm_early_timer(&mut self, now: Now) {
         if let Some(next_in) = self.waiting(now).next_in {
             let pause = next_in.clamp(PAUSE_MIN, EARLY_HEADERS_PERIOD);
             self.timers.set_by(Timer::EarlyHeaders, now.instant + pause);
@@ -87,6 +91,7 @@ impl Node {
             self.handle_header(header, false, from, now);
         }
         self.follow_clock(now);
+        self.arm_early_timer(now);
         self.continue_sync(now);
     }
 }

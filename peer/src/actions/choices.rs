@@ -220,6 +220,10 @@ pub(crate) fn parse_answer(
     if let Some(doubt) = separator_in_name(text, CHOICE_SEPARATOR, std::slice::from_ref(question)) {
         return Err(doubt);
     }
+    // A comma with nothing beside it may be a choice that was forgotten.
+    if text.split(CHOICE_SEPARATOR).any(|part| part.trim().is_empty()) {
+        return Err(left_out_of(number, question, TEXT_MEND));
+    }
     let found = parts(text).map(|part| find(part, number, question));
     checked(found.collect::<Result<_, _>>()?, number, question)
 }

@@ -16,7 +16,7 @@ use super::option_numbers::{self, OptionNumberError};
 use crate::cli::{CheckBallot, NewBallot};
 use crate::render::{Style, wants_color};
 use crate::schema::{Ballot, Reply};
-use crate::store::local_election::{LocalElectionError, read_begun_ballot};
+use crate::store::local_election::{LocalElectionError, read_new_ballot};
 use host::files::FileError;
 use host::{clock, entropy};
 
@@ -59,7 +59,7 @@ pub enum BallotCommandError {
 /// # Errors
 /// When the file can't be read, and for the first mistake in it.
 pub fn check_ballot(check: &CheckBallot) -> Result<(), BallotCommandError> {
-    let election = read_begun_ballot(&check.file)?;
+    let election = read_new_ballot(&check.file)?;
     let file = || Some(check.file.clone());
     option_numbers::check(&election)
         .map_err(|error| BallotCommandError::OptionNumber { file: file(), error })?;

@@ -80,16 +80,27 @@ pub(crate) fn read_begun_ballot(path: &Path) -> Result<Election, LocalElectionEr
     Ok(election)
 }
 
+/// Reads a ballot file of an election that nobody takes part in yet, so that its texts can still be mended.
+///
+/// # Errors
+/// See [`read_begun_ballot`]. Texts that mislead are mistakes too.
+pub(crate) fn read_new_ballot(path: &Path) -> Result<Election, LocalElectionError> {
+    let text = files::read_text(path, FILE_BYTES_MAX)?;
+    ballot_file::parse_new(&text).map_err(|reason| bad_ballot(path, reason))?;
+    read_begun_ballot(path)
+}
+
 /// Reads a ballot file.
 ///
 /// # Errors
 /// When it can't be read, or when it contains a mistake (the first one is reported).
 pub(crate) fn read_ballot(path: &Path) -> Result<Election, LocalElectionError> {
     let text = files::read_text(path, FILE_BYTES_MAX)?;
-    ballot_file::parse(&text).map_err(|reason| LocalElectionError::Ballot {
-        path: path.to_owned(),
-        reason: Box::new(reason),
-    })
+    ballot_file::parse(&text).map_err(|reason| bad_ballot(path, reason))
+}
+
+fn bad_ballot(path: &Path, reason: BallotFileError) -> LocalElectionError {
+    LocalElectionError::Ballot { path: path.to_owned(), reason: Box::new(reason) }
 }
 
 #[cfg(test)]

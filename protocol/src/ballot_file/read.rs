@@ -44,6 +44,27 @@ const CREATED_EXPECTED: &str =
 /// # Errors
 /// The first mistake in the text, as one line that names the key and says how to correct it.
 pub fn parse(text: &str) -> Result<Election, BallotFileError> {
+    read(text, |_, _| Ok(()))
+}
+
+/// Does the same for an election that has not begun, and so need not have texts that mislead.
+///
+/// # Errors
+/// See [`parse`], and [`check_texts`].
+pub fn parse_new(text: &str) -> Result<Election, BallotFileError> {
+    read(text, |election, line_of| {
+        check_texts(election).map_err(|reason| {
+            let line = line_of(reason.place());
+            BallotFileError::Text { line, reason }
+        })
+    })
+}
+
+/// Reads an election and has it judged by `judge`, which is also given how to find the line of a text.
+fn read(
+    text: &str,
+    judge: impl FnOnce(&Election, &dyn Fn(TextPlace) -> usize) -> Result<(), BallotFileError>,
+) -> Result<Election, BallotFileError> {
     let document = DeTable::parse(text).map_err(|error| syntax_error(text, &error))?;
     let file = Section { text, prefix: String::new(), table: document.get_ref() };
     let questions =
@@ -75,10 +96,7 @@ pub fn parse(text: &str) -> Result<Election, BallotFileError> {
         questions: questions.iter().map(Section::question).collect::<Result<_, _>>()?,
     };
     election.check()?;
-    check_texts(&election).map_err(|reason| {
-        let line = text_line(&file, &registrars, &questions, reason.place());
-        BallotFileError::Text { line, reason }
-    })?;
+    judge(&election, &|place| text_line(&file, &registrars, &questions, place))?;
     Ok(election)
 }
 

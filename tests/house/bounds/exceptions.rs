@@ -102,6 +102,7 @@ pub(super) const NO_BOUNDS: &[Group] = &[
     (
         "what is looked at, read or closed in one step, out of something that is bounded itself",
         &[
+            ("chain/src/paths.rs", "BRANCH_WALK_MAX"),
             ("host/src/http/serve.rs", "CLOSED_FOR_ROOM"),
             ("host/src/http/stream.rs", "LINGER_BUFFER_BYTES"),
             ("node/src/sync/lost.rs", "LOST_AT_A_TIME_MAX"),

@@ -40,8 +40,17 @@ fn numbers_and_names_choose_the_same() {
     for text in ["2; -", "Grace;-", "grace ; -", " #2 ; -", "2; blank", "Grace ; BLANK"] {
         assert_eq!(parse(text, &election), Ok(vec![vec![1], vec![]]), "{text}");
     }
-    for text in ["1;3,1", "ada; wednesday, tuesday", "Ada;TUESDAY,3", "1; Tuesday,,3"] {
+    for text in ["1;3,1", "ada; wednesday, tuesday", "Ada;TUESDAY,3"] {
         assert_eq!(parse(text, &election), Ok(vec![vec![0], vec![0, 2]]), "{text}");
+    }
+}
+
+/// A choice that was forgotten, or that a script left empty, is nobody's wish to leave it out.
+#[test]
+fn a_comma_with_nothing_beside_it_is_a_doubt() {
+    let election = two_questions();
+    for text in ["1; ,", "1; Tuesday,", "1; Tuesday,,3", "1;,2"] {
+        assert!(parse(text, &election).expect_err(text).is_doubt(), "{text}");
     }
 }
 

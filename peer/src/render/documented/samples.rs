@@ -70,6 +70,10 @@ fn progress() -> MiningProgress {
     }
 }
 
+fn in_pool() -> Standing {
+    Standing::Pool { held_by: HeldBy { neighbours: 1, of: 3 } }
+}
+
 fn in_block() -> Standing {
     let held_by = HeldBy { neighbours: 2, of: 3 };
     Standing::Block { height: Height(2), hash: tip(2).hash, blocks_deep: 1, held_by }
@@ -285,6 +289,7 @@ fn node_events() -> Vec<node::Event> {
         },
         Event::Transaction { id, voter, kind },
         Event::Superseded { id, voter, kind, by: Some(by) },
+        Event::OwnVote { id, voter, standing: Box::new(in_pool()) },
         Event::OwnVote { id, voter, standing: Box::new(in_block()) },
         Event::PeerSilent { address: neighbour },
         Event::NeighbourJoined { address: neighbour },
