@@ -119,8 +119,8 @@ fn glance(text: &str, is_kept: impl Fn(char) -> bool) -> String {
     plain
 }
 
-/// Whether both texts are of the same script and have no letter or digit of ASCII. Their readers tell its letters apart,
-/// also those that look alike to others.
+/// Whether both texts are of the same script and have no letter or digit of ASCII. Their readers tell its letters
+/// apart, also those that look alike to others.
 fn are_of_one_script(one: &str, other: &str) -> bool {
     let has_ascii = |text: &str| text.chars().any(|each| each.is_ascii_alphanumeric());
     let script = AugmentedScriptSet::for_str;
