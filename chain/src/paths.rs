@@ -50,7 +50,7 @@ impl Chain {
     }
 
     /// Whether the best chain's block at this height lies on the branch that ends in `end`. A branch whose end is not
-    /// known here, or that leaves the best chain more than [`BRANCH_WALK_MAX`] blocks below its end, is none that can
+    /// known here, or that leaves the best chain more than `BRANCH_WALK_MAX` blocks below its end, is none that can
     /// be told to hold anything.
     #[must_use]
     pub fn is_on_branch_of(&self, height: Height, end: &BlockHash) -> bool {
