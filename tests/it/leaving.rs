@@ -72,17 +72,23 @@ fn a_leave_without_anybody_there_takes_a_second_at_most() {
 }
 
 #[test]
-fn the_answer_says_what_becomes_of_the_own_vote() {
+fn the_answer_says_that_others_have_the_own_vote_in_a_block() {
     let mut network = Network::start(2, 12);
     network.peers[0].vote("Ada");
     agree(&mut network.peers, 1, PATIENCE);
     assert_eq!(network.peers[0].ask("leave")["own_vote"], "block");
+}
 
+#[test]
+fn the_answer_says_that_nobody_else_has_the_own_vote() {
     let mut network = Network::with_tracker(new_election(12));
     network.join(&["--no-mining"]);
     network.peers[0].vote("Ada");
     assert_eq!(network.peers[0].ask("leave")["own_vote"], "alone");
+}
 
+#[test]
+fn the_answer_says_that_others_have_the_own_vote_and_no_block_does() {
     let mut network = Network::with_tracker(new_election(12));
     network.join(&["--no-mining"]);
     network.join(&["--no-mining"]);
