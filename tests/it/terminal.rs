@@ -116,6 +116,8 @@ fn a_vote_is_asked_for_question_by_question_and_confirmed() {
         let peers = network.peers[0].ask("peers");
         (peers["peers"][0]["tip"]["hash"] == tip.hash).then_some(())
     });
+    // It is told as soon as the other one has the block.
+    terminal.sees("deep; held by 1 of 1");
     terminal.enters("vote 1");
     terminal.sees("has voted already");
     terminal.sees(PROMPT);
