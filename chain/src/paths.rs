@@ -8,7 +8,7 @@ use super::Chain;
 
 /// How many blocks of a branch are looked at to find where it leaves the best chain. Whoever is further away is being
 /// caught up with, or is on a branch of its own.
-const BRANCH_WALK_MAX: usize = 256;
+pub(super) const BRANCH_WALK_MAX: usize = 256;
 
 impl Chain {
     /// Hashes that tell another peer where this peer's best branch of headers runs: the newest ten,

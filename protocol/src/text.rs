@@ -51,16 +51,9 @@ pub fn folded(text: &str) -> String {
 /// alike made equal, and in one width.
 #[must_use]
 pub fn loosely_folded(text: &str) -> String {
-    let compatible: String = text.nfkc().collect();
-    let mut plain = String::with_capacity(compatible.len());
-    for character in compatible.chars().filter(|character| !character.is_whitespace()) {
-        // Letters and digits of ASCII that look alike, such as 1 and l, stand in ids for what they are.
-        match character.is_ascii() {
-            true => plain.push(character),
-            false => plain.extend(skeleton(character.encode_utf8(&mut [0; 4]))),
-        }
-    }
-    without_leading_zeros(&folded(&plain))
+    let compatible: String = text.nfkc().filter(|character| !character.is_whitespace()).collect();
+    // Letters and digits of ASCII that look alike, such as 1 and l, stand in ids for what they are.
+    without_leading_zeros(&folded(&glance(&compatible, |character| character.is_ascii())))
 }
 
 /// Of each number, the zeros before its first other digit are left out.

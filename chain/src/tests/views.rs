@@ -6,6 +6,7 @@ use protocol::units::Height;
 
 use super::*;
 use crate::fixtures::{admission, admitted_vote, election_by_registrars, withdrawal};
+use crate::paths::BRANCH_WALK_MAX;
 
 #[test]
 fn what_a_chain_says_of_a_block_follows_its_body() {
@@ -282,4 +283,20 @@ fn a_block_is_complete_with_all_below_it_and_withheld_while_it_is_said_to_be() {
     chain.accept_signatures(&below_hash);
     assert_eq!(complete(&chain), [true, true]);
     assert!(!chain.is_complete(&BlockHash([9; 32])));
+}
+
+#[test]
+fn a_branch_is_followed_so_far_and_no_further() {
+    let genesis = Header::genesis(&election());
+    let mut chain = chain();
+    let mut branch = vec![genesis];
+    for _ in 0..=BRANCH_WALK_MAX {
+        let parent = branch.last().expect("it begins with the genesis block");
+        let header = mine(parent, &[], 0).header;
+        chain.insert_header(header, NOW).expect("it keeps the rules");
+        branch.push(header);
+    }
+    let has_genesis = |length: usize| chain.is_on_branch_of(Height(0), &branch[length].hash());
+    assert!(has_genesis(BRANCH_WALK_MAX));
+    assert!(!has_genesis(BRANCH_WALK_MAX + 1), "nobody looks that far");
 }

@@ -2,6 +2,7 @@
 //! node does itself, so that a voter can be told how many others hold the vote. Nothing here may count a neighbour for
 //! a transaction that it neither sent nor acknowledged.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use protocol::units::{IdPrefix, TransactionId};
@@ -22,8 +23,11 @@ impl Ledger {
         ids: &[IdPrefix],
     ) -> Vec<TransactionId> {
         let Some(recipient) = self.recipients.get_mut(&from) else { return Vec::new() };
-        let new: Vec<_> =
+        let new: BTreeSet<_> =
             ids.iter().copied().filter(|id| recipient.acknowledged.insert(*id)).collect();
+        if new.is_empty() {
+            return Vec::new();
+        }
         let own = self.own.newest_first().filter(|id| new.contains(&id.prefix()));
         let is_first = |id: &&TransactionId| {
             let holders = self.recipients.iter().filter(|(_, recipient)| recipient.holds(id));

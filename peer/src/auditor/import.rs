@@ -19,7 +19,7 @@ use host::output::print;
 ///
 /// # Errors
 /// When the archive breaks a rule, can't be read or can't be judged by this machine's clock, or when the directory has
-/// a chain already or can't be written. Nothing is left then that was not there before.
+/// a chain already or can't be written. After a refusal nothing is left that was not there before.
 pub fn import(command: &ImportChain) -> Result<(), OfflineError> {
     let mut source = Source::open(&command.file)?;
     let election = source.election().clone();
@@ -53,14 +53,20 @@ fn import_into(
         None => Ok(report),
         Some(failure) => Err(OfflineError::stopped(source.path(), failure, Undone::Import)),
     });
-    match audited {
+    let kept = audited.and_then(|report| {
+        directory.keep_election(election)?;
+        Ok(report)
+    });
+    match kept {
         Ok(report) => {
-            directory.keep_election(election)?;
             importer.finish()?;
             Ok(report)
         }
         Err(error) => {
-            importer.abandon()?;
+            // Whatever can't be tidied up, the first error is the one to tell.
+            if let Err(left) = importer.abandon() {
+                tracing::warn!(%left, "an unfinished import is left");
+            }
             Err(error)
         }
     }

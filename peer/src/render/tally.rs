@@ -23,7 +23,7 @@ pub(super) fn tally(results: &Results, color: bool) -> String {
         deep => format!("the newest vote is {} deep", text::count(deep, "block")),
     });
     if let Some(held_by) = results.tip_held_by {
-        lines.push(format!("the newest block is this peer's word: {}", text::held_by(held_by)));
+        lines.push(format!("the newest block: {}", text::held_by(held_by)));
     }
     lines.extend(results.unready.iter().map(|why| format!("NOT READY: {}", text::unready(why))));
     lines.extend(text::waiting(results.waiting));
