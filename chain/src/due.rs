@@ -99,3 +99,24 @@ impl Chain {
         self.best.partition_point(|hash| self.is_due(hash))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::panic_message;
+
+    #[test]
+    fn a_block_is_early_if_it_is_later_than_the_latest_time_and_forgotten_with_its_header() {
+        let mut due = Due { latest: UnixMillis(100), ..Due::new() };
+        let hash = |number| BlockHash([number; 32]);
+        for (number, time) in [(1, 99), (2, 100), (3, 101), (4, 102)] {
+            due.add(UnixMillis(time), hash(number));
+        }
+        let early = |due: &Due| due.early.iter().map(|(time, _)| time.0).collect::<Vec<_>>();
+        assert_eq!((early(&due), due.newest), (vec![101, 102], UnixMillis(102)));
+        due.retain(|known| *known == hash(4));
+        assert_eq!(early(&due), [102]);
+        let message = panic_message(|| due.check_invariants(std::iter::empty()));
+        assert!(message.contains("blocks whose time has not come"), "{message}");
+    }
+}

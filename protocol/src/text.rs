@@ -274,8 +274,12 @@ mod tests {
             ["AI", "Al"],
             ["Don\u{2019}t know", "Don't know"],
             ["Yes", "Ye\u{200b}s"],
+            ["ABC", "\u{410}\u{412}\u{421}"],
+            ["\u{391}\u{392}", "\u{410}\u{412}"],
         ] {
-            assert_eq!(first_alike(["Grace", one, other]), Some((1, 2)), "{one:?} {other:?}");
+            for pair in [[one, other], [other, one]] {
+                assert_eq!(first_alike(["Grace", pair[0], pair[1]]), Some((1, 2)), "{pair:?}");
+            }
         }
         let apart = [
             "Ada", "Adam", "Zoe", "Zo\u{eb}", "1", "2", "10", "I am", "II", "Annalee", "Anna Lee",
@@ -332,6 +336,20 @@ mod tests {
             told,
             "character 4 is U+202E (right-to-left override), which turns the direction of text"
         );
+    }
+
+    #[test]
+    fn what_is_trimmed_is_counted_in_characters() {
+        for (text, trimmed) in [
+            ("", ("", 0)),
+            ("a", ("a", 0)),
+            (" \u{a0}\u{200b}\u{eb} b\u{feff} ", ("\u{eb} b", 3)),
+            ("\u{200b}a", ("a", 1)),
+            ("\ta\u{200b}", ("a", 1)),
+            (" \u{2060}", ("", 2)),
+        ] {
+            assert_eq!(trim(text), trimmed, "{text:?}");
+        }
     }
 
     #[test]

@@ -386,3 +386,8 @@ fn texts_that_mislead_are_refused_with_their_place() {
     assert_eq!(error, "line 2: \u{201c} is no quotation mark of TOML: write \" around texts");
     parse(&ballot("\"\u{201e}Ada\u{201c}\", \"Grace\u{2019}s\"")).expect("inside they are letters");
 }
+
+#[test]
+fn a_ballot_file_has_a_mebibyte_at_most() {
+    assert_eq!(FILE_BYTES_MAX, 1_048_576);
+}
