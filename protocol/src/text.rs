@@ -315,6 +315,11 @@ mod tests {
             ("a\u{fe0f}", 2),
             ("\u{1f469}\u{200d}", 2),
             ("x\u{e0041}", 2),
+            ("a\u{200c}\u{62e}", 2),
+            ("\u{62e}\u{200c}a", 2),
+            ("a\u{200d}\u{62e}", 2),
+            ("\u{62e}\u{200d}a", 2),
+            ("a\u{200d}\u{1f525}", 2),
         ] {
             assert_eq!(first_hidden(text).map(|hidden| hidden.place), Some(place), "{text:?}");
         }
@@ -323,6 +328,7 @@ mod tests {
             "Anna\u{a0}Lee",
             "\u{1f469}\u{200d}\u{1f52c} Ada",
             "\u{2764}\u{fe0f}",
+            "\u{2764}\u{fe0f}\u{200d}\u{1f525}",
             "1\u{fe0f}\u{20e3}",
             "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}",
             "\u{915}\u{94d}\u{200d}\u{937}",
@@ -336,6 +342,41 @@ mod tests {
             told,
             "character 4 is U+202E (right-to-left override), which turns the direction of text"
         );
+    }
+
+    #[test]
+    fn hidden_characters_have_the_names_that_unicode_gives_them() {
+        let names: Vec<_> =
+            ('\0'..char::MAX).filter_map(|each| Some((each, name(each)?))).collect();
+        let expected = [
+            ('\u{ad}', "soft hyphen"),
+            ('\u{34f}', "combining grapheme joiner"),
+            ('\u{61c}', "Arabic letter mark"),
+            ('\u{200b}', "zero width space"),
+            ('\u{200c}', "zero width non-joiner"),
+            ('\u{200d}', "zero width joiner"),
+            ('\u{200e}', "left-to-right mark"),
+            ('\u{200f}', "right-to-left mark"),
+            ('\u{2028}', "line separator"),
+            ('\u{2029}', "paragraph separator"),
+            ('\u{202a}', "left-to-right embedding"),
+            ('\u{202b}', "right-to-left embedding"),
+            ('\u{202c}', "pop directional formatting"),
+            ('\u{202d}', "left-to-right override"),
+            ('\u{202e}', "right-to-left override"),
+            ('\u{2060}', "word joiner"),
+            ('\u{2061}', "function application"),
+            ('\u{2066}', "left-to-right isolate"),
+            ('\u{2067}', "right-to-left isolate"),
+            ('\u{2068}', "first strong isolate"),
+            ('\u{2069}', "pop directional isolate"),
+            ('\u{2800}', "Braille pattern blank"),
+            ('\u{3164}', "Hangul filler"),
+            ('\u{feff}', "byte order mark"),
+            ('\u{ffa0}', "Hangul filler"),
+        ];
+        assert_eq!(names, expected);
+        assert!(names.iter().all(|(each, _)| is_invisible(*each)), "what can be seen needs none");
     }
 
     #[test]
