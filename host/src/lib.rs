@@ -23,4 +23,6 @@ pub mod signals;
 #[cfg(feature = "runtime")]
 pub mod udp;
 pub mod utf16;
+#[cfg(feature = "runtime")]
+pub mod variables;
 pub mod whole_file;

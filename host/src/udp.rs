@@ -2,7 +2,7 @@
 //! counted or logged and never ends a program.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use protocol::datagram::DATAGRAM_BYTES_MAX;
@@ -22,13 +22,28 @@ pub const BURST_MAX: usize = 64;
 /// wait for long.
 pub const SEND_PATIENCE: Duration = Duration::from_millis(5);
 
-/// A socket of one IP version, which sends in rounds.
+/// Where a peer listens: one socket of each IP version at most. It sends in rounds.
 #[derive(Debug)]
 pub struct Udp {
-    socket: tokio::net::UdpSocket,
+    bound: Vec<Bound>,
     /// Whether this round of sending may still wait for room; it stops waiting after the first time in vain.
     may_wait: bool,
     send_errors: u64,
+}
+
+#[derive(Debug)]
+struct Bound {
+    address: SocketAddr,
+    /// `None` while the address is gone and could not be bound anew.
+    socket: Option<tokio::net::UdpSocket>,
+    is_here: bool,
+}
+
+/// An address of this machine that went away, or came back and is listened on again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnAddress {
+    pub address: SocketAddr,
+    pub is_here: bool,
 }
 
 /// Which IP versions a socket on an IPv6 address serves. On an IPv4 address it is IPv4 alone in any case.
@@ -53,54 +68,84 @@ pub enum BindError {
 }
 
 impl Udp {
-    /// Binds within a tokio runtime.
+    /// Listens, within a tokio runtime, on the first address of each IP version that this machine has; all of them on
+    /// one port. The unspecified IPv6 address stands for IPv4 as well.
     ///
     /// # Errors
-    /// See [`BindError`].
-    pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        match open(address, IpVersions::One) {
-            Ok(socket) => Ok(Self { socket, may_wait: true, send_errors: 0 }),
-            Err(error) if error.kind() == ErrorKind::AddrInUse => Err(BindError::InUse(address)),
-            Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {
-                Err(BindError::NotHere(address))
+    /// See [`BindError`]. An address that this machine does not have is passed over if there is another one.
+    pub fn bind(addresses: &[SocketAddr]) -> Result<Self, BindError> {
+        let any_v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let is_any = |address: &SocketAddr| address.is_ipv6() && address.ip().is_unspecified();
+        let implied = addresses.iter().any(is_any).then_some(any_v4);
+        let mut bound: Vec<Bound> = Vec::new();
+        let mut passed_over = None;
+        for mut address in addresses.iter().copied().chain(implied) {
+            if bound.iter().any(|other| other.address.is_ipv4() == address.is_ipv4()) {
+                continue;
             }
-            Err(source) => Err(BindError::Other { address, source }),
+            let port = bound.first().map_or(addresses[0].port(), |other| other.address.port());
+            address.set_port(port);
+            match bind_one(address) {
+                Ok(one) => bound.push(one),
+                Err(error @ BindError::InUse(_)) => return Err(error),
+                Err(error) => {
+                    passed_over.get_or_insert(error);
+                }
+            }
+        }
+        match passed_over {
+            Some(error) if bound.is_empty() => Err(error),
+            Some(_) | None => Ok(Self { bound, may_wait: true, send_errors: 0 }),
         }
     }
 
-    /// # Errors
-    /// When the system does not tell.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+    /// The first address that it listens on.
+    #[must_use]
+    pub fn local_address(&self) -> SocketAddr {
+        self.bound[0].address
+    }
+
+    /// All addresses that it listens on.
+    pub fn local_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.bound.iter().map(|bound| bound.address)
+    }
+
+    /// Looks which of its addresses this machine still has, and listens anew on those that are back. To be called from
+    /// time to time. Gives what changed.
+    pub fn check_addresses(&mut self) -> Vec<OwnAddress> {
+        self.bound.iter_mut().filter_map(Bound::check).collect()
     }
 
     /// Completes when something may have arrived.
     pub async fn readable(&self) {
-        if let Err(error) = self.socket.readable().await {
-            // The runtime is ending, or the system is out of its mind; the timers go on.
-            tracing::error!(%error, "the socket is not readable any more");
-            std::future::pending().await
+        let arrived = async |place: usize| {
+            let socket = self.bound.get(place).and_then(|bound| bound.socket.as_ref());
+            let Some(socket) = socket else { return std::future::pending().await };
+            if let Err(error) = socket.readable().await {
+                // The runtime is ending, or the system is out of its mind; the timers go on.
+                tracing::error!(%error, "the socket is not readable any more");
+                std::future::pending().await
+            }
+        };
+        tokio::select! {
+            () = arrived(0) => {}
+            () = arrived(1) => {}
         }
     }
 
     /// The next datagram that is here already.
     pub fn try_receive<'b>(&self, buffer: &'b mut [u8]) -> Option<(SocketAddr, &'b [u8])> {
-        // Errors tell that an earlier datagram found nobody; each reads one such message away.
-        for _ in 0..BURST_MAX {
-            match self.socket.try_recv_from(buffer) {
-                Ok((length, from)) => return Some((from, &buffer[..length])),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
-                Err(error) => tracing::trace!(%error, "receive"),
-            }
-        }
-        None
+        let (length, from) = self.bound.iter().find_map(|bound| bound.try_receive(buffer))?;
+        Some((from, &buffer[..length]))
     }
 
-    /// Hands over what is here already, up to [`BURST_MAX`] datagrams.
+    /// Hands over what is here already, up to [`BURST_MAX`] datagrams, of each IP version alike.
     pub fn receive_burst(&self, buffer: &mut [u8], mut handle: impl FnMut(SocketAddr, &[u8])) {
-        for _ in 0..BURST_MAX {
-            let Some((from, bytes)) = self.try_receive(buffer) else { break };
-            handle(from, bytes);
+        for bound in &self.bound {
+            for _ in 0..BURST_MAX / self.bound.len() {
+                let Some((length, from)) = bound.try_receive(buffer) else { break };
+                handle(from, &buffer[..length]);
+            }
         }
     }
 
@@ -111,10 +156,18 @@ impl Udp {
 
     /// Sends, or loses, one datagram.
     pub async fn send(&mut self, to: SocketAddr, bytes: &[u8]) {
-        let mut sent = self.socket.try_send_to(bytes, to);
+        let of_version = |bound: &&Bound| bound.address.is_ipv4() == to.is_ipv4();
+        let socket = self.bound.iter().find(of_version).and_then(|bound| bound.socket.as_ref());
+        let mut sent = match socket {
+            Some(socket) => socket.try_send_to(bytes, to),
+            None => Err(ErrorKind::AddrNotAvailable.into()),
+        };
         let is_full = |error: &io::Error| error.kind() == ErrorKind::WouldBlock;
-        if self.may_wait && sent.as_ref().is_err_and(is_full) {
-            let sending = tokio::time::timeout(SEND_PATIENCE, self.socket.send_to(bytes, to));
+        if let Some(socket) = socket
+            && self.may_wait
+            && sent.as_ref().is_err_and(is_full)
+        {
+            let sending = tokio::time::timeout(SEND_PATIENCE, socket.send_to(bytes, to));
             sent = sending.await.unwrap_or_else(|_| {
                 self.may_wait = false;
                 Err(ErrorKind::TimedOut.into())
@@ -125,6 +178,69 @@ impl Udp {
             tracing::debug!(%to, %error, total = self.send_errors, "not sent");
         }
     }
+}
+
+impl Bound {
+    fn try_receive(&self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        let socket = self.socket.as_ref()?;
+        // Errors tell that an earlier datagram found nobody; each reads one such message away.
+        for _ in 0..BURST_MAX {
+            match socket.try_recv_from(buffer) {
+                Ok(received) => return Some(received),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(error) => tracing::trace!(%error, "receive"),
+            }
+        }
+        None
+    }
+
+    fn check(&mut self) -> Option<OwnAddress> {
+        let is_here = is_of_this_machine(self.address)?;
+        if is_here == self.is_here {
+            return None;
+        }
+        if is_here {
+            // Both can't have the port.
+            self.socket = None;
+            match open(self.address, IpVersions::One) {
+                Ok(socket) => self.socket = Some(socket),
+                Err(error) => {
+                    tracing::debug!(address = %self.address, %error, "not bound anew yet");
+                    return None;
+                }
+            }
+        }
+        self.is_here = is_here;
+        Some(OwnAddress { address: self.address, is_here })
+    }
+}
+
+/// Whether this machine has an address; `None` if that can't be told.
+fn is_of_this_machine(mut address: SocketAddr) -> Option<bool> {
+    if address.ip().is_unspecified() || address.ip().is_loopback() {
+        return Some(true);
+    }
+    address.set_port(0);
+    match std::net::UdpSocket::bind(address) {
+        Ok(_) => Some(true),
+        Err(error) if error.kind() == ErrorKind::AddrNotAvailable => Some(false),
+        Err(_) => None,
+    }
+}
+
+fn bind_one(address: SocketAddr) -> Result<Bound, BindError> {
+    let failed = |source: io::Error| {
+        if source.kind() == ErrorKind::AddrInUse {
+            BindError::InUse(address)
+        } else if source.kind() == ErrorKind::AddrNotAvailable {
+            BindError::NotHere(address)
+        } else {
+            BindError::Other { address, source }
+        }
+    };
+    let socket = open(address, IpVersions::One).map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    Ok(Bound { address, socket: Some(socket), is_here: true })
 }
 
 /// A buffer that shows when a datagram is longer than any may be.
@@ -179,12 +295,13 @@ mod tests {
     #[tokio::test]
     async fn datagrams_come_and_go_and_a_refused_one_is_no_error() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (mut here, there) = (Udp::bind(any).expect("bound"), Udp::bind(any).expect("bound"));
-        let to = there.local_address().expect("an address");
+        let (mut here, there) =
+            (Udp::bind(&[any]).expect("bound"), Udp::bind(&[any]).expect("bound"));
+        let to = there.local_address();
         here.send(to, b"hello").await;
         there.readable().await;
         let mut buffer = receive_buffer();
-        let from = here.local_address().expect("an address");
+        let from = here.local_address();
         assert_eq!(there.try_receive(&mut buffer), Some((from, &b"hello"[..])));
         drop(there);
         here.send(to, b"nobody").await;
@@ -195,8 +312,9 @@ mod tests {
     #[tokio::test]
     async fn a_burst_is_64_datagrams_and_the_rest_waits() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (mut here, there) = (Udp::bind(any).expect("bound"), Udp::bind(any).expect("bound"));
-        let to = there.local_address().expect("an address");
+        let (mut here, there) =
+            (Udp::bind(&[any]).expect("bound"), Udp::bind(&[any]).expect("bound"));
+        let to = there.local_address();
         for number in 0..=64 {
             here.send(to, &[number]).await;
         }
@@ -223,9 +341,31 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_in_use_is_named() {
-        let first = Udp::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("bound");
-        let address = first.local_address().expect("an address");
-        let error = Udp::bind(address).expect_err("in use").to_string();
+        let first = Udp::bind(&[SocketAddr::from(([127, 0, 0, 1], 0))]).expect("bound");
+        let address = first.local_address();
+        let error = Udp::bind(&[address]).expect_err("in use").to_string();
         assert!(error.contains(&format!("port {} of 127.0.0.1 is in use", address.port())));
+    }
+
+    #[tokio::test]
+    async fn both_versions_share_a_port_and_what_this_machine_lacks_is_passed_over() {
+        let v4 = SocketAddr::from(([127, 0, 0, 1], 0));
+        let v6: SocketAddr = "[::1]:0".parse().expect("an address");
+        let nowhere: SocketAddr = "[2001:db8::1]:0".parse().expect("an address");
+        let refused = Udp::bind(&[nowhere]).expect_err("for documentation alone").to_string();
+        assert!(refused.contains("2001:db8::1"), "{refused}");
+        let one = Udp::bind(&[nowhere, v4]).expect("the other");
+        assert_eq!(one.local_addresses().count(), 1);
+        assert!(one.local_address().is_ipv4());
+        let Ok(mut both) = Udp::bind(&[v6, v4]) else { return };
+        let addresses: Vec<_> = both.local_addresses().collect();
+        if let [first, second] = addresses[..] {
+            assert_eq!(first.port(), second.port());
+            both.send(second, b"to itself").await;
+            both.readable().await;
+            let mut buffer = receive_buffer();
+            assert_eq!(both.try_receive(&mut buffer), Some((second, &b"to itself"[..])));
+        }
+        assert!(both.check_addresses().is_empty());
     }
 }

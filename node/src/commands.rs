@@ -112,7 +112,7 @@ impl Node {
             registered_voters: self.chain.registered_voters() as u64,
             admitted: self.admitted(),
             votes: self.chain.tally().votes,
-            tracker: self.membership.tracker(),
+            trackers: self.membership.trackers(),
             clock: self.membership.clock(),
             waiting: self.waiting(now),
             mining: self.mining.is_searching() || self.laboratory.is_searching(),
@@ -128,6 +128,8 @@ impl Node {
             let ClockView { compared, disagreeing, .. } = clock;
             unready.push(Unready::ClockOff { offset_ms, disagreeing, compared });
         }
+        let gone = self.membership.gone_addresses();
+        unready.extend(gone.map(|address| Unready::AddressGone { address }));
         if let Some(others) = self.membership.lacks_contact() {
             unready.push(Unready::NoContact { others });
         }

@@ -1,9 +1,8 @@
 //! What a node is told at its start, and never after.
 
-use std::net::SocketAddr;
-
 use chain::rules::Rules;
 
+use crate::given::Given;
 use crate::limits::Limits;
 
 /// The number of bytes of bodies in memory that suits a real peer. It covers an hour of busy
@@ -12,6 +11,9 @@ pub const RESIDENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The most addresses that can be given by hand, which means by a person or from a file.
 pub const NEIGHBOURS_BY_HAND_MAX: usize = 64;
+
+/// The most trackers of one node. One is enough, and a few more are there when it dies.
+pub const TRACKERS_MAX: usize = 8;
 
 /// The purpose of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,11 +31,12 @@ pub enum Role {
 /// A node's settings.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
-    /// The tracker to register with. A node can also do without one, as long as it has neighbours.
-    pub tracker: Option<SocketAddr>,
-    /// Addresses to exchange datagrams with, given by hand. They are tried again for as long as the
+    /// The trackers to register with, of which the first [`TRACKERS_MAX`] are used. A node can also do without one, as
+    /// long as it has neighbours.
+    pub trackers: Vec<Given>,
+    /// Peers to exchange datagrams with, given by hand. They are tried again for as long as the
     /// node runs.
-    pub neighbours: Vec<SocketAddr>,
+    pub neighbours: Vec<Given>,
     /// Whether this node mines at all.
     pub mining: bool,
     /// The purpose of the node.

@@ -68,6 +68,7 @@ impl Node {
                     self.react_to_ledger(now);
                 }
                 FromMembership::ClockJudged => self.clock_judged(now),
+                FromMembership::LookUp(name) => self.output(Output::LookUp(name)),
                 FromMembership::Event(event) => self.output(Output::Event(event)),
             }
         }

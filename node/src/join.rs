@@ -1,32 +1,30 @@
-//! Joining without a ballot: registers with the tracker, learns which election it serves, and fetches that
+//! Joining without a ballot: registers with the trackers, learns which election they serve, and fetches that
 //! election's canonical bytes in pieces. A [`super::Node`] goes on from there.
 //!
-//! The tracker is not trusted: the pieces must hash to the election that was announced, and a tracker of another
-//! election than the user asked for is refused.
+//! No tracker is trusted: the pieces must hash to the election that was announced, and a tracker of another
+//! election than the user asked for is refused. All are asked at the same time, and the first that answers is enough,
+//! unless another one serves another election.
 
-use std::collections::{BTreeMap, VecDeque};
+mod asked;
+
+use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::datagram::{BALLOT_PIECE_BYTES, Datagram, ElectionPrefix, Envelope, RegisterAck};
+use protocol::datagram::{ElectionPrefix, Envelope};
 use protocol::election::{CanonicalError, ELECTION_BYTES_MAX, Election};
-use protocol::token::{Token, TokenIssuer};
-use protocol::units::{ElectionId, Now, sha256};
+use protocol::token::TokenIssuer;
+use protocol::units::{ElectionId, Now};
 
-/// The wait before the second attempt. It doubles with every further attempt, up to the longest.
-const WAIT_FIRST: Duration = Duration::from_millis(250);
-/// The longest wait between attempts.
-const WAIT_MAX: Duration = Duration::from_secs(2);
-/// The number of unanswered attempts after which the user is told, once.
-const ATTEMPTS_BEFORE_NEWS: u32 = 4;
-/// The number of pieces of the ballot that are requested at a time, which is all of them for most
-/// ballots.
-const PIECES_AT_ONCE: usize = 16;
-/// The wait before lost pieces are requested again.
-const PIECES_WAIT: Duration = Duration::from_millis(200);
-/// The number of rounds without a single piece after which the tracker is assumed to be gone, and
-/// joining starts over.
-const FRUITLESS_ROUNDS_MAX: u32 = 10;
+use crate::config::TRACKERS_MAX;
+use crate::given::{Given, Named};
+use crate::output::Event;
+use asked::{Asked, Progress, Request};
+
+/// How long the other trackers have to name another election, once the first ballot is here. They were asked at the
+/// same time.
+const OTHERS_WAIT: Duration = Duration::from_millis(500);
 
 /// The reason why a tracker's election can't be joined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,8 +34,8 @@ pub enum JoinError {
         "the tracker {tracker} serves election {found}, not {expected}: ask for the right tracker or election"
     )]
     OtherElection {
-        /// The tracker's address.
-        tracker: SocketAddr,
+        /// The tracker.
+        tracker: Named,
         /// The election that it serves.
         found: ElectionId,
         /// The election that was asked for.
@@ -48,8 +46,8 @@ pub enum JoinError {
         "the tracker {tracker} announces a ballot of {bytes} bytes: it has 1 to {ELECTION_BYTES_MAX}"
     )]
     BallotSize {
-        /// The tracker's address.
-        tracker: SocketAddr,
+        /// The tracker.
+        tracker: Named,
         /// The announced length.
         bytes: u32,
     },
@@ -58,18 +56,29 @@ pub enum JoinError {
         "the ballot of the tracker {tracker} does not hash to the election {expected} that it announced"
     )]
     WrongHash {
-        /// The tracker's address.
-        tracker: SocketAddr,
+        /// The tracker.
+        tracker: Named,
         /// The announced election.
         expected: ElectionId,
     },
     /// The bytes are not a ballot, or an invalid one.
     #[error("the ballot of the tracker {tracker} is no good: {error}")]
     Ballot {
-        /// The tracker's address.
-        tracker: SocketAddr,
+        /// The tracker.
+        tracker: Named,
         /// What is wrong with it.
         error: CanonicalError,
+    },
+    /// Two trackers serve different elections, and none was asked for.
+    #[error(
+        "the trackers {} and {} serve different elections, {} and {}: say by --election which one is meant",
+        .one.0, .other.0, .one.1, .other.1
+    )]
+    Differ {
+        /// One of them, and its election.
+        one: Box<(Named, ElectionId)>,
+        /// The other, and its election.
+        other: Box<(Named, ElectionId)>,
     },
 }
 
@@ -83,129 +92,104 @@ pub enum JoinOutput {
         /// The whole payload.
         bytes: Vec<u8>,
     },
-    /// The tracker does not answer. This is reported once, and joining is tried again at growing
+    /// Look up the addresses of this name and port, and then call [`Joining::handle_looked_up`].
+    LookUp(Arc<str>),
+    /// Something that a user may want to see, such as a tracker that does not answer. Joining is tried again at growing
     /// intervals.
-    TrackerSilent {
-        /// The tracker's address.
-        tracker: SocketAddr,
-    },
+    Event(Event),
     /// Joining failed for good. The shell must report the reason and end.
     Refused {
         /// Why.
         error: JoinError,
     },
-    /// Joining succeeded. This is the election that the tracker serves.
+    /// Joining succeeded. This is the election that the trackers serve.
     Joined {
         /// The election, which has been checked.
         election: Box<Election>,
     },
 }
 
-/// The pieces of the ballot that have arrived.
-#[derive(Debug)]
-struct Download {
-    election: ElectionId,
-    bytes: usize,
-    pieces: BTreeMap<u32, Vec<u8>>,
-    /// The number of times that pieces were requested since the last one arrived.
-    fruitless_rounds: u32,
-}
-
-/// A peer that knows only its tracker's address so far.
+/// A peer that knows only where its trackers are so far.
 #[derive(Debug)]
 pub struct Joining {
-    tracker: SocketAddr,
+    asked: Vec<Asked>,
     expected: Option<ElectionId>,
     tokens: TokenIssuer,
-    token: Token,
-    download: Option<Download>,
-    /// A refusal that was seen once. It must be seen again before it becomes final, because
-    /// datagrams can be damaged on the way.
-    doubted: Option<JoinError>,
-    attempts: u32,
-    silence_told: bool,
-    /// Whether a RETRY may make this peer send again at once, which it may do once per attempt.
-    may_retry: bool,
-    next_at: Option<Instant>,
+    /// When the ballots that are here are enough.
+    enough_at: Option<Instant>,
+    is_over: bool,
     outputs: VecDeque<JoinOutput>,
 }
 
 impl Joining {
-    /// `expected` is the election that the user asked for, if any. `seed` must be secret and
-    /// different at every start.
+    /// Asks the first [`TRACKERS_MAX`] of the trackers. `expected` is the election that the user asked for, if any.
+    /// `seed` must be secret and different at every start.
     #[must_use]
-    pub fn new(
-        tracker: SocketAddr,
-        expected: Option<ElectionId>,
-        seed: [u8; 32],
-        now: Now,
-    ) -> Self {
+    pub fn new(trackers: &[Given], expected: Option<ElectionId>, seed: [u8; 32], now: Now) -> Self {
+        let trackers = trackers.iter().take(TRACKERS_MAX);
         Self {
-            tracker,
+            asked: trackers.map(|given| Asked::new(given, now.instant)).collect(),
             expected,
             tokens: TokenIssuer::new(seed, now.instant),
-            token: Token::NONE,
-            download: None,
-            doubted: None,
-            attempts: 0,
-            silence_told: false,
-            may_retry: false,
-            next_at: Some(now.instant),
+            enough_at: None,
+            is_over: false,
             outputs: VecDeque::new(),
         }
     }
 
     /// Handles one datagram.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all that does not concern one who joins")]
     pub fn handle_datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
         self.tokens.rotate(now.instant);
         let Ok(envelope) = Envelope::decode(bytes) else { return };
-        let is_ours = from == self.tracker && self.tokens.is_valid(from, envelope.receiver_token);
-        if !is_ours || self.next_at.is_none() {
+        if self.is_over || !self.tokens.is_valid(from, envelope.receiver_token) {
             return;
         }
-        self.token = envelope.sender_token;
-        match envelope.datagram {
-            Datagram::Retry => self.handle_retry(),
-            Datagram::RegisterAck(ack) => self.handle_register_ack(&ack, now),
-            Datagram::BallotOptions { offset, bytes } => self.handle_piece(offset, bytes, now),
-            // POKEs of the tracker come here too; the node that is started after joining will
-            // answer them.
-            other => tracing::trace!(kind = other.name(), "not for one who joins"),
-        }
+        let Some(place) = self.asked.iter().position(|asked| asked.is_at(&from)) else { return };
+        let progress = self.asked[place].handle_datagram(from, envelope, self.expected, now);
+        self.follow(place, progress, now);
     }
 
     /// Does everything that is due. Calling it when nothing is due is harmless.
     pub fn handle_timeout(&mut self, now: Now) {
         self.tokens.rotate(now.instant);
-        if self.next_at.is_none_or(|at| now.instant < at) {
+        if self.is_over {
             return;
         }
-        if let Some(download) = &mut self.download {
-            download.fruitless_rounds += 1;
-            if download.fruitless_rounds <= FRUITLESS_ROUNDS_MAX {
-                self.request_pieces();
-                self.next_at = Some(now.instant + PIECES_WAIT);
-                return;
+        for place in 0..self.asked.len() {
+            let progress = self.asked[place].handle_timeout(now);
+            self.follow(place, progress, now);
+        }
+        self.decide(now);
+    }
+
+    /// What came of a [`JoinOutput::LookUp`]: the addresses at which the name can be reached, or why there is none.
+    pub fn handle_looked_up(
+        &mut self,
+        name: &str,
+        found: Result<Vec<SocketAddr>, String>,
+        now: Now,
+    ) {
+        let of_name = self.asked.iter_mut().filter(|asked| asked.has_name(name));
+        let event = match found {
+            Ok(addresses) => {
+                let news = of_name.map(|asked| asked.handle_found(&addresses, now));
+                // Each of them is to be told.
+                let news: Vec<_> = news.collect();
+                news.contains(&true).then(|| Event::NameFound { name: name.into(), addresses })
             }
-            self.download = None;
-            self.attempts = 0;
-        }
-        if self.attempts >= ATTEMPTS_BEFORE_NEWS && !self.silence_told {
-            self.silence_told = true;
-            self.outputs.push_back(JoinOutput::TrackerSilent { tracker: self.tracker });
-        }
-        let wait = WAIT_FIRST.saturating_mul(1 << self.attempts.min(8)).min(WAIT_MAX);
-        self.attempts += 1;
-        self.may_retry = true;
-        self.send(Datagram::RegisterPeer);
-        self.next_at = Some(now.instant + wait);
+            Err(reason) => {
+                let news: Vec<_> = of_name.map(|asked| asked.handle_unknown(now)).collect();
+                news.contains(&true).then(|| Event::NameUnknown { name: name.into(), reason })
+            }
+        };
+        self.outputs.extend(event.map(JoinOutput::Event));
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout); `None` once the outcome is final.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.next_at
+        let due = self.asked.iter().filter_map(Asked::next_at).chain(self.enough_at).min();
+        due.filter(|_| !self.is_over)
     }
 
     /// The next effect. The caller must drain all effects after every `handle_*` call.
@@ -213,108 +197,72 @@ impl Joining {
     pub fn poll_output(&mut self) -> Option<JoinOutput> {
         self.outputs.pop_front()
     }
-    fn handle_retry(&mut self) {
-        if !std::mem::take(&mut self.may_retry) {
-            return;
+
+    fn follow(&mut self, place: usize, progress: Progress, now: Now) {
+        if let Some(name) = progress.look_up {
+            self.outputs.push_back(JoinOutput::LookUp(name));
         }
-        match self.download {
-            Some(_) => self.request_pieces(),
-            None => self.send(Datagram::RegisterPeer),
+        self.outputs.extend(progress.event.map(JoinOutput::Event));
+        progress.requests.into_iter().for_each(|request| self.send(place, request));
+        if progress.is_settled {
+            self.decide(now);
+            self.tell_refusal(place);
         }
     }
 
-    fn handle_register_ack(&mut self, ack: &RegisterAck, now: Now) {
-        if self.download.is_some() {
-            return;
+    /// Ends joining if enough is known.
+    fn decide(&mut self, now: Now) {
+        let mut whole = self.asked.iter().filter_map(Asked::whole);
+        let Some((first, election)) = whole.next() else {
+            let refused = self.asked.iter().map(Asked::refused).collect::<Option<Vec<_>>>();
+            let error = refused.and_then(|refused| Some((*refused.first()?).clone()));
+            return error.into_iter().for_each(|error| self.finish(JoinOutput::Refused { error }));
+        };
+        let id = election.election_id();
+        if let Some((other, found)) = whole.find(|(_, other)| other.election_id() != id) {
+            let one = Box::new((first, id));
+            let other = Box::new((other, found.election_id()));
+            return self.finish(JoinOutput::Refused { error: JoinError::Differ { one, other } });
         }
-        let (tracker, found) = (self.tracker, ack.election);
-        if let Some(expected) = self.expected.filter(|expected| *expected != found) {
-            return self.doubt(JoinError::OtherElection { tracker, found, expected }, now);
+        let enough_at = *self.enough_at.get_or_insert(now.instant + OTHERS_WAIT);
+        let is_enough = self.expected.is_some()
+            || now.instant >= enough_at
+            || self.asked.iter().all(|asked| asked.next_at().is_none());
+        if is_enough {
+            let election = Box::new(election.clone());
+            self.finish(JoinOutput::Joined { election });
         }
-        let bytes = ack.ballot_bytes;
-        let length = usize::try_from(bytes).unwrap_or(usize::MAX);
-        if !(1..=ELECTION_BYTES_MAX).contains(&length) {
-            return self.doubt(JoinError::BallotSize { tracker, bytes }, now);
-        }
-        let pieces = BTreeMap::new();
-        let fruitless_rounds = 0;
-        self.download = Some(Download { election: found, bytes: length, pieces, fruitless_rounds });
-        self.request_pieces();
-        self.next_at = Some(now.instant + PIECES_WAIT);
     }
 
-    fn handle_piece(&mut self, offset: u32, bytes: Vec<u8>, now: Now) {
-        let Some(download) = &mut self.download else { return };
-        let is_wanted =
-            missing(download).any(|(wanted, length)| wanted == offset && length == bytes.len());
-        if !is_wanted {
-            return;
-        }
-        download.pieces.insert(offset, bytes);
-        download.fruitless_rounds = 0;
-        if missing(download).next().is_none() {
-            let whole: Vec<u8> = download.pieces.values().flatten().copied().collect();
-            let expected = download.election;
-            match self.read(expected, &whole) {
-                Ok(election) => {
-                    let election = Box::new(election);
-                    self.finish(JoinOutput::Joined { election });
-                }
-                Err(error) => self.doubt(error, now),
+    /// Tells of a tracker that is of no use, unless that is the end.
+    fn tell_refusal(&mut self, place: usize) {
+        let Some(error) = self.asked[place].refused().filter(|_| !self.is_over) else { return };
+        match error.clone() {
+            JoinError::OtherElection { tracker, found, expected } => {
+                let found_prefix = ElectionPrefix::from(&found).0;
+                let event = Event::TrackerRefused { tracker, expected, found_prefix };
+                self.outputs.push_back(JoinOutput::Event(event));
             }
-        }
-    }
-
-    fn read(&self, expected: ElectionId, bytes: &[u8]) -> Result<Election, JoinError> {
-        let tracker = self.tracker;
-        if sha256(&[bytes]) != expected.0 {
-            return Err(JoinError::WrongHash { tracker, expected });
-        }
-        let election = Election::from_canonical_bytes(bytes);
-        election.map_err(|error| JoinError::Ballot { tracker, error })
-    }
-
-    /// Starts joining over, or gives up if the same problem occurs again.
-    fn doubt(&mut self, error: JoinError, now: Now) {
-        if self.doubted.as_ref() == Some(&error) {
-            return self.finish(JoinOutput::Refused { error });
-        }
-        self.doubted = Some(error);
-        self.download = None;
-        self.attempts = 0;
-        self.next_at = Some(now.instant + WAIT_FIRST);
-    }
-
-    fn request_pieces(&mut self) {
-        let Some(download) = &self.download else { return };
-        let offsets: Vec<u32> =
-            missing(download).map(|(offset, _)| offset).take(PIECES_AT_ONCE).collect();
-        self.may_retry = true;
-        for offset in offsets {
-            self.send(Datagram::RequestBallot { offset });
+            error @ (JoinError::BallotSize { .. }
+            | JoinError::WrongHash { .. }
+            | JoinError::Ballot { .. }
+            | JoinError::Differ { .. }) => tracing::warn!(%error, "this tracker is passed over"),
         }
     }
 
     fn finish(&mut self, outcome: JoinOutput) {
-        self.next_at = None;
+        self.is_over = true;
         self.outputs.push_back(outcome);
     }
 
-    fn send(&mut self, datagram: Datagram) {
-        let to = self.tracker;
-        let (receiver_token, sender_token) = (self.token, self.tokens.issue(to));
+    fn send(&mut self, place: usize, Request { to, token, datagram }: Request) {
+        debug_assert!(self.asked[place].is_at(&to), "only trackers are written to");
+        let sender_token = self.tokens.issue(to);
         let election = ElectionPrefix::UNKNOWN;
-        let envelope = Envelope { election, receiver_token, sender_token, datagram };
+        let envelope = Envelope { election, receiver_token: token, sender_token, datagram };
         self.outputs.push_back(JoinOutput::Transmit { to, bytes: envelope.encode() });
     }
 }
 
-/// The offsets and lengths of the pieces that are still missing.
-fn missing(download: &Download) -> impl Iterator<Item = (u32, usize)> {
-    let offsets = (0..download.bytes).step_by(BALLOT_PIECE_BYTES);
-    offsets.filter_map(|offset| {
-        let length = (download.bytes - offset).min(BALLOT_PIECE_BYTES);
-        let offset = u32::try_from(offset).expect("bounded by ELECTION_BYTES_MAX");
-        (!download.pieces.contains_key(&offset)).then_some((offset, length))
-    })
-}
+#[cfg(test)]
+mod tests;

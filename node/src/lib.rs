@@ -18,7 +18,7 @@
 //!
 //! use chain::fixtures::{election, registration, vote};
 //! use chain::rules::Rules;
-//! use node::{Command, Limits, Node, NodeConfig, Output, Restored, Role};
+//! use node::{Command, Given, Limits, Node, NodeConfig, Output, Restored, Role};
 //! use protocol::block::Header;
 //! use protocol::units::Now;
 //!
@@ -27,8 +27,8 @@
 //! let start = Now { instant: Instant::now(), unix: chain::fixtures::NOW };
 //! let mut nodes = [0u8, 1].map(|number| {
 //!     let config = NodeConfig {
-//!         tracker: None,
-//!         neighbours: vec![addresses[usize::from(1 - number)]],
+//!         trackers: vec![],
+//!         neighbours: vec![Given::from(addresses[usize::from(1 - number)])],
 //!         mining: true,
 //!         role: Role::Ordinary,
 //!         resident_bytes_max: node::RESIDENT_BYTES_MAX,
@@ -83,7 +83,11 @@
 //!                 nodes[number].handle_mined(job.number, nonce, now);
 //!             }
 //!             Output::Load(_) => unreachable!("all blocks are in memory"),
-//!             Output::StopMining | Output::Answered { .. } | Output::Event(_) | Output::Left => {}
+//!             Output::StopMining
+//!             | Output::Answered { .. }
+//!             | Output::LookUp(_)
+//!             | Output::Event(_)
+//!             | Output::Left => {}
 //!         }
 //!     }
 //! }
@@ -99,6 +103,7 @@ mod counters;
 mod disk;
 mod dispatch;
 mod dropped;
+mod given;
 mod holders;
 mod invariants;
 mod join;
@@ -122,8 +127,9 @@ pub use command::{
     Answer, BlockSelector, CHAIN_LIMIT_MAX, Command, CommandError, Experiment, POOL_LIMIT_MAX,
     Ticket,
 };
-pub use config::{NEIGHBOURS_BY_HAND_MAX, NodeConfig, RESIDENT_BYTES_MAX, Role};
+pub use config::{NEIGHBOURS_BY_HAND_MAX, NodeConfig, RESIDENT_BYTES_MAX, Role, TRACKERS_MAX};
 pub use counters::Counters;
+pub use given::{ADDRESSES_PER_NAME_MAX, Given, Named};
 pub use join::{JoinError, JoinOutput, Joining};
 pub use ledger::pool::{Arrival, Pool};
 pub use limits::Limits;

@@ -154,6 +154,23 @@ impl Node {
         self.write_pool_again();
     }
 
+    /// What came of an [`Output::LookUp`]: the addresses at which the name can be reached, or why there is none.
+    pub fn handle_looked_up(
+        &mut self,
+        name: &str,
+        found: Result<Vec<SocketAddr>, String>,
+        now: Now,
+    ) {
+        self.membership.handle_looked_up(name, found, now);
+        self.react_to_membership(now);
+    }
+
+    /// Whether this machine has an address at which the peer listens. To be called when that changed.
+    pub fn handle_own_address(&mut self, address: SocketAddr, is_here: bool, now: Now) {
+        self.membership.handle_own_address(address, is_here, now);
+        self.react_to_membership(now);
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout). The caller must ask again after every
     /// `handle_*` call.
     #[must_use]

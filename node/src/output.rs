@@ -12,6 +12,7 @@ use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId};
 
 use super::command::{Answer, CommandError, Ticket};
+use super::given::Named;
 use super::views::{Standing, Tip};
 use chain::{AuditRule, BlockEffects, StoredBlock};
 
@@ -47,6 +48,9 @@ pub enum Output {
         /// The answer.
         outcome: Result<Answer, CommandError>,
     },
+    /// Look up the addresses of this name and port, and then call [`super::Node::handle_looked_up`]. A name is asked
+    /// for again only after that.
+    LookUp(Arc<str>),
     /// Something that a user may want to see.
     Event(Event),
     /// Everybody has acknowledged the leave, or a second has passed, so the shell may end.
@@ -232,27 +236,48 @@ pub enum Event {
     /// An address does not answer although the tracker lists a peer there, or a person gave it. This is reported only
     /// once until somebody answers there.
     PeerSilent {
-        /// The address.
-        address: SocketAddr,
+        /// The address, and its name if it was given by name.
+        peer: Named,
     },
-    /// The tracker lists this peer.
+    /// A tracker lists this peer.
     Registered {
-        /// The tracker's address.
-        tracker: SocketAddr,
+        /// The tracker.
+        tracker: Named,
         /// This peer's address as the tracker sees it.
         seen_as: SocketAddr,
         /// The number of peers that it told this peer about.
         peers: usize,
     },
-    /// The tracker does not answer. This is reported only once until it answers again.
+    /// A tracker does not answer. This is reported only once until it answers again.
     TrackerSilent {
-        /// The tracker's address.
-        tracker: SocketAddr,
+        /// The tracker.
+        tracker: Named,
     },
-    /// The tracker serves another election, so it is not used.
+    /// The name of a tracker or a neighbour can't be looked up. This is reported only once until it can.
+    NameUnknown {
+        /// The name and port.
+        name: Arc<str>,
+        /// Why not.
+        reason: String,
+    },
+    /// A name has other addresses than before.
+    NameFound {
+        /// The name and port.
+        name: Arc<str>,
+        /// The addresses that it has now.
+        addresses: Vec<SocketAddr>,
+    },
+    /// This machine has an address no more at which the peer listens, or has it again.
+    OwnAddress {
+        /// The address.
+        address: SocketAddr,
+        /// Whether this machine has it.
+        is_here: bool,
+    },
+    /// A tracker serves another election, so it is not used.
     TrackerRefused {
-        /// The tracker's address.
-        tracker: SocketAddr,
+        /// The tracker.
+        tracker: Named,
         /// The election of this node.
         expected: ElectionId,
         /// The first bytes of the tracker's election.

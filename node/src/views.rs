@@ -62,8 +62,8 @@ pub struct Status {
     pub admitted: Admitted,
     /// The number of votes counted on the best chain.
     pub votes: u64,
-    /// Whether the tracker lists this peer and was heard from recently; `None` without a tracker.
-    pub tracker: Option<TrackerView>,
+    /// The trackers, in the order in which they were given.
+    pub trackers: Vec<TrackerView>,
     /// How this machine's clock compares with those of others.
     pub clock: ClockView,
     /// The blocks that wait for their time.
@@ -89,6 +89,11 @@ pub enum Unready {
         /// The number of clocks that it was compared with.
         compared: usize,
     },
+    /// This machine has the address no more at which the peer listens.
+    AddressGone {
+        /// The address.
+        address: SocketAddr,
+    },
     /// A tracker, or addresses of neighbours, were given, and nobody answers.
     NoContact {
         /// The number of others that the tracker lists, or whose addresses were given by hand.
@@ -103,7 +108,7 @@ pub enum Unready {
     },
 }
 
-/// How this machine's clock compares with those of the neighbours and the tracker.
+/// How this machine's clock compares with those of the neighbours and the trackers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockView {
     /// The number of clocks that were measured.
@@ -133,10 +138,12 @@ pub struct WaitingBlocks {
 }
 
 /// The link to the tracker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackerView {
-    /// The tracker's address.
-    pub address: SocketAddr,
+    /// The name and port, if it was given by name.
+    pub name: Option<Arc<str>>,
+    /// The address that is tried, or at which it answers; `None` while its name can't be looked up.
+    pub address: Option<SocketAddr>,
     /// Whether the tracker lists this peer, as far as is known.
     pub registered: bool,
     /// This peer's address as the tracker sees it.

@@ -19,7 +19,7 @@ const MINING_THREADS_DEFAULT_MAX: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub listen: AddressText,
-    pub tracker: Option<AddressText>,
+    pub trackers: Vec<AddressText>,
     pub neighbours: Vec<AddressText>,
     /// The file that defines the election.
     pub ballot: Option<PathBuf>,

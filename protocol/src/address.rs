@@ -77,6 +77,8 @@ impl FromStr for AddressText {
     type Err = AddressTextError;
 
     fn from_str(text: &str) -> Result<Self, AddressTextError> {
+        // Variables of the environment may end with a line feed.
+        let text = text.trim();
         if text.is_empty() {
             return Err(AddressTextError::Empty);
         }
@@ -167,6 +169,7 @@ mod tests {
             ("[::ffff:1.2.3.4]:5", "::ffff:1.2.3.4", 5),
             ("[fe80::1%eth0]:5", "fe80::1%eth0", 5),
         ] {
+            assert_eq!(format!(" {text}\r\n").parse(), text.parse::<AddressText>());
             let address: AddressText = text.parse().expect(text);
             assert_eq!((address.host(), address.port()), (host, port), "{text}");
             assert_eq!(address.to_string(), text);

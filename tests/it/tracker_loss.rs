@@ -29,7 +29,7 @@ fn a_tracker_that_comes_back_empty_lists_everybody_within_five_seconds() {
     agree(&mut network.peers, 3, PATIENCE);
     for peer in &mut network.peers {
         let status = peer.ask("status");
-        assert_eq!(status["tracker"]["registered"], true, "{status}");
+        assert_eq!(status["trackers"][0]["registered"], true, "{status}");
     }
 }
 

@@ -70,7 +70,8 @@ impl World {
                 Some(JoinOutput::Transmit { to, bytes }) => {
                     self.transmit(address, to, bytes, true);
                 }
-                Some(JoinOutput::TrackerSilent { .. }) => {}
+                Some(JoinOutput::Event(_)) => {}
+                Some(JoinOutput::LookUp(name)) => unreachable!("nobody gave the name {name}"),
                 Some(JoinOutput::Refused { error }) => return self.refused(host, &error),
                 Some(JoinOutput::Joined { election }) => return self.joined(host, &election),
             }
@@ -185,6 +186,7 @@ impl World {
                     self.news.push((self.at, host, event));
                 }
             }
+            Output::LookUp(name) => unreachable!("nobody gave the name {name}"),
             Output::Left => {
                 self.note(host, "left".to_owned());
                 let peer = &mut self.peers[host];

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chain::Candidate;
 use chain::rules::Rules;
-use node::{Joining, Node, NodeConfig, Role, Ticket};
+use node::{Given, Joining, Node, NodeConfig, Role, Ticket};
 use tracker::registry::Registry;
 
 use crate::disk::Disk;
@@ -114,9 +114,10 @@ impl PeerHost {
     #[must_use]
     pub fn config(&self, scenario: &Scenario, rules: Rules) -> NodeConfig {
         let neighbours = self.plan.neighbours.iter().map(|&host| scenario.peer_address(host));
+        let tracker = self.plan.uses_tracker.then(|| scenario.tracker_address());
         NodeConfig {
-            tracker: self.plan.uses_tracker.then(|| scenario.tracker_address()),
-            neighbours: neighbours.collect(),
+            trackers: tracker.map(Given::from).into_iter().collect(),
+            neighbours: neighbours.map(Given::from).collect(),
             mining: self.plan.block_time.is_some(),
             role: if self.plan.is_laboratory { Role::Laboratory } else { Role::Ordinary },
             resident_bytes_max: self.plan.resident_bytes_max,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use node::{Answer, Command, CommandError, Joining, Node};
+use node::{Answer, Command, CommandError, Given, Joining, Node};
 use protocol::transaction::Transaction;
 use protocol::units::{TransactionId, UnixMillis};
 use rand_chacha::ChaCha8Rng;
@@ -315,7 +315,7 @@ impl World {
         if peer.plan.joins {
             let number = (host as u64) << 32 | u64::from(peer.life);
             let seed = random::secret(self.seed, "joining", number);
-            let joining = Joining::new(scenario.tracker_address(), None, seed, now);
+            let joining = Joining::new(&[Given::from(scenario.tracker_address())], None, seed, now);
             peer.program = Program::Joining(Box::new(joining));
             return self.drain_joining(host);
         }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
 use host::http::HostName;
+use host::variables::List;
 use protocol::address::{AddressText, AddressTextError};
 
 /// Ostrakon's tracker: introduces the peers of one election to each other and serves its ballot.
@@ -27,8 +28,8 @@ pub(crate) struct Arguments {
 
     /// Further names under which the API is reached, as through a proxy; without a port, on that of the API or
     /// the usual one
-    #[arg(long, value_name = "NAME[:PORT]", env = "OSTRAKON_API_HOST", value_delimiter = ',')]
-    pub(crate) api_host: Vec<HostName>,
+    #[arg(long, value_name = "NAME[:PORT]", env = "OSTRAKON_API_HOST")]
+    pub(crate) api_host: Vec<List<HostName>>,
 
     /// How log lines on stderr look; RUST_LOG says which there are (info, tracker=debug)
     #[arg(long, value_name = "FORMAT", env = "OSTRAKON_LOG_FORMAT", default_value = "text")]
@@ -94,6 +95,6 @@ mod tests {
         assert!(error.to_string().contains("write host:port"));
         let arguments = ["tracker", "5000", "--api-host", "a.example,b.example:80"];
         let arguments = Arguments::try_parse_from(arguments).expect("two names");
-        assert_eq!(arguments.api_host.len(), 2);
+        assert_eq!(List::joined(arguments.api_host).len(), 2);
     }
 }

@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 use protocol::ballot_file::{self, FILE_BYTES_MAX};
 use protocol::election::Election;
 
@@ -20,6 +19,7 @@ use host::files::{self, ReadError};
 use host::http::{Limits, Site};
 use host::log::{self, DefaultLevel};
 use host::signals::{EndSignals, Hangup};
+use host::variables::List;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracker::handle::TrackerHandle;
@@ -32,7 +32,7 @@ const EXIT_CONFIGURATION: u8 = 2;
 const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = host::variables::parse();
     log::start(arguments.log_format.into(), DefaultLevel::Info, io::stderr);
     let election = match read_ballot(&arguments.ballot) {
         Ok(election) => election,
@@ -126,5 +126,5 @@ async fn listen_for_api(
         }
     };
     let address = listener.local_addr().context("the API's socket has no address")?;
-    Ok(Some((listener, Site::new(address, arguments.api_host.clone(), Vec::new()))))
+    Ok(Some((listener, Site::new(address, List::joined(arguments.api_host.clone()), Vec::new()))))
 }

@@ -140,7 +140,7 @@ impl OwnClock {
 }
 
 impl Membership {
-    /// How this machine's clock compares with those of the neighbours and the tracker.
+    /// How this machine's clock compares with those of the neighbours and the trackers.
     pub(crate) fn clock(&self) -> ClockView {
         compare(self.other_clocks().filter_map(OtherClock::offset_ms).collect())
     }
@@ -162,9 +162,7 @@ impl Membership {
         }
         self.own_clock.unsettle(now.instant);
         self.neighbours.iter_mut().for_each(|(_, neighbour)| neighbour.clock.forget());
-        if let Some(tracker) = &mut self.tracker {
-            tracker.clock.forget();
-        }
+        self.trackers.iter_mut().for_each(|tracker| tracker.clock.forget());
     }
 
     /// Tells the user what came of the newest measurement.
@@ -194,7 +192,7 @@ impl Membership {
 
     fn other_clocks(&self) -> impl Iterator<Item = &OtherClock> {
         let neighbours = self.neighbours.iter().map(|(_, neighbour)| &neighbour.clock);
-        neighbours.chain(self.tracker.as_ref().map(|tracker| &tracker.clock))
+        neighbours.chain(self.trackers.iter().map(|tracker| &tracker.clock))
     }
 }
 

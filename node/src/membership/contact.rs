@@ -1,4 +1,4 @@
-//! Whether anybody answers: who should be there, by the tracker's list or because a person gave the address, and who of
+//! Whether anybody answers: who should be there, by a tracker's list or because a person gave the address, and who of
 //! them does not answer. An address is never told to be silent before it had time for an answer.
 
 use std::collections::BTreeSet;
@@ -8,17 +8,15 @@ use protocol::datagram::PEERS_MAX;
 
 use super::probes::ProbePoke;
 use super::{Membership, Output};
-use crate::config::NEIGHBOURS_BY_HAND_MAX;
+use crate::config::{NEIGHBOURS_BY_HAND_MAX, TRACKERS_MAX};
 use crate::output::Event;
 
 /// The number of POKEs without an answer after which an address is called silent. The first three take 3.5 s.
 const UNANSWERED_BEFORE_NEWS: u8 = 3;
 
-/// Whom the tracker listed last, and which silent addresses the user was told of.
+/// Which silent addresses the user was told of.
 #[derive(Debug, Default)]
 pub(super) struct Contact {
-    /// At most [`PEERS_MAX`], which one list holds.
-    listed: BTreeSet<SocketAddr>,
     /// Some of those that are listed or were given by hand.
     told: BTreeSet<SocketAddr>,
 }
@@ -29,8 +27,7 @@ impl Contact {
     /// # Panics
     /// When an invariant does not hold.
     pub(super) fn check_invariants(&self) {
-        assert!(self.listed.len() <= PEERS_MAX, "{} are listed", self.listed.len());
-        let most = PEERS_MAX + NEIGHBOURS_BY_HAND_MAX;
+        let most = TRACKERS_MAX * PEERS_MAX + NEIGHBOURS_BY_HAND_MAX;
         assert!(self.told.len() <= most, "{} are told to be silent", self.told.len());
     }
 
@@ -44,35 +41,41 @@ impl Membership {
     /// The number of others that should answer, if nobody does; `None` if somebody does, or if nobody is expected to.
     /// Only a tracker that lists nobody else is company enough.
     pub(crate) fn lacks_contact(&self) -> Option<usize> {
-        let is_expected = self.tracker.is_some() || self.probes.good().next().is_some();
+        let is_expected = !self.trackers.is_empty()
+            || !self.by_name.is_empty()
+            || self.probes.good().next().is_some();
         if !is_expected || self.neighbours.len() > 0 {
             return None;
         }
-        let by_hand =
-            self.probes.by_hand().filter(|address| !self.contact.listed.contains(address));
-        let others = self.contact.listed.len() + by_hand.count();
-        let is_registered = self.tracker().is_some_and(|tracker| tracker.registered);
+        let listed = self.trackers.listed();
+        let by_hand = self.probes.by_hand().filter(|address| !listed.contains(address));
+        let unknown = self.by_name.iter().filter(|place| place.address().is_none());
+        let others = listed.len() + by_hand.count() + unknown.count();
+        let is_registered = self.trackers.registered().next().is_some();
         (!is_registered || others > 0).then_some(others)
     }
 
-    /// Notes whom the tracker lists; `live` leaves out this node itself.
-    pub(super) fn note_listed(&mut self, live: impl Iterator<Item = SocketAddr>) {
-        self.contact.listed = live.take(PEERS_MAX).collect();
+    /// Notes whom the tracker of this place lists; `live` leaves out this node itself.
+    pub(super) fn note_listed(&mut self, place: usize, live: impl Iterator<Item = SocketAddr>) {
+        if let Some(tracker) = self.trackers.get_mut(place) {
+            tracker.listed = live.take(PEERS_MAX).collect();
+        }
         let by_hand: BTreeSet<_> = self.probes.by_hand().collect();
-        let listed = &self.contact.listed;
+        let listed = self.trackers.listed();
         self.contact.told.retain(|address| listed.contains(address) || by_hand.contains(address));
     }
 
     /// Tells the user, once, that an address does not answer where somebody should be. To be called with every POKE.
     pub(super) fn tell_if_silent(&mut self, poke: &ProbePoke) {
         let address = poke.to;
-        let is_expected = self.contact.listed.contains(&address)
+        let (peer, further) = self.named_neighbour(address);
+        let is_expected = self.trackers.iter().any(|tracker| tracker.listed.contains(&address))
             || self.probes.by_hand().any(|by_hand| by_hand == address);
-        if poke.unanswered == UNANSWERED_BEFORE_NEWS
+        if poke.unanswered == UNANSWERED_BEFORE_NEWS + further
             && is_expected
             && self.contact.told.insert(address)
         {
-            self.outputs.push_back(Output::Event(Event::PeerSilent { address }));
+            self.outputs.push_back(Output::Event(Event::PeerSilent { peer }));
         }
     }
 }

@@ -46,8 +46,8 @@ impl Membership {
         } else if is_retry {
             self.handle_retry(from, envelope.sender_token, now);
             Disposition::Handled
-        } else if self.is_tracker(&from) {
-            self.handle_tracker_datagram(from, envelope, now)
+        } else if let Some(place) = self.trackers.at(&from) {
+            self.handle_tracker_datagram(place, from, envelope, now)
         } else if self.probes.is_banned(&from, now.instant) {
             Disposition::Dropped(DropReason::Banned)
         } else if let Some(neighbour) = self.neighbours.get_mut(&from) {
@@ -86,8 +86,10 @@ impl Membership {
     }
 
     fn handle_retry(&mut self, from: SocketAddr, token: Token, now: Now) {
-        if self.is_tracker(&from) {
-            self.handle_tracker_retry(token, now);
+        if let Some(place) = self.trackers.at(&from) {
+            if self.note_tracker_token(place, from, token) {
+                self.handle_tracker_retry(place, now);
+            }
         } else if self.neighbours.contains(&from) {
             self.handle_neighbour_retry(from, token, now);
         } else if let Some(poke) = self.probes.retry(from, token) {
@@ -98,16 +100,19 @@ impl Membership {
     #[expect(clippy::wildcard_enum_match_arm, reason = "all that a tracker has no business to say")]
     fn handle_tracker_datagram(
         &mut self,
+        place: usize,
         from: SocketAddr,
         envelope: Envelope,
         now: Now,
     ) -> Disposition {
-        self.note_tracker_token(envelope.sender_token);
+        if !self.note_tracker_token(place, from, envelope.sender_token) {
+            return unexpected(&envelope.datagram);
+        }
         match envelope.datagram {
-            Datagram::RegisterAck(ack) => self.handle_register_ack(&ack, now),
-            Datagram::Poke { nonce, .. } => self.handle_tracker_poke(from, nonce, now),
+            Datagram::RegisterAck(ack) => self.handle_register_ack(place, &ack, now),
+            Datagram::Poke { nonce, .. } => self.handle_tracker_poke(place, from, nonce, now),
             Datagram::PokeAck { nonce, status } => {
-                self.handle_tracker_poke_ack(nonce, status, now);
+                self.handle_tracker_poke_ack(place, nonce, status, now);
             }
             Datagram::UpdatePeers { live, left } => {
                 return self.handle_hints(from, &live, &left, now);
@@ -247,9 +252,9 @@ impl Membership {
         if !has_token {
             return self.ask_for_token(from, token, received_bytes);
         }
-        if self.is_tracker(&from) {
-            self.note_tracker_token(token);
-            self.note_tracker_heard(now);
+        if let Some(place) = self.trackers.at(&from) {
+            self.note_tracker_token(place, from, token);
+            self.note_tracker_heard(place, now);
         } else if let Some(neighbour) = self.neighbours.get_mut(&from) {
             neighbour.token = token;
             neighbour.heard = true;

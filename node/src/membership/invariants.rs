@@ -6,6 +6,7 @@ use protocol::units::Height;
 
 use super::Membership;
 use super::neighbours::NEIGHBOURS_MAX;
+use crate::config::NEIGHBOURS_BY_HAND_MAX;
 
 impl Membership {
     /// Checks that no table exceeds its bound, and that POKEs carry the given tip.
@@ -22,6 +23,8 @@ impl Membership {
         }
         assert!(self.departed.len() <= LEFT_MAX, "{} that left are told of", self.departed.len());
         self.probes.check_invariants();
+        self.trackers.check_invariants();
+        assert!(self.by_name.len() <= NEIGHBOURS_BY_HAND_MAX, "{} by name", self.by_name.len());
         self.contact.check_invariants();
     }
 }

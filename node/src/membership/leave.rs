@@ -44,16 +44,13 @@ impl Membership {
         self.leaving.is_some()
     }
 
-    /// Begins to tell neighbours and tracker that this node leaves. From now on it does nothing else. To be called
+    /// Begins to tell neighbours and trackers that this node leaves. From now on it does nothing else. To be called
     /// once: see [`is_leaving`](Self::is_leaving).
     pub(crate) fn start_leaving(&mut self, now: Now) {
         let neighbours = self.neighbours.iter();
         let mut unacknowledged: BTreeMap<_, _> =
             neighbours.map(|(address, neighbour)| (*address, neighbour.token)).collect();
-        if let Some(tracker) = self.tracker.as_ref().filter(|tracker| tracker.view().registered) {
-            let address = tracker.view().address;
-            unacknowledged.extend(tracker.token_for(&address).map(|token| (address, token)));
-        }
+        unacknowledged.extend(self.trackers.registered());
         self.tell_good_addresses();
         self.timers = Timers::default();
         let deadline = now.instant + PATIENCE;

@@ -38,6 +38,7 @@ const RETRY_LOST: Duration = Duration::from_millis(500);
 
 impl Membership {
     pub(super) fn handle_probe_timer(&mut self, now: Now) {
+        self.turn_names(now);
         let (neighbours, random) = (&self.neighbours, &mut self.random);
         let enough = neighbours.len() >= NEIGHBOURS_WANTED;
         let pokes = self.probes.due(
@@ -104,13 +105,13 @@ impl Membership {
             }
             neighbour.hints_not_before = now.instant + HINTS_PERIOD;
         }
-        if self.is_tracker(&giver) {
-            let seen_as = self.tracker().and_then(|tracker| tracker.seen_as);
+        if let Some(place) = self.trackers.at(&giver) {
             let others = live.iter().filter_map(|address| usable_hint(*address, giver));
-            let own =
-                |address: &SocketAddr| Some(*address) == seen_as || self.probes.is_own(address);
+            let own = |address: &SocketAddr| {
+                self.trackers.sees_us_as(address) || self.probes.is_own(address)
+            };
             let others: Vec<_> = others.filter(|address| !own(address)).collect();
-            self.note_listed(others.into_iter());
+            self.note_listed(place, others.into_iter());
         }
         if self.neighbours.len() < NEIGHBOURS_WANTED {
             for address in live.iter().filter_map(|address| usable_hint(*address, giver)) {
@@ -221,16 +222,18 @@ impl Membership {
         }
         neighbour.peers_at = now.instant + SHARE_PEERS_PERIOD;
         let scope = Scope::of(to);
+        // Whoever is seen on one IP version may have no other.
+        let is_of_use = |address: &SocketAddr| *address != to && address.is_ipv4() == to.is_ipv4();
         let known: Vec<SocketAddr> = self
             .neighbours
             .iter()
             .map(|(address, _)| *address)
-            .filter(|address| *address != to && scope.may_be_told(Scope::of(*address)))
+            .filter(|address| is_of_use(address) && scope.may_be_told(Scope::of(*address)))
             .collect();
         self.departed.retain(|(_, at)| now.instant < *at + DEPARTED_TOLD);
         let left = self.departed.iter().map(|(address, _)| *address);
         let left: Vec<_> = left
-            .filter(|address| *address != to && scope.may_be_told(Scope::of(*address)))
+            .filter(|address| is_of_use(address) && scope.may_be_told(Scope::of(*address)))
             .filter(|address| !self.neighbours.contains(address))
             .collect();
         let room = PEERS_MAX - left.len();

@@ -6,6 +6,7 @@
 //! nothing that a datagram says may make state here, or draw more bytes than it has itself, before its sender has
 //! shown by a token that it receives what is sent to its address.
 
+mod by_name;
 mod clock;
 mod contact;
 mod dispatch;
@@ -18,8 +19,9 @@ mod probes;
 #[cfg(test)]
 mod tests;
 mod tracker;
+mod trackers;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -36,6 +38,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::config::NodeConfig;
 use crate::dropped::DropReason;
+use crate::given::Whereabouts;
 use crate::output::{Event, LeaveReason};
 use crate::timers::Timers;
 use crate::views::TrackerView;
@@ -46,7 +49,7 @@ pub(crate) use leave::LeaveProgress;
 use leave::Leaving;
 use neighbours::{Neighbour, Neighbours};
 use probes::Probes;
-use tracker::TrackerLink;
+use trackers::Trackers;
 
 /// The purpose of a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,8 +58,10 @@ enum Timer {
     Heartbeat,
     /// POKE addresses that are not neighbours yet.
     Probe,
-    /// Register with the tracker, again if necessary.
-    Tracker,
+    /// Register with the tracker of this place, again if necessary.
+    Tracker(usize),
+    /// Have names looked up again.
+    Names,
     /// Repeat LEAVE_PEER, and give up in the end.
     Leave,
     /// Report the good addresses, so that the disk remembers them.
@@ -85,6 +90,8 @@ pub(crate) enum Output {
     LeaveRepeated { to: Vec<SocketAddr> },
     /// Others' clocks show that this machine's clock is off, or that it is right again.
     ClockJudged,
+    /// Look up the addresses of this name.
+    LookUp(Arc<str>),
     /// An event for the user.
     Event(Event),
 }
@@ -112,7 +119,7 @@ pub(crate) enum AboutChain {
     BlockTransactions { piece: (u32, u32, u32), transactions: Vec<Transaction> },
 }
 
-/// The tracker, the neighbours, and addresses that may become neighbours.
+/// The trackers, the neighbours, and addresses that may become neighbours.
 #[derive(Debug)]
 pub(crate) struct Membership {
     rules: Rules,
@@ -126,12 +133,16 @@ pub(crate) struct Membership {
     random: ChaCha8Rng,
     timers: Timers<Timer>,
     own_clock: OwnClock,
-    tracker: Option<TrackerLink>,
+    trackers: Trackers,
     neighbours: Neighbours,
     probes: Probes,
+    /// The neighbours that a person gave by name, at most as many as can be given by hand.
+    by_name: Vec<Whereabouts>,
     contact: Contact,
     /// Neighbours that left recently, about whom the others are told.
     departed: VecDeque<(SocketAddr, Instant)>,
+    /// The addresses of this machine that went away although the peer listens there; one for each IP version at most.
+    gone: BTreeSet<SocketAddr>,
     /// The good addresses as they were last reported.
     remembered: Vec<SocketAddr>,
     /// While a laboratory is cut off, only POKEs are handled and answered.
@@ -165,28 +176,26 @@ impl Membership {
             random,
             timers: Timers::default(),
             own_clock: OwnClock::new(now),
-            tracker: config.tracker.map(|address| TrackerLink::new(address, now.instant)),
+            trackers: Trackers::new(&config.trackers, now.instant),
             neighbours: Neighbours::default(),
             probes: Probes::default(),
+            by_name: Vec::new(),
             contact: Contact::default(),
             departed: VecDeque::new(),
+            gone: BTreeSet::new(),
             remembered: Vec::new(),
             is_partitioned: false,
             leaving: None,
             outputs: VecDeque::new(),
         };
-        for address in &config.neighbours {
-            if !membership.probes.add_by_hand(*address, now.instant) {
-                tracing::warn!(%address, "one neighbour too many was given: it is passed over");
-            }
+        for given in &config.neighbours {
+            membership.add_given(given, now);
         }
         for address in remembered {
             membership.probes.remember(*address, now.instant);
         }
         membership.arm_probe_timer();
-        if membership.tracker.is_some() {
-            membership.timers.set(Timer::Tracker, Some(now.instant));
-        }
+        membership.arm_tracker_timers(now);
         membership
     }
 
@@ -199,7 +208,8 @@ impl Membership {
             match timer {
                 Timer::Heartbeat => self.handle_heartbeat_timer(now),
                 Timer::Probe => self.handle_probe_timer(now),
-                Timer::Tracker => self.handle_tracker_timer(now),
+                Timer::Tracker(place) => self.handle_tracker_timer(place, now),
+                Timer::Names => self.handle_names_timer(now),
                 Timer::Leave => self.handle_leave_timer(now),
                 Timer::Remember => self.tell_good_addresses(),
             }
@@ -248,8 +258,8 @@ impl Membership {
         self.neighbours.iter()
     }
 
-    pub(crate) fn tracker(&self) -> Option<TrackerView> {
-        self.tracker.as_ref().map(TrackerLink::view)
+    pub(crate) fn trackers(&self) -> Vec<TrackerView> {
+        self.trackers.views()
     }
 
     pub(crate) fn is_partitioned(&self) -> bool {
@@ -263,6 +273,11 @@ impl Membership {
         if is_on || !was_on {
             return;
         }
+        self.write_to_all(now);
+    }
+
+    /// Writes to everybody at once, as after an absence.
+    fn write_to_all(&mut self, now: Now) {
         for address in self.neighbours.addresses() {
             if let Some(neighbour) = self.neighbours.get_mut(&address) {
                 neighbour.refresh_not_before = now.instant;
@@ -272,8 +287,23 @@ impl Membership {
         }
         self.probes.retry_all_now(now.instant);
         self.arm_probe_timer();
-        if self.tracker.is_some() {
-            self.timers.set(Timer::Tracker, Some(now.instant));
+        self.arm_tracker_timers(now);
+    }
+
+    /// The addresses at which the peer listens and that this machine has no more.
+    pub(crate) fn gone_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.gone.iter().copied()
+    }
+
+    /// Notes that an address of this machine went away or came back. Then everybody is written to at once.
+    pub(crate) fn handle_own_address(&mut self, address: SocketAddr, is_here: bool, now: Now) {
+        let is_news = if is_here { self.gone.remove(&address) } else { self.gone.insert(address) };
+        if !is_news || self.leaving.is_some() {
+            return;
+        }
+        self.outputs.push_back(Output::Event(Event::OwnAddress { address, is_here }));
+        if is_here {
+            self.write_to_all(now);
         }
     }
 
@@ -291,7 +321,7 @@ impl Membership {
     /// The token that an address issued to us; none if it is not known.
     fn token_of(&self, address: SocketAddr) -> Token {
         let known = self.neighbours.get(&address).map(|neighbour| neighbour.token);
-        let known = known.or_else(|| self.tracker.as_ref()?.token_for(&address));
+        let known = known.or_else(|| self.trackers.token(&address));
         known.or_else(|| self.probes.token(&address)).unwrap_or(Token::NONE)
     }
 

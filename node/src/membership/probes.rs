@@ -150,6 +150,34 @@ impl Probes {
         true
     }
 
+    /// Tries another address by hand instead of one that was, where the same one is meant, and at once.
+    pub(super) fn move_by_hand(
+        &mut self,
+        before: Option<SocketAddr>,
+        next: SocketAddr,
+        now: Instant,
+    ) {
+        if before == Some(next) {
+            return;
+        }
+        let moved = before.and_then(|before| match self.by_address.get(&before)?.origin {
+            Origin::ByHand => self.by_address.remove(&before),
+            Origin::Hint { .. } | Origin::Good => None,
+        });
+        if self.own.contains(&next) || !self.add_by_hand(next, now) {
+            return;
+        }
+        if let (Some(moved), Some(probe)) = (moved, self.by_address.get_mut(&next)) {
+            (probe.attempts, probe.wait) = (moved.attempts, moved.wait);
+        }
+    }
+
+    /// Whether an address is due to be tried once more, which did not answer before.
+    pub(super) fn is_tried_again(&self, address: &SocketAddr, now: Instant) -> bool {
+        let probe = self.by_address.get(address);
+        probe.is_some_and(|probe| probe.attempts > 0 && probe.next_at <= now)
+    }
+
     /// Tries all lasting addresses at once, as if none of them had been tried in vain.
     pub(super) fn retry_all_now(&mut self, now: Instant) {
         for probe in self.by_address.values_mut().filter(|probe| probe.is_kept()) {

@@ -1,6 +1,7 @@
 //! Memberships that exchange datagrams in virtual time, without a chain.
 
 mod limits;
+mod trackers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use protocol::units::UnixMillis;
 use super::*;
 use crate::command::CommandError;
 use crate::config::{NodeConfig, Role};
+use crate::given::{Given, Named};
 use crate::limits::Limits;
 
 const ELECTION: ElectionId = ElectionId([3; 32]);
@@ -45,9 +47,15 @@ impl World {
     }
 
     fn add(&mut self, port: u16, tracker: Option<u16>, neighbours: &[u16]) {
+        let given = |port: u16| Given::from(address(port));
+        let trackers = tracker.map(given).into_iter().collect();
+        self.add_given(port, trackers, neighbours.iter().copied().map(given).collect());
+    }
+
+    fn add_given(&mut self, port: u16, trackers: Vec<Given>, neighbours: Vec<Given>) {
         let config = NodeConfig {
-            tracker: tracker.map(address),
-            neighbours: neighbours.iter().map(|port| address(*port)).collect(),
+            trackers,
+            neighbours,
             mining: false,
             role: Role::Ordinary,
             resident_bytes_max: 0,
@@ -300,7 +308,7 @@ fn a_tracker_that_does_not_answer_is_told_of_once_and_tried_on() {
         peers: vec![address(900)],
     };
     world.say(address(TRACKER), 1, Datagram::RegisterAck(ack), true);
-    assert!(world.peer(1).tracker().is_some_and(|tracker| tracker.registered));
+    assert!(world.peer(1).trackers()[0].registered);
     assert!(world.peer(1).is_probed(&address(900)));
     // It falls silent, so this peer registers again.
     world.sent_away.clear();
@@ -416,7 +424,9 @@ fn a_tracker_that_lists_nobody_is_company_and_one_that_lists_who_is_silent_is_no
     assert_eq!(world.peer(1).lacks_contact(), Some(2));
     let silent = |world: &World| {
         let silent = world.told.iter().filter_map(|(_, output)| {
-            let Output::Event(Event::PeerSilent { address }) = output else { return None };
+            let Output::Event(Event::PeerSilent { peer: Named { address, .. } }) = output else {
+                return None;
+            };
             Some(address.port())
         });
         silent.collect::<Vec<_>>()

@@ -1,7 +1,8 @@
-//! The link to the tracker: registering, staying registered, and coming back after either side was away.
+//! The link to one tracker: registering, staying registered, and coming back after either side was away.
 //!
-//! The tracker is a help and never needed: without it, a node lives on with the neighbours that it has.
+//! A tracker is a help and never needed: without it, a node lives on with the neighbours that it has.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use rand::Rng;
 use super::clock::OtherClock;
 use super::neighbours::HEARTBEAT;
 use super::{Membership, Output, Timer};
+use crate::given::{Given, Named, Whereabouts};
 use crate::output::Event;
 use crate::views::TrackerView;
 use chain::rules::Rule;
@@ -38,10 +40,12 @@ const REFUSED_WAIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct TrackerLink {
-    address: SocketAddr,
+    pub(super) place: Whereabouts,
     token: Token,
     registered: bool,
     seen_as: Option<SocketAddr>,
+    /// Whom it listed last, but for this node itself.
+    pub(super) listed: BTreeSet<SocketAddr>,
     heard_at: Instant,
     /// The time between two of the tracker's POKEs, by its own word.
     period: Duration,
@@ -54,12 +58,13 @@ pub(super) struct TrackerLink {
 }
 
 impl TrackerLink {
-    pub(super) fn new(address: SocketAddr, now: Instant) -> Self {
+    pub(super) fn new(given: &Given, now: Instant) -> Self {
         Self {
-            address,
+            place: Whereabouts::new(given, now),
             token: Token::NONE,
             registered: false,
             seen_as: None,
+            listed: BTreeSet::new(),
             heard_at: now,
             period: PERIOD_MIN,
             sent_at: None,
@@ -71,9 +76,30 @@ impl TrackerLink {
         }
     }
 
-    /// The token that the tracker issued to us, if `address` is the tracker's.
+    /// The token that the tracker issued to us, if it is tried at this address.
     pub(super) fn token_for(&self, address: &SocketAddr) -> Option<Token> {
-        (self.address == *address).then_some(self.token)
+        (self.place.address() == Some(*address)).then_some(self.token)
+    }
+
+    pub(super) fn token(&self) -> Token {
+        self.token
+    }
+
+    pub(super) fn is_registered(&self) -> bool {
+        self.registered
+    }
+
+    pub(super) fn seen_as(&self) -> Option<SocketAddr> {
+        self.seen_as
+    }
+
+    pub(super) fn view(&self) -> TrackerView {
+        TrackerView {
+            name: self.place.name().cloned(),
+            address: self.place.address(),
+            registered: self.registered,
+            seen_as: self.seen_as,
+        }
     }
 
     /// When the tracker has been silent for so long that it has dropped us or has restarted: two POKEs
@@ -82,131 +108,203 @@ impl TrackerLink {
         self.heard_at + self.period * 5 / 2
     }
 
-    pub(super) fn view(&self) -> TrackerView {
-        TrackerView { address: self.address, registered: self.registered, seen_as: self.seen_as }
+    /// Goes on with the next address of its name, where no token is known.
+    fn turn(&mut self) {
+        if self.place.turn() {
+            self.token = Token::NONE;
+        }
+    }
+
+    /// Whether one more attempt in vain is to be told, which each address deserves one of.
+    fn is_silence_news(&self) -> bool {
+        let enough = ATTEMPTS_BEFORE_NEWS + u32::from(self.place.further());
+        self.attempts >= enough && !self.silence_told
     }
 }
 
 impl Membership {
     pub(super) fn is_tracker(&self, address: &SocketAddr) -> bool {
-        self.tracker.as_ref().is_some_and(|tracker| tracker.address == *address)
+        self.trackers.at(address).is_some()
     }
 
-    pub(super) fn note_tracker_token(&mut self, token: Token) {
-        if let Some(tracker) = &mut self.tracker {
-            tracker.token = token;
+    /// Notes the token of a datagram from an address of a tracker. Returns false if the tracker is registered with at
+    /// another one.
+    pub(super) fn note_tracker_token(
+        &mut self,
+        place: usize,
+        from: SocketAddr,
+        token: Token,
+    ) -> bool {
+        let Some(tracker) = self.trackers.get_mut(place) else { return false };
+        if tracker.place.address() != Some(from) {
+            if tracker.registered {
+                return false;
+            }
+            // An answer that came after the next address was tried.
+            tracker.place.keep_to(&from);
         }
+        tracker.token = token;
+        true
     }
 
-    pub(super) fn handle_tracker_timer(&mut self, now: Now) {
-        let Some(tracker) = &mut self.tracker else { return };
+    pub(super) fn handle_tracker_timer(&mut self, place: usize, now: Now) {
+        let Some(tracker) = self.trackers.get_mut(place) else { return };
         if tracker.registered {
             let silent_at = tracker.silent_at();
             if now.instant < silent_at || !self.rules.enforces(Rule::Reregistration) {
                 let next = silent_at.max(now.instant + HEARTBEAT / 2);
-                return self.timers.set(Timer::Tracker, Some(next));
+                return self.timers.set(Timer::Tracker(place), Some(next));
             }
             tracker.registered = false;
             tracker.attempts = 0;
+        } else if tracker.attempts > 0 {
+            tracker.turn();
         }
-        let (address, is_news) =
-            (tracker.address, tracker.attempts >= ATTEMPTS_BEFORE_NEWS && !tracker.silence_told);
+        if let Some(name) = tracker.place.look_up(now.instant) {
+            self.outputs.push_back(Output::LookUp(name));
+        }
         let wait = WAIT_FIRST.saturating_mul(1 << tracker.attempts.min(8)).min(WAIT_MAX);
         let wait = if tracker.refusal_told { REFUSED_WAIT } else { wait };
-        tracker.attempts = tracker.attempts.saturating_add(1);
-        tracker.silence_told |= is_news;
-        if is_news {
-            self.outputs.push_back(Output::Event(Event::TrackerSilent { tracker: address }));
+        self.timers.set(Timer::Tracker(place), Some(now.instant + wait));
+        let Some(named) = tracker.place.named() else { return };
+        if tracker.is_silence_news() {
+            tracker.silence_told = true;
+            self.outputs.push_back(Output::Event(Event::TrackerSilent { tracker: named }));
         }
-        self.register(now);
-        self.timers.set(Timer::Tracker, Some(now.instant + wait));
+        tracker.attempts = tracker.attempts.saturating_add(1);
+        self.register(place, now);
     }
 
-    pub(super) fn handle_tracker_retry(&mut self, token: Token, now: Now) {
-        let Some(tracker) = &mut self.tracker else { return };
-        tracker.token = token;
+    pub(super) fn handle_tracker_retry(&mut self, place: usize, now: Now) {
+        let Some(tracker) = self.trackers.get_mut(place) else { return };
         let recently = tracker
             .sent_at
             .is_some_and(|at| now.instant < at + RETRY_PERIOD && tracker.attempts > 1);
         if !tracker.registered && !recently {
             tracker.attempts = tracker.attempts.max(1) + 1;
-            self.register(now);
+            self.register(place, now);
         }
     }
 
-    pub(super) fn handle_register_ack(&mut self, ack: &RegisterAck, now: Now) {
-        let Some(tracker) = &mut self.tracker else { return };
+    pub(super) fn handle_register_ack(&mut self, place: usize, ack: &RegisterAck, now: Now) {
+        let Some(tracker) = self.trackers.get_mut(place) else { return };
+        let Some(named) = tracker.place.named() else { return };
         let is_news = tracker.silence_told || tracker.seen_as != Some(ack.seen_as);
         tracker.registered = true;
         tracker.attempts = 0;
         tracker.heard_at = now.instant;
+        tracker.place.note_answer(now.instant);
         let period = Duration::from_millis(ack.heartbeat_ms.into());
         tracker.period = period.clamp(PERIOD_MIN, PERIOD_MAX);
         tracker.silence_told = false;
         tracker.refusal_told = false;
         tracker.seen_as = Some(ack.seen_as);
-        let (address, silent_at) = (tracker.address, tracker.silent_at());
-        self.timers.set(Timer::Tracker, Some(silent_at));
-        self.handle_hints(address, &ack.peers, &[], now);
+        let silent_at = tracker.silent_at();
+        self.timers.set(Timer::Tracker(place), Some(silent_at));
+        self.handle_hints(named.address, &ack.peers, &[], now);
         if is_news {
             let (seen_as, peers) = (ack.seen_as, ack.peers.len());
-            let event = Event::Registered { tracker: address, seen_as, peers };
+            let event = Event::Registered { tracker: named, seen_as, peers };
             self.outputs.push_back(Output::Event(event));
         }
     }
 
-    /// Notes that the tracker is there, because its POKE arrived.
-    pub(super) fn note_tracker_heard(&mut self, now: Now) {
-        if let Some(tracker) = &mut self.tracker {
+    /// Notes that a tracker is there, because its POKE arrived.
+    pub(super) fn note_tracker_heard(&mut self, place: usize, now: Now) {
+        if let Some(tracker) = self.trackers.get_mut(place) {
             tracker.heard_at = now.instant;
         }
     }
 
-    pub(super) fn handle_tracker_poke(&mut self, from: SocketAddr, nonce: u64, now: Now) {
-        self.note_tracker_heard(now);
+    pub(super) fn handle_tracker_poke(
+        &mut self,
+        place: usize,
+        from: SocketAddr,
+        nonce: u64,
+        now: Now,
+    ) {
+        self.note_tracker_heard(place, now);
         self.send(from, Datagram::PokeAck { nonce, status: None });
-        self.poke_tracker(now);
+        self.poke_tracker(place, now);
     }
 
-    /// Asks the tracker for its clock.
-    fn poke_tracker(&mut self, now: Now) {
+    /// Asks a tracker for its clock.
+    fn poke_tracker(&mut self, place: usize, now: Now) {
         let nonce = self.random.next_u64();
-        let Some(tracker) = &mut self.tracker else { return };
+        let Some(tracker) = self.trackers.get_mut(place) else { return };
+        let Some(address) = tracker.place.address() else { return };
         tracker.poke_nonce = nonce;
         tracker.clock.poke(now);
-        let address = tracker.address;
         self.send(address, Datagram::Poke { nonce, status: None });
     }
 
     pub(super) fn handle_tracker_poke_ack(
         &mut self,
+        place: usize,
         nonce: u64,
         status: Option<PeerStatus>,
         now: Now,
     ) {
-        if let Some(tracker) = self.tracker.as_mut().filter(|tracker| tracker.poke_nonce == nonce) {
+        let tracker = self.trackers.get_mut(place);
+        if let Some(tracker) = tracker.filter(|tracker| tracker.poke_nonce == nonce) {
             tracker.clock.answer(status.map(|status| status.clock), now);
             self.tell_clocks();
         }
     }
 
-    /// Handles an answer of the tracker for another election. The user is told once.
+    /// Handles an answer of a tracker for another election. The user is told once.
     pub(super) fn note_tracker_refusal(&mut self, from: SocketAddr, found: ElectionPrefix) {
         let expected = self.election;
-        let Some(tracker) = self.tracker.as_mut().filter(|tracker| tracker.address == from) else {
-            return;
-        };
+        let place = self.trackers.at(&from);
+        let Some(tracker) = place.and_then(|place| self.trackers.get_mut(place)) else { return };
         if std::mem::replace(&mut tracker.refusal_told, true) {
             return;
         }
-        let event = Event::TrackerRefused { tracker: from, expected, found_prefix: found.0 };
+        let tracker = Named { name: tracker.place.name().cloned(), address: from };
+        let event = Event::TrackerRefused { tracker, expected, found_prefix: found.0 };
         self.outputs.push_back(Output::Event(event));
     }
 
-    fn register(&mut self, now: Now) {
-        let Some(tracker) = &mut self.tracker else { return };
+    /// Goes on with the addresses that a name has now. Those that answer are kept.
+    pub(super) fn note_tracker_found(
+        &mut self,
+        name: &str,
+        addresses: &[SocketAddr],
+        now: Now,
+    ) -> bool {
+        let mut is_news = false;
+        for place in 0..self.trackers.len() {
+            let Some(tracker) = self.trackers.get_mut(place) else { continue };
+            if tracker.place.name().is_none_or(|each| &**each != name) {
+                continue;
+            }
+            let known = if tracker.registered { tracker.place.addresses() } else { addresses };
+            let (known, before) = (known.to_vec(), tracker.place.address());
+            if !tracker.place.found(known, now.instant) {
+                continue;
+            }
+            is_news = true;
+            if tracker.place.address() != before {
+                tracker.token = Token::NONE;
+            }
+            tracker.attempts = 0;
+            self.timers.set(Timer::Tracker(place), Some(now.instant));
+        }
+        is_news
+    }
+
+    /// Registers with all trackers at once, as after an absence.
+    pub(super) fn arm_tracker_timers(&mut self, now: Now) {
+        for place in 0..self.trackers.len() {
+            self.timers.set(Timer::Tracker(place), Some(now.instant));
+        }
+    }
+
+    fn register(&mut self, place: usize, now: Now) {
+        let Some(tracker) = self.trackers.get_mut(place) else { return };
+        let Some(address) = tracker.place.address() else { return };
         tracker.sent_at = Some(now.instant);
-        let (address, token) = (tracker.address, tracker.token);
+        let token = tracker.token;
         // The zero election is always used here, so that a tracker of another election answers and
         // can be recognised.
         let election = ElectionPrefix::UNKNOWN;

@@ -111,7 +111,11 @@ fn effects(node: &mut Node) -> Slow {
             Output::Verify(job) => slow.checks.push(job),
             Output::Answered { ticket, outcome } => slow.outcomes.push((ticket, outcome)),
             Output::Event(_) | Output::Transmit { .. } => {}
-            Output::Load(_) | Output::Mine(_) | Output::StopMining | Output::Left => {
+            Output::Load(_)
+            | Output::Mine(_)
+            | Output::StopMining
+            | Output::LookUp(_)
+            | Output::Left => {
                 panic!("{output:?} is not expected")
             }
         }

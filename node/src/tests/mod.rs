@@ -31,6 +31,7 @@ use super::{
     Answer, Command, CommandError, Event, Limits, LoadFailure, Node, NodeConfig, Output, Record,
     Restored, Role, Ticket,
 };
+use crate::given::Given;
 use chain::fixtures::{election, key, registration};
 use chain::rules::Rules;
 use chain::{BlockEffects, StoredBlock};
@@ -148,8 +149,8 @@ impl Network {
     ) {
         // No body stays in memory once it is on the disk.
         let config = NodeConfig {
-            tracker,
-            neighbours,
+            trackers: tracker.into_iter().map(Given::from).collect(),
+            neighbours: neighbours.into_iter().map(Given::from).collect(),
             mining: true,
             role: self.role,
             resident_bytes_max: 0,
@@ -355,6 +356,7 @@ impl Network {
                     self.outcomes.insert((at, ticket), outcome);
                 }
                 Output::Event(event) => self.events.push((at, event)),
+                Output::LookUp(name) => unreachable!("nobody gave the name {name}"),
                 Output::Left => self.left.push(at),
             }
         }

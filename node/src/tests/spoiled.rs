@@ -34,7 +34,7 @@ fn nothing_is_read_again_until_a_spoiled_move_has_ended() {
         ..Restored::default()
     };
     let config = NodeConfig {
-        tracker: None,
+        trackers: vec![],
         neighbours: vec![],
         mining: false,
         role: Role::Ordinary,

@@ -11,7 +11,7 @@ use super::table::{TableFormat, TableWriter};
 use super::{OfflineError, Undone};
 use crate::cli::{ExportChain, ExportKind};
 use crate::schema::AuditReport;
-use crate::store::data_directory;
+use crate::store::default_places;
 use host::clock;
 use host::files::FileError;
 use host::output::print;
@@ -25,7 +25,7 @@ use host::whole_file::{Existing, FileMode, WholeFile, WholeFileError};
 pub fn export(command: &ExportChain) -> Result<(), OfflineError> {
     let path = match (&command.from, &command.data_dir) {
         (Some(path), _) | (None, Some(path)) => path.clone(),
-        (None, None) => data_directory::only_default()?,
+        (None, None) => default_places::only_default()?,
     };
     match command.kind {
         ExportKind::Archive if command.from.is_some() => Err(OfflineError::ArchiveOfArchive),

@@ -15,7 +15,7 @@ use super::{OfflineError, Undone};
 use crate::cli::VerifyReceipt;
 use crate::render::Style;
 use crate::schema::{ReceiptStanding, Refusal, Reply, Transaction};
-use crate::store::data_directory;
+use crate::store::default_places;
 use crate::voter::receipt;
 
 /// Prints in one line what a receipt proves. Returns whether its transaction is on the best chain.
@@ -27,7 +27,7 @@ pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
     let receipt = receipt::read(&command.file)?;
     let mut source = match &command.source {
         Some(path) => Source::open(path)?,
-        None => Source::open(&data_directory::only_default()?)?,
+        None => Source::open(&default_places::only_default()?)?,
     };
     source.expect(&receipt.election)?;
     let style = Style::of(command.format.json, false);

@@ -9,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use host::http::{HostName, Origin};
+use host::variables::List;
 use protocol::address::AddressText;
 use protocol::units::ElectionId;
 
@@ -19,7 +20,7 @@ use super::offline::{AuditChain, ExportChain, ImportChain, VerifyReceipt};
 use super::registrar::RegistrarCommand;
 use super::usage_error::UsageError;
 use crate::config::{ApiListen, ApiSettings, Mining, Settings};
-use node::{NEIGHBOURS_BY_HAND_MAX, Role};
+use node::{NEIGHBOURS_BY_HAND_MAX, Role, TRACKERS_MAX};
 
 const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer register|vote|myvote|results|chain|block|peers|status|watch|mine|sync|leave|login [OPTIONS]
@@ -47,13 +48,14 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) task: Option<Task>,
 
-    /// The tracker to register with, and where to listen; LISTEN 0 lets the system choose a port
+    /// The tracker to register with, or several of them (5000,backup.example:5000), and where to listen; LISTEN 0 lets
+    /// the system choose a port
     #[arg(value_name = "ADDRESS", num_args = 0..=2, hide_possible_values = true)]
-    addresses: Vec<AddressText>,
+    addresses: Vec<List<AddressText>>,
 
-    /// The tracker, if it is not the first of two addresses
+    /// The tracker or trackers, if they are not the first of two addresses
     #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_TRACKER", hide_env_values = true)]
-    tracker: Option<AddressText>,
+    tracker: Vec<List<AddressText>>,
 
     /// Where to listen, if it is not the last address
     #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_LISTEN", hide_env_values = true)]
@@ -75,14 +77,8 @@ pub(super) struct Arguments {
     passphrase: PassphraseOptions,
 
     /// Another peer to exchange datagrams with; may stand several times
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "OSTRAKON_NEIGHBOUR",
-        hide_env_values = true,
-        value_delimiter = ','
-    )]
-    neighbour: Vec<AddressText>,
+    #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_NEIGHBOUR", hide_env_values = true)]
+    neighbour: Vec<List<AddressText>>,
 
     /// Check all that is remembered again before starting: every signature of every block, and more
     #[arg(
@@ -158,24 +154,12 @@ pub(super) struct Arguments {
     api: Option<ApiListen>,
 
     /// Another name under which the API is reached, as of a proxy in front; may stand several times
-    #[arg(
-        long,
-        value_name = "NAME[:PORT]",
-        env = "OSTRAKON_API_HOST",
-        hide_env_values = true,
-        value_delimiter = ','
-    )]
-    api_host: Vec<HostName>,
+    #[arg(long, value_name = "NAME[:PORT]", env = "OSTRAKON_API_HOST", hide_env_values = true)]
+    api_host: Vec<List<HostName>>,
 
     /// Pages of this origin may read what the API shows to everybody; may stand several times
-    #[arg(
-        long,
-        value_name = "ORIGIN",
-        env = "OSTRAKON_API_CORS",
-        hide_env_values = true,
-        value_delimiter = ','
-    )]
-    api_cors: Vec<Origin>,
+    #[arg(long, value_name = "ORIGIN", env = "OSTRAKON_API_CORS", hide_env_values = true)]
+    api_cors: Vec<List<Origin>>,
 
     /// Whether `--tracker` and `--listen` were typed, rather than set by a variable.
     #[arg(skip)]
@@ -251,27 +235,36 @@ impl Arguments {
 
     /// How the peer is to run, on a machine with so many cores.
     pub(super) fn settings(self, cores: usize) -> Result<Settings, UsageError> {
-        let mut addresses = self.addresses.into_iter();
-        let twice = |option: &str| UsageError {
-            message: format!("{option} says again what the addresses say: leave one of them out"),
+        let usage = |message: String| UsageError { message };
+        let twice = |option: &str| {
+            usage(format!("{option} says again what the addresses say: leave one of them out"))
         };
-        let (tracker, listen) = match (addresses.next(), addresses.next()) {
+        let mut addresses = self.addresses.into_iter();
+        let by_option = List::joined(self.tracker);
+        let (trackers, listen) = match (addresses.next(), addresses.next()) {
             (Some(_), Some(_)) if self.typed.tracker => return Err(twice("--tracker")),
             (Some(_), Some(_)) if self.typed.listen => return Err(twice("--listen")),
-            (Some(tracker), Some(listen)) => (Some(tracker), Some(listen)),
+            (Some(trackers), Some(listen)) => (trackers.0, Some(only(listen)?)),
             (Some(_), None) if self.typed.tracker && self.typed.listen => {
                 return Err(twice("--listen"));
             }
-            (Some(tracker), None) if self.typed.listen => (Some(tracker), self.listen),
-            (Some(listen), None) => (self.tracker, Some(listen)),
-            (None, _) => (self.tracker, self.listen),
+            (Some(trackers), None) if self.typed.listen => (trackers.0, self.listen),
+            (Some(listen), None) => (by_option, Some(only(listen)?)),
+            (None, _) => (by_option, self.listen),
         };
-        if self.neighbour.len() > NEIGHBOURS_BY_HAND_MAX {
-            let found = self.neighbour.len();
-            let message = format!(
+        let trackers = different(trackers);
+        if trackers.len() > TRACKERS_MAX {
+            let found = trackers.len();
+            return Err(usage(format!(
+                "{found} trackers are too many: name at most {TRACKERS_MAX}"
+            )));
+        }
+        let neighbours = different(List::joined(self.neighbour));
+        if neighbours.len() > NEIGHBOURS_BY_HAND_MAX {
+            let found = neighbours.len();
+            return Err(usage(format!(
                 "--neighbour stands {found} times: name at most {NEIGHBOURS_BY_HAND_MAX}, and they tell of others"
-            );
-            return Err(UsageError { message });
+            )));
         }
         let listen = listen.ok_or_else(|| UsageError {
             message: "where to listen is missing: write `peer 5000 6001` (TRACKER and LISTEN), or see --help"
@@ -293,8 +286,8 @@ impl Arguments {
         };
         Ok(Settings {
             listen,
-            tracker,
-            neighbours: self.neighbour,
+            trackers,
+            neighbours,
             ballot: self.ballot,
             election: self.election,
             data_dir: self.data_dir,
@@ -306,9 +299,32 @@ impl Arguments {
             role,
             api: ApiSettings {
                 listen: self.api.unwrap_or_default(),
-                hosts: self.api_host,
-                origins: self.api_cors,
+                hosts: List::joined(self.api_host),
+                origins: List::joined(self.api_cors),
             },
         })
     }
+}
+
+/// The one address to listen on.
+fn only(mut listen: List<AddressText>) -> Result<AddressText, UsageError> {
+    match listen.0.len() {
+        1 => Ok(listen.0.remove(0)),
+        found => Err(UsageError {
+            message: format!(
+                "LISTEN is one address, and {found} stand there: several trackers stand before it (peer 5000,5001 6001)"
+            ),
+        }),
+    }
+}
+
+/// Each address once.
+fn different(addresses: Vec<AddressText>) -> Vec<AddressText> {
+    let mut kept = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        if !kept.contains(&address) {
+            kept.push(address);
+        }
+    }
+    kept
 }

@@ -80,7 +80,8 @@ pub fn parse(
     arguments: impl IntoIterator<Item = std::ffi::OsString>,
     cores: usize,
 ) -> Result<Invocation, UsageError> {
-    let matches = Arguments::command().try_get_matches_from(arguments);
+    let command = host::variables::without_empty(Arguments::command());
+    let matches = command.try_get_matches_from(arguments);
     match matches.and_then(|matches| Arguments::of_matches(&matches)) {
         Ok(arguments) => invocation(arguments, cores),
         Err(error) if is_text(error.kind()) => Ok(Invocation::Show(error.render().to_string())),

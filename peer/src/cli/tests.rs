@@ -25,16 +25,20 @@ fn the_command_line_is_well_formed() {
 #[test]
 fn one_address_listens_and_two_join() {
     let alone = settings("6001");
-    assert_eq!((alone.listen, alone.tracker), (AddressText::Port(6001), None));
+    assert_eq!((alone.listen, alone.trackers), (AddressText::Port(6001), vec![]));
     let joined = settings("example.org:5000 6001 --neighbour 6002 --neighbour 6003,6004");
     assert_eq!(joined.listen, AddressText::Port(6001));
-    assert_eq!(joined.tracker, Some("example.org:5000".parse().expect("an address")));
+    assert_eq!(joined.trackers, ["example.org:5000".parse().expect("an address")]);
     assert_eq!(joined.neighbours, [6002, 6003, 6004].map(AddressText::Port));
     assert_eq!(joined.mining, Mining::Threads(4));
-    assert_eq!(settings("6001 --tracker 5000").tracker, Some(AddressText::Port(5000)));
+    assert_eq!(settings("6001 --tracker 5000").trackers, [AddressText::Port(5000)]);
     let turned = settings("5000 --listen 6001");
     assert_eq!(turned.listen, AddressText::Port(6001));
-    assert_eq!(turned.tracker, Some(AddressText::Port(5000)));
+    assert_eq!(turned.trackers, [AddressText::Port(5000)]);
+    let several = [AddressText::Port(5000), "b.example:5001".parse().expect("an address")];
+    assert_eq!(settings("5000,b.example:5001,5000 6001").trackers, several);
+    assert_eq!(settings("6001 --tracker 5000 --tracker b.example:5001").trackers, several);
+    assert_eq!(settings("5000,b.example:5001 --listen 6001").trackers, several);
     assert_eq!(settings("6001 --no-mining --mining-threads 2").mining, Mining::Off);
     assert_eq!(settings("6001 --mining-threads 2").mining, Mining::Threads(2));
     assert_eq!(settings("6001").role, Role::Ordinary);
@@ -52,6 +56,8 @@ fn mistakes_are_told_in_one_line() {
         ("frobnicate", "\"frobnicate\" is no command, and no address"),
         ("example.org 6001", "\"example.org\" has no port"),
         ("5000 6001 6002", "'6002'"),
+        ("5000 6001,6002", "LISTEN is one address, and 2 stand there"),
+        ("1,2,3,4,5,6,7,8,9 6001", "9 trackers are too many: name at most 8"),
         ("6001 --ballto x", "tip: a similar argument exists: '--ballot'"),
         ("6001 --mining-threads 0", "--mining-threads"),
         ("6001 --election 12", "64 hexadecimal digits"),

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::Connection;
 use crate::store::data_directory::{self, DataDirectoryError, TOKEN_FILE, URL_FILE};
+use crate::store::default_places;
 use host::files::{self, FileError, ReadError};
 use keys::secret_file::{self, SecretFileError};
 
@@ -183,7 +184,7 @@ impl Target {
                 return Err(TargetError::NoDirectory { path: path.clone() });
             }
             Some(path) => path.clone(),
-            None => data_directory::only_default()?,
+            None => default_places::only_default()?,
         };
         Ok(Self {
             server: server_of(&directory)?,
@@ -209,7 +210,7 @@ impl Target {
     pub(crate) fn directory(&self) -> Result<PathBuf, TargetError> {
         match &self.directory {
             Some(path) => Ok(path.clone()),
-            None => Ok(data_directory::only_default()?),
+            None => Ok(default_places::only_default()?),
         }
     }
 

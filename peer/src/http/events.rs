@@ -299,6 +299,11 @@ fn is_public(event: &Event) -> bool {
         | Event::OwnVote { .. }
         | Event::Left
         | Event::TrackerRefused { .. }
+        | Event::GoesOn { .. }
+        | Event::NameUnknown { .. }
+        | Event::NameFound { .. }
+        | Event::AddressGone { .. }
+        | Event::AddressBack { .. }
         | Event::ClockDiffers { .. }
         | Event::ClockOff { .. }
         | Event::ClockAgrees { .. }

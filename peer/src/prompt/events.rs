@@ -20,23 +20,24 @@ const MINING_REDRAW_PERIOD: Duration = Duration::from_secs(1);
 /// known yet.
 const MINING_SHOWN_AFTER: Duration = Duration::from_secs(2);
 
-/// The tracker refused this peer before it ever listed it, so the peer must end instead of
+/// All trackers refused this peer before one ever listed it, so the peer must end instead of
 /// continuing alone.
 #[derive(Debug)]
 pub(crate) struct TrackerRefusal {
     pub(crate) message: String,
 }
 
-/// Prints all events until the node ends. `redraws` says that progress has one line on a terminal.
+/// Prints all events until the node ends. `ending` is told when all `trackers` refused this peer. `redraws` says that progress has one line on a terminal.
 pub(crate) async fn print_events(
     mut events: Receiver<Event>,
     screen: Screen,
     style: Style,
     miner: Option<MinerView>,
     redraws: bool,
-    ending: oneshot::Sender<TrackerRefusal>,
+    (trackers, ending): (usize, oneshot::Sender<TrackerRefusal>),
 ) {
     let mut ending = Some(ending);
+    let mut refusals = 0;
     let period = if redraws { MINING_REDRAW_PERIOD } else { MINING_PERIOD };
     let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -61,7 +62,10 @@ pub(crate) async fn print_events(
             // to leave the other peers.
             ending = None;
         }
+        // Each tracker is told of once, and one that agrees is enough.
+        refusals += usize::from(matches!(event, Event::TrackerRefused { .. }));
         if matches!(event, Event::TrackerRefused { .. })
+            && refusals >= trackers
             && let Some(ending) = ending.take()
         {
             let message = Style::Human { color: false }.event(&event).trim().to_owned();

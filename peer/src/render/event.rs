@@ -76,14 +76,16 @@ pub(crate) fn event(event: &Event) -> String {
             format!("{kind} {id} of voter {voter} will not be counted: {reason}")
         }
         Event::OwnVote { standing, .. } => format!("your vote is {}", text::standing(standing)),
-        Event::PeerSilent { address } => {
+        Event::PeerSilent { address, name } => {
+            let address = text::named(name.as_deref(), *address);
             format!(
                 "nobody answers at {address}, where another peer should be: check its network and firewall"
             )
         }
         Event::NeighbourJoined { address } => format!("neighbour {address} joined"),
         Event::NeighbourLeft { address, reason } => neighbour_left(*address, *reason),
-        Event::Registered { tracker, seen_as, peers } => {
+        Event::Registered { tracker, name, seen_as, peers } => {
+            let tracker = text::named(name.as_deref(), *tracker);
             // The first answer often names nobody yet; the neighbours are told as they join.
             let others = match peers {
                 0 => String::new(),
@@ -91,10 +93,30 @@ pub(crate) fn event(event: &Event) -> String {
             };
             format!("tracker {tracker} lists this peer as {seen_as}{others}")
         }
-        Event::TrackerSilent { tracker } => {
+        Event::TrackerSilent { tracker, name } => {
+            let tracker = text::named(name.as_deref(), *tracker);
             format!("tracker {tracker} does not answer: it is tried again and again")
         }
-        Event::TrackerRefused { tracker, expected, found_prefix } => {
+        Event::GoesOn { voter, data_dir } => format!(
+            "goes on as voter {}, kept in {data_dir}: --data-dir NEW makes a new voter",
+            short(voter)
+        ),
+        Event::NameUnknown { name, reason } => {
+            format!("can't find the host of {name} ({reason}): it is looked up again and again")
+        }
+        Event::NameFound { name, addresses } => {
+            let addresses: Vec<_> = addresses.iter().map(|each| each.ip().to_string()).collect();
+            format!("{name} stands for {} now", addresses.join(", "))
+        }
+        Event::AddressGone { address } => format!(
+            "this machine no longer has the address {}: it is bound anew when it is back",
+            address.ip()
+        ),
+        Event::AddressBack { address } => {
+            format!("this machine has the address {} again: bound anew", address.ip())
+        }
+        Event::TrackerRefused { tracker, name, expected, found_prefix } => {
+            let tracker = text::named(name.as_deref(), *tracker);
             format!("tracker {tracker} serves another election ({found_prefix}…), not {expected}")
         }
         Event::ClockDiffers { address, offset_ms } => clock_differs(*address, *offset_ms),

@@ -6,7 +6,7 @@ use super::{audit, key, receipt, registrar, tally};
 use crate::schema::{
     Ballot, Block, BlockOrdered, Chain, CommandHelp, Experiment, HeldBy, Left, Login,
     OwnVoteStanding, Peers, Question, ReceiptWritten, RecordKind, Registered, Reply, Status,
-    Submitted, SyncOrdered, Transaction, Unready, Vote, Voted, Voter,
+    Submitted, SyncOrdered, Tracker, Transaction, Unready, Vote, Voted, Voter,
 };
 
 pub(super) fn reply(reply: &Reply, color: bool) -> String {
@@ -205,16 +205,6 @@ fn experiment(experiment: &Experiment) -> String {
 }
 
 fn status(status: &Status) -> String {
-    let tracker = status.tracker.as_ref().map_or_else(
-        || "none".to_owned(),
-        |tracker| {
-            let listed =
-                if tracker.registered { "lists this peer" } else { "has not listed this peer" };
-            let seen_as = tracker.seen_as.filter(|_| tracker.registered);
-            let seen = seen_as.map(|address| format!(" as {address}")).unwrap_or_default();
-            format!("{} {listed}{seen}", tracker.address)
-        },
-    );
     let is_clock_off = status.unready.iter().any(|why| matches!(why, Unready::ClockOff { .. }));
     let idle = if is_clock_off { "off while the clock is" } else { "nothing to mine" };
     let mining = status.mining.as_ref().map_or_else(|| idle.to_owned(), text::mining);
@@ -239,11 +229,14 @@ fn status(status: &Status) -> String {
         ("votes", Some(votes)),
         ("pool", Some(pool)),
         ("neighbours", Some(status.neighbours.to_string())),
-        ("tracker", Some(tracker)),
+        ("tracker", status.trackers.is_empty().then(|| "none".to_owned())),
         ("clock", Some(text::clock(status.clock))),
         ("waiting", text::waiting(status.waiting)),
         ("mining", Some(mining)),
     ];
+    let trackers = status.trackers.iter().map(|each| ("tracker", Some(tracker(each))));
+    let place = rows.iter().position(|(name, _)| *name == "clock").unwrap_or(rows.len());
+    rows.splice(place..place, trackers);
     rows.extend(status.unready.iter().map(|why| ("NOT READY", Some(text::unready(why)))));
     if !dropped.is_empty() {
         rows.push(("dropped", Some(dropped.join(", "))));
@@ -256,6 +249,17 @@ fn status(status: &Status) -> String {
     }
     let told = rows.into_iter().filter_map(|(name, fact)| Some((name, fact?)));
     told.map(|(name, fact)| format!("{name:<11}{fact}\n")).collect()
+}
+
+fn tracker(tracker: &Tracker) -> String {
+    let name = tracker.name.as_deref();
+    let Some(address) = tracker.address else {
+        return format!("{} can't be found", name.unwrap_or("it"));
+    };
+    let listed = if tracker.registered { "lists this peer" } else { "has not listed this peer" };
+    let seen_as = tracker.seen_as.filter(|_| tracker.registered);
+    let seen = seen_as.map(|address| format!(" as {address}")).unwrap_or_default();
+    format!("{} {listed}{seen}", text::named(name, address))
 }
 
 fn help(commands: &[CommandHelp]) -> String {

@@ -1,6 +1,7 @@
 //! Pieces of text that the renderings of answers and events share.
 
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::schema::{
@@ -39,14 +40,26 @@ pub(crate) fn held_by(held_by: HeldBy) -> String {
     }
 }
 
+/// An address, and the name for which it stands.
+pub(crate) fn named(name: Option<&str>, address: SocketAddr) -> String {
+    match name {
+        Some(name) => format!("{name} ({})", address.ip()),
+        None => address.to_string(),
+    }
+}
+
 /// Says why what a peer tells need not be true of the network.
 pub(crate) fn unready(unready: &Unready) -> String {
     match unready {
         Unready::ClockOff { offset_ms, disagreeing, compared } => {
             clock_off(*offset_ms, *disagreeing, *compared)
         }
+        Unready::AddressGone { address } => format!(
+            "this machine no longer has the address {}, at which this peer listens",
+            address.ip()
+        ),
         Unready::NoContact { others: 0 } => {
-            "nobody answers: neither the tracker nor another peer was reached".to_owned()
+            "nobody answers: neither a tracker nor another peer was reached".to_owned()
         }
         Unready::NoContact { others: 1 } => "1 other is listed, and does not answer".to_owned(),
         Unready::NoContact { others } => format!("{others} others are listed, none answers"),

@@ -1,11 +1,10 @@
-//! Learns the election from the tracker. This happens before there is a node, because a node needs
+//! Learns the election from the trackers. This happens before there is a node, because a node needs
 //! to know its election.
-
-use std::net::SocketAddr;
 
 use protocol::election::Election;
 use protocol::units::ElectionId;
 
+use super::look_up::{LookUps, LookedUp};
 use crate::prompt::screen::Screen;
 use crate::render::Style;
 use crate::schema::Event;
@@ -13,29 +12,28 @@ use host::clock::now;
 use host::entropy;
 use host::signals::until;
 use host::udp::{Udp, receive_buffer};
-use node::{JoinError, JoinOutput, Joining};
+use node::{Given, JoinError, JoinOutput, Joining};
 
-/// Asks the tracker for its election until it answers.
+/// Asks the trackers for their election until one answers.
 ///
 /// # Errors
-/// When the tracker serves another election than the expected one, or an invalid ballot.
+/// When all serve another election than the expected one, or an invalid ballot, or two serve different ones.
 pub(crate) async fn join(
     udp: &mut Udp,
-    tracker: SocketAddr,
+    look_ups: &mut LookUps,
+    trackers: &[Given],
     expected: Option<ElectionId>,
     screen: &Screen,
     style: Style,
 ) -> Result<Election, JoinError> {
-    let mut joining = Joining::new(tracker, expected, entropy::random(), now());
+    let mut joining = Joining::new(trackers, expected, entropy::random(), now());
     let mut buffer = receive_buffer();
     loop {
         while let Some(output) = joining.poll_output() {
             match output {
                 JoinOutput::Transmit { to, bytes } => udp.send(to, &bytes).await,
-                JoinOutput::TrackerSilent { tracker } => {
-                    let silent = Event::TrackerSilent { tracker };
-                    screen.print(style.event(&silent)).await;
-                }
+                JoinOutput::LookUp(name) => look_ups.start(name),
+                JoinOutput::Event(event) => screen.print(style.event(&Event::from(event))).await,
                 JoinOutput::Refused { error } => return Err(error),
                 JoinOutput::Joined { election } => return Ok(*election),
             }
@@ -45,6 +43,9 @@ pub(crate) async fn join(
                 udp.receive_burst(&mut buffer, |from, bytes| {
                     joining.handle_datagram(from, bytes, now());
                 });
+            }
+            LookedUp { name, found } = look_ups.next() => {
+                joining.handle_looked_up(&name, found, now());
             }
             () = until(joining.poll_timeout()) => joining.handle_timeout(now()),
         }

@@ -2,6 +2,7 @@
 
 mod join;
 mod laboratory;
+mod look_up;
 mod task;
 mod verifier;
 mod verify;
@@ -16,7 +17,7 @@ use tokio::sync::{Mutex, Notify, oneshot};
 use tokio::time::timeout;
 
 use crate::actions::Actions;
-use crate::addresses::{self, AddressError};
+use crate::addresses::{self, AddressError, Reach};
 use crate::config::{Mining, Settings};
 use crate::handle::PeerHandle;
 use crate::http::{Api, ApiError};
@@ -24,8 +25,9 @@ use crate::prompt::{self, Console, LAST_WORDS_PATIENCE, ServeEnd, TrackerRefusal
 use crate::schema::Reply;
 use crate::schema::{Event, Left};
 use crate::store::commit_metrics::CommitMetrics;
-use crate::store::data_directory::{self, DataDirectory, DataDirectoryError};
-use crate::store::local_election::{LocalElectionError, local_election};
+use crate::store::data_directory::{DataDirectory, DataDirectoryError};
+use crate::store::default_places::Place;
+use crate::store::local_election::{LocalElectionError, default_place, local_election};
 use crate::store::{self, Opened, StoreError};
 use crate::voter::OwnVoters;
 use chain::rules::Rules;
@@ -36,7 +38,8 @@ use join::join;
 use keys::passphrase;
 use keys::{KeyFileError, PassphraseError};
 use laboratory::LaboratoryError;
-use node::{JoinError, Limits, NodeConfig, RESIDENT_BYTES_MAX, Role};
+use look_up::LookUps;
+use node::{Given, JoinError, Limits, NodeConfig, RESIDENT_BYTES_MAX, Role};
 use task::NodeTask;
 use verify::{Verified, VerifyError};
 
@@ -122,12 +125,15 @@ pub fn run(settings: &Settings) -> Result<(), PeerError> {
 #[derive(Debug)]
 struct Start {
     udp: Udp,
+    look_ups: LookUps,
     api: Option<Api>,
     address: SocketAddr,
-    tracker: Option<SocketAddr>,
-    neighbours: Vec<SocketAddr>,
+    trackers: Vec<Given>,
+    neighbours: Vec<Given>,
     election: Arc<Election>,
     directory: DataDirectory,
+    /// Whether the directory was chosen because this voter listened at another port before.
+    is_of_other_port: bool,
     /// `None` for an observer.
     voters: Option<OwnVoters>,
     opened: Opened,
@@ -172,22 +178,28 @@ async fn run_and_leave(
 
 async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, PeerError> {
     let addresses =
-        addresses::resolve(&settings.listen, settings.tracker.as_ref(), &settings.neighbours)
-            .await?;
-    let mut udp = Udp::bind(addresses.listen)?;
-    let address = udp.local_address()?;
+        addresses::resolve(&settings.listen, &settings.trackers, &settings.neighbours).await?;
+    let mut udp = Udp::bind(&addresses.listen)?;
+    let address = udp.local_address();
+    let mut look_ups = LookUps::new(Reach::from(udp.local_addresses()));
     let api = Api::bind(&settings.api, address, settings.listen.port() == 0).await?;
     // The data directory is locked before anything is asked of the network.
     let locked = settings.data_dir.clone().map(DataDirectory::open).transpose()?;
-    let election = match local_election(settings, addresses.tracker.is_some(), address.port())? {
+    let election = match local_election(settings, address.port())? {
         Some(election) => election,
         None => {
-            let tracker = addresses.tracker.expect("without a tracker the election is local");
             // The console is only asked whether anybody is still there; it keeps what it reads in
             // the meantime.
             let (screen, style) = (console.screen.clone(), console.style);
             tokio::select! {
-                joined = join(&mut udp, tracker, settings.election, &screen, style) => {
+                joined = join(
+                    &mut udp,
+                    &mut look_ups,
+                    &addresses.trackers,
+                    settings.election,
+                    &screen,
+                    style,
+                ) => {
                     let joined = joined?;
                     joined.check_created(clock::unix_now())?;
                     joined
@@ -200,9 +212,13 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, Pe
         laboratory::check(&election)?;
     }
     let election_id = election.election_id();
-    let directory = match locked {
-        Some(directory) => directory,
-        None => DataDirectory::open(data_directory::default_path(&election_id, address.port())?)?,
+    let (directory, is_of_other_port) = match locked {
+        Some(directory) => (directory, false),
+        None => {
+            let Place { path, is_of_other_port } =
+                default_place(settings, &election_id, address.port())?;
+            (DataDirectory::open(path)?, is_of_other_port)
+        }
     };
     directory.keep_election(&election)?;
     let election = Arc::new(election);
@@ -216,12 +232,14 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, Pe
         open_chain(directory.path().to_owned(), Arc::clone(&election), settings.verify).await?;
     Ok(Start {
         udp,
+        look_ups,
         api,
         address,
-        tracker: addresses.tracker,
+        trackers: addresses.trackers,
         neighbours: addresses.neighbours,
         election,
         directory,
+        is_of_other_port,
         voters,
         opened,
         verified,
@@ -276,12 +294,14 @@ async fn run_node(
 ) -> Result<(), PeerError> {
     let Start {
         udp,
+        look_ups,
         api,
         address,
-        tracker,
+        trackers,
         neighbours,
         election,
         directory,
+        is_of_other_port,
         voters,
         opened,
         verified,
@@ -293,13 +313,13 @@ async fn run_node(
     let resident_bytes_max = RESIDENT_BYTES_MAX;
     let (role, limits, rules) = (settings.role, Limits::default(), Rules::ALL);
     let config =
-        NodeConfig { tracker, neighbours, mining, role, resident_bytes_max, limits, rules };
+        NodeConfig { trackers, neighbours, mining, role, resident_bytes_max, limits, rules };
     let commits = CommitMetrics::default();
     let task = NodeTask::new(
         config,
         Arc::clone(&election),
         (chain, restored),
-        udp,
+        (udp, look_ups),
         settings.mining,
         requests,
         commits.clone(),
@@ -323,8 +343,12 @@ async fn run_node(
         })
         .transpose()?;
     console.greet(&listening(&actions, api_url), &actions).await;
+    let goes_on = actions.voters.as_ref().filter(|_| is_of_other_port).map(|voters| {
+        let data_dir = actions.data_directory.display().to_string();
+        Event::GoesOn { voter: voters.id(), data_dir }
+    });
     let mended = damage.map(|damage| Event::Mended { message: damage.to_string() });
-    for event in mended.into_iter().chain(verified.map(Event::from)) {
+    for event in goes_on.into_iter().chain(mended).chain(verified.map(Event::from)) {
         actions.handle.publish(event);
     }
     let (ending, ended) = oneshot::channel();
@@ -334,7 +358,7 @@ async fn run_node(
         console.style,
         task.miner_view(),
         console.redraws(),
-        ending,
+        (settings.trackers.len(), ending),
     );
     let printing = tokio::spawn(printing);
     let mut node = tokio::spawn(task.run());

@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::election::Election;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval};
 
+use super::look_up::{LookUps, LookedUp};
 use super::verifier::{Verified, Verifier};
 use crate::config::Mining;
 use crate::handle::{Request, Requests};
@@ -18,8 +21,11 @@ use crate::store::{OpenedChain, Store, StoreReport};
 use host::clock::now;
 use host::entropy;
 use host::signals::until;
-use host::udp::{Udp, receive_buffer};
+use host::udp::{OwnAddress, Udp, receive_buffer};
 use node::{Answer, CommandError, Node, NodeConfig, Output, Restored, Ticket};
+
+/// How often it is looked whether this machine still has the addresses that the peer listens on.
+const ADDRESSES_PERIOD: Duration = Duration::from_secs(2);
 
 /// The outcome of an effect that a thread performed. The node limits how many effects it asks for
 /// at once, so their queue needs no limit of its own.
@@ -35,6 +41,7 @@ enum Completion {
 pub(crate) struct NodeTask {
     node: Node,
     udp: Udp,
+    look_ups: LookUps,
     store: Store,
     verifier: Verifier,
     miner: Option<Miner>,
@@ -56,7 +63,7 @@ impl NodeTask {
         config: NodeConfig,
         election: Arc<Election>,
         (chain, restored): (OpenedChain, Restored),
-        udp: Udp,
+        (udp, look_ups): (Udp, LookUps),
         mining: Mining,
         requests: Requests,
         commits: CommitMetrics,
@@ -77,6 +84,7 @@ impl NodeTask {
         Ok(Self {
             node: Node::new(config, election, restored, entropy::random(), now()),
             udp,
+            look_ups,
             store,
             verifier: Verifier::start(),
             miner,
@@ -96,6 +104,8 @@ impl NodeTask {
     /// Runs until the node has left the network. Everything is on disk then.
     pub(crate) async fn run(mut self) {
         let mut buffer = receive_buffer();
+        let mut looks = interval(ADDRESSES_PERIOD);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.perform_effects().await;
             if self.has_left {
@@ -112,6 +122,14 @@ impl NodeTask {
                     }
                 }
                 Some(request) = self.requests.requests.recv() => self.answer(request),
+                LookedUp { name, found } = self.look_ups.next() => {
+                    self.node.handle_looked_up(&name, found, now());
+                }
+                _ = looks.tick() => {
+                    for OwnAddress { address, is_here } in self.udp.check_addresses() {
+                        self.node.handle_own_address(address, is_here, now());
+                    }
+                }
             }
         }
         let (miner, store) = (self.miner.take(), self.store);
@@ -172,6 +190,7 @@ impl NodeTask {
         while let Some(output) = self.node.poll_output() {
             match output {
                 Output::Transmit { to, bytes } => self.udp.send(to, &bytes).await,
+                Output::LookUp(name) => self.look_ups.start(name),
                 Output::Persist(batch) => {
                     if let Err(report) = self.store.persist(batch) {
                         // This task owns the receiver itself, so sending cannot fail.

@@ -1,6 +1,7 @@
 //! Events: what a peer reports without being asked.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
 use serde::{Deserialize, Serialize};
@@ -105,24 +106,62 @@ pub(crate) enum Event {
     PeerSilent {
         #[schema(value_type = String)]
         address: SocketAddr,
+        /// The name that was given, if it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
     },
-    /// The tracker lists this peer.
+    /// A tracker lists this peer.
     Registered {
         #[schema(value_type = String)]
         tracker: SocketAddr,
+        /// The name that was given, if it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         #[schema(value_type = String)]
         seen_as: SocketAddr,
         peers: usize,
     },
-    /// The tracker does not answer; said once until it does.
+    /// A tracker does not answer; said once until it does.
     TrackerSilent {
         #[schema(value_type = String)]
         tracker: SocketAddr,
+        /// The name that was given, if it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
     },
-    /// The tracker serves another election: it is not used.
+    /// The name of a tracker or a neighbour can't be looked up, and is looked up again and again; said once until it is
+    /// found.
+    NameUnknown { name: String, reason: String },
+    /// No data directory was named, and the only voter of this election whose peer does not run is gone on with, though it
+    /// listened at another port before.
+    GoesOn {
+        #[schema(value_type = Hash)]
+        voter: VoterId,
+        data_dir: String,
+    },
+    /// A name stands for other addresses than before.
+    NameFound {
+        name: String,
+        #[schema(value_type = Vec<String>)]
+        addresses: Vec<SocketAddr>,
+    },
+    /// This machine no longer has an address at which the peer listens.
+    AddressGone {
+        #[schema(value_type = String)]
+        address: SocketAddr,
+    },
+    /// It has it again, and the peer listens there anew.
+    AddressBack {
+        #[schema(value_type = String)]
+        address: SocketAddr,
+    },
+    /// A tracker serves another election: it is not used.
     TrackerRefused {
         #[schema(value_type = String)]
         tracker: SocketAddr,
+        /// The name that was given, if it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         #[schema(value_type = Hash)]
         expected: ElectionId,
         #[schema(pattern = "^[0-9a-f]{16}$")]
@@ -229,18 +268,32 @@ impl From<node::Event> for Event {
             Node::OwnVote { id, voter, standing } => {
                 Self::OwnVote { transaction: id, voter, standing: (*standing).into() }
             }
-            Node::PeerSilent { address } => Self::PeerSilent { address },
+            Node::PeerSilent { peer } => {
+                Self::PeerSilent { address: peer.address, name: text(peer.name) }
+            }
             Node::NeighbourJoined { address } => Self::NeighbourJoined { address },
             Node::NeighbourLeft { address, reason } => {
                 Self::NeighbourLeft { address, reason: reason.into() }
             }
             Node::Registered { tracker, seen_as, peers } => {
-                Self::Registered { tracker, seen_as, peers }
+                let (tracker, name) = (tracker.address, text(tracker.name));
+                Self::Registered { tracker, name, seen_as, peers }
             }
-            Node::TrackerSilent { tracker } => Self::TrackerSilent { tracker },
+            Node::TrackerSilent { tracker } => {
+                Self::TrackerSilent { tracker: tracker.address, name: text(tracker.name) }
+            }
+            Node::NameUnknown { name, reason } => {
+                Self::NameUnknown { name: name.to_string(), reason }
+            }
+            Node::NameFound { name, addresses } => {
+                Self::NameFound { name: name.to_string(), addresses }
+            }
+            Node::OwnAddress { address, is_here: false } => Self::AddressGone { address },
+            Node::OwnAddress { address, is_here: true } => Self::AddressBack { address },
             Node::TrackerRefused { tracker, expected, found_prefix } => {
                 let found_prefix = hex::encode(found_prefix);
-                Self::TrackerRefused { tracker, expected, found_prefix }
+                let (tracker, name) = (tracker.address, text(tracker.name));
+                Self::TrackerRefused { tracker, name, expected, found_prefix }
             }
             Node::ClockDiffers { address, offset_ms } => Self::ClockDiffers { address, offset_ms },
             Node::ClockOff { offset_ms, disagreeing, compared } => {
@@ -267,6 +320,10 @@ impl From<node::Event> for Event {
             }
         }
     }
+}
+
+fn text(name: Option<Arc<str>>) -> Option<String> {
+    name.map(|name| name.to_string())
 }
 
 impl From<node::LeaveReason> for LeaveReason {

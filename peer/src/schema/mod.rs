@@ -38,7 +38,9 @@ pub(crate) use laboratory::{BadBlockOrder, Experiment, PartitionOrder};
 pub(crate) use order::{
     BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,
 };
-pub(crate) use peer::{Clock, HeldBy, Mining, Neighbour, Peers, Role, Status, Unready, Waiting};
+pub(crate) use peer::{
+    Clock, HeldBy, Mining, Neighbour, Peers, Role, Status, Tracker, Unready, Waiting,
+};
 pub(crate) use registrar::{
     IncompleteEntry, ListedTwice, NewRegistrar, Posted, RecordKind, RefusedEntry, RegistrarSigned,
     ShowReport, SignReport, SignaturesMissing,

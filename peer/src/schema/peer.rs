@@ -69,6 +69,11 @@ pub(crate) enum Unready {
         /// With how many it was compared.
         compared: usize,
     },
+    /// This machine no longer has an address at which this peer listens.
+    AddressGone {
+        #[schema(value_type = String)]
+        address: SocketAddr,
+    },
     /// A tracker, or addresses of others, were given, and nobody answers.
     NoContact {
         /// Others whom the tracker lists, or whose addresses were given.
@@ -110,7 +115,8 @@ pub(crate) struct Status {
     pub(crate) registered_voters: u64,
     pub(crate) admitted: Admitted,
     pub(crate) votes: u64,
-    pub(crate) tracker: Option<Tracker>,
+    /// In the order in which they were given; empty without a tracker.
+    pub(crate) trackers: Vec<Tracker>,
     pub(crate) clock: Clock,
     pub(crate) waiting: Waiting,
     /// The search for a block, while there is one.
@@ -121,7 +127,7 @@ pub(crate) struct Status {
     pub(crate) dropped: BTreeMap<String, u64>,
 }
 
-/// How this machine's clock compares with those of the neighbours and the tracker.
+/// How this machine's clock compares with those of the neighbours and the trackers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Clock {
     /// How many clocks were measured.
@@ -148,11 +154,15 @@ impl From<node::WaitingBlocks> for Waiting {
     }
 }
 
-/// What a peer knows of its tracker.
+/// What a peer knows of one of its trackers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Tracker {
-    #[schema(value_type = String)]
-    pub(crate) address: SocketAddr,
+    /// The name that was given, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    /// Where it is, or is tried; null while its name can't be looked up.
+    #[schema(value_type = Option<String>)]
+    pub(crate) address: Option<SocketAddr>,
     /// Whether it lists this peer and was heard of lately.
     pub(crate) registered: bool,
     /// This peer's address as the tracker sees it.
@@ -220,7 +230,7 @@ impl Status {
             registered_voters: node.registered_voters,
             admitted: Admitted::from(&node.admitted),
             votes: node.votes,
-            tracker: node.tracker.map(Tracker::from),
+            trackers: node.trackers.iter().map(Tracker::from).collect(),
             clock: Clock { compared: node.clock.compared, offset_ms: node.clock.offset_ms },
             waiting: node.waiting.into(),
             mining: mining.filter(|_| node.mining),
@@ -241,6 +251,7 @@ impl Unready {
     pub(crate) fn kind(self) -> &'static str {
         match self {
             Self::ClockOff { .. } => "clock_off",
+            Self::AddressGone { .. } => "address_gone",
             Self::NoContact { .. } => "no_contact",
             Self::Syncing { .. } => "syncing",
         }
@@ -253,6 +264,7 @@ impl From<node::Unready> for Unready {
             node::Unready::ClockOff { offset_ms, disagreeing, compared } => {
                 Self::ClockOff { offset_ms, disagreeing, compared }
             }
+            node::Unready::AddressGone { address } => Self::AddressGone { address },
             node::Unready::NoContact { others } => Self::NoContact { others },
             node::Unready::Behind { height, target } => {
                 Self::Syncing { height: height.0, target: target.0 }
@@ -261,9 +273,14 @@ impl From<node::Unready> for Unready {
     }
 }
 
-impl From<node::TrackerView> for Tracker {
-    fn from(view: node::TrackerView) -> Self {
-        Self { address: view.address, registered: view.registered, seen_as: view.seen_as }
+impl From<&node::TrackerView> for Tracker {
+    fn from(view: &node::TrackerView) -> Self {
+        Self {
+            name: view.name.as_ref().map(ToString::to_string),
+            address: view.address,
+            registered: view.registered,
+            seen_as: view.seen_as,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use protocol::units::ElectionId;
 use host::files::{self, FileError, ReadError};
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
-const ELECTION_FILE: &str = "election";
+pub(super) const ELECTION_FILE: &str = "election";
 const LOCK_FILE: &str = "lock";
 /// The file in which a running peer records its HTTP address.
 pub(crate) const URL_FILE: &str = "api.url";
@@ -63,62 +63,17 @@ pub enum DataDirectoryError {
     NoneThere { path: PathBuf },
     #[error("there are several data directories: name one of them by --data-dir: {}", list(found))]
     Several { found: Vec<PathBuf> },
+    #[error(
+        "several voters of this election are kept on this machine: name the directory of one of them by --data-dir, or a new one: {}",
+        list(found)
+    )]
+    SeveralVoters { found: Vec<PathBuf> },
     #[error("{path} holds no election ({reason}): remove it, and the election is fetched again", path = path.display())]
     BadElection { path: PathBuf, reason: CanonicalError },
     #[error("{path} holds no election (it has over {ELECTION_BYTES_MAX} bytes): remove it, and the election is fetched again", path = path.display())]
     LongElection { path: PathBuf },
     #[error("{path} belongs to election {found}, not {expected}: give each election its own --data-dir", path = path.display())]
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
-}
-
-/// Where a peer stores its data by default. The path contains the election and the port, so that
-/// several peers on one machine do not use the same directory.
-///
-/// # Errors
-/// When the system has no place for data.
-pub(crate) fn default_path(
-    election: &ElectionId,
-    port: u16,
-) -> Result<PathBuf, DataDirectoryError> {
-    Ok(default_root()?.join(&election.to_string()[..16]).join(port.to_string()))
-}
-
-/// The only data directory in the place where peers store their data by default.
-///
-/// # Errors
-/// When there is none, or when there are several.
-pub(crate) fn only_default() -> Result<PathBuf, DataDirectoryError> {
-    only_below(default_root()?)
-}
-
-fn only_below(root: PathBuf) -> Result<PathBuf, DataDirectoryError> {
-    let mut found = Vec::new();
-    for election in directories_in(&root)? {
-        found.extend(directories_in(&election)?);
-    }
-    found.retain(|path| path.join(ELECTION_FILE).is_file());
-    found.sort();
-    match found.as_slice() {
-        [] => Err(DataDirectoryError::NoneThere { path: root }),
-        [_] => Ok(found.remove(0)),
-        _ => Err(DataDirectoryError::Several { found }),
-    }
-}
-
-fn default_root() -> Result<PathBuf, DataDirectoryError> {
-    let project = directories::ProjectDirs::from("", "", "ostrakon");
-    Ok(project.ok_or(DataDirectoryError::NoDefault)?.data_dir().to_owned())
-}
-
-/// The directories in a directory; none if it does not exist.
-fn directories_in(path: &Path) -> Result<Vec<PathBuf>, FileError> {
-    let failed = |error| FileError::new("read", path, error);
-    let entries = match fs::read_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
-    Ok(paths.map_err(failed)?.into_iter().filter(|path| path.is_dir()).collect())
 }
 
 fn list(paths: &[PathBuf]) -> String {
@@ -365,24 +320,6 @@ mod tests {
         let directory = DataDirectory::open(parent.path().join("a")).expect("a new directory");
         let mode = fs::metadata(directory.path()).expect("metadata").permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
-    }
-
-    #[test]
-    fn the_only_data_directory_is_found() {
-        let root = tempfile::tempdir().expect("a directory");
-        let only = || only_below(root.path().to_owned());
-        assert!(matches!(only(), Err(DataDirectoryError::NoneThere { .. })));
-        let (first, second) = (root.path().join("a/6001"), root.path().join("b/6002"));
-        fs::create_dir_all(root.path().join("a/empty")).expect("made");
-        let make = |path: &PathBuf| {
-            let directory = DataDirectory::open(path.clone()).expect("a new directory");
-            directory.keep_election(&election(1)).expect("kept");
-        };
-        make(&first);
-        assert_eq!(only().expect("one"), first);
-        make(&second);
-        let several = only().expect_err("two").to_string();
-        assert!(several.contains("a/6001") && several.contains("b/6002"), "{several}");
     }
 
     #[test]

@@ -7,9 +7,11 @@ use protocol::election::{CreatedAhead, Election};
 use protocol::units::ElectionId;
 
 use super::data_directory::{self, DataDirectoryError};
+use super::default_places::{self, Place};
 use crate::config::Settings;
 use host::clock;
 use host::files::{self, ReadError};
+use node::Role;
 
 /// The file from which a peer without a tracker takes its election by default.
 const BALLOT_DEFAULT: &str = "ballot.toml";
@@ -40,9 +42,9 @@ pub enum LocalElectionError {
 /// See [`LocalElectionError`].
 pub(crate) fn local_election(
     settings: &Settings,
-    has_tracker: bool,
     port: u16,
 ) -> Result<Option<Election>, LocalElectionError> {
+    let has_tracker = !settings.trackers.is_empty();
     let expect = |what: &Path, election: Election| match settings.election {
         Some(expected) if expected != election.election_id() => {
             let (what, found) = (what.display().to_string(), election.election_id());
@@ -55,7 +57,7 @@ pub(crate) fn local_election(
     }
     let kept_in = match (&settings.data_dir, settings.election) {
         (Some(path), _) => Some(path.clone()),
-        (None, Some(election)) => Some(data_directory::default_path(&election, port)?),
+        (None, Some(election)) => Some(default_place(settings, &election, port)?.path),
         (None, None) => None,
     };
     if let Some(path) = kept_in {
@@ -67,6 +69,21 @@ pub(crate) fn local_election(
         }
     }
     if has_tracker { Ok(None) } else { read_begun_ballot(Path::new(BALLOT_DEFAULT)).map(Some) }
+}
+
+/// Where a peer keeps its data that was not told where.
+///
+/// # Errors
+/// When it can't be chosen for the user.
+pub(crate) fn default_place(
+    settings: &Settings,
+    election: &ElectionId,
+    port: u16,
+) -> Result<Place, DataDirectoryError> {
+    match settings.role {
+        Role::Observer => default_places::of_observer(election, port),
+        Role::Ordinary | Role::Laboratory => default_places::of_voter(election, port),
+    }
 }
 
 /// Reads a ballot file whose election has begun by this machine's clock.

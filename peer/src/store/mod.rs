@@ -9,6 +9,7 @@ mod backend;
 pub(crate) mod commit_metrics;
 pub(crate) mod data_directory;
 mod database;
+pub(crate) mod default_places;
 pub(crate) mod local_election;
 mod offline;
 mod overlay;

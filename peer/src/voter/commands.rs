@@ -17,6 +17,7 @@ use crate::cli::{
 use crate::render::{self, Style};
 use crate::schema::{KeyShown, Reply};
 use crate::store::data_directory::{self, DataDirectoryError};
+use crate::store::default_places;
 use host::files::{self, FileError};
 use host::output::print;
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
@@ -265,7 +266,7 @@ fn key_path(place: &KeyLocation) -> Result<PathBuf, KeyCommandError> {
     }
     let directory = match &place.data_dir {
         Some(path) => path.clone(),
-        None => data_directory::only_default()?,
+        None => default_places::only_default()?,
     };
     Ok(keys::path_of(&directory, place.voter.as_ref()))
 }

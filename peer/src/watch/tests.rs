@@ -62,7 +62,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         registered_voters: 12,
         admitted: Admitted::Anybody,
         votes,
-        tracker: None,
+        trackers: Vec::new(),
         clock: Clock { compared: 2, offset_ms: Some(0) },
         waiting: Waiting::default(),
         mining: None,

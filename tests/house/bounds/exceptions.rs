@@ -65,7 +65,8 @@ pub(super) const NO_BOUNDS: &[Group] = &[
         &[
             ("host/src/http/limits.rs", "shutdown_wait"),
             ("host/src/http/stream.rs", "LINGER_MAX"),
-            ("node/src/join.rs", "WAIT_MAX"),
+            ("node/src/given.rs", "LOOK_UP_MAX"),
+            ("node/src/join/asked.rs", "WAIT_MAX"),
             ("node/src/ledger/gossip.rs", "REANNOUNCE_MAX"),
             ("node/src/membership/clock.rs", "DIFFERENCE_MAX_MS"),
             ("node/src/membership/clock.rs", "ROUND_TRIP_MAX"),
@@ -85,12 +86,13 @@ pub(super) const NO_BOUNDS: &[Group] = &[
     (
         "what this program sends, asks for or tries by itself",
         &[
-            ("node/src/join.rs", "FRUITLESS_ROUNDS_MAX"),
-            ("node/src/join.rs", "PIECES_AT_ONCE"),
+            ("node/src/join/asked.rs", "FRUITLESS_ROUNDS_MAX"),
+            ("node/src/join/asked.rs", "PIECES_AT_ONCE"),
             ("node/src/ledger/gossip.rs", "OWN_AT_LEAVE_MAX"),
             ("node/src/ledger/gossip.rs", "POOL_DATAGRAMS_PER_BATCH"),
             ("node/src/ledger/gossip.rs", "TRANSACTIONS_PER_DATAGRAM"),
             ("node/src/sync/pieces.rs", "PIECES_PER_REQUEST"),
+            ("peer/src/addresses.rs", "LOOK_UPS_AT_ONCE"),
             ("peer/src/client/events.rs", "TRIES_MAX"),
             ("peer/src/client/post.rs", "BATCH_DIGITS_MAX"),
             ("peer/src/client/post.rs", "BATCH_MAX"),

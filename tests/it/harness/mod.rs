@@ -26,7 +26,7 @@ pub(crate) use peer::{Peer, error_kind};
 pub(crate) use ports::lasting_port;
 pub(crate) use program::{Line, Program};
 pub(crate) use stranger::Stranger;
-pub(crate) use tool::tool;
+pub(crate) use tool::{not_allowed, tool};
 pub(crate) use tracker::Tracker;
 pub(crate) use voters::{Voter, hex_of, new_election, unix_now};
 

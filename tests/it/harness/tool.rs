@@ -14,9 +14,21 @@ pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let places = std::env::split_paths(&path).map(|directory| directory.join(name));
     let found = places.into_iter().find(|place| place.is_file());
     if found.is_none() {
-        let is_required = std::env::var_os(REQUIRE_VARIABLE).is_some_and(|value| value == "1");
-        assert!(!is_required, "{name} is not installed, and {REQUIRE_VARIABLE}=1");
-        eprintln!("{name} is not installed: nothing is shown");
+        lacks(&format!("{name} is not installed"));
     }
     found
+}
+
+/// Says that a test can show nothing because the system does not allow something.
+///
+/// # Panics
+/// When it must be allowed.
+pub(crate) fn not_allowed(what: &str) {
+    lacks(&format!("{what} is not allowed here"));
+}
+
+fn lacks(what: &str) {
+    let is_required = std::env::var_os(REQUIRE_VARIABLE).is_some_and(|value| value == "1");
+    assert!(!is_required, "{what}, and {REQUIRE_VARIABLE}=1");
+    eprintln!("{what}: nothing is shown");
 }

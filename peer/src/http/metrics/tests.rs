@@ -29,7 +29,7 @@ impl Peer {
     fn start() -> Self {
         let (handle, mut requests) = PeerHandle::new();
         let config = NodeConfig {
-            tracker: None,
+            trackers: Vec::new(),
             neighbours: vec![],
             mining: false,
             role: Role::Ordinary,

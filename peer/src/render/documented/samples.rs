@@ -171,8 +171,18 @@ fn block(choices: &Choices, election: &Election) -> Reply {
 }
 
 fn status(election: &Election) -> Reply {
-    let tracker =
-        TrackerView { address: address(5_000), registered: true, seen_as: Some(address(6_001)) };
+    let tracker = TrackerView {
+        name: None,
+        address: Some(address(5_000)),
+        registered: true,
+        seen_as: Some(address(6_001)),
+    };
+    let backup = TrackerView {
+        name: Some("backup.example:5000".into()),
+        address: Some(SocketAddr::from(([192, 0, 2, 5], 5_000))),
+        registered: false,
+        seen_as: None,
+    };
     let node = Status {
         role: Role::Ordinary,
         partitioned: false,
@@ -187,7 +197,7 @@ fn status(election: &Election) -> Reply {
         registered_voters: 4,
         admitted: Admitted::Openly,
         votes: 3,
-        tracker: Some(tracker),
+        trackers: vec![tracker, backup],
         clock: ClockView { compared: 3, offset_ms: Some(3), disagreeing: 0 },
         mining: true,
         sync_target: Height(2),
@@ -272,9 +282,11 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
 }
 
 fn node_events() -> Vec<node::Event> {
-    use node::Event;
+    use node::{Event, Named};
     let (id, by, kind) = (vote_id(), TransactionId(hash("another vote")), TransactionKind::Vote);
     let (tracker, neighbour, voter) = (address(5_000), address(6_002), voter());
+    let backup = SocketAddr::from(([192, 0, 2, 5], 5_000));
+    let own = SocketAddr::from(([192, 168, 1, 5], 6_001));
     let left = |reason| Event::NeighbourLeft { address: neighbour, reason };
     let reason = "its merkle root differs".to_owned();
     vec![
@@ -291,15 +303,24 @@ fn node_events() -> Vec<node::Event> {
         Event::Superseded { id, voter, kind, by: Some(by) },
         Event::OwnVote { id, voter, standing: Box::new(in_pool()) },
         Event::OwnVote { id, voter, standing: Box::new(in_block()) },
-        Event::PeerSilent { address: neighbour },
+        Event::PeerSilent { peer: neighbour.into() },
         Event::NeighbourJoined { address: neighbour },
         left(LeaveReason::Left),
         left(LeaveReason::Missed(3)),
         left(LeaveReason::Banned(Duration::from_secs(300))),
-        Event::Registered { tracker, seen_as: address(6_001), peers: 2 },
-        Event::TrackerSilent { tracker },
+        Event::Registered { tracker: tracker.into(), seen_as: address(6_001), peers: 2 },
+        Event::TrackerSilent {
+            tracker: Named { name: Some("backup.example:5000".into()), address: backup },
+        },
+        Event::NameUnknown {
+            name: "backup.example:5000".into(),
+            reason: "Temporary failure in name resolution".into(),
+        },
+        Event::NameFound { name: "backup.example:5000".into(), addresses: vec![backup] },
+        Event::OwnAddress { address: own, is_here: false },
+        Event::OwnAddress { address: own, is_here: true },
         Event::TrackerRefused {
-            tracker,
+            tracker: tracker.into(),
             expected: election().election_id(),
             found_prefix: [0xab; 8],
         },
@@ -351,6 +372,7 @@ pub(super) fn events() -> Vec<Event> {
     }];
     events.extend([
         Event::Mended { message: damage().to_string() },
+        Event::GoesOn { voter: voter(), data_dir: "ostrakon/be64f537db0336ba/6001".into() },
         Event::Verified { blocks: 3, transactions: 7, lost: 0 },
     ]);
     events.extend(node_events().into_iter().map(Event::from));
