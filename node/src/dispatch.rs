@@ -13,6 +13,7 @@ use super::dropped::DropReason;
 use super::ledger::{Output as FromLedger, Purpose};
 use super::membership::{AboutChain, Disposition, LeaveProgress, Output as FromMembership};
 use super::output::{Event, Output, Record};
+use super::own_addresses::OwnAddresses;
 use super::packing::for_datagram;
 use super::timers::Timers;
 use chain::rules::Rule;
@@ -36,12 +37,36 @@ impl Node {
         }
     }
 
+    /// Handles what arrived at the multicast group, which says at most that somebody may be there.
+    pub fn handle_announcement(&mut self, from: SocketAddr, bytes: &[u8], now: Now) {
+        self.counters.received.count_bytes(bytes);
+        let Ok(envelope) = Envelope::decode(bytes) else {
+            return self.counters.dropped.count(DropReason::NoAnnouncement);
+        };
+        self.counters.received.count_kind(&envelope.datagram);
+        if let Err(reason) = self.membership.handle_announcement(from, &envelope, now) {
+            self.counters.dropped.count(reason);
+        }
+        self.react_to_membership(now);
+    }
+
+    /// This machine's own addresses are these from now on. To be called at the start and whenever they change; calling it
+    /// at any other time is harmless.
+    pub fn set_own_addresses(&mut self, own: OwnAddresses, now: Now) {
+        self.membership.set_own_addresses(own, now);
+        self.react_to_membership(now);
+    }
+
     /// Does what membership asks for, and follows what it tells, in its order. To be called after every call to it
     /// that can produce an output.
     pub(super) fn react_to_membership(&mut self, now: Now) {
         while let Some(output) = self.membership.poll_output() {
             match output {
                 FromMembership::Transmit { to, envelope } => self.transmit(to, &envelope),
+                FromMembership::Announce { envelope } => {
+                    let bytes = self.encode(&envelope);
+                    self.output(Output::Announce { bytes });
+                }
                 FromMembership::Joined { address } => {
                     self.sync_add_neighbour(address, now);
                     self.ledger.add_recipient(address, now);
@@ -163,10 +188,15 @@ impl Node {
         if !self.membership.lets_through(&envelope.datagram) {
             return;
         }
+        let bytes = self.encode(envelope);
+        self.output(Output::Transmit { to, bytes });
+    }
+
+    fn encode(&mut self, envelope: &Envelope) -> Vec<u8> {
         let bytes = envelope.encode();
         self.counters.sent.count_kind(&envelope.datagram);
         self.counters.sent.count_bytes(&bytes);
-        self.output(Output::Transmit { to, bytes });
+        bytes
     }
 
     fn handle_neighbour_datagram(&mut self, from: SocketAddr, datagram: AboutChain, now: Now) {

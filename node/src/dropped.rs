@@ -31,6 +31,10 @@ reasons! {
     DiskBusy: "a request while too many wait for the disk",
     UpdateTooSoon: "UPDATE_PEERS more often than once a second",
     NoRoom: "no room for another neighbour",
+    MetInside: "from the outer address of a neighbour behind the same router",
+    NoAnnouncement: "at the multicast group, and no announcement",
+    OtherAnnouncement: "an announcement of another election",
+    AnnouncementFromAfar: "an announcement from outside the local network",
     Partitioned: "on the other side of a partition",
 }
 

@@ -88,6 +88,7 @@
 //!             | Output::LookUp(_)
 //!             | Output::Event(_)
 //!             | Output::Left => {}
+//!             Output::Announce { .. } => unreachable!("nobody told it of a local network"),
 //!         }
 //!     }
 //! }
@@ -114,6 +115,7 @@ mod membership;
 mod mining;
 mod node;
 mod output;
+mod own_addresses;
 mod packing;
 mod submit;
 mod sync;
@@ -139,6 +141,7 @@ pub use output::{
     Event, LeaveReason, LoadFailure, LoadJob, MineJob, Output, PersistBatch, Record, Restored,
     VerifyJob,
 };
+pub use own_addresses::{INTERFACES_MAX, InterfaceAddress, OwnAddresses};
 pub use views::{
     Admitted, BlockSummary, BlockView, ClockView, HeldBy, NeighbourView, PoolPage,
     PooledTransaction, QuestionTally, Results, Standing, Status, Tip, TrackerView,

@@ -27,6 +27,11 @@ pub enum Output {
         /// The whole UDP payload.
         bytes: Vec<u8>,
     },
+    /// Send one datagram to the multicast group, on all interfaces.
+    Announce {
+        /// The whole UDP payload.
+        bytes: Vec<u8>,
+    },
     /// Write records durably, and then call [`super::Node::handle_persisted`] with the number of
     /// the batch. Batches are numbered in ascending order, and one call may confirm all batches up
     /// to a number.
@@ -238,6 +243,8 @@ pub enum Event {
     PeerSilent {
         /// The address, and its name if it was given by name.
         peer: Named,
+        /// The addresses behind the same router as this node, by which that peer does not answer either.
+        inner: Vec<SocketAddr>,
     },
     /// A tracker lists this peer.
     Registered {
@@ -379,6 +386,8 @@ pub enum LeaveReason {
     Left,
     /// The neighbour missed this number of heartbeats in a row.
     Missed(u8),
+    /// The neighbour is reached at this inner address instead, since both are behind the same router.
+    MetInside(SocketAddr),
     /// The neighbour broke rules, and is ignored for this time.
     Banned(Duration),
 }

@@ -31,6 +31,11 @@ pub const PEERS_MAX: usize = 50;
 /// The most addresses of peers that left in one UPDATE_PEERS. The list of live peers is shortened
 /// by the same number.
 pub const LEFT_MAX: usize = 10;
+/// The most inner addresses that one peer behind a router names: a machine with more interfaces names some of them.
+pub const INNER_OF_PEER_MAX: usize = 8;
+/// The most inner addresses in one INNER_ADDRESSES, of all its peers together, and the most peers in it. Twice what
+/// one peer may name; a peer that met some behind its router hears of the others from them.
+pub const INNER_ADDRESSES_MAX: usize = 16;
 /// The bytes of the ballot in one BALLOT_OPTIONS.
 pub const BALLOT_PIECE_BYTES: usize = 1_024;
 /// The bytes of a block's body in one CHAIN_BLOCK.
@@ -112,6 +117,20 @@ pub enum Datagram {
     /// Answers [`NewTransactions`](Self::NewTransactions) once the sender has these durably: the first 8 bytes of their
     /// ids.
     TransactionsAck { ids: Vec<IdPrefix> },
+    /// Peers behind a router, with the addresses that they have there: a peer names its own to its tracker, and the
+    /// tracker tells peers that it sees at one outer address of each other's.
+    InnerAddresses { peers: Vec<BehindRouter> },
+    /// Says to a multicast group, and nowhere else, that a peer listens on this port of the datagram's source.
+    Announce { port: u16 },
+}
+
+/// A peer behind a router.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct BehindRouter {
+    /// The peer's address as a tracker outside sees it.
+    pub outer: SocketAddr,
+    /// Addresses under which it can be reached behind its router; at most [`INNER_OF_PEER_MAX`].
+    pub inner: Vec<SocketAddr>,
 }
 
 /// What a tracker tells a peer that registered.
@@ -202,6 +221,9 @@ pub enum EnvelopeError {
     /// The election is [unknown](ElectionPrefix::UNKNOWN) where it must not be.
     #[error("the datagram bears no election, which its kind needs")]
     ElectionMissing,
+    /// An announcement is for everybody who hears it, so that no token can be meant for it.
+    #[error("an announcement bears tokens, or the port 0")]
+    NoAnnouncement,
 }
 
 impl Datagram {
@@ -256,6 +278,7 @@ impl Envelope {
             datagram,
         };
         envelope.check_election()?;
+        envelope.check_announcement()?;
         Ok(envelope)
     }
 
@@ -266,6 +289,12 @@ impl Envelope {
             return Err(EnvelopeError::ElectionMissing);
         }
         Ok(())
+    }
+
+    fn check_announcement(&self) -> Result<(), EnvelopeError> {
+        let Datagram::Announce { port } = self.datagram else { return Ok(()) };
+        let bears_token = [self.receiver_token, self.sender_token] != [Token::NONE; 2];
+        if bears_token || port == 0 { Err(EnvelopeError::NoAnnouncement) } else { Ok(()) }
     }
 }
 
@@ -287,6 +316,7 @@ impl Datagram {
             }
             Self::NewBlock { body: AnnouncedBody::ShortIds(ids), .. } => (ids.len(), SHORT_IDS_MAX),
             Self::TransactionsAck { ids } => (ids.len(), ACKNOWLEDGED_MAX),
+            Self::InnerAddresses { peers } => inner_addresses(peers),
             Self::RequestChain {
                 wanted: ChainRequest::Block { .. } | ChainRequest::Certificates { .. },
                 ..
@@ -306,10 +336,21 @@ impl Datagram {
             | Self::Commit(_)
             | Self::LeavePeer
             | Self::LeaveAck
-            | Self::Retry => return Ok(()),
+            | Self::Retry
+            | Self::Announce { .. } => return Ok(()),
         };
         if found > limit { Err(EnvelopeError::ListTooLong { found, limit }) } else { Ok(()) }
     }
+}
+
+/// The list of an INNER_ADDRESSES that is the longest for its limit, and the limit.
+fn inner_addresses(peers: &[BehindRouter]) -> (usize, usize) {
+    let of_one = peers.iter().map(|peer| peer.inner.len()).max().unwrap_or_default();
+    if of_one > INNER_OF_PEER_MAX {
+        return (of_one, INNER_OF_PEER_MAX);
+    }
+    let of_all = peers.iter().map(|peer| peer.inner.len()).sum();
+    (peers.len().max(of_all), INNER_ADDRESSES_MAX)
 }
 
 #[cfg(test)]

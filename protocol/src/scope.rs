@@ -40,6 +40,23 @@ impl Scope {
     }
 }
 
+/// Whether this is a link-local IPv6 address. It means something on one link of one machine alone, so it is never passed
+/// on, and leads somewhere only while it names that link (its scope).
+#[must_use]
+pub fn is_link_local(address: SocketAddr) -> bool {
+    matches!(address.ip().to_canonical(), IpAddr::V6(ip) if ip.is_unicast_link_local())
+}
+
+/// Whether peers behind one router may be told of this address: it is private, and the same to all of them.
+#[must_use]
+pub fn is_inner(address: SocketAddr) -> bool {
+    let is_routed = match address.ip().to_canonical() {
+        IpAddr::V4(ip) => !ip.is_link_local(),
+        IpAddr::V6(ip) => !ip.is_unicast_link_local(),
+    };
+    Scope::of(address) == Scope::Private && is_routed && address.port() != 0
+}
+
 /// The range 100.64.0.0/10 (RFC 6598), which is shared by the customers of one provider and is not
 /// reachable from outside.
 fn is_shared(ip: Ipv4Addr) -> bool {
@@ -72,6 +89,21 @@ mod tests {
         ] {
             assert_eq!(Scope::of(text.parse().expect("an address")), scope, "{text}");
         }
+    }
+
+    #[test]
+    fn inner_addresses_are_private_and_mean_the_same_to_all() {
+        let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        for text in ["10.0.0.1:1", "192.168.1.1:1", "100.64.0.1:1", "[fd00::1]:1"] {
+            assert!(is_inner(address(text)), "{text}");
+            assert!(!is_link_local(address(text)), "{text}");
+        }
+        for text in ["127.0.0.1:1", "169.254.1.1:1", "203.0.113.1:1", "[fe80::1]:1", "[::1]:1"] {
+            assert!(!is_inner(address(text)), "{text}");
+        }
+        assert!(!is_inner(address("10.0.0.1:0")));
+        assert!(is_link_local(address("[fe80::1%3]:1")));
+        assert!(!is_link_local(address("169.254.1.1:1")), "it needs no scope");
     }
 
     #[test]

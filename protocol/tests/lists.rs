@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use protocol::block::{HEADER_BYTES, Header};
 use protocol::codec;
 use protocol::datagram::{
-    ACKNOWLEDGED_MAX, AnnouncedBody, BALLOT_PIECE_BYTES, BLOCK_PIECE_BYTES, ChainRequest,
-    DATAGRAM_BYTES_MAX, Datagram, ElectionPrefix, Envelope, EnvelopeError, HEADERS_PER_PIECE,
-    LEFT_MAX, LOCATOR_MAX, PEERS_MAX, PLACES_MAX, RegisterAck, SHORT_IDS_MAX,
+    ACKNOWLEDGED_MAX, AnnouncedBody, BALLOT_PIECE_BYTES, BLOCK_PIECE_BYTES, BehindRouter,
+    ChainRequest, DATAGRAM_BYTES_MAX, Datagram, ElectionPrefix, Envelope, EnvelopeError,
+    HEADERS_PER_PIECE, INNER_ADDRESSES_MAX, INNER_OF_PEER_MAX, LEFT_MAX, LOCATOR_MAX, PEERS_MAX,
+    PLACES_MAX, RegisterAck, SHORT_IDS_MAX,
 };
 use protocol::keys::{ParsePublicKeyError, PublicKey, VoterKey};
 use protocol::token::Token;
@@ -85,6 +86,16 @@ fn each_list_is_read_up_to_its_limit_and_refused_one_past_it() {
         wanted: ChainRequest::Transactions { block: BlockHash([0; 32]), places: vec![0; count] },
     });
     check_limit(ACKNOWLEDGED_MAX, |count| Datagram::TransactionsAck { ids: vec![[1; 8]; count] });
+    let behind_router = |count| BehindRouter { outer: address, inner: vec![address; count] };
+    check_limit(INNER_OF_PEER_MAX, |count| Datagram::InnerAddresses {
+        peers: vec![behind_router(count)],
+    });
+    check_limit(INNER_ADDRESSES_MAX, |count| Datagram::InnerAddresses {
+        peers: vec![behind_router(1); count],
+    });
+    check_limit(INNER_ADDRESSES_MAX, |count| Datagram::InnerAddresses {
+        peers: vec![behind_router(0); count],
+    });
     check_limit(SHORT_IDS_MAX, |count| Datagram::NewBlock {
         header,
         body: AnnouncedBody::ShortIds(vec![[0; 8]; count]),
@@ -106,6 +117,23 @@ fn a_piece_of_headers_is_read_up_to_its_limit_and_no_more_fit() {
     bytes.extend([0; HEADER_BYTES]);
     let found = bytes.len();
     assert_eq!(Envelope::decode(&bytes), Err(EnvelopeError::TooLong { found }));
+}
+
+#[test]
+fn an_announcement_bears_no_token_and_a_port() {
+    let read = |receiver, sender, port| {
+        let envelope = Envelope {
+            election: ElectionPrefix([1; 8]),
+            receiver_token: Token([receiver; 8]),
+            sender_token: Token([sender; 8]),
+            datagram: Datagram::Announce { port },
+        };
+        Envelope::decode(&envelope.encode()).map(drop)
+    };
+    assert_eq!(read(0, 0, 6_001), Ok(()));
+    for (receiver, sender, port) in [(1, 0, 6_001), (0, 1, 6_001), (0, 0, 0)] {
+        assert_eq!(read(receiver, sender, port), Err(EnvelopeError::NoAnnouncement));
+    }
 }
 
 #[test]

@@ -160,6 +160,8 @@ impl World {
                 let at = self.at + random::exponential(&mut self.rng, mean);
                 self.queue.push(at, Event::Found { host, life, job });
             }
+            // The simulated network has no links on which all hear each other.
+            Output::Announce { .. } => {}
             Output::StopMining => self.peers[host].mining = None,
             Output::Answered { ticket, outcome } => {
                 self.note(host, format!("answered {ticket:?}: {outcome:?}"));

@@ -191,6 +191,7 @@ impl World {
         let fault = match reason {
             LeaveReason::Left if peer.left_at.is_none() && is_there => "which never left",
             LeaveReason::Banned(_) => "which is honest",
+            LeaveReason::MetInside(_) => "and nobody is behind a router",
             LeaveReason::Missed(3) if is_there && self.at > calm_from.saturating_add(SETTLING) => {
                 "which is there"
             }

@@ -43,6 +43,7 @@ impl Membership {
     pub(crate) fn lacks_contact(&self) -> Option<usize> {
         let is_expected = !self.trackers.is_empty()
             || !self.by_name.is_empty()
+            || self.inner.own.announces
             || self.probes.good().next().is_some();
         if !is_expected || self.neighbours.len() > 0 {
             return None;
@@ -73,9 +74,11 @@ impl Membership {
             || self.probes.by_hand().any(|by_hand| by_hand == address);
         if poke.unanswered == UNANSWERED_BEFORE_NEWS + further
             && is_expected
+            && !self.is_met_inside(&address)
             && self.contact.told.insert(address)
         {
-            self.outputs.push_back(Output::Event(Event::PeerSilent { peer }));
+            let inner = self.inner.of(&address).to_vec();
+            self.outputs.push_back(Output::Event(Event::PeerSilent { peer, inner }));
         }
     }
 }

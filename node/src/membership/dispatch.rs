@@ -117,6 +117,9 @@ impl Membership {
             Datagram::UpdatePeers { live, left } => {
                 return self.handle_hints(from, &live, &left, now);
             }
+            Datagram::InnerAddresses { peers } => {
+                return self.handle_inner_addresses(from, peers, now);
+            }
             other => return unexpected(&other),
         }
         Disposition::Handled
@@ -141,14 +144,14 @@ impl Membership {
                 self.probes.note_own(from);
             }
             Datagram::Poke { nonce, status } => {
-                if !self.meet(from, token, now) {
-                    return Disposition::Dropped(DropReason::NoRoom);
+                if let Err(reason) = self.meet(from, token, now) {
+                    return Disposition::Dropped(reason);
                 }
                 self.handle_poke(from, nonce, status, now);
             }
             Datagram::PokeAck { nonce, status } if self.probes.matches(&from, nonce) => {
-                if !self.meet(from, token, now) {
-                    return Disposition::Dropped(DropReason::NoRoom);
+                if let Err(reason) = self.meet(from, token, now) {
+                    return Disposition::Dropped(reason);
                 }
                 self.handle_poke_ack(from, nonce, status, now);
                 self.poke(from, now);
@@ -220,7 +223,9 @@ impl Membership {
             | Datagram::Prepare(_)
             | Datagram::Commit(_)
             | Datagram::LeaveAck
-            | Datagram::Retry) => return unexpected(&other),
+            | Datagram::Retry
+            | Datagram::InnerAddresses { .. }
+            | Datagram::Announce { .. }) => return unexpected(&other),
         }
         Disposition::Handled
     }

@@ -26,5 +26,6 @@ impl Membership {
         self.trackers.check_invariants();
         assert!(self.by_name.len() <= NEIGHBOURS_BY_HAND_MAX, "{} by name", self.by_name.len());
         self.contact.check_invariants();
+        self.inner.check_invariants();
     }
 }

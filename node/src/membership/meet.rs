@@ -2,11 +2,11 @@
 //!
 //! Nobody's word makes a neighbour of an address: it has to answer a POKE.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
 use protocol::datagram::{Datagram, LEFT_MAX, PEERS_MAX};
-use protocol::scope::Scope;
+use protocol::scope::{self, Scope};
 use protocol::token::Token;
 use protocol::units::Now;
 use rand::Rng;
@@ -115,7 +115,8 @@ impl Membership {
         }
         if self.neighbours.len() < NEIGHBOURS_WANTED {
             for address in live.iter().filter_map(|address| usable_hint(*address, giver)) {
-                if !self.neighbours.contains(&address) && !self.is_tracker(&address) {
+                let is_new = !self.neighbours.contains(&address) && !self.is_met_inside(&address);
+                if is_new && !self.is_tracker(&address) {
                     self.probes.hint(address, giver, now.instant);
                 }
             }
@@ -132,16 +133,27 @@ impl Membership {
         Disposition::Handled
     }
 
-    /// Makes a neighbour of an address that answered. Returns false when there is no room.
-    pub(super) fn meet(&mut self, address: SocketAddr, token: Token, now: Now) -> bool {
+    /// Makes a neighbour of an address that answered.
+    ///
+    /// # Errors
+    /// When there is no room, or its peer is a neighbour already.
+    pub(super) fn meet(
+        &mut self,
+        address: SocketAddr,
+        token: Token,
+        now: Now,
+    ) -> Result<(), DropReason> {
         // An own POKE that comes back late, with a token, would otherwise make this node its own neighbour.
         if self.probes.is_own(&address) {
-            return false;
+            return Err(DropReason::NoRoom);
+        }
+        if self.is_met_inside(&address) {
+            return Err(DropReason::MetInside);
         }
         let is_wanted = self.probes.token(&address).is_some();
         let room = if is_wanted { NEIGHBOURS_MAX } else { NEIGHBOURS_WANTED };
         if self.neighbours.len() >= room {
-            return false;
+            return Err(DropReason::NoRoom);
         }
         if self.neighbours.len() == 0 {
             self.own_clock.unsettle(now.instant);
@@ -153,9 +165,10 @@ impl Membership {
         self.arm_heartbeat_timer();
         self.contact.note_answer(&address);
         self.outputs.push_back(Output::Joined { address });
+        self.part_from_outer(address, now);
         self.share_peers_if_due(address, now);
         self.remember_soon(now);
-        true
+        Ok(())
     }
 
     /// Tells a neighbour anew what a new one is told, since it may have lost what it knew, as after a restart. When it
@@ -176,7 +189,9 @@ impl Membership {
             return;
         }
         match reason {
-            LeaveReason::Left => self.probes.forget(&address, now.instant),
+            LeaveReason::Left | LeaveReason::MetInside(_) => {
+                self.probes.forget(&address, now.instant);
+            }
             LeaveReason::Missed(_) => self.probes.remember(address, now.instant + RETRY_LOST),
             LeaveReason::Banned(duration) => self.probes.ban(address, now.instant + duration),
         }
@@ -203,7 +218,8 @@ impl Membership {
 
     /// Reports the good addresses if they have changed.
     pub(super) fn tell_good_addresses(&mut self) {
-        let good: Vec<_> = self.probes.good().collect();
+        let good = self.probes.good().filter(|address| !scope::is_link_local(*address));
+        let good: Vec<_> = good.collect();
         if good != self.remembered {
             self.remembered.clone_from(&good);
             self.outputs.push_back(Output::Remember(good));
@@ -229,12 +245,14 @@ impl Membership {
             .iter()
             .map(|(address, _)| *address)
             .filter(|address| is_of_use(address) && scope.may_be_told(Scope::of(*address)))
+            .filter(|address| !scope::is_link_local(*address))
             .collect();
         self.departed.retain(|(_, at)| now.instant < *at + DEPARTED_TOLD);
         let left = self.departed.iter().map(|(address, _)| *address);
         let left: Vec<_> = left
             .filter(|address| is_of_use(address) && scope.may_be_told(Scope::of(*address)))
             .filter(|address| !self.neighbours.contains(address))
+            .filter(|address| !scope::is_link_local(*address))
             .collect();
         let room = PEERS_MAX - left.len();
         let live: Vec<SocketAddr> = known.sample(&mut self.random, room).copied().collect();
@@ -248,17 +266,27 @@ impl Membership {
 /// address can be known, and the address must be one that a single peer can have.
 fn usable_hint(address: SocketAddr, giver: SocketAddr) -> Option<SocketAddr> {
     let address = peer_address(address)?;
+    if scope::is_link_local(address) {
+        return None;
+    }
     Scope::of(giver).may_be_told(Scope::of(address)).then_some(address)
 }
 
 /// The address in its shortest form, if a single peer can have it.
-fn peer_address(address: SocketAddr) -> Option<SocketAddr> {
+pub(super) fn peer_address(address: SocketAddr) -> Option<SocketAddr> {
     let ip = address.ip().to_canonical();
     let is_somebody = match ip {
         IpAddr::V4(ip) => !ip.is_broadcast(),
         IpAddr::V6(_) => true,
     };
-    let address = SocketAddr::new(ip, address.port());
+    // A link-local address leads nowhere without its link.
+    let address = match (address, ip) {
+        (SocketAddr::V6(given), IpAddr::V6(ip)) if scope::is_link_local(address) => {
+            let link = Some(given.scope_id()).filter(|link| *link != 0)?;
+            SocketAddr::V6(SocketAddrV6::new(ip, given.port(), 0, link))
+        }
+        _ => SocketAddr::new(ip, address.port()),
+    };
     let is_usable =
         is_somebody && !ip.is_unspecified() && !ip.is_multicast() && address.port() != 0;
     is_usable.then_some(address)
@@ -278,6 +306,10 @@ mod tests {
         assert_eq!(usable_hint(here, home), None);
         assert_eq!(usable_hint(home, world), None);
         assert_eq!(usable_hint(address("[::ffff:10.0.0.1]:1"), home), Some(home));
+        let on_link = address("[fe80::1%3]:1");
+        assert_eq!(usable_hint(on_link, on_link), None, "it means nothing on another link");
+        assert_eq!(peer_address(on_link), Some(on_link));
+        assert_eq!(peer_address(address("[fe80::1]:1")), None, "which link is it on?");
         for nobody in ["0.0.0.0:1", "255.255.255.255:1", "224.0.0.1:1", "[::]:1", "10.0.0.1:0"] {
             assert_eq!(usable_hint(address(nobody), here), None, "{nobody}");
         }

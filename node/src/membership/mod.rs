@@ -6,11 +6,13 @@
 //! nothing that a datagram says may make state here, or draw more bytes than it has itself, before its sender has
 //! shown by a token that it receives what is sent to its address.
 
+mod announce;
 mod by_name;
 mod clock;
 mod contact;
 mod dispatch;
 mod heartbeat;
+mod inner;
 mod invariants;
 mod leave;
 mod meet;
@@ -24,7 +26,7 @@ mod trackers;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::block::Header;
 use protocol::datagram::{
@@ -45,6 +47,7 @@ use crate::views::TrackerView;
 use chain::rules::Rules;
 use clock::OwnClock;
 use contact::Contact;
+use inner::Inner;
 pub(crate) use leave::LeaveProgress;
 use leave::Leaving;
 use neighbours::{Neighbour, Neighbours};
@@ -66,6 +69,8 @@ enum Timer {
     Leave,
     /// Report the good addresses, so that the disk remembers them.
     Remember,
+    /// Announce this node on the local network.
+    Announce,
 }
 
 /// What the owner is to do or to know. To be drained after every call that can produce an output.
@@ -73,6 +78,8 @@ enum Timer {
 pub(crate) enum Output {
     /// Send this datagram.
     Transmit { to: SocketAddr, envelope: Envelope },
+    /// Send this datagram to the multicast group, on all interfaces.
+    Announce { envelope: Envelope },
     /// An address became a neighbour.
     Joined { address: SocketAddr },
     /// A neighbour may have lost what it was told, as after a restart: it is to be told everything anew.
@@ -82,7 +89,7 @@ pub(crate) enum Output {
     /// A neighbour reported where its chain ends.
     Status { from: SocketAddr, status: PeerStatus },
     /// A POKE was answered after this time.
-    RoundTrip { from: SocketAddr, round_trip: std::time::Duration },
+    RoundTrip { from: SocketAddr, round_trip: Duration },
     /// The addresses to remember across restarts have changed. These are all of them.
     Remember(Vec<SocketAddr>),
     /// LEAVE_PEER is sent to these addresses next, so this is the last moment to tell them
@@ -139,6 +146,10 @@ pub(crate) struct Membership {
     /// The neighbours that a person gave by name, at most as many as can be given by hand.
     by_name: Vec<Whereabouts>,
     contact: Contact,
+    /// This machine's own addresses, and peers behind the same router.
+    inner: Inner,
+    /// The pause after the next announcement.
+    announce_pause: Duration,
     /// Neighbours that left recently, about whom the others are told.
     departed: VecDeque<(SocketAddr, Instant)>,
     /// The addresses of this machine that went away although the peer listens there; one for each IP version at most.
@@ -181,6 +192,8 @@ impl Membership {
             probes: Probes::default(),
             by_name: Vec::new(),
             contact: Contact::default(),
+            inner: Inner::default(),
+            announce_pause: Duration::ZERO,
             departed: VecDeque::new(),
             gone: BTreeSet::new(),
             remembered: Vec::new(),
@@ -212,6 +225,7 @@ impl Membership {
                 Timer::Names => self.handle_names_timer(now),
                 Timer::Leave => self.handle_leave_timer(now),
                 Timer::Remember => self.tell_good_addresses(),
+                Timer::Announce => self.handle_announce_timer(now),
             }
         }
     }

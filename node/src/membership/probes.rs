@@ -16,8 +16,8 @@ use crate::config::NEIGHBOURS_BY_HAND_MAX;
 /// The most POKEs to a hinted address, so that one hint can make us send at most five times 64
 /// bytes.
 pub(super) const HINT_ATTEMPTS_MAX: u8 = 5;
-/// The most hints under way per giver, so that a tracker's list of 50 fits.
-pub(super) const HINTS_PER_GIVER_MAX: usize = 64;
+/// The most hints under way per giver, so that a tracker's list of 50 fits, beside its 16 inner addresses.
+pub(super) const HINTS_PER_GIVER_MAX: usize = 66;
 /// The most hints under way altogether.
 pub(super) const HINTS_MAX: usize = 512;
 /// The most good addresses that are remembered.

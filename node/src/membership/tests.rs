@@ -1,5 +1,7 @@
 //! Memberships that exchange datagrams in virtual time, without a chain.
 
+mod inner;
+mod lan;
 mod limits;
 mod trackers;
 
@@ -95,6 +97,13 @@ impl World {
                 .iter_mut()
                 .find_map(|(from, peer)| peer.poll_output().map(|output| (*from, output)));
             let Some((from, output)) = next else { return };
+            if let Output::Announce { envelope } = &output {
+                let others = self.peers.iter_mut().filter(|(address, _)| **address != from);
+                for (_, other) in others {
+                    let group_port = SocketAddr::new(from.ip(), 6_487);
+                    let _ = other.handle_announcement(group_port, envelope, now);
+                }
+            }
             let Output::Transmit { to, envelope } = output else {
                 self.told.push((from, output));
                 continue;
@@ -424,7 +433,7 @@ fn a_tracker_that_lists_nobody_is_company_and_one_that_lists_who_is_silent_is_no
     assert_eq!(world.peer(1).lacks_contact(), Some(2));
     let silent = |world: &World| {
         let silent = world.told.iter().filter_map(|(_, output)| {
-            let Output::Event(Event::PeerSilent { peer: Named { address, .. } }) = output else {
+            let Output::Event(Event::PeerSilent { peer: Named { address, .. }, .. }) = output else {
                 return None;
             };
             Some(address.port())

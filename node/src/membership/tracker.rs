@@ -55,6 +55,8 @@ pub(super) struct TrackerLink {
     refusal_told: bool,
     pub(super) clock: OtherClock,
     poke_nonce: u64,
+    /// Until when it need not be named this node's inner addresses again, once it was.
+    pub(super) inner_named_until: Option<Instant>,
 }
 
 impl TrackerLink {
@@ -73,6 +75,7 @@ impl TrackerLink {
             refusal_told: false,
             clock: OtherClock::default(),
             poke_nonce: 0,
+            inner_named_until: None,
         }
     }
 
@@ -125,6 +128,12 @@ impl TrackerLink {
 impl Membership {
     pub(super) fn is_tracker(&self, address: &SocketAddr) -> bool {
         self.trackers.at(address).is_some()
+    }
+
+    /// At which address a tracker lists this node; `None` while it does not.
+    pub(super) fn registered_as(&self, tracker: &SocketAddr) -> Option<SocketAddr> {
+        let link = self.trackers.iter().find(|link| link.token_for(tracker).is_some())?;
+        link.seen_as.filter(|_| link.registered)
     }
 
     /// Notes the token of a datagram from an address of a tracker. Returns false if the tracker is registered with at
@@ -199,6 +208,7 @@ impl Membership {
         tracker.silence_told = false;
         tracker.refusal_told = false;
         tracker.seen_as = Some(ack.seen_as);
+        tracker.inner_named_until = None;
         let silent_at = tracker.silent_at();
         self.timers.set(Timer::Tracker(place), Some(silent_at));
         self.handle_hints(named.address, &ack.peers, &[], now);
@@ -226,6 +236,7 @@ impl Membership {
         self.note_tracker_heard(place, now);
         self.send(from, Datagram::PokeAck { nonce, status: None });
         self.poke_tracker(place, now);
+        self.name_inner_addresses(place, from, now);
     }
 
     /// Asks a tracker for its clock.

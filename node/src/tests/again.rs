@@ -115,6 +115,7 @@ fn effects(node: &mut Node) -> Slow {
             | Output::Mine(_)
             | Output::StopMining
             | Output::LookUp(_)
+            | Output::Announce { .. }
             | Output::Left => {
                 panic!("{output:?} is not expected")
             }

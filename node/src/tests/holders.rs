@@ -106,7 +106,7 @@ fn an_address_that_does_not_answer_is_told_once_and_the_node_is_not_ready() {
     let mut network = Network::new();
     network.add(2, Restored::default());
     let silent = |network: &Network| {
-        let silent = |(_, event): &&(SocketAddr, Event)| matches!(event, Event::PeerSilent { peer } if peer.address == address(1));
+        let silent = |(_, event): &&(SocketAddr, Event)| matches!(event, Event::PeerSilent { peer, .. } if peer.address == address(1));
         network.events.iter().filter(silent).count()
     };
     network.run(Duration::from_secs(3));

@@ -351,7 +351,7 @@ impl Network {
                     let nonce = (0..).find(solves).expect("the difficulty is low");
                     self.schedule(DELAY * 20, Incident::Mined { at, job: job.number, nonce });
                 }
-                Output::StopMining => {}
+                Output::StopMining | Output::Announce { .. } => {}
                 Output::Answered { ticket, outcome } => {
                     self.outcomes.insert((at, ticket), outcome);
                 }

@@ -60,6 +60,8 @@ kinds! {
     LeaveAck "leave_ack",
     Retry "retry",
     TransactionsAck "transactions_ack",
+    InnerAddresses "inner_addresses",
+    Announce "announce",
 }
 
 impl Datagram {

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use protocol::admission::{AdmissionRule, Registrar, RegistrarSignatures, VOTERS_MAX};
 use protocol::block::Header;
 use protocol::datagram::{
-    ACKNOWLEDGED_MAX, AnnouncedBody, ChainRequest, Datagram, ElectionPrefix, Envelope, LEFT_MAX,
-    PeerStatus, RegisterAck,
+    ACKNOWLEDGED_MAX, AnnouncedBody, BehindRouter, ChainRequest, Datagram, ElectionPrefix,
+    Envelope, INNER_ADDRESSES_MAX, INNER_OF_PEER_MAX, LEFT_MAX, PeerStatus, RegisterAck,
 };
 use protocol::election::{CREATED_MAX, Election, Question};
 use protocol::finality::{BlockReference, Certificate, Commit, Prepare};
@@ -127,6 +127,11 @@ pub(crate) fn datagram() -> impl Strategy<Value = Datagram> {
     prop_oneof![joining(), gossip(), requests(), pieces(), finality()]
 }
 
+fn behind_router() -> impl Strategy<Value = BehindRouter> {
+    (address(), vec(address(), 0..=INNER_OF_PEER_MAX))
+        .prop_map(|(outer, inner)| BehindRouter { outer, inner })
+}
+
 fn joining() -> BoxedStrategy<Datagram> {
     let addresses = || vec(address(), 0..20);
     let ack = (address(), bytes_32(), any::<u32>(), any::<u32>(), addresses()).prop_map(
@@ -151,6 +156,8 @@ fn joining() -> BoxedStrategy<Datagram> {
         Just(Datagram::Retry),
         vec(any::<[u8; 8]>(), 0..=ACKNOWLEDGED_MAX)
             .prop_map(|ids| Datagram::TransactionsAck { ids }),
+        vec(behind_router(), 0..=INNER_ADDRESSES_MAX / INNER_OF_PEER_MAX)
+            .prop_map(|peers| Datagram::InnerAddresses { peers }),
     ]
     .boxed()
 }

@@ -67,6 +67,14 @@ enum Datagram {
     LeaveAck,
     Retry,
     TransactionsAck { ids: Vec<[u8; 8]> },
+    InnerAddresses { peers: Vec<BehindRouter> },
+    Announce { port: u16 },
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct BehindRouter {
+    outer: SocketAddr,
+    inner: Vec<SocketAddr>,
 }
 
 #[derive(SchemaRead, SchemaWrite)]

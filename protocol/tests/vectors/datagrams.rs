@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use protocol::block::Header;
 use protocol::datagram::{
-    AnnouncedBody, ChainRequest, Datagram, ElectionPrefix, Envelope, PeerStatus, RegisterAck,
+    AnnouncedBody, BehindRouter, ChainRequest, Datagram, ElectionPrefix, Envelope, PeerStatus,
+    RegisterAck,
 };
 use protocol::finality::{BlockReference, Certificate, Commit, Prepare};
 use protocol::keys::Signature;
@@ -60,6 +61,8 @@ pub(crate) fn vectors() -> Vec<Vector> {
         vector("LEAVE_ACK", Datagram::LeaveAck, number(17, "LeaveAck")),
         vector("RETRY", Datagram::Retry, number(18, "Retry")),
         transactions_ack(),
+        inner_addresses(),
+        announce(),
     ]);
     vectors
 }
@@ -106,6 +109,27 @@ fn transactions_ack() -> Vector {
         .bytes("ids[0]", &ids[0])
         .bytes("ids[1]", &ids[1]);
     vector("TRANSACTIONS_ACK", Datagram::TransactionsAck { ids: ids.to_vec() }, layout)
+}
+
+fn inner_addresses() -> Vector {
+    let inner =
+        ["192.168.1.5:6001", "[fd00::5]:6001"].map(|text| text.parse().expect("an address"));
+    let layout = number(20, "InnerAddresses")
+        .length("peers", 1)
+        .address("peers[0].outer", v4())
+        .addresses("peers[0].inner", &inner);
+    let peers = vec![BehindRouter { outer: v4(), inner: inner.to_vec() }];
+    vector("INNER_ADDRESSES", Datagram::InnerAddresses { peers }, layout)
+}
+
+fn announce() -> Vector {
+    let envelope = Envelope {
+        election: ElectionPrefix::from(&election_id()),
+        receiver_token: Token::NONE,
+        sender_token: Token::NONE,
+        datagram: Datagram::Announce { port: 6_001 },
+    };
+    enveloped("ANNOUNCE", envelope, number(21, "Announce").u16("port", 6_001))
 }
 
 fn joining() -> Vec<Vector> {

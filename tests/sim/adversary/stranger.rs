@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use protocol::block::Header;
 use protocol::datagram::{
-    AnnouncedBody, ChainRequest, Datagram, ElectionPrefix, Envelope, PeerStatus,
+    AnnouncedBody, BehindRouter, ChainRequest, Datagram, ElectionPrefix, Envelope,
+    INNER_OF_PEER_MAX, PeerStatus,
 };
 use protocol::token::Token;
 use protocol::units::{Height, MerkleRoot, Work};
@@ -138,6 +139,12 @@ pub fn forgeries(view: &View<'_>, chance: u64) -> Vec<Datagram> {
         Datagram::LeaveAck,
         Datagram::Retry,
         Datagram::TransactionsAck { ids: vec![[1; 8]] },
+        Datagram::InnerAddresses {
+            peers: vec![BehindRouter {
+                outer: view.peers[0],
+                inner: view.peers.iter().copied().take(INNER_OF_PEER_MAX).collect(),
+            }],
+        },
         Datagram::UpdatePeers {
             live: Vec::new(),
             left: view.peers.iter().copied().take(protocol::datagram::LEFT_MAX).collect(),

@@ -12,7 +12,7 @@ pub(super) enum DropReason {
     /// The datagram carries no valid token of ours. This is normal for the first datagram of every
     /// peer.
     NoToken,
-    /// A kind of datagram that is never sent to a tracker.
+    /// A kind of datagram that is never sent to a tracker, or inner addresses that the sender may not name.
     Unexpected,
     /// A POKE_ACK that does not answer the newest poke.
     StaleAck,

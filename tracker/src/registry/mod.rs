@@ -7,6 +7,7 @@
 
 mod counters;
 mod peers;
+mod sites;
 #[cfg(test)]
 mod tests;
 mod updates;
@@ -16,7 +17,8 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use protocol::datagram::{
-    Datagram, ElectionPrefix, Envelope, PEERS_MAX, PeerStatus, RETRY_BYTES, RegisterAck,
+    BehindRouter, Datagram, ElectionPrefix, Envelope, PEERS_MAX, PeerStatus, RETRY_BYTES,
+    RegisterAck,
 };
 use protocol::election::Election;
 use protocol::token::{Token, TokenIssuer};
@@ -27,6 +29,7 @@ use rand_chacha::ChaCha8Rng;
 use counters::{Counters, DropReason};
 use peers::{Ack, DuePoke, Peers};
 pub use peers::{PEERS_TOTAL_MAX, POKE_PERIOD, POKES_UNANSWERED_MAX, UNCONFIRMED_MAX};
+use sites::Sites;
 pub use updates::{
     SMALL_NETWORK_MAX, UPDATE_DELAY, UPDATE_PERIOD, UPDATE_REPEAT, UPDATES_PER_STEP,
 };
@@ -61,6 +64,7 @@ pub struct Registry {
     rng: ChaCha8Rng,
     peers: Peers,
     updates: Updates,
+    sites: Sites,
     counters: Counters,
     outputs: VecDeque<Output>,
 }
@@ -78,6 +82,7 @@ impl Registry {
             rng: ChaCha8Rng::from_seed(derived(b"rng")),
             peers: Peers::new(),
             updates: Updates::new(),
+            sites: Sites::default(),
             counters: Counters::default(),
             outputs: VecDeque::new(),
         }
@@ -119,6 +124,11 @@ impl Registry {
             if let Some(Update { live, left }) = update {
                 let token = self.peers.token(address);
                 self.transmit(address, token, Datagram::UpdatePeers { live, left });
+            }
+            let peers = self.sites.others(address, &mut self.rng);
+            if !peers.is_empty() {
+                let token = self.peers.token(address);
+                self.transmit(address, token, Datagram::InnerAddresses { peers });
             }
         }
     }
@@ -175,6 +185,7 @@ impl Registry {
     pub fn check_invariants(&self) {
         self.peers.check_invariants();
         self.updates.check_invariants();
+        self.sites.check_invariants(|address| self.peers.is_listed(address));
         let listed = self.peers.listed_after(None, usize::MAX);
         assert!(self.updates.receivers().eq(&listed), "listed peers, and receivers of updates");
     }
@@ -189,6 +200,9 @@ impl Registry {
                 self.tell_time(from, token, nonce, at.unix);
             }
             Datagram::LeavePeer => self.leave(from, token, now),
+            Datagram::InnerAddresses { peers } if self.peers.is_listed(from) => {
+                self.keep_inner_addresses(from, &peers, now);
+            }
             // A RETRY carries nothing but its tokens, which were handled already.
             Datagram::Retry => {}
             Datagram::RegisterAck(_)
@@ -205,7 +219,9 @@ impl Registry {
             | Datagram::Prepare(_)
             | Datagram::Commit(_)
             | Datagram::LeaveAck
-            | Datagram::TransactionsAck { .. } => self.counters.add(DropReason::Unexpected),
+            | Datagram::TransactionsAck { .. }
+            | Datagram::InnerAddresses { .. }
+            | Datagram::Announce { .. } => self.counters.add(DropReason::Unexpected),
         }
     }
 
@@ -246,11 +262,26 @@ impl Registry {
         self.transmit(to, token, Datagram::PokeAck { nonce, status });
     }
 
+    /// Both sides are told at once, with their next updates, so that the routers of both let their POKEs through.
+    fn keep_inner_addresses(&mut self, from: SocketAddr, peers: &[BehindRouter], now: Instant) {
+        match self.sites.name(from, peers) {
+            None => self.counters.add(DropReason::Unexpected),
+            Some(false) => {}
+            Some(true) => {
+                for other in self.sites.others(from, &mut self.rng) {
+                    self.updates.hurry(other.outer, now);
+                }
+                self.updates.hurry(from, now);
+            }
+        }
+    }
+
     /// A peer repeats its LEAVE_PEER until it is acknowledged, so a peer that was already removed
     /// is answered too.
     fn leave(&mut self, from: SocketAddr, token: Token, now: Instant) {
         self.transmit(from, token, Datagram::LeaveAck);
         if self.peers.remove(from) == Some(true) {
+            self.sites.remove(from);
             self.updates.left(from, &self.peers, &mut self.rng, now);
             self.outputs.push_back(Output::Event(Event::Left { address: from }));
         }
@@ -269,6 +300,7 @@ impl Registry {
                 self.transmit(address, token, Datagram::Poke { nonce, status: None });
             }
             DuePoke::Lost { was_listed: true } => {
+                self.sites.remove(address);
                 self.updates.left(address, &self.peers, &mut self.rng, now);
                 self.outputs.push_back(Output::Event(Event::Lost { address }));
             }

@@ -248,7 +248,8 @@ impl Updates {
         }
     }
 
-    fn hurry(&mut self, address: SocketAddr, now: Instant) {
+    /// Tells a receiver as soon as it may be told anything again.
+    pub(super) fn hurry(&mut self, address: SocketAddr, now: Instant) {
         if self.settled.remove(&address) {
             self.make_due(address, now);
         }

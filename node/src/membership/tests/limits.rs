@@ -54,7 +54,7 @@ fn numbered(number: usize) -> SocketAddr {
 /// Makes a neighbour of an address that this peer looked for.
 fn meet_wanted(membership: &mut Membership, number: usize, now: Now) {
     membership.probes.remember(numbered(number), now.instant);
-    membership.meet(numbered(number), Token([1; 8]), now);
+    let _ = membership.meet(numbered(number), Token([1; 8]), now);
 }
 
 fn part(membership: &mut Membership, number: usize, now: Now) {
@@ -86,7 +86,7 @@ const BOUNDS: [Bound; 9] = [
         gives_way: GivesWay::Newcomer,
         fresh: || {
             let meet = |membership: &mut Membership, number: usize, now: Now| {
-                membership.meet(numbered(number), Token([1; 8]), now);
+                let _ = membership.meet(numbered(number), Token([1; 8]), now);
             };
             addresses(meet, is_neighbour, Some(part))
         },
@@ -214,7 +214,7 @@ fn a_neighbour_may_have_16_faults_and_one_is_forgiven_every_two_seconds() {
     world.add(1, None, &[]);
     let mut now = world.time();
     let membership = world.peer(1);
-    membership.meet(address(2), Token([1; 8]), now);
+    let _ = membership.meet(address(2), Token([1; 8]), now);
     for _ in 0..FAULTS_MAX {
         membership.record_fault(address(2), "a lie".into(), now);
     }

@@ -5,6 +5,7 @@
 
 mod limits;
 mod membership;
+mod sites;
 mod strangers;
 mod updates;
 

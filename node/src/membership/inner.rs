@@ -1,0 +1,168 @@
+//! Peers behind the same router. A tracker outside sees all of them at one address, at which they can't reach each other
+//! unless their router leads back in what they send there. So this node names its inner addresses to its tracker, and
+//! probes those that the tracker tells of others: the one case in which private addresses are taken from elsewhere.
+//!
+//! That must never let a tracker make this node look around in a network: only who named inner addresses takes any, only
+//! private ones are taken, and they are hints like all others.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use protocol::datagram::{BehindRouter, Datagram, INNER_ADDRESSES_MAX, INNER_OF_PEER_MAX};
+use protocol::scope;
+use protocol::units::Now;
+
+use super::meet::peer_address;
+use super::neighbours::{NEIGHBOURS_MAX, NEIGHBOURS_WANTED};
+use super::{Disposition, Membership};
+use crate::config::TRACKERS_MAX;
+use crate::dropped::DropReason;
+use crate::output::LeaveReason;
+use crate::own_addresses::OwnAddresses;
+
+/// How often inner addresses are named once the tracker should know them. It repeats what it tells equally often.
+const NAME_PERIOD: Duration = Duration::from_secs(10);
+/// The most peers whose inner addresses are kept of one tracker: those of one INNER_ADDRESSES, and of all neighbours.
+pub(super) const BEHIND_MAX: usize = NEIGHBOURS_MAX + INNER_ADDRESSES_MAX;
+
+/// What this node knows of itself and of others behind its router.
+#[derive(Debug, Default)]
+pub(super) struct Inner {
+    pub(super) own: OwnAddresses,
+    /// What each tracker tells of others.
+    told: BTreeMap<SocketAddr, Behind>,
+}
+
+/// The inner addresses of other peers, by their outer ones as one tracker sees them.
+type Behind = BTreeMap<SocketAddr, Vec<SocketAddr>>;
+
+impl Inner {
+    /// Checks the bounds.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        assert!(self.told.len() <= TRACKERS_MAX, "{} trackers tell of others", self.told.len());
+        for behind in self.told.values() {
+            assert!(behind.len() <= BEHIND_MAX, "{} peers behind a router", behind.len());
+            let most = behind.values().map(Vec::len).max().unwrap_or_default();
+            assert!(most <= INNER_OF_PEER_MAX, "{most} inner addresses of one peer");
+        }
+    }
+
+    /// The inner addresses of a peer, by its outer one.
+    pub(super) fn of(&self, outer: &SocketAddr) -> &[SocketAddr] {
+        let told = self.told.values().find_map(|behind| behind.get(outer));
+        told.map_or(&[], Vec::as_slice)
+    }
+
+    /// The own inner addresses, if this node is behind a router: if none of its interfaces has the address at which it is
+    /// seen.
+    fn own_behind(&self, seen_as: SocketAddr) -> Vec<SocketAddr> {
+        if self.own.has(seen_as.ip().to_canonical()) {
+            return Vec::new();
+        }
+        let own = self.own.interfaces.iter();
+        let own = own.map(|interface| SocketAddr::new(interface.ip, self.own.port));
+        own.filter(|address| scope::is_inner(*address)).take(INNER_OF_PEER_MAX).collect()
+    }
+
+    /// The outer addresses of the peer that has this inner one, as each tracker says.
+    fn outer_of(&self, inner: &SocketAddr) -> Vec<SocketAddr> {
+        self.told.values().filter_map(|behind| only_outer_of(behind, inner)).collect()
+    }
+}
+
+/// The outer address of the one peer that is said to have this inner address. Of two networks behind one router, each may
+/// use it; then it tells nothing.
+fn only_outer_of(behind: &Behind, inner: &SocketAddr) -> Option<SocketAddr> {
+    let mut owners = behind.iter().filter(|(_, all)| all.contains(inner));
+    let (outer, _) = owners.next()?;
+    owners.next().is_none().then_some(*outer)
+}
+
+impl Membership {
+    /// Names the own inner addresses to a tracker that lists this node. To be called when it POKEs: then it is there, and
+    /// it lists whom it POKEd before.
+    pub(super) fn name_inner_addresses(&mut self, place: usize, tracker: SocketAddr, now: Now) {
+        let Some(outer) = self.registered_as(&tracker) else { return };
+        let inner = self.inner.own_behind(outer);
+        let Some(link) = self.trackers.get_mut(place).filter(|_| !inner.is_empty()) else { return };
+        if link.inner_named_until.is_some_and(|until| now.instant < until) {
+            return;
+        }
+        // The first one may come before the tracker lists this node, so the next POKE brings another.
+        let is_first = link.inner_named_until.is_none();
+        let pause = if is_first { Duration::ZERO } else { NAME_PERIOD };
+        link.inner_named_until = Some(now.instant + pause);
+        let peers = vec![BehindRouter { outer, inner }];
+        self.send(tracker, Datagram::InnerAddresses { peers });
+    }
+
+    /// Handles what the tracker says about others behind the same router.
+    pub(super) fn handle_inner_addresses(
+        &mut self,
+        tracker: SocketAddr,
+        peers: Vec<BehindRouter>,
+        now: Now,
+    ) -> Disposition {
+        let seen_as = self.registered_as(&tracker);
+        let own = seen_as.map(|seen_as| self.inner.own_behind(seen_as)).unwrap_or_default();
+        if own.is_empty() {
+            return Disposition::Dropped(DropReason::Unexpected);
+        }
+        // Of peers that are not told of this time, those are kept that are neighbours.
+        let (neighbours, trackers) = (&self.neighbours, &self.trackers);
+        let is_met = |inner: &Vec<SocketAddr>| inner.iter().any(|inner| neighbours.contains(inner));
+        self.inner.told.retain(|tracker, _| trackers.token(tracker).is_some());
+        let mut behind = self.inner.told.remove(&tracker).unwrap_or_default();
+        behind.retain(|_, inner| is_met(inner));
+        for BehindRouter { outer, inner } in peers {
+            let usable = inner.into_iter().filter_map(peer_address);
+            let usable =
+                usable.filter(|inner| scope::is_inner(*inner) && !self.inner.own.is_own(*inner));
+            let inner: Vec<_> = usable.collect();
+            let has_room = behind.contains_key(&outer) || behind.len() < BEHIND_MAX;
+            if Some(outer) == seen_as || !has_room {
+                continue;
+            }
+            if self.neighbours.len() < NEIGHBOURS_WANTED {
+                for address in inner.iter().filter(|address| !self.neighbours.contains(address)) {
+                    self.probes.hint(*address, tracker, now.instant);
+                }
+            }
+            behind.insert(outer, inner);
+        }
+        self.inner.told.insert(tracker, behind);
+        for address in self.neighbours.addresses() {
+            self.part_from_outer(address, now);
+        }
+        self.arm_probe_timer();
+        Disposition::Handled
+    }
+
+    /// Whether the peer at an outer address is a neighbour by an inner one already.
+    pub(super) fn is_met_inside(&self, outer: &SocketAddr) -> bool {
+        let is_met = |behind: &Behind| {
+            let inner = behind.get(outer).into_iter().flatten();
+            let mut met = inner.filter(|inner| self.neighbours.contains(inner));
+            met.any(|inner| only_outer_of(behind, inner) == Some(*outer))
+        };
+        self.inner.told.values().any(is_met)
+    }
+
+    /// A peer that is met at its inner address is a neighbour no longer by its outer one: it would be counted twice.
+    pub(super) fn part_from_outer(&mut self, met: SocketAddr, now: Now) {
+        for outer in self.inner.outer_of(&met) {
+            if outer == met {
+                continue;
+            }
+            if self.neighbours.contains(&outer) {
+                self.part(outer, LeaveReason::MetInside(met), now);
+            } else if self.probes.token(&outer).is_some() {
+                self.probes.forget(&outer, now.instant);
+            }
+        }
+    }
+}
