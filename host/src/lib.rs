@@ -15,6 +15,8 @@ pub mod files;
 pub mod http;
 #[cfg(feature = "runtime")]
 pub mod log;
+#[cfg(feature = "runtime")]
+pub mod multicast;
 pub mod output;
 #[cfg(feature = "runtime")]
 pub mod progress;

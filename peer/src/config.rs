@@ -1,6 +1,7 @@
 //! The settings of a peer, as they follow from the command line. Defaults are filled in, but no
 //! name is resolved and no file is read yet.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -36,7 +37,28 @@ pub struct Settings {
     pub service: bool,
     pub mining: Mining,
     pub role: Role,
+    pub multicast: MulticastSetting,
     pub api: ApiSettings,
+}
+
+/// Whether a peer meets others on its local network by multicast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MulticastSetting {
+    /// If others can reach where it listens, and the machine lets it.
+    #[default]
+    Usual,
+    /// As the user wants it, in this group or the usual one.
+    On(Option<SocketAddr>),
+    Off,
+}
+
+/// The text is not a multicast group.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{text:?} is no multicast group with its port: write `off`, a group such as 239.255.79.83:6487 or [ff12::4f53]:6487, or nothing behind it at the end of the line"
+)]
+pub struct NoGroup {
+    text: String,
 }
 
 /// Whether, where and for whom a peer answers over HTTP.
@@ -85,9 +107,40 @@ impl FromStr for ApiListen {
     }
 }
 
+impl FromStr for MulticastSetting {
+    type Err = NoGroup;
+
+    fn from_str(text: &str) -> Result<Self, NoGroup> {
+        match (text, text.parse::<SocketAddr>()) {
+            ("on", _) => Ok(Self::On(None)),
+            ("off", _) => Ok(Self::Off),
+            (_, Ok(group)) if group.ip().is_multicast() && group.port() != 0 => {
+                Ok(Self::On(Some(group)))
+            }
+            _ => Err(NoGroup { text: text.to_owned() }),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_multicast_group_has_a_port() {
+        let at = |text: &str| MulticastSetting::On(Some(text.parse().expect("a group")));
+        for (text, setting) in [
+            ("off", MulticastSetting::Off),
+            ("on", MulticastSetting::On(None)),
+            ("239.255.1.2:7000", at("239.255.1.2:7000")),
+            ("[ff12::1]:7000", at("[ff12::1]:7000")),
+        ] {
+            assert_eq!(text.parse(), Ok(setting), "{text}");
+        }
+        for text in ["", "6001", "192.168.1.1:6001", "239.255.1.2:0", "239.255.1.2", "OFF"] {
+            assert!(text.parse::<MulticastSetting>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn one_core_is_left_and_one_thread_mines() {

@@ -14,7 +14,7 @@ use protocol::codec::{self, DecodeError};
 use protocol::election::Election;
 use protocol::keys::PublicKey;
 use protocol::units::ElectionId;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 pub(crate) use choices::{
     Answer, BLANK, ChoicesError, QUESTION_SEPARATOR, of_names as choices_of_names,
@@ -46,6 +46,7 @@ pub(crate) struct Actions {
     pub(crate) address: SocketAddr,
     pub(crate) data_directory: PathBuf,
     pub(crate) miner: Option<MinerView>,
+    pub(crate) multicast: watch::Receiver<schema::Multicast>,
 }
 
 /// The reason why a command is refused.

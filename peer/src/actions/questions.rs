@@ -116,6 +116,7 @@ impl Actions {
         Ok(schema::Status {
             voter: self.voters.as_ref().map(OwnVoters::id),
             data_dir: Some(self.data_directory.display().to_string()),
+            multicast: self.multicast.borrow().clone(),
             ..schema::Status::of(
                 node,
                 self.election_id,

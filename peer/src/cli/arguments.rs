@@ -19,7 +19,7 @@ use super::key::{KeyTask, PassphraseOptions};
 use super::offline::{AuditChain, ExportChain, ImportChain, VerifyReceipt};
 use super::registrar::RegistrarCommand;
 use super::usage_error::UsageError;
-use crate::config::{ApiListen, ApiSettings, Mining, Settings};
+use crate::config::{ApiListen, ApiSettings, Mining, MulticastSetting, Settings};
 use node::{NEIGHBOURS_BY_HAND_MAX, Role, TRACKERS_MAX};
 
 const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
@@ -79,6 +79,18 @@ pub(super) struct Arguments {
     /// Another peer to exchange datagrams with; may stand several times
     #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_NEIGHBOUR", hide_env_values = true)]
     neighbour: Vec<List<AddressText>>,
+
+    /// Meet peers of the election on the local network, by multicast; on unless told, where LISTEN is not of this
+    /// machine alone
+    #[arg(
+        long,
+        value_name = "GROUP:PORT|off",
+        env = "OSTRAKON_MULTICAST",
+        hide_env_values = true,
+        num_args = 0..=1,
+        default_missing_value = "on"
+    )]
+    multicast: Option<MulticastSetting>,
 
     /// Check all that is remembered again before starting: every signature of every block, and more
     #[arg(
@@ -297,6 +309,7 @@ impl Arguments {
             service: self.service,
             mining,
             role,
+            multicast: self.multicast.unwrap_or_default(),
             api: ApiSettings {
                 listen: self.api.unwrap_or_default(),
                 hosts: List::joined(self.api_host),

@@ -11,7 +11,7 @@ use protocol::ballot_file;
 use protocol::election::Election;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tower::ServiceExt;
 
 use super::access::Access;
@@ -20,6 +20,7 @@ use super::metrics::Metrics;
 use super::routes;
 use crate::actions::Actions;
 use crate::handle::PeerHandle;
+use crate::schema;
 use crate::store::commit_metrics::CommitMetrics;
 use crate::store::data_directory::TOKEN_FILE;
 use crate::voter::OwnVoters;
@@ -55,6 +56,7 @@ pub(super) fn context_of(handle: PeerHandle) -> (Context, TempDir) {
         address: ([127, 0, 0, 1], 6_001).into(),
         data_directory: directory.path().to_owned(),
         miner: None,
+        multicast: watch::channel(schema::Multicast::default()).1,
     };
     let access = Access::open(directory.path(), 6_001).expect("a token");
     let url = "http://127.0.0.1:6001".to_owned();

@@ -76,11 +76,8 @@ pub(crate) fn event(event: &Event) -> String {
             format!("{kind} {id} of voter {voter} will not be counted: {reason}")
         }
         Event::OwnVote { standing, .. } => format!("your vote is {}", text::standing(standing)),
-        Event::PeerSilent { address, name } => {
-            let address = text::named(name.as_deref(), *address);
-            format!(
-                "nobody answers at {address}, where another peer should be: check its network and firewall"
-            )
+        Event::PeerSilent { address, name, inner } => {
+            peer_silent(&text::named(name.as_deref(), *address), inner)
         }
         Event::NeighbourJoined { address } => format!("neighbour {address} joined"),
         Event::NeighbourLeft { address, reason } => neighbour_left(*address, *reason),
@@ -157,11 +154,25 @@ pub(crate) fn event(event: &Event) -> String {
     }
 }
 
+fn peer_silent(address: &str, inner: &[SocketAddr]) -> String {
+    let inner: Vec<_> = inner.iter().map(SocketAddr::to_string).collect();
+    let inside = match inner.as_slice() {
+        [] => String::new(),
+        _ => format!(" (nor at {}, behind this peer's router)", inner.join(", ")),
+    };
+    format!(
+        "nobody answers at {address}{inside}, where another peer should be: check its network and firewall"
+    )
+}
+
 fn neighbour_left(address: SocketAddr, reason: LeaveReason) -> String {
     match reason {
         LeaveReason::Left => format!("neighbour {address} left"),
         LeaveReason::Missed { missed } => {
             format!("neighbour {address} dropped: {} missed", count(missed, "heartbeat"))
+        }
+        LeaveReason::MetInside { inner } => {
+            format!("neighbour {address} is reached at {inner}, behind the same router")
         }
         LeaveReason::Banned { seconds } => {
             let time = text::span(Duration::from_secs(seconds));

@@ -230,6 +230,7 @@ fn status(status: &Status) -> String {
         ("pool", Some(pool)),
         ("neighbours", Some(status.neighbours.to_string())),
         ("tracker", status.trackers.is_empty().then(|| "none".to_owned())),
+        ("multicast", Some(text::multicast(&status.multicast))),
         ("clock", Some(text::clock(status.clock))),
         ("waiting", text::waiting(status.waiting)),
         ("mining", Some(mining)),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::schema::{
-    Admission, Admitted, Clock, HeldBy, Mining, Standing, TransactionKind, Unready, Waiting,
+    Admission, Admitted, Clock, HeldBy, Mining, Multicast, Standing, TransactionKind, Unready, Waiting,
 };
 
 /// The last millisecond of the year 9999. Strangers choose the times of their votes, and nothing
@@ -66,6 +66,18 @@ pub(crate) fn unready(unready: &Unready) -> String {
         Unready::Syncing { height, target } => {
             format!("fetching blocks: at {height} of {target}")
         }
+    }
+}
+
+/// Says how a peer meets others on its local network.
+pub(crate) fn multicast(multicast: &Multicast) -> String {
+    let groups: Vec<_> = multicast.groups.iter().map(ToString::to_string).collect();
+    let groups = groups.join(" and ");
+    match (groups.as_str(), multicast.interfaces, &multicast.off) {
+        ("", _, Some(why)) => format!("off: {why}"),
+        ("", _, None) => "off".to_owned(),
+        (groups, 0, _) => format!("{groups}, and no interface to announce it on"),
+        (groups, interfaces, _) => format!("{groups} on {}", count(interfaces, "interface")),
     }
 }
 

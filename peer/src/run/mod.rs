@@ -2,6 +2,7 @@
 
 mod join;
 mod laboratory;
+mod lan;
 mod look_up;
 mod task;
 mod verifier;
@@ -38,6 +39,7 @@ use join::join;
 use keys::passphrase;
 use keys::{KeyFileError, PassphraseError};
 use laboratory::LaboratoryError;
+use lan::{Lan, LanError};
 use look_up::LookUps;
 use node::{Given, JoinError, Limits, NodeConfig, RESIDENT_BYTES_MAX, Role};
 use task::NodeTask;
@@ -58,6 +60,8 @@ pub enum PeerError {
     DataDirectory(#[from] DataDirectoryError),
     #[error(transparent)]
     Laboratory(#[from] LaboratoryError),
+    #[error(transparent)]
+    Lan(#[from] LanError),
     #[error(transparent)]
     Key(#[from] KeyFileError),
     #[error(transparent)]
@@ -126,6 +130,7 @@ pub fn run(settings: &Settings) -> Result<(), PeerError> {
 struct Start {
     udp: Udp,
     look_ups: LookUps,
+    lan: Lan,
     api: Option<Api>,
     address: SocketAddr,
     trackers: Vec<Given>,
@@ -182,6 +187,8 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, Pe
     let mut udp = Udp::bind(&addresses.listen)?;
     let address = udp.local_address();
     let mut look_ups = LookUps::new(Reach::from(udp.local_addresses()));
+    let listens: Vec<_> = udp.local_addresses().collect();
+    let lan = Lan::start(settings.multicast, &listens)?;
     let api = Api::bind(&settings.api, address, settings.listen.port() == 0).await?;
     // The data directory is locked before anything is asked of the network.
     let locked = settings.data_dir.clone().map(DataDirectory::open).transpose()?;
@@ -233,6 +240,7 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, Pe
     Ok(Start {
         udp,
         look_ups,
+        lan,
         api,
         address,
         trackers: addresses.trackers,
@@ -295,6 +303,7 @@ async fn run_node(
     let Start {
         udp,
         look_ups,
+        lan,
         api,
         address,
         trackers,
@@ -319,7 +328,7 @@ async fn run_node(
         config,
         Arc::clone(&election),
         (chain, restored),
-        (udp, look_ups),
+        (udp, look_ups, lan),
         settings.mining,
         requests,
         commits.clone(),
@@ -334,6 +343,7 @@ async fn run_node(
         address,
         data_directory: directory.path().to_owned(),
         miner: task.miner_view(),
+        multicast: task.multicast_view(),
     });
     let api_url = api.as_ref().map(Api::url);
     let leave_order = Arc::new(Notify::new());

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::election::Election;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::lan::Lan;
 use super::look_up::{LookUps, LookedUp};
 use super::verifier::{Verified, Verifier};
 use crate::config::Mining;
 use crate::handle::{Request, Requests};
 use crate::miner::{Miner, MinerView};
-use crate::schema::Event;
+use crate::schema::{self, Event};
 use crate::store::commit_metrics::CommitMetrics;
 use crate::store::{OpenedChain, Store, StoreReport};
 use host::clock::now;
@@ -42,6 +43,7 @@ pub(crate) struct NodeTask {
     node: Node,
     udp: Udp,
     look_ups: LookUps,
+    lan: Lan,
     store: Store,
     verifier: Verifier,
     miner: Option<Miner>,
@@ -63,7 +65,7 @@ impl NodeTask {
         config: NodeConfig,
         election: Arc<Election>,
         (chain, restored): (OpenedChain, Restored),
-        (udp, look_ups): (Udp, LookUps),
+        (udp, look_ups, lan): (Udp, LookUps, Lan),
         mining: Mining,
         requests: Requests,
         commits: CommitMetrics,
@@ -85,6 +87,7 @@ impl NodeTask {
             node: Node::new(config, election, restored, entropy::random(), now()),
             udp,
             look_ups,
+            lan,
             store,
             verifier: Verifier::start(),
             miner,
@@ -101,6 +104,10 @@ impl NodeTask {
         self.miner.as_ref().map(Miner::view)
     }
 
+    pub(crate) fn multicast_view(&self) -> watch::Receiver<schema::Multicast> {
+        self.lan.view()
+    }
+
     /// Runs until the node has left the network. Everything is on disk then.
     pub(crate) async fn run(mut self) {
         let mut buffer = receive_buffer();
@@ -113,6 +120,7 @@ impl NodeTask {
             }
             tokio::select! {
                 () = self.udp.readable() => self.receive(&mut buffer),
+                () = self.lan.ready() => self.lan.step(&mut self.node, &mut buffer),
                 () = until(self.node.poll_timeout()) => self.node.handle_timeout(now()),
                 Some(completion) = self.completions.recv() => {
                     self.complete(completion);
@@ -191,6 +199,7 @@ impl NodeTask {
             match output {
                 Output::Transmit { to, bytes } => self.udp.send(to, &bytes).await,
                 Output::LookUp(name) => self.look_ups.start(name),
+                Output::Announce { bytes } => self.lan.announce(&bytes),
                 Output::Persist(batch) => {
                     if let Err(report) = self.store.persist(batch) {
                         // This task owns the receiver itself, so sending cannot fail.

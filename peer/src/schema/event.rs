@@ -109,6 +109,9 @@ pub(crate) enum Event {
         /// The name that was given, if it was one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
+        /// Where that peer does not answer either: its addresses behind the router that this peer is behind as well.
+        #[schema(value_type = Vec<String>)]
+        inner: Vec<SocketAddr>,
     },
     /// A tracker lists this peer.
     Registered {
@@ -244,6 +247,11 @@ pub(crate) enum LeaveReason {
     Left,
     /// It missed this many heartbeats in a row.
     Missed { missed: u8 },
+    /// It is reached at this address behind the router that both are behind.
+    MetInside {
+        #[schema(value_type = String)]
+        inner: SocketAddr,
+    },
     /// It broke rules; it is ignored for this long.
     Banned { seconds: u64 },
 }
@@ -268,8 +276,8 @@ impl From<node::Event> for Event {
             Node::OwnVote { id, voter, standing } => {
                 Self::OwnVote { transaction: id, voter, standing: (*standing).into() }
             }
-            Node::PeerSilent { peer } => {
-                Self::PeerSilent { address: peer.address, name: text(peer.name) }
+            Node::PeerSilent { peer, inner } => {
+                Self::PeerSilent { address: peer.address, name: text(peer.name), inner }
             }
             Node::NeighbourJoined { address } => Self::NeighbourJoined { address },
             Node::NeighbourLeft { address, reason } => {
@@ -331,6 +339,7 @@ impl From<node::LeaveReason> for LeaveReason {
         match reason {
             node::LeaveReason::Left => Self::Left,
             node::LeaveReason::Missed(missed) => Self::Missed { missed },
+            node::LeaveReason::MetInside(inner) => Self::MetInside { inner },
             node::LeaveReason::Banned(time) => Self::Banned { seconds: time.as_secs() },
         }
     }

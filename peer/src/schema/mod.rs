@@ -39,7 +39,7 @@ pub(crate) use order::{
     BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,
 };
 pub(crate) use peer::{
-    Clock, HeldBy, Mining, Neighbour, Peers, Role, Status, Tracker, Unready, Waiting,
+    Clock, HeldBy, Mining, Multicast, Neighbour, Peers, Role, Status, Tracker, Unready, Waiting,
 };
 pub(crate) use registrar::{
     IncompleteEntry, ListedTwice, NewRegistrar, Posted, RecordKind, RefusedEntry, RegistrarSigned,

@@ -47,6 +47,18 @@ impl From<node::Role> for Role {
     }
 }
 
+/// How this peer meets others on its local network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Multicast {
+    /// Where it announces itself and hears others, by IP version; nowhere if it does not.
+    #[schema(value_type = Vec<String>)]
+    pub(crate) groups: Vec<SocketAddr>,
+    /// On how many interfaces of the machine it does, those of each group counted.
+    pub(crate) interfaces: usize,
+    /// Why it does not.
+    pub(crate) off: Option<String>,
+}
+
 /// How many neighbours have something that this peer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct HeldBy {
@@ -117,6 +129,7 @@ pub(crate) struct Status {
     pub(crate) votes: u64,
     /// In the order in which they were given; empty without a tracker.
     pub(crate) trackers: Vec<Tracker>,
+    pub(crate) multicast: Multicast,
     pub(crate) clock: Clock,
     pub(crate) waiting: Waiting,
     /// The search for a block, while there is one.
@@ -231,6 +244,7 @@ impl Status {
             admitted: Admitted::from(&node.admitted),
             votes: node.votes,
             trackers: node.trackers.iter().map(Tracker::from).collect(),
+            multicast: Multicast::default(),
             clock: Clock { compared: node.clock.compared, offset_ms: node.clock.offset_ms },
             waiting: node.waiting.into(),
             mining: mining.filter(|_| node.mining),

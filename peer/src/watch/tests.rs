@@ -14,7 +14,7 @@ use ratatui::style::{Color, Modifier};
 use super::draw::{Viewport, draw};
 use super::state::{Answers, Contact, State, Update};
 use crate::schema::{
-    Admitted, BlockSummary, Chain, Clock, Event, HeldBy, Mining, Neighbour, OptionTally, Peers,
+    Admitted, BlockSummary, Chain, Clock, Event, HeldBy, Mining, Multicast, Neighbour, OptionTally, Peers,
     QuestionTally, Results, Role, Status, Tip, TransactionKind, Waiting,
 };
 
@@ -63,6 +63,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         admitted: Admitted::Anybody,
         votes,
         trackers: Vec::new(),
+        multicast: Multicast::default(),
         clock: Clock { compared: 2, offset_ms: Some(0) },
         waiting: Waiting::default(),
         mining: None,

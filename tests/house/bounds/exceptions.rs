@@ -68,6 +68,7 @@ pub(super) const NO_BOUNDS: &[Group] = &[
             ("node/src/given.rs", "LOOK_UP_MAX"),
             ("node/src/join/asked.rs", "WAIT_MAX"),
             ("node/src/ledger/gossip.rs", "REANNOUNCE_MAX"),
+            ("node/src/membership/announce.rs", "PAUSE_MAX"),
             ("node/src/membership/clock.rs", "DIFFERENCE_MAX_MS"),
             ("node/src/membership/clock.rs", "ROUND_TRIP_MAX"),
             ("node/src/membership/neighbours.rs", "MISSED_MAX"),
@@ -171,6 +172,13 @@ pub(super) const NO_BOUNDS: &[Group] = &[
     (
         "what is read of a refused body and thrown away at once, so that its sender sees the refusal",
         &[("host/src/http/stream.rs", "LINGER_BYTES_MAX")],
+    ),
+    (
+        "the interfaces of the own machine",
+        &[
+            ("host/src/multicast.rs", "INTERFACES_MAX"),
+            ("node/src/own_addresses.rs", "INTERFACES_MAX"),
+        ],
     ),
     ("the last of all numbers", &[("chain/src/locations.rs", "MAX")]),
     ("the least that hyper takes", &[("host/src/http/serve.rs", "BUFFER_BYTES_MIN")]),

@@ -2,6 +2,7 @@
 
 use protocol::datagram::{BehindRouter, Datagram, INNER_OF_PEER_MAX};
 
+use super::super::inner::BEHIND_MAX;
 use super::*;
 use crate::own_addresses::{InterfaceAddress, OwnAddresses};
 
@@ -181,4 +182,19 @@ fn who_does_not_answer_by_any_address_is_told_with_all_of_them() {
     let silent = Event::PeerSilent { peer, inner };
     let is_told = |output: &Output| matches!(output, Output::Event(event) if *event == silent);
     assert!(world.was_told(1, is_told));
+}
+
+#[test]
+fn the_inner_addresses_of_so_many_peers_are_kept() {
+    let mut world = World::registered(own(&["192.168.7.2"]), seen_as());
+    let outer = |number: u16| SocketAddr::new(seen_as().ip(), 41_000 + number);
+    let many = u16::try_from(BEHIND_MAX).expect("small") + 1;
+    let peers = (0..many).map(|number| BehindRouter { outer: outer(number), inner: vec![at("192.168.7.9:1")] });
+    // More than one datagram holds.
+    let (now, peers) = (world.time(), peers.collect());
+    world.peer(1).handle_inner_addresses(address(TRACKER), peers, now);
+    let inner = &world.peer(1).inner;
+    assert_eq!(inner.of(&outer(many - 2)).len(), 1);
+    assert_eq!(inner.of(&outer(many - 1)).len(), 0);
+    inner.check_invariants();
 }

@@ -207,6 +207,11 @@ fn status(election: &Election) -> Reply {
     Reply::Status(Box::new(schema::Status {
         voter: Some(voter()),
         data_dir: Some("peer-1".into()),
+        multicast: schema::Multicast {
+            groups: vec![],
+            interfaces: 0,
+            off: Some("LISTEN is this machine alone".into()),
+        },
         ..schema::Status::of(&node, election_id, address(6_001), Some(progress().into()))
     }))
 }
@@ -303,10 +308,11 @@ fn node_events() -> Vec<node::Event> {
         Event::Superseded { id, voter, kind, by: Some(by) },
         Event::OwnVote { id, voter, standing: Box::new(in_pool()) },
         Event::OwnVote { id, voter, standing: Box::new(in_block()) },
-        Event::PeerSilent { peer: neighbour.into() },
+        Event::PeerSilent { peer: neighbour.into(), inner: vec![] },
         Event::NeighbourJoined { address: neighbour },
         left(LeaveReason::Left),
         left(LeaveReason::Missed(3)),
+        left(LeaveReason::MetInside(([192, 168, 1, 5], 6_002).into())),
         left(LeaveReason::Banned(Duration::from_secs(300))),
         Event::Registered { tracker: tracker.into(), seen_as: address(6_001), peers: 2 },
         Event::TrackerSilent {
