@@ -6,7 +6,8 @@
 //! `OSTRAKON_TEST_ROUNDS` lowers how often the test of simultaneous votes is repeated (20 times by default).
 //! `OSTRAKON_KILLS=1000 cargo test -p tests --test it kills` kills a peer that often (see `kills`), and
 //! `OSTRAKON_KILL_SEED` repeats the moments of a run. Where a tool is not installed (curl, chromium, openssl,
-//! prometheus, schemathesis), the test that needs it passes, unless `OSTRAKON_REQUIRE_TOOLS=1`.
+//! prometheus, schemathesis), or network namespaces are not allowed, the test that needs them passes, unless
+//! `OSTRAKON_REQUIRE_TOOLS=1`.
 
 #![cfg(unix)]
 #![expect(
@@ -51,3 +52,7 @@ mod trackers;
 mod voters_full;
 mod votes;
 mod watch;
+
+// Network namespaces are Linux's.
+#[cfg(target_os = "linux")]
+mod namespaces;

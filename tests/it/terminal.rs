@@ -26,10 +26,20 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts a peer; escape sequences are seen by the test only if it is about them.
     pub(crate) fn start(arguments: &[&str], directory: &Path, with_escapes: bool) -> Self {
+        Self::run(Self::command(arguments, directory), with_escapes)
+    }
+
+    /// A peer's command line, for somebody at a terminal.
+    pub(crate) fn command(arguments: &[&str], directory: &Path) -> Command {
         let mut command = Command::new(binary("peer"));
         command.env_clear().env("TERM", "xterm").env("NO_COLOR", "1");
         command.args(arguments).arg("--data-dir").arg(directory);
         command.current_dir(directory.parent().expect("it is inside the test's directory"));
+        command
+    }
+
+    /// As [`start`](Self::start), for a command that was prepared by hand.
+    pub(crate) fn run(command: Command, with_escapes: bool) -> Self {
         let patience = u64::try_from(PATIENCE.as_millis()).expect("it is short");
         let options =
             Options::new().timeout_ms(Some(patience)).strip_ansi_escape_codes(!with_escapes);
@@ -37,7 +47,7 @@ impl Terminal {
         // Whatever the peer does, it is gone when the test is over.
         session.process_mut().set_kill_timeout(Some(3_000));
         let mut terminal = Self { session, greeting: String::new() };
-        terminal.sees("peer listening on 127.0.0.1:");
+        terminal.sees("peer listening on ");
         terminal.sees("Votes are public");
         terminal.greeting = terminal.sees(PROMPT);
         terminal

@@ -16,13 +16,26 @@ pub(crate) struct Tracker {
 }
 
 impl Tracker {
-    /// Starts a tracker; `listen` is as its user types it, port 0 for any.
+    /// A tracker's command line; `listen` is as its user types it, port 0 for any.
+    pub(crate) fn command(listen: &str, ballot: &Path) -> Command {
+        let mut command = Command::new(binary("tracker"));
+        command.arg(listen).arg("--ballot").arg(ballot);
+        command
+    }
+
+    /// Starts a tracker.
     ///
     /// # Panics
     /// When it does not say where it listens.
     pub(crate) fn start(listen: &str, ballot: &Path) -> Self {
-        let mut command = Command::new(binary("tracker"));
-        command.arg(listen).arg("--ballot").arg(ballot);
+        Self::run(Self::command(listen, ballot))
+    }
+
+    /// As [`start`](Self::start), for a command that was prepared by hand.
+    ///
+    /// # Panics
+    /// When it does not say where it listens.
+    pub(crate) fn run(command: Command) -> Self {
         let program = Program::start("tracker", command);
         let Line::Text(line) = program.next_line(PATIENCE) else {
             panic!("the tracker says nothing: {}", program.stderr());
