@@ -10,6 +10,7 @@ mod machine;
 
 mod cut_off;
 mod lossy;
+mod own_address;
 mod routers;
 
 use std::path::PathBuf;
