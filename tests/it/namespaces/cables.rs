@@ -11,6 +11,9 @@ table ip router {
 }
 "#;
 
+/// The next hop of every machine on the Internet.
+const INTERNET: &str = "198.51.100.1";
+
 /// What joins machines to one local network, as the switch or the Wi-Fi of a house does.
 #[derive(Debug)]
 pub(super) struct Switch {
@@ -66,6 +69,39 @@ impl Switch {
 
     pub(super) fn mend(&self, cable: &Cable) {
         self.machine.ip(&["link", "set", &cable.port, "up"]);
+    }
+}
+
+/// Joins machines as the Internet does: each is in a network of its own, so that what is meant for a local network
+/// alone reaches nobody.
+#[derive(Debug)]
+pub(super) struct Internet {
+    machine: Machine,
+    ports: u32,
+}
+
+impl Internet {
+    pub(super) fn new() -> Self {
+        let machine = Machine::new("internet");
+        machine.ip(&["addr", "add", INTERNET, "dev", "lo"]);
+        machine.forwards();
+        Self { machine, ports: 0 }
+    }
+
+    /// A machine that has this address, which is given without its network's length.
+    pub(super) fn machine(&mut self, role: &str, address: &str) -> Machine {
+        let machine = Machine::new(role);
+        let port = format!("p{}", self.ports);
+        self.ports += 1;
+        let end = ["type", "veth", "peer", "name", "e0", "netns", machine.name()];
+        self.machine.ip(&[&["link", "add", &port][..], &end].concat());
+        self.machine.ip(&["link", "set", &port, "up"]);
+        self.machine.ip(&["route", "add", address, "dev", &port]);
+        machine.has_address("e0", &format!("{address}/32"));
+        machine.ip(&["link", "set", "e0", "up"]);
+        machine.ip(&["route", "add", INTERNET, "dev", "e0"]);
+        machine.ip(&["route", "add", "default", "via", INTERNET, "src", address]);
+        machine
     }
 }
 

@@ -9,9 +9,12 @@ mod cables;
 mod machine;
 
 mod cut_off;
+mod families;
 mod lossy;
+mod names;
 mod own_address;
 mod routers;
+mod trackers;
 
 use std::path::PathBuf;
 
@@ -20,7 +23,7 @@ use tempfile::TempDir;
 
 use crate::harness::{Turn, new_election, take_turn};
 
-use cables::{Switch, home_router};
+use cables::{Internet, Switch, home_router};
 use machine::{Machine, allowed};
 
 /// An election and a directory for the programs of one test.

@@ -1,6 +1,6 @@
 //! A machine whose own address goes away under a running peer, as with another Wi-Fi or a lost lease.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{PATIENCE, Peer, Tracker, agree, meet_all, until};
 
@@ -32,6 +32,34 @@ fn knows_one_at(peer: &mut Peer, address: &str) {
         let addresses = peers.as_array().expect("a list").iter().map(|each| &each["address"]);
         (addresses.collect::<Vec<_>>() == [&Value::from(address)]).then_some(())
     });
+}
+
+#[test]
+fn an_address_that_goes_away_is_said_and_the_peer_goes_on_when_it_is_back() {
+    let Some(world) = World::new() else { return };
+    let mut hall = Switch::new();
+    let machines = three_machines(&mut hall);
+    let (_tracker, mut peers) = two_peers(&world, &machines, &format!("{ADDRESS}:6001"));
+    let own = format!("{ADDRESS}/24");
+    machines[2].ip(&["addr", "del", &own, "dev", "e0"]);
+    let is_own = |event: &Value| event["address"] == format!("{ADDRESS}:6001");
+    peers[1].wait_event("address_gone", PATIENCE, is_own);
+    until("what is missing is said", PATIENCE, || {
+        let unready = peers[1].ask("status")["unready"].clone();
+        let all = unready.as_array().expect("a list").iter();
+        let mut gone = all.filter(|why| why["kind"] == "address_gone");
+        gone.any(|why| why["address"] == format!("{ADDRESS}:6001")).then_some(())
+    });
+    let (status, problem) = machines[2].reads("http://127.0.0.1:6001/readyz");
+    assert_eq!((status, &problem["kind"]), (503, &json!("address_gone")), "{problem}");
+    peers[0].vote("Ada");
+
+    machines[2].has_address("e0", &own);
+    peers[1].wait_event("address_back", PATIENCE, is_own);
+    meet_all(&mut peers, PATIENCE);
+    peers[1].vote("Grace");
+    agree(&mut peers, 2, PATIENCE);
+    assert_eq!(peers[1].ask("status")["unready"], json!([]));
 }
 
 #[test]
