@@ -11,6 +11,7 @@ mod machine;
 mod cut_off;
 mod families;
 mod lossy;
+mod multicast;
 mod names;
 mod own_address;
 mod routers;
