@@ -126,5 +126,6 @@ async fn listen_for_api(
         }
     };
     let address = listener.local_addr().context("the API's socket has no address")?;
-    Ok(Some((listener, Site::new(address, List::joined(arguments.api_host.clone()), Vec::new()))))
+    let site = Site::new(address, List::joined(arguments.api_host.clone()), Vec::new());
+    Ok(Some((listener, site.with_probes(&["/healthz"]))))
 }

@@ -11,6 +11,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::http::connections::Place;
+use crate::http::live::{FarEnd, Probing};
 
 /// The reason why a request's body can't be read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,9 @@ pub(crate) struct RequestBody {
 pub(crate) struct AnswerBody {
     body: Body,
     place: Arc<Place>,
+    far_end: Arc<FarEnd>,
+    /// What a stream of events has.
+    probing: Option<Probing>,
 }
 
 impl RequestBody {
@@ -47,8 +51,16 @@ impl RequestBody {
 }
 
 impl AnswerBody {
-    pub(crate) fn new(body: Body, place: Arc<Place>) -> Self {
-        Self { body, place }
+    pub(crate) fn new(
+        body: Body,
+        place: Arc<Place>,
+        far_end: Arc<FarEnd>,
+        probing: Option<Probing>,
+    ) -> Self {
+        if probing.is_some() {
+            far_end.follow();
+        }
+        Self { body, place, far_end, probing }
     }
 }
 
@@ -95,7 +107,12 @@ impl http_body::Body for AnswerBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let Self { body, far_end, probing, .. } = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(body).poll_frame(context) {
+            return Poll::Ready(frame);
+        }
+        let Some(probing) = probing else { return Poll::Pending };
+        probing.poll_comment(far_end, context).map(|comment| Some(Ok(Frame::data(comment))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -109,6 +126,7 @@ impl http_body::Body for AnswerBody {
 
 impl Drop for AnswerBody {
     fn drop(&mut self) {
+        self.far_end.ignore();
         self.place.end(Instant::now());
     }
 }

@@ -11,10 +11,10 @@ use axum::http::header::{
 };
 use axum::http::request::Parts;
 use axum::http::uri::Scheme;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 
-use crate::http::authority::{Authority, Origin};
+use crate::http::authority::{Authority, Host, Origin};
 use crate::http::problem::Problem;
 use crate::http::site::Site;
 
@@ -55,20 +55,36 @@ pub(crate) struct Source {
     pub(crate) is_own_page: bool,
 }
 
-/// Returns the host that a request names, if it is one of this server's.
+/// Returns the host that a request names, if it is one of this server's; `None` for a probe that names none of them.
 ///
 /// # Errors
 /// 421 if the request names no host, several hosts, or a host that is not this server's; 400 if its
 /// target is not a path.
-pub(crate) fn check_host(site: &Site, parts: &Parts) -> Result<Authority, Problem> {
-    let Some(text) = only(&parts.headers, &HOST) else {
+pub(crate) fn check_host(site: &Site, parts: &Parts) -> Result<Option<Authority>, Problem> {
+    match named_host(site, parts) {
+        Ok(host) => Ok(Some(host)),
+        Err(_) if is_probe(site, parts) => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}
+
+fn named_host(site: &Site, parts: &Parts) -> Result<Authority, Problem> {
+    let target = parts.uri.authority();
+    let text = match target {
+        // HTTP/1.0 knows no Host, and a whole address in the request line says it as well.
+        Some(target) if parts.version == Version::HTTP_10 && !parts.headers.contains_key(HOST) => {
+            Some(target.as_str())
+        }
+        Some(_) | None => only(&parts.headers, &HOST),
+    };
+    let Some(text) = text else {
         return Err(Problem::wrong_host("a request names its host once, in Host"));
     };
     let host = Authority::parse(text)
         .filter(|host| site.serves(host))
         .ok_or_else(|| Problem::wrong_host("this server is not reached under the name in Host"))?;
-    if let Some(authority) = parts.uri.authority()
-        && Authority::parse(authority.as_str()).as_ref() != Some(&host)
+    if let Some(target) = target
+        && Authority::parse(target.as_str()).as_ref() != Some(&host)
     {
         return Err(Problem::wrong_host("the host in the request line is not the one in Host"));
     }
@@ -81,6 +97,24 @@ pub(crate) fn check_host(site: &Site, parts: &Parts) -> Result<Authority, Proble
     Ok(host)
 }
 
+/// Whether a program asks whether the server works, and names no host, or any address instead of a name.
+fn is_probe(site: &Site, parts: &Parts) -> bool {
+    let is_address = |text: &str| {
+        Authority::parse(text).is_some_and(|named| matches!(named.host, Host::Ip(_)))
+    };
+    let is_look = matches!(parts.method, Method::GET | Method::HEAD);
+    let has_no_name = match only(&parts.headers, &HOST) {
+        Some(text) => text.is_empty() || is_address(text),
+        None => !parts.headers.contains_key(HOST),
+    };
+    let has_plain_target = match (parts.uri.scheme(), parts.uri.authority()) {
+        (None, None) => true,
+        (Some(scheme), Some(target)) => *scheme == Scheme::HTTP && is_address(target.as_str()),
+        (None, Some(_)) | (Some(_), None) => false,
+    };
+    is_look && site.is_probed_at(parts.uri.path()) && has_no_name && has_plain_target
+}
+
 /// Lets a request pass if no page made it, if a page of this server made it, or if the page is
 /// allowed to read.
 ///
@@ -89,7 +123,7 @@ pub(crate) fn check_host(site: &Site, parts: &Parts) -> Result<Authority, Proble
 pub(crate) fn check_source(
     site: &Site,
     parts: &Parts,
-    host: &Authority,
+    host: Option<&Authority>,
 ) -> Result<Source, Problem> {
     let headers = &parts.headers;
     let fetch_site = only(headers, &SEC_FETCH_SITE);
@@ -103,7 +137,9 @@ pub(crate) fn check_source(
                 source.reader = Some(Reader(headers[ORIGIN].clone()));
                 return Ok(source);
             }
-            Some(origin) if origin.is_of(host) => source.is_own_page = true,
+            Some(origin) if host.is_some_and(|host| origin.is_of(host)) => {
+                source.is_own_page = true;
+            }
             _ => return Err(Problem::cross_origin("pages of that origin may not ask this server")),
         }
     }

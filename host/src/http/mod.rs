@@ -17,6 +17,7 @@ mod connections;
 mod extract;
 mod guard;
 mod limits;
+mod live;
 mod metrics;
 mod pace;
 mod permits;

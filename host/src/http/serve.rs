@@ -19,6 +19,7 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::http::connections::{Closing, Connections, Place};
 use crate::http::limits::Limits;
+use crate::http::live::FarEnd;
 use crate::http::service::Service;
 use crate::http::site::Site;
 use crate::http::stream::WatchedStream;
@@ -109,10 +110,16 @@ async fn connection(
     // 4 MB would make an honest reader on a slow line look as if it had stopped. If this fails, such readers have to
     // hurry.
     let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
-    let io = TokioIo::new(WatchedStream::new(stream, &limits, Arc::clone(&place)));
-    let answer = service_fn(|request| service.answer(request, from, Arc::clone(&place)));
+    let far_end = Arc::<FarEnd>::default();
+    let stream = WatchedStream::new(stream, &limits, Arc::clone(&place), Arc::clone(&far_end));
+    let io = TokioIo::new(stream);
+    let answer = service_fn(|request| {
+        service.answer(request, from, Arc::clone(&place), Arc::clone(&far_end))
+    });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
+        // A client that has sent all it will send may close its direction, and gets its answer.
+        .half_close(true)
         .header_read_timeout(limits.head_wait)
         .max_header_size(limits.head_bytes_max)
         .max_headers(limits.headers_max)

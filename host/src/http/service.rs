@@ -29,6 +29,7 @@ use crate::http::connections::Place;
 use crate::http::extract::OwnPage;
 use crate::http::guard::{self, Source};
 use crate::http::limits::Limits;
+use crate::http::live::{FarEnd, Probing};
 use crate::http::problem::Problem;
 use crate::http::rate::RateLimiter;
 use crate::http::site::Site;
@@ -58,6 +59,7 @@ impl Service {
         request: Request<Incoming>,
         from: SocketAddr,
         place: Arc<Place>,
+        far_end: Arc<FarEnd>,
     ) -> Result<Response<AnswerBody>, BodyError> {
         if request.body().is_end_stream() && !place.begin() {
             return Err(BodyError::Closed);
@@ -79,8 +81,9 @@ impl Service {
             request.extensions_mut().insert(OwnPage(source.is_own_page));
             self.route(request).await
         };
+        let probing = Probing::of(response.headers_mut());
         guard::seal(&self.site, source.reader, &mut response);
-        Ok(response.map(|body| AnswerBody::new(body, place)))
+        Ok(response.map(|body| AnswerBody::new(body, place, far_end, probing)))
     }
 
     /// Gives the answer to a request that the router must not see. It also records which page made
@@ -101,7 +104,7 @@ impl Service {
         }
         drop(rates);
         let checked = guard::check_host(&self.site, parts)
-            .and_then(|host| guard::check_source(&self.site, parts, &host));
+            .and_then(|host| guard::check_source(&self.site, parts, host.as_ref()));
         match checked {
             Ok(checked) => *source = checked,
             Err(problem) => return Some(problem.into_response()),

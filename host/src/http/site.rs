@@ -18,6 +18,7 @@ pub struct Site {
     address: SocketAddr,
     hosts: Vec<HostName>,
     origins: Vec<Origin>,
+    probes: &'static [&'static str],
 }
 
 impl Site {
@@ -26,7 +27,15 @@ impl Site {
     #[must_use]
     pub fn new(address: SocketAddr, hosts: Vec<HostName>, origins: Vec<Origin>) -> Self {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        Self { address, hosts, origins }
+        Self { address, hosts, origins, probes: &[] }
+    }
+
+    /// The paths at which those who watch over the server ask whether it works. Balancers name no host there, or the
+    /// address that they know, so they are answered all the same: no browser leaves the host out, and one that names
+    /// an address was not led here by DNS rebinding. The answers must be fit for anybody.
+    #[must_use]
+    pub fn with_probes(self, probes: &'static [&'static str]) -> Self {
+        Self { probes, ..self }
     }
 
     /// The URL under which a program on this machine reaches the server, such as
@@ -55,6 +64,11 @@ impl Site {
                 };
                 name.host == host.host && is_port
             })
+    }
+
+    /// Whether a path is one of those for probes.
+    pub(crate) fn is_probed_at(&self, path: &str) -> bool {
+        self.probes.contains(&path)
     }
 
     /// Whether pages of this origin, which is another site's, may read the answers.

@@ -13,6 +13,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::http::connections::Place;
 use crate::http::limits::Limits;
+use crate::http::live::FarEnd;
 use crate::http::pace::Pace;
 
 /// After the last answer, incoming bytes are read and discarded up to this time and this amount. If
@@ -27,6 +28,7 @@ const LINGER_BUFFER_BYTES: usize = 4 * 1024;
 pub(crate) struct WatchedStream {
     stream: TcpStream,
     pace: Pace,
+    far_end: Arc<FarEnd>,
     linger: Option<Linger>,
 }
 
@@ -37,8 +39,32 @@ struct Linger {
 }
 
 impl WatchedStream {
-    pub(crate) fn new(stream: TcpStream, limits: &Limits, place: Arc<Place>) -> Self {
-        Self { stream, pace: Pace::new(limits, place), linger: None }
+    pub(crate) fn new(
+        stream: TcpStream,
+        limits: &Limits,
+        place: Arc<Place>,
+        far_end: Arc<FarEnd>,
+    ) -> Self {
+        Self { stream, pace: Pace::new(limits, place), far_end, linger: None }
+    }
+
+    /// Notes that the client has closed its direction, if the answer wants to know. What the client sends beyond its
+    /// request stays where it is, and hides the end.
+    fn look_for_end(&self, context: &mut Context<'_>) -> io::Result<()> {
+        if !self.far_end.is_followed() {
+            return Ok(());
+        }
+        let mut byte = [0];
+        match self.stream.poll_peek(context, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Ok(0)) => {
+                self.far_end.note_closed();
+                // So that the answer is asked for more.
+                context.waker().wake_by_ref();
+                Ok(())
+            }
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Ready(Ok(_)) | Poll::Pending => Ok(()),
+        }
     }
 
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -95,7 +121,8 @@ impl AsyncWrite for WatchedStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        Poll::Ready(self.look_for_end(context))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

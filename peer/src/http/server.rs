@@ -77,7 +77,8 @@ impl Api {
             let address = udp;
             ApiError::Bind(BindError::Unavailable { address, source })
         })?;
-        let site = Site::new(address, settings.hosts.clone(), settings.origins.clone());
+        let site = Site::new(address, settings.hosts.clone(), settings.origins.clone())
+            .with_probes(&["/healthz", "/readyz"]);
         Ok(Some(Self { listener, site }))
     }
 
