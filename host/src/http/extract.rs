@@ -1,11 +1,12 @@
 //! Wrappers around axum's extractors that answer a malformed request with a problem (RFC 9457)
-//! instead of axum's plain text.
+//! instead of axum's plain text, in words that are this project's.
 
 use std::convert::Infallible;
 use std::error::Error;
 
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use http_body_util::BodyExt;
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::http::bodies::BodyError;
 use crate::http::problem::Problem;
+use crate::http::reading;
 
 /// A body in JSON; an answer too.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,10 +45,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             return Err(Problem::unsupported_media_type());
         }
         let body = request.into_body().collect().await.map_err(|error| unread(&error))?;
-        match axum::Json::from_bytes(&body.to_bytes()) {
-            Ok(axum::Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Problem::bad_request(one_line(&rejection.body_text()))),
-        }
+        reading::json(&body.to_bytes()).map(Self).map_err(Problem::bad_request)
     }
 }
 
@@ -54,10 +53,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        match axum::extract::Query::try_from_uri(&parts.uri) {
-            Ok(axum::extract::Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Problem::bad_request(one_line(&rejection.body_text()))),
-        }
+        let query = parts.uri.query().unwrap_or_default();
+        reading::query(query).map(Self).map_err(Problem::bad_request)
     }
 }
 
@@ -65,13 +62,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match axum::extract::Path::from_request_parts(parts, state).await {
-            Ok(axum::extract::Path(value)) => Ok(Self(value)),
-            Err(rejection) if rejection.status() == StatusCode::BAD_REQUEST => {
-                Err(Problem::bad_request(one_line(&rejection.body_text())))
-            }
-            Err(rejection) => Err(Problem::internal(one_line(&rejection.body_text()))),
-        }
+        axum::extract::Path::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(unread_path)
     }
 }
 
@@ -107,8 +101,29 @@ fn unread(error: &(dyn Error + 'static)) -> Problem {
     Problem::bad_request("the body ended early, or its framing is wrong")
 }
 
-/// A library's error message may quote parts of the client's input, so it is made safe to show in
-/// one line.
+/// What is wrong with a part of the path. The types that are read from it are this project's, and so are their words.
+fn unread_path(rejection: PathRejection) -> Problem {
+    let fault = || Problem::internal("this path met a fault of the program's");
+    let PathRejection::FailedToDeserializePathParams(error) = rejection else { return fault() };
+    match error.into_kind() {
+        ErrorKind::Message(text) | ErrorKind::DeserializeError { message: text, .. } => {
+            Problem::bad_request(one_line(&text))
+        }
+        ErrorKind::ParseError { value, .. }
+        | ErrorKind::ParseErrorAtKey { value, .. }
+        | ErrorKind::ParseErrorAtIndex { value, .. } => {
+            Problem::bad_request(format!("{value:?} in the path is no whole number that fits here"))
+        }
+        ErrorKind::InvalidUtf8InPathParam { .. } => {
+            Problem::bad_request("the path is no UTF-8 once its %-signs are resolved")
+        }
+        ErrorKind::WrongNumberOfParameters { .. } | ErrorKind::UnsupportedType { .. } | _ => {
+            fault()
+        }
+    }
+}
+
+/// A message may quote parts of the client's input, so it is made safe to show in one line.
 fn one_line(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }

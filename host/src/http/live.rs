@@ -125,8 +125,9 @@ mod tests {
     async fn a_reader_that_closed_its_direction_is_asked_each_second_and_no_other() {
         let far_end = FarEnd::default();
         let mut probing = Probing { comments: None };
-        let mut is_due =
-            |far_end: &FarEnd| probing.poll_comment(far_end, &mut Context::from_waker(Waker::noop())).is_ready();
+        let mut is_due = |far_end: &FarEnd| {
+            probing.poll_comment(far_end, &mut Context::from_waker(Waker::noop())).is_ready()
+        };
         far_end.follow();
         advance(10 * PROBE_PERIOD).await;
         assert!(far_end.is_followed() && !is_due(&far_end));

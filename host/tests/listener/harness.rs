@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::{get, post};
 use host::http::{
     ClientAddress, HostName, Json, Limits, Origin, Path, Permit, Permits, Problem, Query, Site,
@@ -80,13 +81,53 @@ impl Drop for Endless {
     }
 }
 
+/// Events that happen when they are released; it counts as long as it lives.
+struct Events {
+    streams: Arc<AtomicUsize>,
+    next: Pin<Box<dyn Future<Output = Arc<Held>> + Send>>,
+}
+
+async fn released(held: Arc<Held>) -> Arc<Held> {
+    held.release.acquire().await.expect("it is never closed").forget();
+    held
+}
+
+impl http_body::Body for Events {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let held = ready!(self.next.as_mut().poll(context));
+        self.next = Box::pin(released(held));
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"data: it happened\n\n")))))
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.streams.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 fn router(streams: Arc<AtomicUsize>, held: Arc<Held>) -> Router {
+    let told = Arc::clone(&held);
     let hold = async move || {
         held.count.fetch_add(1, Ordering::SeqCst);
         held.release.acquire().await.expect("it is never closed").forget();
         "released"
     };
     let of_dear = Arc::clone(&streams);
+    let of_events = Arc::clone(&streams);
+    let events = move || {
+        of_events.fetch_add(1, Ordering::SeqCst);
+        told.count.fetch_add(1, Ordering::SeqCst);
+        let events =
+            Events { streams: Arc::clone(&of_events), next: Box::pin(released(Arc::clone(&told))) };
+        async { ([(CONTENT_TYPE, "text/event-stream")], Body::new(events)) }
+    };
     let endless = move || async move {
         streams.fetch_add(1, Ordering::SeqCst);
         Body::new(Endless { streams, _permit: None })
@@ -98,6 +139,8 @@ fn router(streams: Arc<AtomicUsize>, held: Arc<Held>) -> Router {
         Ok::<_, Problem>(Body::new(Endless { streams: of_dear, _permit: Some(permit) }))
     };
     Router::new()
+        .route("/healthz", get(async || "ok"))
+        .route("/events", get(events))
         .route("/hello", get(async || "hello"))
         .route("/source", get(async |ConnectInfo(from): ConnectInfo<SocketAddr>| from.to_string()))
         .route(

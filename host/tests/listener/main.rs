@@ -7,5 +7,6 @@ mod guard;
 mod harness;
 mod heads;
 mod permits;
+mod plain_clients;
 mod shares;
 mod slow;
