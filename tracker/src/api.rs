@@ -16,7 +16,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio::net::TcpListener;
 
 use crate::handle::{Figures, Stopping, TrackerHandle};
@@ -45,6 +45,7 @@ struct Page {
     /// The number of peers wanted, from 1 to 1,000.
     limit: Option<usize>,
     /// The last address of the previous page; the answer starts behind it.
+    #[serde(default, deserialize_with = "some_address")]
     after: Option<SocketAddr>,
 }
 
@@ -122,6 +123,12 @@ async fn metrics(
     encode(&mut text, &registry(figures))
         .map_err(|_| Problem::internal("the counts can't be written as text"))?;
     Ok(OpenMetrics(text).for_reader(&headers))
+}
+
+fn some_address<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    host::http::address(deserializer).map(Some)
 }
 
 fn stopping(error: Stopping) -> Problem {

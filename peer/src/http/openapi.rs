@@ -12,6 +12,7 @@ use axum::response::IntoResponse;
 use host::http::{PROBLEM_JSON, Problem};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::server::ServerBuilder;
 use utoipa::openapi::tag::{Tag, TagBuilder};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
@@ -134,7 +135,14 @@ pub(super) fn base(cookie_name: &str) -> OpenApi {
         .security_scheme("token", SecurityScheme::Http(token))
         .security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)))
         .build();
-    OpenApiBuilder::new().info(info).tags(Some(TAGS.map(tag))).components(Some(components)).build()
+    // From `/v1/openapi.json`, wherever a proxy has put that.
+    let server = ServerBuilder::new().url("..").description(Some("This peer")).build();
+    OpenApiBuilder::new()
+        .info(info)
+        .servers(Some([server]))
+        .tags(Some(TAGS.map(tag)))
+        .components(Some(components))
+        .build()
 }
 
 fn tag((name, about): (&str, &str)) -> Tag {

@@ -24,7 +24,7 @@ pub(super) fn of(description: &Value, url: &str, role: Role, is_open: bool) -> B
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) }
-                link rel="stylesheet" href="/style.css";
+                link rel="stylesheet" href="style.css";
             }
             body {
                 header {
@@ -32,7 +32,7 @@ pub(super) fn of(description: &Value, url: &str, role: Role, is_open: bool) -> B
                     @if let Some(banner) = role.banner() { p.banner { (banner) } }
                     @if is_open { p.banner { (OPEN_BANNER) } }
                     p { (marked(text(&info["description"]))) }
-                    p { "For programs: " a href="/v1/openapi.json" { "/v1/openapi.json" } " (OpenAPI 3.1)." }
+                    p { "For programs: " a href="v1/openapi.json" { "/v1/openapi.json" } " (OpenAPI 3.1)." }
                 }
                 main {
                     @for tag in items(&description["tags"]) { (group(tag, description, url)) }
@@ -94,7 +94,7 @@ fn section(method: &str, path: &str, operation: &Value, example: &str) -> Markup
         section {
             h3 {
                 span.method { (method.to_uppercase()) } " "
-                @if is_link { a href=(path) { (path) } } @else { (path) }
+                @if is_link { a href=(from_page(path)) { (path) } } @else { (path) }
                 @if takes_token(operation) { " " span.token { "token" } }
             }
             p { (marked(text(&operation["summary"]))) }
@@ -116,6 +116,11 @@ fn section(method: &str, path: &str, operation: &Value, example: &str) -> Markup
             pre { (example) }
         }
     }
+}
+
+/// A path as the page links it: from where the page is, since a proxy may have put all of the API under a path.
+fn from_page(path: &str) -> &str {
+    path.trim_start_matches('/')
 }
 
 fn body(name: &str, schema: &Value) -> Markup {

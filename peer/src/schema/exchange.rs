@@ -110,6 +110,7 @@ pub(crate) struct PeerAddress {
     /// IP and UDP port.
     #[schema(value_type = String, example = "192.0.2.7:6001",
         pattern = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}$")]
+    #[serde(deserialize_with = "host::http::address")]
     pub(crate) address: SocketAddr,
 }
 

@@ -79,7 +79,7 @@ fn a_link_logs_in_once_and_its_cookie_acts_for_own_pages_alone() {
     let peer = start_quiet_peer(&mut network, &[]);
     let (path, code) = new_link(&peer);
     let answer = get(peer.api, &path);
-    assert_eq!((answer.status, answer.header("location")), (303, Some("/")), "{answer:?}");
+    assert_eq!((answer.status, answer.header("location")), (303, Some("../")), "{answer:?}");
     let set = answer.header("set-cookie").expect("a cookie").to_owned();
     for attribute in ["; HttpOnly", "; SameSite=Strict", "; Path=/"] {
         assert!(set.contains(attribute), "{set}");

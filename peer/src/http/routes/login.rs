@@ -41,6 +41,7 @@ pub(super) async fn login(
         let detail = "this link was used, or is too old: `peer login` prints another";
         Problem::new(StatusCode::FORBIDDEN, "link_used", detail)
     })?;
-    let home = HeaderValue::from_static("/");
+    // From `/login/CODE`, wherever a proxy has put that.
+    let home = HeaderValue::from_static("../");
     Ok((StatusCode::SEE_OTHER, [(LOCATION, home), (SET_COOKIE, cookie)]))
 }
