@@ -55,10 +55,27 @@ pub fn encoded_size<T: Encode>(value: &T) -> usize {
 /// after the value.
 pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, DecodeError> {
     let (value, read) = bincode::decode_from_slice(bytes, CONFIGURATION)
-        .map_err(|error| DecodeError::Malformed { reason: error.to_string() })?;
+        .map_err(|error| DecodeError::Malformed { reason: reason(&error) })?;
     match bytes.len() - read {
         0 => Ok(value),
         trailing => Err(DecodeError::Trailing { trailing }),
+    }
+}
+
+/// What is wrong with bytes, in a few words: what the library says is for those who write programs.
+fn reason(error: &bincode::error::DecodeError) -> String {
+    use bincode::error::DecodeError::{LimitExceeded, Other, OtherString, UnexpectedEnd};
+
+    if let UnexpectedEnd { .. } = error {
+        "they end too early".to_owned()
+    } else if let LimitExceeded = error {
+        "they claim to be larger than anything may be".to_owned()
+    } else if let OtherString(text) = error {
+        text.clone()
+    } else if let Other(text) = error {
+        (*text).to_owned()
+    } else {
+        "they are those of something else".to_owned()
     }
 }
 
@@ -78,5 +95,17 @@ mod tests {
         assert_eq!(decode::<u8>(&[1, 2]), Err(DecodeError::Trailing { trailing: 1 }));
         let forged = encode(&u64::MAX);
         assert!(matches!(decode::<Vec<u8>>(&forged), Err(DecodeError::Malformed { .. })));
+    }
+
+    #[test]
+    fn what_does_not_decode_is_told_in_plain_words() {
+        let told =
+            |bytes: &[u8]| decode::<Option<u32>>(bytes).expect_err("it is wrong").to_string();
+        assert_eq!(told(&[1, 0]), "the bytes do not decode: they end too early");
+        assert_eq!(told(&[7]), "the bytes do not decode: they are those of something else");
+        assert_eq!(told(&[0, 0]), "1 bytes follow the value");
+        let forged = decode::<Vec<u8>>(&encode(&u64::MAX)).expect_err("it is too large");
+        let expected = "the bytes do not decode: they claim to be larger than anything may be";
+        assert_eq!(forged.to_string(), expected);
     }
 }
