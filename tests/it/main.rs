@@ -5,8 +5,8 @@
 //!
 //! `OSTRAKON_TEST_ROUNDS` lowers how often the test of simultaneous votes is repeated (20 times by default).
 //! `OSTRAKON_KILLS=1000 cargo test -p tests --test it kills` kills a peer that often (see `kills`), and
-//! `OSTRAKON_KILL_SEED` repeats the moments of a run. Where a tool is not installed (curl, chromium, openssl,
-//! prometheus, schemathesis), or network namespaces are not allowed, the test that needs them passes, unless
+//! `OSTRAKON_KILL_SEED` repeats the moments of a run. Where a tool is not installed (curl, chromium, haproxy, nginx,
+//! openssl, prometheus, schemathesis), or network namespaces are not allowed, the test that needs them passes, unless
 //! `OSTRAKON_REQUIRE_TOOLS=1`.
 
 #![cfg(unix)]
@@ -41,6 +41,7 @@ mod names;
 mod observer;
 mod prometheus;
 mod prompt;
+mod proxies;
 mod records;
 mod refusals;
 mod registrars;

@@ -6,23 +6,18 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
-use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Network, PATIENCE, Program, new_election, tool};
+use crate::harness::browser::{BROWSER_PATIENCE, Browser};
+use crate::harness::{Network, PATIENCE, new_election, tool};
 
 use super::{new_link, start_quiet_peer, state};
 
 const PAGE: &str = include_str!("page.html");
-
-/// For a browser that starts on a busy machine, and some hundred attempts.
-const BROWSER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a request to the page's server was.
 #[derive(Debug)]
@@ -59,7 +54,7 @@ fn a_page_of_another_origin_can_neither_read_nor_act() {
 /// Follows a login's link, as its user does, and ends the browser, which keeps the cookie.
 fn log_in(profile: &Path, url: &str, peer: &str) {
     let browser = Browser::start(profile, &["--dump-dom", url]);
-    let text = browser.program.remaining_lines(BROWSER_PATIENCE).join("\n");
+    let text = browser.text();
     assert!(text.contains("/v1/status"), "the front page of {peer} does not follow: {text}");
 }
 
@@ -139,32 +134,4 @@ fn answer(stream: TcpStream, page: &str, visits: &Sender<Visit>) -> Option<()> {
     );
     reader.get_mut().write_all(head.as_bytes()).ok()?;
     visits.send(Visit { path, cookie, body }).ok()
-}
-
-/// A browser and all its processes.
-struct Browser {
-    program: Program,
-}
-
-impl Browser {
-    fn start(profile: &Path, arguments: &[&str]) -> Self {
-        let mut command = Command::new("chromium");
-        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"]);
-        command.args(["--no-first-run", "--disable-background-networking", "--disable-sync"]);
-        command.args(["--disable-component-update", "--disable-dev-shm-usage"]);
-        command.arg(format!("--user-data-dir={}", profile.display()));
-        command.args(arguments).env("HOME", profile.parent().expect("the test's directory"));
-        // Its helpers are of its group, and end with it.
-        command.process_group(0);
-        Self { program: Program::start("chromium", command) }
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // Its own process was not waited for yet, so the group's number is nobody else's.
-        let group = format!("-{}", self.program.id());
-        let _ =
-            Command::new("kill").args(["-s", "KILL", "--", &group]).stderr(Stdio::null()).status();
-    }
 }

@@ -2,7 +2,7 @@
 //! 5xx, and what has a body is a problem.
 
 use crate::harness::http::{HttpAnswer, HttpConnection, request};
-use crate::harness::{Network, Peer, new_election};
+use crate::harness::{Network, PATIENCE, Peer, new_election, until};
 
 use super::{bearer, get, start_quiet_peer, state, submission};
 
@@ -196,6 +196,89 @@ fn targets_that_are_no_paths_are_refused() {
         assert!(connection.has_ended(), "{line:?}");
     }
     assert_eq!(get(peer.api, "/v1/status").status, 200);
+}
+
+#[test]
+fn probes_need_no_host_and_what_a_proxy_claims_opens_nothing() {
+    let (_network, peer) = quiet_peer();
+    let own = peer.api.to_string();
+    for target in ["/healthz", "/readyz"] {
+        for head in [
+            "HTTP/1.0\r\n",
+            "HTTP/1.1\r\n",
+            "HTTP/1.1\r\nHost:\r\n",
+            "HTTP/1.1\r\nHost: 192.0.2.7:80\r\n",
+        ] {
+            for method in ["GET", "HEAD"] {
+                let line = format!("{method} {target} {head}\r\n");
+                let answer = exchange(&peer, method, line.as_bytes());
+                assert_eq!(answer.status, 200, "{line}: {answer:?}");
+                let token = peer.token();
+                assert!(!answer.text().contains(&token), "{answer:?}");
+            }
+        }
+        let named = format!("GET {target} HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+        assert_refused(&exchange(&peer, "GET", named.as_bytes()), 421, &named);
+    }
+    for header in ["X-Forwarded-Host", "X-Original-Host", "Forwarded"] {
+        let value =
+            if header == "Forwarded" { format!("host={own};for=127.0.0.1") } else { own.clone() };
+        let headers = [("Host", "evil.example"), (header, value.as_str())];
+        let bytes = request("GET", "/v1/status", &headers, b"");
+        assert_refused(&exchange(&peer, "GET", &bytes), 421, header);
+    }
+    let headers = [
+        ("Host", own.as_str()),
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Real-IP", "127.0.0.1"),
+    ];
+    assert_refused(
+        &exchange(&peer, "POST", &request("POST", "/v1/mine", &headers, b"")),
+        401,
+        "no token",
+    );
+}
+
+#[test]
+fn clients_that_close_their_direction_get_their_answer() {
+    let (_network, peer) = quiet_peer();
+    let host = peer.api.to_string();
+    let say = |bytes: &[u8]| {
+        let mut connection = HttpConnection::open(peer.api);
+        connection.send(bytes).expect("it listens");
+        connection.stream().shutdown(std::net::Shutdown::Write).expect("it is open");
+        connection
+    };
+    for target in ["/v1/status", "/v1/openapi.json", "/", "/v1/results"] {
+        let bytes = request("GET", target, &[("Host", &host)], b"");
+        let mut connection = say(&bytes);
+        let answer = connection.answer("GET").expect("an answer");
+        assert_eq!(answer.body.len(), get(peer.api, target).body.len(), "{target}");
+        assert!(connection.has_ended(), "{target}");
+    }
+    let body = submission(&["00".to_owned()]);
+    let mut connection = say(&request("POST", "/v1/transactions", &[("Host", &host)], &body));
+    assert_eq!(connection.answer("POST").expect("an answer").status, 200);
+    let mut connection = say(&request("GET", "/v1/archive", &[("Host", &host)], b""));
+    let archive = connection.answer("GET").expect("an answer");
+    assert_eq!(archive.body, get(peer.api, "/v1/archive").body, "it is whole");
+
+    // Who listens hears on.
+    let mut connection = say(&request("GET", "/v1/events", &[("Host", &host)], b""));
+    let head = connection.head().expect("an answer");
+    assert_eq!(head.header("x-accel-buffering"), Some("no"), "{head:?}");
+    let mut comments = 0;
+    while comments < 3 {
+        let line = connection.raw_line().expect("it goes on");
+        comments += usize::from(line == ":");
+    }
+    // And makes room when it goes, without a word from the peer in between.
+    drop(connection);
+    until("nobody listens", PATIENCE, || {
+        let metrics = get(peer.api, "/metrics").text();
+        metrics.contains("\nostrakon_event_listeners 0\n").then_some(())
+    });
 }
 
 #[test]

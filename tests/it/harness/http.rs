@@ -125,6 +125,15 @@ impl HttpConnection {
         }
     }
 
+    /// The next line of a body that has no end, without what ends it; how the body is framed shows among the lines.
+    pub(crate) fn raw_line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        match self.stream.read_line(&mut line)? {
+            0 => Err(ErrorKind::UnexpectedEof.into()),
+            _ => Ok(line.trim_end().to_owned()),
+        }
+    }
+
     /// Whether the server has closed its side, and nothing is left to be read.
     pub(crate) fn has_ended(&mut self) -> bool {
         match self.stream.fill_buf() {

@@ -1,6 +1,7 @@
 //! What the tests need of the world: built programs, processes that end with their test, an election, voters
 //! who sign elsewhere, and strangers with a socket of their own.
 
+pub(crate) mod browser;
 mod build;
 mod gate;
 pub(crate) mod http;

@@ -1,9 +1,12 @@
-//! Programs of others that some tests need: curl, OpenSSL, a browser, Prometheus.
+//! Programs of others that some tests need: curl, OpenSSL, a browser, Prometheus, proxies.
 
 use std::path::PathBuf;
 
 /// Set where a missing tool is a failure, as in `.ci/run`, which installs them all.
 const REQUIRE_VARIABLE: &str = "OSTRAKON_REQUIRE_TOOLS";
+
+/// Where systems put servers, which is not in everybody's PATH.
+const SERVERS: &str = "/usr/sbin";
 
 /// Where a program of the PATH is. Where it is not, the test that needs it can show nothing, and says so.
 ///
@@ -11,8 +14,8 @@ const REQUIRE_VARIABLE: &str = "OSTRAKON_REQUIRE_TOOLS";
 /// When it is missing and must not be.
 pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = std::env::split_paths(&path).map(|directory| directory.join(name));
-    let found = places.into_iter().find(|place| place.is_file());
+    let places = std::env::split_paths(&path).chain([PathBuf::from(SERVERS)]);
+    let found = places.map(|directory| directory.join(name)).find(|place| place.is_file());
     if found.is_none() {
         lacks(&format!("{name} is not installed"));
     }
