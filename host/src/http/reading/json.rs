@@ -11,12 +11,12 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde_json::error::Category;
 
-use super::{Fault, sentence};
+use super::{Fault, NUMBER, sentence};
 
 /// What a body is called where no part of it is meant.
 const WHOLE: &str = "the body";
 
-const NUMBER: &str = "a whole number";
+const WHOLE_NUMBER: &str = "a whole number";
 const TEXT: &str = "a text in quotes";
 
 /// A value of JSON.
@@ -62,7 +62,7 @@ impl Node<'_> {
             Self::Null => "null",
             Self::Bool(true) => "true",
             Self::Bool(false) => "false",
-            Self::Unsigned(_) | Self::Signed(_) | Self::Float(_) => "a number",
+            Self::Unsigned(_) | Self::Signed(_) | Self::Float(_) => NUMBER,
             Self::Text(_) => "a text",
             Self::List(_) => "a list",
             Self::Object(_) => "an object",
@@ -81,7 +81,7 @@ macro_rules! numbers {
                 Self::Unsigned(number) => visitor.visit_u64(number),
                 Self::Signed(number) => visitor.visit_i64(number),
                 Self::Float(_) => Err(Fault::Number),
-                other => Err(other.but(NUMBER)),
+                other => Err(other.but(WHOLE_NUMBER)),
             }
         }
     )+};

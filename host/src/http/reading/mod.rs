@@ -13,6 +13,9 @@ use serde_path_to_error::{Path, Segment};
 pub(crate) use json::json;
 pub(crate) use query::query;
 
+/// What numbers are called.
+const NUMBER: &str = "a number";
+
 /// What is wrong with a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Fault {
@@ -96,9 +99,9 @@ impl de::Error for Fault {
     }
 
     fn invalid_value(found: Unexpected<'_>, _: &dyn Expected) -> Self {
-        match found {
-            Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => Self::Number,
-            _ => Self::Kind { found: kind_of(found), wanted: "something else" },
+        match kind_of(found) {
+            NUMBER => Self::Number,
+            kind => Self::Kind { found: kind, wanted: "something else" },
         }
     }
 
@@ -126,7 +129,7 @@ impl de::Error for Fault {
 fn kind_of(found: Unexpected<'_>) -> &'static str {
     match found {
         Unexpected::Bool(_) => "true or false",
-        Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => "a number",
+        Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => NUMBER,
         Unexpected::Char(_) | Unexpected::Str(_) => "a text",
         Unexpected::Unit | Unexpected::Option => "null",
         Unexpected::Seq => "a list",
