@@ -1,4 +1,4 @@
-//! Printing on stdout, without the panic of `print!` when stdout is closed.
+//! Printing on stdout and stderr, without the panic of `print!` when they are closed.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,12 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Does the same for a program that prints for ever, and is to end when nobody reads it any more.
+/// Prints on stderr, so that stdout contains only the answer. It is no error if nobody is looking.
+pub fn tell(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Does the same as [`print`] for a program that prints for ever, and is to end when nobody reads it any more.
 ///
 /// # Errors
 /// When stdout can't be written, or nobody reads it any more, which is a broken pipe.

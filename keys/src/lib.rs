@@ -107,7 +107,7 @@ pub fn unlocked_pem(key: &VoterKey) -> Zeroizing<String> {
     pem::write(key, None)
 }
 
-/// A public key in PEM.
+/// A public key in PEM, below the form that people send. Other programs pass over what stands before the block.
 pub fn public_pem(key: &PublicKey) -> String {
     pem::write_public(key)
 }

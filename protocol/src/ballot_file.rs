@@ -4,15 +4,17 @@
 //! agree on is not the file but the [`Election`](crate::election::Election) that it describes, which knows its own
 //! limits. Each mistake gives one line that names the key and says how to correct it.
 
+mod nearest;
 mod read;
 mod texts;
 mod write;
 
-pub use read::{parse, parse_new};
+pub use read::{keys_in_hex, parse, parse_new};
 pub use texts::{TextError, TextPlace, check_texts};
 pub use write::write;
 
 use crate::election::ElectionError;
+use crate::key_text::KeyTextError;
 
 /// The keys above all tables, in the order in which they are written, followed by the tables.
 const ELECTION_KEYS: [&str; 11] = [
@@ -85,6 +87,9 @@ pub enum BallotFileError {
     /// The text is not a valid value for the key.
     #[error("line {line}: `{key}` is {found:?}: write {expected}")]
     BadText { line: usize, key: String, found: String, expected: &'static str },
+    /// A registrar's key is none.
+    #[error("line {line}: `{key}`: {reason}")]
+    BadKey { line: usize, key: String, reason: KeyTextError },
     /// The number is outside its range.
     #[error("line {line}: `{key}` is {found}: choose {min} to {max}")]
     OutOfRange { line: usize, key: String, found: String, min: u64, max: u64 },

@@ -10,6 +10,7 @@ use bincode::{Decode, Encode};
 use k256::ecdsa::{RecoveryId, Signature as EcdsaSignature, SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
+use crate::key_text::{self, KeyTextError};
 use crate::units::{VoterId, sha256};
 
 /// A compressed public key on secp256k1, as it is contained in a registration. Whether it is a
@@ -23,44 +24,27 @@ impl PublicKey {
     pub fn voter(&self) -> VoterId {
         VoterId(sha256(&[&self.0]))
     }
+
+    /// The [text form](key_text) with a checksum, for people to copy.
+    #[must_use]
+    pub fn text(&self) -> String {
+        key_text::write(self)
+    }
 }
 
-/// A key is shown as its 66 hexadecimal digits.
+/// Programs are given a key as its 66 hexadecimal digits.
 impl fmt::Display for PublicKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&hex::encode(self.0))
     }
 }
 
-/// The reason why a text is not a public key.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "the fields are the values that the message shows")]
-pub enum ParsePublicKeyError {
-    /// The text is not 66 hexadecimal digits of a compressed key.
-    #[error("expected 66 hexadecimal digits that begin with 02 or 03, found {found:?}")]
-    NotDigits { found: String },
-    /// The digits do not represent a point of the curve.
-    #[error("{found} is no public key of secp256k1: a digit may be wrong")]
-    NotAPoint { found: String },
-}
-
-/// Reads 66 hexadecimal digits, and accepts them only if they are a point of the curve.
+/// Reads either [text form](key_text), and accepts it only if it is a point of the curve.
 impl FromStr for PublicKey {
-    type Err = ParsePublicKeyError;
+    type Err = KeyTextError;
 
-    fn from_str(text: &str) -> Result<Self, ParsePublicKeyError> {
-        let mut bytes = [0; 33];
-        let found = || text.to_owned();
-        hex::decode_to_slice(text, &mut bytes)
-            .map_err(|_| ParsePublicKeyError::NotDigits { found: found() })?;
-        let key = Self(bytes);
-        match check_public_key(&key) {
-            Ok(()) => Ok(key),
-            Err(_) if !matches!(bytes[0], 2 | 3) => {
-                Err(ParsePublicKeyError::NotDigits { found: found() })
-            }
-            Err(_) => Err(ParsePublicKeyError::NotAPoint { found: found() }),
-        }
+    fn from_str(text: &str) -> Result<Self, KeyTextError> {
+        key_text::read(text).map(|(key, _)| key)
     }
 }
 

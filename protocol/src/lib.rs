@@ -63,6 +63,7 @@ pub mod codec;
 pub mod datagram;
 pub mod election;
 pub mod finality;
+pub mod key_text;
 pub mod keys;
 pub mod merkle;
 pub mod nonce_search;

@@ -7,7 +7,7 @@ use pkcs8::der::{self, Decode, Reader, SecretDocument, Tag, TagNumber, Tagged};
 use pkcs8::pkcs5::EncryptionScheme;
 use pkcs8::pkcs5::pbes2::{Kdf, Pbkdf2Prf};
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
-use protocol::keys::{PublicKey, VoterKey, check_public_key};
+use protocol::keys::{PublicKey, VoterKey};
 use zeroize::Zeroizing;
 
 use super::{
@@ -112,11 +112,8 @@ fn find_block(text: &str) -> Result<(&str, &str, &str), PemError> {
 
 /// The lines before the block are only a hint, so a line that is not a valid key is ignored.
 fn said_key(before: &str) -> Option<PublicKey> {
-    let digits = before.lines().find_map(|line| line.strip_prefix(VOTER_KEY_LINE))?;
-    let mut key = PublicKey([0; 33]);
-    hex::decode_to_slice(digits.trim(), &mut key.0).ok()?;
-    check_public_key(&key).ok()?;
-    Some(key)
+    let said = before.lines().find_map(|line| line.strip_prefix(VOTER_KEY_LINE))?;
+    said.parse().ok()
 }
 
 fn plain_key(der: &[u8]) -> Result<VoterKey, PemError> {

@@ -32,14 +32,15 @@ pub(crate) fn write_locked(locked: &Locked, said: Option<&PublicKey>) -> Zeroizi
     text(said, ENCRYPTED, &locked.der)
 }
 
-/// Writes only the public key, in PEM.
+/// Writes only the public key: in the form that people send, and in PEM.
 ///
 /// # Panics
 /// When it is not a point of the curve. Whoever made a [`VoterKey`] or read a hint knows that it is
 /// one.
 pub(crate) fn write_public(key: &PublicKey) -> String {
-    let key = k256::PublicKey::from_sec1_bytes(&key.0).expect("it was checked");
-    key.to_public_key_pem(LineEnding::LF).expect("a key can be encoded")
+    let point = k256::PublicKey::from_sec1_bytes(&key.0).expect("it was checked");
+    let block = point.to_public_key_pem(LineEnding::LF).expect("a key can be encoded");
+    format!("{VOTER_LINE}{}\n{VOTER_KEY_LINE}{}\n{block}", key.voter(), key.text())
 }
 
 fn text(said: Option<&PublicKey>, label: &'static str, der: &SecretDocument) -> Zeroizing<String> {

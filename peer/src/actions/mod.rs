@@ -70,7 +70,7 @@ pub(crate) enum ActionError {
     Receipt(#[from] ReceiptFileError),
     #[error(transparent)]
     Key(#[from] KeyFileError),
-    #[error("{refusal}; it is {voter_key}")]
+    #[error("{refusal}; it is {}", voter_key.text())]
     NotAdmitted { refusal: CommandError, voter_key: PublicKey },
     #[error(transparent)]
     Command(#[from] CommandError),

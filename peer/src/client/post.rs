@@ -12,13 +12,14 @@ use protocol::units::{ElectionId, TransactionId, VoterId};
 use super::Client;
 use super::error::ClientError;
 use super::http::HttpError;
-use super::vote::{peer_refuses, refused, tell};
+use super::vote::{peer_refuses, refused};
 use crate::organiser::{Check, RecordError, RegistrarError, SignedFile};
 use crate::schema::{
     IncompleteEntry, Outcome, Outcomes, Posted, RecordKind, Refusal, RefusedEntry, Registered,
     Reply, Submission,
 };
 use chain::TransactionError;
+use host::output::tell;
 use host::progress::Progress;
 use keys::VoterName;
 

@@ -1,6 +1,5 @@
 //! Signs registrations and votes for a voter and sends them to a peer.
 
-use std::io::{self, Write};
 use std::thread;
 
 use protocol::codec;
@@ -21,6 +20,7 @@ use crate::schema::{
 };
 use crate::store::data_directory::DataDirectory;
 use chain::TransactionError;
+use host::output::tell;
 use keys::passphrase;
 use keys::signing;
 use keys::{KeyFile, VoterName};
@@ -197,12 +197,6 @@ impl Client {
         }
         unreachable!("the last attempt returns")
     }
-}
-
-/// Prints on stderr, so that stdout contains only the answer.
-pub(super) fn tell(text: &str) {
-    // It is not an error if nobody is looking.
-    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 pub(super) fn refused(error: TransactionError) -> ClientError {

@@ -3,20 +3,20 @@
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use host::output::print;
+use host::output::{print, tell};
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
 use inquire::{Confirm, InquireError, Text};
 use protocol::admission::{AdmissionRule, Registrar};
 use protocol::ballot_file::{self, TextError};
 use protocol::election::{Election, ElectionError, Question};
-use protocol::keys::PublicKey;
+use protocol::key_text::{self, BEGINNING, KeyForm};
 use protocol::units::UnixMillis;
 
 use super::option_numbers::{self, OptionNumberError};
 use crate::cli::{CheckBallot, NewBallot};
 use crate::render::{Style, wants_color};
 use crate::schema::{Ballot, Reply};
-use crate::store::local_election::{LocalElectionError, read_new_ballot};
+use crate::store::local_election::{LocalElectionError, NewBallotFile, read_new_ballot};
 use host::files::FileError;
 use host::{clock, entropy};
 
@@ -59,10 +59,11 @@ pub enum BallotCommandError {
 /// # Errors
 /// When the file can't be read, and for the first mistake in it.
 pub fn check_ballot(check: &CheckBallot) -> Result<(), BallotCommandError> {
-    let election = read_new_ballot(&check.file)?;
+    let NewBallotFile { election, keys_in_hex } = read_new_ballot(&check.file)?;
     let file = || Some(check.file.clone());
     option_numbers::check(&election)
         .map_err(|error| BallotCommandError::OptionNumber { file: file(), error })?;
+    warn_of_hex(keys_in_hex);
     let color = io::stdout().is_terminal() && wants_color();
     let style = Style::of(check.format.json, color);
     Ok(print(&style.answer(&Reply::Ballot(Ballot::of(&election))))?)
@@ -110,8 +111,10 @@ pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
 }
 
 fn admission(new: &NewBallot) -> Result<AdmissionRule, BallotCommandError> {
-    let registrars: Vec<_> =
+    let read: Vec<_> =
         new.registrar.iter().map(|text| registrar(text)).collect::<Result<_, _>>()?;
+    warn_of_hex(read.iter().filter(|(_, form)| *form == KeyForm::Hex).count());
+    let registrars: Vec<_> = read.into_iter().map(|(registrar, _)| registrar).collect();
     if registrars.is_empty() {
         let registration_bits = new.registration_bits.unwrap_or(REGISTRATION_BITS_DEFAULT);
         return Ok(AdmissionRule::Open { registration_bits, max_voters: new.max_voters });
@@ -122,12 +125,22 @@ fn admission(new: &NewBallot) -> Result<AdmissionRule, BallotCommandError> {
     Ok(AdmissionRule::Registrars { registrars, threshold })
 }
 
-/// Reads `Secretary: 02…`.
-fn registrar(text: &str) -> Result<Registrar, BallotCommandError> {
+/// Warns once of keys in which nobody would find a slip.
+fn warn_of_hex(keys: usize) {
+    if keys > 0 {
+        tell(&format!(
+            "peer: keys in hex carry no checksum, so that a slip may be another key: ask the {} for the form that begins with {BEGINNING}\n",
+            if keys == 1 { "registrar" } else { "registrars" }
+        ));
+    }
+}
+
+/// Reads `Secretary: ostkey1…`.
+fn registrar(text: &str) -> Result<(Registrar, KeyForm), BallotCommandError> {
     let wrong = |reason: String| BallotCommandError::Registrar { text: text.to_owned(), reason };
     let (name, key) = text.rsplit_once(':').ok_or_else(|| wrong("there is no colon".to_owned()))?;
-    let key = key.trim().parse::<PublicKey>().map_err(|error| wrong(error.to_string()))?;
-    Ok(Registrar { name: name.trim().to_owned(), key })
+    let (key, form) = key_text::read(key).map_err(|error| wrong(error.to_string()))?;
+    Ok((Registrar { name: name.trim().to_owned(), key }, form))
 }
 
 /// Whole seconds are precise enough, and easier for people to read.

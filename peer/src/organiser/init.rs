@@ -17,9 +17,11 @@ pub(super) fn init(task: &InitRegistrar) -> Result<NewRegistrar, RegistrarError>
         return Err(RegistrarError::Name { name: task.name.escape_debug().to_string() });
     }
     let file = key::make(&task.key, task.lock.source().as_ref(), task.lock.no_passphrase)?;
+    let key = file.public()?;
     Ok(NewRegistrar {
         name: name.to_owned(),
-        key: file.public()?.to_string(),
+        key: key.to_string(),
+        key_text: key.text(),
         file: task.key.display().to_string(),
         passphrase: file.is_locked(),
     })

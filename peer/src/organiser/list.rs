@@ -14,6 +14,7 @@ use std::path::Path;
 
 use csv::ByteRecord;
 use protocol::admission::VOTERS_MAX;
+use protocol::key_text::KeyTextError;
 use protocol::keys::PublicKey;
 use protocol::text::{self, Hidden};
 use protocol::units::VoterId;
@@ -33,8 +34,6 @@ const READ_TOGETHER: usize = 8_192;
 /// The number of mistakes and duplicates that are listed. Whoever made more of them made them all
 /// in the same way.
 pub(crate) const TOLD_MAX: usize = 10;
-/// The number of digits of a voter's key.
-const KEY_DIGITS: usize = 66;
 /// The number of digits of a voter's id.
 const VOTER_DIGITS: usize = 64;
 
@@ -46,6 +45,8 @@ pub(super) struct KeyList {
     /// The first of the lines that repeat what an earlier line says.
     pub(super) twice: Vec<(VoterId, [u64; 2])>,
     pub(super) twice_count: u64,
+    /// Keys in hex, which has no checksum.
+    pub(super) keys_in_hex: u64,
     /// Whether there is a column of ids, by which one member's two keys are found.
     pub(super) has_ids: bool,
     /// Lines without an id.
@@ -105,8 +106,8 @@ pub enum SlipReason {
     NoKey,
     #[error("{found} characters stand where {expected} hexadecimal digits should")]
     NotDigits { found: usize, expected: usize },
-    #[error("the digits are no public key of secp256k1: one may be wrong")]
-    NotAPoint,
+    #[error(transparent)]
+    Key(KeyTextError),
     #[error("{0}: remove it")]
     Hidden(Hidden),
     #[error("character {place} is {}, which is no hexadecimal digit", shown(*character))]

@@ -96,6 +96,7 @@ pub(super) fn sign_up_to(
         ids: list.has_ids,
         lines_without_id: if list.has_ids { list.without_id } else { 0 },
         lines_similar: list.similar_count,
+        keys_in_hex: list.keys_in_hex,
         lines_twice: list.twice_count,
         first_twice: twice.collect(),
         not_listed: not_listed().count(),

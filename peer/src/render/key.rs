@@ -14,7 +14,7 @@ pub(super) fn human(key: &KeyShown) -> String {
     };
     format!(
         "voter:      {}\nvoter key:  {}\nfile:       {}\npassphrase: {passphrase}\n",
-        key.voter, key.voter_key, key.file
+        key.voter, key.voter_key_text, key.file
     )
 }
 

@@ -2,13 +2,15 @@
 
 use std::fmt::Write;
 
+use protocol::key_text::BEGINNING;
+
 use super::text;
 use crate::schema::{
     NewRegistrar, Posted, RecordKind, RegistrarSigned, ShowReport, SignReport, SignaturesMissing,
 };
 
 pub(super) fn new_registrar(made: &NewRegistrar) -> String {
-    let NewRegistrar { name, key, file, passphrase } = made;
+    let NewRegistrar { name, key: _, key_text, file, passphrase } = made;
     let quoted = toml_text(name);
     let open = match passphrase {
         true => String::new(),
@@ -16,8 +18,8 @@ pub(super) fn new_registrar(made: &NewRegistrar) -> String {
     };
     format!(
         "made {file}: keep a copy of it, and keep it to yourself\n{open}\n\
-         for a new ballot:\n  peer ballot new --registrar '{}: {key}'\n\n\
-         for a ballot.toml that you write yourself:\n  [[registrar]]\n  name = {quoted}\n  key = \"{key}\"\n",
+         for a new ballot:\n  peer ballot new --registrar '{}: {key_text}'\n\n\
+         for a ballot.toml that you write yourself:\n  [[registrar]]\n  name = {quoted}\n  key = \"{key_text}\"\n",
         name.replace('\'', "'\\''"),
     )
 }
@@ -53,6 +55,7 @@ pub(super) fn signed(report: &SignReport, kind: RecordKind) -> String {
         };
         let _ = writeln!(out, "  {lines} no id: a member's second key is not found there");
     }
+    out += &keys_in_hex(report.keys_in_hex);
     if report.lines_twice > 0 {
         let _ = writeln!(
             out,
@@ -162,6 +165,18 @@ fn more(out: &mut String, count: usize, told: usize) {
     if count > told {
         let _ = writeln!(out, "  and {} more", count - told);
     }
+}
+
+/// The warning about keys without a checksum, once for all of a list.
+fn keys_in_hex(count: u64) -> String {
+    let keys = match count {
+        0 => return String::new(),
+        1 => "1 key is".to_owned(),
+        more => format!("{more} keys are"),
+    };
+    format!(
+        "  {keys} in hex, without a checksum, so that a slip may be another key: ask for the form that begins with {BEGINNING}\n"
+    )
 }
 
 fn standing(complete: usize, voters: usize, threshold: u8) -> String {

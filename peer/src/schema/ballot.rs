@@ -2,7 +2,7 @@
 
 use protocol::admission::{self, AdmissionRule};
 use protocol::election::{self, Election, ElectionError};
-use protocol::keys::ParsePublicKeyError;
+use protocol::key_text::KeyTextError;
 use protocol::units::{ElectionId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -75,7 +75,7 @@ pub(crate) enum BallotError {
     #[error("its id is not 32 hexadecimal digits")]
     Id,
     #[error("registrar {name:?} has no good key: {error}")]
-    Registrar { name: String, error: ParsePublicKeyError },
+    Registrar { name: String, error: KeyTextError },
     #[error(transparent)]
     Election(#[from] ElectionError),
     #[error("it says that it is election {claimed}, and it is {found}")]

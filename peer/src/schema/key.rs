@@ -11,6 +11,8 @@ pub(crate) struct KeyShown {
     pub(crate) voter: VoterId,
     /// The compressed public key in hexadecimal digits.
     pub(crate) voter_key: String,
+    /// The same in Bech32m, with a checksum, for people to copy.
+    pub(crate) voter_key_text: String,
     pub(crate) file: String,
     /// Whether the file is locked by a passphrase.
     pub(crate) passphrase: bool,
@@ -18,6 +20,12 @@ pub(crate) struct KeyShown {
 
 impl KeyShown {
     pub(crate) fn new(key: &PublicKey, file: String, passphrase: bool) -> Self {
-        Self { voter: key.voter(), voter_key: hex::encode(key.0), file, passphrase }
+        Self {
+            voter: key.voter(),
+            voter_key: key.to_string(),
+            voter_key_text: key.text(),
+            file,
+            passphrase,
+        }
     }
 }

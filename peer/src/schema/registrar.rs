@@ -22,6 +22,8 @@ pub(crate) struct NewRegistrar {
     pub(crate) name: String,
     /// The compressed public key in hexadecimal digits.
     pub(crate) key: String,
+    /// The same in Bech32m, with a checksum, for people to copy.
+    pub(crate) key_text: String,
     pub(crate) file: String,
     /// Whether the file is locked by a passphrase.
     pub(crate) passphrase: bool,
@@ -52,6 +54,8 @@ pub(crate) struct SignReport {
     pub(crate) lines_without_id: u64,
     /// Lines whose id is like that of an earlier line, which the registrar said to be other members.
     pub(crate) lines_similar: u64,
+    /// Keys of the list that are written in hex, without a checksum.
+    pub(crate) keys_in_hex: u64,
     /// Lines of the list that repeat the voter of an earlier line.
     pub(crate) lines_twice: u64,
     pub(crate) first_twice: Vec<ListedTwice>,

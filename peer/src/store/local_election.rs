@@ -101,10 +101,19 @@ pub(crate) fn read_begun_ballot(path: &Path) -> Result<Election, LocalElectionEr
 ///
 /// # Errors
 /// See [`read_begun_ballot`]. Texts that mislead are mistakes too.
-pub(crate) fn read_new_ballot(path: &Path) -> Result<Election, LocalElectionError> {
+pub(crate) fn read_new_ballot(path: &Path) -> Result<NewBallotFile, LocalElectionError> {
     let text = files::read_text(path, FILE_BYTES_MAX)?;
     ballot_file::parse_new(&text).map_err(|reason| bad_ballot(path, reason))?;
-    read_begun_ballot(path)
+    let election = read_begun_ballot(path)?;
+    Ok(NewBallotFile { election, keys_in_hex: ballot_file::keys_in_hex(&text) })
+}
+
+/// What a ballot file holds that nobody voted by yet.
+#[derive(Debug)]
+pub(crate) struct NewBallotFile {
+    pub(crate) election: Election,
+    /// How many of its registrars' keys are written without a checksum.
+    pub(crate) keys_in_hex: usize,
 }
 
 /// Reads a ballot file.

@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::nearest::nearest;
 use super::{
     BallotFileError, CHOICES_DEFAULT, ELECTION_KEYS, OPEN, QUESTION_KEYS, REGISTRAR,
     REGISTRAR_KEYS, TextPlace, check_texts,
@@ -14,6 +15,7 @@ use crate::admission::{
     AdmissionRule, REGISTRARS_MAX, REGISTRATION_BITS_MAX, Registrar, VOTERS_MAX,
 };
 use crate::election::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, Election, Question};
+use crate::key_text::{self, KeyForm};
 use crate::units::UnixMillis;
 
 /// Keys that are planned for elections which this version does not support. They get a message of
@@ -28,10 +30,6 @@ pub(super) const NOT_SUPPORTED_KEYS: [&str; 8] = [
     "quorum",
     "crash_faults_only",
 ];
-
-/// The most edits by which an unknown key may differ from a known one that is suggested in its
-/// place.
-const TYPING_SLIPS_MAX: usize = 2;
 
 const ID_EXPECTED: &str = "32 hexadecimal digits, such as `openssl rand -hex 16` gives";
 const ADMISSION_EXPECTED: &str =
@@ -58,6 +56,22 @@ pub fn parse_new(text: &str) -> Result<Election, BallotFileError> {
             BallotFileError::Text { line, reason }
         })
     })
+}
+
+/// How many of a file's keys are written in hex, without a checksum.
+#[must_use]
+pub fn keys_in_hex(text: &str) -> usize {
+    let Ok(document) = DeTable::parse(text) else { return 0 };
+    let registrars = document.get_ref().get("registrar").map(Spanned::get_ref);
+    let Some(DeValue::Array(registrars)) = registrars else { return 0 };
+    let is_hex = |registrar: &&Value<'_>| {
+        let DeValue::Table(registrar) = registrar.get_ref() else { return false };
+        let Some(DeValue::String(key)) = registrar.get("key").map(Spanned::get_ref) else {
+            return false;
+        };
+        key_text::read(key).is_ok_and(|(_, form)| form == KeyForm::Hex)
+    };
+    registrars.iter().filter(is_hex).count()
 }
 
 /// Reads an election and has it judged by `judge`, which is also given how to find the line of a text.
@@ -246,10 +260,13 @@ impl<'a> Section<'a> {
     }
 
     fn registrar(&self) -> Result<Registrar, BallotFileError> {
-        const EXPECTED: &str = "the line that `peer registrar init` prints";
         let name = self.string("name", "name = \"Secretary\"")?;
-        let found = self.string("key", "key = \"02…\", as `peer registrar init` prints it")?;
-        let Ok(key) = found.parse() else { return Err(self.bad_text("key", found, EXPECTED)) };
+        let found = self.string("key", "key = \"ostkey1…\", as `peer registrar init` prints it")?;
+        let key = found.parse().map_err(|reason| BallotFileError::BadKey {
+            line: self.line_of("key"),
+            key: self.key("key"),
+            reason,
+        })?;
         Ok(Registrar { name, key })
     }
 
@@ -343,8 +360,12 @@ impl<'a> Section<'a> {
     }
 
     fn bad_text(&self, key: &str, found: String, expected: &'static str) -> BallotFileError {
-        let line = self.table.get(key).map_or(1, |value| self.line(value.span()));
-        BallotFileError::BadText { line, key: self.key(key), found, expected }
+        BallotFileError::BadText { line: self.line_of(key), key: self.key(key), found, expected }
+    }
+
+    /// The line of a key's value.
+    fn line_of(&self, key: &str) -> usize {
+        self.table.get(key).map_or(1, |value| self.line(value.span()))
     }
 
     fn key(&self, key: &str) -> String {
@@ -383,64 +404,4 @@ fn syntax_error(text: &str, error: &toml::de::Error) -> BallotFileError {
 
 fn line(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
-}
-
-/// The known key that the writer may have meant.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let begins = |key: &&str| name.len() > 2 && (key.starts_with(name) || name.starts_with(key));
-    let by_edits = known.iter().map(|key| (edits(name, key), *key)).min();
-    match by_edits {
-        Some((edits, key)) if edits <= TYPING_SLIPS_MAX && edits < key.len() => Some(key),
-        _ => known.iter().copied().find(|key| begins(key)),
-    }
-}
-
-/// The Levenshtein distance, computed with only the last row of its table.
-fn edits(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, left) in from.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
-        for (column, right) in to.bytes().enumerate() {
-            let replaced = diagonal + usize::from(left != right);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn edits_are_counted_in_either_direction() {
-        for (from, to, count) in [
-            ("", "", 0),
-            ("abc", "", 3),
-            ("", "abc", 3),
-            ("abc", "ab", 1),
-            ("ab", "abc", 1),
-            ("abc", "bc", 1),
-            ("kitten", "sitting", 3),
-            ("flaw", "lawn", 2),
-        ] {
-            assert_eq!(edits(from, to), count, "{from:?} to {to:?}");
-        }
-    }
-
-    #[test]
-    fn a_key_is_near_by_few_slips_of_many_letters_or_by_its_beginning() {
-        for (name, known, expected) in [
-            ("optoins", "options", Some("options")),
-            ("opt", "options", Some("options")),
-            ("op", "options", None),
-            ("options_of", "options", Some("options")),
-            ("optzzzz", "options", None),
-            ("x", "id", None),
-            ("xx", "id", None),
-        ] {
-            assert_eq!(nearest(name, &[known]), expected, "{name}");
-        }
-    }
 }

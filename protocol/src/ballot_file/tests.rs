@@ -328,8 +328,10 @@ fn slips_in_registrars_are_named() {
     let line = registrar_slip("Treasurer", "Secretary");
     assert_eq!(line, "`registrar` has the name \"Secretary\" twice: remove one");
     let line = registrar_slip("81798", "81796");
-    assert!(line.starts_with("line 11: `registrar[0].key` is \"0279be"), "{line}");
-    assert!(line.ends_with("write the line that `peer registrar init` prints"), "{line}");
+    assert_eq!(
+        line,
+        "line 11: `registrar[0].key`: the key is no public key of secp256k1: one of its digits may be wrong"
+    );
     let line = registrar_slip("name = \"Treasurer\"\n", "");
     assert!(line.starts_with("`registrar[1].name` is missing"), "{line}");
     let line = registrar_slip("name = \"Treasurer\"", "titel = 1");
@@ -341,6 +343,21 @@ fn slips_in_registrars_are_named() {
     let nobody = GOOD.replacen(open, "admission = \"registrar\"\nthreshold = 1\n", 1);
     let line = parse(&nobody).expect_err("nobody admits").to_string();
     assert_eq!(line, "`registrar` stands 0 times: write 1 to 16 [[registrar]] tables");
+}
+
+#[test]
+fn keys_are_written_with_a_checksum_and_one_in_hex_is_counted() {
+    let in_hex = by_registrars();
+    let election = parse(&in_hex).expect("the file is good");
+    let with_checksum = write(&election);
+    assert_eq!((keys_in_hex(&in_hex), keys_in_hex(&with_checksum)), (2, 0));
+    assert_eq!(parse(&with_checksum), Ok(election));
+    let key = with_checksum.find("ostkey1").expect("a key") + 20;
+    let letter = if &with_checksum[key..=key] == "q" { "p" } else { "q" };
+    let slip = format!("{}{letter}{}", &with_checksum[..key], &with_checksum[key + 1..]);
+    let line = parse(&slip).expect_err("a slip").to_string();
+    let told = format!("`registrar[0].key`: the key's letter 21 (`{letter}`) may be wrong:");
+    assert!(line.contains(&told), "{line}");
 }
 
 #[test]

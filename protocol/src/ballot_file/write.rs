@@ -94,9 +94,9 @@ fn registrar_table(registrar: &Registrar) -> String {
 [[registrar]]
 # As everybody sees it.
 name = {name}
-# The public key, 66 hexadecimal digits.
+# The public key.
 key = {key}
-", name = quoted(&registrar.name), key = quoted(&registrar.key.to_string()))
+", name = quoted(&registrar.name), key = quoted(&registrar.key.text()))
 }
 
 fn write_question(text: &mut String, number: usize, question: &Question) {

@@ -235,6 +235,7 @@ fn key_vector() -> Vector {
     assert_eq!(public.voter().0, sha256(&[&public.0]));
     Vector::new("key", Layout::new().bytes("secret", &SECRET))
         .derive("public_key", hex::encode(public.0))
+        .derive("text", key().public().text())
         .derive("voter_id", public.voter())
 }
 

@@ -28,7 +28,7 @@ fn a_lost_laptop_is_made_up_for_by_the_phrase() {
     // As people write them down.
     desk.write("paper", &words.to_uppercase().replace(' ', "\n   "));
     let again = desk.keys("import --phrase-file paper --data-dir third");
-    assert_eq!(field(&again, "voter key"), back["voter_key"]);
+    assert_eq!(field(&again, "voter key"), back["voter_key_text"]);
 
     let words: Vec<_> = words.split_whitespace().collect();
     let mut slip = words.clone();

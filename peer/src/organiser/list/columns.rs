@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use csv::ByteRecord;
-use protocol::text;
+use protocol::{key_text, text};
 
 use super::opening::delimiter;
-use super::{Ids, KEY_DIGITS, ListError};
+use super::{Ids, ListError};
 use crate::schema::RecordKind;
 
 /// The lines in which names of columns are looked for if the first has none, to say where they stand.
@@ -133,10 +133,7 @@ fn no_key_column(
     if let Some(index) = lines.position(|line| is_named(&line)).filter(|index| *index > 0) {
         return ListError::TitleLines { line: index + 1 };
     }
-    let is_key = |cell: &[u8]| {
-        let text = cell.trim_ascii();
-        text.len() == KEY_DIGITS && text.iter().all(u8::is_ascii_hexdigit)
-    };
+    let is_key = |cell: &[u8]| key_text::read(&cell_text(cell)).is_ok();
     match header.iter().any(is_key) {
         true => ListError::NoHeader { wanted },
         false => ListError::NoKeyColumn { wanted },

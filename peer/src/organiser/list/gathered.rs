@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 
-use protocol::keys::{ParsePublicKeyError, PublicKey};
+use protocol::key_text::{self, KeyForm};
+use protocol::keys::PublicKey;
 use protocol::text;
 use protocol::units::VoterId;
 use rayon::prelude::*;
 
 use super::pairs::Pairs;
-use super::{KEY_DIGITS, KeyList, ListError, Slip, SlipReason, TOLD_MAX, VOTER_DIGITS};
+use super::{KeyList, ListError, Slip, SlipReason, TOLD_MAX, VOTER_DIGITS};
 
-/// The digits that a cell has at least if it is taken for a key with something else in it, and not for a name.
-const NEARLY_KEY_DIGITS: usize = 56;
+/// The digits that a cell has at least if it is taken for a voter's id with something else in it, and not for a name.
+const NEARLY_VOTER_DIGITS: usize = 56;
 
 /// The parts of a line that are used.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ pub(super) struct Row {
     /// together with the voters in them.
     pub(super) has_line_break: bool,
 }
+
+/// The voter that a cell names, and perhaps the key by which.
+type Named = (VoterId, Option<(PublicKey, KeyForm)>);
 
 /// The forms in which ids are compared.
 struct Id {
@@ -75,8 +79,11 @@ impl Gathered {
         &mut self,
         line: u64,
         Id { folded, loose }: Id,
-        (voter, key): (VoterId, Option<PublicKey>),
+        (voter, key): Named,
     ) -> [Option<SlipReason>; 2] {
+        let is_hex = key.is_some_and(|(_, form)| form == KeyForm::Hex);
+        self.list.keys_in_hex += u64::from(is_hex);
+        let key = key.map(|(key, _)| key);
         let first = *self.lines.entry(voter).or_insert(line);
         if self.list.voters.insert(voter, key).is_some() {
             self.list.twice_count += 1;
@@ -118,34 +125,30 @@ impl Gathered {
 }
 
 /// The voter that a cell names. Spaces and what can't be seen around it do no harm.
-fn voter(cell: &str, holds_voters: bool) -> Result<(VoterId, Option<PublicKey>), SlipReason> {
-    let expected = if holds_voters { VOTER_DIGITS } else { KEY_DIGITS };
+fn voter(cell: &str, holds_voters: bool) -> Result<Named, SlipReason> {
     let (text, before) = text::trim(cell);
     if text.is_empty() {
         return Err(SlipReason::NoKey);
     }
+    if !holds_voters {
+        let (key, form) = key_text::read(text).map_err(SlipReason::Key)?;
+        return Ok((key.voter(), Some((key, form))));
+    }
     let not_digits = || {
-        wrong_character(text, before)
-            .unwrap_or(SlipReason::NotDigits { found: text.chars().count(), expected })
+        wrong_character(text, before).unwrap_or(SlipReason::NotDigits {
+            found: text.chars().count(),
+            expected: VOTER_DIGITS,
+        })
     };
-    if holds_voters {
-        let mut voter = VoterId([0; 32]);
-        hex::decode_to_slice(text, &mut voter.0).map_err(|_| not_digits())?;
-        return Ok((voter, None));
-    }
-    match text.parse::<PublicKey>() {
-        Ok(key) => Ok((key.voter(), Some(key))),
-        Err(ParsePublicKeyError::NotAPoint { .. }) => Err(SlipReason::NotAPoint),
-        // A text of 66 digits that begins with neither 02 nor 03 is not a key either.
-        Err(ParsePublicKeyError::NotDigits { .. }) if is_digits(text) => Err(SlipReason::NotAPoint),
-        Err(ParsePublicKeyError::NotDigits { .. }) => Err(not_digits()),
-    }
+    let mut voter = VoterId([0; 32]);
+    hex::decode_to_slice(text, &mut voter.0).map_err(|_| not_digits())?;
+    Ok((voter, None))
 }
 
-/// The first character that is no digit, of what is nearly a key. One that can't be seen is named by its number.
+/// The first character that is no digit, of what is nearly a voter's id. One that can't be seen is named by its number.
 fn wrong_character(text: &str, before: usize) -> Option<SlipReason> {
     let digits = text.chars().filter(char::is_ascii_hexdigit).count();
-    if digits < NEARLY_KEY_DIGITS {
+    if digits < NEARLY_VOTER_DIGITS {
         return None;
     }
     let mut numbered = text.chars().zip(before + 1..);
@@ -154,8 +157,4 @@ fn wrong_character(text: &str, before: usize) -> Option<SlipReason> {
         Some(hidden) => SlipReason::Hidden(text::Hidden { place, ..hidden }),
         None => SlipReason::NotADigit { character, place },
     })
-}
-
-fn is_digits(text: &str) -> bool {
-    text.len() == KEY_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

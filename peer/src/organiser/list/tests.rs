@@ -50,15 +50,35 @@ fn slips_are_told_by_their_lines_and_nothing_of_them_is_repeated() {
         error,
         "6 lines have to be mended, and nothing was signed:\
          \n  line 3: there is no key\
-         \n  line 4: 6 characters stand where 66 hexadecimal digits should\
-         \n  line 5: the digits are no public key of secp256k1: one may be wrong\
-         \n  line 6: the digits are no public key of secp256k1: one may be wrong\
+         \n  line 4: 6 characters stand where a key should, which begins with ostkey1 or has 66 hexadecimal digits\
+         \n  line 5: the key is no public key of secp256k1: one of its digits may be wrong\
+         \n  line 6: the key is no public key of secp256k1: one of its digits may be wrong\
          \n  line 7: line 2 has the same id with another key: that would be two votes\
          \n  line 8: there is no key"
     );
     let many = format!("key\n{}", "x\n".repeat(12));
     let error = read_text(&many).expect_err("twelve slips");
     assert!(error.starts_with("12 lines") && error.ends_with("\n  and 2 more"), "{error}");
+}
+
+#[test]
+fn keys_are_read_with_their_checksum_and_those_in_hex_are_counted() {
+    let text = |voter: u8| key(voter).public().text();
+    let (a, b, c) = (text(1), text(2).to_uppercase(), digits(3));
+    let list = read_text(&format!("id,voter_key\n1, {a}\u{a0}\n2,{b}\n3,{c}\n")).expect("keys");
+    assert_eq!((list.voters.len(), list.keys_in_hex), (3, 1));
+    let told = |key: &str| read_text(&format!("key\n{key}\n")).expect_err(key);
+    let slip = format!("{}b{}", &a[..16], &a[17..]);
+    let expected = format!(
+        "a line has to be mended, and nothing was signed:\
+         \n  line 2: the key's letter 17 (`b`) may be wrong: `{}` would fit",
+        &a[16..17]
+    );
+    assert_eq!(told(&slip), expected);
+    assert!(told(&a[1..]).contains("the key has 65 letters instead of 66: copy it again"));
+    assert!(told(&a.replace("ostkey1", "OSTKEY1")).contains("is a capital among others"));
+    let error = read_text(&format!("1,{a}\n")).expect_err("no header");
+    assert!(error.contains("its first line holds a key"), "{error}");
 }
 
 #[test]
