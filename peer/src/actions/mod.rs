@@ -2,7 +2,6 @@
 //! network, as typed questions with typed answers. How a question was typed and how its answer
 //! looks must not matter here; `cli` and `render` deal with that.
 
-mod choices;
 mod laboratory;
 mod questions;
 
@@ -16,16 +15,16 @@ use protocol::keys::PublicKey;
 use protocol::units::ElectionId;
 use tokio::sync::{Mutex, watch};
 
-pub(crate) use choices::{
-    Answer, BLANK, ChoicesError, QUESTION_SEPARATOR, of_names as choices_of_names,
-    parse as parse_choices, parse_answer, read as read_choices,
-};
-
 use crate::cli::command::{CommandName, PromptCommand};
 use crate::cli::input_error::InputError;
+pub(crate) use crate::cli::option_number::{BLANK, QUESTION_SEPARATOR};
 use crate::handle::PeerHandle;
 use crate::miner::MinerView;
 use crate::schema::{self, Reply};
+pub(crate) use crate::voter::choices::{
+    Answer, ChoicesError, of_names as choices_of_names, parse as parse_choices, parse_answer,
+    read as read_choices,
+};
 use crate::voter::receipt::ReceiptFileError;
 use crate::voter::{Actor, OwnVoters, VoterError};
 use chain::{ForgeryError, TransactionError};

@@ -12,7 +12,7 @@ use protocol::election::{Election, ElectionError, Question};
 use protocol::key_text::{self, BEGINNING, KeyForm};
 use protocol::units::UnixMillis;
 
-use super::option_numbers::{self, OptionNumberError};
+use super::option_names::{self, OptionNameError};
 use crate::cli::{CheckBallot, NewBallot};
 use crate::render::{Style, wants_color};
 use crate::schema::{Ballot, Reply};
@@ -43,7 +43,7 @@ pub enum BallotCommandError {
     #[error(transparent)]
     Election(#[from] ElectionError),
     #[error("{}{error}", file.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default())]
-    OptionNumber { file: Option<PathBuf>, error: OptionNumberError },
+    OptionName { file: Option<PathBuf>, error: OptionNameError },
     #[error(transparent)]
     Ballot(#[from] LocalElectionError),
     #[error(transparent)]
@@ -61,8 +61,8 @@ pub enum BallotCommandError {
 pub fn check_ballot(check: &CheckBallot) -> Result<(), BallotCommandError> {
     let NewBallotFile { election, keys_in_hex } = read_new_ballot(&check.file)?;
     let file = || Some(check.file.clone());
-    option_numbers::check(&election)
-        .map_err(|error| BallotCommandError::OptionNumber { file: file(), error })?;
+    option_names::check(&election)
+        .map_err(|error| BallotCommandError::OptionName { file: file(), error })?;
     warn_of_hex(keys_in_hex);
     let color = io::stdout().is_terminal() && wants_color();
     let style = Style::of(check.format.json, color);
@@ -103,8 +103,8 @@ pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
     };
     election.check()?;
     ballot_file::check_texts(&election)?;
-    option_numbers::check(&election)
-        .map_err(|error| BallotCommandError::OptionNumber { file: None, error })?;
+    option_names::check(&election)
+        .map_err(|error| BallotCommandError::OptionName { file: None, error })?;
     write_file(&new.output, &ballot_file::write(&election), new.force)?;
     print(&format!("wrote {}, election {}\n", new.output.display(), election.election_id()))?;
     Ok(())

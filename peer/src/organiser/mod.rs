@@ -8,7 +8,7 @@ pub(crate) mod ballot;
 mod init;
 mod key;
 mod list;
-mod option_numbers;
+mod option_names;
 mod record;
 mod show;
 mod sign;

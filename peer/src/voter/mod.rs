@@ -3,6 +3,7 @@
 //! One key is the directory's own; further keys lie beside it, by name. A voter is registered before its first vote. A
 //! locked key is unlocked for one action and forgotten right after it.
 
+pub(crate) mod choices;
 pub(crate) mod commands;
 pub(crate) mod receipt;
 

@@ -31,7 +31,7 @@ type Named = (VoterId, Option<(PublicKey, KeyForm)>);
 /// The forms in which ids are compared.
 struct Id {
     folded: Box<str>,
-    loose: Box<str>,
+    loose: Vec<Box<str>>,
 }
 
 #[derive(Debug, Default)]
@@ -55,8 +55,8 @@ impl Gathered {
                 true => Err(SlipReason::SeveralLines),
                 false => voter(&row.key, holds_voters),
             };
-            let (folded, loose) = (text::folded(&row.id), text::loosely_folded(&row.id));
-            (voter, Id { folded: folded.into(), loose: loose.into() })
+            let loose = text::loosely_folded(&row.id).into_iter().map(String::into_boxed_str);
+            (voter, Id { folded: text::folded(&row.id).into(), loose: loose.collect() })
         };
         let read: Vec<_> = rows.par_iter().map(read).collect();
         for (Row { line, .. }, (read, id)) in rows.drain(..).zip(read) {
@@ -96,7 +96,10 @@ impl Gathered {
             self.list.without_id += 1;
             return [None, None];
         }
-        let like = self.voters_of_loose_ids.note(loose, voter, line);
+        let mut like = None;
+        for form in loose {
+            like = like.or(self.voters_of_loose_ids.note(form, voter, line));
+        }
         let one_id = self.voters_of_ids.note(folded.clone(), voter, line);
         if let (Some(like), None) = (like, one_id) {
             self.list.similar_count += 1;

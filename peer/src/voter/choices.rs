@@ -5,28 +5,24 @@
 //! number, and whatever is only near to a name is told apart as a [doubt](ChoicesError::is_doubt), about
 //! which somebody at a terminal is asked. Elsewhere a doubt is a refusal.
 
+mod split;
+
 use protocol::election::{ChoiceError, Election, Question};
 use protocol::text::nfc;
 use protocol::transaction::Choices;
 
-use crate::cli::option_number::option_number;
+use crate::cli::option_number::{
+    BLANK, BLANK_SIGN, CHOICE_SEPARATOR, QUESTION_SEPARATOR, option_number,
+};
 use crate::cli::suggest::suggest;
 use crate::render::choices_allowed;
 
-/// Separates the answers to two questions.
-pub(crate) const QUESTION_SEPARATOR: char = ';';
-/// Separates two choices of one answer.
-const CHOICE_SEPARATOR: char = ',';
 /// How a question is answered that was left out, and may be left blank.
 const TEXT_MEND: &str = "write its choices after a `;`, or `-` to leave it blank";
 /// The same where choices are lists.
 const LIST_MEND: &str = "add a list of its choices, or `[]` to leave it blank";
 /// How one is answered that can't be left blank.
 const NOT_BLANK_MEND: &str = "write its choices after a `;`";
-/// The word for an answer that chooses nothing.
-pub(crate) const BLANK: &str = "blank";
-/// The same in one character.
-const BLANK_SIGN: &str = "-";
 
 /// The reason why a text is not an answer to the ballot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +40,7 @@ pub(crate) enum ChoicesError {
     )]
     Ambiguous { question: usize, title: String, text: String, first: String, second: String },
     #[error(
-        "{option:?} has a `{separator}` in its name, which may stand between two answers: write the number of each choice"
+        "{option:?} has a `{separator}` in its name, which may stand between two answers: write it as \"{option}\" in quotation marks, or the number of each choice"
     )]
     SeparatorInName { option: String, separator: char },
     #[error("question {question} ({title}) names {option:?} twice")]
@@ -136,7 +132,7 @@ pub(crate) fn parse(text: &str, election: &Election) -> Result<Choices, ChoicesE
 /// The first answer that the ballot does not allow, whatever was meant.
 pub(crate) fn read(text: &str, election: &Election) -> Result<Vec<Answer>, ChoicesError> {
     let expected = election.questions.len();
-    let mut texts: Vec<_> = text.split(QUESTION_SEPARATOR).collect();
+    let mut texts = split::split(text, QUESTION_SEPARATOR);
     if expected == 1 {
         // If there is only one question, the separator can be part of a name.
         texts = vec![text];
@@ -221,7 +217,7 @@ pub(crate) fn parse_answer(
         return Err(doubt);
     }
     // A comma with nothing beside it may be a choice that was forgotten.
-    if text.split(CHOICE_SEPARATOR).any(|part| part.trim().is_empty()) {
+    if split::split(text, CHOICE_SEPARATOR).iter().any(|part| part.trim().is_empty()) {
         return Err(left_out_of(number, question, TEXT_MEND));
     }
     let found = parts(text).map(|part| find(part, number, question));
@@ -242,7 +238,8 @@ fn supposed(text: &str, number: usize, question: &Question) -> Option<Vec<u16>> 
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split(CHOICE_SEPARATOR).map(str::trim).filter(|part| !part.is_empty())
+    let parts = split::split(text, CHOICE_SEPARATOR).into_iter();
+    parts.map(str::trim).filter(|part| !part.is_empty())
 }
 
 /// Checks whether a question allows these options, and returns them in ascending order.
@@ -284,6 +281,9 @@ fn find(text: &str, number: usize, question: &Question) -> Result<usize, Choices
     let options = &question.options;
     if let Some(index) = named(text, options) {
         return Ok(index);
+    }
+    if let Some(name) = split::unquoted(text) {
+        return exactly(name, number, question);
     }
     let by_number = |digits: &str| {
         let counted = option_number(digits)?.checked_sub(1)?;
@@ -338,9 +338,8 @@ fn folded(text: &str) -> String {
 
 /// The doubt about an option whose name has the separator in it and stands in the text, beside others.
 fn separator_in_name(text: &str, separator: char, questions: &[Question]) -> Option<ChoicesError> {
-    let text = folded(text);
     let mut options = questions.iter().flat_map(|question| &question.options);
-    let has_it = |option: &&String| option.contains(separator) && text.contains(&folded(option));
+    let has_it = |option: &&String| option.contains(separator) && split::is_split(option, text);
     let option = options.find(has_it)?.clone();
     Some(ChoicesError::SeparatorInName { option, separator })
 }

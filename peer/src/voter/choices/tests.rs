@@ -179,14 +179,38 @@ fn a_separator_in_a_name_is_no_separator_by_chance() {
     let one = election(vec![pairs.clone()]);
     assert_eq!(parse("Ada, Grace", &one), Ok(vec![vec![2]]));
     assert_eq!(parse("1, 2", &one), Ok(vec![vec![0, 1]]));
-    for text in ["Ada, Grace, Ada", "grace, ada, grace"] {
+    // One space is too little to tell two people from one.
+    for text in ["Ada,Grace", "Ada ,Grace", "ada, grace", "Ada, Grace, Ada", "grace, ada, grace"] {
         assert_eq!(parse(text, &one).expect_err(text).kind(), "ambiguous_option", "{text}");
+    }
+    for (text, chosen) in [
+        ("\"Ada, Grace\"", vec![2]),
+        ("\"Ada\", \"Grace\"", vec![0, 1]),
+        ("Ada,\"Ada, Grace\"", vec![0, 2]),
+    ] {
+        assert_eq!(parse(text, &one), Ok(vec![chosen]), "{text}");
+    }
+    // What is quoted is exact, or a doubt.
+    assert!(parse("\"ada\"", &one).expect_err("near").is_doubt());
+    assert_eq!(parse("\"#1\"", &one).expect_err("no name").kind(), "no_such_option");
+    let quoted = election(vec![question("Who?", &["\"Ada\"", "Ada", "\"", "6\""], 0, 2)]);
+    for (text, chosen) in [
+        ("\"Ada\"", vec![0]),
+        ("Ada", vec![1]),
+        ("\", 6\"", vec![2, 3]),
+        ("\"Ada\", Ada", vec![0, 1]),
+    ] {
+        assert_eq!(parse(text, &quoted), Ok(vec![chosen]), "{text}");
     }
     let chair = question("Chair", &["Red; Blue", "Red"], 1, 1);
     let two = election(vec![chair, question("Colour", &["Blue", "Green"], 0, 1)]);
     assert_eq!(parse("Red; Blue", &two).expect_err("either").kind(), "ambiguous_option");
     assert_eq!(parse("Red; Green", &two), Ok(vec![vec![1], vec![1]]));
     assert_eq!(parse("1; -", &two), Ok(vec![vec![0], vec![]]));
+    assert_eq!(parse("\"Red; Blue\"; Blue", &two), Ok(vec![vec![0], vec![0]]));
+    for text in ["Red;Blue", "red ;blue"] {
+        assert_eq!(parse(text, &two).expect_err("either").kind(), "ambiguous_option", "{text}");
+    }
 }
 
 #[test]
