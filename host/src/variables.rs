@@ -12,12 +12,12 @@ pub fn without_empty(command: Command) -> Command {
     command.mut_args(unset_if_empty).mut_subcommands(without_empty)
 }
 
-/// Reads this program's command line and the variables that are not empty. Ends the program with a message if they can't
-/// be read.
-#[must_use]
-pub fn parse<A: Parser>() -> A {
-    let matches = without_empty(A::command()).get_matches();
-    A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+/// Reads this program's command line and the variables that are not empty.
+///
+/// # Errors
+/// When they can't be read, or ask for help or the version instead.
+pub fn try_parse<A: Parser>() -> Result<A, clap::Error> {
+    A::from_arg_matches(&without_empty(A::command()).try_get_matches()?)
 }
 
 /// The values of one text, at least one.

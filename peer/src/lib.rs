@@ -13,10 +13,11 @@
 //! 2. `cli` (what was typed, and what it means), `handle` (the way to the running node), `miner`
 //!    (the search for a nonce), `store` (the chain on disk), `render` (how answers and events
 //!    look);
-//! 3. one module for each kind of user: `voter`, `organiser`, and `auditor`, which also reads the
-//!    voter's receipts;
+//! 3. a module for each kind of user: `voter` and `organiser`;
 //! 4. `actions`: what can be asked of a running peer;
-//! 5. what users look through: `prompt`, `http`, `client`, and on top of `client` also `watch`;
+//! 5. what users look through: `prompt`, `client`, and on top of `client` also `watch` and `auditor`,
+//!    which reads records from files and from running peers, and the voter's receipts; `http`, which
+//!    sends records as well;
 //! 6. `run`: from settings to a running peer, and to its end.
 #![allow(
     clippy::disallowed_methods,
@@ -30,6 +31,7 @@ mod auditor;
 pub mod cli;
 mod client;
 pub mod config;
+mod error_kind;
 mod handle;
 mod http;
 mod miner;
@@ -43,11 +45,12 @@ mod voter;
 mod watch;
 
 pub use auditor::{
-    ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, OfflineError, RecordPlace, audit,
-    export, import, verify_receipt,
+    ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, NoRecord, OfflineError, RecordPlace,
+    audit, export, import, verify_receipt,
 };
 pub use cli::manual::{ManualError, write_man_pages};
 pub use client::{ClientExit, client};
+pub use error_kind::error_line;
 pub use organiser::ballot::{BallotCommandError, check_ballot, new_ballot};
 pub use organiser::{RegistrarError, registrar};
 pub use prompt::logs::start_log;

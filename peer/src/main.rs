@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use peer::ClientExit;
-use peer::cli::{self, Invocation};
+use peer::cli::{self, Invocation, Invoked};
 
 /// The exit code when the arguments, a file that they name, or the state of the machine have to be
 /// corrected.
@@ -19,14 +19,28 @@ const EXIT_NO_CONTACT: u8 = 3;
 
 fn main() -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let done = cli::parse(std::env::args_os(), cores).map_err(anyhow::Error::from).and_then(start);
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let invoked = cli::invoked(&arguments, std::env::var("OSTRAKON_JSON").ok().as_deref());
+    let done = cli::parse(arguments, cores).map_err(anyhow::Error::from).and_then(start);
     let error = match done {
         Ok(code) => return code,
         Err(error) => error,
     };
-    // These are the last words, in one line. If stderr is closed, there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "peer: {error}");
+    tell(&invoked, &error);
     ExitCode::from(exit_code(&error))
+}
+
+/// The last words, in one line: an object on stdout for programs, and a text on stderr for people. Programs get both
+/// from a peer that was to run, whose stderr is its log, and where the object was part of an answer.
+fn tell(invoked: &Invoked, error: &anyhow::Error) {
+    let offline = error.downcast_ref::<peer::OfflineError>();
+    let is_told = offline.is_some_and(peer::OfflineError::is_told);
+    let is_printed = invoked.json
+        && (is_told || host::output::print(&peer::error_line(&invoked.word, error)).is_ok());
+    if !is_printed || is_told || error.is::<peer::PeerError>() {
+        // If stderr is closed, there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "peer: {error}");
+    }
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
@@ -34,6 +48,8 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     let running = error.downcast_ref::<peer::PeerError>();
     if offline.is_some_and(peer::OfflineError::is_unjudged) {
         EXIT_UNJUDGED
+    } else if offline.is_some_and(peer::OfflineError::is_no_contact) {
+        EXIT_NO_CONTACT
     } else if offline.is_some_and(peer::OfflineError::is_refusal)
         || running.is_some_and(peer::PeerError::is_refusal)
     {

@@ -168,7 +168,7 @@ fn a_chain_with_what_registrars_did_not_admit_fails_its_audit_by_that_rule() {
     let mut scene = Scene::new(1);
     let (path, blocks) = scene.leave_and_export();
     let good = offline::audit(&path);
-    assert_eq!((&good["registrations"], &good["votes"]), (&2.into(), &1.into()), "{good}");
+    assert_eq!((&good["registered_voters"], &good["votes"]), (&2.into(), &1.into()), "{good}");
     assert_eq!(good["admitted"]["withdrawn"], 1, "{good}");
     let id = scene.election.election_id();
     let last = blocks.last().expect("there are some").header;

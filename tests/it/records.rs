@@ -96,7 +96,7 @@ fn votes_and_results_are_written_as_tables() {
     let read = |file: &str| fs::read_to_string(beside.join(file)).expect("a table");
     let table = read("votes.csv");
     let mut lines = table.lines();
-    assert!(lines.next().is_some_and(|head| head.starts_with("height,block,time_ms,place")));
+    assert!(lines.next().is_some_and(|head| head.starts_with("height,block,time_ms,time,place")));
     let mut choices: Vec<_> = lines.filter_map(|line| line.rsplit(',').next()).collect();
     choices.sort_unstable();
     assert_eq!(choices, ["Ada", "Grace"]);
@@ -111,8 +111,9 @@ fn votes_and_results_are_written_as_tables() {
     let arguments = ["export", "results.csv", "--as", "results", "--from", "a.archive"];
     assert_eq!(run(&beside, &arguments).0, Some(0));
     let results = read("results.csv");
-    let counts: Vec<_> = results.lines().filter_map(|line| line.rsplit(',').next()).collect();
+    let counts: Vec<_> = results.lines().filter_map(|line| line.split(',').nth(4)).collect();
     assert_eq!(counts, ["votes", "1", "1", "0", "0"], "{results}");
+    assert!(results.lines().skip(1).all(|line| line.ends_with(",2,2,100.0")), "{results}");
     for (arguments, part) in [
         (vec!["export", "votes.csv", "--as", "votes", "--data-dir", &directory], "--force"),
         (vec!["export", "votes.xls", "--as", "votes", "--data-dir", &directory], ".csv or .jsonl"),

@@ -1,9 +1,11 @@
 //! The tracker's command line and environment variables.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Parser, ValueEnum};
+use clap::builder::{FalseyValueParser, TypedValueParser};
+use clap::{CommandFactory, Parser, ValueEnum};
 use host::http::HostName;
 use host::variables::List;
 use protocol::address::{AddressText, AddressTextError};
@@ -34,6 +36,20 @@ pub(crate) struct Arguments {
     /// How log lines on stderr look; RUST_LOG says which there are (info, tracker=debug)
     #[arg(long, value_name = "FORMAT", env = "OSTRAKON_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
+
+    /// The line on stdout as a JSON object, and an error as one too
+    #[arg(long, env = "OSTRAKON_JSON", value_parser = FalseyValueParser::new())]
+    pub(crate) json: bool,
+}
+
+/// Whether a program reads what the tracker says, though its arguments may be wrong.
+pub(crate) fn wants_json(mut arguments: impl Iterator<Item = OsString>) -> bool {
+    let variable = std::env::var_os("OSTRAKON_JSON");
+    let is_set = |value: OsString| {
+        let parser = FalseyValueParser::new();
+        parser.parse_ref(&Arguments::command(), None, &value).unwrap_or(false)
+    };
+    arguments.any(|argument| argument == "--json") || variable.is_some_and(is_set)
 }
 
 /// Whether and where the API listens.
@@ -68,8 +84,6 @@ pub(crate) enum LogFormat {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -20,6 +20,7 @@ use host::http::{Limits, Site};
 use host::log::{self, DefaultLevel};
 use host::signals::{EndSignals, Hangup};
 use host::variables::List;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracker::handle::TrackerHandle;
@@ -32,23 +33,51 @@ const EXIT_CONFIGURATION: u8 = 2;
 const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
-    let arguments: Arguments = host::variables::parse();
+    let json = cli::wants_json(std::env::args_os());
+    let arguments: Arguments = match host::variables::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if json && error.use_stderr() => {
+            tell_programs("usage", &one_line(&error.render().to_string()));
+            return ExitCode::from(EXIT_CONFIGURATION);
+        }
+        Err(error) => error.exit(),
+    };
     log::start(arguments.log_format.into(), DefaultLevel::Info, io::stderr);
     let election = match read_ballot(&arguments.ballot) {
         Ok(election) => election,
-        Err(error) => return fail(&error, EXIT_CONFIGURATION),
+        Err(error) => return fail(json, "bad_ballot", &error, EXIT_CONFIGURATION),
     };
     match run(&arguments, &election) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<ListenError>() => fail(&error, EXIT_CONFIGURATION),
-        Err(error) => fail(&error, EXIT_FAILURE),
+        Err(error) if error.is::<ListenError>() => {
+            fail(json, "address", &error, EXIT_CONFIGURATION)
+        }
+        Err(error) => fail(json, "system", &error, EXIT_FAILURE),
     }
 }
 
-fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
-    // Errors are printed on one line. If stderr is closed, there is nobody left to tell.
+/// The last words, in one line: on stderr, where the log is, and for programs also on stdout.
+fn fail(json: bool, kind: &str, error: &anyhow::Error, code: u8) -> ExitCode {
+    if json {
+        tell_programs(kind, &format!("{error:#}"));
+    }
+    // If stderr is closed, there is nobody left to tell.
     let _ = writeln!(io::stderr(), "tracker: {error:#}");
     ExitCode::from(code)
+}
+
+fn tell_programs(kind: &str, message: &str) {
+    let told = json!({"answer": "tracker", "error": {"kind": kind, "message": message}});
+    if let Err(error) = host::output::print(&format!("{told}\n")) {
+        tracing::warn!(%error, "can't write to stdout");
+    }
+}
+
+/// What is wrong with the arguments, without the usage that follows it.
+fn one_line(text: &str) -> String {
+    let text = text.split("\n\nUsage:").next().unwrap_or_default();
+    let words: Vec<_> = text.trim_start_matches("error: ").split_whitespace().collect();
+    words.join(" ")
 }
 
 fn read_ballot(path: &Path) -> anyhow::Result<Election> {
@@ -57,7 +86,7 @@ fn read_ballot(path: &Path) -> anyhow::Result<Election> {
         Ok(text) => text,
         Err(ReadError::File(error)) => {
             let told = format!("can't read the ballot {name} (--ballot FILE names another)");
-            return Err(anyhow::Error::new(error.source).context(told));
+            return Err(anyhow::anyhow!("{told}: {}", files::reason(&error.source)));
         }
         Err(error @ ReadError::TooLong { .. }) => return Err(error.into()),
     };
@@ -80,11 +109,7 @@ fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
         let signals = EndSignals::start(Hangup::SystemDefault).context("can't wait for signals")?;
         let listening = socket.local_addr().context("the socket has no address")?;
         let api = listen_for_api(arguments, listening).await?;
-        let mut line =
-            format!("tracker listening on {listening}, election {}", election.election_id());
-        if let Some((_, site)) = &api {
-            line = format!("{line}, api {}", site.url());
-        }
+        let line = ready_line(arguments, listening, election, api.as_ref().map(|(_, site)| site));
         // Whoever started this program may be waiting for that line.
         host::output::print(&format!("{line}\n")).context("can't write to stdout")?;
         let (handle, requests) = TrackerHandle::new();
@@ -105,6 +130,26 @@ fn run(arguments: &Arguments, election: &Election) -> anyhow::Result<()> {
         let (result, ()) = tokio::join!(tracking, serving);
         result.context("the socket broke")
     })
+}
+
+/// Where the tracker listens, for whoever started it.
+fn ready_line(
+    arguments: &Arguments,
+    listening: SocketAddr,
+    election: &Election,
+    site: Option<&Site>,
+) -> String {
+    let (election, api) = (election.election_id(), site.map(Site::url));
+    if arguments.json {
+        let address = listening.to_string();
+        let election = election.to_string();
+        return json!({
+            "event": "listening", "address": address, "election": election, "api": api
+        })
+        .to_string();
+    }
+    let api = api.map_or_else(String::new, |api| format!(", api {api}"));
+    format!("tracker listening on {listening}, election {election}{api}")
 }
 
 /// Opens the API's listener if one was asked for. `listening` is the address where datagrams

@@ -118,18 +118,25 @@ impl Audit {
     /// Adds the next block if it follows all rules.
     ///
     /// # Errors
-    /// The first rule that it breaks, where the cheapest are checked first. The audit then stays
-    /// where it is.
+    /// The first rule that it breaks, where the cheapest are checked first. That its time has not come is told last,
+    /// of a block that breaks no rule, because it depends on a clock. The audit then stays where it is.
     pub fn extend(&mut self, checked: &CheckedBlock, now: UnixMillis) -> Result<(), AuditFailure> {
         let header = &checked.block.header;
         let hash = header.hash();
         let height = self.headers.next_height();
         let failed = |error| AuditFailure { height, hash, error };
-        self.headers.check(header, now).map_err(|error| failed(error.into()))?;
+        let early = match self.headers.check(header, now) {
+            Err(early @ HeaderError::TooEarly { .. }) => Some(early),
+            checked => checked.map(|()| None).map_err(|error| failed(error.into()))?,
+        };
         let summary = checked.verdict.as_ref().map_err(|error| failed(error.clone().into()))?;
         self.branch
             .apply(height, summary)
             .map_err(|error| failed(BodyError::Invalid(error).into()))?;
+        if let Some(early) = early {
+            self.branch.undo(height, summary);
+            return Err(failed(early.into()));
+        }
         self.transactions += checked.block.transactions.len() as u64;
         self.signatures +=
             checked.block.transactions.iter().map(|each| signatures(each)).sum::<u64>();

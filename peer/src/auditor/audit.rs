@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 
 use host::output::print;
@@ -11,8 +12,10 @@ use protocol::election::Election;
 use protocol::units::{ElectionId, UnixMillis};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::compare::compare_sources;
 use super::report::AuditOutcome;
 use super::source::{Source, Unchecked};
+use super::sums::Sums;
 use super::{OfflineError, Undone};
 use crate::cli::AuditChain;
 use crate::render::Style;
@@ -29,7 +32,8 @@ const AHEAD_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// The most blocks that have been read and not counted yet, however small they are.
 pub(super) const AHEAD_BLOCKS_MAX: usize = 4_096;
 
-/// Audits a record and prints a report. Returns whether everything is valid.
+/// Audits a record and prints a report. Returns whether everything is valid, and the same as what it was to be compared
+/// with.
 ///
 /// # Errors
 /// When the record can't be read, belongs to another election than the one that was asked for, or can't be judged by
@@ -38,6 +42,9 @@ pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
     let mut source = Source::open(&command.source)?;
     if let Some(expected) = expected_election(command)? {
         source.expect(&expected)?;
+    }
+    if let Some(against) = &command.against {
+        return compare(command, source, against);
     }
     let AuditOutcome { report, failure } = audit_source(&mut source, clock::unix_now, |_| Ok(()))?;
     let color = std::io::stdout().is_terminal();
@@ -48,6 +55,23 @@ pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
         Some(error) if error.is_unjudged() => Err(error),
         // The report has told which rule is broken.
         Some(_) | None => Ok(passed),
+    }
+}
+
+/// Audits two records and prints where they part. Returns whether they are the same and valid.
+fn compare(command: &AuditChain, mut source: Source, against: &Path) -> Result<bool, OfflineError> {
+    let mut other = Source::open(against)?;
+    other.expect(&source.election().election_id())?;
+    let comparison = compare_sources([&mut source, &mut other], clock::unix_now)?;
+    let (is_same, unjudged) = (comparison.is_same_and_holds(), comparison.unjudged);
+    let color = std::io::stdout().is_terminal();
+    let style = Style::of(command.format.json, color);
+    print(&style.answer(&Reply::Comparison(Box::new(comparison.report))))?;
+    match unjudged {
+        Some((path, ahead)) => {
+            Err(OfflineError::AheadOfClock { path, ahead, undone: Undone::Audit })
+        }
+        None => Ok(is_same),
     }
 }
 
@@ -69,16 +93,60 @@ pub(super) fn audit_source(
     mut visit: impl FnMut(&Arc<Block>) -> Result<(), OfflineError>,
 ) -> Result<AuditOutcome, OfflineError> {
     let progress = Progress::new("auditing", source.steps());
-    let mut audit = Audit::new(Arc::clone(source.election()));
-    let mut ahead = ReadAhead::new(&audit, AHEAD_BYTES_MAX);
-    while let Some((checked, steps)) = ahead.next(source)? {
-        if let Err(failure) = audit.extend(&checked, clock()) {
-            return Ok(AuditOutcome::new(&audit, Some(failure)));
+    let mut auditing = Auditing::new(source, clock);
+    loop {
+        match auditing.next()? {
+            Step::Block(block, steps) => {
+                visit(&block)?;
+                progress.advance(steps);
+            }
+            Step::End(outcome) => return Ok(*outcome),
         }
-        visit(checked.block())?;
-        progress.advance(steps);
     }
-    Ok(AuditOutcome::new(&audit, None))
+}
+
+/// An audit that goes on block by block.
+#[derive(Debug)]
+pub(super) struct Auditing<'source> {
+    source: &'source mut Source,
+    clock: fn() -> UnixMillis,
+    audit: Audit,
+    sums: Sums,
+    ahead: ReadAhead,
+}
+
+/// How far an audit came.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// A block that follows all rules, and the number of its steps.
+    Block(Arc<Block>, u64),
+    /// Nothing comes after it that could be counted.
+    End(Box<AuditOutcome>),
+}
+
+impl<'source> Auditing<'source> {
+    pub(super) fn new(source: &'source mut Source, clock: fn() -> UnixMillis) -> Self {
+        let audit = Audit::new(Arc::clone(source.election()));
+        let sums = Sums::new(source.election());
+        let ahead = ReadAhead::new(&audit, AHEAD_BYTES_MAX);
+        Self { source, clock, audit, sums, ahead }
+    }
+
+    /// Audits the next block.
+    ///
+    /// # Errors
+    /// When the source can't be read.
+    pub(super) fn next(&mut self) -> Result<Step, OfflineError> {
+        let end = |this: &Self, failure| AuditOutcome::new(&this.audit, &this.sums, failure);
+        let Some((checked, steps)) = self.ahead.next(self.source)? else {
+            return Ok(Step::End(Box::new(end(self, None))));
+        };
+        if let Err(failure) = self.audit.extend(&checked, (self.clock)()) {
+            return Ok(Step::End(Box::new(end(self, Some(failure)))));
+        }
+        self.sums.add(checked.block());
+        Ok(Step::Block(Arc::clone(checked.block()), steps))
+    }
 }
 
 /// The blocks that have been read and are being checked, in their order.

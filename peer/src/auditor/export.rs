@@ -1,16 +1,18 @@
-//! The command `peer export`, which writes the best chain of a data directory as an archive, or its
-//! votes or results as a table.
+//! The command `peer export`, which writes the best chain of a data directory as an archive, or its votes, voters or
+//! results as a table.
 
 use protocol::units::UnixMillis;
 
 use super::archive::ArchiveWriter;
 use super::audit::audit_source;
 use super::report::AuditOutcome;
-use super::source::Source;
-use super::table::{TableFormat, TableWriter};
+use super::source::{Source, url_of};
+use super::table::{Cells, TableFormat, TableWriter};
+use super::voters::Voters;
 use super::{OfflineError, Undone};
 use crate::cli::{ExportChain, ExportKind};
-use crate::schema::AuditReport;
+use crate::render::Style;
+use crate::schema::{AuditReport, Exported, ExportedKind, Reply};
 use crate::store::default_places;
 use host::clock;
 use host::files::FileError;
@@ -28,9 +30,15 @@ pub fn export(command: &ExportChain) -> Result<(), OfflineError> {
         (None, None) => default_places::only_default()?,
     };
     match command.kind {
-        ExportKind::Archive if command.from.is_some() => Err(OfflineError::ArchiveOfArchive),
+        ExportKind::Archive if command.from.is_some() && url_of(&path).is_none() => {
+            Err(OfflineError::ArchiveOfArchive)
+        }
+        ExportKind::Archive if command.from.is_some() => {
+            export_archive(command, Source::open(&path)?)
+        }
         ExportKind::Archive => export_archive(command, Source::open_directory(&path)?),
         ExportKind::Votes => export_votes(command, Source::open(&path)?),
+        ExportKind::Voters => export_voters(command, Source::open(&path)?),
         ExportKind::Results => export_results(command, Source::open(&path)?),
     }
 }
@@ -43,9 +51,7 @@ fn export_archive(command: &ExportChain, mut source: Source) -> Result<(), Offli
     let outcome = audit_source(&mut source, any_time, |block| Ok(writer.append(block)?))?;
     let report = refuse_failure(outcome, &source)?;
     writer.finish()?;
-    let (file, blocks, election) = (command.file.display(), report.blocks, report.election);
-    print(&format!("wrote {file}: election {election}, blocks after the genesis: {blocks}\n"))?;
-    Ok(())
+    say(command, ExportedKind::Archive, &report)
 }
 
 fn export_votes(command: &ExportChain, mut source: Source) -> Result<(), OfflineError> {
@@ -59,8 +65,23 @@ fn export_votes(command: &ExportChain, mut source: Source) -> Result<(), Offline
     })?;
     let report = refuse_failure(outcome, &source)?;
     table.finish().map_err(failed)?.finish()?;
-    print(&format!("wrote {}: votes: {}\n", command.file.display(), report.votes))?;
-    Ok(())
+    say(command, ExportedKind::Votes, &report)
+}
+
+fn export_voters(command: &ExportChain, mut source: Source) -> Result<(), OfflineError> {
+    let format = table_format(command)?;
+    let file = create(command)?;
+    let failed = |error| FileError::new("write", &command.file, error);
+    let mut table = TableWriter::voters(file, format).map_err(failed)?;
+    let mut voters = Voters::default();
+    let outcome = audit_source(&mut source, clock::unix_now, |block| {
+        voters.add(block);
+        Ok(())
+    })?;
+    let report = refuse_failure(outcome, &source)?;
+    table.write_voters(&voters).map_err(failed)?;
+    table.finish().map_err(failed)?.finish()?;
+    say(command, ExportedKind::Voters, &report)
 }
 
 fn export_results(command: &ExportChain, mut source: Source) -> Result<(), OfflineError> {
@@ -69,10 +90,26 @@ fn export_results(command: &ExportChain, mut source: Source) -> Result<(), Offli
     let failed = |error| FileError::new("write", &command.file, error);
     let mut table = TableWriter::results(file, format).map_err(failed)?;
     let report = refuse_failure(audit_source(&mut source, clock::unix_now, |_| Ok(()))?, &source)?;
-    table.write_results(&report.tally).map_err(failed)?;
+    table.write_results(&report.results()).map_err(failed)?;
     table.finish().map_err(failed)?.finish()?;
-    print(&format!("wrote {}: votes: {}\n", command.file.display(), report.votes))?;
-    Ok(())
+    say(command, ExportedKind::Results, &report)
+}
+
+fn say(
+    command: &ExportChain,
+    kind: ExportedKind,
+    report: &AuditReport,
+) -> Result<(), OfflineError> {
+    let exported = Exported {
+        file: command.file.display().to_string(),
+        kind,
+        election: report.election,
+        tip: report.tip,
+        votes: report.votes,
+        registered_voters: report.registered_voters,
+        turnout_percent: report.turnout_percent,
+    };
+    Ok(print(&Style::of(command.format.json, false).answer(&Reply::Exported(exported)))?)
 }
 
 /// Nothing is exported from a chain that breaks a rule or is ahead of the clock.
@@ -89,7 +126,8 @@ fn create(command: &ExportChain) -> Result<WholeFile, WholeFileError> {
 
 fn table_format(command: &ExportChain) -> Result<TableFormat, OfflineError> {
     match command.file.extension().and_then(|extension| extension.to_str()) {
-        Some("csv") => Ok(TableFormat::Csv),
+        Some("csv") if command.raw_cells => Ok(TableFormat::Csv { cells: Cells::Raw }),
+        Some("csv") => Ok(TableFormat::Csv { cells: Cells::Guarded }),
         Some("jsonl") => Ok(TableFormat::JsonLines),
         _ => Err(OfflineError::TableName { path: command.file.clone() }),
     }

@@ -8,7 +8,8 @@ use super::report::AuditOutcome;
 use super::source::Source;
 use super::{OfflineError, Undone};
 use crate::cli::ImportChain;
-use crate::schema::AuditReport;
+use crate::render::Style;
+use crate::schema::{AuditReport, Imported, Reply};
 use crate::store::ChainImporter;
 use crate::store::data_directory::DataDirectory;
 use host::clock;
@@ -31,12 +32,15 @@ pub fn import(command: &ImportChain) -> Result<(), OfflineError> {
             return Err(error);
         }
     };
-    let path = directory.path().display();
-    let AuditReport { election: id, blocks, votes, .. } = report;
-    print(&format!(
-        "made {path}: election {id}, blocks after the genesis: {blocks}, votes: {votes}\n"
-    ))?;
-    Ok(())
+    let imported = Imported {
+        data_dir: directory.path().display().to_string(),
+        election: report.election,
+        tip: report.tip,
+        votes: report.votes,
+        registered_voters: report.registered_voters,
+        turnout_percent: report.turnout_percent,
+    };
+    Ok(print(&Style::of(command.format.json, false).answer(&Reply::Imported(imported)))?)
 }
 
 fn import_into(
@@ -44,7 +48,7 @@ fn import_into(
     source: &mut Source,
     election: &Election,
 ) -> Result<AuditReport, OfflineError> {
-    directory.keeps_election(election)?;
+    let is_new = !directory.keeps_election(election)?;
     let mut importer = ChainImporter::create(directory.path(), &election.election_id())?;
     let audited = audit_source(source, clock::unix_now, |block| {
         Ok(importer.append(std::slice::from_ref(block))?)
@@ -59,7 +63,12 @@ fn import_into(
     });
     match kept {
         Ok(report) => {
-            importer.finish()?;
+            if let Err(error) = importer.finish() {
+                if is_new {
+                    directory.forget_election();
+                }
+                return Err(error.into());
+            }
             Ok(report)
         }
         Err(error) => {

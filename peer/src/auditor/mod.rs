@@ -1,18 +1,22 @@
-//! What an auditor does with an election's record, without a peer: archives, audits, imports, tables and receipts.
+//! What an auditor does with an election's record: archives, audits, comparisons, imports, tables and receipts.
 //!
-//! Nothing here opens a socket, and nothing changes the directory or archive that is examined. The rules of the chain
-//! are not here: [`chain::Audit`] checks them.
+//! A record is an archive, a data directory, or what a running peer sends. Nothing here changes what is examined or
+//! orders a peer to do anything. The rules of the chain are not here: [`chain::Audit`] checks them.
 
 mod archive;
 mod audit;
+mod compare;
 mod export;
 mod import;
 mod report;
+mod running;
 mod source;
+mod sums;
 mod table;
 #[cfg(test)]
 mod tests;
 mod verify_receipt;
+mod voters;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,6 +30,7 @@ pub use audit::audit;
 pub use export::export;
 use host::whole_file::WholeFileError;
 pub use import::import;
+pub use running::NoRecord;
 pub use verify_receipt::verify_receipt;
 
 use crate::schema::Refusal;
@@ -44,7 +49,7 @@ pub enum OfflineError {
     #[error(transparent)]
     Write(#[from] WholeFileError),
     #[error(
-        "an archive of an archive is the archive itself: copy it, or name --as votes or results"
+        "an archive of an archive is the archive itself: copy it, or name --as votes, voters or results"
     )]
     ArchiveOfArchive,
     #[error("{path}: let the name of a table end in .csv or .jsonl", path = path.display())]
@@ -65,7 +70,14 @@ pub enum OfflineError {
     Broken { path: PathBuf, failure: Box<AuditFailure>, undone: Undone },
     #[error("{path}: {ahead}: {undone}", path = path.display())]
     AheadOfClock { path: PathBuf, ahead: AheadOfClock, undone: Undone },
-    #[error("can't write to stdout: {0}")]
+    #[error(transparent)]
+    Running(NoRecord),
+    #[error(
+        "a peer runs on {path} without an API that could be asked: end it first, or start it with one",
+        path = path.display()
+    )]
+    NoApi { path: PathBuf },
+    #[error("can't write to stdout: {}", host::files::reason(.0))]
     Stdout(#[from] io::Error),
 }
 
@@ -134,6 +146,19 @@ impl OfflineError {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Broken { .. })
+            || matches!(self, Self::Running(error) if error.is_refusal())
+    }
+
+    /// Whether a running peer was to be asked, and was not reached.
+    #[must_use]
+    pub fn is_no_contact(&self) -> bool {
+        matches!(self, Self::Running(error) if error.is_no_contact())
+    }
+
+    /// Whether a report that was printed has said it, to programs as well.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::AheadOfClock { undone: Undone::Audit, .. })
     }
 
     /// Whether this machine's clock kept the record from being judged.

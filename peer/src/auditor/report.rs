@@ -4,7 +4,8 @@ use chain::{Audit, AuditFailure};
 use node::{Admitted, QuestionTally, Tip};
 
 use super::AheadOfClock;
-use crate::schema::{self, Admission, AuditReport};
+use super::sums::Sums;
+use crate::schema::{self, Admission, AuditReport, Percent};
 
 /// The outcome of an audit.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub(super) struct AuditOutcome {
 }
 
 impl AuditOutcome {
-    pub(super) fn new(audit: &Audit, failure: Option<AuditFailure>) -> Self {
+    pub(super) fn new(audit: &Audit, sums: &Sums, failure: Option<AuditFailure>) -> Self {
         let election = audit.election();
         let (height, hash) = audit.tip();
         let tally = audit.tally();
@@ -26,8 +27,11 @@ impl AuditOutcome {
             election: election.election_id(),
             title: election.title.clone(),
             blocks: height.0,
-            registrations: audit.registered_voters(),
+            registrations: sums.registrations,
+            withdrawals: sums.withdrawals,
             votes: tally.votes,
+            registered_voters: audit.registered_voters(),
+            turnout_percent: Percent::of(tally.votes, audit.registered_voters()),
             admitted: schema::Admitted::from(&Admitted::of(election, &audit.admissions())),
             transactions: audit.transactions(),
             signatures: audit.signatures(),
@@ -37,6 +41,7 @@ impl AuditOutcome {
                 .iter()
                 .map(schema::QuestionTally::from)
                 .collect(),
+            sums: sums.of(audit),
             failure: broken.map(schema::AuditFailure::from),
             error: ahead.map(schema::Refusal::from),
             admission: Admission::of(&election.admission),

@@ -1,4 +1,4 @@
-//! Reads what can be audited block by block: an archive, or the best chain of a data directory.
+//! Reads what can be audited block by block: an archive, the best chain of a data directory, or that of a running peer.
 
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -10,9 +10,10 @@ use protocol::election::Election;
 use protocol::units::ElectionId;
 
 use super::archive::{ArchiveReader, ArchiveRecord};
+use super::running::{Received, RunningPeer};
 use super::{OfflineError, archive_error};
 use crate::store::StoredChain;
-use crate::store::data_directory::ReadOnlyDirectory;
+use crate::store::data_directory::{self, ReadOnlyDirectory};
 use host::files::FileError;
 
 /// What is said to be a chain, in ascending order. Nothing of it is checked here.
@@ -20,6 +21,16 @@ use host::files::FileError;
 pub(super) enum Source {
     Archive { path: PathBuf, reader: Box<ArchiveReader<BufReader<File>>>, length: u64 },
     Directory(Box<DirectorySource>),
+    Running(Box<RunningSource>),
+}
+
+/// The archive that a running peer sends.
+#[derive(Debug)]
+pub(super) struct RunningSource {
+    peer: RunningPeer,
+    reader: ArchiveReader<BufReader<Received>>,
+    /// The height of the peer's tip when it was asked.
+    blocks: u64,
 }
 
 /// The best chain of a data directory.
@@ -43,8 +54,12 @@ pub(super) enum Unchecked {
 
 impl Source {
     /// # Errors
-    /// When there is no such thing, or it is neither a data directory nor an archive.
+    /// When there is no such thing, or it is neither a data directory nor an archive, or the peer that it names is not
+    /// reached.
     pub(super) fn open(path: &Path) -> Result<Self, OfflineError> {
+        if let Some(url) = url_of(path) {
+            return Self::open_running(RunningPeer::at(url)?);
+        }
         let metadata = fs::metadata(path).map_err(|error| FileError::new("read", path, error))?;
         if metadata.is_dir() {
             return Self::open_directory(path);
@@ -57,18 +72,34 @@ impl Source {
         })
     }
 
-    /// The best chain of a data directory.
+    /// The best chain of a data directory. If a peer runs on it, that is asked for it.
     ///
     /// # Errors
-    /// When a peer runs on it, or it has no chain that can be read.
+    /// When a peer runs on it that is not reached, or it has no chain that can be read.
     pub(super) fn open_directory(path: &Path) -> Result<Self, OfflineError> {
+        if data_directory::is_in_use(path) {
+            return Self::open_running(RunningPeer::on(path)?);
+        }
         Ok(Self::Directory(Box::new(DirectorySource::open(path)?)))
+    }
+
+    fn open_running(peer: RunningPeer) -> Result<Self, OfflineError> {
+        let (blocks, archive) = peer.archive()?;
+        let reader = ArchiveReader::new(BufReader::new(archive));
+        let reader = reader.map_err(|error| peer.failed(error))?;
+        let kept = peer.election();
+        let source = Self::Running(Box::new(RunningSource { peer, reader, blocks }));
+        if let Some(expected) = kept {
+            source.expect(&expected)?;
+        }
+        Ok(source)
     }
 
     pub(super) fn path(&self) -> &Path {
         match self {
             Self::Archive { path, .. } => path,
             Self::Directory(directory) => &directory.path,
+            Self::Running(running) => running.peer.name(),
         }
     }
 
@@ -76,6 +107,7 @@ impl Source {
         match self {
             Self::Archive { reader, .. } => reader.election(),
             Self::Directory(directory) => &directory.election,
+            Self::Running(running) => running.reader.election(),
         }
     }
 
@@ -89,12 +121,13 @@ impl Source {
         Err(OfflineError::OtherElection { path, found, expected: *expected })
     }
 
-    /// The number of steps from the beginning to the end: bytes of an archive, or blocks of a data
-    /// directory.
+    /// The number of steps from the beginning to the end: bytes of an archive, or blocks of a data directory or a
+    /// running peer.
     pub(super) fn steps(&self) -> u64 {
         match self {
             Self::Archive { length, .. } => *length,
             Self::Directory(directory) => directory.headers.len() as u64,
+            Self::Running(running) => running.blocks,
         }
     }
 
@@ -117,8 +150,19 @@ impl Source {
                 let block = directory.next()?;
                 Ok(block.map(|block| (Unchecked::Block(Box::new(block)), 1)))
             }
+            Self::Running(running) => {
+                let record = running.reader.next_record();
+                let record = record.map_err(|error| running.peer.failed(error))?;
+                let path = running.peer.name().to_owned();
+                Ok(record.map(|record| (Unchecked::Record { path, record }, 1)))
+            }
         }
     }
+}
+
+/// The URL of a peer, if that is what was named instead of a file or directory.
+pub(super) fn url_of(path: &Path) -> Option<&str> {
+    path.to_str().filter(|text| text.starts_with("http://") || text.starts_with("https://"))
 }
 
 impl DirectorySource {

@@ -1,8 +1,11 @@
 //! Audits of archives, as far as reading ahead on all cores could disturb their order, and what is no chain.
 
 mod broken_rules;
+mod compared;
 mod not_linear;
+mod own_words;
 mod scene;
+mod sums;
 
 use std::fs;
 use std::path::{Path, PathBuf};

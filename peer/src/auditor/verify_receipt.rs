@@ -14,7 +14,7 @@ use super::source::Source;
 use super::{OfflineError, Undone};
 use crate::cli::VerifyReceipt;
 use crate::render::Style;
-use crate::schema::{ReceiptStanding, Refusal, Reply, Transaction};
+use crate::schema::{ReceiptStanding, Reply, Transaction};
 use crate::store::default_places;
 use crate::voter::receipt;
 
@@ -35,9 +35,6 @@ pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
         Ok(transaction) => find(&receipt, &transaction, &mut source),
         Err(error) => Ok(ReceiptStanding::Worthless { reason: error.to_string() }),
     };
-    if let (Err(OfflineError::AheadOfClock { ahead, .. }), Style::Json) = (&found, style) {
-        print(&style.refusal("verify-receipt", &Refusal::from(*ahead)))?;
-    }
     let standing = found?;
     let is_on_best_chain = matches!(standing, ReceiptStanding::OnBestChain { .. });
     print(&style.answer(&Reply::ReceiptStanding(Box::new(standing))))?;

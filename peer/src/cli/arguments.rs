@@ -28,7 +28,7 @@ const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer registrar init|admit|withdraw|show|post [OPTIONS]
        peer key new|show|export|import|passwd [OPTIONS]
        peer lab partition|bad-block|race|rules [OPTIONS]
-       peer export FILE [--as archive|votes|results] [--data-dir DIR]
+       peer export FILE [--as archive|votes|voters|results] [--data-dir DIR]
        peer audit FILE|DATA-DIR [--json]
        peer import FILE --data-dir DIR
        peer verify-receipt FILE [ARCHIVE|DATA-DIR]
@@ -204,7 +204,7 @@ pub(super) enum Task {
     /// Admit voters to an election and withdraw them, as one of its registrars
     #[command(subcommand)]
     Registrar(RegistrarCommand),
-    /// Write the chain of an election, its votes or its results into a file
+    /// Write the chain of an election, its votes, voters or results into a file
     Export(ExportChain),
     /// Check all of a chain and count it anew, trusting nobody; ends with code 0 only if all holds
     Audit(AuditChain),

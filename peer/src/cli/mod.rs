@@ -9,6 +9,7 @@ mod client;
 pub(crate) mod command;
 mod format;
 pub(crate) mod input_error;
+mod invoked;
 mod key;
 pub(crate) mod laboratory;
 pub(crate) mod manual;
@@ -34,6 +35,7 @@ use client::ClientMode;
 pub use client::{ClientRequest, ClientTask, Connection};
 pub use command::TypedCommand;
 pub use format::AnswerFormat;
+pub use invoked::{Invoked, invoked};
 pub use key::{
     ChangePassphrase, ExportKey, ImportKey, KeyLocation, KeyTask, LockOptions, NewKey,
     NewPassphraseOptions, PassphraseOptions, ShowKey,

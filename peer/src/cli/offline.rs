@@ -14,6 +14,8 @@ pub enum ExportKind {
     Archive,
     /// A table of the votes
     Votes,
+    /// A table of who was registered or withdrawn, and who voted
+    Voters,
     /// A table of the count
     Results,
 }
@@ -24,7 +26,7 @@ pub struct ExportChain {
     /// The file to write; a table is CSV or JSON Lines, as the name ends in .csv or .jsonl
     pub file: PathBuf,
 
-    /// What to write: an archive, or a table of the votes or the results, audited on the way
+    /// What to write: an archive, or a table of the votes, the voters or the results, audited on the way
     #[arg(
         long = "as",
         value_name = "KIND",
@@ -33,25 +35,38 @@ pub struct ExportChain {
     )]
     pub kind: ExportKind,
 
-    /// Take an archive's chain, for a table, instead of a data directory's
-    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
+    /// Take the chain of an archive, for a table, or of a running peer as http://HOST:PORT, instead of a data
+    /// directory's
+    #[arg(long, value_name = "FILE|URL", conflicts_with = "data_dir")]
     pub from: Option<PathBuf>,
 
-    /// The data directory whose best chain is written, unless there is only one where peers keep them; no
-    /// peer may run on it
+    /// The data directory whose best chain is written, unless there is only one where peers keep them; a peer that
+    /// runs on it is asked
     #[arg(long, value_name = "DIR", env = "OSTRAKON_DATA_DIR", hide_env_values = true)]
     pub data_dir: Option<PathBuf>,
+
+    /// Write cells of CSV that begin as a formula does as they are, instead of with an apostrophe before them: for
+    /// programs, never for spreadsheets
+    #[arg(long)]
+    pub raw_cells: bool,
 
     /// Replace a file that is there
     #[arg(long)]
     pub force: bool,
+
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }
 
 /// What to audit.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct AuditChain {
-    /// An archive, or a data directory that no peer runs on
+    /// An archive, a data directory, or a running peer as http://HOST:PORT
     pub source: PathBuf,
+
+    /// Another record of the same election: audit both, and show where they part
+    #[arg(long, value_name = "SOURCE")]
+    pub against: Option<PathBuf>,
 
     /// The election that it has to be, as a file
     #[arg(long, value_name = "FILE", conflicts_with = "election")]
@@ -71,8 +86,8 @@ pub struct VerifyReceipt {
     /// The receipt, as `myvote --receipt` wrote it
     pub file: PathBuf,
 
-    /// An archive, or a data directory that no peer runs on; unless there is only one directory where peers
-    /// keep them
+    /// An archive, a data directory, or a running peer as http://HOST:PORT; unless there is only one directory where
+    /// peers keep them
     pub source: Option<PathBuf>,
 
     #[command(flatten)]
@@ -88,4 +103,7 @@ pub struct ImportChain {
     /// The data directory to make; one that has a chain is refused
     #[arg(long, value_name = "DIR", env = "OSTRAKON_DATA_DIR", hide_env_values = true)]
     pub data_dir: PathBuf,
+
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }

@@ -88,9 +88,9 @@ pub(crate) enum ClientError {
         "`watch` draws by codes that this terminal does not know, as TERM says: use `peer results --watch` or `peer status`, or another terminal"
     )]
     DumbTerminal,
-    #[error("can't draw on the terminal: {0}")]
+    #[error("can't draw on the terminal: {}", host::files::reason(.0))]
     Terminal(#[source] io::Error),
-    #[error("can't write to stdout: {0}")]
+    #[error("can't write to stdout: {}", host::files::reason(.0))]
     Stdout(#[from] io::Error),
 }
 
@@ -101,7 +101,7 @@ impl ClientError {
     }
 
     /// The exit of the program.
-    pub(super) fn exit(&self) -> ClientExit {
+    pub(crate) fn exit(&self) -> ClientExit {
         match self {
             Self::Action(error) => match error {
                 ActionError::Input(_)
@@ -155,7 +155,8 @@ impl ClientError {
         Refusal { kind: self.kind().to_owned(), message: self.to_string() }
     }
 
-    fn kind(&self) -> &str {
+    /// A word for programs that never changes.
+    pub(crate) fn kind(&self) -> &str {
         match self {
             Self::Action(error) => error.kind(),
             Self::Http(error) => error.kind(),

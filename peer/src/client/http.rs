@@ -16,6 +16,7 @@ use ureq::{Agent, Body, Proxy, RequestBuilder};
 
 use super::server::{Server, Token};
 use crate::schema::Refusal;
+use host::files;
 
 /// The longest answer. The ballot, a block and 1,000 summaries take only a small part of it.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -190,8 +191,32 @@ impl Http {
         }
         match response.body().mime_type() {
             Some("text/event-stream") => Ok(response.into_body()),
-            found => Err(self.not_a_peer(format!("events come as {found:?}"))),
+            Some(_) | None => Err(self.not_a_peer("its events are no stream of them".to_owned())),
         }
+    }
+
+    /// Opens the stream of the peer's record, which is an archive. It is as long as the peer makes it, and whoever reads
+    /// it checks all of it.
+    pub(crate) fn archive(&self) -> Result<Body, HttpError> {
+        let request = self.listener.get(self.url("/v1/archive"));
+        let response = request.call().map_err(|error| self.failed(error))?;
+        if response.status() != 200 {
+            return Err(self.refused(response));
+        }
+        match response.body().mime_type() {
+            Some("application/octet-stream") => Ok(response.into_body()),
+            Some(_) | None => Err(self.not_a_peer("its record is no archive".to_owned())),
+        }
+    }
+
+    /// The error of a stream of the peer's that broke off.
+    pub(crate) fn broke_off(&self, error: &io::Error) -> HttpError {
+        let server = self.server.clone();
+        let kind = error.kind();
+        if is_time_out(kind) {
+            return HttpError::TimedOut { server, seconds: self.patience.silence.as_secs() };
+        }
+        HttpError::Cut { server, reason: "it ends too early".to_owned() }
     }
 
     /// The address of the peer, as `http://HOST:PORT`.
@@ -212,7 +237,8 @@ impl Http {
             return Err(self.refused(response));
         }
         let value = self.json(response)?;
-        serde_json::from_value(value).map_err(|error| self.not_a_peer(error.to_string()))
+        serde_json::from_value(value)
+            .map_err(|error| self.not_a_peer(reason_of_answer(&error.to_string())))
     }
 
     /// The problem that an answer reports.
@@ -244,7 +270,7 @@ impl Http {
         // The library refuses a body once it has read as much as its limit, without looking whether there is more.
         let body = response.into_body().into_with_config().limit(ANSWER_BYTES_MAX + 1);
         let bytes = body.read_to_vec().map_err(|error| self.failed(error))?;
-        parse(&bytes).map_err(|error| self.not_a_peer(format!("this is no JSON: {error}")))
+        parse(&bytes).map_err(|_| self.not_a_peer("its answer is no JSON".to_owned()))
     }
 
     pub(super) fn not_a_peer(&self, reason: String) -> HttpError {
@@ -254,10 +280,7 @@ impl Http {
     pub(super) fn failed(&self, error: ureq::Error) -> HttpError {
         use ureq::Error;
         let server = self.server.clone();
-        // The system's message, without the prefix that the library adds.
-        let reason =
-            if let Error::Io(error) = &error { error.to_string() } else { error.to_string() };
-        let reason = without_controls(&reason);
+        let reason = without_controls(&reason_of(&error));
         let cause = if let Error::Io(error) = &error { Some(error.kind()) } else { None };
         if matches!(error, Error::Timeout(_)) || cause.is_some_and(is_time_out) {
             return HttpError::TimedOut { server, seconds: self.patience.answer.as_secs() };
@@ -300,6 +323,33 @@ impl Http {
         );
         // There is no separate kind of error for an unknown host name.
         is_refused || (!is_cut && self.server.host_and_port().to_socket_addrs().is_err())
+    }
+}
+
+/// Why an answer in JSON is none of a peer's. The library names what is missing between two grave accents.
+fn reason_of_answer(error: &str) -> String {
+    match error.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')) {
+        Some((key, _)) => format!("its answer has no {key:?}"),
+        None => "its answer is none of a peer's".to_owned(),
+    }
+}
+
+/// Why there is no answer, in this program's words.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's list of errors is open")]
+fn reason_of(error: &ureq::Error) -> String {
+    use ureq::Error;
+    match error {
+        // An error without a number is the library's, or says that the connection ended.
+        Error::Io(error) if error.raw_os_error().is_none() => match error.kind() {
+            io::ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
+            _ => "it breaks off".to_owned(),
+        },
+        Error::Io(error) => files::reason(error),
+        Error::HostNotFound => "there is no such name".to_owned(),
+        Error::ConnectionFailed => "nobody listens there".to_owned(),
+        Error::ConnectProxyFailed(_) => "the proxy that the environment names refuses".to_owned(),
+        Error::InvalidProxyUrl => "the environment names a proxy by no good URL".to_owned(),
+        _ => "it speaks no HTTP that is known here".to_owned(),
     }
 }
 

@@ -50,7 +50,7 @@ pub enum BallotCommandError {
     Text(#[from] TextError),
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("can't write to stdout: {0}")]
+    #[error("can't write to stdout: {}", host::files::reason(.0))]
     Stdout(#[from] io::Error),
 }
 

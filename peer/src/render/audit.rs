@@ -2,18 +2,36 @@
 
 use owo_colors::OwoColorize;
 
+use super::layout::heading;
 use super::tally;
-use crate::schema::{Admission, AuditFailure, AuditReport, Refusal};
+use super::text::{self, count};
+use crate::schema::{
+    Admission, AuditFailure, AuditReport, AuditSums, Exported, ExportedKind, Imported, QuestionSum,
+    Refusal,
+};
 
 /// What was checked and how much of it, the count, and whether all holds or what does not.
 pub(super) fn human(report: &AuditReport, color: bool) -> String {
-    let AuditReport { blocks, registrations, votes, transactions, signatures, work, .. } = report;
-    let (signers, right) = match &report.admission {
-        Admission::Open { .. } => ("by the voters' keys", "with a stamp, one per key".to_owned()),
+    let AuditReport {
+        blocks,
+        registrations,
+        withdrawals,
+        votes,
+        transactions,
+        signatures,
+        work,
+        ..
+    } = report;
+    let (signers, right, withdrawn) = match &report.admission {
+        Admission::Open { .. } => (
+            "by the voters' keys",
+            "with a stamp, one per key".to_owned(),
+            "none is possible".into(),
+        ),
         Admission::Registrar { registrars, threshold } => {
-            let of = registrars.len();
-            let right = format!("each signed by {threshold} of {of} registrars, one per key");
-            ("by the voters' and the registrars' keys", right)
+            let signed = format!("each signed by {threshold} of {} registrars", registrars.len());
+            let withdrawn = format!("{signed}, one per key, before any vote");
+            ("by the voters' and the registrars' keys", format!("{signed}, one per key"), withdrawn)
         }
     };
     let mut text = format!("election {} ({})\n", report.election, report.title);
@@ -24,16 +42,69 @@ pub(super) fn human(report: &AuditReport, color: bool) -> String {
         ("transactions", transactions, "in the merkle root of their block; sizes"),
         ("signatures", signatures, signers),
         ("registrations", registrations, right.as_str()),
+        ("withdrawals", withdrawals, withdrawn.as_str()),
         ("votes", votes, "as the ballot allows, by registered voters, one each"),
     ] {
         text += &format!("{thing:<14}{number:>9}  {checked}\n");
     }
-    text += &format!("\n{}\n", tally::tally(&report.results(), color));
+    text += &format!("\n{}\n{}\n", tally::tally(&report.results(), color), sums(report, color));
     text + &match (&report.failure, &report.error) {
         (Some(failure), _) => broken(failure, color),
         (None, Some(refusal)) => unjudged(refusal),
         (None, None) => format!("{}\n", verdict("all holds", true, color)),
     }
+}
+
+/// Which file was written, and what it holds.
+pub(super) fn exported(exported: &Exported) -> String {
+    let Exported { file, kind, election, tip, votes, registered_voters, .. } = exported;
+    match kind {
+        ExportedKind::Archive => {
+            format!("wrote {file}: election {election}, blocks after the genesis: {}\n", tip.height)
+        }
+        ExportedKind::Votes => format!("wrote {file}: votes: {votes}\n"),
+        ExportedKind::Voters | ExportedKind::Results => {
+            format!("wrote {file}: {}\n", text::turnout(*votes, *registered_voters))
+        }
+    }
+}
+
+/// Which data directory was made, and of what.
+pub(super) fn imported(imported: &Imported) -> String {
+    let Imported { data_dir, election, tip, votes, .. } = imported;
+    let blocks = tip.height;
+    format!(
+        "made {data_dir}: election {election}, blocks after the genesis: {blocks}, votes: {votes}\n"
+    )
+}
+
+/// The arithmetic of the count, so that everybody can follow it.
+fn sums(report: &AuditReport, color: bool) -> String {
+    let AuditSums { withdrawn, not_voted, questions } = &report.sums;
+    let (registrations, votes) = (report.registrations, report.votes);
+    let registrations = count(registrations, "registration");
+    let withdrawals = count(report.withdrawals, "withdrawal");
+    let transactions = count(report.transactions, "transaction");
+    let voters = count(report.registered_voters, "registered voter");
+    let of_votes = count(votes, "vote");
+    let mut lines = vec![
+        format!("{registrations} + {withdrawals} + {of_votes} = {transactions}"),
+        format!("{registrations} - {withdrawn} withdrawn = {voters}"),
+        format!("{of_votes} + {not_voted} without a vote = {voters}"),
+    ];
+    for (number, (sum, tally)) in (1..).zip(questions.iter().zip(&report.tally)) {
+        let QuestionSum { choices_max, chosen, not_chosen, blank } = sum;
+        let options = tally.options.iter().map(|option| option.votes.to_string());
+        let (options, chosen) = (options.collect::<Vec<_>>().join(" + "), count(chosen, "choice"));
+        lines.push(format!("question {number}: {options} = {chosen}"));
+        lines.push(match choices_max {
+            1 => format!("question {number}: {chosen} + {blank} blank = {of_votes}"),
+            max => format!(
+                "question {number}: {chosen} + {not_chosen} not used + {blank} blank x {max} = {of_votes} x {max}"
+            ),
+        });
+    }
+    format!("{}\n  {}\n", heading("Sums", color), lines.join("\n  "))
 }
 
 fn broken(failure: &AuditFailure, color: bool) -> String {

@@ -10,7 +10,8 @@ use crate::cli::{self, Invocation};
 use crate::schema;
 use chain::AuditRule;
 use samples::{
-    audit_report, election, events, name, refusals, replies, tip, unjudged_report, voter,
+    audit_report, comparison, election, events, name, refusals, replies, tip, unjudged_report,
+    voter,
 };
 
 const DOCUMENT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CLI.md");
@@ -96,6 +97,11 @@ fn examples() -> Vec<(String, String)> {
         let audit = Reply::Audit(Box::new(report));
         examples.push((name.to_owned(), both(&human.answer(&audit), &Style::Json.answer(&audit))));
     }
+    let compared = Reply::Comparison(Box::new(comparison(&election)));
+    examples.push((
+        "audit against".to_owned(),
+        both(&human.answer(&compared), &Style::Json.answer(&compared)),
+    ));
     examples.push(("errors".to_owned(), both(&said, &told)));
     examples
 }

@@ -2,7 +2,7 @@
 
 use super::layout::{heading, table};
 use super::text::{self, choice_line, short};
-use super::{audit, key, receipt, registrar, tally};
+use super::{audit, comparison, key, receipt, registrar, tally};
 use crate::schema::{
     Ballot, Block, BlockOrdered, Chain, CommandHelp, Experiment, HeldBy, Left, Login,
     OwnVoteStanding, Peers, Question, ReceiptWritten, RecordKind, Registered, Reply, Status,
@@ -48,6 +48,9 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
         Reply::Login(Login { url }) => format!("{url}\n"),
         Reply::Key(key) => key::human(key),
         Reply::Audit(report) => audit::human(report, color),
+        Reply::Comparison(comparison) => comparison::human(comparison),
+        Reply::Exported(exported) => audit::exported(exported),
+        Reply::Imported(imported) => audit::imported(imported),
         Reply::ReceiptStanding(standing) => receipt::human(standing),
         Reply::NewRegistrar(made) => registrar::new_registrar(made),
         Reply::Admitted(report) => registrar::signed(report, RecordKind::Admissions),
@@ -210,11 +213,7 @@ fn status(status: &Status) -> String {
     let mining = status.mining.as_ref().map_or_else(|| idle.to_owned(), text::mining);
     let dropped: Vec<_> = status.dropped.iter().filter(|(_, count)| **count > 0).collect();
     let dropped: Vec<_> = dropped.iter().map(|(why, count)| format!("{why} {count}")).collect();
-    let votes = format!(
-        "{} by {}",
-        status.votes,
-        text::count(status.registered_voters, "registered voter")
-    );
+    let votes = text::turnout(status.votes, status.registered_voters);
     let pool = format!("{}, and {} held", text::count(status.pool, "transaction"), status.held);
     let banner = status.role.banner().and_then(|banner| banner.split_once(": "));
     let mut rows = vec![

@@ -3,6 +3,7 @@
 //! this module may know.
 
 mod audit;
+mod comparison;
 mod event;
 mod human;
 mod key;
@@ -21,7 +22,7 @@ use crate::schema::{Event, Question, Refusal, Reply};
 
 pub(crate) use event::event as event_text;
 pub(crate) use key::phrase;
-pub(crate) use text::{choice_line, choices_allowed, rate, short, time, unready};
+pub(crate) use text::{choice_line, choices_allowed, iso_8601, rate, short, time, unready};
 
 /// How answers and events look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,9 +11,8 @@ const BAR_CHARACTERS: u64 = 30;
 
 pub(super) fn tally(results: &Results, color: bool) -> String {
     let mut lines = vec![format!(
-        "{} by {}, counted up to block {} ({})",
-        text::count(results.votes, "vote"),
-        text::count(results.registered_voters, "registered voter"),
+        "{}, counted up to block {} ({})",
+        text::turnout(results.votes, results.registered_voters),
         results.tip.height,
         short(results.tip.hash),
     )];

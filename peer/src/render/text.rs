@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::schema::{
-    Admission, Admitted, Clock, HeldBy, Mining, Multicast, Standing, TransactionKind, Unready, Waiting,
+    Admission, Admitted, Clock, HeldBy, Mining, Multicast, Percent, Standing, TransactionKind, Unready,
+    Waiting,
 };
 
 /// The last millisecond of the year 9999. Strangers choose the times of their votes, and nothing
@@ -21,12 +22,27 @@ pub(crate) fn time(moment_ms: u64) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
+/// The moment as ISO 8601 writes it, in UTC and to the millisecond; `None` if it can't be written as a date.
+pub(crate) fn iso_8601(moment_ms: u64) -> Option<String> {
+    let time =
+        UNIX_EPOCH + Duration::from_millis(Some(moment_ms).filter(|ms| *ms <= WRITABLE_MS_MAX)?);
+    Some(humantime::format_rfc3339_millis(time).to_string())
+}
+
 /// `1 block`, `2 blocks`.
 pub(super) fn count(number: impl Display, thing: &str) -> String {
     match number.to_string().as_str() {
         "1" => format!("1 {thing}"),
         many => format!("{many} {thing}s"),
     }
+}
+
+/// Says how many of those who may vote did: `3 of 7 registered voters voted (42.9 %)`.
+pub(super) fn turnout(votes: u64, registered_voters: u64) -> String {
+    let voters = count(registered_voters, "registered voter");
+    let percent = Percent::of(votes, registered_voters);
+    let percent = percent.map_or_else(String::new, |percent| format!(" ({percent} %)"));
+    format!("{votes} of {voters} voted{percent}")
 }
 
 /// Says how many neighbours have something.
@@ -234,7 +250,17 @@ mod tests {
         assert_eq!(time(WRITABLE_MS_MAX), "9999-12-31T23:59:59Z");
         for absurd in [WRITABLE_MS_MAX + 1, u64::MAX] {
             assert!(time(absurd).starts_with(&absurd.to_string()));
+            assert_eq!(iso_8601(absurd), None);
         }
+        assert_eq!(iso_8601(WRITABLE_MS_MAX).as_deref(), Some("9999-12-31T23:59:59.999Z"));
+        assert_eq!(iso_8601(1_700_000_000_007).as_deref(), Some("2023-11-14T22:13:20.007Z"));
+    }
+
+    #[test]
+    fn turnout_tells_how_many_of_how_many() {
+        assert_eq!(turnout(3, 7), "3 of 7 registered voters voted (42.9 %)");
+        assert_eq!(turnout(1, 1), "1 of 1 registered voter voted (100.0 %)");
+        assert_eq!(turnout(0, 0), "0 of 0 registered voters voted");
     }
 
     #[test]

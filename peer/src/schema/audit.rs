@@ -3,7 +3,9 @@
 use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
 use serde::Serialize;
 
-use super::{Admission, Admitted, QuestionTally, Refusal, Results, Tip, Transaction, Waiting};
+use super::{
+    Admission, Admitted, Percent, QuestionTally, Refusal, Results, Tip, Transaction, Waiting,
+};
 
 /// How far an audit came, what it counted on the way, and where it stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -12,8 +14,15 @@ pub(crate) struct AuditReport {
     pub(crate) election: ElectionId,
     pub(crate) title: String,
     pub(crate) blocks: u64,
+    /// All on the chain, also of voters who were withdrawn later.
     pub(crate) registrations: u64,
+    /// All on the chain, also of voters who were never registered.
+    pub(crate) withdrawals: u64,
     pub(crate) votes: u64,
+    /// Voters who are registered and were not withdrawn.
+    pub(crate) registered_voters: u64,
+    /// As in [`Results`].
+    pub(crate) turnout_percent: Option<Percent>,
     pub(crate) admitted: Admitted,
     pub(crate) transactions: u64,
     pub(crate) signatures: u64,
@@ -21,6 +30,7 @@ pub(crate) struct AuditReport {
     pub(crate) work: String,
     pub(crate) tip: Tip,
     pub(crate) tally: Vec<QuestionTally>,
+    pub(crate) sums: AuditSums,
     /// The first block that breaks a rule; nothing of it is counted.
     pub(crate) failure: Option<AuditFailure>,
     /// Why the first block that breaks no rule can't be judged; nothing of it is counted.
@@ -34,6 +44,30 @@ pub(crate) struct AuditReport {
     pub(crate) blocks_deep: u64,
 }
 
+/// What has to add up. It is counted from the transactions one by one, apart from the count that it is held against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct AuditSums {
+    /// Registered voters who were withdrawn: all registrations less these are the registered voters.
+    pub(crate) withdrawn: u64,
+    /// Registered voters without a vote: with the votes they are the registered voters.
+    pub(crate) not_voted: u64,
+    pub(crate) questions: Vec<QuestionSum>,
+}
+
+/// What has to add up at one question: `chosen`, `not_chosen`, and `blank` times `choices_max` are the votes times
+/// `choices_max`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct QuestionSum {
+    /// The most options that one vote may choose.
+    pub(crate) choices_max: u16,
+    /// The choices that all votes made, which are the votes for all options.
+    pub(crate) chosen: u64,
+    /// The further choices that votes might have made which are not blank here.
+    pub(crate) not_chosen: u64,
+    /// Votes that chose nothing here.
+    pub(crate) blank: u64,
+}
+
 /// A block that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct AuditFailure {
@@ -42,6 +76,40 @@ pub(crate) struct AuditFailure {
     /// The rule's word.
     pub(crate) rule: String,
     pub(crate) reason: String,
+}
+
+/// What was written into a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Exported {
+    pub(crate) file: String,
+    #[serde(rename = "as")]
+    pub(crate) kind: ExportedKind,
+    pub(crate) election: ElectionId,
+    pub(crate) tip: Tip,
+    pub(crate) votes: u64,
+    pub(crate) registered_voters: u64,
+    pub(crate) turnout_percent: Option<Percent>,
+}
+
+/// What of a chain was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ExportedKind {
+    Archive,
+    Votes,
+    Voters,
+    Results,
+}
+
+/// A data directory that was made from an archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Imported {
+    pub(crate) data_dir: String,
+    pub(crate) election: ElectionId,
+    pub(crate) tip: Tip,
+    pub(crate) votes: u64,
+    pub(crate) registered_voters: u64,
+    pub(crate) turnout_percent: Option<Percent>,
 }
 
 /// What a receipt proves against somebody's copy of the chain.
@@ -75,7 +143,8 @@ impl AuditReport {
         Results {
             tip: self.tip,
             votes: self.votes,
-            registered_voters: self.registrations,
+            registered_voters: self.registered_voters,
+            turnout_percent: self.turnout_percent,
             admitted: self.admitted.clone(),
             blocks_deep: self.blocks_deep,
             questions: self.tally.clone(),

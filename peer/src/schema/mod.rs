@@ -8,6 +8,7 @@
 mod audit;
 mod ballot;
 mod chain;
+mod comparison;
 mod event;
 mod exchange;
 mod key;
@@ -25,9 +26,13 @@ use protocol::units::BlockHash;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(crate) use audit::{AuditFailure, AuditReport, ReceiptStanding};
+pub(crate) use audit::{
+    AuditFailure, AuditReport, AuditSums, Exported, ExportedKind, Imported, QuestionSum,
+    ReceiptStanding,
+};
 pub(crate) use ballot::{Admission, Ballot, BallotError, OPEN_BANNER, PRIVACY, Question};
 pub(crate) use chain::{Block, BlockSummary, Chain, Transaction, TransactionKind};
+pub(crate) use comparison::{ComparedRecord, Comparison, PartedBlock, PartedTransaction, Relation};
 pub(crate) use event::{Event, LeaveReason};
 pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
@@ -47,7 +52,7 @@ pub(crate) use registrar::{
 };
 pub(crate) use reply::{CommandHelp, Reply};
 
-pub(crate) use results::{Admitted, OptionTally, QuestionTally, Results};
+pub(crate) use results::{Admitted, OptionTally, Percent, QuestionTally, Results};
 pub(crate) use voter::{OwnVoteStanding, Standing, Vote, Voter};
 
 /// Version of a receipt's JSON; a newer one is refused.

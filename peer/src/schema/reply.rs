@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::{
-    AuditReport, Ballot, Block, BlockOrdered, Chain, Experiment, KeyShown, Left, Login,
-    NewRegistrar, Peers, Posted, ReceiptStanding, ReceiptWritten, Registered, Results, ShowReport,
-    SignReport, Status, Submitted, SyncOrdered, Voted, Voter,
+    AuditReport, Ballot, Block, BlockOrdered, Chain, Comparison, Experiment, Exported, Imported,
+    KeyShown, Left, Login, NewRegistrar, Peers, Posted, ReceiptStanding, ReceiptWritten,
+    Registered, Results, ShowReport, SignReport, Status, Submitted, SyncOrdered, Voted, Voter,
 };
 
 /// The answer to a command of the prompt or the command line; as JSON, an object that begins with the command's name.
@@ -36,6 +36,12 @@ pub(crate) enum Reply {
     Login(Login),
     Key(KeyShown),
     Audit(Box<AuditReport>),
+    #[serde(rename = "audit against")]
+    Comparison(Box<Comparison>),
+    #[serde(rename = "export")]
+    Exported(Exported),
+    #[serde(rename = "import")]
+    Imported(Imported),
     #[serde(rename = "verify-receipt")]
     ReceiptStanding(Box<ReceiptStanding>),
     #[serde(rename = "registrar init")]

@@ -1,5 +1,7 @@
 //! The count of the votes as it is shown to users.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,6 +14,8 @@ pub(crate) struct Results {
     /// Votes counted, blank ones included.
     pub(crate) votes: u64,
     pub(crate) registered_voters: u64,
+    /// Votes per hundred registered voters on the same branch, rounded to tenths; `null` where nobody is registered.
+    pub(crate) turnout_percent: Option<Percent>,
     pub(crate) admitted: Admitted,
     /// Blocks from the newest block that holds a vote up to the tip, both included; 0 without votes.
     pub(crate) blocks_deep: u64,
@@ -22,6 +26,12 @@ pub(crate) struct Results {
     pub(crate) unready: Vec<Unready>,
     pub(crate) waiting: Waiting,
 }
+
+/// A share in percent, rounded to tenths, which are what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(from = "f64", into = "f64")]
+#[schema(value_type = f64)]
+pub(crate) struct Percent(u64);
 
 /// By what right voters were registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -67,6 +77,7 @@ impl From<&node::Results> for Results {
             tip: results.tip.into(),
             votes: results.votes,
             registered_voters: results.registered_voters,
+            turnout_percent: Percent::of(results.votes, results.registered_voters),
             admitted: Admitted::from(&results.admitted),
             blocks_deep: results.blocks_deep,
             questions: results.tally.iter().map(QuestionTally::from).collect(),
@@ -74,6 +85,36 @@ impl From<&node::Results> for Results {
             unready: results.unready.iter().map(|unready| (*unready).into()).collect(),
             waiting: results.waiting.into(),
         }
+    }
+}
+
+impl Percent {
+    /// A part of a whole; `None` of nothing.
+    pub(crate) fn of(part: u64, whole: u64) -> Option<Self> {
+        let (part, whole) = (u128::from(part), u128::from(whole));
+        let tenths = (part * 1_000 + whole / 2).checked_div(whole)?;
+        Some(Self(u64::try_from(tenths).unwrap_or(u64::MAX)))
+    }
+}
+
+/// `42.9`: the same digits in texts and in JSON.
+impl fmt::Display for Percent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.0 / 10, self.0 % 10)
+    }
+}
+
+impl From<Percent> for f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+    fn from(percent: Percent) -> Self {
+        percent.0 as Self / 10.0
+    }
+}
+
+impl From<f64> for Percent {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is clamped")]
+    fn from(percent: f64) -> Self {
+        Self((percent * 10.0).round().max(0.0) as u64)
     }
 }
 
@@ -99,5 +140,30 @@ impl From<&node::QuestionTally> for QuestionTally {
         let options =
             options.map(|(name, votes)| OptionTally { name: name.clone(), votes: *votes });
         Self { title: tally.question.title.clone(), options: options.collect(), blank: tally.blank }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_rounded_to_tenths_and_nothing_has_none() {
+        for (part, whole, shown) in [
+            (3, 7, "42.9"),
+            (0, 7, "0.0"),
+            (7, 7, "100.0"),
+            (1, 3, "33.3"),
+            (2, 3, "66.7"),
+            (1, 2_000, "0.1"),
+            (u64::MAX, u64::MAX, "100.0"),
+        ] {
+            let percent = Percent::of(part, whole).expect("a whole");
+            assert_eq!(percent.to_string(), shown);
+            let json = serde_json::to_string(&percent).expect("a number");
+            assert_eq!(json, shown);
+            assert_eq!(serde_json::from_str::<Percent>(&json).expect("a number"), percent);
+        }
+        assert_eq!(Percent::of(0, 0), None);
     }
 }

@@ -215,6 +215,14 @@ impl DataDirectory {
     }
 }
 
+impl DataDirectory {
+    /// Takes back the copy of the election, because nothing came of what it was stored for.
+    pub(crate) fn forget_election(&self) {
+        // Why it was to be taken back is told anyway.
+        let _ = fs::remove_file(self.path.join(ELECTION_FILE));
+    }
+}
+
 fn try_lock(lock: &File) -> Result<(), TryLockError> {
     for _ in 1..LOCK_TRIES {
         match lock.try_lock() {

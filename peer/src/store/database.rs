@@ -26,7 +26,7 @@ pub(super) enum StoreFault {
     #[error("{0}")]
     Damaged(String),
     /// The disk failed, and may work again later.
-    #[error("{0}")]
+    #[error("{}", host::files::reason(.0))]
     Disk(io::Error),
     #[error("another process uses it")]
     InUse,
@@ -67,7 +67,7 @@ impl From<io::Error> for StoreFault {
         let kind = error.kind();
         // The first kind means that a file was cut off, and the second that a page is damaged.
         if kind == io::ErrorKind::UnexpectedEof || kind == io::ErrorKind::InvalidData {
-            Self::Damaged(error.to_string())
+            Self::Damaged(host::files::reason(&error))
         } else {
             Self::Disk(error)
         }
@@ -80,10 +80,14 @@ impl From<redb::Error> for StoreFault {
         match error {
             redb::Error::Io(error) => error.into(),
             redb::Error::DatabaseAlreadyOpen => Self::InUse,
-            redb::Error::PreviousIo | redb::Error::DatabaseClosed | redb::Error::Unsupported => {
-                Self::Disk(io::Error::other(error.to_string()))
+            redb::Error::PreviousIo | redb::Error::DatabaseClosed => {
+                Self::Disk(io::Error::other("it failed before and is closed since"))
             }
-            other => Self::Damaged(other.to_string()),
+            redb::Error::Unsupported => Self::Disk(io::ErrorKind::Unsupported.into()),
+            other => {
+                tracing::debug!(reason = %other, "the chain's file is damaged");
+                Self::damaged("its pages do not hold together")
+            }
         }
     }
 }
@@ -209,7 +213,8 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFa
         let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
         let text = text.unwrap_or_else(|| "for no known reason".into());
-        Err(StoreFault::Damaged(format!("the database panicked: {}", text.replace('\n', " "))))
+        tracing::debug!(reason = text.replace('\n', " "), "the database panicked");
+        Err(StoreFault::damaged("its pages lead to what can't be"))
     })
 }
 
@@ -231,7 +236,7 @@ mod tests {
             panic!("two\nlines");
         });
         let Err(StoreFault::Damaged(reason)) = outcome else { panic!("{outcome:?}") };
-        assert_eq!(reason, "the database panicked: two lines");
+        assert_eq!(reason, "its pages lead to what can't be");
         assert!(!IS_GUARDED.get());
     }
     /// A file in memory that counts what is read of it.

@@ -112,7 +112,7 @@ impl StoredChain {
 /// Makes a database from blocks. It gets its name only when it is complete.
 #[derive(Debug)]
 pub(crate) struct ChainImporter {
-    volume: FileVolume,
+    volume: Box<dyn Volume>,
     election: ElectionId,
     database: Database,
     state: State,
@@ -128,14 +128,21 @@ impl ChainImporter {
     /// # Errors
     /// When there is a chain already, or when the disk fails.
     pub(crate) fn create(directory: &Path, election: &ElectionId) -> Result<Self, StoreError> {
-        let volume = FileVolume { directory: directory.to_owned() };
+        Self::create_in(Box::new(FileVolume { directory: directory.to_owned() }), election)
+    }
+
+    /// Does the same in any volume.
+    pub(super) fn create_in(
+        volume: Box<dyn Volume>,
+        election: &ElectionId,
+    ) -> Result<Self, StoreError> {
         let path = volume.path(CHAIN_FILE);
         if volume.exists(CHAIN_FILE).map_err(|error| FileError::new("read", &path, error))? {
             return Err(StoreError::Exists { path });
         }
         let removed = volume.remove(UNFINISHED_FILE).map_err(StoreFault::from);
-        let database = removed.and_then(|()| create(&volume, election));
-        let database = database.map_err(|fault| fault.of(&volume, election))?;
+        let database = removed.and_then(|()| create(&*volume, election));
+        let database = database.map_err(|fault| fault.of(&*volume, election))?;
         Ok(Self {
             volume,
             election: *election,
@@ -168,14 +175,24 @@ impl ChainImporter {
     /// Makes everything durable, and gives the database its name.
     ///
     /// # Errors
-    /// When the disk fails.
+    /// When the disk fails. As much as it allows of what was made is taken back then.
     pub(crate) fn finish(mut self) -> Result<(), StoreError> {
         self.waiting.extend(self.tip.take());
-        self.write()?;
+        let written = self.write();
         let Self { volume, election, database, .. } = self;
         drop(database);
-        let named = volume.rename(UNFINISHED_FILE, CHAIN_FILE).and_then(|()| volume.sync());
-        named.map_err(|error| StoreFault::from(error).of(&volume, &election))
+        let named = written.and_then(|()| {
+            let named = volume.rename(UNFINISHED_FILE, CHAIN_FILE).and_then(|()| volume.sync());
+            named.map_err(|error| StoreFault::from(error).of(&*volume, &election))
+        });
+        if named.is_err() {
+            for name in [UNFINISHED_FILE, CHAIN_FILE] {
+                if let Err(error) = volume.remove(name) {
+                    tracing::warn!(%error, name, "an unfinished import is left");
+                }
+            }
+        }
+        named
     }
 
     /// Removes everything that was started.
@@ -186,7 +203,7 @@ impl ChainImporter {
         let Self { volume, election, database, .. } = self;
         drop(database);
         let removed = volume.remove(UNFINISHED_FILE);
-        removed.map_err(|error| StoreFault::from(error).of(&volume, &election))
+        removed.map_err(|error| StoreFault::from(error).of(&*volume, &election))
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
@@ -197,7 +214,7 @@ impl ChainImporter {
                 waiting.iter().try_for_each(|record| changes.put_record(record))
             })
         });
-        self.state = written.map_err(|fault| fault.of(&self.volume, &self.election))?;
+        self.state = written.map_err(|fault| fault.of(&*self.volume, &self.election))?;
         Ok(())
     }
 }

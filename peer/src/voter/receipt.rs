@@ -60,7 +60,8 @@ pub(crate) fn read(path: &Path) -> Result<Receipt, ReceiptFileError> {
         Err(ReadError::File(error)) => return Err(error.into()),
         Ok(text) => text,
     };
-    let value: Value = serde_json::from_str(&text).map_err(|error| refused(&error.to_string()))?;
+    let value: Value = serde_json::from_str(&text)
+        .map_err(|error| refused(&format!("line {} is no JSON", error.line().max(1))))?;
     match value["receipt"].as_u64() {
         Some(RECEIPT_FORMAT) => {}
         Some(found) if found > RECEIPT_FORMAT => {

@@ -15,7 +15,7 @@ use super::draw::{Viewport, draw};
 use super::state::{Answers, Contact, State, Update};
 use crate::schema::{
     Admitted, BlockSummary, Chain, Clock, Event, HeldBy, Mining, Multicast, Neighbour, OptionTally, Peers,
-    QuestionTally, Results, Role, Status, Tip, TransactionKind, Waiting,
+    Percent, QuestionTally, Results, Role, Status, Tip, TransactionKind, Waiting,
 };
 
 const NOW_MS: u64 = 1_795_233_117_040;
@@ -94,6 +94,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         tip: tip(height),
         votes,
         registered_voters: if votes == 0 { 0 } else { 12 },
+        turnout_percent: if votes == 0 { None } else { Percent::of(votes, 12) },
         admitted: Admitted::Anybody,
         blocks_deep: 1,
         questions,

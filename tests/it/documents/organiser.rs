@@ -199,7 +199,7 @@ impl Office {
             assert_eq!(audit["tally"], result["questions"], "{audit}");
             assert_eq!(audit["admitted"], result["admitted"], "{audit}");
             assert_eq!(
-                (&audit["votes"], &audit["registrations"]),
+                (&audit["votes"], &audit["registered_voters"]),
                 (&VOTERS.into(), &VOTERS.into())
             );
             let count = |name, admissions, withdrawals| json!({"name": name, "admissions": admissions, "withdrawals": withdrawals});
@@ -216,8 +216,10 @@ impl Office {
             let bytes = fs::read(self.script.directory.path().join(file)).expect("it was written");
             assert!(!bytes.windows(ID.len()).any(|part| part == ID.as_bytes()), "{file}");
         }
-        let table = fs::read_to_string(self.script.directory.path().join("votes.csv"));
-        assert_eq!(table.expect("the table").lines().count() as u64, 1 + VOTERS);
+        for (file, rows) in [("votes.csv", VOTERS), ("voters.csv", VOTERS + 1)] {
+            let table = fs::read_to_string(self.script.directory.path().join(file));
+            assert_eq!(table.expect("the table").lines().count() as u64, 1 + rows, "{file}");
+        }
     }
 
     fn api(&self, name: &str) -> SocketAddr {

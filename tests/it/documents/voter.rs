@@ -155,8 +155,8 @@ impl Desk {
     fn lose_computer(&mut self) {
         let registered = "peer results --data-dir office";
         let counted = match self.lost {
-            Lost::AfterVoting => "1 vote by 1 registered voter, counted up to block …",
-            Lost::BeforeVoting => "0 votes by 1 registered voter, counted up to block …",
+            Lost::AfterVoting => "1 of 1 registered voter voted (100.0 %), counted up to block …",
+            Lost::BeforeVoting => "0 of 1 registered voter voted (0.0 %), counted up to block …",
         };
         self.script.run(&words(registered), &[counted], false);
         self.script.peers.remove(COMPUTERS[0]);

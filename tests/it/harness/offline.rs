@@ -96,7 +96,8 @@ pub(crate) fn assert_counts(peer: &mut Peer, audit: &Value) {
     for (in_results, in_audit) in [
         ("tip", "tip"),
         ("votes", "votes"),
-        ("registered_voters", "registrations"),
+        ("registered_voters", "registered_voters"),
+        ("turnout_percent", "turnout_percent"),
         ("questions", "tally"),
     ] {
         assert!(!results[in_results].is_null(), "{results}");

@@ -34,11 +34,6 @@ impl ArchiveEncoder {
         (Self { blocks: 0, tip: Header::genesis(election).hash() }, bytes)
     }
 
-    /// The hash of the block before the next one.
-    pub(crate) fn tip(&self) -> BlockHash {
-        self.tip
-    }
-
     /// Encodes the next block, in ascending order from height 1.
     pub(crate) fn block(&mut self, block: &Block) -> Vec<u8> {
         // The codec writes an enum as the number of the variant followed by its fields, and a

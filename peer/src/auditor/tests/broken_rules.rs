@@ -134,7 +134,11 @@ fn no_command_takes_a_block_that_breaks_a_rule_from_an_archive() {
             assert!(!table.exists(), "{case}");
         }
         let data_dir = scene.path(&format!("copy-{number}"));
-        let task = ImportChain { file: archive, data_dir: data_dir.clone() };
+        let task = ImportChain {
+            file: archive,
+            data_dir: data_dir.clone(),
+            format: AnswerFormat::default(),
+        };
         assert_told(&case, import(&task).expect_err(&case), 4, rule);
         assert!(Source::open(&data_dir).is_err(), "{case}: nothing is there");
     }
@@ -183,7 +187,13 @@ fn no_command_tells_a_chain_that_is_ahead_of_the_clock_as_one_that_breaks_a_rule
     {
         for json in [false, true] {
             let format = AnswerFormat { json };
-            let task = AuditChain { source: source.clone(), ballot: None, election: None, format };
+            let task = AuditChain {
+                source: source.clone(),
+                against: None,
+                ballot: None,
+                election: None,
+                format,
+            };
             assert_unjudged("audit", &audit(&task).expect_err("its time has not come"));
         }
         assert_unjudged("receipt", &verify(&receipt, &source).expect_err("its time has not come"));
@@ -195,7 +205,11 @@ fn no_command_tells_a_chain_that_is_ahead_of_the_clock_as_one_that_breaks_a_rule
         }
         if is_archive {
             let data_dir = scene.path(&format!("copy-{number}"));
-            let task = ImportChain { file: source, data_dir: data_dir.clone() };
+            let task = ImportChain {
+                file: source,
+                data_dir: data_dir.clone(),
+                format: AnswerFormat::default(),
+            };
             assert_unjudged("import", &import(&task).expect_err("not before its time"));
             assert!(!data_dir.exists(), "nothing half made is left");
         } else {
@@ -238,9 +252,37 @@ fn a_broken_rule_is_told_before_a_time_that_has_not_come() {
     let receipt = scene.receipt("true", &scene.line[0]);
     let refused = verify(&receipt, &archive).expect_err("there is a second vote");
     assert_told("both", refused, 4, AuditRule::AlreadyVoted);
-    let task = ImportChain { file: archive, data_dir: scene.path("copy") };
+    let task = ImportChain {
+        file: archive,
+        data_dir: scene.path("copy"),
+        format: AnswerFormat::default(),
+    };
     assert_told("both", import(&task).expect_err("a second vote"), 4, AuditRule::AlreadyVoted);
     assert!(!scene.path("copy").exists(), "nothing half made is left");
+}
+
+/// A block whose time has not come is judged by everything else first.
+#[test]
+fn a_broken_rule_of_a_block_is_told_before_its_time() {
+    let scene = Scene::new();
+    let parent = &scene.line[2].header;
+    let early = forged(AuditRule::TooEarly, parent).expect("any block can be early").header.time;
+    for (number, (case, rule, mut wrong)) in wrong_blocks(&scene).into_iter().enumerate() {
+        if rule == AuditRule::NotAfterParent {
+            continue;
+        }
+        wrong.header.time = early;
+        let wrong = if rule == AuditRule::NoWork { wrong } else { worked(wrong) };
+        if rule == AuditRule::NoWork && wrong.header.has_work() {
+            continue;
+        }
+        let blocks: Vec<Block> = scene.line.iter().cloned().chain([wrong]).collect();
+        let archive = scene.archive(&format!("early-{number}.archive"), &blocks);
+        let outcome = audited(&archive).expect("it can be read");
+        let failure = outcome.failure.expect(&case);
+        assert_eq!((failure.height, failure.error.rule()), (Height(4), rule), "{case}");
+        assert!(outcome.report.failure.is_some() && outcome.report.error.is_none(), "{case}");
+    }
 }
 
 /// What was there before an import stays there when it is refused, and nothing else.
@@ -249,7 +291,11 @@ fn a_refused_import_leaves_a_directory_as_it_found_it() {
     let scene = Scene::new();
     let archive = scene.archive("early.archive", &ahead_of_the_clock(&scene));
     let refused = |data_dir: &Path| {
-        let task = ImportChain { file: archive.clone(), data_dir: data_dir.to_owned() };
+        let task = ImportChain {
+            file: archive.clone(),
+            data_dir: data_dir.to_owned(),
+            format: AnswerFormat::default(),
+        };
         assert_unjudged("import", &import(&task).expect_err("not before its time"));
     };
     let names = |directory: &Path| -> Vec<_> {

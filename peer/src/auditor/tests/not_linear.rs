@@ -141,11 +141,15 @@ fn no_command_takes_what_is_not_one_chain_from_an_archive() {
             assert!(!table.exists(), "{case}");
         }
         let data_dir = scene.path(&format!("copy-{number}"));
-        let task = ImportChain { file: archive.clone(), data_dir: data_dir.clone() };
+        let task = ImportChain {
+            file: archive.clone(),
+            data_dir: data_dir.clone(),
+            format: AnswerFormat::default(),
+        };
         assert_told(case, import(&task).expect_err(case), height, rule);
         assert!(Source::open(&data_dir).is_err(), "{case}: nothing is there");
         let (source, format) = (archive, AnswerFormat::default());
-        let task = AuditChain { source, ballot: None, election: None, format };
+        let task = AuditChain { source, against: None, ballot: None, election: None, format };
         assert!(matches!(audit(&task), Ok(false)), "{case}");
     }
 }

@@ -87,7 +87,15 @@ pub(super) fn export_to(
     let source = Some(source.to_owned());
     let (from, data_dir) =
         if kind == ExportKind::Archive { (None, source) } else { (source, None) };
-    export(&ExportChain { file, kind, from, data_dir, force: false })
+    export(&ExportChain {
+        file,
+        kind,
+        from,
+        data_dir,
+        raw_cells: false,
+        force: false,
+        format: AnswerFormat::default(),
+    })
 }
 
 /// One line that names the block and the rule as an audit does.

@@ -122,6 +122,7 @@ fn results(votes: u64) -> Results {
         tip: Tip { height: 3, hash: BlockHash([7; 32]) },
         votes,
         registered_voters: 9,
+        turnout_percent: crate::schema::Percent::of(votes, 9),
         admitted: Admitted::Anybody,
         blocks_deep: 1,
         questions: vec![question],

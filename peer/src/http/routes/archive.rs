@@ -8,7 +8,8 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use futures_util::stream;
 use host::http::{ClientAddress, Permit, Problem};
-use protocol::units::{BlockHash, Height};
+use protocol::block::Header;
+use protocol::units::Height;
 use utoipa::ToSchema;
 
 use crate::actions::ActionError;
@@ -16,7 +17,7 @@ use crate::auditor::ArchiveEncoder;
 use crate::http::context::Context;
 use crate::http::openapi::{Common, FromNode};
 use crate::http::problem::Refused;
-use node::BlockSelector;
+use crate::http::routes::walk::{Walk, WalkError};
 
 const FILE_NAME: HeaderValue =
     HeaderValue::from_static("attachment; filename=\"election.ostrakon\"");
@@ -28,28 +29,22 @@ const FILE_NAME: HeaderValue =
 pub(super) struct Octets(Vec<u8>);
 
 /// Why an archive breaks off: the answer ends early, which its reader notices.
-#[derive(Debug, thiserror::Error)]
-enum BrokenOff {
-    #[error(transparent)]
-    Action(#[from] ActionError),
-    #[error("the best chain changed to another branch below block {height}")]
-    Reorganised { height: Height },
-}
+type BrokenOff = WalkError<ActionError>;
 
 /// An archive on its way.
 struct Sending {
     context: Context,
     _permit: Permit,
     encoder: ArchiveEncoder,
-    next: Height,
-    last: Height,
+    walk: Walk,
     has_ended: bool,
 }
 
 /// The best chain as one file, for `peer audit` and `peer import`.
 ///
-/// It goes up to the tip of the moment when it begins. Should the chain change to another branch meanwhile, the file
-/// breaks off: it has no end then, and is to be fetched again.
+/// It goes up to the height of the tip when it begins. Should the chain change to another branch meanwhile, the file
+/// goes on along that one, or along the one that it began with, and is one chain all the same. If that one is gone, the
+/// file breaks off: it has no end then, and is to be fetched again.
 #[utoipa::path(get, path = "/v1/archive", tag = "chain",
     responses((status = 200, description = "The archive", content_type = "application/octet-stream", body = inline(Octets),
         headers(("content-disposition" = String, description = "The file's name"))), Common, FromNode))]
@@ -59,10 +54,11 @@ pub(super) async fn archive(
 ) -> Result<impl IntoResponse, Refused> {
     let permit = context.archive_permit(client);
     let permit = permit.map_err(|error| Problem::busy(format!("archives: {error}")))?;
-    let last = Height(context.actions().results().await?.tip.height);
-    let (encoder, head) = ArchiveEncoder::begin(&context.actions().election);
-    let next = Height(1);
-    let sending = Sending { context, _permit: permit, encoder, next, last, has_ended: false };
+    let tip = context.actions().results().await?.tip;
+    let election = &context.actions().election;
+    let walk = Walk::new(Header::genesis(election).hash(), (Height(tip.height), tip.hash));
+    let (encoder, head) = ArchiveEncoder::begin(election);
+    let sending = Sending { context, _permit: permit, encoder, walk, has_ended: false };
     let rest = stream::try_unfold(sending, |mut sending| async {
         let piece = sending.piece().await.inspect_err(|error| {
             tracing::warn!(%error, "an archive breaks off");
@@ -81,17 +77,13 @@ impl Sending {
         if self.has_ended {
             return Ok(None);
         }
-        if self.next > self.last {
-            self.has_ended = true;
-            return Ok(Some(self.encoder.end()));
-        }
-        let height = self.next;
-        let block = self.context.actions().raw_block(BlockSelector::Height(height)).await?;
-        let previous: BlockHash = self.encoder.tip();
-        if block.header.previous != previous {
-            return Err(BrokenOff::Reorganised { height });
-        }
-        self.next = height.next();
-        Ok(Some(self.encoder.block(&block)))
+        let Self { context, walk, encoder, has_ended, .. } = self;
+        let actions = context.actions();
+        let block = walk.next(|selector| actions.raw_block(selector)).await?;
+        *has_ended = block.is_none();
+        Ok(Some(match block {
+            Some(block) => encoder.block(&block),
+            None => encoder.end(),
+        }))
     }
 }

@@ -8,6 +8,7 @@ mod login;
 mod orders;
 mod questions;
 mod submit;
+mod walk;
 
 use std::time::Instant;
 

@@ -91,7 +91,7 @@ fn header() -> Header {
 }
 
 fn results(election: &Election) -> Results {
-    let votes = [vec![1, 2, 0], vec![0, 3, 1]];
+    let votes = [vec![1, 2, 0], vec![0, 2, 1]];
     let questions = election.questions.iter().cloned().zip(votes).zip([0, 1]);
     let tally =
         questions.map(|((question, votes), blank)| QuestionTally { question, votes, blank });
@@ -125,18 +125,73 @@ pub(super) fn audit_report(
         title: election.title.clone(),
         blocks: results.tip.height,
         registrations: results.registered_voters,
+        withdrawals: 0,
         votes: results.votes,
+        registered_voters: results.registered_voters,
+        turnout_percent: results.turnout_percent,
         admitted: results.admitted,
         transactions: results.registered_voters + results.votes,
         signatures: results.registered_voters + results.votes,
         work: Work(33_554_432).to_string(),
         tip: results.tip,
         tally: results.questions,
+        sums: sums(),
         failure: failure.as_ref().map(schema::AuditFailure::from),
         error: None,
         admission: schema::Admission::of(&election.admission),
         blocks_deep: results.blocks_deep,
     }
+}
+
+/// Two records that part in the middle of an election.
+pub(super) fn comparison(election: &Election) -> schema::Comparison {
+    let record = |source: &str, votes, other: &str| {
+        let hash = block_hash(source);
+        let Reply::Block(block) = block(&vec![vec![1], vec![1]], election) else {
+            unreachable!("it is a block")
+        };
+        let mut vote = block.transactions[1].clone();
+        vote.choices = Some(vec![vec![other.to_owned()], vec!["Wednesday".to_owned()]]);
+        vote.transaction = TransactionId(hash.0);
+        schema::ComparedRecord {
+            source: source.to_owned(),
+            passed: true,
+            tip: schema::Tip { height: 3, hash },
+            votes,
+            registered_voters: 4,
+            turnout_percent: schema::Percent::of(votes, 4),
+            failure: None,
+            error: None,
+            next: Some(schema::PartedBlock {
+                height: 3,
+                hash,
+                time_ms: AT.0 + 10_000,
+                registrations: 0,
+                votes: 1,
+                withdrawals: 0,
+            }),
+            alone: vec![schema::PartedTransaction { height: 3, transaction: vote }],
+        }
+    };
+    schema::Comparison {
+        relation: schema::Relation::Part,
+        election: election.election_id(),
+        title: election.title.clone(),
+        common: tip(2).into(),
+        a: record("board.ostrakon", 4, "Ada"),
+        b: record("http://127.0.0.1:6001", 4, "Hedy"),
+    }
+}
+
+fn sums() -> schema::AuditSums {
+    let question = |choices_max, chosen, not_chosen, blank| schema::QuestionSum {
+        choices_max,
+        chosen,
+        not_chosen,
+        blank,
+    };
+    let questions = vec![question(1, 3, 0, 0), question(2, 3, 1, 1)];
+    schema::AuditSums { withdrawn: 0, not_voted: 1, questions }
 }
 
 /// The report of a chain whose next block is ahead of the clock.

@@ -93,6 +93,10 @@ impl Disk {
         Arc::new(self.clone())
     }
 
+    pub(super) fn names(&self) -> Vec<String> {
+        self.content().names.keys().cloned().collect()
+    }
+
     pub(super) fn bytes(&self, name: &str) -> Vec<u8> {
         let content = self.content();
         content.files[content.names[name]].live.clone()

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::disk::{Call, Disk, Fault};
 use super::*;
 use crate::store::volume::{CHAIN_FILE, UNFINISHED_FILE};
 use crate::store::{ChainImporter, StoreError, StoredChain, open};
@@ -67,4 +68,30 @@ fn the_best_chain_is_read_without_a_change_even_after_a_crash() {
     assert!(absent.to_string().contains("height 1 is missing"), "{absent}");
     drop(stored);
     assert!(fs::read(&path).expect("a file") == before, "nothing was written");
+}
+
+/// Whatever fails of the disk, and when: what has no name yet, and what got it, is taken back.
+#[test]
+fn an_import_that_the_disk_does_not_finish_takes_back_what_it_made() {
+    let blocks = chain(3);
+    let mut refused = 0;
+    for call in [Call::Write, Call::SetLength, Call::Sync, Call::Name] {
+        for nth in 1..=12 {
+            let disk = Disk::default();
+            let volume = Box::new(disk.clone());
+            let mut importer = ChainImporter::create_in(volume, &ELECTION).expect("an empty disk");
+            importer.append(&blocks).expect("written");
+            disk.fail(Some(Fault { call, nth, lasts: false }));
+            let Err(error) = importer.finish() else { continue };
+            refused += 1;
+            let told = error.to_string();
+            assert!(!told.contains("os error"), "{told}");
+            disk.fail(None);
+            let names = disk.names();
+            assert!(names.is_empty() || names == [UNFINISHED_FILE], "{call:?} {nth}: {names:?}");
+            // A disk that does not let go of a name keeps what means nothing.
+            assert!(names.is_empty() || call == Call::Name, "{call:?} {nth}: {names:?}");
+        }
+    }
+    assert!(refused >= 5, "{refused}");
 }

@@ -1,0 +1,157 @@
+//! Two records held against each other: where they part, what each counts alone, and what comes of it.
+
+use super::scene::{Scene, worked};
+use super::*;
+use crate::auditor::compare::{Compared, compare_sources};
+use crate::cli::{AnswerFormat, AuditChain};
+use crate::render::Style;
+use crate::schema::{Comparison, Relation, Reply, TransactionKind};
+
+fn compare(a: &Path, b: &Path) -> Compared {
+    let mut sources = [a, b].map(|path| Source::open(path).expect("a record"));
+    let [a, b] = &mut sources;
+    compare_sources([a, b], clock::unix_now).expect("both can be read")
+}
+
+fn audit_against(a: &Path, b: &Path) -> Result<bool, OfflineError> {
+    let (source, against) = (a.to_owned(), Some(b.to_owned()));
+    let format = AnswerFormat { json: true };
+    audit(&AuditChain { source, against, ballot: None, election: None, format })
+}
+
+fn shown(compared: Compared) -> String {
+    Style::Human { color: false }.answer(&Reply::Comparison(Box::new(compared.report)))
+}
+
+/// The scene's chain, and one that parts from it after its first block.
+fn parted(scene: &Scene) -> (Vec<Block>, Vec<Block>) {
+    let first = scene.line[0].clone();
+    let second =
+        mined(&first.header, vec![registration(2), registration(3), vote(3, vec![vec![1]])]);
+    (scene.line.to_vec(), vec![first, second])
+}
+
+#[test]
+fn a_record_is_the_same_as_itself_however_it_is_kept() {
+    let scene = Scene::new();
+    let archive = scene.archive("a.archive", &scene.line);
+    let directory = scene.data_directory("d", &scene.line);
+    for (a, b) in [(&archive, &archive), (&archive, &directory), (&directory, &archive)] {
+        let compared = compare(a, b);
+        let Comparison { relation, common, a: first, b: second, .. } = &compared.report;
+        assert_eq!((*relation, common.height), (Relation::Same, 3));
+        assert!(first.next.is_none() && second.alone.is_empty());
+        assert!(shown(compared).ends_with("the same record\n"));
+        assert!(matches!(audit_against(a, b), Ok(true)));
+    }
+}
+
+#[test]
+fn where_two_records_part_and_what_each_counts_alone_is_told() {
+    let scene = Scene::new();
+    let (line, other) = parted(&scene);
+    let (a, b) = (scene.archive("a.archive", &line), scene.archive("b.archive", &other));
+    let compared = compare(&a, &b);
+    let Comparison { relation, common, a: first, b: second, .. } = &compared.report;
+    assert_eq!((*relation, common.height), (Relation::Part, 1));
+    assert_eq!(common.hash, line[0].header.hash());
+    let next = first.next.as_ref().expect("a block");
+    assert_eq!((next.height, next.hash), (2, line[1].header.hash()));
+    let next = second.next.as_ref().expect("a block");
+    assert_eq!((next.hash, next.registrations, next.votes), (other[1].header.hash(), 2, 1));
+    assert_eq!(next.time_ms, other[1].header.time.0);
+    assert!(first.alone.is_empty(), "the registration stands in both, though in other blocks");
+    let alone: Vec<_> = second.alone.iter().map(|each| each.transaction.kind).collect();
+    assert_eq!(alone, [TransactionKind::Registration, TransactionKind::Vote]);
+    assert_eq!(second.alone[1].transaction.transaction, vote(3, vec![vec![1]]).id());
+    let text = shown(compared);
+    for part in [
+        "the same up to block 1 ",
+        "A goes on with block 2 ",
+        "B goes on with block 2 ",
+        "it counts nothing that B does not",
+        "in block 2 (Grace)",
+        "THEY PART after block 1",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(matches!(audit_against(&a, &b), Ok(false)));
+}
+
+#[test]
+fn a_record_that_ends_where_the_other_goes_on_does_not_contradict_it() {
+    let scene = Scene::new();
+    let (long, short) =
+        (scene.archive("l.archive", &scene.line), scene.archive("s.archive", &scene.line[..1]));
+    for (a, b, relation, told) in [
+        (&long, &short, Relation::AGoesOn, "B ends at block 1, and A goes on to block 3"),
+        (&short, &long, Relation::BGoesOn, "A ends at block 1, and B goes on to block 3"),
+    ] {
+        let compared = compare(a, b);
+        assert_eq!(compared.report.relation, relation);
+        assert!(compared.unjudged.is_none());
+        let text = shown(compared);
+        assert!(text.contains(told) && !text.contains("PART"), "{text}");
+        assert!(matches!(audit_against(a, b), Ok(false)));
+    }
+}
+
+#[test]
+fn a_block_that_breaks_a_rule_or_is_early_is_told_of_its_record() {
+    let scene = Scene::new();
+    let last = scene.line[2].header;
+    let second_vote = mined(&last, vec![registration(3), vote(1, vec![vec![1]])]);
+    let mut early = mined(&last, vec![]);
+    early.header.time = clock::unix_now().plus(Duration::from_secs(86_400));
+    let early = worked(early);
+    let good = mined(&last, vec![registration(4)]);
+    let with =
+        |block: &Block| scene.line.iter().cloned().chain([block.clone()]).collect::<Vec<_>>();
+    let broken = scene.archive("broken.archive", &with(&second_vote));
+    let early = scene.archive("early.archive", &with(&early));
+    let good = scene.archive("good.archive", &with(&good));
+    let whole = scene.archive("whole.archive", &scene.line);
+
+    let compared = compare(&good, &broken);
+    assert_eq!(compared.report.relation, Relation::Part);
+    let failure = compared.report.b.failure.as_ref().expect("a second vote");
+    assert_eq!((failure.height, failure.rule.as_str()), (4, "already_voted"));
+    assert!(shown(compared).contains("IT DOES NOT HOLD: block 4 "));
+    assert!(matches!(audit_against(&good, &broken), Ok(false)));
+    assert!(matches!(audit_against(&broken, &broken), Ok(false)), "the same, and it is broken");
+
+    assert!(matches!(audit_against(&good, &early), Ok(false)), "they part, whatever the time is");
+    let refused = audit_against(&whole, &early).expect_err("its time has not come");
+    assert!(refused.is_unjudged() && refused.is_told(), "{refused}");
+    assert!(audit_against(&early, &early).expect_err("not judged").is_unjudged());
+}
+
+#[test]
+fn records_of_two_elections_are_not_compared() {
+    let scene = Scene::new();
+    let a = scene.archive("a.archive", &scene.line);
+    let foreign = protocol::election::Election { id: [9; 16], ..election() };
+    let b = scene.path("b.archive");
+    ArchiveWriter::create(&b, &foreign, false).expect("begun").finish().expect("finished");
+    let refused = audit_against(&a, &b).expect_err("another election");
+    assert!(matches!(refused, OfflineError::OtherElection { .. }), "{refused}");
+    assert!(refused.to_string().contains("b.archive is of election "), "{refused}");
+}
+
+#[test]
+fn of_many_differences_people_see_the_first_and_how_many_more() {
+    let scene = Scene::new();
+    let mut parent = Header::genesis(&election());
+    let blocks = [0..8, 8..16, 16..23].map(|voters| {
+        let block = mined(&parent, voters.map(registration).collect());
+        parent = block.header;
+        block
+    });
+    let a = scene.archive("a.archive", &blocks);
+    let b = scene.archive("b.archive", std::slice::from_ref(&scene.beside));
+    let compared = compare(&a, &b);
+    assert_eq!(compared.report.a.alone.len(), 22, "programs get all");
+    let text = shown(compared);
+    assert_eq!(text.matches("    registration ").count(), 20, "{text}");
+    assert!(text.contains("    2 more registrations: `--json` shows all"), "{text}");
+}
