@@ -1,6 +1,20 @@
 //! Printing on stdout and stderr, without the panic of `print!` when they are closed.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the user wants nothing but answers and errors.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on, nothing is told and no progress is shown if that is wanted.
+pub fn be_quiet(is_wanted: bool) {
+    IS_QUIET.store(is_wanted, Ordering::Relaxed);
+}
+
+/// Whether the user wants nothing but answers and errors.
+pub fn is_quiet() -> bool {
+    IS_QUIET.load(Ordering::Relaxed)
+}
 
 /// Prints a text and flushes it, so that a program that reads it through a pipe gets it at once. If that program has
 /// read enough and gone, as `head` does, the rest is not printed, and that is no error.
@@ -14,8 +28,12 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Prints on stderr, so that stdout contains only the answer. It is no error if nobody is looking.
+/// Prints on stderr, so that stdout contains only the answer, unless the user wants quiet. It is no error if nobody is
+/// looking.
 pub fn tell(text: &str) {
+    if is_quiet() {
+        return;
+    }
     let _ = io::stderr().write_all(text.as_bytes());
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output::is_quiet;
+
 /// How often the bar is drawn while no step is reported, so that the time left goes on counting.
 const DRAW_PERIOD: Duration = Duration::from_millis(200);
 
@@ -15,7 +17,10 @@ impl Progress {
     /// Shows a bar for a task of this many steps.
     pub fn new(task: &'static str, steps: u64) -> Self {
         // It draws nothing unless stderr is a terminal.
-        let bar = ProgressBar::new(steps).with_message(task);
+        let bar = match is_quiet() {
+            true => ProgressBar::hidden(),
+            false => ProgressBar::new(steps).with_message(task),
+        };
         let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %, {eta} left");
         bar.set_style(style.expect("the template is good").progress_chars("█▌░"));
         bar.enable_steady_tick(DRAW_PERIOD);

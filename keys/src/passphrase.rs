@@ -77,7 +77,7 @@ pub enum PassphraseError {
     #[error("no passphrase was given")]
     NotGiven,
     /// The terminal can't be read or written.
-    #[error("can't ask on the terminal: {0}")]
+    #[error("can't ask on the terminal: {}", host::files::reason(.0))]
     Terminal(#[source] io::Error),
 }
 

@@ -56,4 +56,5 @@ pub use organiser::{RegistrarError, registrar};
 pub use prompt::logs::start_log;
 pub use run::{PeerError, run};
 pub use voter::commands::{KeyCommandError, key};
+pub use voter::sign::{SignError, sign};
 pub use watch::watch;

@@ -69,6 +69,7 @@ fn start(invocation: Invocation) -> anyhow::Result<ExitCode> {
         Invocation::CheckBallot(check) => peer::check_ballot(&check)?,
         Invocation::Registrar(task) => peer::registrar(&task)?,
         Invocation::Key(task) => peer::key(&task)?,
+        Invocation::Sign(task) => peer::sign(&task)?,
         Invocation::Export(export) => peer::export(&export)?,
         Invocation::Audit(audit) => return Ok(good_or_refused(peer::audit(&audit)?)),
         Invocation::Import(import) => peer::import(&import)?,

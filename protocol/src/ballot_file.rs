@@ -6,6 +6,7 @@
 
 mod nearest;
 mod read;
+mod syntax;
 mod texts;
 mod write;
 
@@ -55,7 +56,7 @@ const CHOICES_DEFAULT: u16 = 1;
 pub enum BallotFileError {
     /// The text is not TOML.
     #[error("line {line} is not TOML: {reason}")]
-    Syntax { line: usize, reason: String },
+    Syntax { line: usize, reason: &'static str },
     /// A word processor or a mail program made the quotation marks typographic.
     #[error("line {line}: {found} is no quotation mark of TOML: write \" around texts")]
     CurlyQuotes { line: usize, found: char },

@@ -18,6 +18,7 @@ use super::client::ClientCommand;
 use super::key::{KeyTask, PassphraseOptions};
 use super::offline::{AuditChain, ExportChain, ImportChain, VerifyReceipt};
 use super::registrar::RegistrarCommand;
+use super::sign::SignTask;
 use super::usage_error::UsageError;
 use crate::config::{ApiListen, ApiSettings, Mining, MulticastSetting, Settings};
 use node::{NEIGHBOURS_BY_HAND_MAX, Role, TRACKERS_MAX};
@@ -27,6 +28,7 @@ const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer ballot new|check|show [OPTIONS]
        peer registrar init|admit|withdraw|show|post [OPTIONS]
        peer key new|show|export|import|passwd [OPTIONS]
+       peer sign vote CHOICES|register [OPTIONS]
        peer lab partition|bad-block|race|rules [OPTIONS]
        peer export FILE [--as archive|votes|voters|results] [--data-dir DIR]
        peer audit FILE|DATA-DIR [--json]
@@ -199,6 +201,9 @@ pub(super) enum Task {
     /// Make, show, move or lock secret keys
     #[command(subcommand)]
     Key(KeyTask),
+    /// Sign a vote or a registration without a peer, for `submit` and `POST /v1/transactions`
+    #[command(subcommand)]
+    Sign(SignTask),
     #[command(flatten)]
     Client(ClientCommand),
     /// Admit voters to an election and withdraw them, as one of its registrars

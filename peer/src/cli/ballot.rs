@@ -8,7 +8,7 @@ use protocol::admission::{REGISTRATION_BITS_MAX, VOTERS_MAX};
 use protocol::election::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX};
 
 use super::client::Connection;
-use super::format::AnswerFormat;
+use super::format::{AnswerFormat, Quiet};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BallotCommand {
@@ -38,9 +38,13 @@ pub struct NewBallot {
     pub difficulty_bits: u8,
 
     /// One who admits voters: 'Secretary: ostkey1…', as `peer registrar init` prints it; may stand several times. Without
-    /// one, anybody may register
+    /// one, anybody may register, unless that is asked at a terminal
     #[arg(long, value_name = "NAME: KEY")]
     pub registrar: Vec<String>,
+
+    /// Anybody may register, any number of times: for demos and classes
+    #[arg(long, conflicts_with = "registrar")]
+    pub open: bool,
 
     /// How many of the registrars have to sign for each voter (more than half, unless told)
     #[arg(long, value_name = "COUNT", requires = "registrar")]
@@ -68,6 +72,9 @@ pub struct NewBallot {
     /// Replace a file that is there
     #[arg(long)]
     pub force: bool,
+
+    #[command(flatten)]
+    pub quiet: Quiet,
 }
 
 /// Which ballot to check.
@@ -75,6 +82,9 @@ pub struct NewBallot {
 pub struct CheckBallot {
     /// The ballot file
     pub file: PathBuf,
+
+    #[command(flatten)]
+    pub quiet: Quiet,
 
     #[command(flatten)]
     pub format: AnswerFormat,

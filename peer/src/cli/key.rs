@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::format::AnswerFormat;
+use super::format::{AnswerFormat, Quiet};
 use keys::SecretSource;
 use keys::VoterName;
 
@@ -140,6 +140,9 @@ pub struct NewKey {
     pub force: bool,
 
     #[command(flatten)]
+    pub quiet: Quiet,
+
+    #[command(flatten)]
     pub format: AnswerFormat,
 }
 
@@ -180,6 +183,9 @@ pub struct ExportKey {
     /// Replace a file that is there
     #[arg(long)]
     pub force: bool,
+
+    #[command(flatten)]
+    pub quiet: Quiet,
 }
 
 /// Which key to take from where.

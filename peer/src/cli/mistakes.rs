@@ -18,6 +18,8 @@ pub(super) fn message(error: &clap::Error) -> String {
 fn missing_word(help: &str) -> &'static str {
     if help.contains("peer key ") {
         "write `peer key new`, `peer key show`, `peer key export`, `peer key import` or `peer key passwd`"
+    } else if help.contains("peer sign ") {
+        "write `peer sign vote CHOICES` or `peer sign register`"
     } else if help.contains("peer registrar ") {
         "write `peer registrar init`, `admit`, `withdraw`, `show` or `post`"
     } else if help.contains("peer lab ") {

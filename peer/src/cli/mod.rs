@@ -18,6 +18,7 @@ mod offline;
 pub(crate) mod option_number;
 mod pages;
 mod registrar;
+mod sign;
 pub(crate) mod suggest;
 mod usage_error;
 
@@ -34,7 +35,7 @@ pub use ballot::{CheckBallot, NewBallot};
 use client::ClientMode;
 pub use client::{ClientRequest, ClientTask, Connection};
 pub use command::TypedCommand;
-pub use format::AnswerFormat;
+pub use format::{AnswerFormat, Quiet};
 pub use invoked::{Invoked, invoked};
 pub use key::{
     ChangePassphrase, ExportKey, ImportKey, KeyLocation, KeyTask, LockOptions, NewKey,
@@ -44,6 +45,7 @@ pub use offline::{AuditChain, ExportChain, ExportKind, ImportChain, VerifyReceip
 use pages::completions;
 pub use pages::{ManPage, man_pages};
 pub use registrar::{InitRegistrar, RegistrarTask, ShowSigned, SignList};
+pub use sign::{SignRegistration, SignTask, SignVote, Signing};
 pub use usage_error::UsageError;
 
 /// What the user wants.
@@ -57,6 +59,7 @@ pub enum Invocation {
     CheckBallot(CheckBallot),
     Registrar(RegistrarTask),
     Key(KeyTask),
+    Sign(SignTask),
     Export(ExportChain),
     Audit(AuditChain),
     Import(ImportChain),
@@ -100,6 +103,7 @@ fn invocation(arguments: Arguments, cores: usize) -> Result<Invocation, UsageErr
             Err(request) => Invocation::Client(*request),
         }),
         Some(Task::Key(task)) => Ok(Invocation::Key(task)),
+        Some(Task::Sign(task)) => Ok(Invocation::Sign(task)),
         Some(Task::Export(export)) => Ok(Invocation::Export(export)),
         Some(Task::Audit(audit)) => Ok(Invocation::Audit(audit)),
         Some(Task::Import(import)) => Ok(Invocation::Import(import)),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::client::{ClientRequest, ClientTask, Connection};
-use super::format::AnswerFormat;
+use super::format::{AnswerFormat, Quiet};
 use super::key::{LockOptions, PassphraseOptions};
 
 /// What a registrar does without a peer.
@@ -85,6 +85,9 @@ pub struct SignList {
     /// Ids that differ in spaces, leading zeros or letters that look alike are different members
     #[arg(long)]
     pub similar_ids: bool,
+
+    #[command(flatten)]
+    pub quiet: Quiet,
 
     #[command(flatten)]
     pub format: AnswerFormat,

@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use host::output::{print, tell};
+use host::output::{be_quiet, print, tell};
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
-use inquire::{Confirm, InquireError, Text};
+use inquire::validator::Validation;
+use inquire::{Confirm, InquireError, Select, Text};
 use protocol::admission::{AdmissionRule, Registrar};
 use protocol::ballot_file::{self, TextError};
 use protocol::election::{Election, ElectionError, Question};
@@ -34,7 +35,7 @@ pub enum BallotCommandError {
     Missing { flag: &'static str, example: &'static str },
     #[error("`--question {text}`: {mend}")]
     Question { text: String, mend: &'static str },
-    #[error("nothing was written: {0}")]
+    #[error("the questions were not all answered, and nothing was written")]
     NotAnswered(InquireError),
     #[error(
         "`--registrar {text}`: write 'NAME: KEY', as `peer registrar init` prints it ({reason})"
@@ -59,6 +60,7 @@ pub enum BallotCommandError {
 /// # Errors
 /// When the file can't be read, and for the first mistake in it.
 pub fn check_ballot(check: &CheckBallot) -> Result<(), BallotCommandError> {
+    be_quiet(check.quiet.quiet);
     let NewBallotFile { election, keys_in_hex } = read_new_ballot(&check.file)?;
     let file = || Some(check.file.clone());
     option_names::check(&election)
@@ -74,6 +76,7 @@ pub fn check_ballot(check: &CheckBallot) -> Result<(), BallotCommandError> {
 /// # Errors
 /// When an answer is missing, when such an election can't be held, or when the file exists already.
 pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
+    be_quiet(new.quiet.quiet);
     if !new.force && new.output.try_exists().unwrap_or(false) {
         return Err(BallotCommandError::Exists(new.output.clone()));
     }
@@ -90,7 +93,7 @@ pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
         },
         created: whole_second(clock::unix_now()),
         difficulty_bits: new.difficulty_bits,
-        admission: admission(new)?,
+        admission: admission(new, is_terminal)?,
         block_bytes_max: new.block_bytes_max,
         questions: match new.question.as_slice() {
             [] if is_terminal => ask_questions()?,
@@ -110,9 +113,15 @@ pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
     Ok(())
 }
 
-fn admission(new: &NewBallot) -> Result<AdmissionRule, BallotCommandError> {
-    let read: Vec<_> =
-        new.registrar.iter().map(|text| registrar(text)).collect::<Result<_, _>>()?;
+/// Who may vote: as the options say, or as is said when asked at a terminal.
+fn admission(new: &NewBallot, may_ask: bool) -> Result<AdmissionRule, BallotCommandError> {
+    let says_nothing = new.registrar.is_empty()
+        && !new.open
+        && new.registration_bits.is_none()
+        && new.max_voters.is_none();
+    let asked = if says_nothing && may_ask { ask_registrars()? } else { Vec::new() };
+    let registrars = if asked.is_empty() { &new.registrar } else { &asked };
+    let read: Vec<_> = registrars.iter().map(|text| registrar(text)).collect::<Result<_, _>>()?;
     warn_of_hex(read.iter().filter(|(_, form)| *form == KeyForm::Hex).count());
     let registrars: Vec<_> = read.into_iter().map(|(registrar, _)| registrar).collect();
     if registrars.is_empty() {
@@ -177,6 +186,32 @@ fn ask(question: &str) -> Result<String, BallotCommandError> {
     Ok(answer.trim().to_owned())
 }
 
+/// Asks who may vote, and for the registrars if they say who; none of them if anybody may.
+fn ask_registrars() -> Result<Vec<String>, BallotCommandError> {
+    const REGISTRARS: &str = "whom registrars admit: for elections that matter";
+    const OPEN: &str = "anybody, any number of times: for demos and classes";
+    let who = Select::new("Who may vote?", vec![REGISTRARS, OPEN]).prompt();
+    if who.map_err(BallotCommandError::NotAnswered)? == OPEN {
+        return Ok(Vec::new());
+    }
+    let mut registrars = Vec::new();
+    loop {
+        let told = "as `peer registrar init` prints it, such as Secretary: ostkey1…";
+        let asked = Text::new("A registrar's name and key?").with_help_message(told);
+        let answer = asked.with_validator(|text: &str| {
+            Ok(match registrar(text) {
+                Ok(_) => Validation::Valid,
+                Err(error) => Validation::Invalid(error.to_string().into()),
+            })
+        });
+        registrars.push(answer.prompt().map_err(BallotCommandError::NotAnswered)?);
+        let more = Confirm::new("Another registrar?").with_default(false).prompt();
+        if !more.map_err(BallotCommandError::NotAnswered)? {
+            return Ok(registrars);
+        }
+    }
+}
+
 fn ask_questions() -> Result<Vec<Question>, BallotCommandError> {
     let mut questions = Vec::new();
     loop {
@@ -206,7 +241,7 @@ fn write_file(path: &Path, text: &str, force: bool) -> Result<(), BallotCommandE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::AnswerFormat;
+    use crate::cli::{AnswerFormat, Quiet};
     use crate::store::local_election::read_ballot;
 
     fn flags(output: PathBuf) -> NewBallot {
@@ -218,12 +253,14 @@ mod tests {
             ],
             difficulty_bits: 10,
             registrar: Vec::new(),
+            open: false,
             threshold: None,
             registration_bits: Some(4),
             max_voters: None,
             block_bytes_max: 4_096,
             output,
             force: false,
+            quiet: Quiet::default(),
         }
     }
 
@@ -252,11 +289,11 @@ mod tests {
         const SECOND: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
         let mut new = flags(PathBuf::new());
         new.registrar = vec![format!("Secretary: {FIRST}"), format!("Treasurer:{SECOND}")];
-        let rule = admission(&new).expect("two registrars");
+        let rule = admission(&new, false).expect("two registrars");
         assert_eq!((rule.registrars().len(), rule.threshold()), (2, 2));
         assert_eq!(rule.registrars()[1].name, "Treasurer");
         new.threshold = Some(1);
-        assert_eq!(admission(&new).expect("two registrars").threshold(), 1);
+        assert_eq!(admission(&new, false).expect("two registrars").threshold(), 1);
         for text in ["Secretary", "Secretary: 02", FIRST] {
             let error = registrar(text).expect_err(text).to_string();
             assert!(error.contains("`peer registrar init`"), "{error}");
@@ -304,7 +341,11 @@ mod tests {
                 ..chain::fixtures::election()
             };
             std::fs::write(&file, ballot_file::write(&election)).expect("a file");
-            let check = CheckBallot { file: file.clone(), format: AnswerFormat { json: false } };
+            let check = CheckBallot {
+                file: file.clone(),
+                quiet: Quiet::default(),
+                format: AnswerFormat { json: false },
+            };
             let error = check_ballot(&check).expect_err("it is ahead").to_string();
             assert!(error.contains(told) && !error.contains('\n'), "{error}");
         }

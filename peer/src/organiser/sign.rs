@@ -17,6 +17,7 @@ use crate::cli::SignList;
 use crate::schema::{ListedTwice, RecordKind, SignReport};
 use crate::store::local_election::read_ballot;
 use host::files;
+use host::output::be_quiet;
 use host::progress::Progress;
 
 /// The number of voters that are signed for between two steps of the progress bar, which takes one
@@ -38,6 +39,7 @@ pub(super) fn sign_up_to(
     kind: RecordKind,
     voters_max: u32,
 ) -> Result<SignReport, RegistrarError> {
+    be_quiet(task.quiet.quiet);
     let election = election(&task.ballot)?;
     let registrars = election.admission.registrars();
     let key = key::open(&task.key, &task.passphrase)?;

@@ -81,6 +81,7 @@ impl Office {
             out: Some(self.path(out)),
             id_column: None,
             without_ids: false,
+            quiet: crate::cli::Quiet::default(),
             similar_ids: false,
             format: AnswerFormat::default(),
         }

@@ -36,6 +36,8 @@ fn examples() -> Vec<(String, String)> {
         ("help key export", &["peer", "key", "export", "--help"]),
         ("help key import", &["peer", "key", "import", "--help"]),
         ("help key passwd", &["peer", "key", "passwd", "--help"]),
+        ("help sign vote", &["peer", "sign", "vote", "--help"]),
+        ("help sign register", &["peer", "sign", "register", "--help"]),
         ("help registrar init", &["peer", "registrar", "init", "--help"]),
         ("help registrar admit", &["peer", "registrar", "admit", "--help"]),
         ("help registrar withdraw", &["peer", "registrar", "withdraw", "--help"]),

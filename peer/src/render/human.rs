@@ -47,6 +47,8 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
         Reply::Help { commands } => help(commands),
         Reply::Login(Login { url }) => format!("{url}\n"),
         Reply::Key(key) => key::human(key),
+        // Alone, so that it can be piped; the command tells what it is on stderr.
+        Reply::Signed(signed) => format!("{}\n", signed.encoding),
         Reply::Audit(report) => audit::human(report, color),
         Reply::Comparison(comparison) => comparison::human(comparison),
         Reply::Exported(exported) => audit::exported(exported),

@@ -1,8 +1,8 @@
-//! What a key file tells everybody without its passphrase. The secret key itself must never appear
-//! here.
+//! What a key file tells everybody without its passphrase, and what was signed with one. The secret key itself must
+//! never appear here.
 
 use protocol::keys::PublicKey;
-use protocol::units::VoterId;
+use protocol::units::{ElectionId, TransactionId, VoterId};
 use serde::Serialize;
 
 /// Whose key a file holds. Never the key itself.
@@ -28,4 +28,18 @@ impl KeyShown {
             passphrase,
         }
     }
+}
+
+/// A vote or a registration that was signed without a peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Signed {
+    pub(crate) election: ElectionId,
+    pub(crate) transaction: TransactionId,
+    pub(crate) voter: VoterId,
+    /// The names of the options that a vote chooses, for each question; null for a registration.
+    pub(crate) choices: Option<Vec<Vec<String>>>,
+    /// Until when a peer takes a vote from its voter; null for a registration, which does not age.
+    pub(crate) taken_until_ms: Option<u64>,
+    /// The transaction's bytes, as `submit` and `POST /v1/transactions` take them.
+    pub(crate) encoding: String,
 }

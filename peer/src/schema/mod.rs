@@ -38,7 +38,7 @@ pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
     VoteOrder,
 };
-pub(crate) use key::KeyShown;
+pub(crate) use key::{KeyShown, Signed};
 pub(crate) use laboratory::{BadBlockOrder, Experiment, PartitionOrder};
 pub(crate) use order::{
     BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,

@@ -14,7 +14,7 @@ use host::files::{self, ReadError};
 use node::Role;
 
 /// The file from which a peer without a tracker takes its election by default.
-const BALLOT_DEFAULT: &str = "ballot.toml";
+pub(crate) const BALLOT_DEFAULT: &str = "ballot.toml";
 
 /// The reason why a ballot can't be read, or is not the one that was asked for.
 #[derive(Debug, thiserror::Error)]

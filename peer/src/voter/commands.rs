@@ -19,7 +19,7 @@ use crate::schema::{KeyShown, Reply};
 use crate::store::data_directory::{self, DataDirectoryError};
 use crate::store::default_places;
 use host::files::{self, FileError};
-use host::output::print;
+use host::output::{be_quiet, print};
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
 use keys::SecretSource;
 use keys::passphrase::{self, Passphrase, PassphraseError};
@@ -77,6 +77,7 @@ pub fn key(task: &KeyTask) -> Result<(), KeyCommandError> {
 }
 
 fn new_key(new: &NewKey) -> Result<(), KeyCommandError> {
+    be_quiet(new.quiet.quiet);
     let shows_phrase = !new.no_phrase && new.phrase_file.is_none();
     if shows_phrase && !io::stdout().is_terminal() {
         return Err(KeyCommandError::NowhereForPhrase);
@@ -122,6 +123,7 @@ fn show_key(shown: &ShowKey) -> Result<(), KeyCommandError> {
 }
 
 fn export_key(export: &ExportKey) -> Result<(), KeyCommandError> {
+    be_quiet(export.quiet.quiet);
     let file = KeyFile::open(&key_path(&export.place)?)?;
     if export.public {
         let public = match export.passphrase.source() {

@@ -6,6 +6,7 @@
 pub(crate) mod choices;
 pub(crate) mod commands;
 pub(crate) mod receipt;
+pub(crate) mod sign;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

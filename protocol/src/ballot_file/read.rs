@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
+use super::syntax::syntax_error;
 use super::{
     BallotFileError, CHOICES_DEFAULT, ELECTION_KEYS, OPEN, QUESTION_KEYS, REGISTRAR,
     REGISTRAR_KEYS, TextPlace, check_texts,
@@ -373,35 +374,11 @@ impl<'a> Section<'a> {
     }
 
     fn line(&self, span: Range<usize>) -> usize {
-        line(self.text, span.start)
+        line_at(self.text, span.start)
     }
 }
 
-fn syntax_error(text: &str, error: &toml::de::Error) -> BallotFileError {
-    let span = error.span().unwrap_or(0..0);
-    let line = line(text, span.start);
-    if error.message() == "duplicate key" {
-        return match text.get(span).unwrap_or_default().trim() {
-            key @ ("question" | "registrar") => {
-                BallotFileError::TableTwice { line, key: key.to_owned() }
-            }
-            key => BallotFileError::Duplicate { line, key: key.to_owned() },
-        };
-    }
-    let at = text.lines().nth(line - 1).unwrap_or_default();
-    let is_curly =
-        |character: &char| matches!(character, '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}');
-    let value = at.split_once('=').map_or(at, |(_, value)| value);
-    if let Some(found) =
-        value.chars().find(|character| matches!(character, '"' | '\'') || is_curly(character))
-        && is_curly(&found)
-    {
-        return BallotFileError::CurlyQuotes { line, found };
-    }
-    let reason = error.message().trim_end_matches(", expected nothing").replace('\n', " ");
-    BallotFileError::Syntax { line, reason }
-}
-
-fn line(text: &str, at: usize) -> usize {
+/// The line, counted from 1, in which a byte stands.
+pub(super) fn line_at(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -98,6 +98,27 @@ fn syntax_errors_name_their_line() {
 }
 
 #[test]
+fn no_syntax_error_speaks_of_the_grammar() {
+    for (good, bad, part) in [
+        ("\"Board\"", "\"Board", "a quotation mark is missing"),
+        ("\"Board\"", "Board", "write \" around texts"),
+        ("\"Board\"", "", "the value after = is missing"),
+        ("\"Board\"", "\"Bo\\ard\"", "a \\ in a text begins an escape"),
+        ("difficulty_bits = 8", "difficulty_bits 8", "write a key, = and its value"),
+        ("difficulty_bits = 8", "difficulty bits = 8", "a key is one word"),
+        ("[[question]]", "[[question]", "such as [[question]]"),
+        ("options = [", "options = ", "line "),
+        ("title = \"Board\"", "{", "write a key, = and its value"),
+    ] {
+        let line = slip(good, bad);
+        assert!(line.contains(part), "{bad}: {line}");
+        for word in ["expected", "invalid", "unclosed", "-->", "unexpected"] {
+            assert!(!line.contains(word), "{bad}: {line}");
+        }
+    }
+}
+
+#[test]
 fn keys_that_stand_twice_are_named() {
     let line = slip("created", "title");
     assert_eq!(line, "line 3: `title` stands twice: remove one");

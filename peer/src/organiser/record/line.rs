@@ -180,7 +180,7 @@ pub(super) fn read_entry(
     election: &Election,
 ) -> Result<(VoterId, Entry), RecordError> {
     let damaged = |reason: String| RecordError::Damaged { line, reason };
-    let read: Line = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+    let read: Line = serde_json::from_slice(bytes).map_err(|error| damaged(fault(&error)))?;
     let voter_key = read.voter_key.map(|digits| digits.parse::<PublicKey>()).transpose();
     let voter_key = voter_key.map_err(|error| damaged(error.to_string()))?;
     match (voter_key, kind) {
@@ -204,6 +204,24 @@ pub(super) fn read_entry(
     Ok((read.voter, Entry { voter_key, signatures }))
 }
 
+/// What is wrong with a line, in words of this file and not of JSON's grammar.
+fn fault(error: &serde_json::Error) -> String {
+    if !error.is_data() {
+        return "it is cut short, or no line of such a file".to_owned();
+    }
+    let message = error.to_string();
+    let number: Option<String> = message
+        .strip_prefix(TWICE)
+        .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect());
+    match number {
+        Some(number) => format!("registrar {number} stands twice"),
+        None => "a field of it is missing, unknown or holds something else".to_owned(),
+    }
+}
+
+/// How the error begins by which a number that stands twice is told from other faults.
+const TWICE: &str = "twice: ";
+
 /// A map whose numbers stand once each: of two signatures under one number neither may be passed over in silence.
 fn each_number_once<'d, D: Deserializer<'d>>(input: D) -> Result<BTreeMap<u8, String>, D::Error> {
     struct Numbers;
@@ -219,7 +237,7 @@ fn each_number_once<'d, D: Deserializer<'d>>(input: D) -> Result<BTreeMap<u8, St
             let mut read = BTreeMap::new();
             while let Some((number, digits)) = pairs.next_entry::<u8, String>()? {
                 if read.insert(number, digits).is_some() {
-                    return Err(de::Error::custom(format_args!("registrar {number} stands twice")));
+                    return Err(de::Error::custom(format_args!("{TWICE}{number}")));
                 }
             }
             Ok(read)
