@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
@@ -27,6 +28,9 @@ pub(crate) struct Background {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) log: PathBuf,
+    /// Where a peer answers over HTTP, and what a browser opens.
+    pub(crate) page: Option<String>,
+    pub(crate) data_directory: PathBuf,
     child: Child,
     /// Open for as long as the process is to run; trackers read nothing.
     stdin: Option<ChildStdin>,
@@ -45,7 +49,8 @@ impl Background {
         // `tracker listening on 127.0.0.1:5000, election …`
         let read =
             |line: &str| line.split_once(" listening on ")?.1.split_once(',')?.0.parse().ok();
-        let started = Self::start(command, "tracker", directory, read)?;
+        let read = |line: &str| Some((read(line)?, None));
+        let started = Self::start(command, "tracker", directory, directory, read)?;
         let address = started.address;
         Ok((started, address))
     }
@@ -58,12 +63,14 @@ impl Background {
     ) -> anyhow::Result<Self> {
         let mut command = program(&programs.peer);
         command.args([tracker_port, "0", "--json", "--data-dir"]);
-        command.arg(directory.join(format!("peer-{number}"))).stdin(Stdio::piped());
+        let data_directory = directory.join(format!("peer-{number}"));
+        command.arg(&data_directory).stdin(Stdio::piped());
         let read = |line: &str| {
             let event: serde_json::Value = serde_json::from_str(line).ok()?;
-            event["address"].as_str().filter(|_| event["event"] == "listening")?.parse().ok()
+            let address = event["address"].as_str().filter(|_| event["event"] == "listening")?;
+            Some((address.parse().ok()?, event["api"].as_str().map(str::to_owned)))
         };
-        Self::start(command, &format!("peer {number}"), directory, read)
+        Self::start(command, &format!("peer {number}"), directory, &data_directory, read)
     }
 
     /// Starts a process, and waits until it says where it listens.
@@ -71,7 +78,8 @@ impl Background {
         mut command: Command,
         name: &str,
         directory: &Path,
-        address_of: impl Fn(&str) -> Option<SocketAddr>,
+        data_directory: &Path,
+        listening: impl Fn(&str) -> Option<(SocketAddr, Option<String>)>,
     ) -> anyhow::Result<Self> {
         let log = directory.join(format!("{}.log", name.replace(' ', "-")));
         let mut log_file = File::create(&log)?;
@@ -79,7 +87,7 @@ impl Background {
         let mut child = command.spawn().with_context(|| format!("can't start the {name}"))?;
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut line = String::new();
-        let address = loop {
+        let (address, page) = loop {
             line.clear();
             if stdout.read_line(&mut line)? == 0 {
                 // It has said why on its way out; the log goes with the directory.
@@ -88,8 +96,8 @@ impl Background {
                 anyhow::bail!("the {name} ended at once ({status}): {}", reason.trim());
             }
             log_file.write_all(line.as_bytes())?;
-            if let Some(address) = address_of(&line) {
-                break address;
+            if let Some(found) = listening(&line) {
+                break found;
             }
         };
         let (alive, ended) = mpsc::channel();
@@ -99,7 +107,13 @@ impl Background {
             drop(alive);
         });
         let stdin = child.stdin.take();
-        Ok(Self { name: name.to_owned(), address, log, child, stdin, ended })
+        let (name, data_directory) = (name.to_owned(), data_directory.to_owned());
+        Ok(Self { name, address, log, page, data_directory, child, stdin, ended })
+    }
+
+    /// Where commands are written for a peer. It leaves only once all of these are closed.
+    pub(crate) fn commands(&self) -> Option<File> {
+        self.stdin.as_ref()?.as_fd().try_clone_to_owned().ok().map(File::from)
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod children;
+mod voters;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -22,19 +23,23 @@ use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 use children::{Background, Programs, program};
+use voters::Voters;
 
 const PEERS_DEFAULT: usize = 3;
 /// Two cores run so many; a demo is to be watched, not to be a load.
 const PEERS_MAX: usize = 50;
 
-const USAGE: &str = "usage: cargo demo [--peers N] [--programs DIR]
+const USAGE: &str = "usage: cargo demo [--peers N] [--quiet-peers] [--programs DIR]
 
   --peers N        how many peers there are, 1 to 50; 3 unless told
+  --quiet-peers    nobody votes at the other peers, as happens now and then unless told
   --programs DIR   where tracker and peer lie; cargo builds them unless told";
 
 #[derive(Debug, PartialEq, Eq)]
 struct Arguments {
     peers: usize,
+    /// Whether nobody votes at the other peers.
+    is_quiet: bool,
     /// The directory of programs that were built already.
     programs: Option<PathBuf>,
 }
@@ -62,7 +67,7 @@ fn main() -> ExitCode {
 
 /// `None` asks for help.
 fn read_arguments(words: impl Iterator<Item = String>) -> anyhow::Result<Option<Arguments>> {
-    let mut arguments = Arguments { peers: PEERS_DEFAULT, programs: None };
+    let mut arguments = Arguments { peers: PEERS_DEFAULT, is_quiet: false, programs: None };
     let mut words = words;
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -74,6 +79,7 @@ fn read_arguments(words: impl Iterator<Item = String>) -> anyhow::Result<Option<
                 let number = number.filter(|number| (1..=PEERS_MAX).contains(number));
                 arguments.peers = number.context("`--peers` takes a number from 1 to 50")?;
             }
+            "--quiet-peers" => arguments.is_quiet = true,
             "--programs" => {
                 let directory = words.next().context("`--programs` takes a directory")?;
                 arguments.programs = Some(directory.into());
@@ -98,7 +104,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let directory = TempDir::with_prefix("ostrakon-demo-")?;
     let ballot = directory.path().join("ballot.toml");
-    fs::write(&ballot, fresh_ballot()?)?;
+    let ballot_text = fresh_ballot()?;
+    fs::write(&ballot, &ballot_text)?;
     let (tracker, tracker_address) = Background::tracker(&programs, &ballot, directory.path())?;
     // Dropped in reverse order: the peers take leave of a tracker that is still there.
     let _tracker = tracker;
@@ -108,6 +115,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         others.push(Background::peer(&programs, &port, number, directory.path())?);
     }
     print_guide(&programs, &port, &others, directory.path());
+    let mut seed = [0; 8];
+    SysRng.try_fill_bytes(&mut seed).context("the system gives no randomness")?;
+    let seed = u64::from_be_bytes(seed);
+    let comes_nobody = arguments.is_quiet || others.is_empty();
+    let come = || Voters::start(&others, &ballot_text, &programs.peer, seed);
+    // Dropped before the peers, whose inputs it holds.
+    let _voters = (!comes_nobody).then(come).transpose()?;
 
     let mut command = program(&programs.peer);
     command.args([port.as_str(), "0", "--data-dir"]).arg(directory.path().join("peer-1"));
@@ -206,8 +220,15 @@ fn print_guide(programs: &Programs, port: &str, others: &[Background], directory
         process::id()
     );
     for other in others {
-        guide += &format!("  {}   {}, log in {}\n", other.name, other.address, other.log.display());
+        let page = other.page.as_ref().map(|url| format!("page {url}, ")).unwrap_or_default();
+        let (name, address, log) = (&other.name, other.address, other.log.display());
+        guide += &format!("  {name}   {address}, {page}log in {log}\n");
     }
+    guide += &format!(
+        "See all of peer 1 on another terminal, or in a browser at the address behind `API at`:\n  {} watch --data-dir {}\n",
+        programs.peer.display(),
+        directory.join("peer-1").display()
+    );
     let more = directory.join(format!("peer-{}", others.len() + 2));
     guide += &format!(
         "One more peer, from another terminal:\n  {} {port} 0 --data-dir {}\n",
@@ -244,10 +265,10 @@ mod tests {
 
     #[test]
     fn arguments_are_read() {
-        assert_eq!(read(""), Some(Arguments { peers: 3, programs: None }));
-        assert_eq!(read("-- --peers 5"), Some(Arguments { peers: 5, programs: None }));
-        let programs = Some(PathBuf::from("bin"));
-        assert_eq!(read("--programs bin --peers 1"), Some(Arguments { peers: 1, programs }));
+        let told = |peers, is_quiet, programs| Some(Arguments { peers, is_quiet, programs });
+        assert_eq!(read(""), told(3, false, None));
+        assert_eq!(read("-- --peers 5 --quiet-peers"), told(5, true, None));
+        assert_eq!(read("--programs bin --peers 1"), told(1, false, Some(PathBuf::from("bin"))));
         assert_eq!(read("--help"), None);
         for bad in ["--peers", "--peers 0", "--peers 51", "--peers x", "--programs", "5"] {
             assert!(read_arguments(bad.split_whitespace().map(str::to_owned)).is_err(), "{bad}");

@@ -20,6 +20,7 @@ pub mod multicast;
 pub mod output;
 #[cfg(feature = "runtime")]
 pub mod progress;
+pub mod reason;
 #[cfg(feature = "runtime")]
 pub mod signals;
 #[cfg(feature = "runtime")]
@@ -28,3 +29,4 @@ pub mod utf16;
 #[cfg(feature = "runtime")]
 pub mod variables;
 pub mod whole_file;
+pub mod wrap;

@@ -1,6 +1,6 @@
 //! Printing on stdout and stderr, without the panic of `print!` when they are closed.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the user wants nothing but answers and errors.
@@ -46,3 +46,17 @@ pub fn print_while_read(text: &str) -> io::Result<()> {
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
 }
+
+/// How many columns a stream's terminal has. `None` if it is no terminal, or one that does not tell.
+pub fn columns<S: IsTerminal + AsStream>(stream: &S) -> Option<usize> {
+    if !stream.is_terminal() {
+        return None;
+    }
+    let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(stream)?;
+    (columns > 0).then_some(usize::from(columns))
+}
+
+#[cfg(unix)]
+pub use std::os::fd::AsFd as AsStream;
+#[cfg(windows)]
+pub use std::os::windows::io::AsHandle as AsStream;

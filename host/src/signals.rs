@@ -16,7 +16,7 @@ pub async fn until(moment: Option<Instant>) {
 
 /// The handlers of the signals that ask a program to end: interrupt (Ctrl-C), terminate and, if wanted, hangup.
 #[derive(Debug, Clone)]
-pub struct EndSignals(watch::Receiver<EndRequest>);
+pub struct EndSignals(watch::Sender<EndRequest>);
 
 /// What happens when the terminal that a program was started from goes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum Hangup {
 enum EndRequest {
     None,
     Graceful,
+    /// The terminal went away, so that nobody can be asked whether to end.
+    HungUp,
     Immediate,
 }
 
@@ -41,14 +43,30 @@ impl EndSignals {
     /// # Errors
     /// When the system refuses a handler.
     pub fn start(hangup: Hangup) -> io::Result<Self> {
-        let (sender, receiver) = watch::channel(EndRequest::None);
-        watch_signals(sender, hangup)?;
-        Ok(Self(receiver))
+        let signals = Self(watch::Sender::new(EndRequest::None));
+        watch_signals(signals.0.clone(), hangup)?;
+        Ok(signals)
     }
 
     /// Completes at the first signal: the program is to end in good order.
     pub async fn leave(&self) {
         self.at_least(EndRequest::Graceful).await;
+    }
+
+    /// Completes when the terminal goes away, or at the second signal.
+    pub async fn hung_up(&self) {
+        self.at_least(EndRequest::HungUp).await;
+    }
+
+    /// Takes a first signal as answered, because somebody asks the user about it: the next one is a first one again.
+    pub fn forget_first(&self) {
+        self.0.send_if_modified(|request| {
+            let is_first = *request == EndRequest::Graceful;
+            if is_first {
+                *request = EndRequest::None;
+            }
+            is_first
+        });
     }
 
     /// Completes at the second signal, by somebody who does not want to wait for the good order.
@@ -57,11 +75,8 @@ impl EndSignals {
     }
 
     async fn at_least(&self, urgency: EndRequest) {
-        let mut requests = self.0.clone();
-        if requests.wait_for(|request| *request >= urgency).await.is_err() {
-            // Nobody watches for signals any more, so none will come.
-            std::future::pending::<()>().await;
-        }
+        let reached = self.0.subscribe().wait_for(|request| *request >= urgency).await.is_ok();
+        debug_assert!(reached, "this value holds a sender itself");
     }
 }
 
@@ -70,7 +85,9 @@ fn raise(requests: &watch::Sender<EndRequest>) {
     requests.send_modify(|request| {
         *request = match *request {
             EndRequest::None => EndRequest::Graceful,
-            EndRequest::Graceful | EndRequest::Immediate => EndRequest::Immediate,
+            EndRequest::Graceful | EndRequest::HungUp | EndRequest::Immediate => {
+                EndRequest::Immediate
+            }
         };
     });
 }
@@ -95,7 +112,7 @@ fn watch_signals(requests: watch::Sender<EndRequest>, hangup: Hangup) -> io::Res
                 Some(()) = terminate.recv() => raise(&requests),
                 // Some systems send it together with another signal, so it alone never asks for an immediate end.
                 Some(()) = hung_up() => {
-                    requests.send_modify(|request| *request = (*request).max(EndRequest::Graceful));
+                    requests.send_modify(|request| *request = (*request).max(EndRequest::HungUp));
                 }
                 else => return,
             }
@@ -121,24 +138,27 @@ mod tests {
 
     #[test]
     fn the_second_request_is_an_immediate_end() {
-        let (sender, receiver) = watch::channel(EndRequest::None);
+        let signals = EndSignals(watch::Sender::new(EndRequest::None));
         let after = |count: usize| {
             for _ in 0..count {
-                raise(&sender);
+                raise(&signals.0);
             }
-            *receiver.borrow()
+            *signals.0.borrow()
         };
         assert_eq!(after(1), EndRequest::Graceful);
+        signals.forget_first();
+        assert_eq!(after(1), EndRequest::Graceful, "the user was asked about the one before");
         assert_eq!(after(1), EndRequest::Immediate);
+        signals.forget_first();
         assert_eq!(after(1), EndRequest::Immediate);
     }
 
     #[tokio::test]
     async fn who_waits_for_less_is_told_of_more() {
-        let (sender, receiver) = watch::channel(EndRequest::None);
-        let signals = EndSignals(receiver);
-        sender.send_replace(EndRequest::Immediate);
+        let signals = EndSignals(watch::Sender::new(EndRequest::None));
+        signals.0.send_replace(EndRequest::Immediate);
         signals.leave().await;
+        signals.hung_up().await;
         signals.end_at_once().await;
     }
 }

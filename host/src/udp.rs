@@ -63,7 +63,7 @@ pub enum BindError {
     InUse(SocketAddr),
     #[error("{ip} is no address of this machine: choose another LISTEN", ip = .0.ip())]
     NotHere(SocketAddr),
-    #[error("can't listen on {address}: {source}")]
+    #[error("can't listen on {address}: {}", crate::reason::of(source))]
     Other { address: SocketAddr, source: io::Error },
 }
 

@@ -10,8 +10,18 @@ use std::io::{self, IsTerminal};
 #[cfg(unix)]
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+#[cfg(unix)]
+use std::sync::atomic::Ordering;
+#[cfg(unix)]
+use std::time::Duration;
 
 use protocol::text;
+#[cfg(unix)]
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+#[cfg(unix)]
+use rustix::io::Errno;
 #[cfg(unix)]
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use serde::Deserialize;
@@ -22,12 +32,17 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::SecretSource;
 use crate::secret_file::{self, SecretFileError};
 use host::files::FileError;
+use host::reason;
 
 /// The longest passphrase in bytes. OpenSSL does not accept a longer one either.
 const PASSPHRASE_BYTES_MAX: usize = 1_024;
 
 #[cfg(unix)]
 const CONTROL_C: u8 = 3;
+
+/// How often whoever waits for a passphrase looks whether it is still wanted.
+#[cfg(unix)]
+const LOOK_PERIOD: Duration = Duration::from_millis(100);
 
 /// A passphrase that unlocks a key. It is never empty.
 pub struct Passphrase(Zeroizing<Vec<u8>>);
@@ -77,7 +92,7 @@ pub enum PassphraseError {
     #[error("no passphrase was given")]
     NotGiven,
     /// The terminal can't be read or written.
-    #[error("can't ask on the terminal: {}", host::files::reason(.0))]
+    #[error("can't ask on the terminal: {}", reason::of(.0))]
     Terminal(#[source] io::Error),
 }
 
@@ -186,7 +201,18 @@ pub fn ask_new(key: &Path) -> Result<Option<Passphrase>, PassphraseError> {
 /// # Errors
 /// When nobody answers, or when the passphrase is too long.
 pub fn ask(prompt: &str) -> Result<Option<Passphrase>, PassphraseError> {
-    let typed = prompt_hidden(prompt).map_err(|error| {
+    ask_unless(prompt, Arc::default())
+}
+
+/// Does the same, and stops to wait soon after `is_over` has become true, as if Ctrl-C had been typed.
+///
+/// # Errors
+/// As above.
+pub fn ask_unless(
+    prompt: &str,
+    is_over: Arc<AtomicBool>,
+) -> Result<Option<Passphrase>, PassphraseError> {
+    let typed = prompt_hidden(prompt, is_over).map_err(|error| {
         let gave_up = [io::ErrorKind::Interrupted, io::ErrorKind::UnexpectedEof];
         if gave_up.contains(&error.kind()) {
             return PassphraseError::NotGiven;
@@ -201,11 +227,11 @@ pub fn ask(prompt: &str) -> Result<Option<Passphrase>, PassphraseError> {
 /// early. Ctrl-C aborts the question; the library's own function would end the whole process
 /// instead.
 #[cfg(unix)]
-fn prompt_hidden(prompt: &str) -> io::Result<String> {
+fn prompt_hidden(prompt: &str, is_over: Arc<AtomicBool>) -> io::Result<String> {
     let mut terminal = fs::File::options().read(true).write(true).open("/dev/tty")?;
     let _hidden = Hidden::start(terminal.try_clone()?)?;
     terminal.write_all(prompt.as_bytes())?;
-    let keys = Keys(terminal.try_clone()?);
+    let keys = Keys { terminal: terminal.try_clone()?, is_over };
     let config = rpassword::ConfigBuilder::new().input_reader(keys).output_discard().build();
     let typed = rpassword::read_password_with_config(config);
     terminal.write_all(b"\n")?;
@@ -214,7 +240,7 @@ fn prompt_hidden(prompt: &str) -> io::Result<String> {
 
 /// On other systems the library's own function is used.
 #[cfg(not(unix))]
-fn prompt_hidden(prompt: &str) -> io::Result<String> {
+fn prompt_hidden(prompt: &str, _: Arc<AtomicBool>) -> io::Result<String> {
     rpassword::prompt_password(prompt)
 }
 
@@ -248,15 +274,36 @@ impl Drop for Hidden {
     }
 }
 
-/// Everything that is typed, up to Ctrl-C.
+/// Everything that is typed, up to Ctrl-C or until nobody waits for it any more.
 #[cfg(unix)]
 #[derive(Debug)]
-struct Keys(fs::File);
+struct Keys {
+    terminal: fs::File,
+    is_over: Arc<AtomicBool>,
+}
+
+#[cfg(unix)]
+impl Keys {
+    fn wait(&self) -> io::Result<()> {
+        let period = Timespec::try_from(LOOK_PERIOD).map_err(io::Error::other)?;
+        loop {
+            if self.is_over.load(Ordering::Acquire) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            match poll(&mut [PollFd::new(&self.terminal, PollFlags::IN)], Some(&period)) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
 
 #[cfg(unix)]
 impl Read for Keys {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.0.read(bytes)?;
+        self.wait()?;
+        let read = self.terminal.read(bytes)?;
         match bytes[..read].contains(&CONTROL_C) {
             true => Err(io::ErrorKind::Interrupted.into()),
             false => Ok(read),

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
 
+use host::output::columns;
+use host::wrap::wrap;
 use peer::ClientExit;
 use peer::cli::{self, Invocation, Invoked};
 
@@ -21,7 +23,9 @@ fn main() -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let arguments: Vec<_> = std::env::args_os().collect();
     let invoked = cli::invoked(&arguments, std::env::var("OSTRAKON_JSON").ok().as_deref());
-    let done = cli::parse(arguments, cores).map_err(anyhow::Error::from).and_then(start);
+    let done = cli::parse(arguments, cores, columns(&io::stdout()))
+        .map_err(anyhow::Error::from)
+        .and_then(start);
     let error = match done {
         Ok(code) => return code,
         Err(error) => error,

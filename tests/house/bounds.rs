@@ -151,7 +151,10 @@ fn a_bound_is_known_by_its_file_and_its_name() {
         [row("| [`HELD_MAX`](../node/src/a.rs) | `1` | a | b | c | d | – |").expect("a row")];
     // Times of this name are an exception of one file, and the row is that of another.
     assert_eq!(missing(&file("node/src/a.rs", text), &rows), ["node/src/a.rs: WAIT_MAX"]);
-    assert_eq!(missing(&file("node/src/join/asked.rs", text), &rows), ["node/src/join/asked.rs: HELD_MAX"]);
+    assert_eq!(
+        missing(&file("node/src/join/asked.rs", text), &rows),
+        ["node/src/join/asked.rs: HELD_MAX"]
+    );
     let text = "fn default() -> Self {\n    Self {\n        places: 5,\n    }\n}\n";
     assert_eq!(missing(&file(FIELDS, text), &rows), [format!("{FIELDS}: places")]);
     assert_eq!(missing(&file("host/src/http/mod.rs", text), &rows), [""; 0]);

@@ -20,11 +20,15 @@ struct Demo {
 
 impl Demo {
     fn start() -> Self {
+        Self::run(&["--quiet-peers"])
+    }
+
+    fn run(options: &[&str]) -> Self {
         let place = tempfile::tempdir().expect("a directory");
         let demo = binary("demo");
         let mut command = Command::new(&demo);
         command.args(["--", "--peers", "2", "--programs"]).arg(demo.parent().expect("a directory"));
-        command.env("TMPDIR", place.path());
+        command.args(options).env("TMPDIR", place.path());
         // The demo is an election of its own, whatever the user's variables say.
         command.env("OSTRAKON_ELECTION", "ab".repeat(32)).env("OSTRAKON_LISTEN", "1");
         let program = Program::start("demo", command);
@@ -95,4 +99,18 @@ fn it_ends_cleanly_by_the_end_of_input_and_by_signals() {
         demo.reads("peer ended", PATIENCE);
         demo.leaves_nothing();
     }
+}
+
+#[test]
+fn it_moves_by_itself_and_says_where_to_watch() {
+    let _turn = take_turn();
+    let mut demo = Demo::run(&[]);
+    for part in [" watch --data-dir ", "page http://127.0.0.1:"] {
+        assert!(demo.printed.contains(part), "{}", demo.printed);
+    }
+    // Nobody types anything, and votes come.
+    demo.reads("waits for a block", PATIENCE);
+    demo.program.send_line("leave");
+    demo.reads("peer ended", PATIENCE);
+    demo.leaves_nothing();
 }

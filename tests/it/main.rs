@@ -25,6 +25,7 @@ mod alone;
 mod api;
 mod audit;
 mod closed_pipe;
+mod completions;
 mod contract;
 mod crash;
 mod demo;
@@ -49,12 +50,14 @@ mod registrars;
 mod running_record;
 mod service;
 mod starting;
+mod stopping;
 mod terminal;
 mod tracker_loss;
 mod trackers;
 mod voters_full;
 mod votes;
 mod watch;
+mod width;
 
 // Network namespaces are Linux's.
 #[cfg(target_os = "linux")]

@@ -10,7 +10,8 @@ use rexpect::session::{PtySession, spawn_with_options};
 
 use crate::harness::http::HttpConnection;
 use crate::harness::{
-    Line, Network, PATIENCE, Program, binary, new_election, tool, until, workspace_directory,
+    Line, Network, PATIENCE, Peer, Program, binary, new_election, tool, unix_now, until,
+    workspace_directory,
 };
 
 const UNIT: &str = "docs/ostrakon-peer.service";
@@ -70,9 +71,11 @@ fn a_service_reads_nothing_and_runs_until_a_signal() {
         service.close_input();
         assert_eq!(healthz(api), 200);
         service.signal("TERM");
-        assert_eq!(
-            service.remaining_lines(PATIENCE).last().map(String::as_str),
-            Some("peer ended")
+        assert!(
+            service
+                .remaining_lines(PATIENCE)
+                .last()
+                .is_some_and(|line| line.ends_with("peer ended"))
         );
         assert_eq!(service.wait_end(PATIENCE).code(), Some(0));
     }
@@ -124,11 +127,15 @@ struct Shell {
 
 impl Shell {
     fn start(directory: &Path) -> Option<Self> {
+        Self::run(directory, &["--noediting"])
+    }
+
+    fn run(directory: &Path, options: &[&str]) -> Option<Self> {
         let mut command = Command::new(tool("bash")?);
         command.env_clear().env("TERM", "xterm").env("PS1", "$ ").env("NO_COLOR", "1");
         command.envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
         command.env("PEER", binary("peer"));
-        command.args(["--norc", "--noprofile", "--noediting", "-i"]).current_dir(directory);
+        command.args(["--norc", "--noprofile"]).args(options).arg("-i").current_dir(directory);
         let patience = u64::try_from(PATIENCE.as_millis()).expect("it is short");
         let options = Options::new().timeout_ms(Some(patience)).strip_ansi_escape_codes(true);
         let mut session = spawn_with_options(command, options).expect("the shell starts");
@@ -183,6 +190,23 @@ fn in_the_background_of_a_shell_a_peer_answers_and_its_prompt_comes_back() {
 }
 
 #[test]
+fn a_terminal_works_as_before_after_a_peer_that_began_in_the_background() {
+    let network = Network::without_tracker(new_election(12));
+    // This shell reads its own lines key by key when the peer starts.
+    let Some(mut shell) = Shell::run(network.directory.path(), &[]) else { return };
+    shell.types("stty -g > before\r");
+    shell.types("\"$PEER\" 0 --no-mining --data-dir one &\r");
+    api_of(&mut shell);
+    shell.sees("runs in the background");
+    shell.types("fg\r");
+    shell.sees("ostrakon> ");
+    shell.types("leave\r");
+    shell.sees("peer ended");
+    shell.types("stty -g > after; cmp before after && echo the same \"mode\" again\r");
+    shell.sees("the same mode again");
+}
+
+#[test]
 fn a_peer_in_the_background_with_its_output_in_a_file_answers_too() {
     let network = Network::without_tracker(new_election(12));
     let Some(mut shell) = Shell::start(network.directory.path()) else { return };
@@ -219,4 +243,36 @@ fn a_full_disk_behind_stdout_is_told_by_a_command_and_stops_no_peer() {
     let ended = shown.stdout(full).output().expect("it runs");
     assert_eq!(ended.status.code(), Some(2));
     assert!(text(&ended.stderr).contains("can't write to stdout"), "{}", text(&ended.stderr));
+}
+
+#[test]
+fn the_log_tells_how_a_peer_started_joined_mined_and_left_and_no_secret() {
+    let mut network = Network::with_tracker(new_election(12));
+    let (tracker, directory) = (network.tracker_address(), network.new_data_directory());
+    let mut logging = Peer::command(&[&tracker, "0"], &directory);
+    logging.env("RUST_LOG", "info");
+    let mut peer = Peer::run("logging", logging, &directory);
+    let token = peer.token();
+    peer.vote("Ada");
+    let before = unix_now().0;
+    let block = peer.wait_event("block", PATIENCE, |_| true);
+    let at = block["at_ms"].as_u64().expect("events have a time");
+    assert!(at.abs_diff(before) < 60_000, "{block}");
+    peer.wait_event("registered", PATIENCE, |_| true);
+    let refused = peer.ask("vote Ada");
+    assert!(refused["at_ms"].as_u64().is_some_and(|refused| refused >= at), "{refused}");
+    peer.ask("leave");
+    assert_eq!(peer.wait_end(PATIENCE).code(), Some(0));
+    let log = peer.program.stderr();
+    for part in [
+        "asking the tracker for its election",
+        "peer listening on 127.0.0.1:",
+        "lists this peer as 127.0.0.1:",
+        "block 1 (",
+        "taking leave of the others",
+        "peer ended",
+    ] {
+        assert!(log.contains(part), "no {part:?} in {log}");
+    }
+    assert!(!log.contains(&token), "{log}");
 }

@@ -1,7 +1,7 @@
 //! The prompt as a person meets it, in a real pseudo-terminal.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rexpect::reader::Options;
@@ -16,41 +16,89 @@ const LINE_CLEARED: &str = "\r\x1b[K";
 
 const KEY_UP: &str = "\x1b[A";
 
+/// Becomes the program, once it has said as which process.
+const START: &str = r#"
+if [ -n "$COLUMNS_WANTED" ]; then stty rows 40 cols "$COLUMNS_WANTED"; fi
+echo $$ > "$PROCESS_FILE"
+exec "$0" "$@"
+"#;
+
 /// A peer at whose terminal somebody sits.
 pub(crate) struct Terminal {
     session: PtySession,
     /// What was printed before the first prompt.
     greeting: String,
+    /// Where the number of its process stands.
+    process_file: PathBuf,
 }
 
 impl Terminal {
     /// Starts a peer; escape sequences are seen by the test only if it is about them.
     pub(crate) fn start(arguments: &[&str], directory: &Path, with_escapes: bool) -> Self {
-        Self::run(Self::command(arguments, directory), with_escapes)
+        let mut terminal = Self::run(arguments, directory, with_escapes);
+        terminal.sees_prompt();
+        terminal
+    }
+
+    /// The same for a command that was prepared by hand.
+    pub(crate) fn start_by(command: Command, directory: &Path, with_escapes: bool) -> Self {
+        let mut terminal = Self::run_by(command, directory, with_escapes);
+        terminal.sees_prompt();
+        terminal
+    }
+
+    fn sees_prompt(&mut self) {
+        self.sees("peer listening on ");
+        self.sees("Votes are public");
+        self.greeting = self.sees(PROMPT);
+    }
+
+    /// Starts whatever the arguments ask of the program; nothing is waited for.
+    pub(crate) fn run(arguments: &[&str], directory: &Path, with_escapes: bool) -> Self {
+        Self::run_on("", arguments, directory, with_escapes)
+    }
+
+    /// The same on a terminal of so many columns; an empty number leaves it without one.
+    pub(crate) fn run_on(
+        columns: &str,
+        arguments: &[&str],
+        directory: &Path,
+        with_escapes: bool,
+    ) -> Self {
+        let mut command = Self::command(arguments, directory);
+        command.env("COLUMNS_WANTED", columns);
+        Self::run_by(command, directory, with_escapes)
     }
 
     /// A peer's command line, for somebody at a terminal.
     pub(crate) fn command(arguments: &[&str], directory: &Path) -> Command {
-        let mut command = Command::new(binary("peer"));
+        let mut command = Command::new("/bin/sh");
         command.env_clear().env("TERM", "xterm").env("NO_COLOR", "1");
+        command.envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
+        command
+            .env("PROCESS_FILE", process_file(directory))
+            .args(["-c", START])
+            .arg(binary("peer"));
         command.args(arguments).arg("--data-dir").arg(directory);
         command.current_dir(directory.parent().expect("it is inside the test's directory"));
         command
     }
 
-    /// As [`start`](Self::start), for a command that was prepared by hand.
-    pub(crate) fn run(command: Command, with_escapes: bool) -> Self {
+    fn run_by(command: Command, directory: &Path, with_escapes: bool) -> Self {
         let patience = u64::try_from(PATIENCE.as_millis()).expect("it is short");
         let options =
             Options::new().timeout_ms(Some(patience)).strip_ansi_escape_codes(!with_escapes);
         let mut session = spawn_with_options(command, options).expect("the peer starts");
         // Whatever the peer does, it is gone when the test is over.
         session.process_mut().set_kill_timeout(Some(3_000));
-        let mut terminal = Self { session, greeting: String::new() };
-        terminal.sees("peer listening on ");
-        terminal.sees("Votes are public");
-        terminal.greeting = terminal.sees(PROMPT);
-        terminal
+        Self { session, greeting: String::new(), process_file: process_file(directory) }
+    }
+
+    /// Sends the program a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let process = std::fs::read_to_string(&self.process_file).expect("it has started");
+        let sent = Command::new("kill").args(["-s", name, process.trim()]).status();
+        assert!(sent.expect("kill runs").success());
     }
 
     /// Waits for a text; gives what came before it.
@@ -80,14 +128,29 @@ impl Terminal {
         self.types(&format!("{line}\r"));
     }
 
+    /// All that it prints up to its end.
+    pub(crate) fn read_to_end(mut self) -> String {
+        self.session.exp_eof().expect("it closes the terminal")
+    }
+
     /// The peer ends by itself, with exit code 0.
     pub(crate) fn ends_well(mut self) {
         self.sees("peer ended");
+        self.ends_with(0);
+    }
+
+    /// The program ends by itself, with this exit code.
+    pub(crate) fn ends_with(mut self, code: i32) {
         self.session.exp_eof().expect("it closes the terminal");
         // The type of the status is not public; it shows as `Exited(Pid(17), 0)`.
         let status = format!("{:?}", self.session.process().wait().expect("it is our child"));
-        assert!(status.starts_with("Exited(") && status.ends_with(", 0)"), "{status}");
+        let ending = format!(", {code})");
+        assert!(status.starts_with("Exited(") && status.ends_with(&ending), "{status}");
     }
+}
+
+fn process_file(directory: &Path) -> PathBuf {
+    directory.with_extension("process")
 }
 
 #[test]

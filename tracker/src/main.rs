@@ -18,6 +18,7 @@ use host::entropy;
 use host::files::{self, ReadError};
 use host::http::{Limits, Site};
 use host::log::{self, DefaultLevel};
+use host::reason;
 use host::signals::{EndSignals, Hangup};
 use host::variables::List;
 use serde_json::json;
@@ -86,7 +87,7 @@ fn read_ballot(path: &Path) -> anyhow::Result<Election> {
         Ok(text) => text,
         Err(ReadError::File(error)) => {
             let told = format!("can't read the ballot {name} (--ballot FILE names another)");
-            return Err(anyhow::anyhow!("{told}: {}", files::reason(&error.source)));
+            return Err(anyhow::anyhow!("{told}: {}", reason::of(&error.source)));
         }
         Err(error @ ReadError::TooLong { .. }) => return Err(error.into()),
     };

@@ -433,7 +433,8 @@ fn a_tracker_that_lists_nobody_is_company_and_one_that_lists_who_is_silent_is_no
     assert_eq!(world.peer(1).lacks_contact(), Some(2));
     let silent = |world: &World| {
         let silent = world.told.iter().filter_map(|(_, output)| {
-            let Output::Event(Event::PeerSilent { peer: Named { address, .. }, .. }) = output else {
+            let Output::Event(Event::PeerSilent { peer: Named { address, .. }, .. }) = output
+            else {
                 return None;
             };
             Some(address.port())

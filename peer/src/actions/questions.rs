@@ -14,7 +14,7 @@ use super::{ActionError, Actions};
 use crate::miner::MinerView;
 use crate::schema::{self, OwnVoteStanding};
 use crate::voter::receipt;
-use crate::voter::{Actor, OwnVoters};
+use crate::voter::{Actor, OwnVoters, VoterError};
 use keys::VoterName;
 use node::{Answer, BlockSelector, Command, CommandError};
 
@@ -117,6 +117,7 @@ impl Actions {
             voter: self.voters.as_ref().map(OwnVoters::id),
             data_dir: Some(self.data_directory.display().to_string()),
             multicast: self.multicast.borrow().clone(),
+            own_vote: Some(self.own_votes().await),
             ..schema::Status::of(
                 node,
                 self.election_id,
@@ -203,10 +204,28 @@ impl Actions {
         actor: Actor,
         choices: Choices,
     ) -> Result<schema::Voted, ActionError> {
+        self.vote_unless(actor, choices, std::future::pending()).await
+    }
+
+    /// Does the same, unless `stopped` completes before the vote is handed to the node: then nothing is cast.
+    ///
+    /// # Errors
+    /// As above, and when it was stopped.
+    pub(crate) async fn vote_unless(
+        &self,
+        actor: Actor,
+        choices: Choices,
+        stopped: impl Future<Output = ()>,
+    ) -> Result<schema::Voted, ActionError> {
         let names = schema::choice_names(&choices, &self.election);
-        let name = actor.voter.clone();
-        let voted = self.voters()?.vote(&self.handle, actor, choices).await;
-        let transaction = voted.map_err(|error| self.with_key(error.into(), name.as_ref()))?;
+        let (name, voters) = (actor.voter.clone(), self.voters()?);
+        let refused = |error: VoterError| self.with_key(error.into(), name.as_ref());
+        let key = tokio::select! {
+            biased;
+            () = stopped => return Err(ActionError::Cancelled),
+            key = voters.prepare_vote(&self.handle, actor) => key.map_err(refused)?,
+        };
+        let transaction = voters.cast(&self.handle, &key, choices).await.map_err(refused)?;
         Ok(schema::Voted { accepted: true, transaction, choices: names })
     }
 

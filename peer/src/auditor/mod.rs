@@ -77,7 +77,7 @@ pub enum OfflineError {
         path = path.display()
     )]
     NoApi { path: PathBuf },
-    #[error("can't write to stdout: {}", host::files::reason(.0))]
+    #[error("can't write to stdout: {}", host::reason::of(.0))]
     Stdout(#[from] io::Error),
 }
 

@@ -24,13 +24,15 @@ use crate::config::{ApiListen, ApiSettings, Mining, MulticastSetting, Settings};
 use node::{NEIGHBOURS_BY_HAND_MAX, Role, TRACKERS_MAX};
 
 const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
-       peer register|vote|myvote|results|chain|block|peers|status|watch|mine|sync|leave|login [OPTIONS]
+       peer register|vote|myvote|results [OPTIONS]
+       peer chain|block|peers|status|watch [OPTIONS]
+       peer mine|sync|leave|login [OPTIONS]
        peer ballot new|check|show [OPTIONS]
        peer registrar init|admit|withdraw|show|post [OPTIONS]
        peer key new|show|export|import|passwd [OPTIONS]
        peer sign vote CHOICES|register [OPTIONS]
        peer lab partition|bad-block|race|rules [OPTIONS]
-       peer export FILE [--as archive|votes|voters|results] [--data-dir DIR]
+       peer export FILE [OPTIONS]
        peer audit FILE|DATA-DIR [--json]
        peer import FILE --data-dir DIR
        peer verify-receipt FILE [ARCHIVE|DATA-DIR]

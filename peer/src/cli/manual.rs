@@ -16,7 +16,7 @@ pub enum ManualError {
     Exists(PathBuf),
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("can't write to stdout: {}", host::files::reason(.0))]
+    #[error("can't write to stdout: {}", host::reason::of(.0))]
     Stdout(#[from] io::Error),
 }
 

@@ -36,6 +36,7 @@ use client::ClientMode;
 pub use client::{ClientRequest, ClientTask, Connection};
 pub use command::TypedCommand;
 pub use format::{AnswerFormat, Quiet};
+use host::wrap::wrap;
 pub use invoked::{Invoked, invoked};
 pub use key::{
     ChangePassphrase, ExportKey, ImportKey, KeyLocation, KeyTask, LockOptions, NewKey,
@@ -47,6 +48,34 @@ pub use pages::{ManPage, man_pages};
 pub use registrar::{InitRegistrar, RegistrarTask, ShowSigned, SignList};
 pub use sign::{SignRegistration, SignTask, SignVote, Signing};
 pub use usage_error::UsageError;
+
+/// The columns of a help that goes into a file or a pipe.
+const COLUMNS_DEFAULT: usize = 100;
+
+/// What `peer -h` shows: what most people need, on one screen.
+const BRIEF_HELP: &str = "\
+Ostrakon's peer: keeps the chain of votes, checks it, mines, and counts.
+
+  peer TRACKER LISTEN   take part: peer example.org:5000 6001
+  peer LISTEN           without a tracker, on the election of ./ballot.toml
+    --ballot FILE       take part in this election and no other
+    --data-dir DIR      where the key and the chain are kept
+    --observe           neither vote nor mine
+    --service           read no commands, and run until a signal
+
+Once it runs, from another terminal or at its prompt (where `help` shows all):
+
+  peer ballot show      the questions and their options
+  peer vote             vote, question by question
+  peer myvote           where your own vote stands
+  peer results          the count
+  peer status           tip, pool, neighbours and tracker
+  peer watch            all of it on the whole terminal
+  peer leave            take leave of the others
+
+For organisers: peer ballot, peer registrar. For auditors: peer export, peer audit, peer verify-receipt. For voters' \
+keys: peer key. `peer --help` shows every command and option, `peer vote --help` those of a command.
+";
 
 /// What the user wants.
 #[derive(Debug)]
@@ -77,19 +106,29 @@ pub enum Invocation {
     Show(String),
 }
 
-/// Reads arguments and variables. `cores` is how many the machine has.
+/// Reads arguments and variables. `cores` is how many the machine has, and `columns` how many the terminal has, if it
+/// tells.
 ///
 /// # Errors
 /// One line that says what is wrong.
 pub fn parse(
     arguments: impl IntoIterator<Item = std::ffi::OsString>,
     cores: usize,
+    columns: Option<usize>,
 ) -> Result<Invocation, UsageError> {
-    let command = host::variables::without_empty(Arguments::command());
-    let matches = command.try_get_matches_from(arguments);
+    let words: Vec<_> = arguments.into_iter().collect();
+    let columns = columns.unwrap_or(COLUMNS_DEFAULT);
+    let command = host::variables::without_empty(Arguments::command()).term_width(columns);
+    let matches = command.try_get_matches_from(&words);
     match matches.and_then(|matches| Arguments::of_matches(&matches)) {
         Ok(arguments) => invocation(arguments, cores),
-        Err(error) if is_text(error.kind()) => Ok(Invocation::Show(error.render().to_string())),
+        Err(error) if error.kind() == ErrorKind::DisplayHelp && is_brief(&words) => {
+            Ok(Invocation::Show(wrap(BRIEF_HELP, columns)))
+        }
+        // The library wraps what describes an option, and leaves the rest as it is.
+        Err(error) if is_text(error.kind()) => {
+            Ok(Invocation::Show(wrap(&error.render().to_string(), columns)))
+        }
         Err(error) => Err(UsageError { message: mistakes::message(&error) }),
     }
 }
@@ -128,6 +167,15 @@ fn invocation(arguments: Arguments, cores: usize) -> Result<Invocation, UsageErr
             Ok(Invocation::Run { settings, log_format })
         }
     }
+}
+
+/// Whether the program's own short help is asked for, rather than that of one of its commands.
+fn is_brief(words: &[std::ffi::OsString]) -> bool {
+    let command = Arguments::command();
+    let mut words = words.iter().skip(1).take_while(|word| {
+        word.to_str().is_none_or(|word| command.find_subcommand(word).is_none())
+    });
+    words.find(|word| *word == "-h" || *word == "--help").is_some_and(|word| word == "-h")
 }
 
 fn is_text(kind: ErrorKind) -> bool {

@@ -24,8 +24,16 @@ pub struct ManPage {
 /// The script by which a shell completes the command line.
 pub(super) fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "peer", &mut script);
+    clap_complete::generate(shell, &mut completed_command(), "peer", &mut script);
     String::from_utf8(script).expect("commands, options and their help are texts")
+}
+
+/// The command line without the addresses. A shell would take the first word for one of them, which it can't complete,
+/// and would not complete the names of commands then.
+fn completed_command() -> Command {
+    let full = Arguments::command();
+    let options = full.get_arguments().filter(|argument| !argument.is_positional()).cloned();
+    Command::new("peer").args(options).subcommands(full.get_subcommands().cloned())
 }
 
 /// All pages, the main one first.

@@ -7,7 +7,7 @@ use node::Role;
 
 fn read(line: &str) -> Result<Invocation, String> {
     let words = std::iter::once("peer").chain(line.split_whitespace());
-    parse(words.map(Into::into), 8).map_err(|error| error.message)
+    parse(words.map(Into::into), 8, None).map_err(|error| error.message)
 }
 
 fn settings(line: &str) -> Settings {

@@ -1,5 +1,7 @@
 //! Asks a voter for the vote on a terminal, one question after the other.
 
+use std::io;
+
 use inquire::validator::Validation;
 use inquire::{Confirm, InquireError, Text};
 use protocol::election::{self, Election};
@@ -10,7 +12,7 @@ use super::error::ClientError;
 use crate::actions::{ActionError, Answer, parse_answer};
 use crate::render::choice_line;
 use crate::schema::{PRIVACY, Question, choice_names};
-use host::output::print;
+use host::output::{columns, print};
 
 impl Client {
     /// Asks every question that `answers` leave open or doubtful, shows the choices, and asks whether to cast them.
@@ -39,7 +41,8 @@ impl Client {
             });
         }
         let chosen = choice_line(&choice_names(&choices, election));
-        print(&format!("You choose: {chosen}\n{PRIVACY}\n"))?;
+        let shown = format!("You choose: {chosen}\n{PRIVACY}\n");
+        print(&self.style.fitted(shown, columns(&io::stdout())))?;
         let question = Confirm::new("Cast this vote? It can't be changed.").with_default(false);
         match question.prompt().map_err(not_answered)? {
             true => Ok(choices),

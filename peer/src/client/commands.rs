@@ -1,10 +1,12 @@
 //! The prompt's commands carried out over HTTP, except those that sign something.
 
+use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use inquire::Confirm;
 use protocol::election::Election;
 use protocol::transaction::TransactionKind;
 use protocol::units::VoterId;
@@ -16,9 +18,10 @@ use crate::actions::ActionError;
 use crate::cli::command::PromptCommand;
 use crate::cli::input_error::InputError;
 use crate::schema::Reply;
-use crate::schema::{self, Ballot};
+use crate::schema::{self, Ballot, LEAVE_QUESTION, LEAVE_WARNING, OwnVoteStanding};
 use crate::store::data_directory;
 use crate::voter::receipt;
+use host::output::{columns, print};
 use keys::{KeyFile, VoterName};
 use node::{BlockSelector, CommandError};
 
@@ -140,7 +143,27 @@ impl Client {
         Ok(Reply::Receipt(schema::ReceiptWritten::of(file, &receipt, &known)))
     }
 
+    /// Asks at a terminal, as the prompt does, before a peer leaves with a vote that nobody else has.
+    fn confirm_leave(&self) -> Result<(), ClientError> {
+        if !self.asks {
+            return Ok(());
+        }
+        let token = self.target.token()?;
+        let status: schema::Status = self.http.get_as("/v1/status", Some(&token))?;
+        if status.own_vote != Some(OwnVoteStanding::Alone) {
+            return Ok(());
+        }
+        let warning = format!("{LEAVE_WARNING}\n");
+        print(&self.style.fitted(warning, columns(&io::stdout())))?;
+        let leaves = Confirm::new(LEAVE_QUESTION).with_default(false).prompt();
+        match leaves.unwrap_or(false) {
+            true => Ok(()),
+            false => Err(ClientError::Stays),
+        }
+    }
+
     fn leave(&self) -> Result<Reply, ClientError> {
+        self.confirm_leave()?;
         let left: schema::Left = self.order("/v1/leave")?;
         let deadline = Instant::now() + LEAVE_PATIENCE;
         while self.is_listening() || self.is_writing() {

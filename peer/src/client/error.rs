@@ -78,6 +78,8 @@ pub(crate) enum ClientError {
         "the peer takes leave, and has not ended after {seconds} s: it may still write to a slow disk"
     )]
     NotGone { seconds: u64 },
+    #[error("the peer stays")]
+    Stays,
     #[error("the peer has ended")]
     PeerEnded,
     #[error(
@@ -88,9 +90,9 @@ pub(crate) enum ClientError {
         "`watch` draws by codes that this terminal does not know, as TERM says: use `peer results --watch` or `peer status`, or another terminal"
     )]
     DumbTerminal,
-    #[error("can't draw on the terminal: {}", host::files::reason(.0))]
+    #[error("can't draw on the terminal: {}", host::reason::of(.0))]
     Terminal(#[source] io::Error),
-    #[error("can't write to stdout: {}", host::files::reason(.0))]
+    #[error("can't write to stdout: {}", host::reason::of(.0))]
     Stdout(#[from] io::Error),
 }
 
@@ -126,7 +128,8 @@ impl ClientError {
             | Self::OtherElection { .. }
             | Self::Receipt(_)
             | Self::ReceiptOfAnother
-            | Self::NotGone { .. } => ClientExit::Refused,
+            | Self::NotGone { .. }
+            | Self::Stays => ClientExit::Refused,
             Self::Http(
                 HttpError::NoContact { .. }
                 | HttpError::TimedOut { .. }
@@ -174,6 +177,7 @@ impl ClientError {
             Self::DataDirectory(_) => "data_directory",
             Self::Receipt(_) | Self::ReceiptOfAnother => "bad_receipt",
             Self::NotGone { .. } => "not_gone",
+            Self::Stays => "cancelled",
             Self::PeerEnded => "peer_ended",
             Self::NoTerminal | Self::DumbTerminal | Self::Terminal(_) => "terminal",
             Self::Stdout(_) => "stdout",

@@ -16,7 +16,7 @@ use ureq::{Agent, Body, Proxy, RequestBuilder};
 
 use super::server::{Server, Token};
 use crate::schema::Refusal;
-use host::files;
+use host::reason;
 
 /// The longest answer. The ballot, a block and 1,000 summaries take only a small part of it.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -280,6 +280,7 @@ impl Http {
     pub(super) fn failed(&self, error: ureq::Error) -> HttpError {
         use ureq::Error;
         let server = self.server.clone();
+        tracing::debug!(%error, "no answer");
         let reason = without_controls(&reason_of(&error));
         let cause = if let Error::Io(error) = &error { Some(error.kind()) } else { None };
         if matches!(error, Error::Timeout(_)) || cause.is_some_and(is_time_out) {
@@ -344,7 +345,7 @@ fn reason_of(error: &ureq::Error) -> String {
             io::ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
             _ => "it breaks off".to_owned(),
         },
-        Error::Io(error) => files::reason(error),
+        Error::Io(error) => reason::of(error),
         Error::HostNotFound => "there is no such name".to_owned(),
         Error::ConnectionFailed => "nobody listens there".to_owned(),
         Error::ConnectProxyFailed(_) => "the proxy that the environment names refuses".to_owned(),
@@ -384,4 +385,22 @@ fn with_token<B>(request: RequestBuilder<B>, token: Option<&Token>) -> RequestBu
         Some(token) => request.header(AUTHORIZATION, token.authorization().as_str()),
         None => request,
     }
+}
+/// Why a request failed, in words of this project.
+fn reason_of(error: &ureq::Error) -> String {
+    use ureq::Error;
+    if let Error::Io(error) = error {
+        return reason::of(error);
+    }
+    let known = match error {
+        Error::HostNotFound => "its name has no address",
+        Error::ConnectionFailed => "it takes no connections",
+        Error::ConnectProxyFailed(_) => "the proxy does not lead there",
+        Error::InvalidProxyUrl => "the proxy that is set is no address",
+        Error::TooManyRedirects => "it names other addresses again and again",
+        Error::LargeResponseHeader(..) => "its answer begins with too much",
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add others")]
+        _ => "it does not speak HTTP as a peer does",
+    };
+    known.to_owned()
 }

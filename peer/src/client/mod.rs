@@ -31,7 +31,7 @@ use crate::render::{Style, is_dumb_terminal, wants_color};
 use crate::schema::Reply;
 use error::ClientError;
 pub use error::ClientExit;
-use host::output::print;
+use host::output::{columns, print};
 use http::{Http, Patience};
 use keys::SecretSource;
 use server::Target;
@@ -84,7 +84,7 @@ pub(crate) fn finish(
 ) -> ClientExit {
     let printed = outcome.and_then(|reply| match reply {
         Some(reply) => {
-            print(&style.answer(&reply))?;
+            print(&style.fitted(style.answer(&reply), columns(&io::stdout())))?;
             Ok(exit_after(&reply))
         }
         None => Ok(ClientExit::Done),
@@ -95,8 +95,11 @@ pub(crate) fn finish(
         Err(error) => error,
     };
     let printed = match style {
-        Style::Json => print(&style.refusal(word, &error.refusal())),
-        Style::Human { .. } => writeln!(io::stderr(), "peer: {error}"),
+        Style::Json => print(&style.refusal(word, &error.refusal(), None)),
+        Style::Human { .. } => {
+            let text = style.fitted(format!("peer: {error}\n"), columns(&io::stderr()));
+            io::stderr().write_all(text.as_bytes())
+        }
     };
     if printed.is_err() {
         // These are the last words. If stderr is closed too, there is nobody left to tell.

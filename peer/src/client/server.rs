@@ -184,7 +184,7 @@ impl Target {
                 return Err(TargetError::NoDirectory { path: path.clone() });
             }
             Some(path) => path.clone(),
-            None => default_places::only_default()?,
+            None => default_places::running_default()?,
         };
         Ok(Self {
             server: server_of(&directory)?,

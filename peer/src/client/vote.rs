@@ -20,7 +20,8 @@ use crate::schema::{
 };
 use crate::store::data_directory::DataDirectory;
 use chain::TransactionError;
-use host::output::tell;
+use host::clock::unix_now;
+use host::output::{columns, tell};
 use keys::passphrase;
 use keys::signing;
 use keys::{KeyFile, VoterName};
@@ -73,7 +74,7 @@ impl Client {
         let key = self.unlock(&file)?;
         let choices = if is_clear {
             if self.style != Style::Json {
-                tell(&format!("{PRIVACY}\n"));
+                tell(&self.style.fitted(format!("{PRIVACY}\n"), columns(&io::stderr())));
             }
             answers.into_iter().filter_map(Answer::given).collect()
         } else {
@@ -143,7 +144,8 @@ impl Client {
         let registration_bits =
             registration_bits.ok_or_else(|| refused(TransactionError::NeedsAdmission))?;
         let event = Event::Registering { voter: key.public().voter(), registration_bits };
-        tell(&self.style.event(&event));
+        let text = self.style.event(&event, unix_now().0);
+        tell(&self.style.fitted(text, columns(&io::stderr())));
         Ok(signing::registration(key, election, registration_bits))
     }
 

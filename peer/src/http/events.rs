@@ -21,7 +21,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
 use crate::handle::PeerHandle;
-use crate::schema::Event;
+use crate::schema::{self, Event};
 use host::clock::unix_now;
 
 /// The most events that are kept. While 1,000 votes arrive per second, a listener that is away for
@@ -257,7 +257,8 @@ async fn follow(mut events: broadcast::Receiver<Event>, kept: watch::Sender<Kept
             Err(RecvError::Closed) => break,
         };
         if is_public(&event) {
-            kept.send_modify(|kept| kept.push(to_json(&event)));
+            let json = to_json(&event);
+            kept.send_modify(|kept| kept.push(json));
         }
     }
     // With this event listeners do not connect again, and do not mistake the end for a broken
@@ -266,7 +267,8 @@ async fn follow(mut events: broadcast::Receiver<Event>, kept: watch::Sender<Kept
 }
 
 fn to_json(event: &Event) -> Arc<str> {
-    serde_json::to_string(event).expect("an event is plain data").into()
+    let told = schema::Told { event, at_ms: unix_now().0 };
+    serde_json::to_string(&told).expect("an event is plain data").into()
 }
 
 /// Whether everybody who can reach the API may learn of an event. Events about the chain, the

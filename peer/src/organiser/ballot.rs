@@ -51,7 +51,7 @@ pub enum BallotCommandError {
     Text(#[from] TextError),
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("can't write to stdout: {}", host::files::reason(.0))]
+    #[error("can't write to stdout: {}", host::reason::of(.0))]
     Stdout(#[from] io::Error),
 }
 

@@ -78,7 +78,7 @@ pub enum RegistrarError {
     File(#[from] FileError),
     #[error(transparent)]
     Write(#[from] WholeFileError),
-    #[error("can't write to stdout: {}", host::files::reason(.0))]
+    #[error("can't write to stdout: {}", host::reason::of(.0))]
     Stdout(#[from] io::Error),
 }
 

@@ -4,11 +4,13 @@ use protocol::transaction::Choices;
 
 use super::complete::Completion;
 use super::terminal::{Terminal, Typed};
-use super::{Console, Input};
+use super::{Console, Input, typed_unless_signalled};
 use crate::actions::{ActionError, Actions, Answer, parse_answer, read_choices};
 use crate::cli::command::PromptCommand;
 use crate::render::{Style, choice_line};
-use crate::schema::{OwnVoteStanding, PRIVACY, Question, choice_names};
+use crate::schema::{
+    LEAVE_QUESTION, LEAVE_WARNING, OwnVoteStanding, PRIVACY, Question, choice_names,
+};
 use crate::voter::Actor;
 use keys::{Passphrase, VoterName};
 use node::CommandError;
@@ -116,7 +118,7 @@ impl Console {
         let prompt = format!("Passphrase of {}: ", voters.key_path(voter).display());
         // Everything that was printed before must appear above the question.
         self.screen.flush().await;
-        match terminal.read_secret(prompt).await {
+        match terminal.read_secret(prompt, self.signals.leave()).await {
             Some(passphrase) => Ok(Some(passphrase)),
             None => Err(ActionError::Cancelled),
         }
@@ -125,15 +127,21 @@ impl Console {
     /// Whether the peer should leave. The user is asked only if nobody else has a vote of the peer's own voters.
     pub(super) async fn confirms_leave(&self, actions: &Actions) -> bool {
         let Input::Terminal { terminal, .. } = &self.input else { return true };
-        if actions.own_votes().await != OwnVoteStanding::Alone {
+        if actions.own_votes().await != OwnVoteStanding::Alone || !terminal.is_in_front() {
             return true;
         }
-        let warning = "Nobody else has your vote yet. If you leave now, it is not counted until you come back and others get it.\n";
-        let question = "Leave all the same? [y/N] ";
-        match self.ask(terminal, warning.to_owned(), question, Completion::Nothing).await {
+        // Whoever sends another signal insists.
+        self.signals.forget_first();
+        let (warning, question) =
+            (format!("{LEAVE_WARNING}\n"), format!("{LEAVE_QUESTION} [y/N] "));
+        match self.ask(terminal, warning, &question, Completion::Nothing).await {
             Typed::Line(line) => is_yes(&line),
             // Whoever insists is let go, and nobody can be asked any more.
-            Typed::Interrupted | Typed::End | Typed::HungUp | Typed::Failed(_) => true,
+            Typed::Interrupted
+            | Typed::End
+            | Typed::BrokenOff
+            | Typed::HungUp
+            | Typed::Failed(_) => true,
         }
     }
 
@@ -159,9 +167,11 @@ impl Console {
                     Ok(chosen) => return Ok(chosen),
                     Err(error) => shown = format!("{error}\n"),
                 },
-                Typed::Interrupted | Typed::End | Typed::HungUp | Typed::Failed(_) => {
-                    return Err(ActionError::Cancelled);
-                }
+                Typed::Interrupted
+                | Typed::End
+                | Typed::BrokenOff
+                | Typed::HungUp
+                | Typed::Failed(_) => return Err(ActionError::Cancelled),
             }
         }
     }
@@ -169,7 +179,11 @@ impl Console {
     async fn confirms(&self, terminal: &Terminal, shown: String, prompt: &str) -> bool {
         match self.ask(terminal, shown, prompt, Completion::Nothing).await {
             Typed::Line(line) => is_yes(&line),
-            Typed::Interrupted | Typed::End | Typed::HungUp | Typed::Failed(_) => false,
+            Typed::Interrupted
+            | Typed::End
+            | Typed::BrokenOff
+            | Typed::HungUp
+            | Typed::Failed(_) => false,
         }
     }
 
@@ -183,7 +197,7 @@ impl Console {
     ) -> Typed {
         let mut reading = terminal.read(prompt, completion);
         self.screen.print(shown).await;
-        reading.typed().await
+        typed_unless_signalled(terminal, &mut reading, &self.signals).await
     }
 }
 

@@ -7,10 +7,13 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::logs::log_event;
 use super::screen::Screen;
 use crate::miner::MinerView;
-use crate::render::Style;
-use crate::schema::Event;
+use crate::render::{Style, event_text};
+use crate::schema::{Event, TransactionKind};
+use host::clock::unix_now;
+use host::signals::until;
 
 /// How often an ongoing search for a block is reported by a line of its own.
 const MINING_PERIOD: Duration = Duration::from_secs(5);
@@ -19,6 +22,9 @@ const MINING_REDRAW_PERIOD: Duration = Duration::from_secs(1);
 /// A search is reported only after this time: before, it is not worth a line, and its rate is not
 /// known yet.
 const MINING_SHOWN_AFTER: Duration = Duration::from_secs(2);
+
+/// How long transactions are gathered after the first of them, before they are told in one line.
+const GATHERED_FOR: Duration = Duration::from_millis(300);
 
 /// All trackers refused this peer before one ever listed it, so the peer must end instead of
 /// continuing alone.
@@ -41,22 +47,43 @@ pub(crate) async fn print_events(
     let period = if redraws { MINING_REDRAW_PERIOD } else { MINING_PERIOD };
     let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut gathered = Gathered::default();
     loop {
         let event = tokio::select! {
             event = events.recv() => match event {
                 Ok(event) => event,
                 Err(RecvError::Lagged(events)) => Event::Missed { events },
-                Err(RecvError::Closed) => return,
+                Err(RecvError::Closed) => {
+                    gathered.tell(&screen, style).await;
+                    return;
+                }
             },
+            () = until(gathered.due) => {
+                gathered.tell(&screen, style).await;
+                continue;
+            }
             _ = ticks.tick() => {
                 let progress = miner.as_ref().and_then(MinerView::progress);
                 match progress.filter(|progress| progress.running >= MINING_SHOWN_AFTER) {
-                    Some(progress) => Event::Mining(progress.into()),
+                    Some(progress) => {
+                        let mining = Event::Mining(progress.into());
+                        // It has one row, into which codes of colours would not be counted.
+                        let style = match style {
+                            Style::Human { .. } => Style::Human { color: false },
+                            Style::Json => style,
+                        };
+                        screen.print_progress(style.event(&mining, unix_now().0)).await;
+                        continue;
+                    }
                     None => continue,
                 }
             }
         };
-        let text = style.event(&event);
+        log_event(&event);
+        if style != Style::Json && gathered.takes(&event) {
+            continue;
+        }
+        gathered.tell(&screen, style).await;
         if matches!(event, Event::Registered { .. }) {
             // After the peer has been listed once, a wrong tracker at the same address is no reason
             // to leave the other peers.
@@ -68,14 +95,70 @@ pub(crate) async fn print_events(
             && refusals >= trackers
             && let Some(ending) = ending.take()
         {
-            let message = Style::Human { color: false }.event(&event).trim().to_owned();
             // The peer may be ending anyway.
-            let _ = ending.send(TrackerRefusal { message });
+            let _ = ending.send(TrackerRefusal { message: event_text(&event) });
         }
-        if matches!(event, Event::Mining(_)) {
-            screen.print_progress(text).await;
-        } else {
-            screen.print(text).await;
+        screen.print(style.event(&event, unix_now().0)).await;
+    }
+}
+
+/// Transactions that came one right after the other, which are told together: an organiser hands in hundreds at once.
+#[derive(Debug, Default)]
+struct Gathered {
+    registrations: u64,
+    votes: u64,
+    /// The newest, which is told as it is if it is the only one.
+    newest: Option<Event>,
+    /// When they are told.
+    due: Option<std::time::Instant>,
+}
+
+impl Gathered {
+    /// Whether the event is one of these, and was added.
+    fn takes(&mut self, event: &Event) -> bool {
+        let Event::Transaction { kind, .. } = event else { return false };
+        match kind {
+            TransactionKind::Registration => self.registrations += 1,
+            TransactionKind::Vote => self.votes += 1,
+            TransactionKind::Withdrawal => return false,
         }
+        self.newest = Some(event.clone());
+        self.due.get_or_insert_with(|| std::time::Instant::now() + GATHERED_FOR);
+        true
+    }
+
+    /// Prints what was gathered, if there is any.
+    async fn tell(&mut self, screen: &Screen, style: Style) {
+        let Self { registrations, votes, newest, due: _ } = std::mem::take(self);
+        let Some(newest) = newest else { return };
+        let now_ms = unix_now().0;
+        let many = style.many(registrations, votes, now_ms).filter(|_| registrations + votes > 1);
+        screen.print(many.unwrap_or_else(|| style.event(&newest, now_ms))).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::units::{TransactionId, VoterId};
+
+    use super::*;
+
+    fn transaction(kind: TransactionKind) -> Event {
+        Event::Transaction { transaction: TransactionId([1; 32]), voter: VoterId([2; 32]), kind }
+    }
+
+    #[test]
+    fn transactions_are_gathered_and_nothing_else() {
+        let mut gathered = Gathered::default();
+        for _ in 0..200 {
+            assert!(gathered.takes(&transaction(TransactionKind::Registration)));
+        }
+        assert!(gathered.takes(&transaction(TransactionKind::Vote)));
+        assert!(!gathered.takes(&Event::DiskRecovered));
+        assert!(!gathered.takes(&transaction(TransactionKind::Withdrawal)));
+        assert_eq!((gathered.registrations, gathered.votes), (200, 1));
+        let told = Style::Human { color: false }.many(200, 1, 0).expect("people are told");
+        assert_eq!(told, "00:00:00  200 registrations and 1 vote wait for a block\n");
+        assert_eq!(Style::Json.many(200, 1, 0), None);
     }
 }

@@ -9,6 +9,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -17,8 +18,8 @@ use rustix::io::Errno;
 use rustix::process::{Signal, kill_current_process_group};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{
-    ControlModes, InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr,
-    tcsetattr,
+    ControlModes, InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex,
+    Termios, tcflush, tcgetattr, tcsetattr,
 };
 
 use super::foreground::{is_in_front, look_again, wait_until_in_front};
@@ -31,8 +32,6 @@ const CHUNK_BYTES: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Keyboard {
     terminal: Arc<OwnedFd>,
-    /// How the terminal worked before this program used it.
-    mode: Termios,
     gate: Arc<Gate>,
 }
 
@@ -47,6 +46,8 @@ pub(super) enum InputEnd {
 #[derive(Debug)]
 struct Gate {
     state: Mutex<State>,
+    /// How the terminal works for others than this program.
+    mode: Mutex<Termios>,
     changed: Condvar,
     /// Wakes the thread that waits for a key.
     wake: OwnedFd,
@@ -62,6 +63,10 @@ struct State {
     is_over: bool,
     /// Whether more was typed than the line that was wanted last.
     has_more: bool,
+    /// Whether what was typed already is to be forgotten.
+    forgets: bool,
+    /// Whether the editor is to end the line that is being typed.
+    breaks_off: bool,
     end: Option<InputEnd>,
 }
 
@@ -90,19 +95,20 @@ impl Keyboard {
             rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC)?;
             rustix::io::ioctl_fionbio(end, true)?;
         }
-        let gate = Arc::new(Gate { state: Mutex::default(), changed: Condvar::new(), wake });
+        let typed = TypedBytes::new(mode.special_codes[SpecialCodeIndex::VSUSP]);
+        let (state, changed, mode) = (Mutex::default(), Condvar::new(), Mutex::new(mode));
+        let gate = Arc::new(Gate { state, mode, changed, wake });
         let relay = Relay {
             terminal: Arc::clone(&terminal),
-            mode: mode.clone(),
             editor,
             woken,
             gate: Arc::clone(&gate),
-            typed: TypedBytes::new(mode.special_codes[SpecialCodeIndex::VSUSP]),
+            typed,
         };
         thread::Builder::new().name("keyboard".into()).spawn(move || relay.run())?;
         // From here on stdin is the editor's.
         rustix::stdio::dup2_stdin(&stdin)?;
-        Ok(Self { terminal, mode, gate })
+        Ok(Self { terminal, gate })
     }
 
     /// Waits until this program may ask for a line.
@@ -114,6 +120,39 @@ impl Keyboard {
         is_in_front(&*self.terminal)
     }
 
+    /// Waits until this program may ask for something; false if that is not wanted any more.
+    pub(super) fn wait_until_in_front_unless(&self, is_over: &AtomicBool) -> bool {
+        while !is_over.load(Ordering::Acquire) {
+            if self.is_in_front() {
+                return true;
+            }
+            look_again(&mut []);
+        }
+        false
+    }
+
+    /// Lets the editor end the line that is being typed, as if a key had been pressed for it. False if it can't.
+    pub(super) fn break_off(&self) -> bool {
+        self.gate.lock().breaks_off = true;
+        self.gate.wake_up();
+        true
+    }
+
+    /// Forgets what was typed ahead while no line was wanted, or after the one that was. Tells whether there was any.
+    pub(super) fn forget_typed(&self) -> bool {
+        let mut state = self.gate.lock();
+        state.forgets = true;
+        let mut is_any = std::mem::take(&mut state.has_more);
+        // Without this mode the driver does not count a line before its end.
+        let mode = self.gate.mode().clone();
+        set_mode(&*self.terminal, &raw(&mode));
+        is_any |= rustix::io::ioctl_fionread(&*self.terminal).unwrap_or(0) > 0;
+        // The terminal may have disappeared.
+        let _ = tcflush(&*self.terminal, QueueSelector::IFlush);
+        set_mode(&*self.terminal, &mode);
+        is_any
+    }
+
     /// Passes on what is typed, until [`close`](Self::close).
     pub(super) fn open(&self) {
         self.gate.lock().is_open = true;
@@ -123,7 +162,7 @@ impl Keyboard {
     /// Gives the terminal back to whoever else reads it. Tells why there will be nothing more, if so.
     pub(super) fn close(&self) -> Option<InputEnd> {
         let mut state = self.gate.lock();
-        state.is_open = false;
+        (state.is_open, state.breaks_off) = (false, false);
         self.gate.wake_up();
         while state.is_busy {
             state = self.gate.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -140,11 +179,15 @@ impl Keyboard {
     pub(super) fn restore(&self) {
         self.gate.lock().is_over = true;
         self.gate.wake_up();
-        set_mode(&*self.terminal, &self.mode);
+        set_mode(&*self.terminal, &self.gate.mode());
     }
 }
 
 impl Gate {
+    fn mode(&self) -> MutexGuard<'_, Termios> {
+        self.mode.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // The state is consistent even if a thread panicked while it held the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -182,12 +225,19 @@ impl Gate {
         let state = self.lock();
         state.is_open && !state.is_over
     }
+
+    fn breaks_off(&self) -> bool {
+        std::mem::take(&mut self.lock().breaks_off)
+    }
+
+    fn forgets(&self) -> bool {
+        std::mem::take(&mut self.lock().forgets)
+    }
 }
 
 /// Passes on what is typed.
 struct Relay {
     terminal: Arc<OwnedFd>,
-    mode: Termios,
     /// The other end of what the editor reads.
     editor: OwnedFd,
     woken: OwnedFd,
@@ -199,7 +249,7 @@ impl Relay {
     fn run(mut self) {
         while self.gate.wait_until_open() {
             let outcome = self.pass_on();
-            set_mode(&*self.terminal, &self.mode);
+            set_mode(&*self.terminal, &self.gate.mode());
             self.gate.rest(outcome.err(), self.typed.has_more());
         }
         // This closes the pseudo-terminal, so that an editor that still reads notices.
@@ -208,6 +258,9 @@ impl Relay {
     fn pass_on(&mut self) -> Result<(), InputEnd> {
         let mut is_raw = false;
         let mut was_away = false;
+        if self.gate.forgets() {
+            self.typed.forget();
+        }
         self.typed.release();
         while self.gate.is_open() {
             if !is_in_front(&*self.terminal) {
@@ -217,8 +270,12 @@ impl Relay {
                 continue;
             }
             if !is_raw {
-                set_mode(&*self.terminal, &raw(&self.mode));
+                self.renew_mode();
+                set_mode(&*self.terminal, &raw(&self.gate.mode()));
                 is_raw = true;
+            }
+            if self.gate.breaks_off() {
+                self.typed.break_off();
             }
             if std::mem::take(&mut was_away) {
                 self.typed.redraw();
@@ -232,7 +289,7 @@ impl Relay {
             }
             self.wait();
             if self.typed.wants_suspension() {
-                set_mode(&*self.terminal, &self.mode);
+                set_mode(&*self.terminal, &self.gate.mode());
                 self.typed.suspended();
                 // As the terminal's driver does it.
                 let _ = kill_current_process_group(Signal::TSTP);
@@ -245,7 +302,19 @@ impl Relay {
                 self.write()?;
             }
         }
+        // The line ended by itself in the same moment.
+        self.typed.forget_break();
         Ok(())
+    }
+
+    /// Looks how the terminal works now. Whoever started this program in the background may have been reading a line
+    /// of its own then, in a mode that is nobody else's.
+    fn renew_mode(&mut self) {
+        let Ok(mode) = tcgetattr(&*self.terminal) else { return };
+        if mode.local_modes.contains(LocalModes::ICANON) {
+            self.typed.set_suspension_key(mode.special_codes[SpecialCodeIndex::VSUSP]);
+            *self.gate.mode() = mode;
+        }
     }
 
     /// Waits until something can be done, or somebody wakes this thread.

@@ -8,6 +8,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::screen::Screen;
 use crate::cli::LogFormat;
+use crate::render::event_text;
+use crate::schema::Event;
 use host::log::{self, DefaultLevel};
 
 /// The screen that prints log lines while a line is being typed, if stderr is the same terminal.
@@ -27,6 +29,43 @@ pub(crate) fn share_terminal(screen: Screen) {
     if io::stderr().is_terminal() {
         // A process has only one terminal, so the first screen stays.
         let _ = TERMINAL.set(screen);
+    }
+}
+
+/// Writes what happened to the log: what tells how a peer's day went as information, the rest for whoever searches.
+pub(crate) fn log_event(event: &Event) {
+    let text = event_text(event);
+    match event {
+        Event::Listening { .. }
+        | Event::Left
+        | Event::Block { .. }
+        | Event::Reorganisation { .. }
+        | Event::NeighbourJoined { .. }
+        | Event::NeighbourLeft { .. }
+        | Event::PeerSilent { .. }
+        | Event::Registered { .. }
+        | Event::TrackerSilent { .. }
+        | Event::ClockOff { .. }
+        | Event::ClockAgrees { .. }
+        | Event::Synced { .. }
+        | Event::DiskRefuses { .. }
+        | Event::DiskRecovered => tracing::info!("{text}"),
+        Event::Mended { .. }
+        | Event::Verified { .. }
+        | Event::Mining(_)
+        | Event::Registering { .. }
+        | Event::Missed { .. }
+        | Event::Transaction { .. }
+        | Event::OwnVote { .. }
+        | Event::Superseded { .. }
+        | Event::TrackerRefused { .. }
+        | Event::ClockDiffers { .. }
+        | Event::Syncing { .. }
+        | Event::Misbehaviour { .. }
+        | Event::BlockLost { .. }
+        | Event::Experiment { .. }
+        | Event::EarlyBlock { .. }
+        | Event::InvalidBlock { .. } => tracing::debug!("{text}"),
     }
 }
 

@@ -19,7 +19,7 @@ use std::io::{self, IsTerminal};
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 
@@ -29,6 +29,8 @@ use crate::render::{Style, wants_color};
 use crate::schema::Reply;
 use crate::schema::{self, Event, OwnVoteStanding, PRIVACY};
 use complete::Completion;
+use host::clock::unix_now;
+use host::signals::EndSignals;
 use node::Command;
 use screen::{Screen, Sink};
 use terminal::{Reading, Terminal, Typed};
@@ -41,6 +43,9 @@ const PROMPT: &str = "ostrakon> ";
 const IN_BACKGROUND: &str =
     "This peer runs in the background: `fg` brings its prompt, and with --service it needs none.";
 
+/// The longest wait for the outcome of a command that the user stopped.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
 /// The longest wait at the end for a stdout that cannot be written.
 pub(crate) const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -50,6 +55,7 @@ pub(crate) struct Console {
     pub(crate) style: Style,
     pub(crate) screen: Screen,
     input: Input,
+    signals: EndSignals,
 }
 
 #[derive(Debug)]
@@ -95,7 +101,7 @@ pub(crate) enum ServeEnd {
 impl Console {
     /// Shows a prompt if stdin and stdout are a terminal. Otherwise it reads lines and prints
     /// lines. A service reads nothing.
-    pub(crate) fn start(json: bool, service: bool) -> Self {
+    pub(crate) fn start(json: bool, service: bool, signals: EndSignals) -> Self {
         let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
         if is_terminal
             && !json
@@ -106,30 +112,31 @@ impl Console {
             let screen = Screen::start(sink);
             logs::share_terminal(screen.clone());
             let input = Input::Terminal { terminal, reading: None, typed: None };
-            return Self { style: Style::Human { color }, screen, input };
+            return Self { style: Style::Human { color }, screen, input, signals };
         }
         let style = Style::of(json, false);
         let input = match service {
             true => Input::Service,
             false => Input::Lines { lines: lines::read_stdin(), early: None, has_begun: false },
         };
-        Self { style, screen: Screen::start(Sink::Stdout), input }
+        Self { style, screen: Screen::start(Sink::Stdout), input, signals }
     }
 
-    /// Whether progress has one line that is drawn anew.
-    pub(crate) fn redraws(&self) -> bool {
+    /// Whether there is a terminal: progress has one line that is drawn anew, and the user can be asked.
+    pub(crate) fn is_terminal(&self) -> bool {
         matches!(self.input, Input::Terminal { .. })
     }
 
     /// Completes when nobody can give a command any more, because the input ended before its first
-    /// line.
-    pub(crate) async fn abandoned(&mut self) {
+    /// line, or can't be read.
+    pub(crate) async fn abandoned(&mut self) -> ServeEnd {
         if let Input::Lines { lines, early: early @ None, .. } = &mut self.input {
             match lines.recv().await {
                 None => {
                     *early = Some(Early::End);
-                    return;
+                    return ServeEnd::NoInput;
                 }
+                Some(lines::Line::Failed(reason)) => return ServeEnd::Failed(reason),
                 Some(line) => *early = Some(Early::Line(line)),
             }
         }
@@ -138,7 +145,8 @@ impl Console {
 
     /// Says that the peer is running and, on a terminal, what the user can do.
     pub(crate) async fn greet(&self, listening: &Event, actions: &Actions) {
-        self.screen.print(self.style.event(listening)).await;
+        logs::log_event(listening);
+        self.screen.print(self.style.event(listening, unix_now().0)).await;
         let banner = schema::Role::from(actions.role).banner();
         let is_open = actions.election.admission.registrars().is_empty();
         let open = is_open.then_some(schema::OPEN_BANNER);
@@ -163,10 +171,12 @@ impl Console {
         loop {
             let line = match self.next(actions).await {
                 Typed::Line(line) => line,
-                Typed::Interrupted | Typed::End => match self.confirms_leave(actions).await {
-                    true => return self.end_of_input(),
-                    false => continue,
-                },
+                Typed::Interrupted | Typed::End | Typed::BrokenOff => {
+                    match self.confirms_leave(actions).await {
+                        true => return self.end_of_input(),
+                        false => continue,
+                    }
+                }
                 Typed::HungUp => return ServeEnd::Input,
                 Typed::Failed(reason) => return ServeEnd::Failed(reason),
             };
@@ -179,54 +189,77 @@ impl Console {
                     }
                     continue;
                 }
-                Ok(Some(PromptCommand::Vote { voter, choices })) => {
-                    match self.choose(voter, choices, actions).await {
-                        Ok((actor, choices)) => {
-                            let vote =
-                                async { actions.vote(actor, choices).await.map(Reply::Vote) };
-                            self.perform(actions, vote).await
-                        }
-                        Err(error) => Some(Err(error)),
-                    }
-                }
-                Ok(Some(command)) => match self.passphrase_for(&command, actions).await {
-                    Ok(passphrase) => {
-                        self.perform(actions, actions.perform(command, passphrase)).await
-                    }
-                    Err(error) => Some(Err(error)),
-                },
+                Ok(Some(command)) => self.carry_out(command, actions).await,
                 Err(error) => Some(Err(error.into())),
             };
             match outcome {
                 Some(outcome) => self.answer(&word, &outcome).await,
-                None if self.confirms_leave(actions).await => return ServeEnd::Input,
-                None => {}
+                None => self.screen.print(format!("{}\n", unanswered(&word))).await,
             }
         }
     }
 
-    /// Carries out an action while the next line may be typed already; `None` if that line asks to
-    /// leave.
+    /// `None` if the user does not wait for the outcome any more.
+    async fn carry_out(
+        &mut self,
+        command: PromptCommand,
+        actions: &Actions,
+    ) -> Option<Result<Reply, ActionError>> {
+        let stop = Notify::new();
+        if let PromptCommand::Vote { voter, choices } = command {
+            let (actor, choices) = match self.choose(voter, choices, actions).await {
+                Ok(chosen) => chosen,
+                Err(error) => return Some(Err(error)),
+            };
+            let vote = async {
+                actions.vote_unless(actor, choices, stop.notified()).await.map(Reply::Vote)
+            };
+            return self.perform(actions, vote, &stop).await;
+        }
+        match self.passphrase_for(&command, actions).await {
+            Ok(passphrase) => {
+                self.perform(actions, actions.perform(command, passphrase), &stop).await
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Carries out an action while the next line may be typed already. By Ctrl-C and by a signal the user asks to stop
+    /// it; what had happened by then is still its outcome, if it is known soon.
     async fn perform(
         &mut self,
         actions: &Actions,
         action: impl Future<Output = Result<Reply, ActionError>>,
+        stop: &Notify,
     ) -> Option<Result<Reply, ActionError>> {
         self.read_ahead(actions);
-        let Input::Terminal { reading: Some(reading), typed, .. } = &mut self.input else {
+        let Input::Terminal { reading, typed, .. } = &mut self.input else {
             return Some(action.await);
         };
         let mut action = pin!(action);
-        let early = tokio::select! {
-            outcome = &mut action => return Some(outcome),
-            early = reading.typed() => early,
+        let early = async {
+            match reading {
+                Some(reading) => reading.typed().await,
+                None => std::future::pending().await,
+            }
         };
-        if early == Typed::Interrupted {
-            self.forget_reading();
-            return None;
+        tokio::select! {
+            outcome = &mut action => return Some(outcome),
+            () = self.signals.leave() => {}
+            early = early => match early {
+                Typed::Interrupted => self.forget_reading(),
+                Typed::Line(_) | Typed::End | Typed::BrokenOff | Typed::HungUp
+                | Typed::Failed(_) => {
+                    *typed = Some(early);
+                    tokio::select! {
+                        outcome = &mut action => return Some(outcome),
+                        () = self.signals.leave() => {}
+                    }
+                }
+            },
         }
-        *typed = Some(early);
-        Some(action.await)
+        stop.notify_one();
+        timeout(STOP_PATIENCE, action).await.ok()
     }
 
     /// Starts to read the next command while another one is carried out, where reading has to be requested. A line that
@@ -250,7 +283,7 @@ impl Console {
     pub(crate) async fn answer(&self, word: &str, outcome: &Result<Reply, ActionError>) {
         let text = match outcome {
             Ok(reply) => self.style.answer(reply),
-            Err(error) => self.style.refusal(word, &error.into()),
+            Err(error) => self.style.refusal(word, &error.into(), Some(unix_now().0)),
         };
         self.screen.print(text).await;
     }
@@ -258,7 +291,9 @@ impl Console {
     /// Prints everything that waits, restores the terminal, and prints the last words, if there are
     /// any.
     pub(crate) async fn end(&self, last_words: Option<&Event>) {
-        let text = last_words.map(|event| self.style.event(event)).unwrap_or_default();
+        last_words.into_iter().for_each(logs::log_event);
+        let text = last_words.map(|event| self.style.event(event, unix_now().0));
+        let text = text.unwrap_or_default();
         match &self.input {
             Input::Terminal { terminal, .. } => {
                 // The editor may have ended while something waited for it, and accepts nothing more
@@ -304,13 +339,13 @@ impl Console {
         }
         self.start_reading(actions);
         match &mut self.input {
-            Input::Terminal { reading, typed, .. } => {
+            Input::Terminal { terminal, reading, typed } => {
                 if let Some(typed) = typed.take() {
                     *reading = None;
                     return typed;
                 }
                 let Some(read) = reading else { return Typed::HungUp };
-                let typed = read.typed().await;
+                let typed = typed_unless_signalled(terminal, read, &self.signals).await;
                 *reading = None;
                 typed
             }
@@ -330,12 +365,38 @@ impl Console {
                     }
                     Some(lines::Line::Bad(error)) => {
                         *has_begun = true;
-                        let text = self.style.refusal("", &(&ActionError::from(error)).into());
+                        let refusal = (&ActionError::from(error)).into();
+                        let text = self.style.refusal("", &refusal, Some(unix_now().0));
                         self.screen.print(text).await;
                     }
                 }
             },
         }
+    }
+}
+
+/// Waits for a line. A signal breaks it off, so that the user can be asked whether to leave.
+async fn typed_unless_signalled(
+    terminal: &Terminal,
+    reading: &mut Reading,
+    signals: &EndSignals,
+) -> Typed {
+    tokio::select! {
+        typed = reading.typed() => return typed,
+        () = signals.leave() => {}
+    }
+    match terminal.break_off() {
+        true => reading.typed().await,
+        // Nobody can be asked.
+        false => Typed::HungUp,
+    }
+}
+
+/// What is said of a command whose outcome the user does not wait for.
+fn unanswered(word: &str) -> String {
+    match word {
+        "vote" => "Your vote was handed in, and is not safe on the disk yet: `myvote` tells what becomes of it.".to_owned(),
+        word => format!("`{word}` goes on without you."),
     }
 }
 

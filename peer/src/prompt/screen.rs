@@ -9,6 +9,8 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 use unicode_truncate::UnicodeTruncateStr;
 
+use host::wrap::wrap;
+
 /// The most texts that may wait for a slow reader. When there are more, whoever prints waits.
 const TEXTS_MAX: usize = 256;
 
@@ -129,33 +131,31 @@ impl Sink {
             }
             Self::Terminal { printer, row } => {
                 let was_progress = row.0.swap(is_progress, Ordering::AcqRel);
-                let text = on_terminal(&text, is_progress, was_progress, columns());
+                let columns = host::output::columns(&io::stdout());
+                let text = on_terminal(&text, is_progress, was_progress, columns);
                 printer.print(text).map_err(io::Error::other)
             }
         }
     }
 }
 
-/// What is sent to a terminal. Progress takes one row exactly, so that the next text can take its place.
-fn on_terminal(text: &str, is_progress: bool, was_progress: bool, columns: usize) -> String {
+/// What is sent to a terminal of that width, if it tells one. Progress takes one row exactly, so that the next text can take its place.
+fn on_terminal(
+    text: &str,
+    is_progress: bool,
+    was_progress: bool,
+    columns: Option<usize>,
+) -> String {
     let before = if was_progress { BACK_TO_PROGRESS } else { "" };
     if !is_progress {
-        return format!("{before}{text}");
+        return match columns {
+            Some(columns) => format!("{before}{}", wrap(text, columns)),
+            None => format!("{before}{text}"),
+        };
     }
+    let columns = columns.unwrap_or(COLUMNS_DEFAULT);
     let (row, _) = text.trim_end().unicode_truncate(columns.saturating_sub(1));
     format!("{before}{row}\n")
-}
-
-#[cfg(unix)]
-fn columns() -> usize {
-    let size = rustix::termios::tcgetwinsize(io::stdout());
-    let columns = size.map_or(0, |size| usize::from(size.ws_col));
-    if columns == 0 { COLUMNS_DEFAULT } else { columns }
-}
-
-#[cfg(not(unix))]
-fn columns() -> usize {
-    COLUMNS_DEFAULT
 }
 
 #[cfg(test)]
@@ -172,7 +172,7 @@ mod tests {
         let mut terminal = vt100::Parser::new(ROWS, COLUMNS, 0);
         let mut was_progress = false;
         for (text, is_progress) in texts {
-            let columns = usize::from(COLUMNS.get());
+            let columns = Some(usize::from(COLUMNS.get()));
             let sent = on_terminal(text, *is_progress, was_progress, columns);
             was_progress = *is_progress;
             // The driver of a terminal makes a line end of each line feed.

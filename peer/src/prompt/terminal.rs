@@ -19,7 +19,7 @@ use super::complete::Completion;
 #[cfg(unix)]
 use super::keyboard::{InputEnd, Keyboard};
 use super::screen::{ProgressRow, Sink};
-use super::typed_bytes::{BAD_CHARACTER, REDRAW_KEY};
+use super::typed_bytes::{BAD_CHARACTER, BREAK_KEY, REDRAW_KEY};
 #[cfg(not(unix))]
 use super::windows_keyboard::{InputEnd, Keyboard};
 use crate::cli::input_error::InputError;
@@ -29,6 +29,8 @@ use keys::passphrase::{self, Passphrase};
 const HISTORY_FILE: &str = "history";
 /// The number of lines that the history keeps.
 const HISTORY_LINES_MAX: usize = 1_000;
+/// What is said of lines that were typed before a passphrase was asked for.
+const DROPPED: &str = "What was typed ahead of this question is dropped.";
 /// Switches off bracketed paste, which the line editor switched on.
 const BRACKETED_PASTE_OFF: &[u8] = b"\x1b[?2004l";
 
@@ -40,6 +42,8 @@ pub(super) enum Typed {
     Interrupted,
     /// Ctrl-D on an empty line.
     End,
+    /// The line was broken off, because a signal asks the peer to leave.
+    BrokenOff,
     /// The terminal disappeared.
     HungUp,
     /// The terminal can't be read.
@@ -78,6 +82,8 @@ enum Order {
     /// A line that is read without echo, history or completion.
     ReadSecret {
         prompt: String,
+        /// Whether nobody waits for it any more.
+        is_over: Arc<AtomicBool>,
         reply: oneshot::Sender<Option<Passphrase>>,
     },
 }
@@ -147,12 +153,30 @@ impl Terminal {
         Reading(typed)
     }
 
-    /// Asks for a passphrase without echo; `None` if the user gives none.
-    pub(super) async fn read_secret(&self, prompt: String) -> Option<Passphrase> {
-        let (reply, typed) = oneshot::channel();
+    /// Asks for a passphrase without echo; `None` if the user gives none, or `given_up` completes before.
+    pub(super) async fn read_secret(
+        &self,
+        prompt: String,
+        given_up: impl Future<Output = ()>,
+    ) -> Option<Passphrase> {
+        let (reply, mut typed) = oneshot::channel();
+        let is_over = Arc::new(AtomicBool::new(false));
         // If the thread has ended, the reply is dropped, which counts as none given.
-        let _ = self.orders.send(Order::ReadSecret { prompt, reply });
-        typed.await.ok().flatten()
+        let _ =
+            self.orders.send(Order::ReadSecret { prompt, is_over: Arc::clone(&is_over), reply });
+        tokio::select! {
+            typed = &mut typed => return typed.ok().flatten(),
+            () = given_up => {}
+        }
+        is_over.store(true, Ordering::Release);
+        // The terminal is free for another question only after that.
+        let _ = typed.await;
+        None
+    }
+
+    /// Ends the line that is being typed; false if that is not possible here.
+    pub(super) fn break_off(&self) -> bool {
+        self.keyboard.is_in_front() && self.keyboard.break_off()
     }
 
     /// Restores the terminal, even in the middle of a line, and prints a last text.
@@ -172,7 +196,7 @@ impl Terminal {
 /// What the keys that end an input did to the last line.
 type Ended = Arc<Mutex<Option<Typed>>>;
 
-/// Ctrl-C and Ctrl-D. The editor treats them as errors, and forgets what was typed after them; here they end the line.
+/// Ctrl-C, Ctrl-D, and what a signal presses. The editor treats them as errors, and forgets what was typed after them; here they end the line.
 #[derive(Debug)]
 struct EndingKey {
     typed: Typed,
@@ -182,7 +206,7 @@ struct EndingKey {
 impl ConditionalEventHandler for EndingKey {
     fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext) -> Option<Cmd> {
         match (context.line().is_empty(), &self.typed) {
-            (true, typed) => {
+            (true, typed) | (false, typed @ Typed::BrokenOff) => {
                 *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(typed.clone());
                 Some(Cmd::AcceptLine)
             }
@@ -206,7 +230,9 @@ impl ConditionalEventHandler for EnterKey {
 
 fn bind_keys(editor: &mut LineEditor, row: &ProgressRow) -> Ended {
     let ended = Ended::default();
-    for (key, typed) in [('C', Typed::Interrupted), ('D', Typed::End)] {
+    for (key, typed) in
+        [('C', Typed::Interrupted), ('D', Typed::End), (BREAK_KEY, Typed::BrokenOff)]
+    {
         let handler = EndingKey { typed, ended: Arc::clone(&ended) };
         let handler = EventHandler::Conditional(Box::new(handler));
         editor.bind_sequence(KeyEvent::ctrl(key), handler);
@@ -242,14 +268,8 @@ impl PromptThread {
                     }
                     self.history = Some(path);
                 }
-                Order::ReadSecret { prompt, reply } => {
-                    self.is_reading.store(true, Ordering::Release);
-                    let asked = passphrase::ask(&prompt);
-                    self.is_reading.store(false, Ordering::Release);
-                    let _ = reply.send(asked.unwrap_or_else(|error| {
-                        tracing::debug!(%error, "no passphrase");
-                        None
-                    }));
+                Order::ReadSecret { prompt, is_over, reply } => {
+                    let _ = reply.send(self.read_secret(&prompt, is_over));
                 }
                 Order::Read { prompt, completion, reply } => {
                     let is_command = completion.is_command();
@@ -263,6 +283,27 @@ impl PromptThread {
                 }
             }
         }
+    }
+
+    /// What was typed before the question may be the passphrase. It is taken neither for that, since it may as well be
+    /// something else, nor for commands, which would be shown and kept in the history.
+    fn read_secret(&mut self, prompt: &str, is_over: Arc<AtomicBool>) -> Option<Passphrase> {
+        if !self.keyboard.wait_until_in_front_unless(&is_over) {
+            return None;
+        }
+        let had_pasted = !self.pasted.is_empty();
+        self.pasted.clear();
+        self.has_pasted.store(false, Ordering::Release);
+        if self.keyboard.forget_typed() || had_pasted {
+            print(&format!("{DROPPED}\n"));
+        }
+        self.is_reading.store(true, Ordering::Release);
+        let asked = passphrase::ask_unless(prompt, is_over);
+        self.is_reading.store(false, Ordering::Release);
+        asked.unwrap_or_else(|error| {
+            tracing::debug!(%error, "no passphrase");
+            None
+        })
     }
 
     /// The next good line. A bad one is refused here, whatever it was to answer, and asked for again.

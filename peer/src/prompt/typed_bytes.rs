@@ -7,6 +7,10 @@ pub(super) const BAD_CHARACTER: char = char::REPLACEMENT_CHARACTER;
 pub(super) const REDRAW_KEY: char = '^';
 const REDRAW_BYTE: u8 = 0x1e;
 
+/// The key, Ctrl-\, by which the editor is told to end its line, whatever was typed of it.
+pub(super) const BREAK_KEY: char = '\\';
+const BREAK_BYTE: u8 = 0x1c;
+
 /// What terminals put around a text that is pasted. The ends of its lines end no line for the editor.
 const PASTE_BEGIN: [u8; 6] = *b"\x1b[200~";
 const PASTE_END: [u8; 6] = *b"\x1b[201~";
@@ -78,6 +82,28 @@ impl TypedBytes {
     /// Others have written over the editor's line, so that it has to be drawn anew before anything else.
     pub(super) fn redraw(&mut self) {
         self.ready.insert(0, REDRAW_BYTE);
+    }
+
+    /// The editor is to end its line before anything else.
+    pub(super) fn break_off(&mut self) {
+        self.ready.insert(0, BREAK_BYTE);
+    }
+
+    /// The editor has ended its line before it was told to.
+    pub(super) fn forget_break(&mut self) {
+        if self.ready.first() == Some(&BREAK_BYTE) {
+            self.ready.remove(0);
+        }
+    }
+
+    /// All that was typed is dropped.
+    pub(super) fn forget(&mut self) {
+        *self = Self::new(self.suspension_key);
+    }
+
+    /// The key may have been changed while others used the terminal.
+    pub(super) fn set_suspension_key(&mut self, key: u8) {
+        self.suspension_key = key;
     }
 
     /// So many bytes of those that are ready were passed on.
@@ -227,6 +253,9 @@ mod tests {
         assert!(typed.wants_suspension());
         typed.suspended();
         assert_eq!(typed.ready(), b"e");
+        typed.take(b"pass\rword\x1a");
+        typed.forget();
+        assert_eq!((typed.ready(), typed.has_more()), (b"".as_slice(), false));
         let mut without = TypedBytes::new(0);
         without.take(b"a\x00b");
         assert_eq!(without.ready(), b"a\x00b");

@@ -1,5 +1,7 @@
 //! On systems without pseudo-terminals the line editor reads the console itself.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 /// Why nothing more can be typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum InputEnd {
@@ -21,6 +23,18 @@ impl Keyboard {
 
     pub(super) fn is_in_front(&self) -> bool {
         true
+    }
+
+    pub(super) fn wait_until_in_front_unless(&self, is_over: &AtomicBool) -> bool {
+        !is_over.load(Ordering::Acquire)
+    }
+
+    pub(super) fn break_off(&self) -> bool {
+        false
+    }
+
+    pub(super) fn forget_typed(&self) -> bool {
+        false
     }
 
     pub(super) fn open(&self) {}

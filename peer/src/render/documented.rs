@@ -16,6 +16,8 @@ use samples::{
 
 const DOCUMENT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CLI.md");
 const BLESS: &str = "OSTRAKON_BLESS=1 cargo test -p peer --lib documented";
+/// When all events and refusals of the page were told.
+const TOLD_AT_MS: u64 = 1_795_233_117_040;
 const END: &str = "<!-- end -->";
 
 /// Both forms of an answer, event or error: text for people, a line for programs.
@@ -58,7 +60,7 @@ fn examples() -> Vec<(String, String)> {
         ("help block", &["peer", "block", "--help"]),
         ("help man", &["peer", "man", "--help"]),
     ] {
-        let invocation = cli::parse(words.iter().map(Into::into), 4).expect("help");
+        let invocation = cli::parse(words.iter().map(Into::into), 4, None).expect("help");
         let Invocation::Show(text) = invocation else { panic!("{name} shows a text") };
         examples.push((name.to_owned(), format!("```text\n{}\n```\n", text.trim_end())));
     }
@@ -81,15 +83,15 @@ fn examples() -> Vec<(String, String)> {
     }
     let (mut said, mut told) = (String::new(), String::new());
     for event in events() {
-        said += &human.event(&event);
-        told += &Style::Json.event(&event);
+        said += &human.event(&event, TOLD_AT_MS);
+        told += &Style::Json.event(&event, TOLD_AT_MS);
     }
     examples.push(("events".to_owned(), both(&said, &told)));
     let (mut said, mut told) = (String::new(), String::new());
     for (word, error) in refusals() {
         let refusal = Refusal::from(&error);
-        said += &human.refusal(word, &refusal);
-        told += &Style::Json.refusal(word, &refusal);
+        said += &human.refusal(word, &refusal, Some(TOLD_AT_MS));
+        told += &Style::Json.refusal(word, &refusal, Some(TOLD_AT_MS));
     }
     for (name, report) in [
         ("audit", audit_report(&election, None)),
@@ -166,8 +168,8 @@ fn programs_get_one_object_a_line() {
         replies(&election).iter().map(|reply| Style::Json.answer(reply)).collect::<Vec<_>>();
     let refusals = refusals()
         .into_iter()
-        .map(|(word, error)| Style::Json.refusal(word, &Refusal::from(&error)));
-    let events = events().into_iter().map(|event| Style::Json.event(&event));
+        .map(|(word, error)| Style::Json.refusal(word, &Refusal::from(&error), None));
+    let events = events().into_iter().map(|event| Style::Json.event(&event, TOLD_AT_MS));
     for line in answers.into_iter().chain(refusals).chain(events) {
         assert_eq!(line.matches('\n').count(), 1, "{line}");
         let object: serde_json::Value = serde_json::from_str(&line).expect("JSON");

@@ -3,8 +3,85 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use owo_colors::OwoColorize;
+
 use super::text::{self, count, short};
 use crate::schema::{Event, LeaveReason};
+
+/// How much an event, or a refusal, matters to whoever reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Plain,
+    /// What was hoped for.
+    Good,
+    /// What may need somebody to look.
+    Doubtful,
+    /// What is wrong.
+    Bad,
+}
+
+impl Tone {
+    /// The text in the colour that belongs to it.
+    pub(super) fn paint(self, text: &str, color: bool) -> String {
+        match self {
+            Self::Good if color => text.green().to_string(),
+            Self::Doubtful if color => text.yellow().to_string(),
+            Self::Bad if color => text.red().to_string(),
+            Self::Plain | Self::Good | Self::Doubtful | Self::Bad => text.to_owned(),
+        }
+    }
+}
+
+/// How much an event matters.
+pub(crate) fn tone(event: &Event) -> Tone {
+    match event {
+        Event::OwnVote { .. }
+        | Event::Verified { lost: 0, .. }
+        | Event::DiskRecovered
+        | Event::ClockAgrees { .. } => Tone::Good,
+        Event::Reorganisation { .. }
+        | Event::Superseded { .. }
+        | Event::PeerSilent { .. }
+        | Event::NeighbourLeft { reason: LeaveReason::Missed { .. }, .. }
+        | Event::TrackerSilent { .. }
+        | Event::ClockDiffers { .. }
+        | Event::EarlyBlock { .. }
+        | Event::Verified { .. }
+        | Event::Missed { .. } => Tone::Doubtful,
+        Event::Mended { .. }
+        | Event::NeighbourLeft { reason: LeaveReason::Banned { .. }, .. }
+        | Event::TrackerRefused { .. }
+        | Event::ClockOff { .. }
+        | Event::Misbehaviour { .. }
+        | Event::DiskRefuses { .. }
+        | Event::BlockLost { .. }
+        | Event::InvalidBlock { .. } => Tone::Bad,
+        Event::Listening { .. }
+        | Event::Mining(_)
+        | Event::Registering { .. }
+        | Event::Left
+        | Event::Block { .. }
+        | Event::Transaction { .. }
+        | Event::NeighbourJoined { .. }
+        | Event::NeighbourLeft { reason: LeaveReason::Left, .. }
+        | Event::Registered { .. }
+        | Event::Syncing { .. }
+        | Event::Synced { .. }
+        | Event::Experiment { .. } => Tone::Plain,
+    }
+}
+
+/// Many transactions that came at once.
+pub(super) fn many(registrations: u64, votes: u64) -> String {
+    let all = [(registrations, "registration"), (votes, "vote")];
+    let all: Vec<_> = all
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, thing)| count(number, thing))
+        .collect();
+    let wait = if registrations + votes == 1 { "waits" } else { "wait" };
+    format!("{} {wait} for a block", all.join(" and "))
+}
 
 /// What happened, in one line without its line feed.
 pub(crate) fn event(event: &Event) -> String {

@@ -9,6 +9,9 @@ use crate::schema::{
     Submitted, SyncOrdered, Tracker, Transaction, Unready, Vote, Voted, Voter,
 };
 
+/// The columns of a command's usage in `help`, so that the rest has room on 60 columns.
+const USAGE_COLUMNS: usize = 24;
+
 pub(super) fn reply(reply: &Reply, color: bool) -> String {
     match reply {
         Reply::Ballot(ballot) => self::ballot(ballot, color),
@@ -228,6 +231,7 @@ fn status(status: &Status) -> String {
         ("work", Some(status.work.clone())),
         ("voters", Some(text::admitted(&status.admitted))),
         ("votes", Some(votes)),
+        ("own vote", status.own_vote.and_then(own_vote).map(str::to_owned)),
         ("pool", Some(pool)),
         ("neighbours", Some(status.neighbours.to_string())),
         ("tracker", status.trackers.is_empty().then(|| "none".to_owned())),
@@ -264,11 +268,30 @@ fn tracker(tracker: &Tracker) -> String {
     format!("{} {listed}{seen}", text::named(name, address))
 }
 
+/// Says what became of the votes that were cast here, if any were.
+fn own_vote(standing: OwnVoteStanding) -> Option<&'static str> {
+    match standing {
+        OwnVoteStanding::NotCast => None,
+        OwnVoteStanding::Alone => Some("nobody else has it yet"),
+        OwnVoteStanding::Pool => Some("others have it, and no block that they have does"),
+        OwnVoteStanding::Block => Some("in a block that others have"),
+    }
+}
+
 fn help(commands: &[CommandHelp]) -> String {
-    let rows = commands.iter().map(|each| vec![each.usage.to_owned(), each.about.to_owned()]);
+    let lines = commands.iter().map(command_help);
     let notes = "Questions are separated by `;`, choices by `,`; `-` leaves a question blank, and no answer at all is none.";
     match commands {
-        [_] => table(None, rows, &[]) + "\n",
-        _ => format!("{}\n{notes}\n", table(None, rows, &[])),
+        [_] => lines.collect(),
+        _ => format!("{}{notes}\n", lines.collect::<String>()),
+    }
+}
+
+/// One command; what is said of it stands in a second column, below the usage where that is too long.
+fn command_help(each: &CommandHelp) -> String {
+    let CommandHelp { usage, about, .. } = each;
+    match usage.len() < USAGE_COLUMNS {
+        true => format!(" {usage:<USAGE_COLUMNS$}{about}\n"),
+        false => format!(" {usage}\n {:USAGE_COLUMNS$}{about}\n", ""),
     }
 }

@@ -16,11 +16,13 @@ mod text;
 #[cfg(test)]
 mod documented;
 
+use host::wrap::wrap;
+use owo_colors::OwoColorize;
 use serde::Serialize;
 
-use crate::schema::{Event, Question, Refusal, Reply};
+use crate::schema::{Event, Question, Refusal, Reply, Told};
 
-pub(crate) use event::event as event_text;
+pub(crate) use event::{Tone, event as event_text, tone as event_tone};
 pub(crate) use key::phrase;
 pub(crate) use text::{choice_line, choices_allowed, iso_8601, rate, short, time, unready};
 
@@ -48,19 +50,40 @@ impl Style {
         }
     }
 
-    /// Why the command `word` was refused, ended by a line feed.
-    pub(crate) fn refusal(self, word: &str, refusal: &Refusal) -> String {
+    /// Why the command `word` was refused, ended by a line feed; and when, where there is a time.
+    pub(crate) fn refusal(self, word: &str, refusal: &Refusal, at_ms: Option<u64>) -> String {
         match self {
-            Self::Human { .. } => format!("{}\n", refusal.message),
-            Self::Json => line(&Refused::new(word, refusal)),
+            Self::Human { color } => timed(&Tone::Bad.paint(&refusal.message, color), at_ms, color),
+            Self::Json => line(&Refused::new(word, refusal, at_ms)),
         }
     }
 
-    /// An event, ended by a line feed.
-    pub(crate) fn event(self, event: &Event) -> String {
+    /// An event and when it was told, ended by a line feed.
+    pub(crate) fn event(self, event: &Event, at_ms: u64) -> String {
         match self {
-            Self::Human { .. } => format!("{}\n", event::event(event)),
-            Self::Json => line(event),
+            Self::Human { color } => {
+                let text = event::tone(event).paint(&event::event(event), color);
+                timed(&text, Some(at_ms), color)
+            }
+            Self::Json => line(&Told { event, at_ms }),
+        }
+    }
+
+    /// Many transactions that came at once, as one event; `None` for programs, which are told each of them.
+    pub(crate) fn many(self, registrations: u64, votes: u64, at_ms: u64) -> Option<String> {
+        match self {
+            Self::Human { color } => {
+                Some(timed(&event::many(registrations, votes), Some(at_ms), color))
+            }
+            Self::Json => None,
+        }
+    }
+
+    /// A text for a terminal of this width, broken between words; programs get their lines whole.
+    pub(crate) fn fitted(self, text: String, columns: Option<usize>) -> String {
+        match (self, columns) {
+            (Self::Human { .. }, Some(columns)) => wrap(&text, columns),
+            (Self::Human { .. }, None) | (Self::Json, _) => text,
         }
     }
 
@@ -79,12 +102,14 @@ struct Refused<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<bool>,
     error: &'a Refusal,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_ms: Option<u64>,
 }
 
 impl<'a> Refused<'a> {
-    fn new(word: &'a str, error: &'a Refusal) -> Self {
+    fn new(word: &'a str, error: &'a Refusal, at_ms: Option<u64>) -> Self {
         let accepted = matches!(word, "vote" | "register" | "submit").then_some(false);
-        Self { answer: word, accepted, error }
+        Self { answer: word, accepted, error, at_ms }
     }
 }
 
@@ -96,6 +121,17 @@ pub(crate) fn wants_color() -> bool {
 /// Whether the terminal says that it knows no codes, as those inside editors do.
 pub(crate) fn is_dumb_terminal() -> bool {
     std::env::var_os("TERM").is_some_and(|name| name == "dumb" || name == "emacs")
+}
+
+/// A text with the time of day before it, in UTC as all times, ended by a line feed.
+fn timed(text: &str, at_ms: Option<u64>, color: bool) -> String {
+    let Some(at_ms) = at_ms else { return format!("{text}\n") };
+    let moment = text::time(at_ms);
+    let moment = moment.get(11..19).unwrap_or(&moment);
+    match color {
+        true => format!("{}  {text}\n", moment.dimmed()),
+        false => format!("{moment}  {text}\n"),
+    }
 }
 
 /// One JSON object, ended by a line feed.
@@ -114,11 +150,29 @@ mod tests {
             kind: "mining_off".into(),
             message: "this peer does not mine: start it without --no-mining".into(),
         };
-        let shown = |word| Style::Json.refusal(word, &refusal);
+        let shown = |word| Style::Json.refusal(word, &refusal, None);
         assert_eq!(
             shown("mine"),
             "{\"answer\":\"mine\",\"error\":{\"kind\":\"mining_off\",\"message\":\"this peer does not mine: start it without --no-mining\"}}\n"
         );
         assert!(shown("vote").starts_with("{\"answer\":\"vote\",\"accepted\":false,"));
+        let timed = Style::Json.refusal("mine", &refusal, Some(7));
+        assert!(timed.ends_with(",\"at_ms\":7}\n"), "{timed}");
+    }
+
+    #[test]
+    fn events_and_refusals_have_a_time_and_colours_on_a_terminal_alone() {
+        let event = Event::DiskRefuses { reason: "full".into() };
+        let shown = |style: Style| style.event(&event, 1_795_233_117_040);
+        let plain = "03:51:57  the disk takes nothing (full): no vote is accepted until it does\n";
+        assert_eq!(shown(Style::Human { color: false }), plain);
+        let colored = shown(Style::Human { color: true });
+        assert!(colored.starts_with("\u{1b}[2m03:51:57\u{1b}[0m  \u{1b}[31m"), "{colored:?}");
+        let json = "{\"event\":\"disk_refuses\",\"reason\":\"full\",\"at_ms\":1795233117040}\n";
+        assert_eq!(shown(Style::Json), json);
+        let refusal = Refusal { kind: "mining_off".into(), message: "no".into() };
+        let shown = |color| Style::Human { color }.refusal("mine", &refusal, Some(0));
+        assert_eq!(shown(false), "00:00:00  no\n");
+        assert!(shown(true).contains("\u{1b}[31mno"), "{:?}", shown(true));
     }
 }

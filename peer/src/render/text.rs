@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::schema::{
-    Admission, Admitted, Clock, HeldBy, Mining, Multicast, Percent, Standing, TransactionKind, Unready,
-    Waiting,
+    Admission, Admitted, Clock, HeldBy, Mining, Multicast, Percent, Standing, TransactionKind,
+    Unready, Waiting,
 };
 
 /// The last millisecond of the year 9999. Strangers choose the times of their votes, and nothing

@@ -5,10 +5,11 @@ use protocol::election::Election;
 use protocol::units::ElectionId;
 
 use super::look_up::{LookUps, LookedUp};
+use crate::prompt::logs::log_event;
 use crate::prompt::screen::Screen;
 use crate::render::Style;
 use crate::schema::Event;
-use host::clock::now;
+use host::clock::{now, unix_now};
 use host::entropy;
 use host::signals::until;
 use host::udp::{Udp, receive_buffer};
@@ -26,6 +27,7 @@ pub(crate) async fn join(
     screen: &Screen,
     style: Style,
 ) -> Result<Election, JoinError> {
+    tracing::info!("asking the trackers for their election");
     let mut joining = Joining::new(trackers, expected, entropy::random(), now());
     let mut buffer = receive_buffer();
     loop {
@@ -33,7 +35,11 @@ pub(crate) async fn join(
             match output {
                 JoinOutput::Transmit { to, bytes } => udp.send(to, &bytes).await,
                 JoinOutput::LookUp(name) => look_ups.start(name),
-                JoinOutput::Event(event) => screen.print(style.event(&Event::from(event))).await,
+                JoinOutput::Event(event) => {
+                    let event = Event::from(event);
+                    log_event(&event);
+                    screen.print(style.event(&event, unix_now().0)).await;
+                }
                 JoinOutput::Refused { error } => return Err(error),
                 JoinOutput::Joined { election } => return Ok(*election),
             }

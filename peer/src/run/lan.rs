@@ -110,7 +110,9 @@ impl Lan {
             self.renew_at = Some(at.instant + RENEW_PERIOD);
             match interfaces() {
                 Ok(all) => self.renew(&all, node),
-                Err(error) => tracing::debug!(%error, "the addresses of this machine are not known"),
+                Err(error) => {
+                    tracing::debug!(%error, "the addresses of this machine are not known")
+                }
             }
         }
         for multicast in &self.multicasts {
@@ -138,7 +140,8 @@ impl Lan {
             multicast.follow(&served);
         }
         let joined = self.multicasts.iter().map(Multicast::interface_count).sum();
-        self.told.send_if_modified(|told| std::mem::replace(&mut told.interfaces, joined) != joined);
+        self.told
+            .send_if_modified(|told| std::mem::replace(&mut told.interfaces, joined) != joined);
         let address =
             |interface: &Interface| InterfaceAddress { ip: interface.ip, prefix: interface.prefix };
         let interfaces = served.iter().map(address).collect();

@@ -88,7 +88,7 @@ pub enum PeerError {
     Interrupted,
     #[error("the node ended by itself{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
     Crashed { reason: Option<String> },
-    #[error("the system does not let a peer run: {source}")]
+    #[error("the system does not let a peer run: {}", host::reason::of(source))]
     System {
         #[from]
         source: io::Error,
@@ -102,6 +102,14 @@ impl From<ApiError> for PeerError {
 }
 
 impl PeerError {
+    /// Why a peer ends whose input ended like this before it ran.
+    fn of_input(end: ServeEnd) -> Self {
+        match end {
+            ServeEnd::Failed(reason) => Self::Input { reason },
+            ServeEnd::NoInput | ServeEnd::Input | ServeEnd::Command => Self::NoInput,
+        }
+    }
+
     /// Whether the peer was refused or failed. Otherwise the user has to correct something that was
     /// typed.
     #[must_use]
@@ -147,7 +155,7 @@ struct Start {
 
 async fn run_peer(settings: &Settings) -> Result<(), PeerError> {
     let signals = EndSignals::start(Hangup::Ends)?;
-    let mut console = Console::start(settings.json, settings.service);
+    let mut console = Console::start(settings.json, settings.service, signals.clone());
     tokio::select! {
         outcome = run_and_leave(settings, &mut console, &signals) => return outcome,
         () = signals.end_at_once() => {}
@@ -211,7 +219,7 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, Pe
                     joined.check_created(clock::unix_now())?;
                     joined
                 }
-                () = console.abandoned() => return Err(PeerError::NoInput),
+                end = console.abandoned() => return Err(PeerError::of_input(end)),
             }
         }
     };
@@ -367,17 +375,25 @@ async fn run_node(
         console.screen.clone(),
         console.style,
         task.miner_view(),
-        console.redraws(),
+        console.is_terminal(),
         (settings.trackers.len(), ending),
     );
     let printing = tokio::spawn(printing);
     let mut node = tokio::spawn(task.run());
     let mut early_end = None;
     let mut is_command = false;
+    let asks = console.is_terminal();
+    // At a terminal the prompt asks about signals.
+    let told_to_leave = async {
+        match asks {
+            true => signals.hung_up().await,
+            false => signals.leave().await,
+        }
+    };
     tokio::select! {
         // A terminal that goes away sends a signal as well, which says what happened.
         biased;
-        () = signals.leave() => {}
+        () = told_to_leave => {}
         () = leave_order.notified() => {}
         Ok(TrackerRefusal { message }) = ended => {
             early_end = Some(PeerError::TrackerRefused { message });
@@ -393,6 +409,7 @@ async fn run_node(
             return Err(PeerError::Crashed { reason: crash.err().map(|error| error.to_string()) });
         }
     }
+    tracing::info!("taking leave of the others");
     let standing = prompt::leave(&actions, &mut node)
         .await
         .map_err(|error| PeerError::Crashed { reason: Some(error.to_string()) })?;

@@ -239,6 +239,15 @@ pub(crate) enum Event {
     },
 }
 
+/// An event, and when it was told.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Told<'a> {
+    #[serde(flatten)]
+    pub(crate) event: &'a Event,
+    /// By this machine's clock, in Unix milliseconds.
+    pub(crate) at_ms: u64,
+}
+
 /// Why a neighbour is one no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "reason", rename_all = "snake_case")]

@@ -33,7 +33,7 @@ pub(crate) use audit::{
 pub(crate) use ballot::{Admission, Ballot, BallotError, OPEN_BANNER, PRIVACY, Question};
 pub(crate) use chain::{Block, BlockSummary, Chain, Transaction, TransactionKind};
 pub(crate) use comparison::{ComparedRecord, Comparison, PartedBlock, PartedTransaction, Relation};
-pub(crate) use event::{Event, LeaveReason};
+pub(crate) use event::{Event, LeaveReason, Told};
 pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
     VoteOrder,
@@ -41,7 +41,8 @@ pub(crate) use exchange::{
 pub(crate) use key::{KeyShown, Signed};
 pub(crate) use laboratory::{BadBlockOrder, Experiment, PartitionOrder};
 pub(crate) use order::{
-    BlockOrdered, Left, ReceiptWritten, Registered, Submitted, SyncOrdered, Voted,
+    BlockOrdered, LEAVE_QUESTION, LEAVE_WARNING, Left, ReceiptWritten, Registered, Submitted,
+    SyncOrdered, Voted,
 };
 pub(crate) use peer::{
     Clock, HeldBy, Mining, Multicast, Neighbour, Peers, Role, Status, Tracker, Unready, Waiting,

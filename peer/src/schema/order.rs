@@ -9,6 +9,11 @@ use utoipa::ToSchema;
 
 use super::{Hash, HeldBy, OwnVoteStanding, Standing, Voter};
 
+/// What a user is told who leaves with a vote that nobody else has.
+pub(crate) const LEAVE_WARNING: &str = "Nobody else has your vote yet. If you leave now, it is not counted until you come back and others get it.";
+/// What such a user is asked.
+pub(crate) const LEAVE_QUESTION: &str = "Leave all the same?";
+
 /// A registration that is safe on the peer's disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Registered {

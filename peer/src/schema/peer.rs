@@ -8,7 +8,7 @@ use protocol::units::{ElectionId, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Admitted, Hash, Tip, round_to_thousandths};
+use super::{Admitted, Hash, OwnVoteStanding, Tip, round_to_thousandths};
 
 /// What a peer is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -111,6 +111,8 @@ pub(crate) struct Status {
     pub(crate) address: SocketAddr,
     /// Where it keeps the chain; the API tells it to those who have the peer's token.
     pub(crate) data_dir: Option<String>,
+    /// What would become of the votes that it cast if it left now; the API tells it to those who have the peer's token.
+    pub(crate) own_vote: Option<OwnVoteStanding>,
     pub(crate) tip: Tip,
     /// Work of the best chain. More than 64 bits may be needed, which many readers of JSON do not take as a number.
     #[schema(pattern = "^[0-9]+$")]
@@ -233,6 +235,7 @@ impl Status {
             election,
             address,
             data_dir: None,
+            own_vote: None,
             tip: node.tip.into(),
             work: node.work.to_string(),
             pool: node.pool,

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::{
     AuditReport, Ballot, Block, BlockOrdered, Chain, Comparison, Experiment, Exported, Imported,
     KeyShown, Left, Login, NewRegistrar, Peers, Posted, ReceiptStanding, ReceiptWritten,
-    Registered, Results, ShowReport, SignReport, Signed, Status, Submitted, SyncOrdered, Voted, Voter,
+    Registered, Results, ShowReport, SignReport, Signed, Status, Submitted, SyncOrdered, Voted,
+    Voter,
 };
 
 /// The answer to a command of the prompt or the command line; as JSON, an object that begins with the command's name.

@@ -68,6 +68,11 @@ pub enum DataDirectoryError {
         list(found)
     )]
     SeveralVoters { found: Vec<PathBuf> },
+    #[error(
+        "peers run on several data directories: name one of them by --data-dir: {}",
+        list(found)
+    )]
+    SeveralRun { found: Vec<PathBuf> },
     #[error("{path} holds no election ({reason}): remove it, and the election is fetched again", path = path.display())]
     BadElection { path: PathBuf, reason: CanonicalError },
     #[error("{path} holds no election (it has over {ELECTION_BYTES_MAX} bytes): remove it, and the election is fetched again", path = path.display())]

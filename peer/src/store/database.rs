@@ -26,7 +26,7 @@ pub(super) enum StoreFault {
     #[error("{0}")]
     Damaged(String),
     /// The disk failed, and may work again later.
-    #[error("{}", host::files::reason(.0))]
+    #[error("{}", host::reason::of(.0))]
     Disk(io::Error),
     #[error("another process uses it")]
     InUse,
@@ -67,7 +67,7 @@ impl From<io::Error> for StoreFault {
         let kind = error.kind();
         // The first kind means that a file was cut off, and the second that a page is damaged.
         if kind == io::ErrorKind::UnexpectedEof || kind == io::ErrorKind::InvalidData {
-            Self::Damaged(host::files::reason(&error))
+            Self::Damaged(host::reason::of(&error))
         } else {
             Self::Disk(error)
         }

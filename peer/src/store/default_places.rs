@@ -70,6 +70,27 @@ pub(crate) fn only_default() -> Result<PathBuf, DataDirectoryError> {
     only_below(default_root()?)
 }
 
+/// The data directory of the only peer that runs on those in the default place, or else the only one that is there.
+///
+/// # Errors
+/// When there is none, or when it is not clear which one is meant.
+pub(crate) fn running_default() -> Result<PathBuf, DataDirectoryError> {
+    running_below(default_root()?)
+}
+
+fn running_below(root: PathBuf) -> Result<PathBuf, DataDirectoryError> {
+    let found = match only_below(root) {
+        Err(DataDirectoryError::Several { found }) => found,
+        only => return only,
+    };
+    let mut running: Vec<_> = found.iter().filter(|path| is_in_use(path)).cloned().collect();
+    match running.as_slice() {
+        [] => Err(DataDirectoryError::Several { found }),
+        [_] => Ok(running.remove(0)),
+        _ => Err(DataDirectoryError::SeveralRun { found: running }),
+    }
+}
+
 fn only_below(root: PathBuf) -> Result<PathBuf, DataDirectoryError> {
     let mut found = Vec::new();
     for election in directories_in(&root)? {
@@ -124,6 +145,29 @@ mod tests {
                 choices_max: 1,
             }],
         }
+    }
+
+    #[test]
+    fn among_several_data_directories_the_one_that_is_used_is_found() {
+        let root = tempfile::tempdir().expect("a directory");
+        let open = |name: &str| {
+            let directory = DataDirectory::open(root.path().join("e").join(name)).expect("new");
+            directory.keep_election(&election(1)).expect("kept");
+            directory
+        };
+        let find = || running_below(root.path().to_owned());
+        let first = open("6001");
+        let path = first.path().to_owned();
+        drop(first);
+        assert_eq!(find().expect("the only one"), path, "whether it is used or not");
+        drop(open("6002"));
+        assert!(matches!(find(), Err(DataDirectoryError::Several { .. })), "none is used");
+        let first = open("6001");
+        assert_eq!(find().expect("the one that is used"), path);
+        let second = open("6002");
+        let error = find().expect_err("two").to_string();
+        assert!(error.contains("peers run on several") && error.contains("6002"), "{error}");
+        drop((first, second));
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub enum KeyCommandError {
     PhraseExists { path: PathBuf },
     #[error("no recovery phrase was given")]
     NoPhrase,
-    #[error("can't write to stdout: {}", host::files::reason(.0))]
+    #[error("can't write to stdout: {}", host::reason::of(.0))]
     Stdout(#[from] io::Error),
 }
 

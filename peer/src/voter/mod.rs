@@ -149,16 +149,16 @@ impl OwnVoters {
         keys::path_of(&self.directory, voter)
     }
 
-    /// Registers the voter if necessary, and then submits the vote.
+    /// Unlocks the key of a voter who is to vote, and registers the voter if necessary. Whoever stops waiting for this
+    /// has cast nothing; the registration goes on.
     ///
     /// # Errors
-    /// When the key cannot be unlocked, or when the node refuses either of them.
-    pub(crate) async fn vote(
+    /// When the key cannot be unlocked, or when the node refuses the registration.
+    pub(crate) async fn prepare_vote(
         &self,
         handle: &PeerHandle,
         actor: Actor,
-        choices: Choices,
-    ) -> Result<TransactionId, VoterError> {
+    ) -> Result<Arc<VoterKey>, VoterError> {
         let key = self.unlock(actor).await?;
         if view(handle, key.public().voter()).await?.registration.is_none() {
             match self.register_key(handle, &key).await {
@@ -169,10 +169,22 @@ impl OwnVoters {
                 }
             }
         }
-        let vote = handle.submit(signing::vote(&key, &self.election, choices)).await?;
-        let mut voted = self.voted.lock().unwrap_or_else(PoisonError::into_inner);
-        voted.insert(key.public().voter());
-        Ok(vote)
+        Ok(key)
+    }
+
+    /// Submits the vote.
+    ///
+    /// # Errors
+    /// When the node refuses it.
+    pub(crate) async fn cast(
+        &self,
+        handle: &PeerHandle,
+        key: &VoterKey,
+        choices: Choices,
+    ) -> Result<TransactionId, VoterError> {
+        // It is noted before: the node may take the vote although nobody waits for its answer any more.
+        self.voted.lock().unwrap_or_else(PoisonError::into_inner).insert(key.public().voter());
+        Ok(handle.submit(signing::vote(key, &self.election, choices)).await?)
     }
 
     /// Registers the voter. The search for a stamp may take minutes, which is longer than a client

@@ -41,7 +41,7 @@ pub enum SignError {
         "registrars admit voters in this election: send them the key {key}, and hand in their file by `peer register --admission FILE`"
     )]
     NeedsAdmission { key: String },
-    #[error("can't write to stdout: {}", host::files::reason(.0))]
+    #[error("can't write to stdout: {}", host::reason::of(.0))]
     Stdout(#[from] io::Error),
 }
 

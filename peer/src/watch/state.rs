@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use protocol::units::{BlockHash, ElectionId};
 
-use crate::render::event_text;
+use crate::render::{Tone, event_text, event_tone};
 use crate::schema::{BlockSummary, Chain, Event, Neighbour, Peers, Results, Status};
 
 /// The number of newest events that are kept, which is more than the tallest terminal shows.
@@ -58,6 +58,7 @@ pub(super) enum Contact {
 pub(super) struct Heard {
     pub(super) at_ms: u64,
     pub(super) text: String,
+    pub(super) tone: Tone,
     /// The number of transactions directly before this one.
     pub(super) more: u64,
     is_transaction: bool,
@@ -136,16 +137,16 @@ impl State {
             return;
         }
         let is_transaction = matches!(event, Event::Transaction { .. });
-        let (at_ms, text) = (self.now_ms, event_text(event));
+        let (at_ms, text, tone) = (self.now_ms, event_text(event), event_tone(event));
         match self.events.front_mut() {
             // Thousands of votes are not interesting one by one, and must not push out all other
             // events.
             Some(last) if is_transaction && last.is_transaction => {
-                *last = Heard { at_ms, text, more: last.more + 1, is_transaction };
+                *last = Heard { at_ms, text, tone, more: last.more + 1, is_transaction };
             }
             _ => remember(
                 &mut self.events,
-                Heard { at_ms, text, more: 0, is_transaction },
+                Heard { at_ms, text, tone, more: 0, is_transaction },
                 EVENTS_MAX,
             ),
         }

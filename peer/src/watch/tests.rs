@@ -14,8 +14,8 @@ use ratatui::style::{Color, Modifier};
 use super::draw::{Viewport, draw};
 use super::state::{Answers, Contact, State, Update};
 use crate::schema::{
-    Admitted, BlockSummary, Chain, Clock, Event, HeldBy, Mining, Multicast, Neighbour, OptionTally, Peers,
-    Percent, QuestionTally, Results, Role, Status, Tip, TransactionKind, Waiting,
+    Admitted, BlockSummary, Chain, Clock, Event, HeldBy, Mining, Multicast, Neighbour, OptionTally,
+    Peers, Percent, QuestionTally, Results, Role, Status, Tip, TransactionKind, Waiting,
 };
 
 const NOW_MS: u64 = 1_795_233_117_040;
@@ -52,6 +52,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         election: ElectionId([0xe1; 32]),
         address: address(6_001),
         data_dir: None,
+        own_vote: None,
         tip: tip(height),
         work: (height * 4_194_304).to_string(),
         pool: 0,

@@ -140,7 +140,7 @@ impl Script {
         let mut terminal = Terminal { program, shown: Vec::new() };
         until(&format!("{name} listens"), PATIENCE, || {
             terminal.read();
-            are_shown(&["peer listening on …"], &terminal.shown).then_some(())
+            are_shown(&["…peer listening on …"], &terminal.shown).then_some(())
         });
         self.peers.insert(name, terminal);
     }

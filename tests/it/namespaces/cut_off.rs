@@ -66,7 +66,7 @@ fn a_voter_who_is_cut_off_is_told_the_truth_and_counted_after_coming_back() {
     let mut others = others(&stay, &world);
     let directory = world.place("voter");
     let command = laptop.inside(&Terminal::command(&[TRACKER, LISTEN], &directory));
-    let terminal = Terminal::run(command, false);
+    let terminal = Terminal::start_by(command, &directory, false);
     let mut voter = Voter { machine: &laptop, directory, terminal };
     until("the voter has met both", PATIENCE, || {
         (voter.ask(&["status"])["neighbours"] == 2).then_some(())

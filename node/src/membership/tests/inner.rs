@@ -189,7 +189,8 @@ fn the_inner_addresses_of_so_many_peers_are_kept() {
     let mut world = World::registered(own(&["192.168.7.2"]), seen_as());
     let outer = |number: u16| SocketAddr::new(seen_as().ip(), 41_000 + number);
     let many = u16::try_from(BEHIND_MAX).expect("small") + 1;
-    let peers = (0..many).map(|number| BehindRouter { outer: outer(number), inner: vec![at("192.168.7.9:1")] });
+    let peers = (0..many)
+        .map(|number| BehindRouter { outer: outer(number), inner: vec![at("192.168.7.9:1")] });
     // More than one datagram holds.
     let (now, peers) = (world.time(), peers.collect());
     world.peer(1).handle_inner_addresses(address(TRACKER), peers, now);

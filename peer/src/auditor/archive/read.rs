@@ -59,7 +59,7 @@ pub enum ArchiveError {
     OtherEnd { found: u64, found_tip: BlockHash, expected: u64, expected_tip: BlockHash },
     #[error("something follows its end: take another copy")]
     Trailing,
-    #[error("can't be read: {}", host::files::reason(.0))]
+    #[error("can't be read: {}", host::reason::of(.0))]
     Io(#[from] io::Error),
 }
 

@@ -22,7 +22,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 #[utoipa::path(get, path = "/v1/events", tag = "chain",
     params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was heard")),
     responses((status = 200, description = "Events until the peer ends", content_type = "text/event-stream",
-        body = schema::Event), Common, FromNode))]
+        body = schema::Told), Common, FromNode))]
 pub(super) async fn events(
     State(context): State<Context>,
     client: ClientAddress,

@@ -147,7 +147,7 @@ pub(super) async fn peers(State(context): State<Context>) -> Answered<schema::Pe
 
 /// The peer's tip, pool, neighbours and tracker.
 ///
-/// With the token, also whose votes it casts and where it keeps the chain.
+/// With the token, also whose votes it casts, what became of them, and where it keeps the chain.
 #[utoipa::path(get, path = "/v1/status", tag = "peer",
     responses((status = 200, body = schema::Status, description = "The state"), Common, FromNode),
     security((), ("token" = []), ("session" = [])))]
@@ -158,7 +158,7 @@ pub(super) async fn status(
 ) -> Answered<schema::Status> {
     let mut status = context.actions().status().await?;
     if context.access().check(&headers, own_page, Instant::now()).is_err() {
-        (status.voter, status.data_dir) = (None, None);
+        (status.voter, status.data_dir, status.own_vote) = (None, None, None);
     }
     Ok(Json(status))
 }

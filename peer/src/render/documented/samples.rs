@@ -267,6 +267,7 @@ fn status(election: &Election) -> Reply {
             interfaces: 0,
             off: Some("LISTEN is this machine alone".into()),
         },
+        own_vote: Some(schema::OwnVoteStanding::Block),
         ..schema::Status::of(&node, election_id, address(6_001), Some(progress().into()))
     }))
 }

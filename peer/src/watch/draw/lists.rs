@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use unicode_truncate::Alignment;
 
-use super::text::{Column, fit, moment, table};
+use super::text::{Column, fit_middle, moment, table};
 use super::{Viewport, panel};
 use crate::schema::Neighbour;
 use crate::watch::state::{Heard, State};
@@ -49,16 +49,16 @@ pub(super) fn events(state: &State, viewport: Viewport, frame: &mut Frame<'_>, a
     let inside = panel(frame, area, viewport.panel("Events"));
     let shown = state.events.iter().take(usize::from(inside.height));
     for (heard, row) in shown.zip(inside.rows()) {
-        let Heard { at_ms, text, more, .. } = heard;
+        let Heard { at_ms, text, tone, more, .. } = heard;
         let time = moment(*at_ms, state.now_ms);
         let more = match more {
             0 => String::new(),
             more => format!(" (and {more} more)"),
         };
         let used = time.len() + 2 + more.len();
-        let text = fit(text, usize::from(row.width).saturating_sub(used));
-        let spans =
-            vec![Span::styled(time, viewport.faint()), Span::raw(format!("  {text}{more}"))];
+        let text = fit_middle(text, usize::from(row.width).saturating_sub(used));
+        let text = Span::styled(format!("  {text}{more}"), viewport.toned(*tone));
+        let spans = vec![Span::styled(time, viewport.faint()), text];
         frame.render_widget(Line::from(spans), row);
     }
 }

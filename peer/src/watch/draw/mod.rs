@@ -15,7 +15,7 @@ use ratatui::widgets::{Block, BorderType, Padding, Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
 
 use super::state::{Contact, State};
-use crate::render::short;
+use crate::render::{Tone, short};
 use crate::schema::{Admitted, Role, Status};
 use text::{fit, sides, span};
 
@@ -136,6 +136,15 @@ impl Viewport {
 
     fn bad(self) -> Style {
         self.colored(Color::Red)
+    }
+
+    fn toned(self, tone: Tone) -> Style {
+        match tone {
+            Tone::Plain => Style::new(),
+            Tone::Good => self.good(),
+            Tone::Doubtful => self.colored(Color::Yellow),
+            Tone::Bad => self.bad(),
+        }
     }
 
     fn panel(self, title: &str) -> Block<'_> {

@@ -42,6 +42,17 @@ pub(super) fn fit_end(text: &str, width: usize) -> String {
     }
 }
 
+/// Does the same, but keeps both ends, for sentences: the beginning says what it is about, and the end what of it.
+pub(super) fn fit_middle(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let Some(room) = width.checked_sub(1) else { return String::new() };
+    let end = room * 2 / 5;
+    let (begin, end) = (text.unicode_truncate(room - end).0, text.unicode_truncate_start(end).0);
+    format!("{begin}…{end}")
+}
+
 /// Cuts or pads a text to exactly `width` columns.
 pub(super) fn cell(text: &str, width: usize, alignment: Alignment) -> String {
     fit(text, width).unicode_pad(width, alignment, false).into_owned()
@@ -138,6 +149,10 @@ mod tests {
         assert_eq!(fit("e\u{301}te\u{301}", 3), "e\u{301}te\u{301}");
         assert_eq!((fit("long", 1).as_str(), fit("long", 0).as_str()), ("…", ""));
         assert_eq!(fit_end("192.168.1.20:6001", 10), "…1.20:6001");
+        let text = "vote 0123456789 waits for a block";
+        assert_eq!(fit_middle(text, 33), text);
+        assert_eq!(fit_middle(text, 22), "vote 01234567…r a block");
+        assert_eq!((fit_middle(text, 1).as_str(), fit_middle(text, 0).as_str()), ("…", ""));
         assert_eq!(sides("block 12", "4s ago", 18), "block 12    4s ago");
         assert_eq!(sides("a long title", "right", 12), "a lo…  right");
         assert_eq!(sides("left", "right", 3), "ri…");
