@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(fit_end("192.168.1.20:6001", 10), "…1.20:6001");
         let text = "vote 0123456789 waits for a block";
         assert_eq!(fit_middle(text, 33), text);
-        assert_eq!(fit_middle(text, 22), "vote 01234567…r a block");
+        assert_eq!(fit_middle(text, 22), "vote 01234567… a block");
         assert_eq!((fit_middle(text, 1).as_str(), fit_middle(text, 0).as_str()), ("…", ""));
         assert_eq!(sides("block 12", "4s ago", 18), "block 12    4s ago");
         assert_eq!(sides("a long title", "right", 12), "a lo…  right");

@@ -21,8 +21,8 @@ pub(super) const BUSY_80: &str = "
 │   Wednesday            0    0.0 % ││ 127.0.0.1:6003    –      –      2     – │
 ╰──────────────── rows 1 to 8 of 10 ╯╰─────────────────────────────────────────╯
 ╭ Events ──────────────────────────────────────────────────────────────────────╮
-│ 03:51:57  vote 0303030303030303 of voter a3a3a3a3a3a3a3a3 wait… (and 2 more) │
-│ 03:51:57  block 6 (2 transactions, mined here) 0000005a5a5a5a5a5a5a5a5a5a5a… │
+│ 03:51:57  vote 0303030303030303 of voter a…a3 waits for a block (and 2 more) │
+│ 03:51:57  block 6 (2 transactions, mined here) 00…5a5a5a5a5a5a5a5a5a5a5a5a5a │
 │ 03:51:57  neighbour 127.0.0.1:6003 joined                                    │
 ╰──────────────────────────────────────────────────────────────────────────────╯
  q ends   ↑ ↓ PgUp PgDn move the count                election e1e1e1e1e1e1e1e1
