@@ -180,6 +180,21 @@ fn the_api_is_on_loopback_unless_told() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
         assert!(answer.contains(part), "{path}: {answer}");
     }
+    // A balancer names no host, or closes its direction at once.
+    for (request, status) in [
+        ("GET /healthz HTTP/1.0\r\n\r\n", 200),
+        ("HEAD /healthz HTTP/1.1\r\nHost: 192.0.2.7\r\nConnection: close\r\n\r\n", 200),
+        ("GET /v1/peers HTTP/1.0\r\n\r\n", 421),
+        ("GET /healthz HTTP/1.0\r\nHost: evil.example\r\n\r\n", 421),
+    ] {
+        let mut stream = TcpStream::connect(api).expect("it listens");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        stream.shutdown(std::net::Shutdown::Write).expect("it is open");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let line = answer.lines().next().unwrap_or_default();
+        assert_eq!(line.split(' ').nth(1), Some(status.to_string().as_str()), "{request}{answer}");
+    }
     // An idle connection does not keep it.
     let _idle = TcpStream::connect(api).expect("it listens");
     assert_eq!(running.stop("-TERM").0, Some(0));

@@ -85,6 +85,18 @@ async fn a_wrong_page_is_a_problem() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_page_is_told_in_plain_words() {
+    for (query, detail) in [
+        ("after=there", "`after`: write an IP address and a port, as in 192.0.2.7:6001"),
+        ("limit=x", "`limit` is no whole number that fits here"),
+        ("before=1", "nothing is called `before` here: there is `limit`, `after`"),
+    ] {
+        let (_, problem) = ask_json(&format!("/v1/peers?{query}"), 3).await;
+        assert_eq!(problem["detail"], detail, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn counts_are_as_prometheus_reads_them() {
     let (status, content_type, text) = ask("/metrics", 7).await;
     assert_eq!(status, StatusCode::OK);

@@ -73,6 +73,7 @@ fn sentence(fault: &Fault, path: &Path, whole: &str) -> String {
 
 /// A name as somebody wrote it, so that it can be shown in a line.
 fn shortened(name: &str) -> String {
+    // Longer than any name that is known here.
     const LETTERS_MAX: usize = 40;
     let mut shown: String = name.chars().take(LETTERS_MAX).flat_map(char::escape_debug).collect();
     if name.chars().nth(LETTERS_MAX).is_some() {
