@@ -19,7 +19,7 @@ use crate::voter::commands::KeyCommandError;
 #[must_use]
 pub fn error_line(word: &str, error: &anyhow::Error) -> String {
     let refusal = Refusal { kind: kind(error), message: error.to_string() };
-    Style::Json.refusal(word, &refusal)
+    Style::Json.refusal(word, &refusal, None)
 }
 
 fn kind(error: &anyhow::Error) -> String {
@@ -82,7 +82,7 @@ fn ballot(error: &BallotCommandError) -> &str {
         | BallotCommandError::Registrar { .. } => "usage",
         BallotCommandError::NotAnswered(_) => "cancelled",
         BallotCommandError::Election(_)
-        | BallotCommandError::OptionNumber { .. }
+        | BallotCommandError::OptionName { .. }
         | BallotCommandError::Text(_) => "bad_ballot",
         BallotCommandError::Ballot(error) => election(error),
         BallotCommandError::File(_) => "file",
@@ -115,7 +115,7 @@ fn manual(error: &ManualError) -> &str {
 
 fn peer(error: &PeerError) -> &str {
     match error {
-        PeerError::Address(_) | PeerError::Bind(_) => "address",
+        PeerError::Address(_) | PeerError::Bind(_) | PeerError::Lan(_) => "address",
         PeerError::Election(error) => election(error),
         PeerError::Created(_) => "bad_ballot",
         PeerError::DataDirectory(_) => "data_directory",

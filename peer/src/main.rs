@@ -42,8 +42,10 @@ fn tell(invoked: &Invoked, error: &anyhow::Error) {
     let is_printed = invoked.json
         && (is_told || host::output::print(&peer::error_line(&invoked.word, error)).is_ok());
     if !is_printed || is_told || error.is::<peer::PeerError>() {
+        let text = format!("peer: {error}\n");
+        let text = columns(&io::stderr()).map_or(text.clone(), |columns| wrap(&text, columns));
         // If stderr is closed, there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "peer: {error}");
+        let _ = io::stderr().write_all(text.as_bytes());
     }
 }
 

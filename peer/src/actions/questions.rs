@@ -113,11 +113,13 @@ impl Actions {
         let answer = self.handle.command(Command::Status).await?;
         let Answer::Status(node) = &answer else { unasked(&answer) };
         let progress = self.miner.as_ref().and_then(MinerView::progress);
+        let own_vote = Some(self.own_votes().await);
+        let multicast = self.multicast.borrow().clone();
         Ok(schema::Status {
             voter: self.voters.as_ref().map(OwnVoters::id),
             data_dir: Some(self.data_directory.display().to_string()),
-            multicast: self.multicast.borrow().clone(),
-            own_vote: Some(self.own_votes().await),
+            multicast,
+            own_vote,
             ..schema::Status::of(
                 node,
                 self.election_id,

@@ -386,21 +386,3 @@ fn with_token<B>(request: RequestBuilder<B>, token: Option<&Token>) -> RequestBu
         None => request,
     }
 }
-/// Why a request failed, in words of this project.
-fn reason_of(error: &ureq::Error) -> String {
-    use ureq::Error;
-    if let Error::Io(error) = error {
-        return reason::of(error);
-    }
-    let known = match error {
-        Error::HostNotFound => "its name has no address",
-        Error::ConnectionFailed => "it takes no connections",
-        Error::ConnectProxyFailed(_) => "the proxy does not lead there",
-        Error::InvalidProxyUrl => "the proxy that is set is no address",
-        Error::TooManyRedirects => "it names other addresses again and again",
-        Error::LargeResponseHeader(..) => "its answer begins with too much",
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add others")]
-        _ => "it does not speak HTTP as a peer does",
-    };
-    known.to_owned()
-}

@@ -1,5 +1,6 @@
 //! Signs registrations and votes for a voter and sends them to a peer.
 
+use std::io;
 use std::thread;
 
 use protocol::codec;

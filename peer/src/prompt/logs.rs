@@ -45,6 +45,11 @@ pub(crate) fn log_event(event: &Event) {
         | Event::PeerSilent { .. }
         | Event::Registered { .. }
         | Event::TrackerSilent { .. }
+        | Event::NameUnknown { .. }
+        | Event::NameFound { .. }
+        | Event::GoesOn { .. }
+        | Event::AddressGone { .. }
+        | Event::AddressBack { .. }
         | Event::ClockOff { .. }
         | Event::ClockAgrees { .. }
         | Event::Synced { .. }

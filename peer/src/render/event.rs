@@ -38,12 +38,14 @@ pub(crate) fn tone(event: &Event) -> Tone {
         Event::OwnVote { .. }
         | Event::Verified { lost: 0, .. }
         | Event::DiskRecovered
+        | Event::AddressBack { .. }
         | Event::ClockAgrees { .. } => Tone::Good,
         Event::Reorganisation { .. }
         | Event::Superseded { .. }
         | Event::PeerSilent { .. }
         | Event::NeighbourLeft { reason: LeaveReason::Missed { .. }, .. }
         | Event::TrackerSilent { .. }
+        | Event::NameUnknown { .. }
         | Event::ClockDiffers { .. }
         | Event::EarlyBlock { .. }
         | Event::Verified { .. }
@@ -52,6 +54,7 @@ pub(crate) fn tone(event: &Event) -> Tone {
         | Event::NeighbourLeft { reason: LeaveReason::Banned { .. }, .. }
         | Event::TrackerRefused { .. }
         | Event::ClockOff { .. }
+        | Event::AddressGone { .. }
         | Event::Misbehaviour { .. }
         | Event::DiskRefuses { .. }
         | Event::BlockLost { .. }
@@ -63,8 +66,12 @@ pub(crate) fn tone(event: &Event) -> Tone {
         | Event::Block { .. }
         | Event::Transaction { .. }
         | Event::NeighbourJoined { .. }
-        | Event::NeighbourLeft { reason: LeaveReason::Left, .. }
+        | Event::NeighbourLeft {
+            reason: LeaveReason::Left | LeaveReason::MetInside { .. }, ..
+        }
         | Event::Registered { .. }
+        | Event::NameFound { .. }
+        | Event::GoesOn { .. }
         | Event::Syncing { .. }
         | Event::Synced { .. }
         | Event::Experiment { .. } => Tone::Plain,

@@ -20,6 +20,7 @@ use crate::cli::{SignRegistration, SignTask, SignVote, Signing};
 use crate::render::{Style, choice_line, time};
 use crate::schema::{Reply, Signed, choice_names};
 use crate::store::data_directory::{self, DataDirectoryError};
+use crate::store::default_places;
 use crate::store::local_election::{BALLOT_DEFAULT, LocalElectionError, read_ballot};
 
 /// The reason why nothing was signed. Each message is one line.
@@ -117,7 +118,7 @@ fn signed(transaction: &Transaction, election: &Election) -> Signed {
 fn directory(options: &Signing) -> Result<PathBuf, DataDirectoryError> {
     match &options.place.data_dir {
         Some(path) => Ok(path.clone()),
-        None => data_directory::only_default(),
+        None => default_places::only_default(),
     }
 }
 
