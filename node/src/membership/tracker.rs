@@ -296,7 +296,8 @@ impl Membership {
             }
             is_news = true;
             if tracker.place.address() != before {
-                tracker.token = Token::NONE;
+                // What the one there says is news.
+                (tracker.token, tracker.seen_as) = (Token::NONE, None);
             }
             tracker.attempts = 0;
             self.timers.set(Timer::Tracker(place), Some(now.instant));

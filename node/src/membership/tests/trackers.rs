@@ -139,6 +139,8 @@ fn a_name_that_moved_is_looked_up_again_and_its_new_address_is_registered_with()
     world.peer(1).handle_looked_up("tracker.test:5000", Ok(vec![address(OTHER_TRACKER)]), now);
     run_with(&mut world, Duration::from_secs(1), &[OTHER_TRACKER]);
     assert_eq!(registered(&mut world), [true]);
+    let told_registered = |(_, output): &&(SocketAddr, Output)| matches!(output, Output::Event(Event::Registered { tracker, .. }) if tracker.address == address(OTHER_TRACKER));
+    assert_eq!(world.told.iter().filter(told_registered).count(), 1);
     let found = |output: &Output| matches!(output, Output::Event(Event::NameFound { addresses, .. }) if *addresses == [address(OTHER_TRACKER)]);
     assert!(world.was_told(1, found));
 }
