@@ -33,6 +33,11 @@ impl OwnAddresses {
         self.interfaces.iter().any(|interface| interface.ip == ip)
     }
 
+    /// Whether this node can send to addresses of this IP version.
+    pub(crate) fn has_version_of(&self, other: SocketAddr) -> bool {
+        self.interfaces.iter().any(|interface| interface.ip.is_ipv4() == other.is_ipv4())
+    }
+
     /// Whether this node itself listens there.
     pub(crate) fn is_own(&self, address: SocketAddr) -> bool {
         address.port() == self.port && self.has(address.ip())

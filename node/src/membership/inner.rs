@@ -119,10 +119,12 @@ impl Membership {
         let mut behind = self.inner.told.remove(&tracker).unwrap_or_default();
         behind.retain(|_, inner| is_met(inner));
         for BehindRouter { outer, inner } in peers {
-            let usable = inner.into_iter().filter_map(peer_address);
-            let usable =
-                usable.filter(|inner| scope::is_inner(*inner) && !self.inner.own.is_own(*inner));
-            let inner: Vec<_> = usable.collect();
+            let own = &self.inner.own;
+            let is_usable = |inner: &SocketAddr| {
+                scope::is_inner(*inner) && own.has_version_of(*inner) && !own.is_own(*inner)
+            };
+            let inner: Vec<_> =
+                inner.into_iter().filter_map(peer_address).filter(is_usable).collect();
             let has_room = behind.contains_key(&outer) || behind.len() < BEHIND_MAX;
             if Some(outer) == seen_as || !has_room {
                 continue;

@@ -84,11 +84,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_NEIGHBOUR", hide_env_values = true)]
     neighbour: Vec<List<AddressText>>,
 
-    /// Meet peers of the election on the local network, by multicast; on unless told, where LISTEN is not of this
-    /// machine alone
+    /// Meet peers of the election on the local network, by multicast, in this group (239.255.79.83:6487 unless told),
+    /// or `off`; on unless told, where LISTEN is not of this machine alone
     #[arg(
         long,
-        value_name = "GROUP:PORT|off",
+        value_name = "GROUP",
         env = "OSTRAKON_MULTICAST",
         hide_env_values = true,
         num_args = 0..=1,

@@ -110,6 +110,7 @@ pub(crate) enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
         /// Where that peer does not answer either: its addresses behind the router that this peer is behind as well.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[schema(value_type = Vec<String>)]
         inner: Vec<SocketAddr>,
     },

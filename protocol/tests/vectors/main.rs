@@ -75,7 +75,7 @@ fn every_datagram_has_a_vector_and_no_name_stands_twice() {
         .filter(|field| field.name == "datagram")
         .map(|field| field.bytes.clone())
         .collect();
-    assert_eq!(numbers.len(), Datagram::KINDS.len());
+    assert_eq!(numbers.len(), protocol::datagram::Datagram::KINDS.len());
 }
 
 #[test]

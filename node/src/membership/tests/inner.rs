@@ -45,11 +45,11 @@ impl World {
         world.add(1, Some(TRACKER), &[]);
         let now = world.time();
         world.peer(1).set_own_addresses(own, now);
-        world.from_tracker(registered(seen_as, vec![]));
+        world.by_tracker(registered(seen_as, vec![]));
         world
     }
 
-    fn from_tracker(&mut self, datagram: Datagram) -> Disposition {
+    fn by_tracker(&mut self, datagram: Datagram) -> Disposition {
         self.say(address(TRACKER), 1, datagram, true)
     }
 
@@ -58,7 +58,7 @@ impl World {
         let mut named = vec![];
         for number in 0..pokes {
             self.sent_away.clear();
-            self.from_tracker(Datagram::Poke { nonce: number, status: None });
+            self.by_tracker(Datagram::Poke { nonce: number, status: None });
             for (to, envelope) in &self.sent_away {
                 if let Datagram::InnerAddresses { peers } = &envelope.datagram {
                     assert_eq!(*to, address(TRACKER));
@@ -101,12 +101,12 @@ fn who_is_seen_at_its_own_address_names_nothing_and_takes_nothing() {
     assert_eq!(world.named(3), []);
     let mate = || told(vec![behind("203.0.113.7:40002", &["192.168.7.3:6001"])]);
     let refused = Disposition::Dropped(DropReason::Unexpected);
-    assert_eq!(world.from_tracker(mate()), refused);
+    assert_eq!(world.by_tracker(mate()), refused);
     assert!(!world.is_probed("192.168.7.3:6001"));
 
     let mut world = World::registered(own(&["192.168.7.2"]), seen_as());
     assert_eq!(world.say(at("192.168.7.5:1"), 1, mate(), true), refused, "it is no tracker");
-    assert_eq!(world.from_tracker(mate()), Disposition::Handled);
+    assert_eq!(world.by_tracker(mate()), Disposition::Handled);
     assert!(world.is_probed("192.168.7.3:6001"));
 }
 
@@ -117,7 +117,7 @@ fn only_inner_addresses_are_taken_and_not_the_own_one() {
     let good = ["192.168.7.3:1", "10.1.2.3:6001"];
     let inner: Vec<_> = bad[..4].iter().chain(&bad[4..]).chain(&good).copied().collect();
     assert!(inner.len() <= INNER_OF_PEER_MAX);
-    world.from_tracker(told(vec![behind("203.0.113.7:40002", &inner)]));
+    world.by_tracker(told(vec![behind("203.0.113.7:40002", &inner)]));
     for address in bad {
         assert!(!world.is_probed(address), "{address}");
     }
@@ -134,7 +134,7 @@ fn a_peer_that_is_met_by_both_addresses_is_one_neighbour() {
     // The router leads back in what is sent to the outer address, and that was faster.
     world.say(outer, 1, poke(), true);
     let mate = || told(vec![behind("203.0.113.7:40002", &["192.168.7.3:6001"])]);
-    world.from_tracker(mate());
+    world.by_tracker(mate());
     world.say(inner, 1, poke(), true);
     assert_eq!(world.peer(1).addresses(), [inner]);
     let is_told = |output: &Output| {
@@ -145,7 +145,7 @@ fn a_peer_that_is_met_by_both_addresses_is_one_neighbour() {
 
     let refused = Disposition::Dropped(DropReason::MetInside);
     assert_eq!(world.say(outer, 1, poke(), true), refused);
-    world.from_tracker(Datagram::UpdatePeers { live: vec![outer], left: vec![] });
+    world.by_tracker(Datagram::UpdatePeers { live: vec![outer], left: vec![] });
     assert!(!world.peer(1).is_probed(&outer));
 
     // Once the inner one is gone, the outer one may be tried again.
@@ -153,7 +153,7 @@ fn a_peer_that_is_met_by_both_addresses_is_one_neighbour() {
     world.say(outer, 1, poke(), true);
     assert_eq!(world.peer(1).addresses(), [outer]);
     // Told again, it stays until the inner one answers.
-    world.from_tracker(mate());
+    world.by_tracker(mate());
     assert_eq!(world.peer(1).addresses(), [outer]);
 }
 
@@ -162,7 +162,7 @@ fn an_inner_address_that_two_peers_have_tells_nothing_about_either() {
     let mut world = World::registered(own(&["192.168.7.2"]), seen_as());
     let shared = &["192.168.7.3:6001"];
     let peers = vec![behind("203.0.113.7:40002", shared), behind("203.0.113.7:40003", shared)];
-    world.from_tracker(told(peers));
+    world.by_tracker(told(peers));
     let poke = || Datagram::Poke { nonce: 3, status: None };
     world.say(at("192.168.7.3:6001"), 1, poke(), true);
     world.say(at("203.0.113.7:40002"), 1, poke(), true);
@@ -174,8 +174,8 @@ fn an_inner_address_that_two_peers_have_tells_nothing_about_either() {
 fn who_does_not_answer_by_any_address_is_told_with_all_of_them() {
     let mut world = World::registered(own(&["192.168.7.2"]), seen_as());
     let outer = at("203.0.113.7:40002");
-    world.from_tracker(registered(seen_as(), vec![outer]));
-    world.from_tracker(told(vec![behind("203.0.113.7:40002", &["192.168.7.3:6001"])]));
+    world.by_tracker(registered(seen_as(), vec![outer]));
+    world.by_tracker(told(vec![behind("203.0.113.7:40002", &["192.168.7.3:6001"])]));
     world.run(Duration::from_secs(5));
     let inner = vec![at("192.168.7.3:6001")];
     let peer = Named { name: None, address: outer };

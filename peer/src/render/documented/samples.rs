@@ -373,6 +373,7 @@ fn node_events() -> Vec<node::Event> {
         Event::OwnVote { id, voter, standing: Box::new(in_pool()) },
         Event::OwnVote { id, voter, standing: Box::new(in_block()) },
         Event::PeerSilent { peer: neighbour.into(), inner: vec![] },
+        Event::PeerSilent { peer: backup.into(), inner: vec![([192, 168, 1, 5], 6_002).into()] },
         Event::NeighbourJoined { address: neighbour },
         left(LeaveReason::Left),
         left(LeaveReason::Missed(3)),
