@@ -49,6 +49,7 @@ mod refusals;
 mod registrars;
 mod running_record;
 mod service;
+mod signing;
 mod starting;
 mod stopping;
 mod terminal;

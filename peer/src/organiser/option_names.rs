@@ -17,6 +17,12 @@ const QUOTES: [char; 12] = [
     '\u{201e}', '\u{201f}',
 ];
 
+/// What people take for the sign of a blank answer: hyphens, dashes and the minus.
+const DASHES: [char; 10] = [
+    '\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2015}', '\u{2212}', '\u{fe58}',
+    '\u{fe63}', '\u{ff0d}',
+];
+
 /// What the name of an option reads as.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`question[{question}].options[{option}]` is {name:?}, {reading}")]
@@ -72,10 +78,13 @@ fn reading(option: usize, name: &str, asked: &Question) -> Option<Reading> {
     if after_sign.is_some_and(|rest| rest.starts_with(is_digit)) && number != Some(option + 1) {
         return Some(Reading::Beginning);
     }
-    let squeezed = squeezed(name);
-    if [BLANK, BLANK_SIGN].iter().any(|word| text::first_alike([*word, &squeezed]).is_some()) {
+    let bare: String = name.split_whitespace().collect();
+    let mut blank = [BLANK, "Blank", "BLANK"].into_iter();
+    let is_sign = bare.replace(DASHES, BLANK_SIGN) == BLANK_SIGN;
+    if is_sign || blank.any(|word| text::first_alike([word, &bare]).is_some()) {
         return Some(Reading::Blank);
     }
+    let squeezed = squeezed(name);
     let others = || asked.options.iter().enumerate().filter(|(place, _)| *place != option);
     let find =
         |part: &str| others().map(|(_, other)| other).find(|other| self::squeezed(other) == part);
@@ -167,7 +176,8 @@ mod tests {
             (&["Ada", "\u{412}lank"], "a blank answer"),
             (&["Ada", "Grace", "ada,GRACE"], "reads as several options, \"ada\" among them"),
             (&["Ada", "Grace", "1, 2"], "reads as several options"),
-            (&["Ada", "Grace", "#1, Grace"], "several options"),
+            (&["Ada", "Grace", "#1, Grace"], "begins as the number"),
+            (&["Ada", "Grace", "1, Grace"], "several options"),
             (&["Ada", "\"Ada\""], "reads as \"Ada\" in quotation marks: rename one"),
             (&["\u{201e}Ada\u{201c}", "Ada"], "in quotation marks"),
         ] {

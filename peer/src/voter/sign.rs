@@ -77,7 +77,9 @@ pub fn sign(task: &SignTask) -> Result<(), SignError> {
                 return Err(SignError::NeedsAdmission { key });
             };
             let key = unlock(&task.signing)?;
-            tell(&format!("searching for a proof of work of about 2^{bits} attempts\n"));
+            if !task.signing.format.json {
+                tell(&format!("searching for a proof of work of about 2^{bits} attempts\n"));
+            }
             (signed(&signing::registration(&key, &election, bits), &election), &task.signing)
         }
     };

@@ -4,6 +4,7 @@
 mod commands;
 mod openssl;
 mod secrets;
+mod slips;
 mod terminal;
 mod voters;
 
