@@ -12,6 +12,10 @@ use super::fork_choice::Candidate;
 use super::summary::BlockEffects;
 use super::tree::{Body, Entry};
 
+/// How many blocks whose time has not come leave the best chain at a time, where their bodies have to be read for it:
+/// a clock that was set back may make a long chain early, and no more memory is to be taken than a move needs.
+const LEFT_AT_A_TIME: usize = 64;
+
 /// The outcome of [`Chain::advance`].
 #[derive(Debug, Default)]
 pub struct Advance {
@@ -44,6 +48,16 @@ pub struct TipChange {
     pub connected: Vec<Arc<Block>>,
 }
 
+impl TipChange {
+    /// This change and the one after it as one. This one only left blocks.
+    fn and_then(mut self, next: Self) -> Self {
+        self.disconnected.extend(next.disconnected);
+        self.disconnected_lost += next.disconnected_lost;
+        self.connected = next.connected;
+        self
+    }
+}
+
 /// A block that breaks a rule of its branch.
 #[derive(Debug)]
 pub struct BlockFailure {
@@ -51,6 +65,16 @@ pub struct BlockFailure {
     pub hash: BlockHash,
     /// The rule that it breaks.
     pub error: BlockError,
+}
+
+impl Advance {
+    /// Adds a change to those before it.
+    fn follow(&mut self, next: TipChange) {
+        self.change = Some(match self.change.take() {
+            Some(before) => before.and_then(next),
+            None => next,
+        });
+    }
 }
 
 /// What a move to a branch waits for.
@@ -134,12 +158,15 @@ impl Chain {
     fn advance_with(&mut self, passes_lost_from: Option<Height>) -> Advance {
         let mut advance = Advance::default();
         let kept = self.due_on_best_chain();
-        let must_leave = kept < self.best.len();
-        let from = self.candidate(self.best[kept - 1]);
-        if must_leave {
+        if kept < self.best.len() {
+            self.leave_early_blocks(kept, passes_lost_from, &mut advance);
+            if kept < self.best.len() {
+                return advance;
+            }
             // What was worse than the tip may be better than what remains.
             self.candidates = self.ends_of_branches();
         }
+        let from = self.tip();
         // Branches that have to wait for bodies. What is above a block that waits waits too, so that each block is
         // looked at once, however many candidates there are.
         let (mut waiting, mut passed_over) = (BTreeSet::new(), BTreeSet::new());
@@ -155,7 +182,7 @@ impl Chain {
             match self.readiness(&above, kept, passes_lost_from) {
                 Readiness::Ready => match self.switch_to(&above, kept) {
                     Ok(change) => {
-                        advance.change = Some(change);
+                        advance.follow(change);
                         break;
                     }
                     Err(invalid) => {
@@ -189,16 +216,14 @@ impl Chain {
                 }
             }
         }
-        if must_leave && advance.change.is_none() {
-            self.leave_early_blocks(kept, passes_lost_from, &mut advance);
-        }
         let (tip, rules) = (self.tip(), self.rules);
         waiting.retain(|each| self.entry(&each.hash).complete && each.is_better_than(&tip, rules));
         self.candidates = waiting;
         advance
     }
 
-    /// Takes the blocks off the best chain whose time has not come.
+    /// Takes the blocks off the best chain whose time has not come, from the tip downwards, as far as their bodies are
+    /// in memory, and asks for the next ones.
     fn leave_early_blocks(
         &mut self,
         kept: usize,
@@ -206,12 +231,19 @@ impl Chain {
         advance: &mut Advance,
     ) {
         match self.readiness(&[], kept, passes_lost_from) {
-            Readiness::Ready => advance.change = self.switch_to(&[], kept).ok(),
-            Readiness::Stored(wanted) if advance.wanted.is_empty() => advance.wanted = wanted,
-            Readiness::LosesOwn(lowest) => {
-                advance.awaits_lost.get_or_insert(lowest);
+            Readiness::LosesOwn(lowest) => return advance.awaits_lost = Some(lowest),
+            Readiness::OwnRefused | Readiness::Unavailable(_) => return,
+            Readiness::Ready | Readiness::Stored(_) => {}
+        }
+        while kept < self.best.len() {
+            let piece = kept.max(self.best.len().saturating_sub(LEFT_AT_A_TIME));
+            if let Readiness::Stored(wanted) = self.readiness(&[], piece, passes_lost_from) {
+                return advance.wanted = wanted;
             }
-            Readiness::Stored(_) | Readiness::OwnRefused | Readiness::Unavailable(_) => {}
+            match self.switch_to(&[], piece) {
+                Ok(change) => advance.follow(change),
+                Err(_) => return,
+            }
         }
     }
 

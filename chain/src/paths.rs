@@ -49,21 +49,20 @@ impl Chain {
         (fork + 1..).map(Height).zip(above).collect()
     }
 
-    /// Whether the best chain's block at this height lies on the branch that ends in `end`. A branch whose end is not
-    /// known here, or that leaves the best chain more than `BRANCH_WALK_MAX` blocks below its end, is none that can
-    /// be told to hold anything.
+    /// The height up to which the branch that ends in `end` is the best chain. `None` if its end is not known here, or
+    /// if it leaves the best chain more than `BRANCH_WALK_MAX` blocks below its end: such a branch can't be told to
+    /// hold anything.
     #[must_use]
-    pub fn is_on_branch_of(&self, height: Height, end: &BlockHash) -> bool {
+    pub fn fork_with(&self, end: &BlockHash) -> Option<Height> {
         let mut hash = *end;
         for _ in 0..=BRANCH_WALK_MAX {
-            let known = self.header(&hash).filter(|header| header.height >= height);
-            let Some(header) = known else { return false };
+            let header = self.header(&hash)?;
             if self.is_on_best_chain(&hash) {
-                return true;
+                return Some(header.height);
             }
             hash = header.previous;
         }
-        false
+        None
     }
 
     /// The blocks between the best chain and `hash`, in ascending order, and the height at which

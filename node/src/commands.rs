@@ -19,6 +19,7 @@ use super::disk::Waiter;
 use super::views::{
     Admitted, BlockSummary, BlockView, ClockView, NeighbourView, PoolPage, PooledTransaction,
     QuestionTally, Results, Status, Tip, TransactionView, Unready, VoteView, VoterView,
+    WaitingBlocks,
 };
 use crate::ledger::Submitter;
 use crate::ledger::pool::Arrival;
@@ -108,23 +109,24 @@ impl Node {
             held: self.ledger.pool().held(),
             neighbours: self.membership.neighbour_count(),
             tip_held_by: self.block_held_by(self.tip().height),
-            unready: self.unready(),
+            unready: self.unready(now),
             registered_voters: self.chain.registered_voters() as u64,
             admitted: self.admitted(),
             votes: self.chain.tally().votes,
             trackers: self.membership.trackers(),
             clock: self.membership.clock(),
             waiting: self.waiting(now),
+            mines: self.mining.is_enabled(),
             mining: self.mining.is_searching() || self.laboratory.is_searching(),
             sync_target: self.sync_target(),
             dropped: dropped.filter(|(_, count)| *count > 0).collect(),
         }
     }
 
-    fn unready(&self) -> Vec<Unready> {
+    fn unready(&self, now: Now) -> Vec<Unready> {
         let mut unready = Vec::new();
         let clock = self.membership.clock();
-        if let Some(offset_ms) = clock.offset_ms.filter(|_| clock.is_off()) {
+        if let Some(offset_ms) = clock.offset_ms.filter(|_| clock.is_off) {
             let ClockView { compared, disagreeing, .. } = clock;
             unready.push(Unready::ClockOff { offset_ms, disagreeing, compared });
         }
@@ -134,8 +136,13 @@ impl Node {
             unready.push(Unready::NoContact { others });
         }
         let (height, target) = (self.tip().height, self.sync_target());
+        let target = self.claimed_target(now).map_or(target, |claimed| claimed.max(target));
         if target > height {
             unready.push(Unready::Behind { height, target });
+        }
+        let WaitingBlocks { blocks, next_in } = self.waiting(now);
+        if let Some(next_in) = next_in.filter(|_| self.most_count_more()) {
+            unready.push(Unready::BlocksWait { blocks, next_in });
         }
         unready
     }
@@ -151,7 +158,7 @@ impl Node {
             blocks_deep: self.chain.blocks_since_newest_vote(),
             tally: QuestionTally::of_all(election, tally),
             tip_held_by: self.block_held_by(self.tip().height),
-            unready: self.unready(),
+            unready: self.unready(now),
             waiting: self.waiting(now),
         }
     }

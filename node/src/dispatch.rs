@@ -94,6 +94,10 @@ impl Node {
                 }
                 FromMembership::ClockJudged => self.clock_judged(now),
                 FromMembership::LookUp(name) => self.output(Output::LookUp(name)),
+                FromMembership::ClockJumped => {
+                    self.sync.forget_fruitless_waits();
+                    self.clock_jumped(now);
+                }
                 FromMembership::Event(event) => self.output(Output::Event(event)),
             }
         }
@@ -225,9 +229,7 @@ impl Node {
         if !self.rules.enforces(Rule::TipExchange) {
             return;
         }
-        if let Some(source) = self.sync.sources.get_mut(&from) {
-            source.status = Some(status);
-        }
+        self.note_status(from, status, now);
         self.tell_no_longer_alone();
         self.continue_sync(now);
     }

@@ -157,8 +157,8 @@ impl Node {
     }
 
     fn holds_block(&self, address: &SocketAddr, height: Height) -> bool {
-        let status = self.sync.sources.get(address).and_then(|source| source.status);
-        status.is_some_and(|status| self.chain.is_on_branch_of(height, &status.tip))
+        let fork = self.sync.sources.get(address).and_then(|source| source.fork(&self.chain));
+        fork.is_some_and(|fork| fork >= height)
     }
 
     fn held_by(&self, holds: impl Fn(&Self, &SocketAddr) -> bool) -> HeldBy {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use protocol::block::Header;
 use protocol::transaction::HashedTransaction;
-use protocol::units::{BlockHash, Height, Now};
+use protocol::units::{BlockHash, Height, Now, UnixMillis};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -101,7 +101,7 @@ impl Node {
     /// local clock is behind.
     pub(super) fn check_clock(&self, now: Now) -> Result<(), CommandError> {
         let clock = self.membership.clock();
-        if let Some(offset_ms) = clock.offset_ms.filter(|_| clock.is_off()) {
+        if let Some(offset_ms) = clock.offset_ms.filter(|_| clock.is_off) {
             let ClockView { compared, disagreeing, .. } = clock;
             return Err(CommandError::ClockOff { offset_ms, disagreeing, compared });
         }
@@ -114,8 +114,17 @@ impl Node {
 
     /// Handles that this machine's clock turned out to be off, or to be right again.
     pub(super) fn clock_judged(&mut self, now: Now) {
-        if self.membership.clock().is_off() {
+        if self.membership.clock().is_off {
             self.stop_mining();
+        }
+        self.pool_grew(now);
+    }
+
+    /// Handles that this machine's clock was set: what is being searched for bears the time of before.
+    pub(super) fn clock_jumped(&mut self, now: Now) {
+        self.stop_mining();
+        if self.mining.ordered {
+            self.timers.set(Timer::Mine, Some(now.instant));
         }
         self.pool_grew(now);
     }
@@ -158,7 +167,7 @@ impl Node {
         // While the disk takes nothing, own blocks would fill the memory too, and nothing of them would be safe.
         let must_wait = self.is_catching_up(now.instant) && !self.mining.ordered
             || !self.disk.durability.has_room()
-            || self.membership.doubts_clock(now) && !self.membership.clock().is_off();
+            || self.membership.doubts_clock(now) && !self.membership.clock().is_off;
         if must_wait || self.laboratory.is_searching() {
             return self.timers.set(Timer::Mine, Some(now.instant + TEMPLATE_PERIOD));
         }
@@ -170,7 +179,11 @@ impl Node {
         if transactions.is_empty() && !self.mining.ordered {
             return self.stop_mining();
         }
-        let header = next_header(self.chain.tip_header(), &transactions, now.unix);
+        // Where this clock and the only other one are far apart, the earlier time is one that both take. It is no more
+        // than a mark in an untimed election.
+        let lead = u64::try_from(self.membership.lead().as_millis()).unwrap_or(u64::MAX);
+        let time = UnixMillis(now.unix.0.saturating_sub(lead));
+        let header = next_header(self.chain.tip_header(), &transactions, time);
         let number = self.mining.next_number();
         let job = MineJob { number, header, transactions: transactions.len() };
         let started_at = now.instant;

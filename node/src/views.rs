@@ -68,6 +68,8 @@ pub struct Status {
     pub clock: ClockView,
     /// The blocks that wait for their time.
     pub waiting: WaitingBlocks,
+    /// Whether this peer mines when there is something to mine.
+    pub mines: bool,
     /// Whether this peer mines at the moment.
     pub mining: bool,
     /// The height of the best header, which is above the tip's height while blocks are being
@@ -103,12 +105,19 @@ pub enum Unready {
     Behind {
         /// The tip's height.
         height: Height,
-        /// The height of the best header.
+        /// The height of the best header, or the height that others claim of theirs until that was looked into.
         target: Height,
+    },
+    /// Most neighbours count blocks whose time has not come by this machine's clock.
+    BlocksWait {
+        /// Their number, as far as they are known.
+        blocks: usize,
+        /// When the time of the next one comes.
+        next_in: Duration,
     },
 }
 
-/// How this machine's clock compares with those of the neighbours and the trackers.
+/// How this machine's clock compares with those of the neighbours and the trackers. All of one network count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockView {
     /// The number of clocks that were measured.
@@ -116,16 +125,14 @@ pub struct ClockView {
     /// By how many milliseconds this machine's clock is ahead of their median (positive) or behind it (negative);
     /// `None` if they are too few to tell.
     pub offset_ms: Option<i64>,
+    /// By how many milliseconds it is ahead of the only other clock (positive) or behind it (negative), if they differ
+    /// by more than 30 s: one of them is wrong, and nobody can tell which.
+    pub apart_ms: Option<i64>,
     /// The number of clocks from which it differs by more than 30 s, in the same direction as from the median.
     pub disagreeing: usize,
-}
-
-impl ClockView {
-    /// Whether this machine's clock differs from most others by more than 30 s.
-    #[must_use]
-    pub fn is_off(&self) -> bool {
-        self.disagreeing > self.compared / 2
-    }
+    /// Whether it differs by more than 30 s from most of them, and from most of those that the user named, if any of
+    /// these was measured.
+    pub is_off: bool,
 }
 
 /// The blocks whose time is too far ahead of this machine's clock, so that they count for nothing yet.

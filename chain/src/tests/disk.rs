@@ -413,25 +413,3 @@ fn what_the_disk_lost_of_the_best_chain_is_named_from_a_height_on() {
     assert_eq!(from(2), all[1..]);
     assert_eq!(from(3), []);
 }
-
-/// What returns to the pool has to be read first.
-#[test]
-fn a_block_whose_time_has_not_come_leaves_once_its_body_was_read() {
-    let genesis = Header::genesis(&election());
-    let own = mine(&genesis, &[registration(1)], 0);
-    let mut late = unworked(&own.header, &[registration(2)]);
-    late.time = UnixMillis(NOW.0 + 200_000);
-    let late = Block { header: worked(late, 0), transactions: vec![registration(2)] };
-    let hash = late.header.hash();
-    let mut chain = without_memory();
-    let fast = UnixMillis(NOW.0 + 200_000);
-    chain.set_time(fast);
-    chain.restore(vec![stored(&own), stored(&late)], Some(hash), fast);
-    assert!(chain.set_time(NOW), "the clock is mended");
-    let moved = chain.advance();
-    assert_eq!((moved.wanted.as_slice(), moved.change.is_none()), ([hash].as_slice(), true));
-    chain.load_body(Arc::new(late));
-    let change = chain.advance().change.expect("it leaves");
-    assert_eq!((change.disconnected.len(), change.connected.len()), (1, 0));
-    assert_eq!(chain.tip().hash, own.header.hash());
-}

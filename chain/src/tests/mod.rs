@@ -3,6 +3,7 @@
 mod audit;
 mod disk;
 mod documents;
+mod due;
 mod edges;
 mod forgery;
 mod invariants;

@@ -251,7 +251,9 @@ fn a_branch_has_the_blocks_of_the_best_chain_up_to_its_fork() {
     chain.insert_header(rival, NOW).expect("it keeps the rules");
     chain.advance();
     let has = |end: BlockHash| {
-        (0..=5).map(|height| chain.is_on_branch_of(Height(height), &end)).collect::<Vec<_>>()
+        (0..=5)
+            .map(|height| chain.fork_with(&end).is_some_and(|fork| fork >= Height(height)))
+            .collect::<Vec<_>>()
     };
     assert_eq!(has(best[4].hash()), [true, true, true, true, true, false]);
     assert_eq!(has(best[2].hash()), [true, true, true, false, false, false]);
@@ -296,7 +298,7 @@ fn a_branch_is_followed_so_far_and_no_further() {
         chain.insert_header(header, NOW).expect("it keeps the rules");
         branch.push(header);
     }
-    let has_genesis = |length: usize| chain.is_on_branch_of(Height(0), &branch[length].hash());
+    let has_genesis = |length: usize| chain.fork_with(&branch[length].hash()).is_some();
     assert!(has_genesis(BRANCH_WALK_MAX));
     assert!(!has_genesis(BRANCH_WALK_MAX + 1), "nobody looks that far");
 }

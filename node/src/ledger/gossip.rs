@@ -177,7 +177,7 @@ impl Ledger {
     /// Sends a neighbour those transactions that it is not known to have.
     fn announce(&mut self, to: SocketAddr, transactions: &[Arc<HashedTransaction>]) {
         let Some(recipient) = self.recipients.get(&to) else { return };
-        let unknown = transactions.iter().filter(|each| !recipient.known.contains(&each.id()));
+        let unknown = transactions.iter().filter(|each| !recipient.holds(&each.id()));
         let unknown: Vec<_> = unknown.cloned().collect();
         self.send(to, &unknown);
     }
@@ -193,7 +193,7 @@ impl Ledger {
                 next = Some(arrival);
                 break;
             };
-            if !recipient.known.contains(&transaction.id()) {
+            if !recipient.holds(&transaction.id()) {
                 room = left;
                 sending.push(Arc::clone(transaction));
             }

@@ -126,6 +126,24 @@ fn what_is_added_is_written_once_and_told_to_all_but_who_sent_it() {
 }
 
 #[test]
+fn who_acknowledged_a_transaction_is_not_told_of_it_again() {
+    let (mut ledger, chain) = ledger();
+    let now = time(0);
+    [1, 2].into_iter().for_each(|number| ledger.add_recipient(neighbour(number), now));
+    ledger.add_submitted(registration(1), Submitter::OwnUser, &chain, now).expect("valid");
+    ledger.handle_timeout(time(20));
+    let told = outputs(&mut ledger, &chain, time(20));
+    assert!([1, 2].iter().all(|number| sent_to(&told, neighbour(*number)) > 0));
+    ledger.handle_acknowledged(neighbour(1), &[registration(1).id().prefix()]);
+    for seconds in 1..=20 {
+        ledger.handle_timeout(time(seconds * 1_000));
+    }
+    let told = outputs(&mut ledger, &chain, time(20_000));
+    assert_eq!(sent_to(&told, neighbour(1)), 0, "it has it");
+    assert!(sent_to(&told, neighbour(2)) >= 3, "what was lost on the way is sent again");
+}
+
+#[test]
 fn a_block_ends_row_and_announcements_and_a_branch_that_loses_brings_both_back() {
     let (mut ledger, mut chain) = ledger();
     let genesis = *chain.tip_header();

@@ -3,20 +3,20 @@
 //! Whoever is stopped, suspended or late must not be told that clocks differ. So an offset is measured by a quick
 //! answer to an own POKE alone, two measurements in a row must agree, and nothing that was measured before this
 //! machine's clock jumped is believed after it. What a POKE of somebody else says of the time is of no use: it may have
-//! waited.
+//! waited. And nobody who comes and goes may hold up mining: each wait for a comparison has an end, and the next one
+//! begins a while later.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocol::units::{Now, UnixMillis};
 
+use super::voices::{COMPARED_MIN, DIFFERENCE_MAX_MS, Heard, Voice, compare, most};
 use super::{Membership, Output};
 use crate::output::Event;
 use crate::views::ClockView;
 
-/// Clocks that differ by more than this are reported, because votes and blocks carry times.
-const DIFFERENCE_MAX_MS: i64 = 30_000;
-/// The fewest clocks that tell whether this machine's clock or another one is wrong.
-const COMPARED_MIN: usize = 2;
 /// A slower answer measures nothing: somebody was stopped meanwhile. It bounds the error too, by its half.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
 /// Two measurements in a row that differ by more than this show a clock that moves, or a delay.
@@ -26,6 +26,13 @@ const AGREEMENT_MS: u64 = 2_000;
 const JUMP_MIN: Duration = Duration::from_secs(1);
 /// How long a node waits for the first comparison, at its start and after a jump, before it mines.
 const FIRST_COMPARISON: Duration = Duration::from_secs(3);
+/// How long it waits on if by the first measurements its clock seems to be off. By then they agree or are void.
+const CONFIRMATION: Duration = Duration::from_secs(10);
+/// Meeting somebody for the first time begins such a wait, but not more often than this: a neighbour that comes and
+/// goes holds up nobody.
+const MEETING_PERIOD: Duration = Duration::from_secs(60);
+/// For how long what was measured, and that the clock is off, is believed when nobody can be asked any more.
+const BELIEVED: Duration = Duration::from_secs(600);
 
 /// What is known of somebody else's clock.
 #[derive(Debug, Default)]
@@ -34,6 +41,7 @@ pub(super) struct OtherClock {
     poked: Option<Now>,
     newest_ms: Option<i64>,
     offset_ms: Option<i64>,
+    measured_at: Option<Instant>,
     is_told: bool,
 }
 
@@ -41,6 +49,11 @@ impl OtherClock {
     /// By how many milliseconds it is ahead of this machine's, once two measurements agreed.
     pub(super) fn offset_ms(&self) -> Option<i64> {
         self.offset_ms
+    }
+
+    /// Whether it was measured lately.
+    fn is_believed(&self, now: Instant) -> bool {
+        self.measured_at.is_some_and(|at| now < at + BELIEVED)
     }
 
     /// Whether a POKE is under way.
@@ -58,6 +71,7 @@ impl OtherClock {
         let sent = self.poked.take()?;
         let measured = clock.and_then(|clock| measure(sent, now, clock));
         if let Some(offset_ms) = measured {
+            self.measured_at = Some(now.instant);
             let before = self.newest_ms.replace(offset_ms);
             if before.is_some_and(|before| before.abs_diff(offset_ms) <= AGREEMENT_MS) {
                 self.offset_ms = Some(offset_ms);
@@ -98,71 +112,81 @@ fn is_jump(from: Now, to: Now) -> bool {
     to.unix.distance(from.unix.plus(passed)) >= JUMP_MIN
 }
 
-/// Compares this machine's clock with others, by how many milliseconds each of them is ahead of it.
-fn compare(mut offsets: Vec<i64>) -> ClockView {
-    offsets.sort_unstable();
-    let compared = offsets.len();
-    if compared < COMPARED_MIN {
-        return ClockView { compared, offset_ms: None, disagreeing: 0 };
-    }
-    // Of two clocks in the middle, the one that is nearer to this machine's is believed.
-    let middle = [offsets[(compared - 1) / 2], offsets[compared / 2]];
-    let [one, other] = middle;
-    let opposite = one.signum() * other.signum() < 0;
-    let nearer = if one.saturating_abs() <= other.saturating_abs() { one } else { other };
-    let median = if opposite { 0 } else { nearer };
-    let disagrees = |offset: &&i64| {
-        offset.saturating_abs() > DIFFERENCE_MAX_MS && offset.signum() == median.signum()
-    };
-    let disagreeing = offsets.iter().filter(disagrees).count();
-    ClockView { compared, offset_ms: Some(-median), disagreeing }
-}
-
 /// This machine's clock.
 #[derive(Debug)]
 pub(super) struct OwnClock {
     seen: Now,
     /// Since when it is to be compared anew.
     unsettled_at: Instant,
+    /// When it was so last because somebody came.
+    company_at: Option<Instant>,
+    /// The last comparison if it showed that the clock is off, and when that was.
+    off: Option<(Instant, ClockView)>,
     /// Whether the user was told last that it is off.
     is_told: bool,
 }
 
 impl OwnClock {
     pub(super) fn new(now: Now) -> Self {
-        Self { seen: now, unsettled_at: now.instant, is_told: false }
+        Self { seen: now, unsettled_at: now.instant, company_at: None, off: None, is_told: false }
     }
 
-    /// Notes that there is somebody to compare it with.
-    pub(super) fn unsettle(&mut self, now: Instant) {
-        self.unsettled_at = now;
+    /// Notes that there is somebody to compare it with, after there was nobody.
+    pub(super) fn note_company(&mut self, now: Instant) {
+        if self.company_at.is_none_or(|at| now >= at + MEETING_PERIOD) {
+            (self.unsettled_at, self.company_at) = (now, Some(now));
+        }
+    }
+
+    /// Takes note of the newest comparison. That the clock is off stays so until others are there who say otherwise.
+    fn judge(&mut self, view: ClockView) {
+        let tells_nothing =
+            view.offset_ms.is_none() && (view.compared == 0 || view.apart_ms.is_some());
+        if !tells_nothing {
+            self.off = view.is_off.then_some((self.seen.instant, view));
+        }
     }
 }
 
 impl Membership {
     /// How this machine's clock compares with those of the neighbours and the trackers.
     pub(crate) fn clock(&self) -> ClockView {
-        compare(self.other_clocks().filter_map(OtherClock::offset_ms).collect())
+        let view = compare(self.heard(OtherClock::offset_ms));
+        let is_believed =
+            |(at, _): &(Instant, ClockView)| self.own_clock.seen.instant < *at + BELIEVED;
+        match self.own_clock.off.filter(is_believed) {
+            Some((_, off)) if view.offset_ms.is_none() => off,
+            Some(_) | None => view,
+        }
     }
 
-    /// Whether a block of this node may bear a wrong time: the clock is off, seems so by the first measurement, or is
+    /// Whether a block of this node may bear a wrong time: the clock is off, seems so by the first measurements, or is
     /// yet to be compared with somebody who is there.
     pub(crate) fn doubts_clock(&self, now: Now) -> bool {
-        let newest: Vec<_> = self.other_clocks().filter_map(|other| other.newest_ms).collect();
-        let is_awaited = newest.len() < self.neighbours.len().min(COMPARED_MIN)
-            && now.instant < self.own_clock.unsettled_at + FIRST_COMPARISON;
-        is_awaited || self.clock().is_off() || compare(newest).is_off()
+        let newest = self.newest_comparison();
+        let waited = now.instant.saturating_duration_since(self.own_clock.unsettled_at);
+        let is_awaited =
+            waited < FIRST_COMPARISON && newest.compared < self.voices_to_come().min(COMPARED_MIN);
+        is_awaited || waited < CONFIRMATION && newest.is_off || self.clock().is_off
+    }
+
+    /// By how much this machine's clock is ahead of the only other one, if they are far apart. Nobody can tell which of
+    /// them is wrong, but what bears the earlier time is in time for both.
+    pub(crate) fn lead(&self) -> Duration {
+        let apart_ms = self.newest_comparison().apart_ms.unwrap_or(0);
+        Duration::from_millis(u64::try_from(apart_ms).unwrap_or(0))
     }
 
     /// Looks at this machine's clock. To be called with everything that happens.
-    pub(super) fn watch_clock(&mut self, now: Now) {
+    pub(crate) fn watch_clock(&mut self, now: Now) {
         let before = std::mem::replace(&mut self.own_clock.seen, now);
         if !is_jump(before, now) {
             return;
         }
-        self.own_clock.unsettle(now.instant);
+        (self.own_clock.unsettled_at, self.own_clock.off) = (now.instant, None);
         self.neighbours.iter_mut().for_each(|(_, neighbour)| neighbour.clock.forget());
         self.trackers.iter_mut().for_each(|tracker| tracker.clock.forget());
+        self.outputs.push_back(Output::ClockJumped);
     }
 
     /// Tells the user what came of the newest measurement.
@@ -171,17 +195,19 @@ impl Membership {
         for (address, neighbour) in self.neighbours.iter_mut() {
             news.extend(neighbour.clock.news().map(|offset_ms| (*address, offset_ms)));
         }
+        for tracker in self.trackers.iter_mut() {
+            news.extend(tracker.clock.news().map(|offset_ms| (tracker.address(), offset_ms)));
+        }
         for (address, offset_ms) in news {
             let event = Event::ClockDiffers { address, offset_ms };
             self.outputs.push_back(Output::Event(event));
         }
-        let clock = self.clock();
-        let Some(offset_ms) = clock.offset_ms else { return };
-        let is_off = clock.is_off();
+        self.own_clock.judge(compare(self.heard(OtherClock::offset_ms)));
+        let ClockView { compared, offset_ms, disagreeing, is_off, .. } = self.clock();
+        let Some(offset_ms) = offset_ms else { return };
         if std::mem::replace(&mut self.own_clock.is_told, is_off) == is_off {
             return;
         }
-        let ClockView { compared, disagreeing, .. } = clock;
         let event = match is_off {
             true => Event::ClockOff { offset_ms, disagreeing, compared },
             false => Event::ClockAgrees { compared },
@@ -190,9 +216,42 @@ impl Membership {
         self.outputs.push_back(Output::ClockJudged);
     }
 
-    fn other_clocks(&self) -> impl Iterator<Item = &OtherClock> {
-        let neighbours = self.neighbours.iter().map(|(_, neighbour)| &neighbour.clock);
-        neighbours.chain(self.trackers.iter().map(|tracker| &tracker.clock))
+    /// Whether something is true of most neighbours, as far as it can be told of each; all of one network count as one.
+    pub(crate) fn most_neighbours(&self, is_so: impl Fn(&SocketAddr) -> Option<bool>) -> bool {
+        let answers = self.neighbours.iter().filter_map(|(from, _)| {
+            Some((Voice::of(*from, self.probes.is_by_hand(from)), is_so(from)?))
+        });
+        most(answers)
+    }
+
+    fn newest_comparison(&self) -> ClockView {
+        compare(self.heard(|other| other.newest_ms))
+    }
+
+    /// How many voices there will be once all have answered who are there.
+    fn voices_to_come(&self) -> usize {
+        let neighbours = self.neighbours.iter().map(|(address, _)| *address);
+        let neighbours = neighbours.map(|from| Voice::of(from, self.probes.is_by_hand(&from)));
+        let trackers = self.trackers.iter().filter(|tracker| tracker.may_answer());
+        let trackers =
+            trackers.filter_map(|tracker| Some(Voice::of(tracker.place.address()?, true)));
+        neighbours.chain(trackers).collect::<BTreeSet<_>>().len()
+    }
+
+    /// What was measured lately of the clocks of neighbours and trackers.
+    fn heard(&self, measured: impl Fn(&OtherClock) -> Option<i64>) -> impl Iterator<Item = Heard> {
+        let neighbours = self.neighbours.iter().map(|(from, neighbour)| {
+            let is_here = from.ip().to_canonical().is_loopback();
+            (&neighbour.clock, *from, self.probes.is_by_hand(from), is_here)
+        });
+        let trackers = self.trackers.iter().filter_map(|tracker| {
+            Some((&tracker.clock, tracker.place.address()?, true, tracker.is_on_this_machine()))
+        });
+        let now = self.own_clock.seen.instant;
+        neighbours.chain(trackers).filter_map(move |(clock, from, is_named, is_here)| {
+            let offset_ms = measured(clock).filter(|_| clock.is_believed(now))?;
+            Some(Heard { from, is_named, is_here, offset_ms })
+        })
     }
 }
 
@@ -243,24 +302,5 @@ mod tests {
         assert_eq!(answer(10), (Some(90_400), None));
         assert_eq!(answer(12), (Some(12), None));
         assert_eq!(other.answer(Some(now.unix), now), None, "no POKE is under way");
-    }
-
-    #[test]
-    fn the_clock_is_off_if_most_others_say_so_alike() {
-        let off = |offsets: &[i64]| {
-            let view = compare(offsets.to_vec());
-            (view.is_off(), view.offset_ms, view.disagreeing)
-        };
-        assert_eq!(off(&[]), (false, None, 0));
-        assert_eq!(off(&[90_000]), (false, None, 0), "one of two is wrong, and nobody knows which");
-        assert_eq!(off(&[-200_000, -200_100, -199_900]), (true, Some(200_000), 3));
-        assert_eq!(off(&[90_000, 80_000]), (true, Some(-80_000), 2));
-        assert_eq!(off(&[90_000, 0]), (false, Some(0), 0));
-        assert_eq!(off(&[90_000, 80_000, 3]), (true, Some(-80_000), 2));
-        assert_eq!(off(&[90_000, 2, 3]), (false, Some(-3), 1));
-        assert_eq!(off(&[90_000, 90_000, 0, 1]), (false, Some(-1), 2), "half are not most");
-        assert_eq!(off(&[90_000, -90_000]), (false, Some(0), 0), "both are wrong");
-        assert_eq!(off(&[30_000, 30_000]), (false, Some(-30_000), 0));
-        assert_eq!(off(&[i64::MAX, i64::MAX]), (true, Some(-i64::MAX), 2));
     }
 }

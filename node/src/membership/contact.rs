@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use protocol::datagram::PEERS_MAX;
 
+use super::neighbours::Neighbour;
 use super::probes::ProbePoke;
 use super::{Membership, Output};
 use crate::config::{NEIGHBOURS_BY_HAND_MAX, TRACKERS_MAX};
@@ -45,7 +46,8 @@ impl Membership {
             || !self.by_name.is_empty()
             || self.inner.own.announces
             || self.probes.good().next().is_some();
-        if !is_expected || self.neighbours.len() > 0 {
+        let answers = |(_, neighbour): (&SocketAddr, &Neighbour)| neighbour.answered;
+        if !is_expected || self.neighbours.iter().any(answers) {
             return None;
         }
         let listed = self.trackers.listed();
@@ -71,7 +73,7 @@ impl Membership {
         let address = poke.to;
         let (peer, further) = self.named_neighbour(address);
         let is_expected = self.trackers.iter().any(|tracker| tracker.listed.contains(&address))
-            || self.probes.by_hand().any(|by_hand| by_hand == address);
+            || self.probes.is_by_hand(&address);
         if poke.unanswered == UNANSWERED_BEFORE_NEWS + further
             && is_expected
             && !self.is_met_inside(&address)

@@ -78,6 +78,7 @@ impl Membership {
             && neighbour.poke_nonce == nonce
             && let Some(round_trip) = neighbour.clock.answer(status.map(|status| status.clock), now)
         {
+            neighbour.answered |= status.is_some();
             self.outputs.push_back(Output::RoundTrip { from, round_trip });
             self.tell_clocks();
         }

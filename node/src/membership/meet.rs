@@ -156,7 +156,7 @@ impl Membership {
             return Err(DropReason::NoRoom);
         }
         if self.neighbours.len() == 0 {
-            self.own_clock.unsettle(now.instant);
+            self.own_clock.note_company(now.instant);
         }
         self.neighbours.insert(address, token, now.instant);
         self.probes.became_neighbour(address, now.instant);

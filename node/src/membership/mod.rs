@@ -22,6 +22,7 @@ mod probes;
 mod tests;
 mod tracker;
 mod trackers;
+mod voices;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -99,6 +100,8 @@ pub(crate) enum Output {
     ClockJudged,
     /// Look up the addresses of this name.
     LookUp(Arc<str>),
+    /// This machine's clock was set, or the machine slept.
+    ClockJumped,
     /// An event for the user.
     Event(Event),
 }

@@ -36,6 +36,8 @@ pub(crate) struct Neighbour {
     pub(super) poke_nonce: u64,
     /// Whether anything valid arrived since the last POKE.
     pub(super) heard: bool,
+    /// Whether it ever answered a POKE, and said where its chain ends.
+    pub(super) answered: bool,
     /// The number of heartbeats in a row that the neighbour missed.
     pub(crate) missed: u8,
     /// Whether a RETRY may make us POKE at once. This is allowed once per heartbeat, so that RETRYs
@@ -61,6 +63,7 @@ impl Neighbour {
             poke_at: now,
             poke_nonce: 0,
             heard: true,
+            answered: false,
             missed: 0,
             may_retry: true,
             clock: OtherClock::default(),

@@ -236,6 +236,11 @@ impl Probes {
         by_hand.map(|(address, _)| *address)
     }
 
+    /// Whether an address was given by hand.
+    pub(super) fn is_by_hand(&self, address: &SocketAddr) -> bool {
+        self.by_address.get(address).is_some_and(|probe| probe.origin == Origin::ByHand)
+    }
+
     /// Handles the announcement of the peer at an address that it leaves. An address that was given
     /// by hand is tried again nevertheless.
     pub(super) fn forget(&mut self, address: &SocketAddr, now: Instant) {

@@ -79,6 +79,18 @@ impl TrackerLink {
         }
     }
 
+    /// Whether it is there, or was not asked often enough to say that it is not.
+    pub(super) fn may_answer(&self) -> bool {
+        self.registered || self.attempts < ATTEMPTS_BEFORE_NEWS
+    }
+
+    /// Whether it runs on the same machine as this node, and so by the same clock.
+    pub(super) fn is_on_this_machine(&self) -> bool {
+        let Some(at) = self.place.address() else { return false };
+        let ip = at.ip().to_canonical();
+        ip.is_loopback() || self.seen_as.is_some_and(|own| own.ip().to_canonical() == ip)
+    }
+
     /// The token that the tracker issued to us, if it is tried at this address.
     pub(super) fn token_for(&self, address: &SocketAddr) -> Option<Token> {
         (self.place.address() == Some(*address)).then_some(self.token)
@@ -217,6 +229,8 @@ impl Membership {
             let event = Event::Registered { tracker: named, seen_as, peers };
             self.outputs.push_back(Output::Event(event));
         }
+        // Its clock is wanted before anything is mined, and its next POKE may be a while off.
+        self.poke_tracker(place, now);
     }
 
     /// Notes that a tracker is there, because its POKE arrived.

@@ -71,9 +71,10 @@ impl Trackers {
         registered.filter_map(|link| Some((link.place.address()?, link.token())))
     }
 
-    /// Everybody whom one of them listed last.
+    /// Everybody whom those list that answer. Whom another one listed may be gone since, and nobody would say so.
     pub(super) fn listed(&self) -> BTreeSet<SocketAddr> {
-        self.links.iter().flat_map(|link| &link.listed).copied().collect()
+        let answering = self.links.iter().filter(|link| link.is_registered());
+        answering.flat_map(|link| &link.listed).copied().collect()
     }
 
     /// Whether an address is this node's own as one of them sees it.

@@ -38,6 +38,8 @@ impl Node {
     /// Leaves the blocks whose time has not come since the clock was set back, and joins those whose time has come. To
     /// be called with everything that happens.
     pub(crate) fn follow_clock(&mut self, now: Now) {
+        self.membership.watch_clock(now);
+        self.react_to_membership(now);
         if self.chain.set_time(now.unix) {
             self.advance_chain(None, now);
             self.continue_sync(now);
@@ -87,6 +89,10 @@ impl Node {
             self.timers.set_by(Timer::EarlyHeaders, now.instant + EARLY_HEADERS_PERIOD);
         }
         self.sync.early_headers.0 = early;
+        // Where a header was early, a sync ended without fruit.
+        if !due.is_empty() {
+            self.sync.forget_fruitless_waits();
+        }
         for (header, from) in due {
             self.handle_header(header, false, from, now);
         }

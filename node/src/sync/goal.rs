@@ -27,6 +27,10 @@ const TRY_AGAIN: Duration = Duration::from_secs(60);
 /// otherwise a neighbour with many addresses could keep it going for ever.
 const TRY_AGAIN_FOR_CLAIMANT: Duration = Duration::from_secs(15);
 
+/// For how long after the first word of a neighbour its claim to have more blocks is believed without any of them. It
+/// takes less to ask for headers, and later on a claim alone must not make a peer say that it is behind.
+const CLAIMS_BELIEVED: Duration = Duration::from_secs(10);
+
 /// A branch whose bodies nobody provided.
 #[derive(Debug)]
 struct Withheld {
@@ -76,6 +80,27 @@ impl Node {
     pub(crate) fn sync_target(&self) -> Height {
         let goal = self.chain.header(&self.chain.best_header().hash);
         goal.expect("the best header is in the tree").height
+    }
+
+    /// The greatest height that a neighbour claims beyond the headers that are known here, while this node has just come
+    /// into contact and nobody has looked into that claim yet.
+    pub(crate) fn claimed_target(&self, now: Now) -> Option<Height> {
+        let is_new = self.sync.first_status_at.is_some_and(|at| now.instant < at + CLAIMS_BELIEVED);
+        let best = self.chain.best_header();
+        let claims = self.sync.sources.values().filter(|source| is_new && source.is_untried());
+        let claims = claims.filter_map(|source| source.status.zip(source.tip()));
+        let unknown = claims
+            .filter(|(_, tip)| self.prefers(*tip, best) && self.chain.header(&tip.hash).is_none());
+        unknown.map(|(status, _)| status.height).max()
+    }
+
+    /// Whether most neighbours stand on a better chain than this node counts.
+    pub(crate) fn most_count_more(&self) -> bool {
+        let own = self.chain.tip();
+        self.membership.most_neighbours(|address| {
+            let tip = self.sync.sources.get(address)?.tip()?;
+            Some(self.prefers(tip, own))
+        })
     }
 
     /// Whether there is a better branch than the best chain, to be fetched.

@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use protocol::datagram::PeerStatus;
 use protocol::units::Now;
 
 use super::output::{Event, Output};
@@ -58,6 +59,8 @@ pub(super) struct Sync {
     goal: Goal,
     pub(super) announcements: Announcements,
     early_headers: EarlyHeaders,
+    /// When a neighbour told where its chain ends, after none had.
+    first_status_at: Option<Instant>,
     encoded_bodies: EncodedBodies,
     /// Whether a sync was announced to the user and is to be ended.
     announced: bool,
@@ -87,6 +90,13 @@ impl Sync {
 
     pub(super) fn bytes_ahead(&self) -> usize {
         self.bodies.bytes_ahead()
+    }
+}
+
+impl Sync {
+    /// Allows all neighbours to be asked for headers at once. To be called when their time may have come.
+    pub(super) fn forget_fruitless_waits(&mut self) {
+        self.sources.values_mut().for_each(Source::forget_fruitless_wait);
     }
 }
 
@@ -138,6 +148,16 @@ impl Node {
         self.abandon_stalled(now);
         self.retry_change(now);
         self.continue_sync(now);
+    }
+
+    /// Notes where a neighbour's chain ends.
+    pub(super) fn note_status(&mut self, from: SocketAddr, status: PeerStatus, now: Now) {
+        if self.sync.sources.values().all(|source| source.status.is_none()) {
+            self.sync.first_status_at = Some(now.instant);
+        }
+        if let Some(source) = self.sync.sources.get_mut(&from) {
+            source.status = Some(status);
+        }
     }
 
     /// Allows blocks to be fetched from a new neighbour.

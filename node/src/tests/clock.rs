@@ -96,10 +96,12 @@ fn a_node_whose_clock_is_slow_mines_no_vote_and_its_neighbours_do() {
 fn a_clock_is_compared_with_at_least_two_others() {
     let mut network = Network::with_nodes(2);
     network.run(seconds(3));
-    assert_eq!(clock(&mut network, 1), ClockView { compared: 1, offset_ms: None, disagreeing: 0 });
+    let alone =
+        ClockView { compared: 1, offset_ms: None, apart_ms: None, disagreeing: 0, is_off: false };
+    assert_eq!(clock(&mut network, 1), alone);
     network.add(3, Restored::default());
     network.run(seconds(5));
-    let ClockView { compared: 2, offset_ms: Some(offset_ms), disagreeing: 0 } =
+    let ClockView { compared: 2, offset_ms: Some(offset_ms), disagreeing: 0, .. } =
         clock(&mut network, 1)
     else {
         panic!("{:?}", clock(&mut network, 1))
@@ -235,4 +237,168 @@ fn a_slow_clock_says_how_many_blocks_wait_and_counts_them_once_it_is_mended() {
     network.skews.clear();
     network.run(seconds(6));
     assert_eq!(counted(&mut network, 3), (1, 0));
+}
+
+/// What status says of a node.
+fn status(network: &mut Network, number: u16) -> crate::Status {
+    match network.command(number, Command::Status) {
+        Ok(Answer::Status(status)) => *status,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn of_two_whose_clocks_are_far_apart_each_mines_blocks_that_both_take() {
+    let mut network = Network::new();
+    network.skews.insert(address(1), 200_000);
+    (1..=2).for_each(|number| network.add(number, Restored::default()));
+    network.run(seconds(5));
+    for _ in 0..5 {
+        network.command(1, Command::Mine).expect("one other clock proves nothing");
+        network.run(seconds(1));
+    }
+    assert_eq!(network.node(2).tip().height.0, 5, "empty ones that were ordered");
+    cast(&mut network, 1, 1);
+    network.run(seconds(3));
+    for number in 1..=2 {
+        assert_eq!(counted(&mut network, number), (1, 0), "node {number}");
+    }
+    assert_eq!(status(&mut network, 1).clock.apart_ms.map(|apart| apart / 10_000), Some(20));
+    assert_eq!(status(&mut network, 2).clock.apart_ms.map(|apart| apart / 10_000), Some(-20));
+}
+
+#[test]
+fn what_is_searched_for_while_the_clock_is_set_bears_the_right_time() {
+    let mut network = Network::new();
+    network.skews.insert(address(1), 600_000);
+    network.add(1, Restored::default());
+    cast(&mut network, 1, 1);
+    while !network.node(1).mining.is_searching() {
+        network.run(Duration::from_millis(5));
+    }
+    network.skews.clear();
+    network.run(seconds(2));
+    assert_eq!(counted(&mut network, 1), (1, 0));
+    assert!(network.node(1).chain().tip_header().time <= network.time().unix);
+}
+
+#[test]
+fn a_lone_miner_is_not_held_up_by_a_neighbour_that_comes_and_goes() {
+    let mut network = Network::with_nodes(1);
+    network.run(seconds(2));
+    cast(&mut network, 1, 1);
+    for round in 0..10 {
+        network.add(2 + round, Restored::default());
+        network.run(Duration::from_millis(100));
+        network.command(2 + round, Command::Leave).expect("it leaves");
+        network.run(Duration::from_millis(20));
+        network.nodes.remove(&address(2 + round));
+    }
+    assert_eq!(counted(&mut network, 1), (1, 0));
+}
+
+#[test]
+fn a_clock_that_is_mended_after_minutes_is_of_use_at_once() {
+    let mut network = Network::new();
+    network.skews.insert(address(3), -3 * 3_600_000);
+    (1..=3).for_each(|number| network.add(number, Restored::default()));
+    network.run(seconds(3));
+    cast(&mut network, 1, 1);
+    network.run(seconds(200));
+    assert_eq!(counted(&mut network, 3).0, 0);
+    network.skews.clear();
+    network.run(seconds(1));
+    assert_eq!(counted(&mut network, 3), (1, 0));
+}
+
+#[test]
+fn who_counts_less_than_most_because_blocks_wait_is_not_ready() {
+    let mut network = Network::new();
+    network.skews.insert(address(2), -3 * 3_600_000);
+    (1..=2).for_each(|number| network.add(number, Restored::default()));
+    network.run(seconds(3));
+    assert_eq!(unready(&mut network, 2), [], "one other clock proves nothing");
+    cast(&mut network, 1, 1);
+    network.run(seconds(10));
+    assert_eq!(counted(&mut network, 2).0, 0);
+    let why = unready(&mut network, 2);
+    assert!(
+        matches!(why[..], [Unready::BlocksWait { blocks: 1.., next_in }] if next_in > seconds(10_000)),
+        "{why:?}"
+    );
+}
+
+#[test]
+fn one_header_whose_time_is_ahead_makes_nobody_unready() {
+    let mut network = Network::with_nodes(4);
+    network.run(seconds(3));
+    let early = Header {
+        time: network.time().unix.plus(seconds(100_000)),
+        ..mined_header(network.node(1).chain().tip_header(), MerkleRoot([0; 32]), 1)
+    };
+    let early = (0..).map(|nonce| Header { nonce, ..early }).find(Header::has_work).expect("easy");
+    let now = network.time();
+    for number in 1..=4 {
+        let node = network.nodes.get_mut(&address(number)).expect("a node");
+        node.hold_early_header(early, address(4), now);
+    }
+    for number in 1..=3 {
+        assert_eq!(status(&mut network, number).waiting.blocks, 1);
+        assert_eq!(unready(&mut network, number), []);
+    }
+}
+
+#[test]
+fn who_just_came_is_not_ready_before_it_knows_what_the_others_have() {
+    let mut network = Network::with_nodes(2);
+    cast(&mut network, 1, 1);
+    network.run(seconds(3));
+    assert_eq!(counted(&mut network, 2).0, 1);
+    network.add_with(3, Some(TRACKER), vec![address(1), address(2)], Restored::default());
+    let mut ready_after = None;
+    for step in 0..2_000 {
+        if unready(&mut network, 3).is_empty() {
+            ready_after.get_or_insert(step);
+            assert_eq!(counted(&mut network, 3).0, 1, "ready after {step} ms without the vote");
+        }
+        network.run(Duration::from_millis(1));
+    }
+    assert!(ready_after.is_some(), "{:?}", unready(&mut network, 3));
+}
+
+#[test]
+fn a_claim_without_blocks_makes_nobody_unready_for_long() {
+    let mut network = Network::with_nodes(2);
+    network.run(seconds(3));
+    let now = network.time();
+    let claim = protocol::datagram::PeerStatus {
+        height: protocol::units::Height(1_000),
+        tip: BlockHash([9; 32]),
+        work: protocol::units::Work(u128::MAX),
+        clock: now.unix,
+    };
+    let node = network.nodes.get_mut(&address(1)).expect("a node");
+    node.note_status(address(2), claim, now);
+    assert_eq!(unready(&mut network, 1).len(), 1, "it just came into contact, and looks into it");
+    network.run(seconds(8));
+    assert_eq!(unready(&mut network, 1), []);
+}
+
+#[test]
+fn a_machine_that_slept_for_an_hour_of_its_own_time_too_accuses_no_clock() {
+    let mut network = Network::with_nodes(3);
+    network.run(seconds(3));
+    // Its monotonic time goes on as well, and it finds all at once what it missed.
+    network.freeze(1, seconds(3_600));
+    network.run(seconds(10));
+    // Its clock is set back a minute by somebody, and forth again.
+    for skew in [-60_000, 0] {
+        network.skews.insert(address(1), skew);
+        network.run(Duration::from_millis(900));
+    }
+    network.run(seconds(10));
+    for number in 1..=3 {
+        assert_eq!(told(&network, number), Vec::<&Event>::new(), "node {number}");
+        assert_eq!(unready(&mut network, number), [], "node {number}");
+    }
 }

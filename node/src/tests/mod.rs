@@ -78,8 +78,10 @@ struct Network {
     frozen: BTreeMap<SocketAddr, Instant>,
 }
 
+/// Each node is on a machine of its own.
 fn address(number: u16) -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, 1], 6_000 + number))
+    let [high, low] = number.to_be_bytes();
+    SocketAddr::from(([10, 0, high, low], 6_000 + number))
 }
 
 /// A header with work on `parent` over transactions of this root; `salt` makes siblings differ.

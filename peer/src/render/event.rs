@@ -269,6 +269,6 @@ fn clock_differs(address: SocketAddr, offset_ms: i64) -> String {
     let seconds = offset_ms.unsigned_abs() / 1_000;
     let direction = if offset_ms < 0 { "behind" } else { "ahead of" };
     format!(
-        "the clock of neighbour {address} is {seconds} s {direction} this one: check this machine's clock"
+        "the clock at {address} is {seconds} s {direction} this one: check this machine's clock"
     )
 }

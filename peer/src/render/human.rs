@@ -6,7 +6,7 @@ use super::{audit, comparison, key, receipt, registrar, tally};
 use crate::schema::{
     Ballot, Block, BlockOrdered, Chain, CommandHelp, Experiment, HeldBy, Left, Login,
     OwnVoteStanding, Peers, Question, ReceiptWritten, RecordKind, Registered, Reply, Status,
-    Submitted, SyncOrdered, Tracker, Transaction, Unready, Vote, Voted, Voter,
+    Submitted, SyncOrdered, Tracker, Transaction, Vote, Voted, Voter,
 };
 
 /// The columns of a command's usage in `help`, so that the rest has room on 60 columns.
@@ -213,9 +213,7 @@ fn experiment(experiment: &Experiment) -> String {
 }
 
 fn status(status: &Status) -> String {
-    let is_clock_off = status.unready.iter().any(|why| matches!(why, Unready::ClockOff { .. }));
-    let idle = if is_clock_off { "off while the clock is" } else { "nothing to mine" };
-    let mining = status.mining.as_ref().map_or_else(|| idle.to_owned(), text::mining);
+    let mining = status.mining.as_ref().map_or_else(|| text::idle(status), text::mining);
     let dropped: Vec<_> = status.dropped.iter().filter(|(_, count)| **count > 0).collect();
     let dropped: Vec<_> = dropped.iter().map(|(why, count)| format!("{why} {count}")).collect();
     let votes = text::turnout(status.votes, status.registered_voters);

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::schema::{
-    Admission, Admitted, Clock, HeldBy, Mining, Multicast, Percent, Standing, TransactionKind,
-    Unready, Waiting,
+    Admission, Admitted, Clock, HeldBy, Mining, Multicast, Percent, Standing, Status,
+    TransactionKind, Unready, Waiting,
 };
 
 /// The last millisecond of the year 9999. Strangers choose the times of their votes, and nothing
@@ -82,6 +82,12 @@ pub(crate) fn unready(unready: &Unready) -> String {
         Unready::Syncing { height, target } => {
             format!("fetching blocks: at {height} of {target}")
         }
+        Unready::BlocksWait { blocks, next_in_ms } => {
+            let (blocks, seconds) = (count(blocks, "block"), next_in_ms.div_ceil(1_000));
+            format!(
+                "most neighbours count {blocks} more, whose time comes in {seconds} s by this machine's clock: check it"
+            )
+        }
     }
 }
 
@@ -114,6 +120,10 @@ pub(crate) fn waiting(waiting: Waiting) -> Option<String> {
 /// Says how this machine's clock compares with others.
 pub(crate) fn clock(clock: Clock) -> String {
     match clock.offset_ms {
+        None if clock.apart_ms.is_some() => {
+            let seconds = clock.apart_ms.unwrap_or(0).unsigned_abs() / 1_000;
+            format!("can't be compared: there is one other, {seconds} s apart, and it takes 2")
+        }
         None => format!(
             "can't be compared: {} measured, and it takes 2",
             count(clock.compared, "other clock")
@@ -124,6 +134,18 @@ pub(crate) fn clock(clock: Clock) -> String {
         Some(offset_ms) => {
             format!("{} the median of {}", distance(offset_ms), count(clock.compared, "other"))
         }
+    }
+}
+
+/// Says why this peer mines nothing just now.
+pub(super) fn idle(status: &Status) -> String {
+    let is_clock_off = status.unready.iter().any(|why| matches!(why, Unready::ClockOff { .. }));
+    match (status.mines, status.pool) {
+        (false, 0) => "not here".to_owned(),
+        (false, 1) => "not here: 1 transaction waits until another peer mines".to_owned(),
+        (false, pool) => format!("not here: {pool} transactions wait until another peer mines"),
+        (true, _) if is_clock_off => "off while the clock is".to_owned(),
+        (true, _) => "nothing to mine".to_owned(),
     }
 }
 
@@ -243,6 +265,16 @@ pub(crate) fn rate(hashes_per_second: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_other_clock_far_away_is_told_with_the_distance() {
+        let clock = |compared, offset_ms, apart_ms| clock(Clock { compared, offset_ms, apart_ms });
+        let apart = "can't be compared: there is one other, 200 s apart, and it takes 2";
+        assert_eq!(clock(1, None, Some(-200_100)), apart);
+        let near = "can't be compared: 1 other clock measured, and it takes 2";
+        assert_eq!(clock(1, None, None), near);
+        assert_eq!(clock(3, Some(-40_000), None), "40 s behind the median of 3 others");
+    }
 
     #[test]
     fn any_time_can_be_shown() {

@@ -93,6 +93,13 @@ pub(crate) enum Unready {
     },
     /// Others have more blocks, which are being fetched.
     Syncing { height: u64, target: u64 },
+    /// Most neighbours count blocks whose time has not come by this machine's clock.
+    BlocksWait {
+        /// How many, as far as they are known.
+        blocks: usize,
+        /// When the time of the next one comes.
+        next_in_ms: u64,
+    },
 }
 
 /// A peer's tip, pool, neighbours and tracker.
@@ -134,6 +141,8 @@ pub(crate) struct Status {
     pub(crate) multicast: Multicast,
     pub(crate) clock: Clock,
     pub(crate) waiting: Waiting,
+    /// Whether it mines when there is something to mine.
+    pub(crate) mines: bool,
     /// The search for a block, while there is one.
     pub(crate) mining: Option<Mining>,
     /// Height of the best header, above the tip's while blocks are fetched.
@@ -145,11 +154,14 @@ pub(crate) struct Status {
 /// How this machine's clock compares with those of the neighbours and the trackers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Clock {
-    /// How many clocks were measured.
+    /// How many clocks were measured; all of one network count as one.
     pub(crate) compared: usize,
     /// By how much this machine's is ahead of (positive) or behind (negative) their median; none while they are too
     /// few to tell, fewer than two.
     pub(crate) offset_ms: Option<i64>,
+    /// By how much it is ahead of (positive) or behind (negative) the only other one, where they differ by more than
+    /// 30 s: one of them is wrong, and nobody can tell which.
+    pub(crate) apart_ms: Option<i64>,
 }
 
 /// Blocks whose time is too far ahead of this machine's clock, so that they count for nothing yet.
@@ -163,10 +175,12 @@ pub(crate) struct Waiting {
 
 impl From<node::WaitingBlocks> for Waiting {
     fn from(waiting: node::WaitingBlocks) -> Self {
-        let milliseconds =
-            |next_in: Duration| u64::try_from(next_in.as_millis()).unwrap_or(u64::MAX);
-        Self { blocks: waiting.blocks, next_in_ms: waiting.next_in.map(milliseconds) }
+        Self { blocks: waiting.blocks, next_in_ms: waiting.next_in.map(whole_milliseconds) }
     }
+}
+
+fn whole_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What a peer knows of one of its trackers.
@@ -248,12 +262,20 @@ impl Status {
             votes: node.votes,
             trackers: node.trackers.iter().map(Tracker::from).collect(),
             multicast: Multicast::default(),
-            clock: Clock { compared: node.clock.compared, offset_ms: node.clock.offset_ms },
+            clock: node.clock.into(),
             waiting: node.waiting.into(),
+            mines: node.mines,
             mining: mining.filter(|_| node.mining),
             sync_target: node.sync_target.0,
             dropped: dropped.collect(),
         }
+    }
+}
+
+impl From<node::ClockView> for Clock {
+    fn from(clock: node::ClockView) -> Self {
+        let node::ClockView { compared, offset_ms, apart_ms, .. } = clock;
+        Self { compared, offset_ms, apart_ms }
     }
 }
 
@@ -271,6 +293,7 @@ impl Unready {
             Self::AddressGone { .. } => "address_gone",
             Self::NoContact { .. } => "no_contact",
             Self::Syncing { .. } => "syncing",
+            Self::BlocksWait { .. } => "blocks_wait",
         }
     }
 }
@@ -285,6 +308,9 @@ impl From<node::Unready> for Unready {
             node::Unready::NoContact { others } => Self::NoContact { others },
             node::Unready::Behind { height, target } => {
                 Self::Syncing { height: height.0, target: target.0 }
+            }
+            node::Unready::BlocksWait { blocks, next_in } => {
+                Self::BlocksWait { blocks, next_in_ms: whole_milliseconds(next_in) }
             }
         }
     }

@@ -69,7 +69,7 @@ pub(super) const NO_BOUNDS: &[Group] = &[
             ("node/src/join/asked.rs", "WAIT_MAX"),
             ("node/src/ledger/gossip.rs", "REANNOUNCE_MAX"),
             ("node/src/membership/announce.rs", "PAUSE_MAX"),
-            ("node/src/membership/clock.rs", "DIFFERENCE_MAX_MS"),
+            ("node/src/membership/voices.rs", "DIFFERENCE_MAX_MS"),
             ("node/src/membership/clock.rs", "ROUND_TRIP_MAX"),
             ("node/src/membership/neighbours.rs", "MISSED_MAX"),
             ("node/src/membership/probes.rs", "WAIT_MAX"),

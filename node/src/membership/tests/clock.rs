@@ -1,0 +1,149 @@
+//! Whether this machine's clock is off, by whose word, for how long, and how long mining waits to hear of it.
+
+use super::*;
+
+/// Peer 1, whose clock is 200 s fast, and two that know it.
+fn fast() -> World {
+    let mut world = World::new();
+    world.skews.insert(address(1), 200_000);
+    world.add(1, None, &[]);
+    (2..=3).for_each(|port| world.add(port, None, &[1]));
+    world.run(seconds(5));
+    assert!(world.peer(1).clock().is_off);
+    world
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// The two that said that the clock is off are gone.
+fn alone(mut world: World) -> World {
+    (2..=3).for_each(|port| drop(world.peers.remove(&address(port))));
+    world.run(seconds(10));
+    assert_eq!(world.peer(1).neighbour_count(), 0);
+    world
+}
+
+fn doubts(world: &mut World) -> bool {
+    let now = world.time_at(&address(1));
+    world.peer(1).watch_clock(now);
+    world.peer(1).doubts_clock(now)
+}
+
+#[test]
+fn that_the_clock_is_off_stays_known_when_those_who_said_so_leave() {
+    let mut world = alone(fast());
+    assert!(world.peer(1).clock().is_off && doubts(&mut world));
+    assert_eq!(world.peer(1).clock().disagreeing, 2);
+    world.run(seconds(500));
+    assert!(doubts(&mut world));
+    world.run(seconds(120));
+    assert!(!doubts(&mut world), "nobody said so for ten minutes");
+}
+
+#[test]
+fn a_clock_that_was_set_is_judged_anew() {
+    let mut world = alone(fast());
+    world.skews.clear();
+    assert!(!doubts(&mut world), "nobody is there to tell");
+    assert!(!world.peer(1).clock().is_off);
+}
+
+#[test]
+fn one_who_agrees_ends_it() {
+    let mut world = fast();
+    world.skews.extend([(address(2), 0), (address(3), 0), (address(4), 200_000)]);
+    let mut world = alone(world);
+    world.add(4, None, &[1]);
+    world.run(seconds(5));
+    assert_eq!(world.peer(1).clock().compared, 1);
+    assert!(!world.peer(1).clock().is_off);
+}
+
+#[test]
+fn of_one_other_clock_it_is_told_how_far_they_are_apart() {
+    let mut world = World::new();
+    world.skews.insert(address(1), 200_000);
+    world.add(1, None, &[]);
+    world.add(2, None, &[1]);
+    world.run(seconds(5));
+    let (here, there) = (world.peer(1).clock(), world.peer(2).clock());
+    assert_eq!((here.compared, here.apart_ms, here.is_off), (1, Some(200_000), false));
+    assert_eq!((there.compared, there.apart_ms, there.is_off), (1, Some(-200_000), false));
+    assert_eq!(world.peer(1).lead(), seconds(200), "the one that is ahead holds back");
+    assert_eq!(world.peer(2).lead(), Duration::ZERO);
+    assert!(!doubts(&mut world), "one other stops nobody");
+}
+
+#[test]
+fn neighbours_that_come_and_go_hold_up_mining_for_three_seconds_a_minute() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    let mut doubted = 0;
+    for round in 0..600 {
+        let visitor = address(1_000 + round);
+        world.say(visitor, 1, Datagram::Poke { nonce: 1, status: None }, true);
+        assert!(world.peer(1).is_neighbour(&visitor));
+        for _ in 0..4 {
+            world.run(Duration::from_millis(50));
+            doubted += usize::from(doubts(&mut world));
+        }
+        world.say(visitor, 1, Datagram::LeavePeer, true);
+        assert_eq!(world.peer(1).neighbour_count(), 0);
+    }
+    // In two minutes, looked at every 50 ms: from the start on, and from the second minute on.
+    assert!((60..=121).contains(&doubted), "{doubted}");
+}
+
+/// Two measurements of such a clock never agree, so nothing is told of it.
+#[test]
+fn clocks_that_are_never_the_same_hold_up_mining_for_ten_seconds() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    (2..=4).for_each(|port| world.add(port, None, &[1]));
+    let mut doubted = 0;
+    for round in 0..240 {
+        let skew = 100_000 + 5_000 * round;
+        world.skews.extend((2..=4).map(|port| (address(port), skew)));
+        world.run(Duration::from_millis(250));
+        doubted += usize::from(doubts(&mut world));
+        assert!(!world.peer(1).clock().is_off);
+    }
+    assert!((20..=40).contains(&doubted), "{doubted}");
+}
+
+#[test]
+fn the_tracker_is_asked_for_its_clock_as_soon_as_it_answers() {
+    let mut world = World::new();
+    world.add(1, Some(TRACKER), &[]);
+    assert!(doubts(&mut world), "it may be there");
+    let ack = RegisterAck {
+        seen_as: address(1),
+        election: ELECTION,
+        ballot_bytes: 1,
+        heartbeat_ms: 60_000,
+        peers: vec![],
+    };
+    world.say(address(TRACKER), 1, Datagram::RegisterAck(ack), true);
+    let nonce = world.sent_away.iter().find_map(|(to, sent)| {
+        let Datagram::Poke { nonce, .. } = sent.datagram else { return None };
+        (*to == address(TRACKER)).then_some(nonce)
+    });
+    let clock = UnixMillis(world.time().unix.0 - 200_000);
+    let status = PeerStatus { height: Height(0), tip: BlockHash([0; 32]), work: Work(0), clock };
+    let answer = Datagram::PokeAck { nonce: nonce.expect("it is asked"), status: Some(status) };
+    world.say(address(TRACKER), 1, answer, true);
+    assert!(!doubts(&mut world), "it was compared");
+    assert_eq!(world.peer(1).lead(), seconds(200));
+}
+
+#[test]
+fn a_tracker_that_does_not_answer_is_waited_for_a_moment() {
+    let mut world = World::new();
+    world.add(1, Some(TRACKER), &[]);
+    world.run(Duration::from_millis(1_500));
+    assert!(doubts(&mut world));
+    world.run(Duration::from_millis(1_600));
+    assert!(!doubts(&mut world));
+}

@@ -1,0 +1,239 @@
+//! Whose word on the time counts how much.
+//!
+//! One host can have many addresses, and who gives no name can't be asked why its clock is wrong. So one network has
+//! one voice, however many neighbours are in it, and whom this peer's user named has a voice of its own and the last
+//! word: as long as most of these agree with this machine's clock, nobody else can call it off.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use protocol::scope::Scope;
+
+use crate::views::ClockView;
+
+/// Clocks that differ by more than this are reported, because votes and blocks carry times.
+pub(super) const DIFFERENCE_MAX_MS: i64 = 30_000;
+/// The fewest voices that tell whether this machine's clock or another one is wrong.
+pub(super) const COMPARED_MIN: usize = 2;
+/// The bits of an address that tell its network: what one customer is given as a rule.
+const PREFIX_IPV4: u32 = 24;
+const PREFIX_IPV6: u32 = 48;
+
+/// A measured clock, and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard {
+    pub(super) from: SocketAddr,
+    /// Whether this peer's user named it: a tracker, or a neighbour given by hand.
+    pub(super) is_named: bool,
+    /// Whether it runs on this very machine, by the same clock.
+    pub(super) is_here: bool,
+    pub(super) offset_ms: i64,
+}
+
+/// Where a voice comes from, and whether it was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Voice {
+    is_named: bool,
+    network: SocketAddr,
+}
+
+impl Voice {
+    pub(super) fn of(from: SocketAddr, is_named: bool) -> Self {
+        Self { is_named, network: if is_named { from } else { network(from) } }
+    }
+}
+
+/// What stands for all addresses that one voice is shared by: on this machine one program, on a private network one
+/// machine, elsewhere the network.
+fn network(address: SocketAddr) -> SocketAddr {
+    let ip = address.ip().to_canonical();
+    let network = match (Scope::of(address), ip) {
+        (Scope::Loopback, _) => return SocketAddr::new(ip, address.port()),
+        (Scope::Private, _) => ip,
+        (Scope::Global, IpAddr::V4(ip)) => {
+            Ipv4Addr::from_bits(ip.to_bits() & (u32::MAX << (32 - PREFIX_IPV4))).into()
+        }
+        (Scope::Global, IpAddr::V6(ip)) => {
+            Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << (128 - PREFIX_IPV6))).into()
+        }
+    };
+    SocketAddr::new(network, 0)
+}
+
+/// What one voice says in the end.
+struct Said {
+    offset_ms: i64,
+    has_last_word: bool,
+}
+
+/// Compares this machine's clock with others, by how many milliseconds each of them is ahead of it. It is off if it
+/// differs from most voices alike, and from most of those that were named, where there are any. Of these, who is on
+/// this machine shares its clock, and so can't speak for it.
+pub(super) fn compare(heard: impl Iterator<Item = Heard>) -> ClockView {
+    let mut voices: BTreeMap<Voice, (bool, Vec<i64>)> = BTreeMap::new();
+    for heard in heard {
+        let (has_last_word, offsets) =
+            voices.entry(Voice::of(heard.from, heard.is_named)).or_default();
+        *has_last_word = heard.is_named && !heard.is_here;
+        offsets.push(heard.offset_ms);
+    }
+    let said: Vec<_> = voices
+        .into_values()
+        .map(|(has_last_word, offsets)| Said { offset_ms: median(offsets), has_last_word })
+        .collect();
+    let compared = said.len();
+    let median = median(said.iter().map(|said| said.offset_ms).collect());
+    let disagrees = |said: &&Said| {
+        let is_far = said.offset_ms.saturating_abs() > DIFFERENCE_MAX_MS;
+        is_far && said.offset_ms.signum() == median.signum()
+    };
+    let disagreeing = said.iter().filter(disagrees).count();
+    if compared < COMPARED_MIN {
+        let apart_ms = (disagreeing > 0).then_some(-median);
+        return ClockView { compared, offset_ms: None, apart_ms, disagreeing: 0, is_off: false };
+    }
+    let named: Vec<_> = said.iter().filter(|said| said.has_last_word).collect();
+    let named_disagreeing = named.iter().copied().filter(disagrees).count();
+    let is_confirmed = named.is_empty() || named_disagreeing > named.len() / 2;
+    let is_off = disagreeing > compared / 2 && is_confirmed;
+    ClockView { compared, offset_ms: Some(-median), apart_ms: None, disagreeing, is_off }
+}
+
+/// Whether most voices say yes, each of which says what most of its addresses do.
+pub(super) fn most(answers: impl Iterator<Item = (Voice, bool)>) -> bool {
+    let mut voices: BTreeMap<Voice, Vec<bool>> = BTreeMap::new();
+    answers.for_each(|(voice, answer)| voices.entry(voice).or_default().push(answer));
+    let is_yes =
+        |answers: &Vec<bool>| answers.iter().filter(|answer| **answer).count() > answers.len() / 2;
+    voices.values().filter(|answers| is_yes(answers)).count() > voices.len() / 2
+}
+
+/// The one in the middle. Of two in the middle, the one that is nearer to this machine's clock is believed, and that
+/// clock itself if they are on either side of it.
+fn median(mut offsets: Vec<i64>) -> i64 {
+    if offsets.is_empty() {
+        return 0;
+    }
+    offsets.sort_unstable();
+    let [one, other] = [offsets[(offsets.len() - 1) / 2], offsets[offsets.len() / 2]];
+    let opposite = one.signum() * other.signum() < 0;
+    let nearer = if one.saturating_abs() <= other.saturating_abs() { one } else { other };
+    if opposite { 0 } else { nearer }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(from: &str, is_named: bool, offset_ms: i64) -> Heard {
+        let from = from.parse().expect("an address");
+        Heard { from, is_named, is_here: false, offset_ms }
+    }
+
+    fn compare_all(heard: &[Heard]) -> ClockView {
+        compare(heard.iter().copied())
+    }
+
+    /// As many strangers as there are offsets, each in a network of its own.
+    fn strangers(offsets: &[i64]) -> Vec<Heard> {
+        let all = (1..).zip(offsets);
+        all.map(|(net, offset_ms)| heard(&format!("203.0.{net}.1:1"), false, *offset_ms)).collect()
+    }
+
+    #[test]
+    fn the_clock_is_off_if_most_others_say_so_alike() {
+        let off = |offsets: &[i64]| {
+            let view = compare_all(&strangers(offsets));
+            (view.is_off, view.offset_ms, view.disagreeing)
+        };
+        assert_eq!(off(&[]), (false, None, 0));
+        assert_eq!(off(&[90_000]), (false, None, 0), "one of two is wrong, and nobody knows which");
+        assert_eq!(off(&[-200_000, -200_100, -199_900]), (true, Some(200_000), 3));
+        assert_eq!(off(&[90_000, 80_000]), (true, Some(-80_000), 2));
+        assert_eq!(off(&[90_000, 0]), (false, Some(0), 0));
+        assert_eq!(off(&[90_000, 80_000, 3]), (true, Some(-80_000), 2));
+        assert_eq!(off(&[90_000, 2, 3]), (false, Some(-3), 1));
+        assert_eq!(off(&[90_000, 90_000, 0, 1]), (false, Some(-1), 2), "half are not most");
+        assert_eq!(off(&[90_000, -90_000]), (false, Some(0), 0), "both are wrong");
+        assert_eq!(off(&[30_000, 30_000]), (false, Some(-30_000), 0));
+        assert_eq!(off(&[i64::MAX, i64::MAX]), (true, Some(-i64::MAX), 2));
+    }
+
+    #[test]
+    fn the_only_other_clock_is_told_if_it_is_far_away() {
+        let apart = |offset_ms| compare_all(&strangers(&[offset_ms])).apart_ms;
+        assert_eq!(apart(-200_000), Some(200_000));
+        assert_eq!(apart(31_000), Some(-31_000));
+        assert_eq!(apart(30_000), None);
+        assert_eq!(compare_all(&strangers(&[90_000, 90_000])).apart_ms, None);
+        assert_eq!(compare_all(&[]).apart_ms, None);
+    }
+
+    #[test]
+    fn one_network_has_one_voice_and_on_this_machine_each_program_has_one() {
+        let compared = |addresses: &[&str]| {
+            let all: Vec<_> = addresses.iter().map(|from| heard(from, false, 90_000)).collect();
+            compare_all(&all).compared
+        };
+        assert_eq!(compared(&["203.0.113.1:1", "203.0.113.1:2", "203.0.113.99:1"]), 1);
+        assert_eq!(compared(&["203.0.113.1:1", "203.0.114.1:1"]), 2);
+        assert_eq!(compared(&["[::ffff:203.0.113.1]:1", "203.0.113.2:1"]), 1);
+        assert_eq!(compared(&["[2001:db8:1::1]:1", "[2001:db8:1:2::1]:1"]), 1);
+        assert_eq!(compared(&["[2001:db8:1::1]:1", "[2001:db8:2::1]:1"]), 2);
+        assert_eq!(compared(&["10.0.0.1:1", "10.0.0.1:2"]), 1, "one machine has one clock");
+        assert_eq!(compared(&["10.0.0.1:1", "10.0.0.2:1"]), 2, "a LAN has many");
+        assert_eq!(compared(&["127.0.0.1:1", "127.0.0.1:2"]), 2);
+    }
+
+    #[test]
+    fn of_many_liars_in_one_network_all_together_have_the_voice_of_one() {
+        let mut all: Vec<_> =
+            (1..=40).map(|host| heard(&format!("203.0.113.{host}:1"), false, 90_000)).collect();
+        all.extend(strangers(&[0, 1]));
+        let view = compare_all(&all);
+        assert_eq!((view.compared, view.disagreeing, view.is_off), (3, 1, false));
+    }
+
+    #[test]
+    fn whom_the_user_named_has_the_last_word_and_not_the_only_one() {
+        let with = |named: &[i64], strangers_say: &[i64]| {
+            let mut all = strangers(strangers_say);
+            let named = (1..).zip(named);
+            all.extend(named.map(|(host, ms)| heard(&format!("198.51.100.{host}:1"), true, *ms)));
+            compare_all(&all)
+        };
+        let lies = [90_000; 9];
+        assert!(!with(&[3], &lies).is_off, "the tracker knows better than any number of strangers");
+        assert_eq!(with(&[3], &lies).disagreeing, 9, "what the strangers say is told");
+        assert!(with(&[90_000], &lies).is_off);
+        assert!(with(&[90_000, 90_000, 0], &lies).is_off, "most of those named say so");
+        assert!(!with(&[90_000, 0], &lies).is_off, "half of them are not most");
+        assert!(!with(&[90_000], &[0, 0]).is_off, "one that lies alone moves nothing");
+        assert!(!with(&[90_000], &[0]).is_off);
+        assert_eq!(with(&[0, 0, 0], &[]).compared, 3, "each that was named has a voice");
+    }
+
+    #[test]
+    fn most_voices_decide_and_not_most_addresses() {
+        let is_most = |answers: &[(&str, bool)]| {
+            let voice = |from: &str| Voice::of(from.parse().expect("an address"), false);
+            most(answers.iter().map(|(from, answer)| (voice(from), *answer)))
+        };
+        assert!(!is_most(&[]));
+        assert!(is_most(&[("203.0.113.1:1", true)]));
+        let many = [("203.0.113.1:1", true), ("203.0.113.2:1", true), ("203.0.113.3:1", false)];
+        assert!(is_most(&many));
+        assert!(!is_most(&[many[0], many[1], many[2], ("203.0.114.1:1", false)]), "one of two");
+        assert!(is_most(&[many[0], many[1], many[2], ("203.0.114.1:1", true)]));
+    }
+
+    #[test]
+    fn a_tracker_on_this_machine_has_its_clock_and_no_last_word() {
+        let mut all = strangers(&[90_000, 90_000]);
+        let here = Heard { is_here: true, ..heard("127.0.0.1:5000", true, 0) };
+        all.push(here);
+        assert!(compare_all(&all).is_off);
+        all.push(heard("198.51.100.1:5000", true, 0));
+        assert!(!compare_all(&all).is_off);
+    }
+}
