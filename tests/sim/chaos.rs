@@ -24,6 +24,8 @@ use crate::{forge, random};
 const CALM: Duration = Duration::from_secs(70);
 /// The time between two rounds of faults.
 const ROUND: Duration = Duration::from_secs(55);
+/// All clocks are right again by this time before the calm, so that mining begins everywhere.
+const MENDED_BEFORE: Duration = Duration::from_secs(5);
 /// No voter starts later than this before the calm, so that the last one is finished by then.
 const LAST_VOTER: Duration = Duration::from_secs(15);
 
@@ -67,6 +69,7 @@ impl Chaos {
             self.make_round(start);
             start += ROUND;
         }
+        self.make_clocks();
         self.make_voters();
         self.make_adversaries();
         self.scenario
@@ -192,6 +195,46 @@ impl Chaos {
             self.scenario.actions.push((at, Action::Crash(host)));
             self.scenario.actions.push((at + pause, Action::Start(host)));
         }
+    }
+
+    /// The clocks of a few hosts are off from the start, are mended, jump, drift, and are mended again. Those of the
+    /// first two hosts are right, so that somebody mines at any time.
+    fn make_clocks(&mut self) {
+        let mut hosts: Vec<_> = (2..self.scenario.peers.len()).collect();
+        hosts.shuffle(&mut self.rng);
+        hosts.truncate(hosts.len().div_ceil(4));
+        for host in hosts {
+            let usual = self.scenario.peers[host].skew_ms;
+            self.scenario.peers[host].skew_ms = self.wrong_clock();
+            let drift_ppm = self.rng.random_range(50_000..300_000);
+            let drift_ppm = if self.rng.random_bool(0.5) { drift_ppm } else { -drift_ppm };
+            let jump = self.wrong_clock();
+            let changes = [
+                Action::SetClock(host, usual),
+                Action::SetClock(host, jump),
+                Action::SetClock(host, usual),
+                Action::DriftClock(host, drift_ppm),
+                Action::SetClock(host, usual),
+            ];
+            let span =
+                (self.calm_from - MENDED_BEFORE) / u32::try_from(changes.len()).expect("few");
+            let mut at = Duration::ZERO;
+            for change in changes {
+                let pause = random::between(&mut self.rng, span / 3, span);
+                at += pause;
+                self.scenario.actions.push((at, change));
+            }
+        }
+    }
+
+    /// By how much somebody's clock is wrong: mostly by minutes, sometimes by hours.
+    fn wrong_clock(&mut self) -> i64 {
+        let ms = match self.rng.random_range(0..10) {
+            0 => self.rng.random_range(2 * 3_600_000..48 * 3_600_000),
+            1..=4 => self.rng.random_range(31_000..120_000),
+            _ => self.rng.random_range(120_000..500_000),
+        };
+        if self.rng.random_bool(0.5) { ms } else { -ms }
     }
 
     /// For a while one host receives nothing, or nobody receives anything from it.

@@ -37,6 +37,34 @@ impl Clock {
     }
 }
 
+/// How wrong the clock of one host is.
+#[derive(Debug, Clone, Copy)]
+pub struct Skew {
+    ms: i64,
+    drift_ppm: i64,
+    since: Duration,
+}
+
+impl Skew {
+    /// A clock that goes right, but for being ahead by so much (or behind, where that is negative).
+    #[must_use]
+    pub fn of(ms: i64) -> Self {
+        Self { ms, drift_ppm: 0, since: Duration::ZERO }
+    }
+
+    /// By how many milliseconds it is ahead.
+    #[must_use]
+    pub fn at(&self, at: Duration) -> i64 {
+        let passed_ms = i64::try_from(at.saturating_sub(self.since).as_millis()).expect("short");
+        self.ms + passed_ms * self.drift_ppm / 1_000_000
+    }
+
+    /// From now on it goes faster by so many millionths, or slower.
+    pub fn drift(&mut self, drift_ppm: i64, at: Duration) {
+        *self = Self { ms: self.at(at), drift_ppm, since: at };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +75,15 @@ mod tests {
         let at = Duration::from_millis(1_234);
         assert_eq!(clock.offset(clock.now(at, 0).instant), at);
         assert_eq!(clock.now(at, -234).unix, UnixMillis(UNIX_START.0 + 1_000));
+    }
+
+    #[test]
+    fn a_clock_that_drifts_goes_on_from_where_it_was() {
+        let mut skew = Skew::of(-50);
+        skew.drift(100_000, Duration::from_secs(10));
+        assert_eq!(skew.at(Duration::from_secs(10)), -50);
+        assert_eq!(skew.at(Duration::from_secs(20)), 950);
+        skew.drift(0, Duration::from_secs(20));
+        assert_eq!(skew.at(Duration::from_secs(90)), 950);
     }
 }

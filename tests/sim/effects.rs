@@ -10,6 +10,7 @@ use protocol::election::Election;
 use protocol::units::{BlockHash, UnixMillis};
 use tracker::registry::Output as TrackerOutput;
 
+use crate::clock::Skew;
 use crate::disk::Written;
 use crate::host::{Program, Submitter};
 use crate::network::Parcel;
@@ -242,6 +243,14 @@ impl World {
                 let life = self.peers[host].life;
                 self.queue.push(at, Event::DiskSynced { host, life });
             }
+            Action::SetClock(host, ms) => {
+                self.note(host, format!("its clock is set to {ms:+} ms"));
+                self.peers[host].skew = Skew::of(ms);
+            }
+            Action::DriftClock(host, ppm) => {
+                self.note(host, format!("its clock drifts by {ppm:+} ppm"));
+                self.peers[host].skew.drift(ppm, self.at);
+            }
             Action::StopTracker => {
                 self.tracker.registry = None;
                 self.tracker.life += 1;
@@ -310,6 +319,12 @@ impl World {
     ) {
         let is_full = outcome.as_ref().is_err_and(|error| error.kind() == "pool_full");
         self.statistics.refused_full += u64::from(is_full);
+        // Where the peer's clock is wrong, its user votes elsewhere.
+        let is_clock =
+            outcome.as_ref().is_err_and(|error| error.kind() == "cast_at_far_from_clock");
+        if is_clock && self.is_clock_wrong(host) {
+            return;
+        }
         match self.voters[voter].hear(paper, outcome, host, self.at) {
             Err(fault) => return self.violate(fault),
             Ok(true) => {

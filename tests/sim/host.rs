@@ -10,6 +10,7 @@ use chain::rules::Rules;
 use node::{Given, Joining, Node, NodeConfig, Role, Ticket};
 use tracker::registry::Registry;
 
+use crate::clock::Skew;
 use crate::disk::Disk;
 use crate::queue::HostIndex;
 use crate::random;
@@ -43,6 +44,7 @@ pub struct PeerHost {
     pub program: Program,
     /// Counts starts, so that events of an earlier start can be recognised as out of date.
     pub life: u32,
+    pub skew: Skew,
     pub disk: Disk,
     /// The number of pooled transactions that the program started with. They were acknowledged, so that no bound keeps
     /// them out.
@@ -52,6 +54,8 @@ pub struct PeerHost {
     pub tickets: BTreeMap<Ticket, Submitter>,
     /// The tip when it was last examined.
     pub tip: Option<Candidate>,
+    /// Since when it is that.
+    pub tip_since: Duration,
     /// Steps of the node so far.
     pub steps: u64,
     /// The tip when the node last checked itself.
@@ -90,6 +94,7 @@ impl PeerHost {
     pub fn new(scenario: &Scenario, index: HostIndex, seed: u64) -> Self {
         let plan = scenario.peers[index].clone();
         let rng = random::stream(seed, &format!("disk {index}"));
+        let skew = Skew::of(plan.skew_ms);
         Self {
             address: scenario.peer_address(index),
             disk: Disk::with(plan.records.clone(), rng),
@@ -97,10 +102,12 @@ impl PeerHost {
             restored: 0,
             program: Program::Down,
             life: 0,
+            skew,
             timer_at: None,
             mining: None,
             tickets: BTreeMap::new(),
             tip: None,
+            tip_since: Duration::ZERO,
             steps: 0,
             tip_inside: None,
             up_since: Duration::ZERO,

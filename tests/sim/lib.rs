@@ -16,6 +16,7 @@
 pub mod adversary;
 pub mod chaos;
 pub mod clock;
+mod counted;
 pub mod disk;
 mod effects;
 pub mod faults;

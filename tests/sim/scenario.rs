@@ -39,6 +39,10 @@ pub enum Action {
     /// One block on the host's disk can't be read any more.
     DamageDisk(HostIndex),
     FreeDisk(HostIndex),
+    /// The host's clock is set, so that it is ahead by so many milliseconds, or behind.
+    SetClock(HostIndex, i64),
+    /// From now on the host's clock goes faster by so many millionths, or slower.
+    DriftClock(HostIndex, i64),
     StopTracker,
     /// The tracker starts, without knowing any peer.
     StartTracker,
@@ -55,7 +59,7 @@ pub struct PeerPlan {
     pub neighbours: Vec<HostIndex>,
     /// How long the peer takes to find a block, on average; `None` if it does not mine.
     pub block_time: Option<Duration>,
-    /// By how much the peer's clock is wrong.
+    /// By how much the peer's clock is wrong at the start of the world.
     pub skew_ms: i64,
     /// How many bytes of bodies the peer keeps in memory although the disk has them too.
     pub resident_bytes_max: usize,
@@ -164,7 +168,8 @@ impl Scenario {
 fn address(is_ipv6: bool, net: u8, number: usize) -> SocketAddr {
     let [high, low] = u16::try_from(number).expect("a world is small").to_be_bytes();
     if is_ipv6 {
-        let groups = [0x2001, 0xdb8, net.into(), 0, 0, 0, 0, 1 + u16::from_be_bytes([high, low])];
+        // Each in a network of its own, since one network has one voice where clocks are compared.
+        let groups = [0x2001, 0xdb8, u16::from_be_bytes([high, low]), net.into(), 0, 0, 0, 1];
         return SocketAddr::from((groups, 6_000));
     }
     SocketAddr::from(([10, net, high, low], 6_000))

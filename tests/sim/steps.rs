@@ -90,7 +90,7 @@ impl World {
     }
 
     pub(crate) fn peer_now(&self, host: HostIndex) -> Now {
-        self.clock.now(self.at, self.peers[host].plan.skew_ms)
+        self.clock.now(self.at, self.peers[host].skew.at(self.at))
     }
 
     fn deliver(&mut self, parcel: Parcel) {

@@ -13,6 +13,7 @@ use tracker::registry::Registry;
 
 use crate::adversary::{Liar, Stranger};
 use crate::clock::Clock;
+use crate::counted::Counted;
 use crate::disk::Disk;
 use crate::faults::{Quality, Window};
 use crate::host::{Party, PeerHost, Program, Submitter, TrackerHost};
@@ -39,6 +40,7 @@ pub struct World {
     pub(crate) trace: Trace,
     pub(crate) verdicts: Verdicts,
     pub(crate) reference: Reference,
+    pub(crate) counted: Counted,
     pub(crate) tracker: TrackerHost,
     pub(crate) peers: Vec<PeerHost>,
     pub(crate) parties: BTreeMap<SocketAddr, Party>,
@@ -93,6 +95,7 @@ impl World {
             trace: Trace::default(),
             verdicts: Verdicts::new(Arc::clone(&scenario.election)),
             reference: Reference::new(Arc::clone(&scenario.election)),
+            counted: Counted::default(),
             tracker: TrackerHost {
                 address: scenario.tracker_address(),
                 registry: None,
@@ -176,6 +179,11 @@ impl World {
     #[must_use]
     pub fn disk(&self, host: HostIndex) -> &Disk {
         &self.peers[host].disk
+    }
+
+    /// Changes how a peer is started from now on.
+    pub fn plan_mut(&mut self, host: HostIndex) -> &mut crate::scenario::PeerPlan {
+        &mut self.peers[host].plan
     }
 
     /// The tracker's registry, if the tracker is running.

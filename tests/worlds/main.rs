@@ -7,6 +7,7 @@
 
 mod bad_votes;
 mod chaos;
+mod clocks;
 mod disk;
 mod forgery;
 mod laboratory;
