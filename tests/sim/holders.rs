@@ -64,8 +64,8 @@ impl World {
         known.collect()
     }
 
-    /// While nothing is lost on the way: what neighbours had for a while is known to be there, nobody who has neighbours
-    /// misses them, and who is ready has what they have.
+    /// While nothing is lost on the way: what neighbours had for a while is known to be there, nobody who has
+    /// neighbours misses them, and who is ready has what they have.
     fn check_what_is_long_known(
         &mut self,
         host: HostIndex,
@@ -75,11 +75,9 @@ impl World {
         if self.settled(host) != Some(true) {
             return;
         }
-        let own = self.peers[host].address;
         let long = neighbours.iter().copied().filter(|other| self.stands_long(*other));
+        let long = long.filter(|other| self.know_each_other_long(host, *other));
         let long: Vec<HostIndex> = long.collect();
-        let long: Vec<HostIndex> =
-            long.into_iter().filter(|other| self.neighbours(*other).contains(&own)).collect();
         let is_own_long = self.stands_long(host);
         let tip_of = |other: &HostIndex| self.peers[*other].node().map(|node| node.chain().tip());
         let Some(tip) = tip_of(&host) else { return };
@@ -108,6 +106,14 @@ impl World {
     fn stands_long(&self, host: HostIndex) -> bool {
         let is_known = self.at > self.peers[host].tip_since + LONG_KNOWN;
         self.settled(host) == Some(true) && is_known
+    }
+
+    fn know_each_other_long(&self, one: HostIndex, other: HostIndex) -> bool {
+        let is_long = |one: HostIndex, other: HostIndex| {
+            let met = self.peers[one].met.get(&self.peers[other].address);
+            met.is_some_and(|met| self.at > *met + LONG_KNOWN)
+        };
+        is_long(one, other) && is_long(other, one)
     }
 
     fn may_have_block(&self, other: HostIndex, block: Tip) -> bool {

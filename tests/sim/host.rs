@@ -56,6 +56,8 @@ pub struct PeerHost {
     pub tip: Option<Candidate>,
     /// Since when it is that.
     pub tip_since: Duration,
+    /// Its neighbours, and since when each is one.
+    pub met: BTreeMap<SocketAddr, Duration>,
     /// Steps of the node so far.
     pub steps: u64,
     /// The tip when the node last checked itself.
@@ -108,6 +110,7 @@ impl PeerHost {
             tickets: BTreeMap::new(),
             tip: None,
             tip_since: Duration::ZERO,
+            met: BTreeMap::new(),
             steps: 0,
             tip_inside: None,
             up_since: Duration::ZERO,
@@ -162,6 +165,7 @@ impl PeerHost {
         self.tickets.clear();
         self.tip = None;
         self.tip_inside = None;
+        self.met.clear();
         self.down_since = at;
     }
 

@@ -173,7 +173,11 @@ impl World {
     pub(crate) fn check_event(&mut self, host: HostIndex, event: &Event) {
         self.note(host, format!("{event:?}"));
         match event {
+            Event::NeighbourJoined { address } => {
+                self.peers[host].met.insert(*address, self.at);
+            }
             Event::NeighbourLeft { address, reason } => {
+                self.peers[host].met.remove(address);
                 self.check_leave(host, *address, *reason);
             }
             Event::InvalidBlock { reason, .. } if self.all_are_honest() => {

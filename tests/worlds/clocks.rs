@@ -14,8 +14,8 @@ const FAST: usize = 0;
 const VOTERS: [usize; 2] = [1, 2];
 const STAYS: usize = 3;
 
-/// A world in which host 0 mined five empty blocks while its clock was 200 s fast. Its clock is right again, it restarted,
-/// and no longer mines. Then two voters voted, and most peers count both.
+/// A world in which host 0 mined five empty blocks while its clock was 200 s fast. Its clock is right again, it
+/// restarted, and no longer mines. Then two voters voted, and most peers count both.
 fn after_two_votes(has_tracker: bool, seed: u64) -> World {
     let mut scenario = Scenario::quiet("fast clock", seed, 4, seconds(600));
     scenario.peers[FAST].skew_ms = 200_000;

@@ -82,8 +82,8 @@ impl Node {
         goal.expect("the best header is in the tree").height
     }
 
-    /// The greatest height that a neighbour claims beyond the headers that are known here, while this node has just come
-    /// into contact and nobody has looked into that claim yet.
+    /// The greatest height that a neighbour claims beyond the headers that are known here, while this node has just
+    /// come into contact and nobody has looked into that claim yet.
     pub(crate) fn claimed_target(&self, now: Now) -> Option<Height> {
         let is_new = self.sync.first_status_at.is_some_and(|at| now.instant < at + CLAIMS_BELIEVED);
         let best = self.chain.best_header();
