@@ -196,7 +196,8 @@ impl Membership {
             news.extend(neighbour.clock.news().map(|offset_ms| (*address, offset_ms)));
         }
         for tracker in self.trackers.iter_mut() {
-            news.extend(tracker.clock.news().map(|offset_ms| (tracker.address(), offset_ms)));
+            let Some(address) = tracker.place.address() else { continue };
+            news.extend(tracker.clock.news().map(|offset_ms| (address, offset_ms)));
         }
         for (address, offset_ms) in news {
             let event = Event::ClockDiffers { address, offset_ms };

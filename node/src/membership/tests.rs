@@ -116,10 +116,11 @@ impl World {
                 .find_map(|(from, peer)| peer.poll_output().map(|output| (*from, output)));
             let Some((from, output)) = next else { return };
             if let Output::Announce { envelope } = &output {
-                let others = self.peers.iter_mut().filter(|(address, _)| **address != from);
-                for (_, other) in others {
-                    let group_port = SocketAddr::new(from.ip(), 6_487);
-                    let _ = other.handle_announcement(group_port, envelope, now);
+                let others: Vec<_> = self.peers.keys().copied().collect();
+                for other in others.into_iter().filter(|other| *other != from) {
+                    let (now, group_port) =
+                        (self.time_at(&other), SocketAddr::new(from.ip(), 6_487));
+                    let _ = self.peer(other.port()).handle_announcement(group_port, envelope, now);
                 }
             }
             let Output::Transmit { to, envelope } = output else {

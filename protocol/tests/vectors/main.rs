@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use layout::Vector;
-use protocol::datagram::Datagram;
 
 const JSON_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors.json");
 const DOCUMENT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/PROTOCOL.md");
