@@ -195,8 +195,8 @@ impl Http {
         }
     }
 
-    /// Opens the stream of the peer's record, which is an archive. It is as long as the peer makes it, and whoever reads
-    /// it checks all of it.
+    /// Opens the stream of the peer's record, which is an archive. It is as long as the peer makes it, and whoever
+    /// reads it checks all of it.
     pub(crate) fn archive(&self) -> Result<Body, HttpError> {
         let request = self.listener.get(self.url("/v1/archive"));
         let response = request.call().map_err(|error| self.failed(error))?;

@@ -1,7 +1,7 @@
 //! Walks up a chain block by block while it may change to another branch.
 //!
 //! What was given is always one line from the genesis. If the chain changes above it, the walk goes on along the new
-//! branch; if it changes below its end, it goes on along the branch that it began with, which the node keeps for a while.
+//! branch; if it changes below its end, it goes on along the branch that it began with, which the node keeps a while.
 
 use std::future::Future;
 use std::sync::Arc;
