@@ -33,7 +33,8 @@ pub(crate) struct TrackerRefusal {
     pub(crate) message: String,
 }
 
-/// Prints all events until the node ends. `ending` is told when all `trackers` refused this peer. `redraws` says that progress has one line on a terminal.
+/// Prints all events until the node ends. `ending` is told when all `trackers` refused this peer. `redraws`
+/// says that progress has one line on a terminal.
 pub(crate) async fn print_events(
     mut events: Receiver<Event>,
     screen: Screen,

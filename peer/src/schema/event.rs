@@ -136,8 +136,8 @@ pub(crate) enum Event {
     /// The name of a tracker or a neighbour can't be looked up, and is looked up again and again; said once until it is
     /// found.
     NameUnknown { name: String, reason: String },
-    /// No data directory was named, and the only voter of this election whose peer does not run is gone on with, though it
-    /// listened at another port before.
+    /// No data directory was named, and the only voter of this election whose peer does not run is gone on with, though
+    /// it listened at another port before.
     GoesOn {
         #[schema(value_type = Hash)]
         voter: VoterId,

@@ -1,5 +1,5 @@
-//! Where peers keep their data unless told: a directory for each election, and in it one for each peer, called after the
-//! port at which it first listened.
+//! Where peers keep their data unless told: a directory for each election, and in it one for each peer, called after
+//! the port at which it first listened.
 //!
 //! A voter's key lies there. So a peer that listens elsewhere the next time must not silently become another voter.
 
