@@ -29,7 +29,8 @@ pub(super) fn split(text: &str, separator: char) -> Vec<&str> {
 pub(super) fn unquoted(part: &str) -> Option<&str> {
     let part = part.trim();
     let inner = part.strip_prefix(QUOTE)?.strip_suffix(QUOTE)?;
-    (quoted(part) == [0..part.len()]).then_some(inner)
+    let name = quoted(part).into_iter().next()?;
+    (name == (0..part.len())).then_some(inner)
 }
 
 /// Whether a name that has a separator in it may be meant by parts of a text, without quotation marks.
