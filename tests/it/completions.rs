@@ -63,13 +63,3 @@ fn zsh_completes_commands_and_their_options() {
     shell.sees("loaded> ");
     shell.completes(&LINES);
 }
-
-#[test]
-fn bash_completes_commands_and_their_options() {
-    let Some(bash) = tool("bash") else { return };
-    let mut shell = Shell::start(bash, &["--norc", "--noprofile", "-i"]);
-    shell.types("eval \"$(peer completions bash)\"\r");
-    shell.types("PS1='loaded'\"> \"\r");
-    shell.sees("loaded> ");
-    shell.completes(&LINES);
-}

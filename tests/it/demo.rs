@@ -109,7 +109,7 @@ fn it_moves_by_itself_and_says_where_to_watch() {
         assert!(demo.printed.contains(part), "{}", demo.printed);
     }
     // Nobody types anything, and votes come.
-    demo.reads("waits for a block", PATIENCE);
+    demo.reads("for a block", PATIENCE);
     demo.program.send_line("leave");
     demo.reads("peer ended", PATIENCE);
     demo.leaves_nothing();

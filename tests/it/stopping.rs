@@ -104,14 +104,13 @@ fn signals_are_not_asked_about_where_nothing_is_lost_or_nobody_is_there() {
 
 #[test]
 fn a_signal_ends_a_question_for_a_passphrase_and_for_a_vote() {
-    let (_network, directory) = locked();
+    let (mut network, directory) = locked();
     let mut terminal = Terminal::start(&["0", "--no-mining"], &directory, false);
     terminal.enters("vote Ada");
     terminal.sees("Passphrase of ");
     terminal.signal("INT");
     terminal.sees("nothing was cast");
     terminal.ends_well();
-    let mut network = Network::without_tracker(new_election(12));
     let directory = network.new_data_directory();
     let mut terminal = Terminal::start(&["0", "--no-mining"], &directory, false);
     terminal.enters("vote");
