@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use chain::rules::Rule;
 use node::{Answer, Command, HeldBy, Status, Tip, Unready};
 use protocol::units::{TransactionId, VoterId};
 
@@ -72,7 +73,7 @@ impl World {
         neighbours: &[HostIndex],
         status: &Status,
     ) {
-        if self.settled(host) != Some(true) {
+        if self.settled(host) != Some(true) || !self.scenario.rules.enforces(Rule::TipExchange) {
             return;
         }
         let long = neighbours.iter().copied().filter(|other| self.stands_long(*other));

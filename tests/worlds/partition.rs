@@ -39,6 +39,8 @@ fn equally_long_branches_heal_though_nobody_votes_again() {
     for seed in 1..=10 {
         let mut scenario = two_and_three(seed);
         scenario.voters = vec![voter(seconds(8), 0), voter(seconds(8), 3)];
+        // A block that is asked for comes in time.
+        scenario.peers.iter_mut().for_each(|peer| peer.block_time = Some(seconds(2)));
         let mut world = World::new(scenario, seed);
         world.run_until(seconds(30));
         // The shorter branch grows until both are equally long.
