@@ -14,7 +14,7 @@ use sim::world::World;
 use crate::{seconds, voter};
 
 /// Seeds tried until one fails.
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=4;
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=12;
 
 /// The world notices that the rule is gone, by a violation that says so, and has nothing to say otherwise.
 fn assert_noticed(rule: Rule, expected: &str, make: impl Fn(u64) -> Scenario) {
