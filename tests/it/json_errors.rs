@@ -120,8 +120,8 @@ fn every_command_that_fails_for_a_program_says_a_documented_kind() {
         assert!(kinds.contains(kind), "docs/CLI.md lists no {kind}");
         let message = error["message"].as_str().expect("a message");
         assert!(!message.is_empty() && !message.contains("os error"), "{line}: {message}");
-        let word = line.split(' ').take_while(|word| !word.starts_with('-'));
-        let word = word.skip(usize::from(line.starts_with("peer "))).next().unwrap_or("peer");
+        let mut words = line.split(' ').take_while(|word| !word.starts_with('-'));
+        let word = words.nth(usize::from(line.starts_with("peer "))).unwrap_or("peer");
         let answer = object["answer"].as_str().expect("the command's name");
         assert!(answer.split(' ').next() == Some(word) || answer == "peer", "{line}: {object}");
     }

@@ -50,6 +50,8 @@ pub(super) struct TrackerLink {
     /// The time between two of the tracker's POKEs, by its own word.
     period: Duration,
     sent_at: Option<Instant>,
+    /// Whether the last attempt bore no token, so that a RETRY is all that it can have been answered with.
+    sent_without_token: bool,
     attempts: u32,
     silence_told: bool,
     refusal_told: bool,
@@ -70,6 +72,7 @@ impl TrackerLink {
             heard_at: now,
             period: PERIOD_MIN,
             sent_at: None,
+            sent_without_token: true,
             attempts: 0,
             silence_told: false,
             refusal_told: false,
@@ -200,7 +203,7 @@ impl Membership {
         let Some(tracker) = self.trackers.get_mut(place) else { return };
         let recently = tracker
             .sent_at
-            .is_some_and(|at| now.instant < at + RETRY_PERIOD && tracker.attempts > 1);
+            .is_some_and(|at| now.instant < at + RETRY_PERIOD && !tracker.sent_without_token);
         if !tracker.registered && !recently {
             tracker.attempts = tracker.attempts.max(1) + 1;
             self.register(place, now);
@@ -329,8 +332,9 @@ impl Membership {
     fn register(&mut self, place: usize, now: Now) {
         let Some(tracker) = self.trackers.get_mut(place) else { return };
         let Some(address) = tracker.place.address() else { return };
-        tracker.sent_at = Some(now.instant);
         let token = tracker.token;
+        tracker.sent_at = Some(now.instant);
+        tracker.sent_without_token = token == Token::NONE;
         // The zero election is always used here, so that a tracker of another election answers and
         // can be recognised.
         let election = ElectionPrefix::UNKNOWN;

@@ -7,7 +7,7 @@ use super::*;
 use crate::own_addresses::{InterfaceAddress, OwnAddresses};
 
 fn own(port: u16) -> OwnAddresses {
-    let interfaces = vec![InterfaceAddress { ip: address(0).ip(), prefix: 24 }];
+    let interfaces = vec![InterfaceAddress { ip: address(port).ip(), prefix: 24 }];
     OwnAddresses { port, interfaces, announces: true }
 }
 
@@ -100,11 +100,11 @@ fn what_is_no_announcement_of_this_election_on_this_link_has_no_effect() {
         assert_eq!(peer.handle_announcement(from, &envelope, now), Err(reason));
     }
     // Its own one comes back.
-    assert_eq!(peer.handle_announcement(address(9), &announcement(1), now), Ok(()));
+    assert_eq!(peer.handle_announcement(address(1), &announcement(1), now), Ok(()));
     for port in [1, 2] {
         assert!(!peer.is_probed(&address(port)));
     }
-    assert_eq!(peer.handle_announcement(address(9), &announcement(2), now), Ok(()));
+    assert_eq!(peer.handle_announcement(address(2), &announcement(2), now), Ok(()));
     assert!(peer.is_probed(&address(2)));
 
     // At the peer's own address an announcement is nothing.

@@ -242,3 +242,22 @@ fn peers_are_introduced_to_those_of_their_own_ip_version() {
     }
     assert!(told >= 4);
 }
+
+/// As a real tracker does: it answers a REGISTER_PEER without its token by a RETRY, and within the same moment.
+#[test]
+fn a_tracker_at_the_second_address_of_its_name_is_registered_with_in_two_round_trips() {
+    let mut world = World::new();
+    world.add_given(1, vec![named("tracker.example:5000", &[901, TRACKER])], vec![]);
+    for _ in 0..20 {
+        world.run(Duration::from_millis(100));
+        while let Some((to, sent)) = world.sent_away.pop() {
+            let is_asked = to == address(TRACKER) && sent.datagram == Datagram::RegisterPeer;
+            if is_asked && sent.receiver_token == Token::NONE {
+                world.say(to, 1, Datagram::Retry, true);
+            } else if is_asked {
+                world.say(to, 1, ack(&[]), true);
+            }
+        }
+    }
+    assert_eq!(registered(&mut world), [true]);
+}

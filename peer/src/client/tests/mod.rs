@@ -205,7 +205,7 @@ fn whoever_is_no_peer_is_told_apart() {
             "as a peer does (there is nothing",
         ),
         (Answer::text(200, "application/json", "{"), "no JSON"),
-        (Answer::json(200, &json!({"depth": 3})), "is not what was asked for"),
+        (Answer::json(200, &json!({"depth": 3})), "its answer has no \"height\""),
         (Answer::json(500, &json!({"title": "x"})), "without a reason"),
         (redirect(&elsewhere.url), "its status is 307"),
     ] {

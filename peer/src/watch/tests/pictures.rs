@@ -22,7 +22,7 @@ pub(super) const BUSY_80: &str = "
 ╰──────────────── rows 1 to 8 of 10 ╯╰─────────────────────────────────────────╯
 ╭ Events ──────────────────────────────────────────────────────────────────────╮
 │ 03:51:57  vote 0303030303030303 of voter a…a3 waits for a block (and 2 more) │
-│ 03:51:57  block 6 (2 transactions, mined here) 00…5a5a5a5a5a5a5a5a5a5a5a5a5a │
+│ 03:51:57  block 6 (2 transactions, mined here) 00…5a5a5a5a5a5a5a5a5a5a5a5a06 │
 │ 03:51:57  neighbour 127.0.0.1:6003 joined                                    │
 ╰──────────────────────────────────────────────────────────────────────────────╯
  q ends   ↑ ↓ PgUp PgDn move the count                election e1e1e1e1e1e1e1e1
