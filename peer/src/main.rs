@@ -22,7 +22,7 @@ const EXIT_NO_CONTACT: u8 = 3;
 fn main() -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let arguments: Vec<_> = std::env::args_os().collect();
-    let invoked = cli::invoked(&arguments, std::env::var("OSTRAKON_JSON").ok().as_deref());
+    let invoked = cli::invoked(&arguments, json_variable().as_deref());
     let done = cli::parse(arguments, cores, columns(&io::stdout()))
         .map_err(anyhow::Error::from)
         .and_then(start);
@@ -32,6 +32,12 @@ fn main() -> ExitCode {
     };
     tell(&invoked, &error);
     ExitCode::from(exit_code(&error))
+}
+
+/// What says that programs read the answers, also where the rest of the command line can't be read.
+#[expect(clippy::disallowed_methods, reason = "clap tells nothing of a line that it refuses")]
+fn json_variable() -> Option<String> {
+    std::env::var("OSTRAKON_JSON").ok()
 }
 
 /// The last words, in one line: an object on stdout for programs, and a text on stderr for people. Programs get both
