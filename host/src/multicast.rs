@@ -105,9 +105,11 @@ impl Multicast {
         }
     }
 
-    /// Sends, or loses, one datagram on each interface.
-    pub fn send(&self, bytes: &[u8]) {
-        for interface in &self.joined {
+    /// Sends, or loses, one datagram on each interface but those that another group serves.
+    pub fn send(&self, bytes: &[u8], other: Option<&Self>) {
+        let others = other.map_or(&[][..], |other| &other.joined);
+        let is_served = |index: u32| others.iter().any(|other| other.index == index);
+        for interface in self.joined.iter().filter(|interface| !is_served(interface.index)) {
             if let Err(error) = self.send_on(interface, bytes) {
                 tracing::debug!(?interface, %error, "not sent to the group");
             }

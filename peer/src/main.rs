@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use host::output::columns;
 use host::wrap::wrap;
@@ -19,6 +21,9 @@ const EXIT_UNJUDGED: u8 = 4;
 /// The exit code when no running peer was reached.
 const EXIT_NO_CONTACT: u8 = 3;
 
+/// How long the last words may take where stdout is a pipe that is full and that nobody reads.
+const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -34,6 +39,13 @@ fn main() -> ExitCode {
     ExitCode::from(exit_code(&error))
 }
 
+/// Prints on stdout, unless nobody reads it any more.
+fn print_patiently(text: String) -> bool {
+    let (done, finished) = mpsc::channel();
+    thread::spawn(move || done.send(host::output::print(&text).is_ok()));
+    finished.recv_timeout(LAST_WORDS_PATIENCE).unwrap_or(false)
+}
+
 /// What says that programs read the answers, also where the rest of the command line can't be read.
 #[expect(clippy::disallowed_methods, reason = "clap tells nothing of a line that it refuses")]
 fn json_variable() -> Option<String> {
@@ -45,9 +57,9 @@ fn json_variable() -> Option<String> {
 fn tell(invoked: &Invoked, error: &anyhow::Error) {
     let offline = error.downcast_ref::<peer::OfflineError>();
     let is_told = offline.is_some_and(peer::OfflineError::is_told);
-    let is_printed = invoked.json
-        && (is_told || host::output::print(&peer::error_line(&invoked.word, error)).is_ok());
-    if !is_printed || is_told || error.is::<peer::PeerError>() {
+    let is_printed =
+        invoked.json && (is_told || print_patiently(peer::error_line(&invoked.word, error)));
+    if !is_printed || is_told || invoked.word == cli::PEER_WORD {
         let text = format!("peer: {error}\n");
         let text = columns(&io::stderr()).map_or(text.clone(), |columns| wrap(&text, columns));
         // If stderr is closed, there is nobody left to tell.

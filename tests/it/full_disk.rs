@@ -97,7 +97,7 @@ fn a_read_only_disk_is_said_in_one_line_and_loses_nothing() {
     let (code, line) = refused.finish(PATIENCE);
     assert_eq!(code, Some(2), "{line}");
     assert!(line.starts_with("peer: ") && line.trim_end().lines().count() == 1, "{line}");
-    assert!(line.contains("Read-only file system"), "{line}");
+    assert!(line.contains("the file system can only be read"), "{line}");
 
     disk.remount("rw");
     let mut peer = Peer::start("peer with a disk again", &arguments, &directory);

@@ -69,7 +69,7 @@ fn every_command_that_fails_for_a_program_says_a_documented_kind() {
         ("sync", "no_token"),
         ("leave", "no_token"),
         ("login", "no_token"),
-        ("lab rules", "no_contact"),
+        ("lab rules", "no_token"),
         ("lab bad-block nonsense", "unknown_rule"),
         ("ballot show", "no_contact"),
         ("registrar post broken", "no_contact"),

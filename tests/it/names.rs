@@ -207,7 +207,13 @@ fn an_address_that_went_away_is_said_and_bound_anew() {
     let mut command = Command::new("unshare");
     command.args(["-n", "sh", "-c"]);
     command.arg("ip link set lo up && ip address add 10.77.0.3/32 dev lo && exec \"$@\"");
-    command.arg("sh").arg(binary("peer")).args(["10.77.0.3:6001", "--json", "--ballot"]);
+    command.arg("sh").arg(binary("peer")).args([
+        "10.77.0.3:6001",
+        "--json",
+        "--multicast",
+        "off",
+        "--ballot",
+    ]);
     command.arg(&ballot).arg("--data-dir").arg(&directory);
     let mut peer = Peer::run("peer", command, &directory);
     let id = peer.program.id();

@@ -227,7 +227,7 @@ fn who_has_to_be_admitted_is_shown_the_key_to_send() {
     let mut network = Network::with_tracker(election);
     network.join(&["--no-mining"]);
     let peer = &mut network.peers[0];
-    let own = peer.ask("key")["voter_key"].as_str().expect("a key").to_owned();
+    let own = peer.ask("key")["voter_key_text"].as_str().expect("a key").to_owned();
     let directory = peer.data_directory.to_str().expect("UTF-8").to_owned();
     for line in ["vote Ada", "register"] {
         let answer = peer.ask(line);

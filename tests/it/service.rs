@@ -265,7 +265,7 @@ fn the_log_tells_how_a_peer_started_joined_mined_and_left_and_no_secret() {
     assert_eq!(peer.wait_end(PATIENCE).code(), Some(0));
     let log = peer.program.stderr();
     for part in [
-        "asking the tracker for its election",
+        "asking the trackers for their election",
         "peer listening on 127.0.0.1:",
         "lists this peer as 127.0.0.1:",
         "block 1 (",

@@ -58,8 +58,7 @@ fn what_is_signed_without_a_peer_is_handed_in_and_counted() {
     let answer: Value = serde_json::from_str(&answer).expect("one object");
     let body = json!({ "transactions": [registration, answer["encoding"]] }).to_string();
     let mut http = HttpConnection::open(peer.api);
-    let headers = [("Content-Type", "application/json")];
-    let taken = http.ask("POST", "/v1/transactions", &headers, body.as_bytes());
+    let taken = http.ask("POST", "/v1/transactions", &[], body.as_bytes());
     assert_eq!(taken.status, 200, "{}", taken.text());
     until("both votes to be counted", PATIENCE, || {
         (peer.ask("results")["votes"] == json!(2)).then_some(())

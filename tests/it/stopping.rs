@@ -124,7 +124,7 @@ fn a_signal_ends_a_question_for_a_passphrase_and_for_a_vote() {
 fn a_vote_that_is_stopped_while_it_is_prepared_is_told_as_not_cast() {
     let mut election = new_election(12);
     // No machine finds such a stamp while this runs.
-    election.admission = AdmissionRule::Open { registration_bits: 48, max_voters: None };
+    election.admission = AdmissionRule::Open { registration_bits: 32, max_voters: None };
     let mut network = Network::without_tracker(election);
     let directory = network.new_data_directory();
     let mut terminal = Terminal::start(&["0", "--no-mining"], &directory, false);

@@ -216,7 +216,8 @@ fn what_happens_meanwhile_does_not_tear_the_line_that_is_typed() {
     let newcomer = network.peers[0].address;
     // The half line goes, the news stands in a line of its own, and the half line is there again.
     let before = terminal.sees(&format!("neighbour {newcomer} joined"));
-    assert!(before.ends_with(LINE_CLEARED), "{before:?}");
+    let time = before.rsplit_once(LINE_CLEARED).expect("the line goes").1;
+    assert!(time.len() == "13:30:09  ".len() && time.ends_with("  "), "{before:?}");
     let between = terminal.sees(&format!("{PROMPT}resu"));
     assert!(between.starts_with("\r\n"), "{between:?}");
     terminal.enters("lts");

@@ -44,7 +44,7 @@ fn the_prompt_breaks_its_answers_and_refusals_between_words() {
         let mut shown = terminal.sees(PROMPT);
         for line in ["help", "mine", "vote Nobody", "status", "lab race"] {
             terminal.enters(line);
-            terminal.sees(line);
+            shown += &terminal.sees(line);
             shown += &terminal.sees(PROMPT);
         }
         for part in ["show the neighbours", "without --no-mining", "has no option", "voter"] {

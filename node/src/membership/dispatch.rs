@@ -88,7 +88,7 @@ impl Membership {
     fn handle_retry(&mut self, from: SocketAddr, token: Token, now: Now) {
         if let Some(place) = self.trackers.at(&from) {
             if self.note_tracker_token(place, from, token) {
-                self.handle_tracker_retry(place, now);
+                self.handle_tracker_retry(place);
             }
         } else if self.neighbours.contains(&from) {
             self.handle_neighbour_retry(from, token, now);

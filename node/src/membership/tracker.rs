@@ -32,8 +32,6 @@ const ATTEMPTS_BEFORE_NEWS: u32 = 4;
 /// registered with all the time, and one that names more would never be missed.
 const PERIOD_MIN: Duration = HEARTBEAT;
 const PERIOD_MAX: Duration = Duration::from_secs(60);
-/// The shortest time between two attempts, however many RETRYs arrive.
-const RETRY_PERIOD: Duration = Duration::from_millis(100);
 /// The wait between attempts at a tracker that serves another election, which its operator may
 /// correct.
 const REFUSED_WAIT: Duration = Duration::from_secs(30);
@@ -49,9 +47,8 @@ pub(super) struct TrackerLink {
     heard_at: Instant,
     /// The time between two of the tracker's POKEs, by its own word.
     period: Duration,
-    sent_at: Option<Instant>,
-    /// Whether the last attempt bore no token, so that a RETRY is all that it can have been answered with.
-    sent_without_token: bool,
+    /// Whether a RETRY may make us register at once, which is allowed once for each attempt.
+    may_retry: bool,
     attempts: u32,
     silence_told: bool,
     refusal_told: bool,
@@ -71,8 +68,7 @@ impl TrackerLink {
             listed: BTreeSet::new(),
             heard_at: now,
             period: PERIOD_MIN,
-            sent_at: None,
-            sent_without_token: true,
+            may_retry: false,
             attempts: 0,
             silence_told: false,
             refusal_told: false,
@@ -196,17 +192,14 @@ impl Membership {
             self.outputs.push_back(Output::Event(Event::TrackerSilent { tracker: named }));
         }
         tracker.attempts = tracker.attempts.saturating_add(1);
-        self.register(place, now);
+        tracker.may_retry = true;
+        self.register(place);
     }
 
-    pub(super) fn handle_tracker_retry(&mut self, place: usize, now: Now) {
+    pub(super) fn handle_tracker_retry(&mut self, place: usize) {
         let Some(tracker) = self.trackers.get_mut(place) else { return };
-        let recently = tracker
-            .sent_at
-            .is_some_and(|at| now.instant < at + RETRY_PERIOD && !tracker.sent_without_token);
-        if !tracker.registered && !recently {
-            tracker.attempts = tracker.attempts.max(1) + 1;
-            self.register(place, now);
+        if !tracker.registered && std::mem::take(&mut tracker.may_retry) {
+            self.register(place);
         }
     }
 
@@ -329,12 +322,10 @@ impl Membership {
         }
     }
 
-    fn register(&mut self, place: usize, now: Now) {
+    fn register(&mut self, place: usize) {
         let Some(tracker) = self.trackers.get_mut(place) else { return };
         let Some(address) = tracker.place.address() else { return };
         let token = tracker.token;
-        tracker.sent_at = Some(now.instant);
-        tracker.sent_without_token = token == Token::NONE;
         // The zero election is always used here, so that a tracker of another election answers and
         // can be recognised.
         let election = ElectionPrefix::UNKNOWN;

@@ -10,10 +10,13 @@ use super::arguments::Arguments;
 /// Values of a variable that mean no, as clap reads them.
 const NO: [&str; 7] = ["", "n", "no", "f", "false", "off", "0"];
 
+/// The word for a peer that was to start.
+pub const PEER_WORD: &str = "peer";
+
 /// What was called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invoked {
-    /// The words of the command, such as `registrar admit`; `peer` if a peer was to start.
+    /// The words of the command, such as `registrar admit`, or [`PEER_WORD`].
     pub word: String,
     /// Whether answers are JSON.
     pub json: bool,
@@ -35,7 +38,7 @@ pub fn invoked(arguments: &[OsString], variable: Option<&str>) -> Invoked {
             command = found;
         }
     }
-    let word = if words.is_empty() { "peer".to_owned() } else { words.join(" ") };
+    let word = if words.is_empty() { PEER_WORD.to_owned() } else { words.join(" ") };
     Invoked { word, json }
 }
 

@@ -37,7 +37,7 @@ pub use client::{ClientRequest, ClientTask, Connection};
 pub use command::TypedCommand;
 pub use format::{AnswerFormat, Quiet};
 use host::wrap::wrap;
-pub use invoked::{Invoked, invoked};
+pub use invoked::{Invoked, PEER_WORD, invoked};
 pub use key::{
     ChangePassphrase, ExportKey, ImportKey, KeyLocation, KeyTask, LockOptions, NewKey,
     NewPassphraseOptions, PassphraseOptions, ShowKey,

@@ -122,9 +122,12 @@ impl Lan {
         }
     }
 
+    /// Announces on each interface by one IP version alone, so that a peer of both is not met twice. Who has only the
+    /// other one there announces itself by that, which is heard here.
     pub(super) fn announce(&self, bytes: &[u8]) {
+        let by_ipv4 = self.multicasts.iter().find(|multicast| multicast.group().is_ipv4());
         for multicast in &self.multicasts {
-            multicast.send(bytes);
+            multicast.send(bytes, by_ipv4.filter(|_| multicast.group().is_ipv6()));
         }
     }
 

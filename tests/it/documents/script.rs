@@ -205,6 +205,14 @@ impl Script {
     }
 }
 
+/// A line of a screen as it is documented, without the time that events begin with.
+fn without_time(line: &str) -> &str {
+    match line.split_once("  ") {
+        Some((time, rest)) if time.len() == 8 && time.split(':').count() == 3 => rest,
+        _ => line,
+    }
+}
+
 impl Terminal {
     /// Whether these lines stand there, in this order; all up to the last of them is forgotten then.
     fn shows(&mut self, lines: &[&str]) -> bool {
@@ -223,7 +231,7 @@ impl Terminal {
         while let Line::Text(line) =
             self.program.next_line(deadline.saturating_duration_since(Instant::now()))
         {
-            self.shown.push(line);
+            self.shown.push(without_time(&line).to_owned());
         }
     }
 }
