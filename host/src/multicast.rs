@@ -1,5 +1,6 @@
 //! Datagrams to everybody on the local network: a multicast group that is joined on each interface, with a reach of one
-//! link. What is said there is up to others; this must never send further than that, nor to this machine's loopback alone.
+//! link. What is said there is up to others; this must never send further than that, nor to this machine's loopback
+//! alone.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
@@ -176,8 +177,8 @@ impl Multicast {
     }
 }
 
-/// A socket that is bound to the group itself gets nothing that was sent to this machine alone. Windows can't do that, and
-/// a link-local group is another one on each link.
+/// A socket that is bound to the group itself gets nothing that was sent to this machine alone. Windows can't do that,
+/// and a link-local group is another one on each link.
 fn where_to_bind(group: SocketAddr) -> SocketAddr {
     match group.ip() {
         IpAddr::V4(_) if cfg!(unix) => group,

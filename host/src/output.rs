@@ -37,7 +37,7 @@ pub fn tell(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Does the same as [`print`] for a program that prints for ever, and is to end when nobody reads it any more.
+/// Does the same as [`print()`] for a program that prints for ever, and is to end when nobody reads it any more.
 ///
 /// # Errors
 /// When stdout can't be written, or nobody reads it any more, which is a broken pipe.

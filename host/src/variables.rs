@@ -1,5 +1,6 @@
 //! Variables of the environment that set options: one that is empty is one that is not set, as files of settings and
-//! containers hand them over; and lists, by commas as people type them, and by spaces or line ends as such files have them.
+//! containers hand them over; and lists, by commas as people type them, and by spaces or line ends as such files have
+//! them.
 
 use std::str::FromStr;
 

@@ -50,8 +50,8 @@ impl Node {
         self.react_to_membership(now);
     }
 
-    /// This machine's own addresses are these from now on. To be called at the start and whenever they change; calling it
-    /// at any other time is harmless.
+    /// This machine's own addresses are these from now on. To be called at the start and whenever they change; calling
+    /// it at any other time is harmless.
     pub fn set_own_addresses(&mut self, own: OwnAddresses, now: Now) {
         self.membership.set_own_addresses(own, now);
         self.react_to_membership(now);

@@ -40,6 +40,10 @@ fn main() -> ExitCode {
 }
 
 /// Prints on stdout, unless nobody reads it any more.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing else can wait for a pipe, and the program is at its end"
+)]
 fn print_patiently(text: String) -> bool {
     let (done, finished) = mpsc::channel();
     thread::spawn(move || done.send(host::output::print(&text).is_ok()));

@@ -4,6 +4,8 @@
 //! slip makes another key; in Bech32m none of fewer than four letters does, and the letter that is wrong is found.
 //! These forms are for people alone: what is signed, sent and stored holds a key as its 33 bytes.
 
+use std::str::FromStr;
+
 use bech32::primitives::checksum::Engine;
 use bech32::primitives::decode::UncheckedHrpstring;
 use bech32::{Bech32m, Checksum, Fe32, Hrp};
@@ -84,6 +86,23 @@ pub enum KeyTextError {
     /// Several letters are wrong.
     #[error("several letters of the key are wrong, as its checksum shows: copy it again")]
     Checksum,
+}
+
+impl PublicKey {
+    /// The text form with a checksum, for people to copy.
+    #[must_use]
+    pub fn text(&self) -> String {
+        write(self)
+    }
+}
+
+/// Reads either text form, and accepts it only if it is a point of the curve.
+impl FromStr for PublicKey {
+    type Err = KeyTextError;
+
+    fn from_str(text: &str) -> Result<Self, KeyTextError> {
+        read(text).map(|(key, _)| key)
+    }
 }
 
 /// Writes a key in Bech32m.

@@ -4,13 +4,11 @@
 //! second condition, a check of single signatures and a check of batches could accept different sets.
 
 use std::fmt;
-use std::str::FromStr;
 
 use bincode::{Decode, Encode};
 use k256::ecdsa::{RecoveryId, Signature as EcdsaSignature, SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
-use crate::key_text::{self, KeyTextError};
 use crate::units::{VoterId, sha256};
 
 /// A compressed public key on secp256k1, as it is contained in a registration. Whether it is a
@@ -24,27 +22,12 @@ impl PublicKey {
     pub fn voter(&self) -> VoterId {
         VoterId(sha256(&[&self.0]))
     }
-
-    /// The [text form](key_text) with a checksum, for people to copy.
-    #[must_use]
-    pub fn text(&self) -> String {
-        key_text::write(self)
-    }
 }
 
 /// Programs are given a key as its 66 hexadecimal digits.
 impl fmt::Display for PublicKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&hex::encode(self.0))
-    }
-}
-
-/// Reads either [text form](key_text), and accepts it only if it is a point of the curve.
-impl FromStr for PublicKey {
-    type Err = KeyTextError;
-
-    fn from_str(text: &str) -> Result<Self, KeyTextError> {
-        key_text::read(text).map(|(key, _)| key)
     }
 }
 

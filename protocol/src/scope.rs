@@ -40,8 +40,8 @@ impl Scope {
     }
 }
 
-/// Whether this is a link-local IPv6 address. It means something on one link of one machine alone, so it is never passed
-/// on, and leads somewhere only while it names that link (its scope).
+/// Whether this is a link-local IPv6 address. It means something on one link of one machine alone, so it is never
+/// passed on, and leads somewhere only while it names that link (its scope).
 #[must_use]
 pub fn is_link_local(address: SocketAddr) -> bool {
     matches!(address.ip().to_canonical(), IpAddr::V6(ip) if ip.is_unicast_link_local())

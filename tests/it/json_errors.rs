@@ -94,10 +94,9 @@ fn every_command_that_fails_for_a_program_says_a_documented_kind() {
         ("peer ballot check broken --json", "bad_ballot"),
         ("peer ballot check nothing --json", "file"),
         ("peer ballot new --json", "usage"),
-        ("peer registrar init --json", "usage"),
         ("peer registrar admit --json", "usage"),
-        ("peer registrar show broken --json", "registrars_file"),
-        ("peer key show --key broken --json", "usage"),
+        ("peer registrar show broken --json", "file"),
+        ("peer key show --key broken --json", "key_file"),
         ("peer key --json", "usage"),
         ("peer key new --json --nonsense", "usage"),
         ("peer completions nothing --json", "usage"),
@@ -112,11 +111,14 @@ fn every_command_that_fails_for_a_program_says_a_documented_kind() {
     ] {
         cases.push((line.to_owned(), kind));
     }
+    let mut others = Vec::new();
     for (line, kind) in cases {
         let (code, object, _) = fail(beside, &line, false);
         assert!(code.is_some_and(|code| code > 0), "{line}: {code:?}");
         let error = &object["error"];
-        assert_eq!(error["kind"], kind, "{line}: {object}");
+        if error["kind"] != kind {
+            others.push(format!("{line}: not {kind}, but {object}"));
+        }
         assert!(kinds.contains(kind), "docs/CLI.md lists no {kind}");
         let message = error["message"].as_str().expect("a message");
         assert!(!message.is_empty() && !message.contains("os error"), "{line}: {message}");
@@ -125,6 +127,7 @@ fn every_command_that_fails_for_a_program_says_a_documented_kind() {
         let answer = object["answer"].as_str().expect("the command's name");
         assert!(answer.split(' ').next() == Some(word) || answer == "peer", "{line}: {object}");
     }
+    assert!(others.is_empty(), "{others:#?}");
     // The variable asks for the same of commands that have no such option.
     let (_, object, stderr) = fail(beside, "peer ballot new", true);
     assert_eq!((&object["error"]["kind"], stderr.as_str()), (&"usage".into(), ""), "{object}");

@@ -1,5 +1,5 @@
-//! Announcements on the local network, by which peers meet without a tracker. An announcement says nothing but that there
-//! may be a peer of this election; it must never do more than have that address probed, as any hint.
+//! Announcements on the local network, by which peers meet without a tracker. An announcement says nothing but that
+//! there may be a peer of this election; it must never do more than have that address probed, as any hint.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -15,14 +15,14 @@ use super::{Membership, Output, Timer};
 use crate::dropped::DropReason;
 use crate::own_addresses::{INTERFACES_MAX, OwnAddresses};
 
-/// The pause after the first announcement. It doubles with each, up to the longest: a peer that starts is heard at once,
-/// and one that others did not hear is heard soon.
+/// The pause after the first announcement. It doubles with each, up to the longest: a peer that starts is heard at
+/// once, and one that others did not hear is heard soon.
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// By how much a pause differs at random, so that peers that were started together don't speak together.
 const JITTER: f64 = 0.2;
-/// The giver of all hints from announcements. Anybody on the link can send them from any address in its network, so they
-/// share what one giver may have under way.
+/// The giver of all hints from announcements. Anybody on the link can send them from any address in its network, so
+/// they share what one giver may have under way.
 const ANNOUNCERS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 impl Membership {

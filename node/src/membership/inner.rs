@@ -1,9 +1,9 @@
-//! Peers behind the same router. A tracker outside sees all of them at one address, at which they can't reach each other
-//! unless their router leads back in what they send there. So this node names its inner addresses to its tracker, and
-//! probes those that the tracker tells of others: the one case in which private addresses are taken from elsewhere.
+//! Peers behind the same router. A tracker outside sees all of them at one address, at which they can't reach each
+//! other unless their router leads back in what they send there. So this node names its inner addresses to its tracker,
+//! and probes those that the tracker tells of others: the one case in which private addresses are taken from elsewhere.
 //!
-//! That must never let a tracker make this node look around in a network: only who named inner addresses takes any, only
-//! private ones are taken, and they are hints like all others.
+//! That must never let a tracker make this node look around in a network: only who named inner addresses takes any,
+//! only private ones are taken, and they are hints like all others.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -57,8 +57,8 @@ impl Inner {
         told.map_or(&[], Vec::as_slice)
     }
 
-    /// The own inner addresses, if this node is behind a router: if none of its interfaces has the address at which it is
-    /// seen.
+    /// The own inner addresses, if this node is behind a router: if none of its interfaces has the address at which it
+    /// is seen.
     fn own_behind(&self, seen_as: SocketAddr) -> Vec<SocketAddr> {
         if self.own.has(seen_as.ip().to_canonical()) {
             return Vec::new();
@@ -74,8 +74,8 @@ impl Inner {
     }
 }
 
-/// The outer address of the one peer that is said to have this inner address. Of two networks behind one router, each may
-/// use it; then it tells nothing.
+/// The outer address of the one peer that is said to have this inner address. Of two networks behind one router, each
+/// may use it; then it tells nothing.
 fn only_outer_of(behind: &Behind, inner: &SocketAddr) -> Option<SocketAddr> {
     let mut owners = behind.iter().filter(|(_, all)| all.contains(inner));
     let (outer, _) = owners.next()?;
@@ -83,8 +83,8 @@ fn only_outer_of(behind: &Behind, inner: &SocketAddr) -> Option<SocketAddr> {
 }
 
 impl Membership {
-    /// Names the own inner addresses to a tracker that lists this node. To be called when it POKEs: then it is there, and
-    /// it lists whom it POKEd before.
+    /// Names the own inner addresses to a tracker that lists this node. To be called when it POKEs: then it is there,
+    /// and it lists whom it POKEd before.
     pub(super) fn name_inner_addresses(&mut self, place: usize, tracker: SocketAddr, now: Now) {
         let Some(outer) = self.registered_as(&tracker) else { return };
         let inner = self.inner.own_behind(outer);

@@ -1,28 +1,19 @@
-//! The command `peer audit`, and the one way in which all others here read a chain that somebody wrote down. Checks
-//! that need only a single block run on all cores; checks that need the blocks before it run in order.
+//! The one way in which all commands here read a chain that somebody wrote down. Checks that need only a single block
+//! run on all cores; checks that need the blocks before it run in order.
 
 use std::collections::VecDeque;
-use std::io::IsTerminal;
-use std::path::Path;
 use std::sync::{Arc, mpsc};
 
-use host::output::print;
 use protocol::block::Block;
 use protocol::election::Election;
 use protocol::units::{ElectionId, UnixMillis};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::compare::compare_sources;
+use super::OfflineError;
 use super::report::AuditOutcome;
 use super::source::{Source, Unchecked};
 use super::sums::Sums;
-use super::{OfflineError, Undone};
-use crate::cli::AuditChain;
-use crate::render::Style;
-use crate::schema::Reply;
-use crate::store::local_election::{LocalElectionError, read_ballot};
 use chain::{Audit, CheckedBlock};
-use host::clock;
 use host::progress::Progress;
 
 /// The most bytes of blocks that have been read and not counted yet. They take about four times as
@@ -31,56 +22,6 @@ const AHEAD_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// The most blocks that have been read and not counted yet, however small they are.
 pub(super) const AHEAD_BLOCKS_MAX: usize = 4_096;
-
-/// Audits a record and prints a report. Returns whether everything is valid, and the same as what it was to be compared
-/// with.
-///
-/// # Errors
-/// When the record can't be read, belongs to another election than the one that was asked for, or can't be judged by
-/// this machine's clock.
-pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
-    let mut source = Source::open(&command.source)?;
-    if let Some(expected) = expected_election(command)? {
-        source.expect(&expected)?;
-    }
-    if let Some(against) = &command.against {
-        return compare(command, source, against);
-    }
-    let AuditOutcome { report, failure } = audit_source(&mut source, clock::unix_now, |_| Ok(()))?;
-    let color = std::io::stdout().is_terminal();
-    let style = Style::of(command.format.json, color);
-    let passed = report.passed;
-    print(&style.answer(&Reply::Audit(Box::new(report))))?;
-    match failure.map(|failure| OfflineError::stopped(source.path(), failure, Undone::Audit)) {
-        Some(error) if error.is_unjudged() => Err(error),
-        // The report has told which rule is broken.
-        Some(_) | None => Ok(passed),
-    }
-}
-
-/// Audits two records and prints where they part. Returns whether they are the same and valid.
-fn compare(command: &AuditChain, mut source: Source, against: &Path) -> Result<bool, OfflineError> {
-    let mut other = Source::open(against)?;
-    other.expect(&source.election().election_id())?;
-    let comparison = compare_sources([&mut source, &mut other], clock::unix_now)?;
-    let (is_same, unjudged) = (comparison.is_same_and_holds(), comparison.unjudged);
-    let color = std::io::stdout().is_terminal();
-    let style = Style::of(command.format.json, color);
-    print(&style.answer(&Reply::Comparison(Box::new(comparison.report))))?;
-    match unjudged {
-        Some((path, ahead)) => {
-            Err(OfflineError::AheadOfClock { path, ahead, undone: Undone::Audit })
-        }
-        None => Ok(is_same),
-    }
-}
-
-fn expected_election(command: &AuditChain) -> Result<Option<ElectionId>, LocalElectionError> {
-    match &command.ballot {
-        Some(path) => Ok(Some(read_ballot(path)?.election_id())),
-        None => Ok(command.election),
-    }
-}
 
 /// Audits all blocks of a source, or those up to the first that breaks a rule or is ahead of the clock. `visit` is
 /// called with each valid one before it.

@@ -5,6 +5,7 @@
 
 mod archive;
 mod audit;
+mod command;
 mod compare;
 mod export;
 mod import;
@@ -26,7 +27,7 @@ use protocol::units::{ElectionId, Height};
 
 pub(crate) use archive::ArchiveEncoder;
 pub use archive::{ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, RecordPlace};
-pub use audit::audit;
+pub use command::audit;
 pub use export::export;
 use host::whole_file::WholeFileError;
 pub use import::import;

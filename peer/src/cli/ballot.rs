@@ -37,8 +37,8 @@ pub struct NewBallot {
     #[arg(value_parser = clap::value_parser!(u8).range(..=i64::from(DIFFICULTY_BITS_MAX)))]
     pub difficulty_bits: u8,
 
-    /// One who admits voters: 'Secretary: ostkey1...', as `peer registrar init` prints it; may stand several times. Without
-    /// one, anybody may register, unless that is asked at a terminal
+    /// One who admits voters: 'Secretary: ostkey1...', as `peer registrar init` prints it; may stand several times.
+    /// Without one, anybody may register, unless that is asked at a terminal
     #[arg(long, value_name = "NAME: KEY")]
     pub registrar: Vec<String>,
 

@@ -139,7 +139,8 @@ impl Sink {
     }
 }
 
-/// What is sent to a terminal of that width, if it tells one. Progress takes one row exactly, so that the next text can take its place.
+/// What is sent to a terminal of that width, if it tells one. Progress takes one row exactly, so that the next text can
+/// take its place.
 fn on_terminal(
     text: &str,
     is_progress: bool,

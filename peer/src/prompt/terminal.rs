@@ -196,7 +196,8 @@ impl Terminal {
 /// What the keys that end an input did to the last line.
 type Ended = Arc<Mutex<Option<Typed>>>;
 
-/// Ctrl-C, Ctrl-D, and what a signal presses. The editor treats them as errors, and forgets what was typed after them; here they end the line.
+/// Ctrl-C, Ctrl-D, and what a signal presses. The editor treats them as errors, and forgets what was typed after them;
+/// here they end the line.
 #[derive(Debug)]
 struct EndingKey {
     typed: Typed,

@@ -1,5 +1,5 @@
-//! The local network: which addresses this machine has, told to the node whenever they change, and the multicast group by
-//! which peers there meet.
+//! The local network: which addresses this machine has, told to the node whenever they change, and the multicast group
+//! by which peers there meet.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

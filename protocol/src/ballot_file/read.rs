@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
-use super::syntax::syntax_error;
+use super::syntax::{line_at, syntax_error};
 use super::{
     BallotFileError, CHOICES_DEFAULT, ELECTION_KEYS, OPEN, QUESTION_KEYS, REGISTRAR,
     REGISTRAR_KEYS, TextPlace, check_texts,
@@ -376,9 +376,4 @@ impl<'a> Section<'a> {
     fn line(&self, span: Range<usize>) -> usize {
         line_at(self.text, span.start)
     }
-}
-
-/// The line, counted from 1, in which a byte stands.
-pub(super) fn line_at(text: &str, at: usize) -> usize {
-    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }

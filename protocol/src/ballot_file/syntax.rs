@@ -1,7 +1,6 @@
 //! What is wrong with a text that is not TOML, in words for who wrote it: the parser's own speak of its grammar.
 
 use super::BallotFileError;
-use super::read::line_at;
 
 /// The mistake at the place where the parser stopped.
 pub(super) fn syntax_error(text: &str, error: &toml::de::Error) -> BallotFileError {
@@ -59,4 +58,9 @@ fn reason(line: &str) -> &'static str {
     } else {
         "write one value after =, texts in quotes, and a comma between those of a list"
     }
+}
+
+/// The line, counted from 1, in which a byte stands.
+pub(super) fn line_at(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -51,8 +51,8 @@ pub fn loosely_folded(text: &str) -> Vec<String> {
 /// What a mere stroke is read as.
 const STROKES: [char; 4] = ['I', 'l', '1', '|'];
 
-/// Whether this is no character of ASCII, and looks like a mere stroke, as the Cyrillic capital `І` does. Unicode says that
-/// all of them look like a small `l`, which in another case is another letter.
+/// Whether this is no character of ASCII, and looks like a mere stroke, as the Cyrillic capital `І` does. Unicode says
+/// that all of them look like a small `l`, which in another case is another letter.
 fn is_stroke(character: char) -> bool {
     !character.is_ascii() && skeleton(character.encode_utf8(&mut [0; 4])).eq(['l'])
 }

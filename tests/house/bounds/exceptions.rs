@@ -154,7 +154,7 @@ pub(super) const NO_BOUNDS: &[Group] = &[
             ("peer/src/prompt/terminal.rs", "HISTORY_LINES_MAX"),
             ("peer/src/render/text.rs", "WRITABLE_MS_MAX"),
             ("peer/src/watch/draw/text.rs", "GAP_MAX"),
-            ("protocol/src/ballot_file/read.rs", "TYPING_SLIPS_MAX"),
+            ("protocol/src/ballot_file/nearest.rs", "TYPING_SLIPS_MAX"),
         ],
     ),
     (

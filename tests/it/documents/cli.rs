@@ -230,11 +230,18 @@ fn real_objects(network: &mut Network) -> Vec<(String, Value)> {
     let gone = |event: &Value| event["address"] == leaver.address.to_string();
     network.peers[0].wait_event("neighbour_left", PATIENCE, gone);
     let left = leaver.data_directory.to_str().expect("UTF-8").to_owned();
-    let shown = ["key", "show", "--json", "--data-dir", left.as_str()].map(str::to_owned);
-    let shown = run_to_its_end(&shown, network.directory.path());
-    objects.push(serde_json::from_str(&shown[0]).expect("JSON"));
-    let report = run_to_its_end(&["audit".into(), left, "--json".into()], network.directory.path());
-    objects.push(serde_json::from_str(&report[0]).expect("JSON"));
+    for line in [
+        "key show --data-dir LEFT --json",
+        "audit LEFT --json",
+        "audit LEFT --against LEFT --json",
+        "export record --data-dir LEFT --json",
+        "import record --data-dir new --json",
+        "sign register --data-dir LEFT --json",
+    ] {
+        let words = words(&line.replace("LEFT", &left));
+        let printed = run_to_its_end(&words, network.directory.path());
+        objects.push(serde_json::from_str(&printed[0]).expect("JSON"));
+    }
     objects.extend([&mut network.peers[0], &mut leaver].into_iter().flat_map(Peer::take_events));
     objects.into_iter().map(|object| (name(&object), object)).collect()
 }

@@ -1,8 +1,9 @@
 //! Peers behind one router: which inner addresses they name, and who is told of them.
 //!
-//! Peers that the tracker sees at one outer address can't reach each other there, unless their router leads back in what
-//! they send to it. A site is such an outer address. A peer is told of inner addresses only if it named some itself, and
-//! only of those at its own site. This module keeps what listed peers name, and must forget each with its listing.
+//! Peers that the tracker sees at one outer address can't reach each other there, unless their router leads back in
+//! what they send to it. A site is such an outer address. A peer is told of inner addresses only if it named some
+//! itself, and only of those at its own site. This module keeps what listed peers name, and must forget each with its
+//! listing.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -49,8 +50,8 @@ impl Sites {
         assert!(total <= PEERS_TOTAL_MAX, "{total} peers have inner addresses");
     }
 
-    /// Keeps what a listed peer names, instead of what it named before. Returns whether that is news, or `None` if it is
-    /// nothing that a peer may name.
+    /// Keeps what a listed peer names, instead of what it named before. Returns whether that is news, or `None` if it
+    /// is nothing that a peer may name.
     pub(super) fn name(&mut self, from: SocketAddr, peers: &[BehindRouter]) -> Option<bool> {
         let [BehindRouter { outer, inner }] = peers else { return None };
         let is_good = *outer == from
@@ -74,8 +75,8 @@ impl Sites {
         }
     }
 
-    /// The other peers at a peer's site, if it named inner addresses itself: as many, from one at random on, as may be told
-    /// at once.
+    /// The other peers at a peer's site, if it named inner addresses itself: as many, from one at random on, as may be
+    /// told at once.
     pub(super) fn others(&self, receiver: SocketAddr, rng: &mut ChaCha8Rng) -> Vec<BehindRouter> {
         let peers = self.by_site.get(&Site::of(receiver));
         let Some(peers) = peers.filter(|peers| peers.contains_key(&receiver)) else {
