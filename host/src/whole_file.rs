@@ -362,7 +362,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("missing/a");
         let refused = write(&path, b"", Existing::Replace, FileMode::Default).expect_err("no room");
-        let system = fs::File::open(&path).expect_err("it is missing");
+        let system = crate::reason::of(&fs::File::open(&path).expect_err("it is missing"));
         assert_eq!(refused.to_string(), format!("can't write {}: {system}", path.display()));
     }
 

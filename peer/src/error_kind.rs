@@ -14,6 +14,7 @@ use crate::schema::Refusal;
 use crate::store::StoreError;
 use crate::store::local_election::LocalElectionError;
 use crate::voter::commands::KeyCommandError;
+use crate::voter::sign::SignError;
 
 /// Why the command `word` failed, as one JSON object that is ended by a line feed.
 #[must_use]
@@ -27,6 +28,7 @@ fn kind(error: &anyhow::Error) -> String {
     let kind = kind.or_else(|| error.downcast_ref().map(registrar));
     let kind = kind.or_else(|| error.downcast_ref().map(ballot));
     let kind = kind.or_else(|| error.downcast_ref().map(key));
+    let kind = kind.or_else(|| error.downcast_ref().map(sign));
     let kind = kind.or_else(|| error.downcast_ref().map(manual));
     let kind = kind.or_else(|| error.downcast_ref().map(peer));
     let kind = kind.or_else(|| error.downcast_ref().map(|_: &UsageError| "usage"));
@@ -102,6 +104,19 @@ fn key(error: &KeyCommandError) -> &str {
         KeyCommandError::File(_) => "file",
         KeyCommandError::Write(error) => written(error),
         KeyCommandError::Stdout(_) => "stdout",
+    }
+}
+
+fn sign(error: &SignError) -> &str {
+    match error {
+        SignError::Choices(error) => error.kind(),
+        SignError::Key(error) => error.kind(),
+        SignError::Passphrase(_) => "no_passphrase",
+        SignError::DataDirectory(_) => "data_directory",
+        SignError::Ballot(error) => election(error),
+        SignError::NoElection(_) => "data_directory",
+        SignError::NeedsAdmission { .. } => "needs_admission",
+        SignError::Stdout(_) => "stdout",
     }
 }
 

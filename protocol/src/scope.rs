@@ -40,6 +40,28 @@ impl Scope {
     }
 }
 
+/// Where peers are seen from outside that may be behind one router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Site {
+    /// An address of IPv4.
+    V4(Ipv4Addr),
+    /// The first 64 bits of one of IPv6, which is what a provider gives to one customer at least.
+    V6([u8; 8]),
+}
+
+impl Site {
+    /// The site of an address.
+    #[must_use]
+    pub fn of(address: SocketAddr) -> Self {
+        match address.ip().to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip),
+            IpAddr::V6(ip) => {
+                Self::V6(*ip.octets().first_chunk().expect("an address has 16 bytes"))
+            }
+        }
+    }
+}
+
 /// Whether this is a link-local IPv6 address. It means something on one link of one machine alone, so it is never
 /// passed on, and leads somewhere only while it names that link (its scope).
 #[must_use]

@@ -98,6 +98,8 @@ fn every_command_that_fails_for_a_program_says_a_documented_kind() {
         ("peer registrar show broken --json", "file"),
         ("peer key show --key broken --json", "key_file"),
         ("peer key --json", "usage"),
+        ("peer sign register --json --key nothing --ballot broken", "bad_ballot"),
+        ("peer sign vote Ada --json --key nothing --ballot nothing", "file"),
         ("peer key new --json --nonsense", "usage"),
         ("peer completions nothing --json", "usage"),
         ("peer man --nonsense --json", "usage"),

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use protocol::datagram::{BehindRouter, Datagram, INNER_ADDRESSES_MAX, INNER_OF_PEER_MAX};
-use protocol::scope;
+use protocol::scope::{self, Site};
 use protocol::units::Now;
 
 use super::meet::peer_address;
@@ -108,10 +108,9 @@ impl Membership {
         now: Now,
     ) -> Disposition {
         let seen_as = self.registered_as(&tracker);
-        let own = seen_as.map(|seen_as| self.inner.own_behind(seen_as)).unwrap_or_default();
-        if own.is_empty() {
+        let Some(seen_as) = seen_as.filter(|own| !self.inner.own_behind(*own).is_empty()) else {
             return Disposition::Dropped(DropReason::Unexpected);
-        }
+        };
         // Of peers that are not told of this time, those are kept that are neighbours.
         let (neighbours, trackers) = (&self.neighbours, &self.trackers);
         let is_met = |inner: &Vec<SocketAddr>| inner.iter().any(|inner| neighbours.contains(inner));
@@ -126,7 +125,9 @@ impl Membership {
             let inner: Vec<_> =
                 inner.into_iter().filter_map(peer_address).filter(is_usable).collect();
             let has_room = behind.contains_key(&outer) || behind.len() < BEHIND_MAX;
-            if Some(outer) == seen_as || !has_room {
+            // Only of those at the same outer address: else a tracker could take neighbours away by its word.
+            let is_here = outer != seen_as && Site::of(outer) == Site::of(seen_as);
+            if !is_here || !has_room {
                 continue;
             }
             if self.neighbours.len() < NEIGHBOURS_WANTED {
@@ -157,7 +158,7 @@ impl Membership {
     /// A peer that is met at its inner address is a neighbour no longer by its outer one: it would be counted twice.
     pub(super) fn part_from_outer(&mut self, met: SocketAddr, now: Now) {
         for outer in self.inner.outer_of(&met) {
-            if outer == met {
+            if outer == met || self.probes.is_by_hand(&outer) {
                 continue;
             }
             if self.neighbours.contains(&outer) {

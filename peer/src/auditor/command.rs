@@ -12,7 +12,7 @@ use super::report::AuditOutcome;
 use super::source::Source;
 use super::{OfflineError, Undone};
 use crate::cli::AuditChain;
-use crate::render::Style;
+use crate::render::{Style, wants_color};
 use crate::schema::Reply;
 use crate::store::local_election::{LocalElectionError, read_ballot};
 use host::clock;
@@ -32,7 +32,7 @@ pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
         return compare(command, source, against);
     }
     let AuditOutcome { report, failure } = audit_source(&mut source, clock::unix_now, |_| Ok(()))?;
-    let color = std::io::stdout().is_terminal();
+    let color = std::io::stdout().is_terminal() && wants_color();
     let style = Style::of(command.format.json, color);
     let passed = report.passed;
     print(&style.answer(&Reply::Audit(Box::new(report))))?;
@@ -49,7 +49,7 @@ fn compare(command: &AuditChain, mut source: Source, against: &Path) -> Result<b
     other.expect(&source.election().election_id())?;
     let comparison = compare_sources([&mut source, &mut other], clock::unix_now)?;
     let (is_same, unjudged) = (comparison.is_same_and_holds(), comparison.unjudged);
-    let color = std::io::stdout().is_terminal();
+    let color = std::io::stdout().is_terminal() && wants_color();
     let style = Style::of(command.format.json, color);
     print(&style.answer(&Reply::Comparison(Box::new(comparison.report))))?;
     match unjudged {

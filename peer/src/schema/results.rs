@@ -93,6 +93,9 @@ impl Percent {
     pub(crate) fn of(part: u64, whole: u64) -> Option<Self> {
         let (part, whole) = (u128::from(part), u128::from(whole));
         let tenths = (part * 1_000 + whole / 2).checked_div(whole)?;
+        // Who is missing, or the only one who is there, does not vanish by rounding.
+        let tenths = if part < whole { tenths.min(999) } else { tenths };
+        let tenths = if part > 0 { tenths.max(1) } else { tenths };
         Some(Self(u64::try_from(tenths).unwrap_or(u64::MAX)))
     }
 }

@@ -46,7 +46,8 @@ fn of_election(election: &ElectionId) -> Result<PathBuf, DataDirectoryError> {
 fn of_voter_in(directory: &Path, port: u16) -> Result<Place, DataDirectoryError> {
     let path = directory.join(port.to_string());
     let own = Place { path, is_of_other_port: false };
-    if own.path.join(ELECTION_FILE).is_file() {
+    // Where an observer was, no voter is kept.
+    if own.path.join(ELECTION_FILE).is_file() && own.path.join(KEY_FILE).is_file() {
         return Ok(own);
     }
     let mut others = directories_in(directory)?;

@@ -51,6 +51,12 @@ pub enum SignError {
 #[error(transparent)]
 pub struct ChoicesErrorText(#[from] ChoicesError);
 
+impl ChoicesErrorText {
+    pub(crate) fn kind(&self) -> &'static str {
+        self.0.kind()
+    }
+}
+
 /// Signs what was asked for, and prints it.
 ///
 /// # Errors

@@ -6,23 +6,15 @@
 //! listing.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::Bound;
 
 use protocol::datagram::{BehindRouter, INNER_ADDRESSES_MAX, INNER_OF_PEER_MAX};
-use protocol::scope;
+use protocol::scope::{self, Site};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::peers::PEERS_TOTAL_MAX;
-
-/// Where the tracker sees peers that may be behind one router.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Site {
-    V4(Ipv4Addr),
-    /// The first 64 bits, which is what a provider gives to one customer at least.
-    V6([u8; 8]),
-}
 
 /// The inner addresses of listed peers. There are at most [`INNER_OF_PEER_MAX`] of each, so that those of
 /// [`PEERS_TOTAL_MAX`] take about 5 MiB.
@@ -106,16 +98,5 @@ fn any_between(peers: &BTreeMap<SocketAddr, Vec<SocketAddr>>, rng: &mut ChaCha8R
             SocketAddr::from((Ipv6Addr::from_bits(ip), rng.random()))
         }
         (ip, _) => SocketAddr::from((ip, rng.random_range(first.port()..=last.port()))),
-    }
-}
-
-impl Site {
-    fn of(address: SocketAddr) -> Self {
-        match address.ip().to_canonical() {
-            IpAddr::V4(ip) => Self::V4(ip),
-            IpAddr::V6(ip) => {
-                Self::V6(*ip.octets().first_chunk().expect("an address has 16 bytes"))
-            }
-        }
     }
 }
