@@ -11,7 +11,7 @@ use bech32::primitives::decode::UncheckedHrpstring;
 use bech32::{Bech32m, Checksum, Fe32, Hrp};
 
 use crate::keys::{PublicKey, check_public_key};
-use crate::text::{self, Hidden};
+use crate::text::{self, Hidden, shown};
 
 /// What a key begins with: the word of BIP 350's human-readable part, and the `1` behind it.
 pub const BEGINNING: &str = "ostkey1";
@@ -289,14 +289,6 @@ fn wrong_length(letters: &[char]) -> KeyTextError {
         _ => None,
     };
     located.unwrap_or(KeyTextError::Length { found })
-}
-
-/// A character by itself or, if people can't tell it from others, by its number.
-fn shown(character: char) -> String {
-    match character.is_ascii_graphic() {
-        true => format!("`{character}`"),
-        false => format!("U+{:04X}", u32::from(character)),
-    }
 }
 
 #[cfg(test)]

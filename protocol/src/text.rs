@@ -61,6 +61,15 @@ fn glance(text: &str, is_kept: impl Fn(char) -> bool) -> String {
     plain
 }
 
+/// A character by itself or, if people can't tell it from others, by its number.
+#[must_use]
+pub fn shown(character: char) -> String {
+    match character.is_ascii_graphic() {
+        true => format!("`{character}`"),
+        false => format!("U+{:04X}", u32::from(character)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,8 +2,8 @@
 //! other unless their router leads back in what they send there. So this node names its inner addresses to its tracker,
 //! and probes those that the tracker tells of others: the one case in which private addresses are taken from elsewhere.
 //!
-//! That must never let a tracker make this node look around in a network: only who named inner addresses takes any,
-//! only private ones are taken, and they are hints like all others.
+//! What a tracker can make of that is bounded: only who named inner addresses takes any, only private ones of peers at
+//! its own outer address are taken, and they are hints like all others, with their budget.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

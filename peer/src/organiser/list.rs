@@ -16,7 +16,7 @@ use csv::ByteRecord;
 use protocol::admission::VOTERS_MAX;
 use protocol::key_text::KeyTextError;
 use protocol::keys::PublicKey;
-use protocol::text::{self, Hidden};
+use protocol::text::{self, Hidden, shown};
 use protocol::units::VoterId;
 
 use super::RegistrarError;
@@ -123,14 +123,6 @@ pub enum SlipReason {
 impl fmt::Display for Slip {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "line {}: {}", self.line, self.reason)
-    }
-}
-
-/// A character by itself or, if people can't tell it from others, by its number.
-fn shown(character: char) -> String {
-    match character.is_ascii_graphic() {
-        true => format!("`{character}`"),
-        false => format!("U+{:04X}", u32::from(character)),
     }
 }
 

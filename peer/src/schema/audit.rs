@@ -44,7 +44,8 @@ pub(crate) struct AuditReport {
     pub(crate) blocks_deep: u64,
 }
 
-/// What has to add up. It is counted from the transactions one by one, apart from the count that it is held against.
+/// What has to add up. Choices and blank votes are counted from the transactions one by one, for the reader to hold
+/// against the count; the other two are differences.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct AuditSums {
     /// Registered voters who were withdrawn: all registrations less these are the registered voters.

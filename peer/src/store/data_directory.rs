@@ -266,7 +266,7 @@ pub(crate) fn make_private(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use protocol::admission::AdmissionRule;
@@ -275,7 +275,7 @@ mod tests {
 
     use super::*;
 
-    fn election(id: u8) -> Election {
+    pub(in crate::store) fn election(id: u8) -> Election {
         Election {
             id: [id; 16],
             title: "Board".into(),

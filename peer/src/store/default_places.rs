@@ -124,29 +124,9 @@ fn directories_in(path: &Path) -> Result<Vec<PathBuf>, FileError> {
 
 #[cfg(test)]
 mod tests {
-    use protocol::admission::AdmissionRule;
-    use protocol::election::{Election, Question};
-    use protocol::units::UnixMillis;
-
     use super::super::data_directory::DataDirectory;
+    use super::super::data_directory::tests::election;
     use super::*;
-
-    fn election(id: u8) -> Election {
-        Election {
-            id: [id; 16],
-            title: "Board".into(),
-            created: UnixMillis(1_700_000_000_000),
-            difficulty_bits: 8,
-            admission: AdmissionRule::Open { registration_bits: 4, max_voters: None },
-            block_bytes_max: 64 * 1024,
-            questions: vec![Question {
-                title: "Chair".into(),
-                options: vec!["Ada".into(), "Grace".into()],
-                choices_min: 0,
-                choices_max: 1,
-            }],
-        }
-    }
 
     #[test]
     fn among_several_data_directories_the_one_that_is_used_is_found() {
