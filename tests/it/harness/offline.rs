@@ -100,8 +100,9 @@ pub(crate) fn assert_counts(peer: &mut Peer, audit: &Value) {
         ("turnout_percent", "turnout_percent"),
         ("questions", "tally"),
     ] {
-        assert!(!results[in_results].is_null(), "{results}");
-        assert_eq!(results[in_results], audit[in_audit], "{results}\n{audit}");
+        // There is no turnout, and it is null, while nobody is registered.
+        assert!(results.get(in_results).is_some(), "{results}");
+        assert_eq!(results.get(in_results), audit.get(in_audit), "{results}\n{audit}");
     }
 }
 
