@@ -1,11 +1,12 @@
 //! JSON bodies. Names that stand in an object twice are kept, so that they can be refused.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer, StrDeserializer};
 use serde::de::{
-    Deserialize, DeserializeOwned, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess,
+    DeserializeOwned, DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess,
     Visitor,
 };
 use serde::forward_to_deserialize_any;
@@ -15,6 +16,11 @@ use super::{Fault, NUMBER, sentence};
 
 /// What a body is called where no part of it is meant.
 const WHOLE: &str = "the body";
+
+/// The most values in a body: lists, objects and what stands in them. A vote for every option of the largest ballot has
+/// some 16,420 of them, and a thousand transactions have 1,002. While a body is read each takes up to some 150 bytes, and so
+/// all of them 10 MB, where the shortest lists in a body of the largest size would take 40.
+const VALUES_MAX: usize = 65_536;
 
 const WHOLE_NUMBER: &str = "a whole number";
 const TEXT: &str = "a text in quotes";
@@ -38,7 +44,14 @@ enum Node<'b> {
 /// # Errors
 /// A line that says what is wrong with it.
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    let node: Node<'_> = serde_json::from_slice(body).map_err(|error| unread(body, &error))?;
+    let left = Cell::new(Some(VALUES_MAX));
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = Reader { left: &left }.deserialize(&mut reader);
+    let node =
+        read.and_then(|node| reader.end().map(|()| node)).map_err(|error| match left.get() {
+            None => format!("{WHOLE} has more than {VALUES_MAX} values: send less at once"),
+            Some(_) => unread(body, &error),
+        })?;
     serde_path_to_error::deserialize(node)
         .map_err(|error| sentence(error.inner(), error.path(), WHOLE))
 }
@@ -195,15 +208,26 @@ impl<'b> IntoDeserializer<'b, Fault> for Node<'b> {
     }
 }
 
-impl<'b> Deserialize<'b> for Node<'b> {
-    fn deserialize<D: Deserializer<'b>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+/// Reads values, as many as are left.
+#[derive(Clone, Copy)]
+struct Reader<'c> {
+    /// `None` once there was one more.
+    left: &'c Cell<Option<usize>>,
+}
+
+impl<'b> DeserializeSeed<'b> for Reader<'_> {
+    type Value = Node<'b>;
+
+    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<Node<'b>, D::Error> {
+        self.left.set(self.left.get().and_then(|left| left.checked_sub(1)));
+        match self.left.get() {
+            Some(_) => deserializer.deserialize_any(self),
+            None => Err(D::Error::custom("too many values")),
+        }
     }
 }
 
-struct Reader;
-
-impl<'b> Visitor<'b> for Reader {
+impl<'b> Visitor<'b> for Reader<'_> {
     type Value = Node<'b>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -240,7 +264,7 @@ impl<'b> Visitor<'b> for Reader {
 
     fn visit_seq<A: SeqAccess<'b>>(self, mut list: A) -> Result<Node<'b>, A::Error> {
         let mut nodes = Vec::new();
-        while let Some(node) = list.next_element()? {
+        while let Some(node) = list.next_element_seed(self)? {
             nodes.push(node);
         }
         Ok(Node::List(nodes))
@@ -248,8 +272,8 @@ impl<'b> Visitor<'b> for Reader {
 
     fn visit_map<A: MapAccess<'b>>(self, mut object: A) -> Result<Node<'b>, A::Error> {
         let mut entries = Vec::new();
-        while let Some(entry) = object.next_entry()? {
-            entries.push(entry);
+        while let Some(name) = object.next_key()? {
+            entries.push((name, object.next_value_seed(self)?));
         }
         Ok(Node::Object(entries))
     }
@@ -344,6 +368,26 @@ mod tests {
         let told = json::<(u8, u8)>(b"[1]").expect_err("it is short");
         assert_eq!(told, "the body has 1 entries: that is not the right number");
         assert!(json::<(u8, u8)>(b"[1,2,3]").is_err());
+    }
+
+    #[test]
+    fn a_body_has_a_number_of_values_and_not_one_more() {
+        let lists = |count: usize| format!("[{}[]]", "[],".repeat(count - 2));
+        assert_eq!(
+            json::<Vec<Vec<u8>>>(lists(VALUES_MAX).as_bytes()).map(|read| read.len()),
+            Ok(VALUES_MAX - 1)
+        );
+        let objects = format!("[{}{{}}]", "{\"\":{}},".repeat(VALUES_MAX / 2));
+        for too_many in [lists(VALUES_MAX + 1), objects, lists(300_000)] {
+            let told = json::<Vec<Vec<u8>>>(too_many.as_bytes()).expect_err("too many");
+            assert_eq!(told, "the body has more than 65536 values: send less at once");
+        }
+        // The last value that may be there, and then no more JSON.
+        let cut = lists(VALUES_MAX).replace("[]]", "[]");
+        assert_eq!(
+            json::<Vec<Vec<u8>>>(cut.as_bytes()),
+            Err("the body is JSON that ends too early".to_owned())
+        );
     }
 
     #[test]
