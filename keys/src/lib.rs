@@ -41,6 +41,7 @@ pub mod passphrase;
 mod pem;
 pub mod phrase;
 pub mod secret_file;
+pub mod secret_text;
 pub mod signing;
 mod source;
 

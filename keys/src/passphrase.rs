@@ -17,6 +17,7 @@ use std::sync::atomic::Ordering;
 #[cfg(unix)]
 use std::time::Duration;
 
+use protocol::keys::VoterKey;
 use protocol::text;
 #[cfg(unix)]
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -27,10 +28,11 @@ use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termi
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use serde_json::Value;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-use crate::SecretSource;
-use crate::secret_file::{self, SecretFileError};
+use crate::secret_file::SecretFileError;
+use crate::secret_text;
+use crate::{KeyFile, KeyFileError, SecretSource};
 use host::files::FileError;
 use host::reason;
 
@@ -153,7 +155,7 @@ impl<'de> Deserialize<'de> for Passphrase {
 pub fn read(source: &SecretSource) -> Result<Passphrase, PassphraseError> {
     let path = source.path();
     // Two more bytes are allowed for the end of the line, since some editors write two.
-    let mut text = read_secret(&path, PASSPHRASE_BYTES_MAX + 2)?;
+    let mut text = secret_text::read_bytes(&path, PASSPHRASE_BYTES_MAX + 2)?;
     let line = text.strip_suffix(b"\r\n").or_else(|| text.strip_suffix(b"\n")).unwrap_or(&text);
     let length = line.len();
     if line.contains(&b'\n') {
@@ -163,15 +165,46 @@ pub fn read(source: &SecretSource) -> Result<Passphrase, PassphraseError> {
     Passphrase::new(text)?.ok_or(PassphraseError::Empty { path })
 }
 
-/// Obtains the passphrase that unlocks a key, from the source that was named or else by asking on
-/// the terminal.
+/// Unlocks a key file, if it is locked, by the passphrase of the source that was named or else by asking on the terminal.
 ///
 /// # Errors
-/// When there is no passphrase.
-pub fn read_or_ask(
+/// When there is no passphrase, or it does not unlock the key.
+pub fn unlock<E>(file: &KeyFile, source: Option<&SecretSource>) -> Result<VoterKey, E>
+where
+    E: From<PassphraseError> + From<KeyFileError>,
+{
+    Ok(file.unlock(of_file(file, source)?.as_ref())?)
+}
+
+/// Obtains what unlocks a key file, as [`unlock`] does; `None` if the file is not locked.
+///
+/// # Errors
+/// When it is locked and there is no passphrase.
+pub fn of_file(
+    file: &KeyFile,
     source: Option<&SecretSource>,
+) -> Result<Option<Passphrase>, PassphraseError> {
+    file.is_locked().then(|| read_or_ask(source, file.path())).transpose()
+}
+
+/// Obtains what is to lock a new key: from the source that was named, or else by asking on the terminal if there is one
+/// and the user did not say that there is to be none.
+///
+/// # Errors
+/// When it can't be read, when the two that were typed differ, or when nobody answers.
+pub fn for_new(
+    source: Option<&SecretSource>,
+    no_passphrase: bool,
     key: &Path,
-) -> Result<Passphrase, PassphraseError> {
+) -> Result<Option<Passphrase>, PassphraseError> {
+    match source {
+        Some(source) => read(source).map(Some),
+        None if no_passphrase || !io::stdin().is_terminal() => Ok(None),
+        None => ask_new(key),
+    }
+}
+
+fn read_or_ask(source: Option<&SecretSource>, key: &Path) -> Result<Passphrase, PassphraseError> {
     match source {
         Some(source) => read(source),
         None if io::stdin().is_terminal() => {
@@ -182,10 +215,7 @@ pub fn read_or_ask(
 }
 
 /// Asks for a new passphrase on the terminal, twice. Gives `None` if the user wants none.
-///
-/// # Errors
-/// When the two differ, or when nobody answers.
-pub fn ask_new(key: &Path) -> Result<Option<Passphrase>, PassphraseError> {
+fn ask_new(key: &Path) -> Result<Option<Passphrase>, PassphraseError> {
     let first = ask(&format!("New passphrase for {} (none if empty): ", key.display()))?;
     let again = ask("The same again: ")?;
     let is_same = match (&first, &again) {
@@ -197,17 +227,15 @@ pub fn ask_new(key: &Path) -> Result<Option<Passphrase>, PassphraseError> {
 }
 
 /// Asks for a passphrase on the terminal without echo. Gives `None` for an empty line.
-///
-/// # Errors
-/// When nobody answers, or when the passphrase is too long.
-pub fn ask(prompt: &str) -> Result<Option<Passphrase>, PassphraseError> {
+fn ask(prompt: &str) -> Result<Option<Passphrase>, PassphraseError> {
     ask_unless(prompt, Arc::default())
 }
 
-/// Does the same, and stops to wait soon after `is_over` has become true, as if Ctrl-C had been typed.
+/// Asks for a passphrase on the terminal without echo, and stops to wait soon after `is_over` has become true, as if
+/// Ctrl-C had been typed. Gives `None` for an empty line.
 ///
 /// # Errors
-/// As above.
+/// When nobody answers, or when the passphrase is too long.
 pub fn ask_unless(
     prompt: &str,
     is_over: Arc<AtomicBool>,
@@ -311,45 +339,11 @@ impl Read for Keys {
     }
 }
 
-/// Reads a secret text from a file or a file descriptor.
-///
-/// # Errors
-/// When it can't be read, or when others may read it.
-pub fn read_secret(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, PassphraseError> {
-    secret_file::read(path, bytes_max)?
-        .ok_or_else(|| PassphraseError::Missing { path: path.to_owned() })
-}
-
-/// Does the same as [`read_secret`] for a text in UTF-8.
-///
-/// # Errors
-/// As above, and when the content is not UTF-8.
-pub fn read_secret_text(
-    path: &Path,
-    bytes_max: usize,
-) -> Result<Zeroizing<String>, PassphraseError> {
-    let text = secret_text(read_secret(path, bytes_max)?);
-    Ok(text.map_err(|error| FileError::new("read", path, error))?)
-}
-
-/// A secret as text; no copy of it is left.
-///
-/// # Errors
-/// When it is not UTF-8.
-pub fn secret_text(mut bytes: Zeroizing<Vec<u8>>) -> io::Result<Zeroizing<String>> {
-    match String::from_utf8(std::mem::take(&mut *bytes)) {
-        Ok(text) => Ok(Zeroizing::new(text)),
-        Err(error) => {
-            error.into_bytes().zeroize();
-            Err(io::ErrorKind::InvalidData.into())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Existing;
+    use crate::secret_file;
 
     #[test]
     fn a_file_holds_one_line() {
@@ -359,7 +353,15 @@ mod tests {
             secret_file::write(&path, text, Existing::Replace).expect("written");
             read(&SecretSource::File(path.clone()))
         };
-        for text in [&b"open sesame"[..], b"open sesame\n", b"open sesame\r\n"] {
+        let utf16: Vec<u8> =
+            "\u{feff}open sesame\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for text in [
+            &b"open sesame"[..],
+            b"open sesame\n",
+            b"open sesame\r\n",
+            b"\xef\xbb\xbfopen sesame\r\n",
+            &utf16,
+        ] {
             let passphrase = read(text).expect("a line");
             assert_eq!(passphrase.bytes(), b"open sesame");
             assert_eq!(format!("{passphrase:?}"), "Passphrase");

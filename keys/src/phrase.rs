@@ -63,15 +63,54 @@ pub fn of_key(key: &VoterKey) -> Zeroizing<String> {
     text
 }
 
-/// The words of a text, however they are written down: with numbers, commas, or each on a line of its own.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|character: char| !character.is_alphabetic()).filter(|word| !word.is_empty())
-}
-
 /// The number of words in a text, which may be the beginning of a phrase.
 #[must_use]
 pub fn count(text: &str) -> usize {
-    words(text).count()
+    words(&plain(text)).count()
+}
+
+/// A text as BIP 39 writes words: in small letters of ASCII, without what joins the halves of a word and can't be seen.
+fn plain(text: &str) -> Zeroizing<String> {
+    // No small letter takes twice as much, so it never grows: growing would leave copies of the secret in memory.
+    let mut plain = Zeroizing::new(String::with_capacity(2 * text.len()));
+    for character in text.chars() {
+        match character {
+            // The soft hyphen, joiners, and the mark at the beginning of a file.
+            '\u{ad}' | '\u{200c}' | '\u{200d}' | '\u{2060}' | '\u{feff}' => {}
+            // Turkish keyboards write the capital with its dot, and the small letter without.
+            '\u{130}' | '\u{131}' => plain.push('i'),
+            // Letters as wide as Chinese ones.
+            '\u{ff21}'..='\u{ff5a}' => {
+                let narrow = u32::from(character) - (0xff21 - u32::from('A'));
+                plain.extend(char::from_u32(narrow).map(|narrow| narrow.to_ascii_lowercase()));
+            }
+            other => plain.extend(other.to_lowercase()),
+        }
+    }
+    plain
+}
+
+/// The words of a plain text, however they are written down: with numbers, commas, or each on a line of its own.
+fn words(plain: &str) -> impl Iterator<Item = &str> {
+    plain.split(|character: char| !character.is_alphabetic()).filter(|word| !word.is_empty())
+}
+
+/// Twice as many words as there should be, without the label that stands before or after each, as in `No. 1`, `1st` or
+/// `iv`. Labels are all alike, or none of them is a word of the list.
+fn without_labels(words: Vec<&str>) -> Vec<&str> {
+    if words.len() != 2 * PHRASE_WORDS {
+        return words;
+    }
+    let each_second = |first: usize| words.iter().skip(first).step_by(2);
+    let are_labels = |first: usize| {
+        each_second(first).all(|word| *word == words[first])
+            || each_second(first).all(|word| whole_word(word).is_none())
+    };
+    match (are_labels(0), are_labels(1)) {
+        (true, _) => each_second(1).copied().collect(),
+        (false, true) => each_second(0).copied().collect(),
+        (false, false) => words,
+    }
 }
 
 /// The word of the list that somebody wrote. Its first four letters are enough, since no other word begins with them.
@@ -85,7 +124,7 @@ fn whole_word(written: &str) -> Option<&'static str> {
 }
 
 /// Returns the key that a phrase encodes. Upper and lower case are treated alike, and whatever is no letter may
-/// separate the words. The first four letters of a word are enough.
+/// separate the words, which may be numbered. The first four letters of a word are enough.
 ///
 /// # Errors
 /// See [`PhraseError`].
@@ -93,13 +132,13 @@ pub fn to_key(text: &str) -> Result<VoterKey, PhraseError> {
     if text.len() > PHRASE_BYTES_MAX {
         return Err(PhraseError::TooLong);
     }
-    let found = count(text);
-    if found != PHRASE_WORDS {
-        return Err(PhraseError::Count { found });
+    let plain = plain(text);
+    let written = without_labels(words(&plain).collect());
+    if written.len() != PHRASE_WORDS {
+        return Err(PhraseError::Count { found: written.len() });
     }
-    let written = Zeroizing::new(text.to_lowercase());
     let mut text = Zeroizing::new(String::with_capacity(PHRASE_BYTES_MAX));
-    for (index, word) in words(&written).enumerate() {
+    for (index, word) in written.into_iter().enumerate() {
         let word = whole_word(word).ok_or(PhraseError::UnknownWord { place: index + 1 })?;
         text.push_str(word);
         text.push(' ');
@@ -165,6 +204,23 @@ screen patrol group space point ten exist slush involve unfold";
             each(&|_, word| format!("{word};\r\n")),
             each(&|_, word| format!("{} ", &word[..word.len().min(4)])),
             each(&|_, word| format!("{}\u{200b} ", &word[..word.len().min(5)])),
+            each(&|number, word| format!("[{number}] {word}\u{3000}")),
+            each(&|number, word| format!("No. {number}: {word}\n")),
+            each(&|number, word| format!("Word {number}: {word}\n")),
+            each(&|number, word| {
+                format!("{number}{} {word}\n", ["th", "st", "nd", "rd"][number % 4])
+            }),
+            each(&|number, word| format!("{word} ({number}\u{ba})\n")),
+            each(&|number, word| {
+                format!("{}) {word}\n", char::from(b"abcdefghijklmnopqrstuvwx"[number - 1]))
+            }),
+            each(&|_, word| format!("{}\u{ad}{} ", &word[..2], &word[2..])),
+            each(&|_, word| {
+                let wide =
+                    |letter: u8| char::from_u32(u32::from(letter) + 0xfee0).expect("a letter");
+                word.bytes().map(wide).chain([' ']).collect()
+            }),
+            format!("\u{feff}{}", PHRASE.to_uppercase().replace('I', "\u{130}")),
         ] {
             let read = to_key(&text).expect(&text);
             assert_eq!(hex::encode(read.secret_bytes().as_slice()), ENTROPY, "{text}");

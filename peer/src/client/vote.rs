@@ -127,11 +127,7 @@ impl Client {
 
     /// The key that signs. Its passphrase is used here and passed on to nobody.
     fn unlock(&self, file: &KeyFile) -> Result<VoterKey, ClientError> {
-        if !file.is_locked() {
-            return Ok(file.unlock(None)?);
-        }
-        let passphrase = passphrase::read_or_ask(self.passphrase.as_ref(), file.path())?;
-        Ok(file.unlock(Some(&passphrase))?)
+        passphrase::unlock(file, self.passphrase.as_ref())
     }
 
     /// Makes a signed registration. It tells the user about the search for a stamp, which may take

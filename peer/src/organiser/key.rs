@@ -1,6 +1,5 @@
 //! A registrar's secret key, which is stored in the same kind of file as a voter's.
 
-use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use protocol::keys::VoterKey;
@@ -23,11 +22,7 @@ pub(super) fn make(
     if path.symlink_metadata().is_ok() {
         return Err(RegistrarError::KeyExists { path: path.to_owned() });
     }
-    let passphrase = match source {
-        Some(source) => Some(passphrase::read(source)?),
-        None if no_passphrase || !io::stdin().is_terminal() => None,
-        None => passphrase::ask_new(path)?,
-    };
+    let passphrase = passphrase::for_new(source, no_passphrase, path)?;
     Ok(KeyFile::create(path, keys::generate(), passphrase.as_ref(), Existing::Keep)?)
 }
 
@@ -40,9 +35,5 @@ pub(super) fn open(path: &Path, options: &PassphraseOptions) -> Result<VoterKey,
         Err(KeyFileError::Missing { path }) => return Err(RegistrarError::NoKey { path }),
         opened => opened?,
     };
-    if !file.is_locked() {
-        return Ok(file.unlock(None)?);
-    }
-    let passphrase = passphrase::read_or_ask(options.source().as_ref(), path)?;
-    Ok(file.unlock(Some(&passphrase))?)
+    passphrase::unlock(&file, options.source().as_ref())
 }

@@ -21,10 +21,10 @@ use crate::store::default_places;
 use host::files::{self, FileError};
 use host::output::{be_quiet, print};
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
-use keys::SecretSource;
 use keys::passphrase::{self, Passphrase, PassphraseError};
 use keys::phrase::{self, PHRASE_BYTES_MAX, PHRASE_WORDS, PhraseError};
 use keys::secret_file::{self, SecretFileError};
+use keys::secret_text;
 use keys::{KeyFile, KeyFileError};
 
 /// The reason why a command for keys failed. Each message is one line.
@@ -83,7 +83,8 @@ fn new_key(new: &NewKey) -> Result<(), KeyCommandError> {
         return Err(KeyCommandError::NowhereForPhrase);
     }
     let path = new_key_path(&new.place, new.force)?;
-    let passphrase = new_passphrase(new.lock.source().as_ref(), new.lock.no_passphrase, &path)?;
+    let passphrase =
+        passphrase::for_new(new.lock.source().as_ref(), new.lock.no_passphrase, &path)?;
     let secret = keys::generate();
     let words = phrase::of_key(&secret);
     if let Some(file) = &new.phrase_file {
@@ -158,7 +159,7 @@ fn import_key(import: &ImportKey) -> Result<(), KeyCommandError> {
     let (key, opened_by) = match (&import.file, import.phrase_source()) {
         (Some(file), _) => key_of_file(file, &import.passphrase)?,
         (None, Some(source)) => {
-            let text = passphrase::read_secret_text(&source.path(), PHRASE_BYTES_MAX)?;
+            let text = secret_text::read(&source.path(), PHRASE_BYTES_MAX)?;
             (phrase::to_key(&text)?, None)
         }
         (None, None) => (phrase::to_key(&ask_phrase()?)?, None),
@@ -168,7 +169,7 @@ fn import_key(import: &ImportKey) -> Result<(), KeyCommandError> {
     let passphrase = match opened_by {
         // Whoever locked the key before wants it to stay locked.
         Some(passphrase) if source.is_none() && !no_passphrase => Some(passphrase),
-        Some(_) | None => new_passphrase(source.as_ref(), no_passphrase, &path)?,
+        Some(_) | None => passphrase::for_new(source.as_ref(), no_passphrase, &path)?,
     };
     let made =
         KeyFile::create(&path, key, passphrase.as_ref(), Existing::replace_if(import.force))?;
@@ -184,7 +185,7 @@ fn change_passphrase(change: &ChangePassphrase) -> Result<(), KeyCommandError> {
     if source.is_none() && !no_passphrase && !io::stdin().is_terminal() {
         return Err(PassphraseError::NoTerminal { option: "new-passphrase" }.into());
     }
-    let passphrase = new_passphrase(source.as_ref(), no_passphrase, &path)?;
+    let passphrase = passphrase::for_new(source.as_ref(), no_passphrase, &path)?;
     let made = KeyFile::create(&path, key, passphrase.as_ref(), Existing::Replace)?;
     show_file(&made, change.format.json)
 }
@@ -201,33 +202,12 @@ fn key_of_file(
         }
         file => file?,
     };
-    if !file.is_locked() {
-        return Ok((file.unlock(None)?, None));
-    }
-    let passphrase = passphrase::read_or_ask(options.source().as_ref(), path)?;
-    Ok((file.unlock(Some(&passphrase))?, Some(passphrase)))
+    let passphrase = passphrase::of_file(&file, options.source().as_ref())?;
+    Ok((file.unlock(passphrase.as_ref())?, passphrase))
 }
 
 fn unlock(file: &KeyFile, options: &PassphraseOptions) -> Result<VoterKey, KeyCommandError> {
-    if !file.is_locked() {
-        return Ok(file.unlock(None)?);
-    }
-    let passphrase = passphrase::read_or_ask(options.source().as_ref(), file.path())?;
-    Ok(file.unlock(Some(&passphrase))?)
-}
-
-/// The new passphrase, from the source that was named, or else from the terminal if there is one,
-/// or else none.
-fn new_passphrase(
-    source: Option<&SecretSource>,
-    no_passphrase: bool,
-    key: &Path,
-) -> Result<Option<Passphrase>, KeyCommandError> {
-    Ok(match source {
-        Some(source) => Some(passphrase::read(source)?),
-        None if no_passphrase || !io::stdin().is_terminal() => None,
-        None => passphrase::ask_new(key)?,
-    })
+    passphrase::unlock(file, options.source().as_ref())
 }
 
 /// Reads the words from the terminal, on one line or on several.
@@ -258,7 +238,7 @@ fn read_phrase(input: impl BufRead) -> Result<Zeroizing<String>, KeyCommandError
     if bytes.len() > PHRASE_BYTES_MAX {
         return Err(PhraseError::TooLong.into());
     }
-    let text = passphrase::secret_text(bytes).map_err(PassphraseError::Terminal)?;
+    let text = secret_text::of_bytes(bytes).map_err(PassphraseError::Terminal)?;
     if text.trim().is_empty() { Err(KeyCommandError::NoPhrase) } else { Ok(text) }
 }
 

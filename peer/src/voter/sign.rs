@@ -151,12 +151,7 @@ fn key_file(options: &Signing) -> Result<KeyFile, SignError> {
 }
 
 fn unlock(options: &Signing) -> Result<VoterKey, SignError> {
-    let file = key_file(options)?;
-    if !file.is_locked() {
-        return Ok(file.unlock(None)?);
-    }
-    let passphrase = passphrase::read_or_ask(options.passphrase.source().as_ref(), file.path())?;
-    Ok(file.unlock(Some(&passphrase))?)
+    passphrase::unlock(&key_file(options)?, options.passphrase.source().as_ref())
 }
 
 #[cfg(test)]
