@@ -8,6 +8,7 @@ mod ballot;
 mod client;
 pub(crate) mod command;
 mod format;
+mod hyphens;
 pub(crate) mod input_error;
 mod invoked;
 mod key;
@@ -116,7 +117,7 @@ pub fn parse(
     cores: usize,
     columns: Option<usize>,
 ) -> Result<Invocation, UsageError> {
-    let words: Vec<_> = arguments.into_iter().collect();
+    let words = hyphens::apart(arguments.into_iter().collect());
     let columns = columns.unwrap_or(COLUMNS_DEFAULT);
     let command = host::variables::without_empty(Arguments::command()).term_width(columns);
     let matches = command.try_get_matches_from(&words);
