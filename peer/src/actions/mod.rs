@@ -22,8 +22,8 @@ use crate::handle::PeerHandle;
 use crate::miner::MinerView;
 use crate::schema::{self, Reply};
 pub(crate) use crate::voter::choices::{
-    Answer, ChoicesError, of_names as choices_of_names, parse as parse_choices, parse_answer,
-    read as read_choices,
+    Answer, Asked, ChoicesError, Interview, Step, of_names as choices_of_names,
+    parse as parse_choices, parse_answer, read as read_choices,
 };
 use crate::voter::receipt::ReceiptFileError;
 use crate::voter::{Actor, OwnVoters, VoterError};

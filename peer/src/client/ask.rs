@@ -4,14 +4,14 @@ use std::io;
 
 use inquire::validator::Validation;
 use inquire::{Confirm, InquireError, Text};
-use protocol::election::{self, Election};
+use protocol::election::Election;
 use protocol::transaction::Choices;
 
 use super::Client;
 use super::error::ClientError;
-use crate::actions::{ActionError, Answer, parse_answer};
-use crate::render::choice_line;
-use crate::schema::{PRIVACY, Question, choice_names};
+use crate::actions::{ActionError, Answer, Asked, Interview, Step, parse_answer};
+use crate::render::chosen;
+use crate::schema::{CAST_QUESTION, Question, choice_names};
 use host::output::{columns, print};
 
 impl Client {
@@ -24,55 +24,37 @@ impl Client {
         if !self.asks {
             return Err(ActionError::NoChoices.into());
         }
-        let mut answers = answers.into_iter();
-        let mut choices = Vec::with_capacity(election.questions.len());
-        for (index, question) in election.questions.iter().enumerate() {
-            choices.push(match answers.next() {
-                Some(Answer::Given(chosen)) => chosen,
-                Some(Answer::Doubtful { doubt, supposed: Some(chosen) }) => {
-                    print(&format!("{doubt}\n"))?;
-                    chosen
-                }
-                Some(Answer::Doubtful { doubt, supposed: None }) => {
-                    print(&format!("{doubt}\n"))?;
-                    self.ask_question(index + 1, question)?
-                }
-                None => self.ask_question(index + 1, question)?,
-            });
+        let mut interview = Interview::new(&election.questions, answers);
+        while let Some(step) = interview.next() {
+            match step {
+                Step::Tell(doubt) => print(&self.fitted(format!("{doubt}\n")))?,
+                Step::Ask(asked) => interview.answer(&self.ask_question(&asked)?),
+            }
         }
-        let chosen = choice_line(&choice_names(&choices, election));
-        let shown = format!("You choose: {chosen}\n{PRIVACY}\n");
-        print(&self.style.fitted(shown, columns(&io::stdout())))?;
-        let question = Confirm::new("Cast this vote? It can't be changed.").with_default(false);
+        let choices = interview.into_choices();
+        print(&self.fitted(chosen(&choice_names(&choices, election))))?;
+        let question = Confirm::new(CAST_QUESTION).with_default(false);
         match question.prompt().map_err(not_answered)? {
             true => Ok(choices),
             false => Err(ActionError::Cancelled.into()),
         }
     }
-}
 
-impl Client {
-    fn ask_question(
-        &self,
-        number: usize,
-        question: &election::Question,
-    ) -> Result<Vec<u16>, ClientError> {
-        print(&self.style.question(number, &Question::of(question)))?;
-        let asked = question.clone();
-        let text = match question.choices_min {
-            0 => "Your choice (numbers or names, - for none):",
-            _ => "Your choice (numbers or names):",
-        };
-        let answer = Text::new(text)
-            .with_validator(move |text: &str| {
-                Ok(match parse_answer(text, number, &asked) {
-                    Ok(_) => Validation::Valid,
-                    Err(error) => Validation::Invalid(error.to_string().into()),
-                })
+    /// An answer that the question allows.
+    fn ask_question(&self, asked: &Asked<'_>) -> Result<String, ClientError> {
+        print(&self.style.question(asked.number, &Question::of(asked.question)))?;
+        let (number, question) = (asked.number, asked.question.clone());
+        let answer = Text::new(asked.prompt()).with_validator(move |text: &str| {
+            Ok(match parse_answer(text, number, &question) {
+                Ok(_) => Validation::Valid,
+                Err(error) => Validation::Invalid(error.to_string().into()),
             })
-            .prompt()
-            .map_err(not_answered)?;
-        Ok(parse_answer(&answer, number, question).map_err(ActionError::from)?)
+        });
+        answer.prompt().map_err(not_answered)
+    }
+
+    fn fitted(&self, text: String) -> String {
+        self.style.fitted(text, columns(&io::stdout()))
     }
 }
 

@@ -5,11 +5,11 @@ use protocol::transaction::Choices;
 use super::complete::Completion;
 use super::terminal::{Terminal, Typed};
 use super::{Console, Input, typed_unless_signalled};
-use crate::actions::{ActionError, Actions, Answer, parse_answer, read_choices};
+use crate::actions::{ActionError, Actions, Answer, Interview, Step, read_choices};
 use crate::cli::command::PromptCommand;
-use crate::render::{Style, choice_line};
+use crate::render::{Style, chosen};
 use crate::schema::{
-    LEAVE_QUESTION, LEAVE_WARNING, OwnVoteStanding, PRIVACY, Question, choice_names,
+    CAST_QUESTION, LEAVE_QUESTION, LEAVE_WARNING, OwnVoteStanding, PRIVACY, Question, choice_names,
 };
 use crate::voter::Actor;
 use keys::{Passphrase, VoterName};
@@ -49,10 +49,8 @@ impl Console {
         }
         let passphrase = self.ask_passphrase(voter.as_ref(), actions).await?;
         let choices = self.ask_choices(terminal, answers.unwrap_or_default(), actions).await?;
-        let chosen = choice_line(&choice_names(&choices, election));
-        let shown = format!("You choose: {chosen}\n{PRIVACY}\n");
-        let question = "Cast this vote? It can't be changed. [y/N] ";
-        match self.confirms(terminal, shown, question).await {
+        let shown = chosen(&choice_names(&choices, election));
+        match self.confirms(terminal, shown, &format!("{CAST_QUESTION} [y/N] ")).await {
             true => Ok((Actor { voter, passphrase }, choices)),
             false => Err(ActionError::Cancelled),
         }
@@ -65,22 +63,35 @@ impl Console {
         answers: Vec<Answer>,
         actions: &Actions,
     ) -> Result<Choices, ActionError> {
-        let mut choices = Vec::with_capacity(actions.election.questions.len());
-        let mut answers = answers.into_iter();
-        for index in 0..actions.election.questions.len() {
-            choices.push(match answers.next() {
-                Some(Answer::Given(chosen)) => chosen,
-                Some(Answer::Doubtful { doubt, supposed: Some(chosen) }) => {
-                    self.screen.print(format!("{doubt}\n")).await;
-                    chosen
+        let election = &actions.election;
+        let mut interview = Interview::new(&election.questions, answers);
+        let mut shown = String::new();
+        while let Some(step) = interview.next() {
+            let asked = match step {
+                Step::Tell(doubt) => {
+                    shown += &format!("{doubt}\n");
+                    continue;
                 }
-                Some(Answer::Doubtful { doubt, supposed: None }) => {
-                    self.ask_question(terminal, actions, index, &format!("{doubt}\n")).await?
-                }
-                None => self.ask_question(terminal, actions, index, "").await?,
-            });
+                Step::Ask(asked) => asked,
+            };
+            if !asked.is_again {
+                shown += &self.style.question(asked.number, &Question::of(asked.question));
+            }
+            let completion = Completion::Answer(election.clone(), asked.number - 1);
+            let prompt = format!("{} ", asked.prompt());
+            match self.ask(terminal, std::mem::take(&mut shown), &prompt, completion).await {
+                Typed::Line(line) => interview.answer(&line),
+                Typed::Interrupted
+                | Typed::End
+                | Typed::BrokenOff
+                | Typed::HungUp
+                | Typed::Failed(_) => return Err(ActionError::Cancelled),
+            }
         }
-        Ok(choices)
+        if !shown.is_empty() {
+            self.screen.print(shown).await;
+        }
+        Ok(interview.into_choices())
     }
 
     /// A vote that is given on one line is as public as one that is asked for question by question,
@@ -142,37 +153,6 @@ impl Console {
             | Typed::BrokenOff
             | Typed::HungUp
             | Typed::Failed(_) => true,
-        }
-    }
-
-    async fn ask_question(
-        &self,
-        terminal: &Terminal,
-        actions: &Actions,
-        index: usize,
-        doubt: &str,
-    ) -> Result<Vec<u16>, ActionError> {
-        let (election, number) = (&actions.election, index + 1);
-        let question = &election.questions[index];
-        let mut shown = self.style.question(number, &Question::of(question));
-        shown.insert_str(0, doubt);
-        loop {
-            let completion = Completion::Answer(election.clone(), index);
-            let prompt = match question.choices_min {
-                0 => "Your choice (numbers or names, - for none): ",
-                _ => "Your choice (numbers or names): ",
-            };
-            match self.ask(terminal, shown, prompt, completion).await {
-                Typed::Line(line) => match parse_answer(&line, number, question) {
-                    Ok(chosen) => return Ok(chosen),
-                    Err(error) => shown = format!("{error}\n"),
-                },
-                Typed::Interrupted
-                | Typed::End
-                | Typed::BrokenOff
-                | Typed::HungUp
-                | Typed::Failed(_) => return Err(ActionError::Cancelled),
-            }
         }
     }
 

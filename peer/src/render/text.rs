@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::schema::{
-    Admission, Admitted, Clock, HeldBy, Mining, Multicast, Percent, Standing, Status,
+    Admission, Admitted, Clock, HeldBy, Mining, Multicast, PRIVACY, Percent, Standing, Status,
     TransactionKind, Unready, Waiting,
 };
 
@@ -237,6 +237,11 @@ pub(crate) fn choice_line(choices: &[Vec<String>]) -> String {
         names => names.join(", "),
     });
     answers.collect::<Vec<_>>().join("; ")
+}
+
+/// What a voter is shown who is asked whether to cast this vote.
+pub(crate) fn chosen(choices: &[Vec<String>]) -> String {
+    format!("You choose: {}\n{PRIVACY}\n", choice_line(choices))
 }
 
 /// Whole seconds, or milliseconds for less than a second.

@@ -41,8 +41,8 @@ pub(crate) use exchange::{
 pub(crate) use key::{KeyShown, Signed};
 pub(crate) use laboratory::{BadBlockOrder, Experiment, PartitionOrder};
 pub(crate) use order::{
-    BlockOrdered, LEAVE_QUESTION, LEAVE_WARNING, Left, ReceiptWritten, Registered, Submitted,
-    SyncOrdered, Voted,
+    BlockOrdered, CAST_QUESTION, LEAVE_QUESTION, LEAVE_WARNING, Left, ReceiptWritten, Registered,
+    Submitted, SyncOrdered, Voted,
 };
 pub(crate) use peer::{
     Clock, HeldBy, Mining, Multicast, Neighbour, Peers, Role, Status, Tracker, Unready, Waiting,

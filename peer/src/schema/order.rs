@@ -13,6 +13,8 @@ use super::{Hash, HeldBy, OwnVoteStanding, Standing, Voter};
 pub(crate) const LEAVE_WARNING: &str = "Nobody else has your vote yet. If you leave now, it is not counted until you come back and others get it.";
 /// What such a user is asked.
 pub(crate) const LEAVE_QUESTION: &str = "Leave all the same?";
+/// What a voter is asked whose choices are complete.
+pub(crate) const CAST_QUESTION: &str = "Cast this vote? It can't be changed.";
 
 /// A registration that is safe on the peer's disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

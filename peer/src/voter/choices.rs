@@ -5,6 +5,7 @@
 //! number, and whatever is only near to a name is told apart as a [doubt](ChoicesError::is_doubt), about
 //! which somebody at a terminal is asked. Elsewhere a doubt is a refusal.
 
+mod interview;
 mod split;
 
 use protocol::election::{ChoiceError, Election, Question};
@@ -16,6 +17,7 @@ use crate::cli::option_number::{
 };
 use crate::cli::suggest::suggest;
 use crate::render::choices_allowed;
+pub(crate) use interview::{Asked, Interview, Step};
 
 /// How a question is answered that was left out, and may be left blank.
 const TEXT_MEND: &str = "write its choices after a `;`, or `-` to leave it blank";

@@ -27,7 +27,7 @@ fn election(questions: Vec<Question>) -> Election {
     }
 }
 
-fn two_questions() -> Election {
+pub(super) fn two_questions() -> Election {
     election(vec![
         question("Chair", &["Ada", "Grace", "Hedy"], 1, 1),
         question("Evenings", &["Tuesday", "Thursday", "Wednesday"], 0, 2),
