@@ -92,7 +92,9 @@ fn start(invocation: Invocation) -> anyhow::Result<ExitCode> {
     let good_or_refused =
         |is_good| if is_good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_REFUSED) };
     match invocation {
-        Invocation::Show(text) => host::output::print(&text)?,
+        Invocation::Show(text) => host::output::print(&text).map_err(|error| {
+            anyhow::anyhow!("can't write to stdout: {}", host::reason::of(&error))
+        })?,
         Invocation::NewBallot(new) => peer::new_ballot(&new)?,
         Invocation::CheckBallot(check) => peer::check_ballot(&check)?,
         Invocation::Registrar(task) => peer::registrar(&task)?,

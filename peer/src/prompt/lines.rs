@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::thread;
 
+use host::utf16::UTF8_MARK;
 use tokio::sync::mpsc;
 
 use super::foreground::PatientStdin;
@@ -32,6 +33,7 @@ pub(super) fn read_stdin() -> mpsc::Receiver<Line> {
         .name("stdin".into())
         .spawn(move || {
             let mut stdin = BufReader::new(PatientStdin(io::stdin()));
+            skip_mark(&mut stdin);
             while let Some(line) = next(&mut stdin) {
                 let is_last = matches!(line, Line::Failed(_));
                 if lines.blocking_send(line).is_err() || is_last {
@@ -41,6 +43,13 @@ pub(super) fn read_stdin() -> mpsc::Receiver<Line> {
         })
         .expect("the system starts a thread");
     receiver
+}
+
+/// Passes over the mark that some programs write before UTF-8. Whatever goes wrong shows when the first line is read.
+fn skip_mark(input: &mut impl BufRead) {
+    if input.fill_buf().is_ok_and(|beginning| beginning.starts_with(UTF8_MARK)) {
+        input.consume(UTF8_MARK.len());
+    }
 }
 
 /// The next line without its line end; `None` at the end of the input.
@@ -74,6 +83,7 @@ mod tests {
 
     fn all(input: impl Read) -> Vec<Line> {
         let mut input = BufReader::new(input);
+        skip_mark(&mut input);
         std::iter::from_fn(|| next(&mut input)).collect()
     }
 
@@ -87,6 +97,7 @@ mod tests {
         let bad = || Line::Bad(InputError::NotUtf8);
         assert_eq!(all(&b"\xff\nok\n"[..]), [bad(), line("ok")]);
         assert_eq!(all(&b"vote Zo\xeb"[..]), [bad()]);
+        assert_eq!(all(&b"\xef\xbb\xbfa\n"[..]), [line("a")]);
         let too_long = || Line::Bad(InputError::TooLong);
         let longest = "x".repeat(LINE_BYTES_MAX);
         let input = format!("{longest}\n{longest}y\nok\n{longest}y");

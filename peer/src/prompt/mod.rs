@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 use crate::actions::{ActionError, Actions};
 use crate::cli::command::{PromptCommand, first_word, parse};
-use crate::render::{Style, wants_color};
+use crate::render::{Style, is_dumb_terminal, wants_color};
 use crate::schema::Reply;
 use crate::schema::{self, Event, OwnVoteStanding, PRIVACY};
 use complete::Completion;
@@ -102,7 +102,8 @@ impl Console {
     /// Shows a prompt if stdin and stdout are a terminal. Otherwise it reads lines and prints
     /// lines. A service reads nothing.
     pub(crate) fn start(json: bool, service: bool, signals: EndSignals) -> Self {
-        let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+        let is_terminal =
+            io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb_terminal();
         if is_terminal
             && !json
             && !service

@@ -22,7 +22,7 @@ use super::screen::{ProgressRow, Sink};
 use super::typed_bytes::{BAD_CHARACTER, BREAK_KEY, REDRAW_KEY};
 #[cfg(not(unix))]
 use super::windows_keyboard::{InputEnd, Keyboard};
-use crate::cli::input_error::InputError;
+use crate::cli::input_error::{InputError, LINE_BYTES_MAX};
 use keys::passphrase::{self, Passphrase};
 
 /// The name of the history file in the data directory.
@@ -318,10 +318,17 @@ impl PromptThread {
                 }
                 None => self.edit(prompt),
             };
-            if !matches!(&typed, Typed::Line(line) if line.contains(BAD_CHARACTER)) {
-                return typed;
-            }
-            print(&format!("{}\n", InputError::NotUtf8));
+            let error = match &typed {
+                Typed::Line(line) if line.contains(BAD_CHARACTER) => InputError::NotUtf8,
+                Typed::Line(line) if line.len() > LINE_BYTES_MAX => InputError::TooLong,
+                Typed::Line(_)
+                | Typed::Interrupted
+                | Typed::End
+                | Typed::BrokenOff
+                | Typed::HungUp
+                | Typed::Failed(_) => return typed,
+            };
+            print(&format!("{error}\n"));
         }
     }
 

@@ -11,6 +11,9 @@ const REDRAW_BYTE: u8 = 0x1e;
 pub(super) const BREAK_KEY: char = '\\';
 const BREAK_BYTE: u8 = 0x1c;
 
+/// Ctrl-C, which no terminal sends as part of a text that is pasted.
+const CONTROL_C: u8 = 3;
+
 /// What terminals put around a text that is pasted. The ends of its lines end no line for the editor.
 const PASTE_BEGIN: [u8; 6] = *b"\x1b[200~";
 const PASTE_END: [u8; 6] = *b"\x1b[201~";
@@ -20,6 +23,8 @@ const PASTE_END: [u8; 6] = *b"\x1b[201~";
 pub(super) struct TypedBytes {
     /// Good UTF-8.
     ready: Vec<u8>,
+    /// What the editor has once it has got all that is ready.
+    taken: Passed,
     /// What the editor has got.
     passed: Passed,
     /// Whether the editor has got a whole line, so that the rest waits for the next one.
@@ -35,6 +40,7 @@ impl TypedBytes {
     pub(super) fn new(suspension_key: u8) -> Self {
         Self {
             ready: Vec::new(),
+            taken: Passed::default(),
             passed: Passed::default(),
             is_held: false,
             rest: Vec::new(),
@@ -84,9 +90,13 @@ impl TypedBytes {
         self.ready.insert(0, REDRAW_BYTE);
     }
 
-    /// The editor is to end its line before anything else.
+    /// The editor is to end its line before anything else, also where the end of a paste never came.
     pub(super) fn break_off(&mut self) {
         self.ready.insert(0, BREAK_BYTE);
+        if self.passed.is_in_paste {
+            self.ready.splice(..0, PASTE_END);
+            self.taken.is_in_paste = false;
+        }
     }
 
     /// The editor has ended its line before it was told to.
@@ -139,16 +149,28 @@ impl TypedBytes {
         };
         let mut unfinished: &[u8] = &[];
         for chunk in now.utf8_chunks() {
-            self.ready.extend_from_slice(chunk.valid().as_bytes());
+            self.add(chunk.valid().as_bytes());
             let is_last = chunk.invalid().as_ptr_range().end == now.as_ptr_range().end;
             if is_last && !self.is_to_be_suspended && may_go_on(chunk.invalid()) {
                 unfinished = chunk.invalid();
             } else if !chunk.invalid().is_empty() {
-                self.ready.extend_from_slice(BAD_CHARACTER.encode_utf8(&mut [0; 4]).as_bytes());
+                self.add(BAD_CHARACTER.encode_utf8(&mut [0; 4]).as_bytes());
             }
         }
         self.rest.extend_from_slice(unfinished);
         self.rest.extend_from_slice(later);
+    }
+
+    /// Makes bytes ready. A paste whose end never comes would keep the editor from all keys for good, so Ctrl-C ends it.
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if *byte == CONTROL_C && self.taken.is_in_paste {
+                self.ready.extend(PASTE_END);
+                self.taken.is_in_paste = false;
+            }
+            self.taken.ends_line(*byte);
+            self.ready.push(*byte);
+        }
     }
 }
 
@@ -238,6 +260,20 @@ mod tests {
         assert!(typed.is_held() && typed.has_more() && !typed.is_empty());
         typed.release();
         assert_eq!(typed.ready(), b"c");
+    }
+
+    #[test]
+    fn a_paste_without_an_end_is_ended_by_the_keys_that_end_a_line() {
+        assert_eq!(passed_on(&[b"\x1b[200~a\rb", b"\x03c\x03"]), "\x1b[200~a\rb\x1b[201~\x03c\x03");
+        assert_eq!(passed_on(&[b"\x1b[200~a\x1b[201~\x03"]), "\x1b[200~a\x1b[201~\x03");
+        let mut typed = TypedBytes::new(SUSPEND);
+        typed.take(b"\x1b[200~a\r");
+        typed.passed(typed.ready().len());
+        typed.break_off();
+        assert_eq!(typed.ready(), b"\x1b[201~\x1c");
+        typed.passed(typed.ready().len());
+        typed.take(b"b\x03");
+        assert_eq!(typed.ready(), b"b\x03");
     }
 
     #[test]

@@ -24,9 +24,7 @@ use crate::schema::{Event, Question, Refusal, Reply, Told};
 
 pub(crate) use event::{Tone, event as event_text, tone as event_tone};
 pub(crate) use key::phrase;
-pub(crate) use text::{
-    choice_line, choices_allowed, chosen, iso_8601, rate, short, time, unready,
-};
+pub(crate) use text::{choice_line, choices_allowed, chosen, iso_8601, rate, short, time, unready};
 
 /// How answers and events look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,9 +118,12 @@ pub(crate) fn wants_color() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !is_dumb_terminal()
 }
 
-/// Whether the terminal says that it knows no codes, as those inside editors do.
+/// Whether the terminal says that it knows no codes, as those inside editors do, or says nothing where all others do.
 pub(crate) fn is_dumb_terminal() -> bool {
-    std::env::var_os("TERM").is_some_and(|name| name == "dumb" || name == "emacs")
+    let is_dumb = |name: &std::ffi::OsString| {
+        ["", "dumb", "emacs", "unknown"].iter().any(|dumb| *name == **dumb)
+    };
+    std::env::var_os("TERM").map_or(cfg!(unix), |name| is_dumb(&name))
 }
 
 /// A text with the time of day before it, in UTC as all times, ended by a line feed.
