@@ -33,6 +33,7 @@ mod documents;
 mod forgeries;
 mod full_disk;
 mod identity;
+mod interrupted;
 mod joining;
 mod json_errors;
 mod keys;

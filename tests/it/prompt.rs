@@ -58,6 +58,35 @@ fn a_byte_that_is_no_utf_8_refuses_its_line_and_no_other() {
 }
 
 #[test]
+fn a_line_that_is_too_long_is_refused_and_no_other() {
+    let (_network, mut terminal) = alone(new_election(12));
+    let (begin, end) = PASTE;
+    terminal.sends(format!("{begin}vote {}{end}\r", "x".repeat(20_000)).as_bytes());
+    terminal.sees("the line has over 16384 bytes, and nothing was done: type less");
+    terminal.sees(PROMPT);
+    terminal.enters("peers");
+    terminal.sees("no neighbours");
+    terminal.sees(PROMPT);
+    terminal.enters("leave");
+    terminal.ends_well();
+}
+
+#[test]
+fn a_paste_that_never_ends_keeps_nobody_from_the_prompt() {
+    let (_network, mut terminal) = alone(new_election(12));
+    let (begin, _) = PASTE;
+    terminal.sends(format!("{begin}vote Ada\r").as_bytes());
+    terminal.types(CONTROL_C);
+    terminal.sees("vote Ada");
+    terminal.enters("peers");
+    terminal.sees("no neighbours");
+    terminal.sees(PROMPT);
+    terminal.sends(format!("{begin}vote Ada\r").as_bytes());
+    terminal.signal("TERM");
+    terminal.ends_well();
+}
+
+#[test]
 fn lines_that_are_typed_or_pasted_ahead_are_all_answered_in_order() {
     let (_network, mut terminal) = alone(new_election(12));
     terminal.sends(b"status\rpeers\rballot\r");
@@ -192,6 +221,8 @@ fn where_nobody_can_be_asked_a_doubt_is_a_refusal_alike_everywhere() {
         ("Gr; -", "no_such_option", "did you mean \"Grace\"?"),
         ("Grece; -", "no_such_option", "did you mean \"Grace\"?"),
         ("Ada; T", "ambiguous_option", "could be"),
+        // It begins as a flag does, and is none.
+        ("-; Tuesday", "wrong_number_of_choices", "question 1"),
     ] {
         let answer = peer.ask(&format!("vote {choices}"));
         assert_eq!(error_kind(&answer), kind, "{choices}: {answer}");

@@ -44,6 +44,12 @@ pub(crate) enum ClientError {
         "{error}; whether the peer took it is not known: ask `peer myvote` once it is reached again"
     )]
     AnswerLost { error: HttpError },
+    #[error(
+        "ended by a signal after {what} was sent; whether the peer took it is not known yet: ask with `peer myvote`"
+    )]
+    Interrupted { what: &'static str },
+    #[error("ended by a signal before {what} was sent: nothing was cast")]
+    NotSent { what: &'static str },
     #[error("{error}; {accepted} were accepted until then: run the same command again")]
     PostCut { error: HttpError, accepted: usize },
     #[error(transparent)]
@@ -129,6 +135,7 @@ impl ClientError {
             | Self::Receipt(_)
             | Self::ReceiptOfAnother
             | Self::NotGone { .. }
+            | Self::NotSent { .. }
             | Self::Stays => ClientExit::Refused,
             Self::Http(
                 HttpError::NoContact { .. }
@@ -138,6 +145,7 @@ impl ClientError {
             )
             | Self::Target(TargetError::NotRunning { .. })
             | Self::AnswerLost { .. }
+            | Self::Interrupted { .. }
             | Self::PostCut { .. }
             | Self::PeerEnded => ClientExit::NoContact,
             Self::Target(_)
@@ -164,7 +172,7 @@ impl ClientError {
             Self::Action(error) => error.kind(),
             Self::Http(error) => error.kind(),
             Self::Target(error) => error.kind(),
-            Self::AnswerLost { .. } => "answer_lost",
+            Self::AnswerLost { .. } | Self::Interrupted { .. } => "answer_lost",
             Self::PostCut { error, .. } => error.kind(),
             Self::Registrar(_) => "registrars_file",
             Self::NotAdmitted { .. } => "not_admitted",
@@ -177,7 +185,7 @@ impl ClientError {
             Self::DataDirectory(_) => "data_directory",
             Self::Receipt(_) | Self::ReceiptOfAnother => "bad_receipt",
             Self::NotGone { .. } => "not_gone",
-            Self::Stays => "cancelled",
+            Self::NotSent { .. } | Self::Stays => "cancelled",
             Self::PeerEnded => "peer_ended",
             Self::NoTerminal | Self::DumbTerminal | Self::Terminal(_) => "terminal",
             Self::Stdout(_) => "stdout",

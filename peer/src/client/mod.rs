@@ -2,8 +2,8 @@
 //! and gives the prompt's answers.
 //!
 //! Transactions are signed here. The only secret that is ever sent is the peer's own token, and
-//! only to that peer. No async runtime is needed. Whatever can be checked is checked instead of
-//! being believed: the election by its id, and a receipt by its proof. Nothing is rendered here.
+//! only to that peer. An async runtime serves signals alone. Whatever can be checked is checked instead
+//! of being believed: the election by its id, and a receipt by its proof. Nothing is rendered here.
 
 mod ask;
 mod commands;
@@ -11,6 +11,7 @@ pub(crate) mod error;
 pub(crate) mod events;
 mod follow;
 pub(crate) mod http;
+mod interrupt;
 mod laboratory;
 mod post;
 #[cfg(test)]
@@ -21,6 +22,8 @@ mod tests;
 mod vote;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use protocol::election::Election;
 
@@ -37,7 +40,7 @@ use keys::SecretSource;
 use server::Target;
 
 /// Asks one peer on behalf of one voter.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Client {
     target: Target,
     http: Http,
@@ -47,6 +50,10 @@ struct Client {
     /// Where the passphrase of a locked key comes from. The user is asked for it if this is not
     /// given.
     passphrase: Option<SecretSource>,
+    /// Whether a signal that asks this program to end is answered in words while something is sent.
+    minds_signals: bool,
+    /// Whether anything that was signed may have reached the peer.
+    is_sent: Arc<AtomicBool>,
 }
 
 /// Carries out a request, and prints its outcome.
@@ -153,7 +160,8 @@ impl Client {
     ) -> Result<Self, ClientError> {
         let target = Target::find(connection)?;
         let http = Http::new(target.server.clone(), Patience::default());
-        Ok(Self { target, http, style, asks, passphrase })
+        let is_sent = Arc::default();
+        Ok(Self { target, http, style, asks, passphrase, minds_signals: true, is_sent })
     }
 }
 

@@ -110,8 +110,10 @@ impl Client {
         if self.voter(voter)?.registration.is_some() {
             return Err(refused(TransactionError::AlreadyRegistered { voter }));
         }
-        let [outcome] = self.submit([&admission], &id)?;
-        let transaction = outcome.map_err(peer_refuses)?;
+        let transaction = self.unless_interrupted("your admission", move |client| {
+            let [outcome] = client.submit([&admission], &id)?;
+            outcome.map_err(peer_refuses)
+        })?;
         Ok(Reply::Register(Registered { accepted: true, transaction, voter }))
     }
 

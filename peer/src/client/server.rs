@@ -33,7 +33,7 @@ pub(crate) struct Server {
 pub(crate) struct Token(Zeroizing<String>);
 
 /// A server, and what belongs to it on this machine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) server: Server,
     token_file: Option<PathBuf>,

@@ -1,12 +1,13 @@
 //! Signs registrations and votes for a voter and sends them to a peer.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::thread;
 
 use protocol::codec;
 use protocol::election::Election;
 use protocol::keys::VoterKey;
-use protocol::transaction::Transaction;
+use protocol::transaction::{Choices, Transaction};
 use protocol::units::{ElectionId, TransactionId};
 
 use super::Client;
@@ -34,6 +35,26 @@ const SUBMISSIONS_MAX: u32 = 4;
 
 impl Client {
     pub(super) fn register(&self, name: Option<&VoterName>) -> Result<Reply, ClientError> {
+        let name = name.cloned();
+        self.unless_interrupted("your registration", move |client| {
+            client.register_now(name.as_ref())
+        })
+    }
+
+    /// Casts the vote that the text describes, or that the voter enters when asked. Registers the
+    /// voter first if necessary.
+    pub(super) fn vote(
+        &self,
+        name: Option<&VoterName>,
+        text: Option<&str>,
+    ) -> Result<Reply, ClientError> {
+        let (name, text) = (name.cloned(), text.map(str::to_owned));
+        self.unless_interrupted("your vote", move |client| {
+            client.vote_now(name.as_ref(), text.as_deref())
+        })
+    }
+
+    fn register_now(&self, name: Option<&VoterName>) -> Result<Reply, ClientError> {
         let election = self.election()?;
         let file = self.signing_file(name, &election)?;
         let voter = file.public()?.voter();
@@ -50,13 +71,7 @@ impl Client {
         Ok(Reply::Register(Registered { accepted: true, transaction, voter }))
     }
 
-    /// Casts the vote that the text describes, or that the voter enters when asked. Registers the
-    /// voter first if necessary.
-    pub(super) fn vote(
-        &self,
-        name: Option<&VoterName>,
-        text: Option<&str>,
-    ) -> Result<Reply, ClientError> {
+    fn vote_now(&self, name: Option<&VoterName>, text: Option<&str>) -> Result<Reply, ClientError> {
         let election = self.election()?;
         let answers = text.map(|text| read_choices(text, &election)).transpose();
         let answers = answers.map_err(ActionError::from)?;
@@ -82,24 +97,35 @@ impl Client {
             self.ask_choices(&election, answers)?
         };
         let names = choice_names(&choices, &election);
-        let election_id = election.election_id();
-        let registration =
-            known.registration.is_none().then(|| self.registration(&key, &election)).transpose()?;
-        let vote = signing::vote(&key, &election, choices);
+        let is_new = known.registration.is_none();
+        let transaction = self.cast(&key, &election, choices, is_new)?;
+        Ok(Reply::Vote(Voted { accepted: true, transaction, choices: names }))
+    }
+
+    /// Signs a vote and hands it in, with the registration of a new voter before it.
+    fn cast(
+        &self,
+        key: &VoterKey,
+        election: &Election,
+        choices: Choices,
+        is_new: bool,
+    ) -> Result<TransactionId, ClientError> {
+        let id = election.election_id();
+        let registration = is_new.then(|| self.registration(key, election)).transpose()?;
+        let vote = signing::vote(key, election, choices);
         let outcome = match registration {
             None => {
-                let [vote] = self.submit([&vote], &election_id)?;
+                let [vote] = self.submit([&vote], &id)?;
                 vote
             }
-            Some(registration) => match self.submit([&registration, &vote], &election_id)? {
+            Some(registration) => match self.submit([&registration, &vote], &id)? {
                 [Err(refusal), Err(_)] => Err(refusal),
                 // If the same key was registered from elsewhere in the meantime, that registration
                 // serves as well.
                 [_, vote] => vote,
             },
         };
-        let transaction = outcome.map_err(peer_refuses)?;
-        Ok(Reply::Vote(Voted { accepted: true, transaction, choices: names }))
+        outcome.map_err(peer_refuses)
     }
 
     /// The key file of a voter of the data directory. If a server and a directory were both named,
@@ -178,6 +204,7 @@ impl Client {
         submission: &Submission,
     ) -> Result<Outcomes, ClientError> {
         let mut lost = false;
+        self.is_sent.store(true, Ordering::Release);
         for attempt in 1.. {
             let error = match self.http.post("/v1/transactions", submission) {
                 Ok(outcomes) => return Ok(outcomes),

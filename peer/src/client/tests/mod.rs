@@ -77,7 +77,16 @@ fn write(directory: &Path, name: &str, text: &str) {
 fn client_of(connection: &Connection) -> Client {
     let target = Target::find(connection).expect("a server");
     let http = Http::new(target.server.clone(), patience());
-    Client { target, http, style: Style::Json, asks: false, passphrase: None }
+    Client {
+        target,
+        http,
+        style: Style::Json,
+        asks: false,
+        passphrase: None,
+        // The tests' own signals are left alone.
+        minds_signals: false,
+        is_sent: Arc::default(),
+    }
 }
 
 fn connection(server: Option<&str>, data_dir: Option<PathBuf>) -> Connection {
