@@ -11,10 +11,6 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::PassphraseError;
 use crate::secret_file;
 
-/// The marks of UTF-16, by which alone it is known here: a secret may be any bytes.
-const UTF16_MARKS: [([u8; 2], fn([u8; 2]) -> u16); 2] =
-    [([0xff, 0xfe], u16::from_le_bytes), ([0xfe, 0xff], u16::from_be_bytes)];
-
 /// Reads a secret text from a file or a file descriptor, in UTF-8 without a mark. Bytes that are no text stay as they
 /// are. `bytes_max` counts those of UTF-8; a few more may come.
 ///
@@ -56,10 +52,14 @@ pub fn of_bytes(mut bytes: Zeroizing<Vec<u8>>) -> io::Result<Zeroizing<String>> 
     }
 }
 
-/// What stands in UTF-16 with a mark, if it is that.
+/// What stands in UTF-16, if it is that. It is known by its mark alone: a secret may be any bytes.
 fn of_utf16(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (mark, rest) = bytes.split_first_chunk::<2>()?;
-    let (_, unit) = UTF16_MARKS.into_iter().find(|(known, _)| known == mark)?;
+    let unit = match mark {
+        [0xff, 0xfe] => u16::from_le_bytes,
+        [0xfe, 0xff] => u16::from_be_bytes,
+        _ => return None,
+    };
     let (pairs, []) = rest.as_chunks::<2>() else { return None };
     // It never grows beyond this: growing would leave copies of the secret in memory.
     let mut text = Zeroizing::new(Vec::with_capacity(3 * pairs.len()));
