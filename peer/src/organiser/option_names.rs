@@ -23,6 +23,11 @@ const DASHES: [char; 10] = [
     '\u{fe63}', '\u{ff0d}',
 ];
 
+/// What people write around the number of an item, as in `1.` and `(1)`.
+const LIST_SIGNS: [char; 7] = ['.', ':', ')', '(', '[', ']', '\u{b0}'];
+/// What people write before it, as in `No. 1`; the sign `№` is the first of them.
+const LIST_WORDS: [&str; 3] = ["no", "nr", "option"];
+
 /// What the name of an option reads as.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`question[{question}].options[{option}]` is {name:?}, {reading}")]
@@ -66,7 +71,7 @@ pub(super) fn check(election: &Election) -> Result<(), OptionNameError> {
 fn reading(option: usize, name: &str, asked: &Question) -> Option<Reading> {
     // Digits of other scripts and widths are digits to who reads them.
     let plain = text::with_ascii_digits(name).replace('\u{ff03}', "#");
-    let number = number_read_from(&plain);
+    let number = number_read_from(&plain).or_else(|| list_number(name));
     let other =
         number.filter(|number| *number != option + 1).and_then(|number| number.checked_sub(1));
     if let (Some(number), Some(other)) = (number, other.and_then(|place| asked.options.get(place)))
@@ -80,7 +85,8 @@ fn reading(option: usize, name: &str, asked: &Question) -> Option<Reading> {
     }
     let bare: String = name.split_whitespace().collect();
     let mut blank = [BLANK, "Blank", "BLANK"].into_iter();
-    let is_sign = bare.replace(DASHES, BLANK_SIGN) == BLANK_SIGN;
+    let is_sign =
+        !bare.is_empty() && bare.replace(DASHES, BLANK_SIGN).replace(BLANK_SIGN, "").is_empty();
     if is_sign || blank.any(|word| text::first_alike([word, &bare]).is_some()) {
         return Some(Reading::Blank);
     }
@@ -88,18 +94,27 @@ fn reading(option: usize, name: &str, asked: &Question) -> Option<Reading> {
     let others = || asked.options.iter().enumerate().filter(|(place, _)| *place != option);
     let find =
         |part: &str| others().map(|(_, other)| other).find(|other| self::squeezed(other) == part);
-    let parts: Vec<&str> = squeezed.split(CHOICE_SEPARATOR).collect();
+    let parts = squeezed.split(CHOICE_SEPARATOR).filter(|part| !part.is_empty());
+    let parts: Vec<&str> = parts.collect();
     let is_choice = |part: &&str| {
         let number = option_number(part.strip_prefix('#').unwrap_or(part));
         find(part).is_some()
             || number.is_some_and(|number| (1..=asked.options.len()).contains(&number))
     };
-    if parts.len() > 1 && parts.iter().all(is_choice) {
+    if squeezed.contains(CHOICE_SEPARATOR) && !parts.is_empty() && parts.iter().all(is_choice) {
         return Some(Reading::Several { first: parts[0].to_owned() });
     }
     let bare = squeezed.trim_matches(QUOTES);
     let quoted = if bare == squeezed { None } else { find(bare) };
     quoted.map(|other| Reading::Quoted { other: other.clone() })
+}
+
+/// The number as which people read a name that numbers an item of a list, also where it has a circle around it.
+fn list_number(name: &str) -> Option<usize> {
+    text::loosely_folded(name).iter().find_map(|form| {
+        let words = LIST_WORDS.into_iter().find_map(|word| form.strip_prefix(word));
+        option_number(words.unwrap_or(form).trim_matches(LIST_SIGNS))
+    })
 }
 
 /// A name without what people take for the same: capitals, spaces and composed letters.
@@ -133,6 +148,14 @@ mod tests {
             &["1", "3", "2"],
             &["Ada", "\u{ff11}"],
             &["Ada", "\u{661}"],
+            &["\u{2461}", "\u{2460}"],
+            &["Ada", "\u{b9}"],
+            &["Ada", "(1)"],
+            &["Ada", "1."],
+            &["2)", "Ada"],
+            &["Ada", "\u{2116} 1"],
+            &["Nr. 2", "Nr. 1"],
+            &["Ada", "Option 1"],
         ] {
             let error = checked(options).expect_err("it is twisted");
             assert!(error.contains("reads as the number of"), "{error}");
@@ -151,6 +174,8 @@ mod tests {
         for options in [
             &["1", "2", "3"][..],
             &["#1", "#2"],
+            &["1.", "(2)", "No. 3", "\u{2463}"],
+            &["Norway", "No", "No 10", "1.5"],
             &["2024", "2025"],
             &["0", "Ada"],
             &["+2", "-1", "1st"],
@@ -171,6 +196,8 @@ mod tests {
             (&["Ada", "\u{ff03}\u{ff11}a"], "begins as the number"),
             (&["Ada", "-"], "which reads as a blank answer: rename it"),
             (&["Ada", "\u{2013}"], "a blank answer"),
+            (&["Ada", "- \u{2014}"], "a blank answer"),
+            (&["Ada", "Ada,"], "reads as several options, \"ada\" among them"),
             (&["Ada", "Blank"], "a blank answer"),
             (&["Ada", "B L A N K"], "a blank answer"),
             (&["Ada", "\u{412}lank"], "a blank answer"),
