@@ -1,5 +1,6 @@
 //! Starts a peer from its settings, runs it, and shuts it down.
 
+mod error;
 mod join;
 mod laboratory;
 mod lan;
@@ -8,118 +9,40 @@ mod task;
 mod verifier;
 mod verify;
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use protocol::election::{CreatedAhead, Election};
+use protocol::election::Election;
 use tokio::sync::{Mutex, Notify, oneshot};
 use tokio::time::timeout;
 
 use crate::actions::Actions;
-use crate::addresses::{self, AddressError, Reach};
+use crate::addresses::{self, Reach};
 use crate::config::{Mining, Settings};
 use crate::handle::PeerHandle;
-use crate::http::{Api, ApiError};
+use crate::http::Api;
 use crate::prompt::{self, Console, LAST_WORDS_PATIENCE, ServeEnd, TrackerRefusal};
 use crate::schema::Reply;
 use crate::schema::{Event, Left};
 use crate::store::commit_metrics::CommitMetrics;
-use crate::store::data_directory::{DataDirectory, DataDirectoryError};
+use crate::store::data_directory::DataDirectory;
 use crate::store::default_places::Place;
-use crate::store::local_election::{LocalElectionError, default_place, local_election};
-use crate::store::{self, Opened, StoreError};
+use crate::store::local_election::{default_place, local_election};
+use crate::store::{self, Opened};
 use crate::voter::OwnVoters;
 use chain::rules::Rules;
+pub use error::PeerError;
 use host::clock;
 use host::signals::{EndSignals, Hangup};
-use host::udp::{BindError, Udp};
+use host::udp::Udp;
 use join::join;
 use keys::passphrase;
-use keys::{KeyFileError, PassphraseError};
-use laboratory::LaboratoryError;
-use lan::{Lan, LanError};
+use lan::Lan;
 use look_up::LookUps;
-use node::{Given, JoinError, Limits, NodeConfig, RESIDENT_BYTES_MAX, Role};
+use node::{Given, Limits, NodeConfig, RESIDENT_BYTES_MAX, Role};
 use task::NodeTask;
-use verify::{Verified, VerifyError};
-
-/// The reason why a peer does not run, or ended before it was asked to. Each message is one line.
-#[derive(Debug, thiserror::Error)]
-pub enum PeerError {
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    #[error(transparent)]
-    Election(#[from] LocalElectionError),
-    #[error(transparent)]
-    Created(#[from] CreatedAhead),
-    #[error(transparent)]
-    DataDirectory(#[from] DataDirectoryError),
-    #[error(transparent)]
-    Laboratory(#[from] LaboratoryError),
-    #[error(transparent)]
-    Lan(#[from] LanError),
-    #[error(transparent)]
-    Key(#[from] KeyFileError),
-    #[error(transparent)]
-    Passphrase(#[from] PassphraseError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Verify(#[from] VerifyError),
-    #[error(transparent)]
-    Api(Box<ApiError>),
-    #[error(transparent)]
-    Join(#[from] JoinError),
-    #[error("{message}")]
-    TrackerRefused { message: String },
-    #[error(
-        "the input ended before its first line, so that nobody can give this peer a command, and it leaves: start it with --service to run without input"
-    )]
-    NoInput,
-    #[error(
-        "the input can't be read any more ({reason}), and the peer leaves: start it with --service to run without input"
-    )]
-    Input { reason: String },
-    #[error("ended by a second signal, before it had taken leave")]
-    Interrupted,
-    #[error("the node ended by itself{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
-    Crashed { reason: Option<String> },
-    #[error("the system does not let a peer run: {}", host::reason::of(source))]
-    System {
-        #[from]
-        source: io::Error,
-    },
-}
-
-impl From<ApiError> for PeerError {
-    fn from(error: ApiError) -> Self {
-        Self::Api(Box::new(error))
-    }
-}
-
-impl PeerError {
-    /// Why a peer ends whose input ended like this before it ran.
-    fn of_input(end: ServeEnd) -> Self {
-        match end {
-            ServeEnd::Failed(reason) => Self::Input { reason },
-            ServeEnd::NoInput | ServeEnd::Input | ServeEnd::Command => Self::NoInput,
-        }
-    }
-
-    /// Whether the peer was refused or failed. Otherwise the user has to correct something that was
-    /// typed.
-    #[must_use]
-    pub fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::Join(_) | Self::TrackerRefused { .. } | Self::Interrupted | Self::Crashed { .. }
-        )
-    }
-}
+use verify::Verified;
 
 /// Runs a peer until it has left.
 ///
