@@ -9,6 +9,7 @@ mod foreground;
 mod keyboard;
 mod lines;
 pub(crate) mod logs;
+mod perform;
 pub(crate) mod screen;
 mod terminal;
 mod typed_bytes;
@@ -16,10 +17,9 @@ mod typed_bytes;
 mod windows_keyboard;
 
 use std::io::{self, IsTerminal};
-use std::pin::pin;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 
@@ -28,10 +28,10 @@ use crate::cli::command::{PromptCommand, first_word, parse};
 use crate::render::{Style, is_dumb_terminal, wants_color};
 use crate::schema::Reply;
 use crate::schema::{self, Event, OwnVoteStanding, PRIVACY};
-use complete::Completion;
 use host::clock::unix_now;
 use host::signals::EndSignals;
 use node::Command;
+use perform::unanswered;
 use screen::{Screen, Sink};
 use terminal::{Reading, Terminal, Typed};
 
@@ -42,9 +42,6 @@ const PROMPT: &str = "ostrakon> ";
 /// What a peer says that was started by `peer … &` from a shell.
 const IN_BACKGROUND: &str =
     "This peer runs in the background: `fg` brings its prompt, and with --service it needs none.";
-
-/// The longest wait for the outcome of a command that the user stopped.
-const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The longest wait at the end for a stdout that cannot be written.
 pub(crate) const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
@@ -200,86 +197,6 @@ impl Console {
         }
     }
 
-    /// `None` if the user does not wait for the outcome any more.
-    async fn carry_out(
-        &mut self,
-        command: PromptCommand,
-        actions: &Actions,
-    ) -> Option<Result<Reply, ActionError>> {
-        let stop = Notify::new();
-        if let PromptCommand::Vote { voter, choices } = command {
-            let (actor, choices) = match self.choose(voter, choices, actions).await {
-                Ok(chosen) => chosen,
-                Err(error) => return Some(Err(error)),
-            };
-            let vote = async {
-                actions.vote_unless(actor, choices, stop.notified()).await.map(Reply::Vote)
-            };
-            return self.perform(actions, vote, &stop).await;
-        }
-        match self.passphrase_for(&command, actions).await {
-            Ok(passphrase) => {
-                self.perform(actions, actions.perform(command, passphrase), &stop).await
-            }
-            Err(error) => Some(Err(error)),
-        }
-    }
-
-    /// Carries out an action while the next line may be typed already. By Ctrl-C and by a signal the user asks to stop
-    /// it; what had happened by then is still its outcome, if it is known soon.
-    async fn perform(
-        &mut self,
-        actions: &Actions,
-        action: impl Future<Output = Result<Reply, ActionError>>,
-        stop: &Notify,
-    ) -> Option<Result<Reply, ActionError>> {
-        self.read_ahead(actions);
-        let Input::Terminal { reading, typed, .. } = &mut self.input else {
-            return Some(action.await);
-        };
-        let mut action = pin!(action);
-        let early = async {
-            match reading {
-                Some(reading) => reading.typed().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            outcome = &mut action => return Some(outcome),
-            () = self.signals.leave() => {}
-            early = early => match early {
-                Typed::Interrupted => self.forget_reading(),
-                Typed::Line(_) | Typed::End | Typed::BrokenOff | Typed::HungUp
-                | Typed::Failed(_) => {
-                    *typed = Some(early);
-                    tokio::select! {
-                        outcome = &mut action => return Some(outcome),
-                        () = self.signals.leave() => {}
-                    }
-                }
-            },
-        }
-        stop.notify_one();
-        timeout(STOP_PATIENCE, action).await.ok()
-    }
-
-    /// Starts to read the next command while another one is carried out, where reading has to be requested. A line that
-    /// was typed already waits for the answer to the one before it.
-    fn read_ahead(&mut self, actions: &Actions) {
-        if let Input::Terminal { terminal, .. } = &self.input
-            && !terminal.has_more()
-        {
-            self.start_reading(actions);
-        }
-    }
-
-    fn start_reading(&mut self, actions: &Actions) {
-        if let Input::Terminal { terminal, reading, typed: None } = &mut self.input {
-            let completion = Completion::Command(actions.election.clone());
-            reading.get_or_insert_with(|| terminal.read(PROMPT, completion));
-        }
-    }
-
     /// Prints an answer.
     pub(crate) async fn answer(&self, word: &str, outcome: &Result<Reply, ActionError>) {
         let text = match outcome {
@@ -325,12 +242,6 @@ impl Console {
         match self.input {
             Input::Lines { has_begun: false, .. } => ServeEnd::NoInput,
             Input::Lines { .. } | Input::Terminal { .. } | Input::Service => ServeEnd::Input,
-        }
-    }
-
-    fn forget_reading(&mut self) {
-        if let Input::Terminal { reading, typed, .. } = &mut self.input {
-            (*reading, *typed) = (None, None);
         }
     }
 
@@ -390,14 +301,6 @@ async fn typed_unless_signalled(
         true => reading.typed().await,
         // Nobody can be asked.
         false => Typed::HungUp,
-    }
-}
-
-/// What is said of a command whose outcome the user does not wait for.
-fn unanswered(word: &str) -> String {
-    match word {
-        "vote" => "Your vote was handed in, and is not safe on the disk yet: `myvote` tells what becomes of it.".to_owned(),
-        word => format!("`{word}` goes on without you."),
     }
 }
 
