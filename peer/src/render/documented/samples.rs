@@ -1,5 +1,7 @@
 //! One sample of every answer, event and error that docs/CLI.md shows.
 
+mod events;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -15,11 +17,11 @@ use crate::actions::{ActionError, parse_choices};
 use crate::auditor::AheadOfClock;
 use crate::cli::command::{CommandName, parse};
 use crate::miner::MiningProgress;
-use crate::schema::{self, Event, Reply};
-use crate::store::{Damage, Rows};
-use chain::{AuditFailure, AuditRule, BlockError, BodyError, TransactionError};
+use crate::schema::{self, Reply};
+use chain::{AuditFailure, BlockError, BodyError, TransactionError};
+pub(super) use events::events;
 use node::{
-    Admitted, BlockSummary, BlockView, ClockView, CommandError, HeldBy, LeaveReason, NeighbourView,
+    Admitted, BlockSummary, BlockView, ClockView, CommandError, HeldBy, NeighbourView,
     QuestionTally, Results, Role, Standing, Status, Tip, TrackerView, TransactionView, VoteView,
     VoterView, WaitingBlocks,
 };
@@ -347,115 +349,6 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
         Reply::Help { commands: CommandName::ALL[..2].iter().map(|name| name.help()).collect() },
         Reply::Leave(schema::Left { own_vote: schema::OwnVoteStanding::Block }),
     ]
-}
-
-fn node_events() -> Vec<node::Event> {
-    use node::{Event, Named};
-    let (id, by, kind) = (vote_id(), TransactionId(hash("another vote")), TransactionKind::Vote);
-    let (tracker, neighbour, voter) = (address(5_000), address(6_002), voter());
-    let backup = SocketAddr::from(([192, 0, 2, 5], 5_000));
-    let own = SocketAddr::from(([192, 168, 1, 5], 6_001));
-    let left = |reason| Event::NeighbourLeft { address: neighbour, reason };
-    let reason = "its merkle root differs".to_owned();
-    vec![
-        Event::Block { tip: tip(2), transactions: 2, mined_here: true },
-        Event::Reorganisation {
-            from: tip(2),
-            to: tip(3),
-            disconnected: 1,
-            connected: 2,
-            returned: 1,
-            lost: 0,
-        },
-        Event::Transaction { id, voter, kind },
-        Event::Superseded { id, voter, kind, by: Some(by) },
-        Event::OwnVote { id, voter, standing: Box::new(in_pool()) },
-        Event::OwnVote { id, voter, standing: Box::new(in_block()) },
-        Event::PeerSilent { peer: neighbour.into(), inner: vec![] },
-        Event::PeerSilent { peer: backup.into(), inner: vec![([192, 168, 1, 5], 6_002).into()] },
-        Event::NeighbourJoined { address: neighbour },
-        left(LeaveReason::Left),
-        left(LeaveReason::Missed(3)),
-        left(LeaveReason::MetInside(([192, 168, 1, 5], 6_002).into())),
-        left(LeaveReason::Banned(Duration::from_secs(300))),
-        Event::Registered { tracker: tracker.into(), seen_as: address(6_001), peers: 2 },
-        Event::TrackerSilent {
-            tracker: Named { name: Some("backup.example:5000".into()), address: backup },
-        },
-        Event::NameUnknown {
-            name: "backup.example:5000".into(),
-            reason: "Temporary failure in name resolution".into(),
-        },
-        Event::NameFound { name: "backup.example:5000".into(), addresses: vec![backup] },
-        Event::OwnAddress { address: own, is_here: false },
-        Event::OwnAddress { address: own, is_here: true },
-        Event::TrackerRefused {
-            tracker: tracker.into(),
-            expected: election().election_id(),
-            found_prefix: [0xab; 8],
-        },
-        Event::ClockDiffers { address: neighbour, offset_ms: -45_000 },
-        Event::ClockOff { offset_ms: 200_000, disagreeing: 3, compared: 3 },
-        Event::ClockAgrees { compared: 3 },
-        Event::Syncing { from: Height(2), to: Height(120) },
-        Event::Synced { tip: tip(3) },
-        Event::Misbehaviour { address: neighbour, reason: reason.clone() },
-        Event::DiskRefuses { reason: "no space left on device".into() },
-        Event::DiskRecovered,
-        Event::BlockLost {
-            height: Height(3),
-            hash: tip(3).hash,
-            reason: "its checksum does not match".into(),
-        },
-        Event::Experiment { block: tip(3), rule: Some(AuditRule::MerkleRoot), neighbours: 2 },
-        Event::Experiment { block: tip(2), rule: None, neighbours: 2 },
-        Event::EarlyBlock {
-            address: neighbour,
-            height: Height(3),
-            hash: tip(3).hash,
-            ahead: Duration::from_secs(86_400),
-        },
-        Event::InvalidBlock { hash: tip(3).hash, height: Height(3), reason },
-    ]
-}
-
-fn damage() -> Damage {
-    Damage {
-        reason: "page 17 does not match its checksum".into(),
-        kept: "peer-1/chain.redb.damaged".into(),
-        saved: Rows { blocks: 3, bodies: 2, pooled: 4 },
-        lost: Some(Rows { blocks: 0, bodies: 1, pooled: 0 }),
-        returned: 0,
-    }
-}
-
-pub(super) fn events() -> Vec<Event> {
-    let election = election();
-    let mut events = vec![Event::Listening {
-        address: address(6_001),
-        api: Some("http://127.0.0.1:6001".into()),
-        election: election.election_id(),
-        title: election.title.clone(),
-        role: schema::Role::Ordinary,
-        voter: Some(voter()),
-        data_dir: "peer-1".into(),
-    }];
-    events.extend([
-        Event::Mended { message: damage().to_string() },
-        Event::GoesOn { voter: voter(), data_dir: "ostrakon/be64f537db0336ba/6001".into() },
-        Event::Verified { blocks: 3, transactions: 7, lost: 0 },
-    ]);
-    events.extend(node_events().into_iter().map(Event::from));
-    events.extend([
-        Event::Mining(progress().into()),
-        Event::Registering {
-            voter: voter(),
-            registration_bits: election.admission.registration_bits().expect("it is open"),
-        },
-        Event::Missed { events: 12 },
-        Event::Left,
-    ]);
-    events
 }
 
 pub(super) fn refusals() -> Vec<(&'static str, ActionError)> {
