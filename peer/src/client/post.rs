@@ -61,8 +61,11 @@ impl Client {
         };
         let progress = Progress::new("posting", file.entries.len() as u64);
         let (mut batch, mut digits) = (Vec::new(), 0);
-        // Line 1 is the header.
-        for (line, (voter, entry)) in (2..).zip(&file.entries) {
+        // Joined files and empty lines leave voters in other lines than their order says.
+        let mut entries: Vec<_> = file.entries.iter().collect();
+        entries.sort_by_key(|(_, entry)| entry.line);
+        for (voter, entry) in entries {
+            let line = entry.line.expect("it was read from a file");
             let Some(transaction) = entry.transaction(file.kind, *voter, &id, threshold) else {
                 let signatures_missing = usize::from(threshold) - entry.signatures.len();
                 posted.note_incomplete(IncompleteEntry { line, voter: *voter, signatures_missing });

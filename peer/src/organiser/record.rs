@@ -230,6 +230,7 @@ impl SignedFile {
     /// Adds what a line says to what an earlier file of the joined ones says of the voter.
     fn merge(&mut self, voter: VoterId, entry: Entry) {
         let merged = self.entries.entry(voter).or_default();
+        merged.line = merged.line.or(entry.line);
         merged.voter_key = merged.voter_key.or(entry.voter_key);
         for (place, signature) in entry.signatures {
             merged.signatures.entry(place).or_insert(signature);

@@ -261,6 +261,25 @@ fn a_file_is_read_as_mail_programs_leave_it_and_joined_files_are_one() {
     assert!(shown(mixed.as_bytes()).expect_err("kinds").contains("it holds withdrawals"));
 }
 
+#[test]
+fn a_voter_has_the_first_line_that_names_them_also_in_joined_files() {
+    let office = Office::new();
+    office.list("a.csv", &[1, 2]);
+    office.admit("a.csv", 0, "a.jsonl");
+    office.list("b.csv", &[2, 3]);
+    office.admit("b.csv", 1, "b.jsonl");
+    let joined = format!("{}\n{}", office.read("a.jsonl"), office.read("b.jsonl"));
+    fs::write(office.path("c.jsonl"), &joined).expect("room");
+    let read = SignedFile::read(&office.path("c.jsonl"), &office.election, Check::Lines);
+    let file = read.expect("it is good").expect("it is there");
+    let lines: Vec<&str> = joined.lines().collect();
+    for (voter, entry) in &file.entries {
+        let names = |line: &&str| line.contains(&voter.to_string());
+        let expected = lines.iter().position(names).expect("it stands somewhere") as u64 + 1;
+        assert_eq!(entry.line, Some(expected), "{joined}");
+    }
+}
+
 fn assert_all_lines_rise(text: &str) {
     let header = |line: &&str| line.contains("\"ostrakon\"");
     assert_eq!(text.lines().filter(header).count(), 1, "{text}");

@@ -22,6 +22,8 @@ pub(crate) const LINE_BYTES_MAX: u64 = 24 * 1024;
 /// The line of one voter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
+    /// The first line of the file that names the voter; `None` of one who was not read from a file.
+    pub(crate) line: Option<u64>,
     /// The voter's key, known for voters who are admitted.
     pub(crate) voter_key: Option<PublicKey>,
     /// The signatures by the registrars' positions in the ballot, from 0.
@@ -160,7 +162,7 @@ pub(super) fn write_header(
 pub(super) fn write_entry(
     output: &mut impl Write,
     voter: &VoterId,
-    Entry { voter_key, signatures }: &Entry,
+    Entry { voter_key, signatures, .. }: &Entry,
 ) -> io::Result<()> {
     let digits = |(place, signature): (&u8, &Signature)| (place + 1, hex::encode(signature.0));
     let line = Line {
@@ -201,7 +203,7 @@ pub(super) fn read_entry(
             .map_err(|_| damaged("a signature has 130 hexadecimal digits".to_owned()))?;
         signatures.insert(number - 1, Signature(signature));
     }
-    Ok((read.voter, Entry { voter_key, signatures }))
+    Ok((read.voter, Entry { line: Some(line), voter_key, signatures }))
 }
 
 /// What is wrong with a line, in words of this file and not of JSON's grammar.
