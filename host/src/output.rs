@@ -2,6 +2,11 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How long the last words of a program may take where stdout can't be written: a pipe that is full, and that nobody
+/// reads.
+pub const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether the user wants nothing but answers and errors.
 static IS_QUIET: AtomicBool = AtomicBool::new(false);

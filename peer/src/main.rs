@@ -4,9 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
-use host::output::columns;
+use host::output::{LAST_WORDS_PATIENCE, columns};
 use host::wrap::wrap;
 use peer::ClientExit;
 use peer::cli::{self, Invocation, Invoked};
@@ -20,9 +19,6 @@ const EXIT_REFUSED: u8 = 1;
 const EXIT_UNJUDGED: u8 = 4;
 /// The exit code when no running peer was reached.
 const EXIT_NO_CONTACT: u8 = 3;
-
-/// How long the last words may take where stdout is a pipe that is full and that nobody reads.
-const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, usize::from);

@@ -29,6 +29,7 @@ use crate::render::{Style, is_dumb_terminal, wants_color};
 use crate::schema::Reply;
 use crate::schema::{self, Event, OwnVoteStanding, PRIVACY};
 use host::clock::unix_now;
+use host::output::LAST_WORDS_PATIENCE;
 use host::signals::EndSignals;
 use node::Command;
 use perform::unanswered;
@@ -43,8 +44,6 @@ const PROMPT: &str = "ostrakon> ";
 const IN_BACKGROUND: &str =
     "This peer runs in the background: `fg` brings its prompt, and with --service it needs none.";
 
-/// The longest wait at the end for a stdout that cannot be written.
-pub(crate) const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where commands come from, and where answers go.
 #[derive(Debug)]
