@@ -52,7 +52,7 @@ fn voter(number: u64) -> VoterKey {
 
 fn write_list(path: &Path, voters: impl Iterator<Item = u64>) {
     let lines: String =
-        voters.map(|number| format!("M-{number},{}\n", voter(number).public())).collect();
+        voters.map(|number| format!("M-{number},{}\n", voter(number).public().text())).collect();
     fs::write(path, format!("id,voter_key\n{lines}")).expect("room");
 }
 
@@ -103,6 +103,18 @@ fn two_of_three_registrars_admit_by_files_that_they_pass_on() {
     let (code, again) = post("a.jsonl", &url(&network, 1));
     assert_eq!((code, &again), (Some(0), &posted), "what is on the chain is accepted again");
 
+    // Of joined files each line is named as an editor numbers it: 8 is empty, and 9 the second header.
+    write_list(&directory.join("late.csv"), 7..=8);
+    sign(&directory, "admit", "late.csv", 2, "late.jsonl");
+    let read = |name: &str| fs::read_to_string(directory.join(name)).expect("it is there");
+    let joined = format!("{}\n{}", read("a.jsonl"), read("late.jsonl"));
+    fs::write(directory.join("joined.jsonl"), joined).expect("room");
+    let (code, posted) = post("joined.jsonl", &first);
+    assert_eq!((code, &posted["accepted"]), (Some(1), &6.into()), "{posted}");
+    let lines = posted["first_incomplete"].as_array().expect("a list").iter();
+    let lines: Vec<_> = lines.map(|entry| entry["line"].clone()).collect();
+    assert_eq!(lines, [10, 11], "{posted}");
+
     // Number 6 is withdrawn before voting; number 1 votes first, and stays.
     network.peers[0].submit(&vote(&network.election, 1));
     agree(&mut network.peers, 1, PATIENCE);
@@ -131,6 +143,31 @@ fn two_of_three_registrars_admit_by_files_that_they_pass_on() {
     assert!(peer.wait_end(PATIENCE).success());
     let audit = offline::audit(&peer.data_directory);
     assert_eq!(audit["votes"], 5, "{audit}");
+
+    // Joined by the key, the organiser's list and the table tell what became of each member.
+    let data = peer.data_directory.to_str().expect("UTF-8");
+    run(&directory, &["export", "voters.csv", "--as", "voters", "--from", data]);
+    let members = cells(&read("keys.csv"), ["id", "voter_key"]);
+    let table = cells(&read("voters.csv"), ["voter_key", "state", "voted"]);
+    let joined: Vec<_> = members
+        .iter()
+        .map(|[id, key]| {
+            let row = table.iter().find(|row| row[0] == *key).expect("the key is in both");
+            format!("{id} {} {}", row[1], row[2])
+        })
+        .collect();
+    let mut expected: Vec<_> =
+        (1..=5).map(|number| format!("M-{number} registered true")).collect();
+    expected.push("M-6 withdrawn false".to_owned());
+    assert_eq!(joined, expected);
+}
+
+/// Some columns of a table, in which no cell has quotation marks.
+fn cells<const COLUMNS: usize>(text: &str, wanted: [&str; COLUMNS]) -> Vec<[String; COLUMNS]> {
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = lines.next().expect("the names of the columns");
+    let places = wanted.map(|name| header.iter().position(|each| *each == name).expect(name));
+    lines.map(|line| places.map(|place| line[place].to_owned())).collect()
 }
 
 #[test]

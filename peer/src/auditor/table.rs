@@ -181,7 +181,7 @@ impl<W: Write> TableWriter<W> {
             let state = if withdrawn.is_some() { "withdrawn" } else { "registered" };
             let head = [
                 voter.to_string().into(),
-                key.as_ref().map(PublicKey::to_string).into(),
+                key.as_ref().map(PublicKey::text).into(),
                 state.into(),
                 voted.is_some().into(),
             ];
