@@ -10,7 +10,7 @@ use crate::organiser::RegistrarError;
 use crate::organiser::ballot::BallotCommandError;
 use crate::render::Style;
 use crate::run::PeerError;
-use crate::schema::Refusal;
+use crate::schema::{Refusal, SUMS_DIFFER};
 use crate::store::StoreError;
 use crate::store::local_election::LocalElectionError;
 use crate::voter::commands::KeyCommandError;
@@ -49,6 +49,7 @@ fn offline(error: &OfflineError) -> &str {
         OfflineError::File(_) => "file",
         OfflineError::Broken { .. } => "broken_rule",
         OfflineError::AheadOfClock { .. } => "ahead_of_clock",
+        OfflineError::SumsDiffer { .. } => SUMS_DIFFER,
         OfflineError::Running(error) => error.kind(),
         OfflineError::NoApi { .. } => "no_api",
         OfflineError::Stdout(_) => "stdout",

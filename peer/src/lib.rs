@@ -46,7 +46,7 @@ mod watch;
 
 pub use auditor::{
     ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, NoRecord, OfflineError, RecordPlace,
-    audit, export, import, verify_receipt,
+    SumsError, audit, export, import, verify_receipt,
 };
 pub use cli::manual::{ManualError, write_man_pages};
 pub use client::{ClientExit, client};

@@ -34,9 +34,9 @@ pub(super) fn audit_source(
     mut visit: impl FnMut(&Arc<Block>) -> Result<(), OfflineError>,
 ) -> Result<AuditOutcome, OfflineError> {
     let progress = Progress::new("auditing", source.steps());
-    let mut auditing = Auditing::new(source, clock);
+    let mut auditing = Auditing::new(source);
     loop {
-        match auditing.next()? {
+        match auditing.next(clock())? {
             Step::Block(block, steps) => {
                 visit(&block)?;
                 progress.advance(steps);
@@ -50,7 +50,6 @@ pub(super) fn audit_source(
 #[derive(Debug)]
 pub(super) struct Auditing<'source> {
     source: &'source mut Source,
-    clock: fn() -> UnixMillis,
     audit: Audit,
     sums: Sums,
     ahead: ReadAhead,
@@ -66,24 +65,26 @@ pub(super) enum Step {
 }
 
 impl<'source> Auditing<'source> {
-    pub(super) fn new(source: &'source mut Source, clock: fn() -> UnixMillis) -> Self {
+    pub(super) fn new(source: &'source mut Source) -> Self {
         let audit = Audit::new(Arc::clone(source.election()));
         let sums = Sums::new(source.election());
         let ahead = ReadAhead::new(&audit, AHEAD_BYTES_MAX);
-        Self { source, clock, audit, sums, ahead }
+        Self { source, audit, sums, ahead }
     }
 
-    /// Audits the next block.
+    /// Audits the next block, at this time.
     ///
     /// # Errors
     /// When the source can't be read.
-    pub(super) fn next(&mut self) -> Result<Step, OfflineError> {
-        let end = |this: &Self, failure| AuditOutcome::new(&this.audit, &this.sums, failure);
-        let Some((checked, steps)) = self.ahead.next(self.source)? else {
-            return Ok(Step::End(Box::new(end(self, None))));
+    pub(super) fn next(&mut self, now: UnixMillis) -> Result<Step, OfflineError> {
+        let end = |this: &Self, stopped| {
+            Step::End(Box::new(AuditOutcome::new(&this.audit, &this.sums, stopped)))
         };
-        if let Err(failure) = self.audit.extend(&checked, (self.clock)()) {
-            return Ok(Step::End(Box::new(end(self, Some(failure)))));
+        let Some((checked, steps)) = self.ahead.next(self.source)? else {
+            return Ok(end(self, None));
+        };
+        if let Err(failure) = self.audit.extend(&checked, now) {
+            return Ok(end(self, Some((failure, Arc::clone(checked.block())))));
         }
         self.sums.add(checked.block());
         Ok(Step::Block(Arc::clone(checked.block()), steps))

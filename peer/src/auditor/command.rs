@@ -3,7 +3,6 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use host::output::print;
 use protocol::units::ElectionId;
 
 use super::audit::audit_source;
@@ -31,11 +30,12 @@ pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
     if let Some(against) = &command.against {
         return compare(command, source, against);
     }
-    let AuditOutcome { report, failure } = audit_source(&mut source, clock::unix_now, |_| Ok(()))?;
+    let AuditOutcome { report, failure, .. } =
+        audit_source(&mut source, clock::unix_now, |_| Ok(()))?;
     let color = std::io::stdout().is_terminal() && wants_color();
     let style = Style::of(command.format.json, color);
     let passed = report.passed;
-    print(&style.answer(&Reply::Audit(Box::new(report))))?;
+    style.print(&Reply::Audit(Box::new(report)))?;
     match failure.map(|failure| OfflineError::stopped(source.path(), failure, Undone::Audit)) {
         Some(error) if error.is_unjudged() => Err(error),
         // The report has told which rule is broken.
@@ -47,11 +47,11 @@ pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
 fn compare(command: &AuditChain, mut source: Source, against: &Path) -> Result<bool, OfflineError> {
     let mut other = Source::open(against)?;
     other.expect(&source.election().election_id())?;
-    let comparison = compare_sources([&mut source, &mut other], clock::unix_now)?;
+    let comparison = compare_sources([&mut source, &mut other], clock::unix_now())?;
     let (is_same, unjudged) = (comparison.is_same_and_holds(), comparison.unjudged);
     let color = std::io::stdout().is_terminal() && wants_color();
     let style = Style::of(command.format.json, color);
-    print(&style.answer(&Reply::Comparison(Box::new(comparison.report))))?;
+    style.print(&Reply::Comparison(Box::new(comparison.report)))?;
     match unjudged {
         Some((path, ahead)) => {
             Err(OfflineError::AheadOfClock { path, ahead, undone: Undone::Audit })

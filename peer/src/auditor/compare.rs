@@ -1,22 +1,25 @@
 //! Holds two records of one election against each other: both are audited side by side, and the first block at which
-//! they differ is where they part. Memory grows only with what follows that block.
+//! they differ is where they part. From there on both are read in turn, and only what one of them has and the other had
+//! not yet is remembered.
 
-use std::collections::HashSet;
+mod alone;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use protocol::block::{Block, Header};
 use protocol::election::Election;
 use protocol::transaction::TransactionKind;
-use protocol::units::{BlockHash, TransactionId, UnixMillis};
+use protocol::units::{BlockHash, UnixMillis};
 
 use super::audit::{Auditing, Step};
 use super::report::AuditOutcome;
 use super::source::Source;
 use super::{AheadOfClock, OfflineError};
 use crate::schema::{
-    ComparedRecord, Comparison, PartedBlock, PartedTransaction, Relation, Tip, Transaction,
+    ComparedRecord, Comparison, DifferingAnswer, PartedBlock, Relation, SUMS_DIFFER, Tip,
 };
+use alone::Alone;
 
 /// What came of comparing.
 #[derive(Debug)]
@@ -31,8 +34,24 @@ struct Side<'source> {
     name: PathBuf,
     auditing: Auditing<'source>,
     outcome: Option<Box<AuditOutcome>>,
-    next: Option<PartedBlock>,
-    after: Vec<PartedTransaction>,
+    /// The one time by which both records are judged: a block that is early for one is early for the other.
+    now: UnixMillis,
+}
+
+/// What comes next in a record.
+enum Next {
+    Counted(Arc<Block>),
+    /// The block at which the audit stops.
+    Uncounted(Arc<Block>),
+    Nothing,
+}
+
+impl ComparedRecord {
+    /// Whether something is wrong with it at any time.
+    fn is_refuted(&self) -> bool {
+        let differ = self.error.as_ref().is_some_and(|error| error.kind == SUMS_DIFFER);
+        self.failure.is_some() || differ
+    }
 }
 
 impl Compared {
@@ -48,108 +67,156 @@ impl Compared {
 /// When one of them can't be read to its end.
 pub(super) fn compare_sources(
     sources: [&mut Source; 2],
-    clock: fn() -> UnixMillis,
+    now: UnixMillis,
 ) -> Result<Compared, OfflineError> {
     let election = Arc::clone(sources[0].election());
-    let [mut a, mut b] = sources.map(|source| Side::new(source, clock));
+    let [mut a, mut b] = sources.map(|source| Side::new(source, now));
     let mut common = Tip { height: 0, hash: Header::genesis(&election).hash() };
-    let relation = loop {
+    let (first, second) = loop {
         match (a.next()?, b.next()?) {
-            (Some(first), Some(second)) if first.header == second.header => {
+            (Next::Counted(first), Next::Counted(second)) if first.header == second.header => {
                 common = Tip { height: first.header.height.0, hash: first.header.hash() };
             }
-            (first, second) => {
-                let relation = relation(first.is_some(), second.is_some(), &a, &b);
-                a.part(first, &election)?;
-                b.part(second, &election)?;
-                break relation;
-            }
+            parted => break parted,
         }
     };
-    let (of_a, of_b) = (a.ids(), b.ids());
+    let relation = relation(&first, &second);
+    let (goes_on_a, goes_on_b) = match relation {
+        Relation::Same => (false, false),
+        Relation::AGoesOn => (true, false),
+        Relation::BGoesOn => (false, true),
+        Relation::Part => (true, true),
+    };
+    let next_a = first.block().filter(|_| goes_on_a).map(|block| first.parted(block));
+    let next_b = second.block().filter(|_| goes_on_b).map(|block| second.parted(block));
+    let [alone_a, alone_b] = read_on([&mut a, &mut b], [first, second], &election)?;
     let unjudged = [&a, &b].into_iter().find_map(Side::ahead);
-    let (a, b) = (a.report(&of_b), b.report(&of_a));
-    let is_certain = relation == Relation::Part || a.failure.is_some() || b.failure.is_some();
+    let differing = differing(&a, &b);
+    let (a, b) = (a.report(next_a, alone_a), b.report(next_b, alone_b));
+    let is_certain = relation == Relation::Part || [&a, &b].iter().any(|each| each.is_refuted());
     let (election, title) = (election.election_id(), election.title.clone());
-    let report = Comparison { relation, election, title, common, a, b };
+    let report = Comparison { relation, election, title, common, a, b, differing };
     Ok(Compared { report, unjudged: unjudged.filter(|_| !is_certain) })
 }
 
-/// How two records differ behind what they have in common. A block that is not counted is one all the same.
-fn relation(goes_on_a: bool, goes_on_b: bool, a: &Side<'_>, b: &Side<'_>) -> Relation {
-    let goes_on = [(goes_on_a, a), (goes_on_b, b)]
-        .map(|(goes_on, side)| goes_on || side.uncounted().is_some());
-    match goes_on {
-        [false, false] => Relation::Same,
-        [true, false] => Relation::AGoesOn,
-        [false, true] => Relation::BGoesOn,
-        [true, true] if !goes_on_a && !goes_on_b && a.uncounted() == b.uncounted() => {
-            Relation::Same
+/// How two records differ behind what they have in common. A block that is not counted is one all the same, and two of
+/// one hash are one block, even where only one record has it whole.
+fn relation(first: &Next, second: &Next) -> Relation {
+    match (first.hash(), second.hash()) {
+        (None, None) => Relation::Same,
+        (Some(_), None) => Relation::AGoesOn,
+        (None, Some(_)) => Relation::BGoesOn,
+        (Some(a), Some(b)) if a == b => match (first, second) {
+            (Next::Counted(_), _) => Relation::AGoesOn,
+            (_, Next::Counted(_)) => Relation::BGoesOn,
+            (Next::Uncounted(_) | Next::Nothing, Next::Uncounted(_) | Next::Nothing) => {
+                Relation::Same
+            }
+        },
+        (Some(_), Some(_)) => Relation::Part,
+    }
+}
+
+/// Reads both records to their ends in turn, and keeps what only one of them counts.
+fn read_on(
+    [a, b]: [&mut Side<'_>; 2],
+    [mut first, mut second]: [Next; 2],
+    election: &Election,
+) -> Result<[Alone; 2], OfflineError> {
+    let (mut of_a, mut of_b) = (Alone::default(), Alone::default());
+    loop {
+        let blocks = (first.counted(), second.counted());
+        if matches!(blocks, (None, None)) {
+            return Ok([of_a, of_b]);
         }
-        [true, true] => Relation::Part,
+        if let Some(block) = blocks.0 {
+            of_a.take(block, &mut of_b, election);
+        }
+        if let Some(block) = blocks.1 {
+            of_b.take(block, &mut of_a, election);
+        }
+        (first, second) = (a.next()?, b.next()?);
+    }
+}
+
+/// The answers whose numbers of votes are not the same in both.
+fn differing(a: &Side<'_>, b: &Side<'_>) -> Vec<DifferingAnswer> {
+    let tallies = [a, b].map(|side| &side.outcome().report.tally);
+    let mut differing = Vec::new();
+    for (question, (a, b)) in (1..).zip(tallies[0].iter().zip(tallies[1])) {
+        let options = a.options.iter().zip(&b.options);
+        let options = options.map(|(a, b)| (Some(a.name.clone()), a.votes, b.votes));
+        let answers = options.chain([(None, a.blank, b.blank)]).filter(|(_, a, b)| a != b);
+        differing.extend(answers.map(|(option, a, b)| DifferingAnswer { question, option, a, b }));
+    }
+    differing
+}
+
+impl Next {
+    fn block(&self) -> Option<&Block> {
+        match self {
+            Self::Counted(block) | Self::Uncounted(block) => Some(block),
+            Self::Nothing => None,
+        }
+    }
+
+    fn counted(&self) -> Option<&Block> {
+        match self {
+            Self::Counted(block) => Some(block),
+            Self::Uncounted(_) | Self::Nothing => None,
+        }
+    }
+
+    fn hash(&self) -> Option<BlockHash> {
+        self.block().map(|block| block.header.hash())
+    }
+
+    fn parted(&self, block: &Block) -> PartedBlock {
+        let of = |kind| block.transactions.iter().filter(|each| each.kind() == kind).count() as u64;
+        PartedBlock {
+            height: block.header.height.0,
+            hash: block.header.hash(),
+            time_ms: block.header.time.0,
+            counted: self.counted().is_some(),
+            registrations: of(TransactionKind::Registration),
+            votes: of(TransactionKind::Vote),
+            withdrawals: of(TransactionKind::Withdrawal),
+        }
     }
 }
 
 impl<'source> Side<'source> {
-    fn new(source: &'source mut Source, clock: fn() -> UnixMillis) -> Self {
+    fn new(source: &'source mut Source, now: UnixMillis) -> Self {
         let name = source.path().to_owned();
-        let auditing = Auditing::new(source, clock);
-        Self { name, auditing, outcome: None, next: None, after: Vec::new() }
+        Self { name, auditing: Auditing::new(source), outcome: None, now }
     }
 
-    /// The next block that follows all rules; `None` after the last.
-    fn next(&mut self) -> Result<Option<Arc<Block>>, OfflineError> {
+    fn next(&mut self) -> Result<Next, OfflineError> {
         if self.outcome.is_some() {
-            return Ok(None);
+            return Ok(Next::Nothing);
         }
-        Ok(match self.auditing.next()? {
-            Step::Block(block, _) => Some(block),
+        Ok(match self.auditing.next(self.now)? {
+            Step::Block(block, _) => Next::Counted(block),
             Step::End(outcome) => {
+                let stopped_at = outcome.stopped_at.clone();
                 self.outcome = Some(outcome);
-                None
+                stopped_at.map_or(Next::Nothing, Next::Uncounted)
             }
         })
     }
 
-    /// The block at which the audit stopped.
-    fn uncounted(&self) -> Option<BlockHash> {
-        let failure = self.outcome.as_ref()?.failure.as_ref()?;
-        Some(failure.hash)
+    fn outcome(&self) -> &AuditOutcome {
+        self.outcome.as_ref().expect("it was read to its end")
     }
 
     fn ahead(&self) -> Option<(PathBuf, AheadOfClock)> {
-        let failure = self.outcome.as_ref()?.failure.as_ref()?;
+        let failure = self.outcome().failure.as_ref()?;
         Some((self.name.clone(), AheadOfClock::of(failure)?))
     }
 
-    /// Reads on from the first block that the other does not have.
-    fn part(
-        &mut self,
-        mut next: Option<Arc<Block>>,
-        election: &Election,
-    ) -> Result<(), OfflineError> {
-        self.next = next.as_deref().map(parted_block);
-        while let Some(block) = next {
-            let height = block.header.height.0;
-            let transactions = block.transactions.iter().map(|each| PartedTransaction {
-                height,
-                transaction: Transaction::read(each, election),
-            });
-            self.after.extend(transactions);
-            next = self.next()?;
-        }
-        Ok(())
-    }
-
-    fn ids(&self) -> HashSet<TransactionId> {
-        self.after.iter().map(|each| each.transaction.transaction).collect()
-    }
-
-    fn report(self, of_other: &HashSet<TransactionId>) -> ComparedRecord {
-        let outcome = self.outcome.expect("it was read to its end");
-        let report = outcome.report;
-        let alone = self.after.into_iter();
-        let alone = alone.filter(|each| !of_other.contains(&each.transaction.transaction));
+    fn report(self, next: Option<PartedBlock>, alone: Alone) -> ComparedRecord {
+        let report = self.outcome.expect("it was read to its end").report;
+        let (alone_counts, alone) = alone.told();
         ComparedRecord {
             source: self.name.display().to_string(),
             passed: report.passed,
@@ -159,20 +226,9 @@ impl<'source> Side<'source> {
             turnout_percent: report.turnout_percent,
             failure: report.failure,
             error: report.error,
-            next: self.next,
-            alone: alone.collect(),
+            next,
+            alone_counts,
+            alone,
         }
-    }
-}
-
-fn parted_block(block: &Block) -> PartedBlock {
-    let count = |kind| block.transactions.iter().filter(|each| each.kind() == kind).count() as u64;
-    PartedBlock {
-        height: block.header.height.0,
-        hash: block.header.hash(),
-        time_ms: block.header.time.0,
-        registrations: count(TransactionKind::Registration),
-        votes: count(TransactionKind::Vote),
-        withdrawals: count(TransactionKind::Withdrawal),
     }
 }

@@ -5,7 +5,6 @@ use protocol::units::UnixMillis;
 
 use super::archive::ArchiveWriter;
 use super::audit::audit_source;
-use super::report::AuditOutcome;
 use super::source::{Source, url_of};
 use super::table::{Cells, TableFormat, TableWriter};
 use super::voters::Voters;
@@ -16,7 +15,6 @@ use crate::schema::{AuditReport, Exported, ExportedKind, Reply};
 use crate::store::default_places;
 use host::clock;
 use host::files::FileError;
-use host::output::print;
 use host::whole_file::{Existing, FileMode, WholeFile, WholeFileError};
 
 /// Writes an archive or a table, and prints what it contains.
@@ -49,7 +47,7 @@ fn export_archive(command: &ExportChain, mut source: Source) -> Result<(), Offli
     // none of them.
     let any_time = || UnixMillis(u64::MAX);
     let outcome = audit_source(&mut source, any_time, |block| Ok(writer.append(block)?))?;
-    let report = refuse_failure(outcome, &source)?;
+    let report = outcome.whole(source.path(), Undone::Export)?;
     writer.finish()?;
     say(command, ExportedKind::Archive, &report)
 }
@@ -63,7 +61,7 @@ fn export_votes(command: &ExportChain, mut source: Source) -> Result<(), Offline
     let outcome = audit_source(&mut source, clock::unix_now, |block| {
         Ok(table.write_votes(block, &election).map_err(failed)?)
     })?;
-    let report = refuse_failure(outcome, &source)?;
+    let report = outcome.whole(source.path(), Undone::Export)?;
     table.finish().map_err(failed)?.finish()?;
     say(command, ExportedKind::Votes, &report)
 }
@@ -78,7 +76,7 @@ fn export_voters(command: &ExportChain, mut source: Source) -> Result<(), Offlin
         voters.add(block);
         Ok(())
     })?;
-    let report = refuse_failure(outcome, &source)?;
+    let report = outcome.whole(source.path(), Undone::Export)?;
     table.write_voters(&voters).map_err(failed)?;
     table.finish().map_err(failed)?.finish()?;
     say(command, ExportedKind::Voters, &report)
@@ -89,7 +87,8 @@ fn export_results(command: &ExportChain, mut source: Source) -> Result<(), Offli
     let file = create(command)?;
     let failed = |error| FileError::new("write", &command.file, error);
     let mut table = TableWriter::results(file, format).map_err(failed)?;
-    let report = refuse_failure(audit_source(&mut source, clock::unix_now, |_| Ok(()))?, &source)?;
+    let report = audit_source(&mut source, clock::unix_now, |_| Ok(()))?
+        .whole(source.path(), Undone::Export)?;
     table.write_results(&report.results()).map_err(failed)?;
     table.finish().map_err(failed)?.finish()?;
     say(command, ExportedKind::Results, &report)
@@ -109,15 +108,7 @@ fn say(
         registered_voters: report.registered_voters,
         turnout_percent: report.turnout_percent,
     };
-    Ok(print(&Style::of(command.format.json, false).answer(&Reply::Exported(exported)))?)
-}
-
-/// Nothing is exported from a chain that breaks a rule or is ahead of the clock.
-fn refuse_failure(outcome: AuditOutcome, source: &Source) -> Result<AuditReport, OfflineError> {
-    match outcome.failure {
-        None => Ok(outcome.report),
-        Some(failure) => Err(OfflineError::stopped(source.path(), failure, Undone::Export)),
-    }
+    Ok(Style::of(command.format.json, false).print(&Reply::Exported(exported))?)
 }
 
 fn create(command: &ExportChain) -> Result<WholeFile, WholeFileError> {

@@ -4,7 +4,6 @@
 use protocol::election::Election;
 
 use super::audit::audit_source;
-use super::report::AuditOutcome;
 use super::source::Source;
 use super::{OfflineError, Undone};
 use crate::cli::ImportChain;
@@ -13,7 +12,6 @@ use crate::schema::{AuditReport, Imported, Reply};
 use crate::store::ChainImporter;
 use crate::store::data_directory::DataDirectory;
 use host::clock;
-use host::output::print;
 
 /// Makes a data directory. Its chain gets its name only after the whole archive was found to be
 /// valid and is durable.
@@ -40,7 +38,7 @@ pub fn import(command: &ImportChain) -> Result<(), OfflineError> {
         registered_voters: report.registered_voters,
         turnout_percent: report.turnout_percent,
     };
-    Ok(print(&Style::of(command.format.json, false).answer(&Reply::Imported(imported)))?)
+    Ok(Style::of(command.format.json, false).print(&Reply::Imported(imported))?)
 }
 
 fn import_into(
@@ -53,10 +51,7 @@ fn import_into(
     let audited = audit_source(source, clock::unix_now, |block| {
         Ok(importer.append(std::slice::from_ref(block))?)
     });
-    let audited = audited.and_then(|AuditOutcome { report, failure }| match failure {
-        None => Ok(report),
-        Some(failure) => Err(OfflineError::stopped(source.path(), failure, Undone::Import)),
-    });
+    let audited = audited.and_then(|outcome| outcome.whole(source.path(), Undone::Import));
     let kept = audited.and_then(|report| {
         directory.keep_election(election)?;
         Ok(report)

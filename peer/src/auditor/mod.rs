@@ -32,6 +32,7 @@ pub use export::export;
 use host::whole_file::WholeFileError;
 pub use import::import;
 pub use running::NoRecord;
+pub use sums::SumsError;
 pub use verify_receipt::verify_receipt;
 
 use crate::schema::Refusal;
@@ -71,6 +72,8 @@ pub enum OfflineError {
     Broken { path: PathBuf, failure: Box<AuditFailure>, undone: Undone },
     #[error("{path}: {ahead}: {undone}", path = path.display())]
     AheadOfClock { path: PathBuf, ahead: AheadOfClock, undone: Undone },
+    #[error("{path}: {error}; {undone}", path = path.display())]
+    SumsDiffer { path: PathBuf, error: SumsError, undone: Undone },
     #[error(transparent)]
     Running(NoRecord),
     #[error(
@@ -146,7 +149,7 @@ impl OfflineError {
     /// that was typed.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Broken { .. })
+        matches!(self, Self::Broken { .. } | Self::SumsDiffer { .. })
             || matches!(self, Self::Running(error) if error.is_refusal())
     }
 

@@ -5,7 +5,6 @@
 //! So the whole chain is audited, by the rules that everybody else here reads it by.
 
 use host::clock;
-use host::output::print;
 use protocol::receipt::Receipt;
 use protocol::transaction::HashedTransaction;
 
@@ -37,7 +36,7 @@ pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
     };
     let standing = found?;
     let is_on_best_chain = matches!(standing, ReceiptStanding::OnBestChain { .. });
-    print(&style.answer(&Reply::ReceiptStanding(Box::new(standing))))?;
+    style.print(&Reply::ReceiptStanding(Box::new(standing)))?;
     Ok(is_on_best_chain)
 }
 
@@ -52,12 +51,10 @@ fn find(
         is_found |= block.header == receipt.header;
         Ok(())
     })?;
-    if let Some(failure) = outcome.failure {
-        return Err(OfflineError::stopped(source.path(), failure, Undone::Proof));
-    }
+    let report = outcome.whole(source.path(), Undone::Proof)?;
     let transaction = Transaction::read(transaction, source.election());
     let (height, hash) = (receipt.header.height.0, receipt.header.hash());
-    let tip_height = outcome.report.blocks;
+    let tip_height = report.blocks;
     if is_found {
         let blocks_deep = tip_height - height + 1;
         return Ok(ReceiptStanding::OnBestChain { transaction, height, hash, blocks_deep });

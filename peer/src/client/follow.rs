@@ -1,20 +1,29 @@
 //! Shows the count again whenever it changes.
 
 use std::io::{self, IsTerminal};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 
 use super::error::ClientError;
 use super::events::Events;
-use super::http::Http;
+use super::http::{Http, HttpError};
 use crate::render::{Style, is_dumb_terminal};
 use crate::schema::Reply;
 use crate::schema::{Event, Results};
-use host::output::print_while_read;
+use host::output::{columns, print_while_read};
 use host::signals::{EndSignals, Hangup};
 
 /// Moves the cursor to the upper left corner and clears everything below it.
 const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// How often the count is asked for while no event comes.
+const REFRESH_PERIOD: Duration = Duration::from_secs(5);
+
+/// The shortest time between two such questions, however many events come.
+const REFRESH_PAUSE_MIN: Duration = Duration::from_millis(250);
 
 /// Shows the count until the user or the system ends it.
 ///
@@ -31,7 +40,7 @@ pub(super) fn watch_results(http: &Http, style: Style) -> Result<(), ClientError
             Style::Human { .. } | Style::Json => "",
         };
         is_first = false;
-        print_while_read(&format!("{before}{text}"))
+        print_while_read(&format!("{before}{}", style.fitted(text, columns(&io::stdout()))))
     };
     let http = http.clone();
     // The runtime serves only the signals: the peer is awaited by a thread that nobody waits for.
@@ -49,6 +58,9 @@ pub(super) fn watch_results(http: &Http, style: Style) -> Result<(), ClientError
 }
 
 /// Reports the count at once, and again whenever it changes.
+///
+/// Not only blocks change it: who else has the newest one, how far this peer is ready and what waits do so too, and not
+/// each of these changes is an event. So every event asks for the count, and so does the time.
 pub(super) fn follow(
     http: &Http,
     print: &mut impl FnMut(&Results) -> io::Result<()>,
@@ -65,17 +77,60 @@ pub(super) fn follow(
         Ok(())
     };
     refresh()?;
-    for event in events {
-        let (_, event) = event?;
-        if matches!(event, Event::Left) {
-            return Err(ClientError::PeerEnded);
+    // Several events that were not answered yet are as good as one.
+    let (news, heard) = sync_channel(1);
+    let listening = thread::Builder::new().name("results events".into());
+    let listening = listening.spawn(move || listen(events, &news))?;
+    refresh_until_over(&heard, REFRESH_PERIOD, refresh)?;
+    let ended = listening.join().expect("a thread that hears of the peer does not panic");
+    Err(ended.map_or_else(ClientError::from, |()| ClientError::PeerEnded))
+}
+
+/// Refreshes at each news, and when none came for this long.
+fn refresh_until_over(
+    heard: &Receiver<()>,
+    period: Duration,
+    mut refresh: impl FnMut() -> Result<(), ClientError>,
+) -> Result<(), ClientError> {
+    loop {
+        match heard.recv_timeout(period) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => refresh()?,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
-        if matches!(
-            event,
-            Event::Block { .. } | Event::Reorganisation { .. } | Event::Missed { .. }
-        ) {
-            refresh()?;
+        thread::sleep(REFRESH_PAUSE_MIN.min(period));
+    }
+}
+
+/// Passes on that something happened, until the peer has left or is gone.
+fn listen(events: Events, news: &SyncSender<()>) -> Result<(), HttpError> {
+    for event in events {
+        if matches!(event?, (_, Event::Left)) {
+            return Ok(());
+        }
+        if matches!(news.try_send(()), Err(TrySendError::Disconnected(()))) {
+            return Ok(());
         }
     }
-    Err(ClientError::PeerEnded)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_is_asked_for_also_while_no_news_come() {
+        let (news, heard) = sync_channel(1);
+        let mut news = Some(news);
+        let mut asked = 0;
+        let refresh = || {
+            asked += 1;
+            if asked == 3 {
+                news = None;
+            }
+            Ok(())
+        };
+        refresh_until_over(&heard, Duration::from_millis(1), refresh).expect("it is over");
+        assert_eq!(asked, 3);
+    }
 }

@@ -91,7 +91,7 @@ pub(crate) fn finish(
 ) -> ClientExit {
     let printed = outcome.and_then(|reply| match reply {
         Some(reply) => {
-            print(&style.fitted(style.answer(&reply), columns(&io::stdout())))?;
+            style.print(&reply)?;
             Ok(exit_after(&reply))
         }
         None => Ok(ClientExit::Done),

@@ -68,7 +68,7 @@ pub fn check_ballot(check: &CheckBallot) -> Result<(), BallotCommandError> {
     warn_of_hex(keys_in_hex);
     let color = io::stdout().is_terminal() && wants_color();
     let style = Style::of(check.format.json, color);
-    Ok(print(&style.answer(&Reply::Ballot(Ballot::of(&election))))?)
+    Ok(style.print(&Reply::Ballot(Ballot::of(&election)))?)
 }
 
 /// Writes a ballot file with a new random id.

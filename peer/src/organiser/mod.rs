@@ -28,7 +28,6 @@ use crate::render::Style;
 use crate::schema::{RecordKind, Reply};
 use crate::store::local_election::LocalElectionError;
 use host::files::FileError;
-use host::output::print;
 use host::whole_file::WholeFileError;
 use keys::{KeyFileError, PassphraseError};
 
@@ -99,5 +98,5 @@ pub fn registrar(task: &RegistrarTask) -> Result<(), RegistrarError> {
         }
         RegistrarTask::Show(task) => (Reply::SignedFile(show::show(task)?), task.format),
     };
-    Ok(print(&Style::of(format.json, false).answer(&reply))?)
+    Ok(Style::of(format.json, false).print(&reply)?)
 }

@@ -7,7 +7,7 @@ use super::tally;
 use super::text::{self, count};
 use crate::schema::{
     Admission, AuditFailure, AuditReport, AuditSums, Exported, ExportedKind, Imported, QuestionSum,
-    Refusal,
+    Refusal, SUMS_DIFFER,
 };
 
 /// What was checked and how much of it, the count, and whether all holds or what does not.
@@ -48,8 +48,13 @@ pub(super) fn human(report: &AuditReport, color: bool) -> String {
         text += &format!("{thing:<14}{number:>9}  {checked}\n");
     }
     text += &format!("\n{}\n{}\n", tally::tally(&report.results(), color), sums(report, color));
+    let differ = report.error.as_ref().filter(|refusal| refusal.kind == SUMS_DIFFER);
+    if let Some(refusal) = differ {
+        text += &format!("{}\n", verdict(&refusal.message, false, color));
+    }
     text + &match (&report.failure, &report.error) {
         (Some(failure), _) => broken(failure, color),
+        (None, Some(_)) if differ.is_some() => String::new(),
         (None, Some(refusal)) => unjudged(refusal),
         (None, None) => format!("{}\n", verdict("all holds", true, color)),
     }

@@ -2,25 +2,30 @@
 
 use super::text::{self, choice_line, count, short};
 use crate::schema::{
-    ComparedRecord, Comparison, PartedBlock, PartedTransaction, Relation, TransactionKind,
+    AloneCounts, ComparedRecord, Comparison, DifferingAnswer, PartedBlock, PartedTransaction,
+    Relation, SUMS_DIFFER, TransactionKind,
 };
 
-/// The most transactions that are shown of each record; programs get all.
+/// The most transactions of a kind that are shown of each record; programs get more.
 const SHOWN_MAX: usize = 20;
 
 /// Both records, what they have in common, how each goes on, and what each counts alone.
 pub(super) fn human(comparison: &Comparison) -> String {
-    let Comparison { relation, election, title, common, a, b } = comparison;
+    let Comparison { relation, election, title, common, a, b, differing } = comparison;
     let mut lines = vec![format!("election {election} ({title})")];
     lines.extend([("A", a), ("B", b)].map(|(name, record)| described(name, record)));
     lines.push(String::new());
     lines.push(format!("the same up to block {} {}", common.height, common.hash));
     for (name, record) in [("A", a), ("B", b)] {
         match &record.next {
-            Some(block) => lines.extend(gone_on(name, block, &record.alone)),
+            Some(block) => lines.extend(gone_on(name, block, record)),
             None if *relation == Relation::Same => {}
             None => lines.push(format!("{name} ends there")),
         }
+    }
+    if !differing.is_empty() {
+        lines.push("votes that differ in number:".to_owned());
+        lines.extend(differing.iter().map(differs));
     }
     lines.push(String::new());
     lines.push(match relation {
@@ -28,9 +33,33 @@ pub(super) fn human(comparison: &Comparison) -> String {
         Relation::Same => "the same record as far as it is counted".to_owned(),
         Relation::AGoesOn => goes_on("B", "A", b, a),
         Relation::BGoesOn => goes_on("A", "B", a, b),
-        Relation::Part => format!("THEY PART after block {}", common.height),
+        Relation::Part => parted(common.height + 1, a, b),
     });
     lines.join("\n") + "\n"
+}
+
+/// Where two records part, by the height, the hashes and the times of the two blocks that follow, and the votes that
+/// only one of them counts.
+fn parted(height: u64, a: &ComparedRecord, b: &ComparedRecord) -> String {
+    let has = |record: &ComparedRecord| {
+        let block = record.next.as_ref();
+        let block = block.map(|block| format!("{} of {}", block.hash, text::time(block.time_ms)));
+        block.unwrap_or_else(|| "none".to_owned())
+    };
+    let votes = |record: &ComparedRecord| count(record.alone_counts.votes, "vote");
+    format!(
+        "THEY PART at block {height}: A has {} and {} that B has not, B has {} and {} that A has not",
+        has(a),
+        votes(a),
+        has(b),
+        votes(b)
+    )
+}
+
+fn differs(differing: &DifferingAnswer) -> String {
+    let DifferingAnswer { question, option, a, b } = differing;
+    let option = option.as_deref().unwrap_or("blank");
+    format!("  question {question}, {option}: {a} in A, {b} in B")
 }
 
 fn goes_on(short: &str, long: &str, ends: &ComparedRecord, goes_on: &ComparedRecord) -> String {
@@ -47,6 +76,7 @@ fn described(name: &str, record: &ComparedRecord) -> String {
             "IT DOES NOT HOLD: block {} {} breaks the rule {}: {}",
             failure.height, failure.hash, failure.rule, failure.reason
         ),
+        (None, Some(refusal)) if refusal.kind == SUMS_DIFFER => refusal.message.clone(),
         (None, Some(refusal)) => format!("NOT JUDGED TO ITS END: {}", refusal.message),
         (None, None) => "all holds".to_owned(),
     };
@@ -58,10 +88,11 @@ fn described(name: &str, record: &ComparedRecord) -> String {
     )
 }
 
-fn gone_on(name: &str, block: &PartedBlock, alone: &[PartedTransaction]) -> Vec<String> {
-    let PartedBlock { height, hash, time_ms, registrations, votes, withdrawals } = block;
+fn gone_on(name: &str, block: &PartedBlock, record: &ComparedRecord) -> Vec<String> {
+    let PartedBlock { height, hash, time_ms, counted, registrations, votes, withdrawals } = block;
+    let uncounted = if *counted { "" } else { ", which is not counted" };
     let mut lines = vec![
-        format!("{name} goes on with block {height} {hash}"),
+        format!("{name} goes on with block {height} {hash}{uncounted}"),
         format!(
             "  of {}: {}, {}, {}",
             text::time(*time_ms),
@@ -70,19 +101,25 @@ fn gone_on(name: &str, block: &PartedBlock, alone: &[PartedTransaction]) -> Vec<
             count(withdrawals, "withdrawal")
         ),
     ];
-    if alone.is_empty() {
+    let ComparedRecord { alone_counts, alone, .. } = record;
+    if *alone_counts == AloneCounts::default() {
         lines.push(format!("  it counts nothing that {} does not", other(name)));
         return lines;
     }
     lines.push(format!("  it counts what {} does not:", other(name)));
-    for kind in [TransactionKind::Vote, TransactionKind::Registration, TransactionKind::Withdrawal]
-    {
-        let of_kind = || alone.iter().filter(|each| each.transaction.kind == kind);
-        lines.extend(of_kind().take(SHOWN_MAX).map(shown));
-        let more = of_kind().count().saturating_sub(SHOWN_MAX);
+    let AloneCounts { registrations, votes, withdrawals } = *alone_counts;
+    for (kind, all) in [
+        (TransactionKind::Vote, votes),
+        (TransactionKind::Registration, registrations),
+        (TransactionKind::Withdrawal, withdrawals),
+    ] {
+        let of_kind = alone.iter().filter(|each| each.transaction.kind == kind);
+        let before = lines.len();
+        lines.extend(of_kind.take(SHOWN_MAX).map(shown));
+        let more = all.saturating_sub((lines.len() - before) as u64);
         if more > 0 {
             let more = count(more, &format!("more {}", text::kind(kind)));
-            lines.push(format!("    {more}: `--json` shows all"));
+            lines.push(format!("    {more}: `--json` shows more"));
         }
     }
     lines

@@ -16,6 +16,9 @@ mod text;
 #[cfg(test)]
 mod documented;
 
+use std::io;
+
+use host::output::{columns, print};
 use host::wrap::wrap;
 use owo_colors::OwoColorize;
 use serde::Serialize;
@@ -85,6 +88,14 @@ impl Style {
             (Self::Human { .. }, Some(columns)) => wrap(&text, columns),
             (Self::Human { .. }, None) | (Self::Json, _) => text,
         }
+    }
+
+    /// Prints an answer on stdout, as wide as its terminal.
+    ///
+    /// # Errors
+    /// When stdout can't be written.
+    pub(crate) fn print(self, reply: &Reply) -> io::Result<()> {
+        print(&self.fitted(self.answer(reply), columns(&io::stdout())))
     }
 
     /// A question with its numbered options, ended by a line feed.

@@ -7,6 +7,9 @@ use super::{
     Admission, Admitted, Percent, QuestionTally, Refusal, Results, Tip, Transaction, Waiting,
 };
 
+/// The kind of the error of an audit whose sums and count differ.
+pub(crate) const SUMS_DIFFER: &str = "sums_differ";
+
 /// How far an audit came, what it counted on the way, and where it stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct AuditReport {
@@ -33,7 +36,8 @@ pub(crate) struct AuditReport {
     pub(crate) sums: AuditSums,
     /// The first block that breaks a rule; nothing of it is counted.
     pub(crate) failure: Option<AuditFailure>,
-    /// Why the first block that breaks no rule can't be judged; nothing of it is counted.
+    /// Why the first block that breaks no rule can't be judged, nothing of which is counted; or that the sums are not
+    /// what the rules counted ([`SUMS_DIFFER`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Refusal>,
     /// Who may vote: the text says which signatures were checked.
@@ -44,8 +48,8 @@ pub(crate) struct AuditReport {
     pub(crate) blocks_deep: u64,
 }
 
-/// What has to add up. Choices and blank votes are counted from the transactions one by one, for the reader to hold
-/// against the count; the other two are differences.
+/// What has to add up, and what the audit holds against its count. Choices and blank votes are counted from the
+/// transactions one by one; the other two are differences.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct AuditSums {
     /// Registered voters who were withdrawn: all registrations less these are the registered voters.

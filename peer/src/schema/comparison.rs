@@ -15,6 +15,19 @@ pub(crate) struct Comparison {
     pub(crate) common: Tip,
     pub(crate) a: ComparedRecord,
     pub(crate) b: ComparedRecord,
+    /// The answers that one record counts more often than the other.
+    pub(crate) differing: Vec<DifferingAnswer>,
+}
+
+/// An answer whose number of votes differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct DifferingAnswer {
+    /// From 1.
+    pub(crate) question: usize,
+    /// `None` of blank votes.
+    pub(crate) option: Option<String>,
+    pub(crate) a: u64,
+    pub(crate) b: u64,
 }
 
 /// How two records differ.
@@ -44,8 +57,18 @@ pub(crate) struct ComparedRecord {
     pub(crate) error: Option<Refusal>,
     /// Its first block that the other does not have.
     pub(crate) next: Option<PartedBlock>,
-    /// What it counts and the other does not, in the order of its chain.
+    /// How much it counts and the other does not.
+    pub(crate) alone_counts: AloneCounts,
+    /// The transactions of these, in the order of its chain, up to a number.
     pub(crate) alone: Vec<PartedTransaction>,
+}
+
+/// How many transactions of each kind only one record counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct AloneCounts {
+    pub(crate) registrations: u64,
+    pub(crate) votes: u64,
+    pub(crate) withdrawals: u64,
 }
 
 /// A block that the other record does not have.
@@ -54,6 +77,8 @@ pub(crate) struct PartedBlock {
     pub(crate) height: u64,
     pub(crate) hash: BlockHash,
     pub(crate) time_ms: u64,
+    /// Nothing of a block that breaks a rule, or whose time has not come, is counted.
+    pub(crate) counted: bool,
     pub(crate) registrations: u64,
     pub(crate) votes: u64,
     pub(crate) withdrawals: u64,

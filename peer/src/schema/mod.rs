@@ -28,11 +28,14 @@ use utoipa::ToSchema;
 
 pub(crate) use audit::{
     AuditFailure, AuditReport, AuditSums, Exported, ExportedKind, Imported, QuestionSum,
-    ReceiptStanding,
+    ReceiptStanding, SUMS_DIFFER,
 };
 pub(crate) use ballot::{Admission, Ballot, BallotError, OPEN_BANNER, PRIVACY, Question};
 pub(crate) use chain::{Block, BlockSummary, Chain, Transaction, TransactionKind};
-pub(crate) use comparison::{ComparedRecord, Comparison, PartedBlock, PartedTransaction, Relation};
+pub(crate) use comparison::{
+    AloneCounts, ComparedRecord, Comparison, DifferingAnswer, PartedBlock, PartedTransaction,
+    Relation,
+};
 pub(crate) use event::{Event, LeaveReason, Told};
 pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,

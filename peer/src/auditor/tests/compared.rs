@@ -10,7 +10,7 @@ use crate::schema::{Comparison, Relation, Reply, TransactionKind};
 fn compare(a: &Path, b: &Path) -> Compared {
     let mut sources = [a, b].map(|path| Source::open(path).expect("a record"));
     let [a, b] = &mut sources;
-    compare_sources([a, b], clock::unix_now).expect("both can be read")
+    compare_sources([a, b], clock::unix_now()).expect("both can be read")
 }
 
 fn audit_against(a: &Path, b: &Path) -> Result<bool, OfflineError> {
@@ -71,10 +71,19 @@ fn where_two_records_part_and_what_each_counts_alone_is_told() {
         "B goes on with block 2 ",
         "it counts nothing that B does not",
         "in block 2 (Grace)",
-        "THEY PART after block 1",
+        "votes that differ in number:\n  question 1, Grace: 0 in A, 1 in B\n",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+    let of = |block: &Block| {
+        format!("{} of {}", block.header.hash(), crate::render::time(block.header.time.0))
+    };
+    let told = format!(
+        "THEY PART at block 2: A has {} and 0 votes that B has not, B has {} and 1 vote that A has not\n",
+        of(&line[1]),
+        of(&other[1])
+    );
+    assert!(text.ends_with(&told), "{text}");
     assert!(matches!(audit_against(&a, &b), Ok(false)));
 }
 
@@ -126,6 +135,58 @@ fn a_block_that_breaks_a_rule_or_is_early_is_told_of_its_record() {
     assert!(audit_against(&early, &early).expect_err("not judged").is_unjudged());
 }
 
+/// One record is damaged in a block that the other has whole: its hash is the same, so that nobody mined another.
+#[test]
+fn a_block_that_is_damaged_in_one_record_is_no_parting() {
+    let scene = Scene::new();
+    let mut damaged = scene.line.to_vec();
+    damaged[2].transactions = vec![registration(4)];
+    let a = scene.archive("a.archive", &scene.line);
+    let b = scene.archive("b.archive", &damaged);
+    for (a, b, relation) in [(&a, &b, Relation::AGoesOn), (&b, &a, Relation::BGoesOn)] {
+        let compared = compare(a, b);
+        let Comparison { a: first, b: second, .. } = &compared.report;
+        let failures = [first, second].map(|each| each.failure.as_ref().map(|it| it.rule.clone()));
+        assert_eq!(compared.report.relation, relation);
+        assert!(failures.contains(&Some("merkle_root".to_owned())), "{failures:?}");
+        assert!(matches!(audit_against(a, b), Ok(false)));
+    }
+}
+
+/// Both records are judged by one time, so that a block is due for both or for neither.
+#[test]
+fn a_block_whose_time_has_just_come_is_no_parting() {
+    let scene = Scene::new();
+    let mut early = mined(&scene.line[2].header, vec![registration(4)]);
+    early.header.time = clock::unix_now().plus(Duration::from_secs(86_400));
+    let time = early.header.time;
+    let blocks: Vec<_> = scene.line.iter().cloned().chain([worked(early)]).collect();
+    let path = scene.archive("a.archive", &blocks);
+    for (now, judged) in [(clock::unix_now(), false), (time, true)] {
+        let mut sources = [&path, &path].map(|path| Source::open(path).expect("a record"));
+        let [a, b] = &mut sources;
+        let compared = compare_sources([a, b], now).expect("both can be read");
+        assert_eq!(compared.report.relation, Relation::Same);
+        assert_eq!((compared.unjudged.is_none(), compared.report.a.passed), (judged, judged));
+    }
+}
+
+/// What stands in a block that is not counted is told as such.
+#[test]
+fn a_block_that_is_not_counted_is_told_of_the_record_that_goes_on() {
+    let scene = Scene::new();
+    let broken = mined(&scene.line[2].header, vec![vote(1, vec![vec![1]])]);
+    let long: Vec<_> = scene.line.iter().cloned().chain([broken.clone()]).collect();
+    let (a, b) = (scene.archive("a.archive", &long), scene.archive("b.archive", &scene.line));
+    let compared = compare(&a, &b);
+    assert_eq!(compared.report.relation, Relation::AGoesOn);
+    let text = shown(compared);
+    let hash = broken.header.hash();
+    let told = format!("A goes on with block 4 {hash}, which is not counted\n");
+    assert!(text.contains(&told) && text.contains("B ends there"), "{text}");
+    assert!(text.contains("  it counts nothing that B does not"), "{text}");
+}
+
 #[test]
 fn records_of_two_elections_are_not_compared() {
     let scene = Scene::new();
@@ -150,8 +211,9 @@ fn of_many_differences_people_see_the_first_and_how_many_more() {
     let a = scene.archive("a.archive", &blocks);
     let b = scene.archive("b.archive", std::slice::from_ref(&scene.beside));
     let compared = compare(&a, &b);
-    assert_eq!(compared.report.a.alone.len(), 22, "programs get all");
+    assert_eq!(compared.report.a.alone.len(), 22, "programs get more");
+    assert_eq!(compared.report.a.alone_counts.registrations, 22);
     let text = shown(compared);
     assert_eq!(text.matches("    registration ").count(), 20, "{text}");
-    assert!(text.contains("    2 more registrations: `--json` shows all"), "{text}");
+    assert!(text.contains("    2 more registrations: `--json` shows more"), "{text}");
 }

@@ -7,9 +7,12 @@ use protocol::proof_of_work;
 use protocol::transaction::{Transaction, Vote};
 
 use super::*;
+use crate::auditor::Undone;
+use crate::auditor::sums::{Sum, Sums, SumsError};
 use crate::render::Style;
 use crate::schema::{AuditReport, Reply};
 use chain::fixtures::{NOW, admission, admitted_vote, election_by_registrars, key, withdrawal};
+use chain::{Audit, CheckedBlock};
 
 /// Two questions, of which the second takes up to three choices.
 fn wide_election() -> Election {
@@ -126,4 +129,48 @@ fn withdrawals_have_their_line_and_the_sums_add_up() {
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
+}
+
+/// No record makes the two counts differ, whatever stands in it: both are taken from the same blocks. So one of them is
+/// taken from others here.
+#[test]
+fn sums_that_are_not_what_the_rules_counted_are_told_by_the_program() {
+    let election = Arc::new(election());
+    let id = election.election_id();
+    let mut audit = Audit::new(Arc::clone(&election));
+    let first = mined(&Header::genesis(&election), vec![registration(0), registration(1)]);
+    let second = mined(&first.header, vec![vote(0, vec![vec![1]])]);
+    for block in [&first, &second] {
+        let checked = CheckedBlock::new(Arc::new(block.clone()), &election, &id);
+        audit.extend(&checked, clock::unix_now()).expect("they are good");
+    }
+    let summed = |transactions: Vec<Arc<HashedTransaction>>| {
+        let mut sums = Sums::new(&election);
+        sums.add(&first);
+        sums.add(&Block { transactions, ..second.clone() });
+        sums
+    };
+    assert_eq!(summed(vec![vote(0, vec![vec![1]])]).check(&audit), Ok(()));
+    let differ = |sum, counted, held| Err(SumsError { sum, counted, held });
+    for (transactions, expected) in [
+        (vec![], differ(Sum::Transactions, 3, 2)),
+        (vec![registration(2)], differ(Sum::RegisteredVoters, 2, 3)),
+        (vec![vote(0, vec![vec![0]])], differ(Sum::Option { question: 1, option: 1 }, 0, 1)),
+        (vec![vote(0, vec![vec![]])], differ(Sum::Option { question: 1, option: 2 }, 1, 0)),
+    ] {
+        assert_eq!(summed(transactions).check(&audit), expected);
+    }
+
+    let outcome = AuditOutcome::new(&audit, &summed(vec![vote(0, vec![vec![0]])]), None);
+    assert!(!outcome.report.passed);
+    let error = outcome.report.error.clone().expect("they differ");
+    assert_eq!(error.kind, "sums_differ");
+    let told = "question 1, votes for option 1: the rules counted 0, and the blocks hold 1";
+    assert!(error.message.contains(told), "{error:?}");
+    let reply = Reply::Audit(Box::new(outcome.report.clone()));
+    let text = Style::Human { color: false }.answer(&reply);
+    assert!(text.contains("\nTHE SUMS DON'T AGREE: ") && !text.contains("all holds"), "{text}");
+    let refused = outcome.whole(Path::new("a.archive"), Undone::Export).expect_err("they differ");
+    assert!(refused.is_refusal(), "{refused}");
+    assert!(refused.to_string().ends_with("; nothing was exported"), "{refused}");
 }

@@ -40,25 +40,25 @@ fn a_peer_that_is_gone_ends_the_events() {
     server.requests();
 }
 
+/// A neighbour that has the newest block as well changes what is shown, and is no block.
 #[test]
-fn the_count_is_shown_when_it_changes() {
-    let block = |height: u64| {
-        let hash = "ab".repeat(32);
-        format!(
-            "id: 1-{height}\ndata: {{\"event\":\"block\",\"height\":{height},\"hash\":\"{hash}\",\"transactions\":1,\"mined_here\":false}}\n\n"
-        )
+fn the_count_is_shown_when_anything_of_it_changes() {
+    let left = "id: 1-4\ndata: {\"event\":\"left\"}\n\n";
+    let news = "id: 1-3\ndata: {\"event\":\"disk_recovered\"}\n\n";
+    let held_by = |neighbours| {
+        let tip_held_by = Some(HeldBy { neighbours, of: 2 });
+        Answer::json(200, &Results { tip_held_by, ..results(1) })
     };
-    let stream = block(1)
-        + &block(2)
-        + "id: 1-3\ndata: {\"event\":\"disk_recovered\"}\n\nid: 1-4\ndata: {\"event\":\"left\"}\n\n";
-    let count = |votes| Answer::json(200, &results(votes));
-    let server = Scripted::start([Answer::events(&stream), count(1), count(1), count(2)]);
-    let mut shown = Vec::new();
-    let ended = follow::follow(&http(&server), &mut |results: &Results| {
-        shown.push(results.votes);
-        Ok(())
-    });
-    assert_eq!(shown, [1, 2]);
-    assert_eq!(ended.expect_err("the peer left").exit(), ClientExit::NoContact);
-    assert_eq!(server.requests().len(), 4);
+    for (second, expected) in [(1, &[0, 1][..]), (0, &[0])] {
+        let stream = news.to_owned() + left;
+        let server = Scripted::start([Answer::events(&stream), held_by(0), held_by(second)]);
+        let mut shown = Vec::new();
+        let ended = follow::follow(&http(&server), &mut |results: &Results| {
+            shown.extend(results.tip_held_by.map(|held_by| held_by.neighbours));
+            Ok(())
+        });
+        assert_eq!(shown, expected);
+        assert_eq!(ended.expect_err("the peer left").exit(), ClientExit::NoContact);
+        assert_eq!(server.requests().len(), 3);
+    }
 }

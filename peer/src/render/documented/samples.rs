@@ -168,10 +168,12 @@ pub(super) fn comparison(election: &Election) -> schema::Comparison {
                 height: 3,
                 hash,
                 time_ms: AT.0 + 10_000,
+                counted: true,
                 registrations: 0,
                 votes: 1,
                 withdrawals: 0,
             }),
+            alone_counts: schema::AloneCounts { votes: 1, ..schema::AloneCounts::default() },
             alone: vec![schema::PartedTransaction { height: 3, transaction: vote }],
         }
     };
@@ -182,6 +184,14 @@ pub(super) fn comparison(election: &Election) -> schema::Comparison {
         common: tip(2).into(),
         a: record("board.ostrakon", 4, "Ada"),
         b: record("http://127.0.0.1:6001", 4, "Hedy"),
+        differing: ["Ada", "Hedy"]
+            .map(|name| schema::DifferingAnswer {
+                question: 1,
+                option: Some(name.to_owned()),
+                a: u64::from(name == "Ada") + 1,
+                b: u64::from(name == "Hedy") + 1,
+            })
+            .to_vec(),
     }
 }
 
