@@ -4,7 +4,7 @@
 //! answer to an own POKE alone, two measurements in a row must agree, and nothing that was measured before this
 //! machine's clock jumped is believed after it. What a POKE of somebody else says of the time is of no use: it may have
 //! waited. And nobody who comes and goes may hold up mining: each wait for a comparison has an end, and the next one
-//! begins a while later.
+//! begins a while later. Nor may strangers who wait until others are gone that found the clock right.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use protocol::units::{Now, UnixMillis};
 
-use super::voices::{COMPARED_MIN, DIFFERENCE_MAX_MS, Heard, Voice, compare, most};
+use super::agreement::{Agreement, moved};
+use super::voices::{COMPARED_MIN, Comparison, DIFFERENCE_MAX_MS, Heard, Voice, compare, most};
 use super::{Membership, Output};
 use crate::output::Event;
 use crate::views::ClockView;
@@ -41,7 +42,7 @@ pub(super) struct OtherClock {
     poked: Option<Now>,
     newest_ms: Option<i64>,
     offset_ms: Option<i64>,
-    measured_at: Option<Instant>,
+    measured_at: Option<Now>,
     is_told: bool,
 }
 
@@ -53,7 +54,7 @@ impl OtherClock {
 
     /// Whether it was measured lately.
     fn is_believed(&self, now: Instant) -> bool {
-        self.measured_at.is_some_and(|at| now < at + BELIEVED)
+        self.measured_at.is_some_and(|at| now < at.instant + BELIEVED)
     }
 
     /// Whether a POKE is under way.
@@ -71,7 +72,7 @@ impl OtherClock {
         let sent = self.poked.take()?;
         let measured = clock.and_then(|clock| measure(sent, now, clock));
         if let Some(offset_ms) = measured {
-            self.measured_at = Some(now.instant);
+            self.measured_at = Some(now);
             let before = self.newest_ms.replace(offset_ms);
             if before.is_some_and(|before| before.abs_diff(offset_ms) <= AGREEMENT_MS) {
                 self.offset_ms = Some(offset_ms);
@@ -108,8 +109,7 @@ fn measure(sent: Now, received: Now, clock: UnixMillis) -> Option<i64> {
 
 /// Whether this machine's clock went another way than the monotonic time.
 fn is_jump(from: Now, to: Now) -> bool {
-    let passed = to.instant.saturating_duration_since(from.instant);
-    to.unix.distance(from.unix.plus(passed)) >= JUMP_MIN
+    moved(from, to) >= JUMP_MIN
 }
 
 /// This machine's clock.
@@ -122,13 +122,22 @@ pub(super) struct OwnClock {
     company_at: Option<Instant>,
     /// The last comparison if it showed that the clock is off, and when that was.
     off: Option<(Instant, ClockView)>,
+    /// By whom it was found to be right.
+    agreed: Option<Agreement>,
     /// Whether the user was told last that it is off.
     is_told: bool,
 }
 
 impl OwnClock {
     pub(super) fn new(now: Now) -> Self {
-        Self { seen: now, unsettled_at: now.instant, company_at: None, off: None, is_told: false }
+        Self {
+            seen: now,
+            unsettled_at: now.instant,
+            company_at: None,
+            off: None,
+            agreed: None,
+            is_told: false,
+        }
     }
 
     /// Notes that there is somebody to compare it with, after there was nobody.
@@ -138,8 +147,18 @@ impl OwnClock {
         }
     }
 
+    /// What a comparison tells, given what was found before.
+    fn weigh(&self, comparison: Comparison) -> ClockView {
+        let Comparison { view, has_last_word, .. } = comparison;
+        let agreed = self.agreed.filter(|agreed| agreed.holds(self.seen));
+        let is_right = |agreed: Agreement| !has_last_word && agreed.outweighs(view.disagreeing);
+        ClockView { is_off: view.is_off && !agreed.is_some_and(is_right), ..view }
+    }
+
     /// Takes note of the newest comparison. That the clock is off stays so until others are there who say otherwise.
-    fn judge(&mut self, view: ClockView) {
+    fn judge(&mut self, comparison: Comparison) {
+        self.agreed = Agreement::newer(self.agreed, comparison.agreement, self.seen);
+        let view = self.weigh(comparison);
         let tells_nothing =
             view.offset_ms.is_none() && (view.compared == 0 || view.apart_ms.is_some());
         if !tells_nothing {
@@ -151,7 +170,7 @@ impl OwnClock {
 impl Membership {
     /// How this machine's clock compares with those of the neighbours and the trackers.
     pub(crate) fn clock(&self) -> ClockView {
-        let view = compare(self.heard(OtherClock::offset_ms));
+        let view = self.own_clock.weigh(compare(self.heard(OtherClock::offset_ms)));
         let is_believed =
             |(at, _): &(Instant, ClockView)| self.own_clock.seen.instant < *at + BELIEVED;
         match self.own_clock.off.filter(is_believed) {
@@ -183,7 +202,9 @@ impl Membership {
         if !is_jump(before, now) {
             return;
         }
-        (self.own_clock.unsettled_at, self.own_clock.off) = (now.instant, None);
+        let own = &mut self.own_clock;
+        (own.unsettled_at, own.off) = (now.instant, None);
+        own.agreed = own.agreed.filter(|agreed| agreed.holds(now));
         self.neighbours.iter_mut().for_each(|(_, neighbour)| neighbour.clock.forget());
         self.trackers.iter_mut().for_each(|tracker| tracker.clock.forget());
         self.outputs.push_back(Output::ClockJumped);
@@ -226,7 +247,7 @@ impl Membership {
     }
 
     fn newest_comparison(&self) -> ClockView {
-        compare(self.heard(|other| other.newest_ms))
+        self.own_clock.weigh(compare(self.heard(|other| other.newest_ms)))
     }
 
     /// How many voices there will be once all have answered who are there.
@@ -251,7 +272,7 @@ impl Membership {
         let now = self.own_clock.seen.instant;
         neighbours.chain(trackers).filter_map(move |(clock, from, is_named, is_here)| {
             let offset_ms = measured(clock).filter(|_| clock.is_believed(now))?;
-            Some(Heard { from, is_named, is_here, offset_ms })
+            Some(Heard { from, is_named, is_here, offset_ms, measured: clock.measured_at? })
         })
     }
 }

@@ -6,6 +6,7 @@
 //! nothing that a datagram says may make state here, or draw more bytes than it has itself, before its sender has
 //! shown by a token that it receives what is sent to its address.
 
+mod agreement;
 mod announce;
 mod by_name;
 mod clock;

@@ -2,13 +2,16 @@
 //!
 //! One host can have many addresses, and who gives no name can't be asked why its clock is wrong. So one network has
 //! one voice, however many neighbours are in it, and whom this peer's user named has a voice of its own and the last
-//! word: as long as most of these agree with this machine's clock, nobody else can call it off.
+//! word: as long as most of these agree with this machine's clock, nobody else can call it off. What they said stands
+//! when they are gone, see [`Agreement`].
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use protocol::scope::Scope;
+use protocol::units::Now;
 
+use super::agreement::{Agreement, Witness};
 use crate::views::ClockView;
 
 /// Clocks that differ by more than this are reported, because votes and blocks carry times.
@@ -28,6 +31,8 @@ pub(super) struct Heard {
     /// Whether it runs on this very machine, by the same clock.
     pub(super) is_here: bool,
     pub(super) offset_ms: i64,
+    /// When it was measured last.
+    pub(super) measured: Now,
 }
 
 /// Where a voice comes from, and whether it was named.
@@ -64,23 +69,65 @@ fn network(address: SocketAddr) -> SocketAddr {
 struct Said {
     offset_ms: i64,
     has_last_word: bool,
+    measured: Now,
+}
+
+/// What comes of a comparison.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Comparison {
+    pub(super) view: ClockView,
+    /// By whom this machine's clock is found to be right, if most say so.
+    pub(super) agreement: Option<Agreement>,
+    /// Whether somebody was measured who has the last word.
+    pub(super) has_last_word: bool,
 }
 
 /// Compares this machine's clock with others, by how many milliseconds each of them is ahead of it. It is off if it
 /// differs from most voices alike, and from most of those that were named, where there are any. Of these, who is on
 /// this machine shares its clock, and so can't speak for it.
-pub(super) fn compare(heard: impl Iterator<Item = Heard>) -> ClockView {
-    let mut voices: BTreeMap<Voice, (bool, Vec<i64>)> = BTreeMap::new();
+pub(super) fn compare(heard: impl Iterator<Item = Heard>) -> Comparison {
+    let mut voices: BTreeMap<Voice, Vec<Heard>> = BTreeMap::new();
     for heard in heard {
-        let (has_last_word, offsets) =
-            voices.entry(Voice::of(heard.from, heard.is_named)).or_default();
-        *has_last_word = heard.is_named && !heard.is_here;
-        offsets.push(heard.offset_ms);
+        voices.entry(Voice::of(heard.from, heard.is_named)).or_default().push(heard);
     }
-    let said: Vec<_> = voices
-        .into_values()
-        .map(|(has_last_word, offsets)| Said { offset_ms: median(offsets), has_last_word })
-        .collect();
+    let said: Vec<_> = voices.into_values().filter_map(Said::by).collect();
+    Comparison {
+        view: view(&said),
+        agreement: agreement(&said),
+        has_last_word: said.iter().any(|said| said.has_last_word),
+    }
+}
+
+impl Said {
+    /// What all say together who share one voice.
+    fn by(heard: Vec<Heard>) -> Option<Self> {
+        let first = heard.iter().min_by_key(|heard| heard.measured.instant)?;
+        let (measured, has_last_word) = (first.measured, first.is_named && !first.is_here);
+        let offset_ms = median(heard.into_iter().map(|heard| heard.offset_ms).collect());
+        Some(Self { offset_ms, has_last_word, measured })
+    }
+}
+
+/// By whom the clock is found to be right: by most of those that were named, or else by most of all.
+fn agreement(said: &[Said]) -> Option<Agreement> {
+    let named: Vec<_> = said.iter().filter(|said| said.has_last_word).collect();
+    if let Some((_, since)) = most_agree(&named) {
+        return Some(Agreement { since, witness: Witness::Named });
+    }
+    let (voices, since) = most_agree(&said.iter().collect::<Vec<_>>())?;
+    let witness = Witness::Voices(voices);
+    (voices >= COMPARED_MIN).then_some(Agreement { since, witness })
+}
+
+/// How many agree, if they are most, and when the first of them was measured.
+fn most_agree(said: &[&Said]) -> Option<(usize, Now)> {
+    let agrees = |said: &&&Said| said.offset_ms.saturating_abs() <= DIFFERENCE_MAX_MS;
+    let agreeing: Vec<_> = said.iter().filter(agrees).collect();
+    let since = agreeing.iter().map(|said| said.measured).min_by_key(|at| at.instant)?;
+    (agreeing.len() > said.len() / 2).then_some((agreeing.len(), since))
+}
+
+fn view(said: &[Said]) -> ClockView {
     let compared = said.len();
     let median = median(said.iter().map(|said| said.offset_ms).collect());
     let disagrees = |said: &&Said| {
@@ -123,15 +170,21 @@ fn median(mut offsets: Vec<i64>) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use protocol::units::UnixMillis;
+
     use super::*;
 
     fn heard(from: &str, is_named: bool, offset_ms: i64) -> Heard {
         let from = from.parse().expect("an address");
-        Heard { from, is_named, is_here: false, offset_ms }
+        #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
+        let measured = Now { instant: Instant::now(), unix: UnixMillis(1_000_000_000) };
+        Heard { from, is_named, is_here: false, offset_ms, measured }
     }
 
     fn compare_all(heard: &[Heard]) -> ClockView {
-        compare(heard.iter().copied())
+        compare(heard.iter().copied()).view
     }
 
     /// As many strangers as there are offsets, each in a network of its own.
@@ -211,6 +264,29 @@ mod tests {
         assert!(!with(&[90_000], &[0, 0]).is_off, "one that lies alone moves nothing");
         assert!(!with(&[90_000], &[0]).is_off);
         assert_eq!(with(&[0, 0, 0], &[]).compared, 3, "each that was named has a voice");
+    }
+
+    #[test]
+    fn who_was_named_finds_a_clock_right_before_all_others_do() {
+        let witness = |named: &[i64], strangers_say: &[i64]| {
+            let mut all = strangers(strangers_say);
+            let named = (1..).zip(named);
+            all.extend(named.map(|(host, ms)| heard(&format!("198.51.100.{host}:1"), true, *ms)));
+            compare(all.into_iter()).agreement.map(|agreement| agreement.witness)
+        };
+        assert_eq!(witness(&[], &[]), None);
+        assert_eq!(witness(&[30_000], &[]), Some(Witness::Named), "one that was named is enough");
+        assert_eq!(witness(&[30_001], &[]), None);
+        assert_eq!(witness(&[0], &[90_000; 9]), Some(Witness::Named));
+        assert_eq!(witness(&[0, 90_000], &[]), None, "half are not most");
+        assert_eq!(witness(&[], &[0]), None, "one stranger is not enough");
+        assert_eq!(witness(&[], &[0, -30_000]), Some(Witness::Voices(2)));
+        assert_eq!(witness(&[], &[0, 0, 90_000, 90_000]), None);
+        assert_eq!(witness(&[90_000], &[0, 0]), Some(Witness::Voices(2)));
+        let mut all = strangers(&[90_000, 0]);
+        all.push(Heard { is_here: true, ..heard("127.0.0.1:5000", true, 0) });
+        let witness = compare(all.into_iter()).agreement.map(|agreement| agreement.witness);
+        assert_eq!(witness, Some(Witness::Voices(2)), "it has a voice, and no last word");
     }
 
     #[test]

@@ -234,7 +234,7 @@ fn status(status: &Status) -> String {
         ("neighbours", Some(status.neighbours.to_string())),
         ("tracker", status.trackers.is_empty().then(|| "none".to_owned())),
         ("multicast", Some(text::multicast(&status.multicast))),
-        ("clock", Some(text::clock(status.clock))),
+        ("clock", Some(text::clock_row(status.clock, text::is_clock_off(status)))),
         ("waiting", text::waiting(status.waiting)),
         ("mining", Some(mining)),
     ];

@@ -12,6 +12,8 @@ use crate::schema::{
 /// The last millisecond of the year 9999. Strangers choose the times of their votes, and nothing
 /// later than this can be written as a date.
 const WRITABLE_MS_MAX: u64 = 253_402_300_799_999;
+/// Clocks that differ by more than this are not alike.
+const CLOCKS_APART_MS: u64 = 30_000;
 
 /// The date, or the number itself if it can't be written as a date.
 pub(crate) fn time(moment_ms: u64) -> String {
@@ -137,16 +139,29 @@ pub(crate) fn clock(clock: Clock) -> String {
     }
 }
 
+/// Says the same where it is told anyway whether the clock is off, and that others are not believed if they are not.
+pub(super) fn clock_row(told: Clock, is_off: bool) -> String {
+    let is_far = told.offset_ms.is_some_and(|offset| offset.unsigned_abs() > CLOCKS_APART_MS);
+    let doubt = match is_far && !is_off {
+        true => ", and doubted: who counts for more found it right",
+        false => "",
+    };
+    format!("{}{doubt}", clock(told))
+}
+
 /// Says why this peer mines nothing just now.
 pub(super) fn idle(status: &Status) -> String {
-    let is_clock_off = status.unready.iter().any(|why| matches!(why, Unready::ClockOff { .. }));
     match (status.mines, status.pool) {
         (false, 0) => "not here".to_owned(),
         (false, 1) => "not here: 1 transaction waits until another peer mines".to_owned(),
         (false, pool) => format!("not here: {pool} transactions wait until another peer mines"),
-        (true, _) if is_clock_off => "off while the clock is".to_owned(),
+        (true, _) if is_clock_off(status) => "off while the clock is".to_owned(),
         (true, _) => "nothing to mine".to_owned(),
     }
+}
+
+pub(super) fn is_clock_off(status: &Status) -> bool {
+    status.unready.iter().any(|why| matches!(why, Unready::ClockOff { .. }))
 }
 
 fn distance(offset_ms: i64) -> String {
@@ -279,6 +294,17 @@ mod tests {
         let near = "can't be compared: 1 other clock measured, and it takes 2";
         assert_eq!(clock(1, None, None), near);
         assert_eq!(clock(3, Some(-40_000), None), "40 s behind the median of 3 others");
+    }
+
+    #[test]
+    fn others_who_are_not_believed_are_told_as_doubted() {
+        let row = |offset_ms, is_off| {
+            clock_row(Clock { compared: 9, offset_ms: Some(offset_ms), apart_ms: None }, is_off)
+        };
+        let doubted = ", and doubted: who counts for more found it right";
+        assert_eq!(row(-90_000, false), format!("90 s behind the median of 9 others{doubted}"));
+        assert_eq!(row(90_000, true), "90 s ahead of the median of 9 others");
+        assert_eq!(row(30_000, false), "30 s ahead of the median of 9 others");
     }
 
     #[test]

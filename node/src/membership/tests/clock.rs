@@ -147,3 +147,133 @@ fn a_tracker_that_does_not_answer_is_waited_for_a_moment() {
     world.run(Duration::from_millis(1_600));
     assert!(!doubts(&mut world));
 }
+
+impl World {
+    /// The tracker of peer 1 answers it by the right time, twice, so that it is believed.
+    fn agree_with_tracker(&mut self) {
+        let (seen_as, election, ballot_bytes, heartbeat_ms) = (address(1), ELECTION, 1, 60_000);
+        let ack = RegisterAck { seen_as, election, ballot_bytes, heartbeat_ms, peers: vec![] };
+        self.say(address(TRACKER), 1, Datagram::RegisterAck(ack), true);
+        for _ in 0..3 {
+            self.sent_away.clear();
+            self.say(address(TRACKER), 1, Datagram::Poke { nonce: 1, status: None }, true);
+            let asked = self.sent_away.iter().find_map(|(to, sent)| {
+                let Datagram::Poke { nonce, .. } = sent.datagram else { return None };
+                (*to == address(TRACKER)).then_some(nonce)
+            });
+            let clock = self.time().unix;
+            let (height, tip, work) = (Height(0), BlockHash([0; 32]), Work(0));
+            let status = Some(PeerStatus { height, tip, work, clock });
+            let answer = Datagram::PokeAck { nonce: asked.expect("it is asked"), status };
+            self.say(address(TRACKER), 1, answer, true);
+            self.run(Duration::from_millis(500));
+        }
+    }
+
+    /// So many strangers come, all of whom say that the clock of peer 1 is off by 90 s.
+    fn add_liars(&mut self, ports: std::ops::RangeInclusive<u16>) {
+        for port in ports {
+            self.skews.insert(address(port), 90_000);
+            self.add(port, None, &[1]);
+        }
+    }
+
+    /// Whether the clock of peer 1 is off, and how many say so.
+    fn off(&mut self) -> (bool, usize) {
+        let now = self.time_at(&address(1));
+        self.peer(1).watch_clock(now);
+        let clock = self.peer(1).clock();
+        (clock.is_off, clock.disagreeing)
+    }
+}
+
+/// Ten minutes after it was last heard, nobody is there who has the last word.
+#[test]
+fn strangers_call_no_clock_off_that_a_dead_tracker_found_right() {
+    let mut world = World::new();
+    world.add(1, Some(TRACKER), &[]);
+    world.agree_with_tracker();
+    world.run(seconds(700));
+    world.add_liars(2..=10);
+    let mut doubted = 0;
+    for _ in 0..30 {
+        world.run(seconds(1));
+        doubted += usize::from(doubts(&mut world));
+    }
+    assert!(doubted <= 3, "it waits for the first comparison alone: {doubted}");
+    assert_eq!(world.off(), (false, 9));
+    let is_told = |output: &Output| matches!(output, Output::Event(Event::ClockDiffers { .. }));
+    assert!(world.was_told(1, is_told), "what they say is told");
+    let offset_ms = world.peer(1).clock().offset_ms.expect("it is compared");
+    assert!(offset_ms.abs_diff(-90_000) < 1_000, "{offset_ms}");
+}
+
+#[test]
+fn a_clock_that_was_set_since_a_tracker_found_it_right_is_judged_anew() {
+    for (set_ms, is_off) in [(14_000, false), (-14_000, false), (16_000, true), (-16_000, true)] {
+        let mut world = World::new();
+        world.add(1, Some(TRACKER), &[]);
+        world.agree_with_tracker();
+        world.run(seconds(700));
+        world.skews.insert(address(1), set_ms);
+        world.add_liars(2..=10);
+        world.run(seconds(20));
+        assert_eq!(world.off(), (is_off, 9), "set by {set_ms} ms");
+    }
+    // Set and set back, or asleep and awake again: nobody knows what it was meanwhile.
+    let mut world = World::new();
+    world.add(1, Some(TRACKER), &[]);
+    world.agree_with_tracker();
+    world.run(seconds(700));
+    for skew in [60_000, 0] {
+        world.skews.insert(address(1), skew);
+        world.run(seconds(1));
+        world.off();
+    }
+    world.add_liars(2..=10);
+    world.run(seconds(20));
+    assert_eq!(world.off(), (true, 9));
+}
+
+/// It goes wrong by a second each time, which is no jump.
+#[test]
+fn a_clock_that_drifts_away_is_judged_anew() {
+    let mut world = World::new();
+    world.add(1, Some(TRACKER), &[]);
+    world.agree_with_tracker();
+    for step in 1..=70 {
+        world.skews.insert(address(1), step * 900);
+        world.off();
+        world.run(seconds(10));
+    }
+    (2..=4).for_each(|port| world.add(port, None, &[1]));
+    world.run(seconds(20));
+    assert_eq!(world.off(), (true, 3));
+}
+
+#[test]
+fn a_clock_that_strangers_found_right_stands_against_as_many() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    (2..=4).for_each(|port| world.add(port, None, &[1]));
+    world.run(seconds(5));
+    (2..=4).for_each(|port| drop(world.peers.remove(&address(port))));
+    world.run(seconds(700));
+    world.add_liars(11..=13);
+    world.run(seconds(20));
+    assert_eq!(world.off(), (false, 3));
+    world.add_liars(14..=14);
+    world.run(seconds(20));
+    assert_eq!(world.off(), (true, 4), "more say so");
+}
+
+#[test]
+fn whom_the_user_named_has_the_last_word_after_all() {
+    let mut world = World::new();
+    world.add(1, Some(TRACKER), &[11]);
+    world.agree_with_tracker();
+    world.run(seconds(700));
+    world.add_liars(11..=12);
+    world.run(seconds(30));
+    assert_eq!(world.off(), (true, 2), "one of the two was given by hand");
+}
