@@ -30,11 +30,13 @@ reasons! {
     PlacesOutOfOrder: "places out of order",
     DiskBusy: "a request while too many wait for the disk",
     UpdateTooSoon: "UPDATE_PEERS more often than once a second",
+    InnerTooSoon: "INNER_ADDRESSES more often than once a second",
     NoRoom: "no room for another neighbour",
     MetInside: "from the outer address of a neighbour behind the same router",
     NoAnnouncement: "at the multicast group, and no announcement",
     OtherAnnouncement: "an announcement of another election",
     AnnouncementFromAfar: "an announcement from outside the local network",
+    AnnouncementTooMany: "an announcement while too many others are looked into",
     Partitioned: "on the other side of a partition",
 }
 

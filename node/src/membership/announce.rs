@@ -1,7 +1,7 @@
 //! Announcements on the local network, by which peers meet without a tracker. An announcement says nothing but that
 //! there may be a peer of this election; it must never do more than have that address probed, as any hint.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use protocol::datagram::{Datagram, ElectionPrefix, Envelope};
@@ -21,9 +21,6 @@ const PAUSE_FIRST: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// By how much a pause differs at random, so that peers that were started together don't speak together.
 const JITTER: f64 = 0.2;
-/// The giver of all hints from announcements. Anybody on the link can send them from any address in its network, so
-/// they share what one giver may have under way.
-const ANNOUNCERS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 impl Membership {
     /// The machine's addresses are these from now on. When they change, others are told anew.
@@ -85,7 +82,7 @@ impl Membership {
             && self.neighbours.len() < NEIGHBOURS_WANTED
             && !self.neighbours.contains(&address)
             && !self.is_tracker(&address);
-        if is_of_use && self.probes.hint(address, ANNOUNCERS, now.instant) {
+        if is_of_use && self.probes.announced(address, now.instant)? {
             self.arm_probe_timer();
         }
         Ok(())

@@ -3,17 +3,18 @@
 //! and probes those that the tracker tells of others: the one case in which private addresses are taken from elsewhere.
 //!
 //! What a tracker can make of that is bounded: only who named inner addresses takes any, only private ones of peers at
-//! its own outer address are taken, and they are hints like all others, with their budget.
+//! its own outer address are taken, not faster than an honest tracker tells them, and they are hints like all others,
+//! with their budget and one of their own.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::datagram::{BehindRouter, Datagram, INNER_ADDRESSES_MAX, INNER_OF_PEER_MAX};
 use protocol::scope::{self, Site};
 use protocol::units::Now;
 
-use super::meet::peer_address;
+use super::meet::{HINTS_PERIOD, peer_address};
 use super::neighbours::{NEIGHBOURS_MAX, NEIGHBOURS_WANTED};
 use super::{Disposition, Membership};
 use crate::config::TRACKERS_MAX;
@@ -25,13 +26,44 @@ use crate::own_addresses::OwnAddresses;
 const NAME_PERIOD: Duration = Duration::from_secs(10);
 /// The most peers whose inner addresses are kept of one tracker: those of one INNER_ADDRESSES, and of all neighbours.
 pub(super) const BEHIND_MAX: usize = NEIGHBOURS_MAX + INNER_ADDRESSES_MAX;
+/// The most inner addresses that one tracker can have probed at once: those of two INNER_ADDRESSES, as when it learns
+/// of others right after it told of the first ones. Each costs five POKEs of 64 bytes into the private network at most.
+pub(super) const INNER_PROBES_MAX: u32 = 2 * INNER_ADDRESSES_MAX as u32;
+/// After so long it may have one more probed: in all those of one INNER_ADDRESSES in the time in which it repeats them.
+/// That is 512 bytes a second.
+const INNER_PROBE_PERIOD: Duration = Duration::from_millis(10_000 / INNER_ADDRESSES_MAX as u64);
 
 /// What this node knows of itself and of others behind its router.
 #[derive(Debug, Default)]
 pub(super) struct Inner {
     pub(super) own: OwnAddresses,
     /// What each tracker tells of others.
-    told: BTreeMap<SocketAddr, Behind>,
+    told: BTreeMap<SocketAddr, Told>,
+}
+
+/// What one tracker told of others, and how fast.
+#[derive(Debug)]
+struct Told {
+    behind: Behind,
+    /// It is listened to again then.
+    not_before: Instant,
+    /// When all that it had probed is paid off.
+    paid_at: Instant,
+}
+
+impl Told {
+    fn new(now: Instant) -> Self {
+        Self { behind: Behind::new(), not_before: now, paid_at: now }
+    }
+
+    /// Whether one more address may be probed now.
+    fn may_probe(&self, now: Instant) -> bool {
+        self.paid_at.saturating_duration_since(now) <= INNER_PROBE_PERIOD * (INNER_PROBES_MAX - 1)
+    }
+
+    fn note_probe(&mut self, now: Instant) {
+        self.paid_at = self.paid_at.max(now) + INNER_PROBE_PERIOD;
+    }
 }
 
 /// The inner addresses of other peers, by their outer ones as one tracker sees them.
@@ -44,7 +76,7 @@ impl Inner {
     /// When an invariant does not hold.
     pub(super) fn check_invariants(&self) {
         assert!(self.told.len() <= TRACKERS_MAX, "{} trackers tell of others", self.told.len());
-        for behind in self.told.values() {
+        for Told { behind, .. } in self.told.values() {
             assert!(behind.len() <= BEHIND_MAX, "{} peers behind a router", behind.len());
             let most = behind.values().map(Vec::len).max().unwrap_or_default();
             assert!(most <= INNER_OF_PEER_MAX, "{most} inner addresses of one peer");
@@ -53,7 +85,7 @@ impl Inner {
 
     /// The inner addresses of a peer, by its outer one.
     pub(super) fn of(&self, outer: &SocketAddr) -> &[SocketAddr] {
-        let told = self.told.values().find_map(|behind| behind.get(outer));
+        let told = self.told.values().find_map(|told| told.behind.get(outer));
         told.map_or(&[], Vec::as_slice)
     }
 
@@ -70,7 +102,7 @@ impl Inner {
 
     /// The outer addresses of the peer that has this inner one, as each tracker says.
     fn outer_of(&self, inner: &SocketAddr) -> Vec<SocketAddr> {
-        self.told.values().filter_map(|behind| only_outer_of(behind, inner)).collect()
+        self.told.values().filter_map(|told| only_outer_of(&told.behind, inner)).collect()
     }
 }
 
@@ -115,8 +147,12 @@ impl Membership {
         let (neighbours, trackers) = (&self.neighbours, &self.trackers);
         let is_met = |inner: &Vec<SocketAddr>| inner.iter().any(|inner| neighbours.contains(inner));
         self.inner.told.retain(|tracker, _| trackers.token(tracker).is_some());
-        let mut behind = self.inner.told.remove(&tracker).unwrap_or_default();
-        behind.retain(|_, inner| is_met(inner));
+        let told = self.inner.told.entry(tracker).or_insert_with(|| Told::new(now.instant));
+        if told.not_before > now.instant {
+            return Disposition::Dropped(DropReason::InnerTooSoon);
+        }
+        told.not_before = now.instant + HINTS_PERIOD;
+        told.behind.retain(|_, inner| is_met(inner));
         for BehindRouter { outer, inner } in peers {
             let own = &self.inner.own;
             let is_usable = |inner: &SocketAddr| {
@@ -124,7 +160,7 @@ impl Membership {
             };
             let inner: Vec<_> =
                 inner.into_iter().filter_map(peer_address).filter(is_usable).collect();
-            let has_room = behind.contains_key(&outer) || behind.len() < BEHIND_MAX;
+            let has_room = told.behind.contains_key(&outer) || told.behind.len() < BEHIND_MAX;
             // Only of those at the same outer address: else a tracker could take neighbours away by its word.
             let is_here = outer != seen_as && Site::of(outer) == Site::of(seen_as);
             if !is_here || !has_room {
@@ -132,12 +168,15 @@ impl Membership {
             }
             if self.neighbours.len() < NEIGHBOURS_WANTED {
                 for address in inner.iter().filter(|address| !self.neighbours.contains(address)) {
-                    self.probes.hint(*address, tracker, now.instant);
+                    if told.may_probe(now.instant)
+                        && self.probes.hint(*address, tracker, now.instant)
+                    {
+                        told.note_probe(now.instant);
+                    }
                 }
             }
-            behind.insert(outer, inner);
+            told.behind.insert(outer, inner);
         }
-        self.inner.told.insert(tracker, behind);
         for address in self.neighbours.addresses() {
             self.part_from_outer(address, now);
         }
@@ -147,7 +186,7 @@ impl Membership {
 
     /// Whether the peer at an outer address is a neighbour by an inner one already.
     pub(super) fn is_met_inside(&self, outer: &SocketAddr) -> bool {
-        let is_met = |behind: &Behind| {
+        let is_met = |Told { behind, .. }: &Told| {
             let inner = behind.get(outer).into_iter().flatten();
             let mut met = inner.filter(|inner| self.neighbours.contains(inner));
             met.any(|inner| only_outer_of(behind, inner) == Some(*outer))

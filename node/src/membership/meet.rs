@@ -23,9 +23,9 @@ use crate::output::LeaveReason;
 const SHARE_PEERS_PERIOD: Duration = Duration::from_secs(30);
 /// One neighbour is told everything anew at most this often: each time costs a list of peers and the whole pool.
 const REFRESH_PERIOD: Duration = Duration::from_secs(5);
-/// Least time between two lists of peers that one neighbour is listened to for; a little less than the second
-/// that senders keep, since datagrams bunch up.
-const HINTS_PERIOD: Duration = Duration::from_millis(800);
+/// Least time between two lists of peers that one neighbour is listened to for, or of inner addresses by a tracker; a
+/// little less than the second that senders keep, since datagrams bunch up.
+pub(super) const HINTS_PERIOD: Duration = Duration::from_millis(800);
 /// How long others are told that a neighbour left.
 const DEPARTED_TOLD: Duration = Duration::from_secs(12);
 /// How long a ban lasts.

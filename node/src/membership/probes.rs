@@ -5,6 +5,8 @@
 //! answers. Addresses that answered once, or that were given by hand, are tried for as long as the
 //! node runs, at growing intervals.
 
+mod announced;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,13 +14,14 @@ use std::time::{Duration, Instant};
 use protocol::token::Token;
 
 use crate::config::NEIGHBOURS_BY_HAND_MAX;
+pub(super) use announced::ANNOUNCED_MAX;
 
 /// The most POKEs to a hinted address, so that one hint can make us send at most five times 64
 /// bytes.
 pub(super) const HINT_ATTEMPTS_MAX: u8 = 5;
 /// The most hints under way per giver, so that a tracker's list of 50 fits, beside its 16 inner addresses.
 pub(super) const HINTS_PER_GIVER_MAX: usize = 66;
-/// The most hints under way altogether.
+/// The most hints under way altogether, but for announced addresses.
 pub(super) const HINTS_MAX: usize = 512;
 /// The most good addresses that are remembered.
 pub(super) const GOOD_MAX: usize = 256;
@@ -58,6 +61,8 @@ enum Origin {
     Hint {
         giver: SocketAddr,
     },
+    /// The address was announced on the local network, by whomever.
+    Announced,
     /// The address answered before.
     Good,
     /// The address was given by hand and is never forgotten.
@@ -96,7 +101,8 @@ impl Probes {
     /// # Panics
     /// When an invariant does not hold.
     pub(super) fn check_invariants(&self) {
-        let (mut hints, mut good, mut by_hand) = (BTreeMap::<_, usize>::new(), 0, 0);
+        let mut hints = BTreeMap::<_, usize>::new();
+        let (mut announced, mut good, mut by_hand) = (0, 0, 0);
         for (address, probe) in &self.by_address {
             assert!(!self.is_own(address), "this node probes itself");
             match probe.origin {
@@ -104,12 +110,14 @@ impl Probes {
                     *hints.entry(giver).or_default() += 1;
                     assert!(probe.attempts <= HINT_ATTEMPTS_MAX, "{} POKEs", probe.attempts);
                 }
+                Origin::Announced => announced += 1,
                 Origin::Good => good += 1,
                 Origin::ByHand => by_hand += 1,
             }
         }
         assert!(hints.values().all(|given| *given <= HINTS_PER_GIVER_MAX), "hints of one giver");
         assert!(hints.values().sum::<usize>() <= HINTS_MAX, "hints");
+        assert!(announced <= ANNOUNCED_MAX, "{announced} announced addresses");
         assert!(good <= GOOD_MAX && by_hand <= NEIGHBOURS_BY_HAND_MAX, "lasting addresses");
         assert!(self.bans.len() <= BANS_MAX && self.own.len() <= OWN_MAX, "banned and own ones");
     }
@@ -119,7 +127,9 @@ impl Probes {
     pub(super) fn hint(&mut self, address: SocketAddr, giver: SocketAddr, now: Instant) -> bool {
         let is_hint = |probe: &&Probe| matches!(probe.origin, Origin::Hint { .. });
         let by_giver = |probe: &&Probe| probe.origin == Origin::Hint { giver };
-        if self.by_address.contains_key(&address)
+        // An announced one gives way to other announcements, and a hint does not.
+        let known = self.by_address.get(&address);
+        if known.is_some_and(|probe| probe.origin != Origin::Announced)
             || self.own.contains(&address)
             || self.is_banned(&address, now)
             || self.by_address.values().filter(is_hint).count() >= HINTS_MAX
@@ -127,7 +137,10 @@ impl Probes {
         {
             return false;
         }
-        self.add(address, Origin::Hint { giver }, now);
+        match self.by_address.get_mut(&address) {
+            Some(probe) => probe.origin = Origin::Hint { giver },
+            None => self.add(address, Origin::Hint { giver }, now),
+        }
         true
     }
 
@@ -162,7 +175,7 @@ impl Probes {
         }
         let moved = before.and_then(|before| match self.by_address.get(&before)?.origin {
             Origin::ByHand => self.by_address.remove(&before),
-            Origin::Hint { .. } | Origin::Good => None,
+            Origin::Hint { .. } | Origin::Announced | Origin::Good => None,
         });
         if self.own.contains(&next) || !self.add_by_hand(next, now) {
             return;
@@ -198,7 +211,7 @@ impl Probes {
         }
         match self.by_address.get_mut(&address) {
             Some(probe) => {
-                if let Origin::Hint { .. } = probe.origin {
+                if !probe.is_kept() {
                     probe.origin = Origin::Good;
                 }
                 probe.attempts = 0;

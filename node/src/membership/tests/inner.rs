@@ -2,7 +2,7 @@
 
 use protocol::datagram::{BehindRouter, Datagram, INNER_OF_PEER_MAX};
 
-use super::super::inner::BEHIND_MAX;
+use super::super::inner::{BEHIND_MAX, INNER_PROBES_MAX};
 use super::*;
 use crate::own_addresses::{InterfaceAddress, OwnAddresses};
 
@@ -153,6 +153,7 @@ fn a_peer_that_is_met_by_both_addresses_is_one_neighbour() {
     world.say(outer, 1, poke(), true);
     assert_eq!(world.peer(1).addresses(), [outer]);
     // Told again, it stays until the inner one answers.
+    world.run(Duration::from_secs(1));
     world.by_tracker(mate());
     assert_eq!(world.peer(1).addresses(), [outer]);
 }
@@ -198,4 +199,45 @@ fn the_inner_addresses_of_so_many_peers_are_kept() {
     assert_eq!(inner.of(&outer(many - 2)).len(), 1);
     assert_eq!(inner.of(&outer(many - 1)).len(), 0);
     inner.check_invariants();
+}
+
+/// A tracker that names others each time, as fast as it can.
+#[test]
+fn a_tracker_that_hurries_makes_a_peer_probe_no_more_than_one_that_does_not() {
+    let mut world = World::registered(own(&["192.168.7.2"]), seen_as());
+    let mut dropped = 0;
+    let mut named = 0..;
+    let mut told_in = |world: &mut World, tenths: u32| {
+        for tenth in 0..tenths {
+            if tenth % 10 == 0 {
+                world.by_tracker(Datagram::Poke { nonce: 1, status: None });
+            }
+            let inner = |number: u16| {
+                let [high, low] = number.to_be_bytes();
+                SocketAddr::from(([10, 9, high, low], 1))
+            };
+            let mut peer = |outer: u16| BehindRouter {
+                outer: SocketAddr::new(seen_as().ip(), 41_000 + outer),
+                inner: named.by_ref().take(8).map(inner).collect(),
+            };
+            let peers = vec![peer(1), peer(2)];
+            let disposition = world.by_tracker(told(peers));
+            dropped += usize::from(disposition != Disposition::Handled);
+            world.run(Duration::from_millis(100));
+        }
+        let probed: BTreeSet<_> = world.sent_away.iter().map(|(to, _)| *to).collect();
+        let probed = probed.iter().filter(|to| to.ip().to_string().starts_with("10.9."));
+        (probed.count(), dropped)
+    };
+    let most = |seconds: u32| (INNER_PROBES_MAX + seconds * 16 / 10 + 1) as usize;
+    let (probed, dropped) = told_in(&mut world, 20);
+    assert!((32..=most(2)).contains(&probed), "{probed} in two seconds");
+    assert_eq!(dropped, 17, "it is listened to every 0.8 s");
+    let (probed, _) = told_in(&mut world, 580);
+    assert!((100..=most(60)).contains(&probed), "{probed} in a minute");
+    let pokes = world.sent_away.iter().filter(|(to, _)| to.ip().to_string().starts_with("10.9."));
+    assert!(pokes.count() <= most(60) * 5);
+    let is_poke = |sent: &&Envelope| matches!(sent.datagram, Datagram::Poke { status: None, .. });
+    let mut sizes = world.sent_away.iter().map(|(_, sent)| sent).filter(is_poke);
+    assert!(sizes.all(|sent| sent.encode().len() <= 64));
 }

@@ -2,7 +2,7 @@
 
 use protocol::datagram::Datagram;
 
-use super::super::probes::HINTS_PER_GIVER_MAX;
+use super::super::probes::ANNOUNCED_MAX;
 use super::*;
 use crate::own_addresses::{InterfaceAddress, OwnAddresses};
 
@@ -155,22 +155,61 @@ fn one_link_has_so_many_hints_under_way_and_no_more() {
         let number = u8::try_from(number).expect("small");
         SocketAddr::from(([10, 0, 0, 100 + number], 6_487))
     };
-    for number in 0..=HINTS_PER_GIVER_MAX {
+    for number in 0..=ANNOUNCED_MAX {
         let heard = world.peer(1).handle_announcement(from(number), &announcement(6_001), now);
-        assert_eq!(heard, Ok(()));
+        let is_last = number == ANNOUNCED_MAX;
+        let expected = if is_last { Err(DropReason::AnnouncementTooMany) } else { Ok(()) };
+        assert_eq!(heard, expected, "{number}");
     }
-    let is_probed = |number: usize| {
+    let probed = |number: usize| {
         let mut address = from(number);
         address.set_port(6_001);
         address
     };
-    let last = HINTS_PER_GIVER_MAX - 1;
-    assert!(world.peer(1).is_probed(&is_probed(last)));
-    assert!(!world.peer(1).is_probed(&is_probed(last + 1)));
+    let last = ANNOUNCED_MAX - 1;
+    assert!(world.peer(1).is_probed(&probed(last)));
+    assert!(!world.peer(1).is_probed(&probed(last + 1)));
     world.run(Duration::from_secs(60));
-    assert!(!world.peer(1).is_probed(&is_probed(last)), "nobody answers");
+    assert!(!world.peer(1).is_probed(&probed(last)), "nobody answers");
     let pokes = world.sent_away.len();
-    assert_eq!(pokes, HINTS_PER_GIVER_MAX * 5);
+    assert_eq!(pokes, ANNOUNCED_MAX * 5);
+}
+
+/// Everybody hears them, from sources and ports that nobody is at.
+#[test]
+fn peers_meet_while_somebody_announces_what_is_not_there() {
+    for (per_second, sources) in [(5, 66), (100, 1), (100, 200), (250, 200)] {
+        let mut world = World::new();
+        let (mut forged, mut met_after) = (0_u32, None);
+        for tick in 0..400_u32 {
+            match tick {
+                0 => world.add_on_link(1),
+                200 => world.add_on_link(2),
+                _ => {}
+            }
+            while forged * 20 < (tick + 1) * per_second {
+                forged += 1;
+                let [low, high, ..] = (forged / sources).to_le_bytes();
+                let source = 10 + u8::try_from(forged % sources).expect("at most 200");
+                let port = 1_000 + u16::from_le_bytes([low, high]) % 60_000;
+                let from = SocketAddr::from(([10, 0, 0, source], 6_487));
+                for peer in [1, 2].into_iter().filter(|peer| *peer == 1 || tick >= 200) {
+                    let now = world.time();
+                    let _ = world.peer(peer).handle_announcement(from, &announcement(port), now);
+                }
+            }
+            world.run(Duration::from_millis(50));
+            let peers = [(1, 2), (2, 1)];
+            if tick >= 200 && peers.iter().all(|(a, b)| world.peer(*a).is_neighbour(&address(*b))) {
+                met_after.get_or_insert(tick - 199);
+            }
+        }
+        let met_after = met_after.unwrap_or_else(|| panic!("{per_second} a second: never"));
+        assert!(met_after <= 40, "{per_second} a second from {sources}: after {met_after} × 50 ms");
+        let seconds = 20;
+        let pokes = world.sent_away.len();
+        assert!(pokes <= 2 * seconds * 256 + 2 * ANNOUNCED_MAX, "{pokes} POKEs");
+    }
 }
 
 #[test]
