@@ -46,22 +46,30 @@ pub fn interfaces() -> io::Result<Vec<Interface>> {
 #[derive(Debug)]
 pub struct Multicast {
     group: SocketAddr,
+    /// Whether others are to see the very address that an interface is followed with.
+    is_from_one: bool,
     receiver: tokio::net::UdpSocket,
     /// The same socket.
     membership: Socket,
+    joined: Vec<Joined>,
+}
+
+/// An interface on which the group is joined, with one of its addresses.
+#[derive(Debug)]
+struct Joined {
+    interface: Interface,
+    /// What is sent there leaves by this one alone, and it goes with the interface.
     sender: Socket,
-    /// One address of each interface on which the group is joined.
-    joined: Vec<Interface>,
 }
 
 impl Multicast {
-    /// Opens the sockets within a tokio runtime; no interface is joined yet.
+    /// Opens the group for one who listens at this address, within a tokio runtime; no interface is joined yet. Who
+    /// listens at one address alone sends from there too, or others would answer where nobody hears them.
     ///
     /// # Errors
     /// When another program has the port for itself, or the system knows no multicast.
-    pub fn open(group: SocketAddr) -> io::Result<Self> {
-        let domain = Domain::for_address(group);
-        let receiver = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    pub fn open(group: SocketAddr, listen: IpAddr) -> io::Result<Self> {
+        let receiver = Socket::new(Domain::for_address(group), Type::DGRAM, Some(Protocol::UDP))?;
         // Several peers on one machine hear the same group.
         receiver.set_reuse_address(true)?;
         #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
@@ -71,36 +79,32 @@ impl Multicast {
         }
         receiver.set_nonblocking(true)?;
         receiver.bind(&where_to_bind(group).into())?;
-        let sender = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-        sender.set_nonblocking(true)?;
-        if group.is_ipv4() {
-            sender.set_multicast_ttl_v4(REACH)?;
-            sender.set_multicast_loop_v4(true)?;
-        } else {
-            sender.set_multicast_hops_v6(REACH)?;
-            sender.set_multicast_loop_v6(true)?;
-        }
         let membership = receiver.try_clone()?;
         let receiver = tokio::net::UdpSocket::from_std(receiver.into())?;
-        Ok(Self { group, receiver, membership, sender, joined: Vec::new() })
+        let is_from_one = !listen.is_unspecified();
+        Ok(Self { group, is_from_one, receiver, membership, joined: Vec::new() })
     }
 
-    /// Joins the group on these interfaces, as far as they have an address of its IP version. To be called again when
-    /// they may have changed: an interface that comes back has to be joined anew.
+    /// Joins the group on these interfaces, as far as they have an address of its IP version, and leaves it on all
+    /// others. To be called again when they may have changed. An interface that went away has to be left too: the
+    /// system counts it on, and lets nobody join many.
     pub fn follow(&mut self, interfaces: &[Interface]) {
-        self.joined.clear();
-        for interface in interfaces {
-            let is_new = self.joined.iter().all(|joined| {
-                joined.index != interface.index || (joined.index == 0 && joined.ip != interface.ip)
-            });
-            let is_usable = interface.ip.is_ipv4() == self.group.is_ipv4();
-            if !is_usable || !is_new || self.joined.len() >= INTERFACES_MAX {
+        let wanted = self.one_of_each(interfaces);
+        let all = std::mem::take(&mut self.joined).into_iter();
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            all.partition(|joined| wanted.contains(&joined.interface));
+        self.joined = kept;
+        for Joined { interface, .. } in gone {
+            if let Err(error) = self.leave(&interface) {
+                tracing::debug!(?interface, %error, "the group is not left");
+            }
+        }
+        for interface in wanted {
+            if self.joined.iter().any(|joined| joined.interface == interface) {
                 continue;
             }
             match self.join(interface) {
-                Ok(()) => self.joined.push(*interface),
-                // It was joined before.
-                Err(error) if error.kind() == ErrorKind::AddrInUse => self.joined.push(*interface),
+                Ok(joined) => self.joined.push(joined),
                 Err(error) => tracing::debug!(?interface, %error, "the group is not joined"),
             }
         }
@@ -109,9 +113,12 @@ impl Multicast {
     /// Sends, or loses, one datagram on each interface but those that another group serves.
     pub fn send(&self, bytes: &[u8], other: Option<&Self>) {
         let others = other.map_or(&[][..], |other| &other.joined);
-        let is_served = |index: u32| others.iter().any(|other| other.index == index);
-        for interface in self.joined.iter().filter(|interface| !is_served(interface.index)) {
-            if let Err(error) = self.send_on(interface, bytes) {
+        let is_served = |index: u32| others.iter().any(|other| other.interface.index == index);
+        for Joined { interface, sender } in &self.joined {
+            if is_served(interface.index) {
+                continue;
+            }
+            if let Err(error) = sender.send_to(bytes, &self.group_on(interface)) {
                 tracing::debug!(?interface, %error, "not sent to the group");
             }
         }
@@ -147,33 +154,96 @@ impl Multicast {
         self.joined.len()
     }
 
-    fn join(&self, interface: &Interface) -> io::Result<()> {
-        match (self.group.ip(), interface.ip) {
+    /// One address of the group's IP version of each interface, of which there are not too many.
+    fn one_of_each(&self, interfaces: &[Interface]) -> Vec<Interface> {
+        let mut one_of_each: Vec<Interface> = Vec::new();
+        for interface in interfaces {
+            let is_new = one_of_each.iter().all(|known| {
+                known.index != interface.index || (known.index == 0 && known.ip != interface.ip)
+            });
+            let is_usable = interface.ip.is_ipv4() == self.group.is_ipv4();
+            if is_usable && is_new && one_of_each.len() < INTERFACES_MAX {
+                one_of_each.push(*interface);
+            }
+        }
+        one_of_each
+    }
+
+    fn join(&self, interface: Interface) -> io::Result<Joined> {
+        let sender = self.sender_on(&interface)?;
+        let joined = match (self.group.ip(), interface.ip) {
             (IpAddr::V4(group), IpAddr::V4(ip)) => {
-                let which = match interface.index {
-                    0 => InterfaceIndexOrAddress::Address(ip),
-                    index => InterfaceIndexOrAddress::Index(index),
-                };
-                self.membership.join_multicast_v4_n(&group, &which)
+                self.membership.join_multicast_v4_n(&group, &of_ipv4(&interface, ip))
             }
             (IpAddr::V6(group), _) => self.membership.join_multicast_v6(&group, interface.index),
+            (IpAddr::V4(_), IpAddr::V6(_)) => Err(ErrorKind::AddrNotAvailable.into()),
+        };
+        match joined {
+            // It was joined before, and could not be left.
+            Err(error) if error.kind() != ErrorKind::AddrInUse => Err(error),
+            Ok(()) | Err(_) => Ok(Joined { interface, sender }),
+        }
+    }
+
+    fn leave(&self, interface: &Interface) -> io::Result<()> {
+        match (self.group.ip(), interface.ip) {
+            (IpAddr::V4(group), IpAddr::V4(ip)) => {
+                self.membership.leave_multicast_v4_n(&group, &of_ipv4(interface, ip))
+            }
+            (IpAddr::V6(group), _) => self.membership.leave_multicast_v6(&group, interface.index),
             (IpAddr::V4(_), IpAddr::V6(_)) => Err(ErrorKind::AddrNotAvailable.into()),
         }
     }
 
-    fn send_on(&self, interface: &Interface, bytes: &[u8]) -> io::Result<usize> {
-        let to: SockAddr = match (self.group, interface.ip) {
-            (SocketAddr::V4(_), IpAddr::V4(ip)) => {
-                self.sender.set_multicast_if_v4(&ip)?;
-                self.group.into()
+    /// A socket from which all goes to this interface, over one link.
+    fn sender_on(&self, interface: &Interface) -> io::Result<Socket> {
+        let domain = Domain::for_address(self.group);
+        let sender = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+        sender.set_nonblocking(true)?;
+        match interface.ip {
+            IpAddr::V4(ip) => {
+                sender.set_multicast_ttl_v4(REACH)?;
+                sender.set_multicast_loop_v4(true)?;
+                sender.set_multicast_if_v4(&ip)?;
             }
-            (SocketAddr::V6(group), _) => {
-                self.sender.set_multicast_if_v6(interface.index)?;
+            IpAddr::V6(_) => {
+                sender.set_multicast_hops_v6(REACH)?;
+                sender.set_multicast_loop_v6(true)?;
+                sender.set_multicast_if_v6(interface.index)?;
+            }
+        }
+        if self.is_from_one {
+            sender.bind(&from(interface).into())?;
+        }
+        Ok(sender)
+    }
+
+    /// The group as it is on this interface.
+    fn group_on(&self, interface: &Interface) -> SockAddr {
+        match self.group {
+            SocketAddr::V4(_) => self.group.into(),
+            SocketAddr::V6(group) => {
                 SocketAddrV6::new(*group.ip(), group.port(), 0, interface.index).into()
             }
-            (SocketAddr::V4(_), IpAddr::V6(_)) => return Err(ErrorKind::AddrNotAvailable.into()),
-        };
-        self.sender.send_to(bytes, &to)
+        }
+    }
+}
+
+fn of_ipv4(interface: &Interface, ip: Ipv4Addr) -> InterfaceIndexOrAddress {
+    match interface.index {
+        0 => InterfaceIndexOrAddress::Address(ip),
+        index => InterfaceIndexOrAddress::Index(index),
+    }
+}
+
+/// An interface's own address, with any port.
+fn from(interface: &Interface) -> SocketAddr {
+    match interface.ip {
+        // It is another one on each link.
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => {
+            SocketAddrV6::new(ip, 0, 0, interface.index).into()
+        }
+        ip => SocketAddr::new(ip, 0),
     }
 }
 

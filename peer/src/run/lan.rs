@@ -69,8 +69,9 @@ impl Lan {
                 off = Some("LISTEN is this machine alone".to_owned());
             }
             MulticastSetting::Usual => {
-                for group in listens_outside.iter().map(usual_group) {
-                    match Multicast::open(group) {
+                for listen in &listens_outside {
+                    let group = usual_group(listen);
+                    match Multicast::open(group, listen.ip()) {
                         Ok(multicast) => multicasts.push(multicast),
                         Err(error) => off = Some(format!("{group} can't be listened to: {error}")),
                     }
@@ -175,18 +176,19 @@ fn open_as_told(
         };
         return Err(LanError::Loopback { listen: first, example });
     }
-    let groups = match group {
-        None => outside.iter().map(usual_group).collect(),
-        Some(group) if outside.iter().any(|listen| listen.is_ipv4() == group.is_ipv4()) => {
-            vec![group]
-        }
-        Some(group) => {
-            let example = usual_group(&outside[0]);
-            return Err(LanError::OtherFamily { listen: outside[0], group, example });
-        }
+    let open = |group, listen: &SocketAddr| {
+        Multicast::open(group, listen.ip()).map_err(|source| LanError::Open { group, source })
     };
-    let open = |group| Multicast::open(group).map_err(|source| LanError::Open { group, source });
-    groups.into_iter().map(open).collect()
+    let Some(group) = group else {
+        return outside.iter().map(|listen| open(usual_group(listen), listen)).collect();
+    };
+    match outside.iter().find(|listen| listen.is_ipv4() == group.is_ipv4()) {
+        Some(listen) => Ok(vec![open(group, listen)?]),
+        None => {
+            let example = usual_group(&outside[0]);
+            Err(LanError::OtherFamily { listen: outside[0], group, example })
+        }
+    }
 }
 
 #[cfg(test)]
