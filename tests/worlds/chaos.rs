@@ -1,7 +1,7 @@
 //! Many made-up worlds, in each of which everything that must hold has to hold.
 //!
-//! `OSTRAKON_SIM_WORLDS` says how many (200), `OSTRAKON_SIM_MINUTES` how many virtual minutes each takes (5),
-//! and `OSTRAKON_SIM_SEED` runs one alone. `OSTRAKON_SIM_EVENTS` is how many of the last events a failure shows.
+//! `OSTRAKON_SIM_WORLDS` says how many (200), from which seed on `OSTRAKON_SIM_FIRST` (1), `OSTRAKON_SIM_MINUTES` how many
+//! virtual minutes each takes (5), and `OSTRAKON_SIM_SEED` runs one alone. `OSTRAKON_SIM_EVENTS` is how many of the last events a failure shows.
 
 use sim::chaos::scenario;
 use sim::report::Report;
@@ -18,7 +18,10 @@ fn every_world_keeps_what_must_hold() {
     let minutes = setting("OSTRAKON_SIM_MINUTES").unwrap_or(MINUTES);
     let seeds: Vec<u64> = match setting("OSTRAKON_SIM_SEED") {
         Some(seed) => vec![seed],
-        None => (1..=setting("OSTRAKON_SIM_WORLDS").unwrap_or(WORLDS)).collect(),
+        None => {
+            let first = setting("OSTRAKON_SIM_FIRST").unwrap_or(1);
+            (first..first + setting("OSTRAKON_SIM_WORLDS").unwrap_or(WORLDS)).collect()
+        }
     };
     let reports = run_all(
         &seeds,
