@@ -95,19 +95,20 @@ impl Node {
             self.poke(*address, now);
         }
         self.continue_sync(now);
-        Ok(Answer::Syncing { neighbours: addresses.len() })
+        Ok(Answer::Syncing { neighbours: self.membership.distinct_count() })
     }
 
     fn status(&self, now: Now) -> Status {
         let dropped = self.counters.dropped.counts().into_iter();
         Status {
             role: self.role,
+            name: self.membership.own_name().cloned(),
             partitioned: self.membership.is_partitioned(),
             tip: self.tip(),
             work: self.chain.tip().work,
             pool: self.ledger.pool().len(),
             held: self.ledger.pool().held(),
-            neighbours: self.membership.neighbour_count(),
+            neighbours: self.membership.distinct_count(),
             tip_held_by: self.block_held_by(self.tip().height),
             unready: self.unready(now),
             registered_voters: self.chain.registered_voters() as u64,
@@ -343,6 +344,8 @@ impl Node {
             let status = source.and_then(|source| source.status);
             NeighbourView {
                 address: *address,
+                name: neighbour.name().cloned(),
+                also_at: self.membership.also_at(address),
                 tip: status.map(|status| Tip { height: status.height, hash: status.tip }),
                 round_trip: source.and_then(|source| source.window.round_trip()),
                 missed: neighbour.missed,

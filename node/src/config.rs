@@ -1,6 +1,7 @@
 //! What a node is told at its start, and never after.
 
 use chain::rules::Rules;
+use protocol::peer_name::PeerName;
 
 use crate::given::Given;
 use crate::limits::Limits;
@@ -31,6 +32,8 @@ pub enum Role {
 /// A node's settings.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
+    /// What it is called among its neighbours, if anything.
+    pub name: Option<PeerName>,
     /// The trackers to register with, of which the first [`TRACKERS_MAX`] are used. A node can also do without one, as
     /// long as it has neighbours.
     pub trackers: Vec<Given>,

@@ -73,10 +73,10 @@ impl Node {
                     self.output(Output::Event(Event::NeighbourJoined { address }));
                 }
                 FromMembership::Refreshed { address } => self.ledger.add_recipient(address, now),
-                FromMembership::Left { address, reason } => {
+                FromMembership::Left { address, name, reason } => {
                     self.sync_remove_neighbour(address);
                     self.ledger.remove_recipient(&address);
-                    self.output(Output::Event(Event::NeighbourLeft { address, reason }));
+                    self.output(Output::Event(Event::NeighbourLeft { address, name, reason }));
                     self.continue_sync(now);
                 }
                 FromMembership::Status { from, status } => self.handle_status(from, status, now),

@@ -37,6 +37,8 @@ reasons! {
     OtherAnnouncement: "an announcement of another election",
     AnnouncementFromAfar: "an announcement from outside the local network",
     AnnouncementTooMany: "an announcement while too many others are looked into",
+    NoName: "a name that may not be shown",
+    NameTooSoon: "another name within 5 s",
     Partitioned: "on the other side of a partition",
 }
 

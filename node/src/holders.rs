@@ -162,9 +162,8 @@ impl Node {
     }
 
     fn held_by(&self, holds: impl Fn(&Self, &SocketAddr) -> bool) -> HeldBy {
-        let addresses = self.membership.iter().map(|(address, _)| address);
-        let neighbours = addresses.filter(|address| holds(self, address)).count();
-        HeldBy { neighbours, of: self.membership.neighbour_count() }
+        let (neighbours, of) = self.membership.count(|address| holds(self, address));
+        HeldBy { neighbours, of }
     }
 }
 

@@ -10,7 +10,7 @@ use protocol::block::{Block, Header};
 use protocol::units::{BlockHash, Height, Now};
 
 use super::command::{Answer, CommandError, Experiment};
-use super::output::{Event, MineJob, Output};
+use super::output::{Event, MineJob, Output, PeerAt};
 use super::views::Tip;
 use super::{Node, Timer};
 use chain::{Forgery, next_header};
@@ -189,12 +189,16 @@ impl Node {
 
     fn send_experiment(&mut self, block: &Block, forgery: Option<&Forgery>) {
         // A partition lets nothing through.
-        let neighbours = match self.membership.is_partitioned() {
-            true => 0,
-            false => self.announce_own(block),
+        let (addresses, neighbours) = match self.membership.is_partitioned() {
+            true => (Vec::new(), 0),
+            false => (self.announce_own(block), self.membership.distinct_count()),
         };
+        let sent_to = addresses
+            .into_iter()
+            .map(|address| PeerAt { address, name: self.membership.name_of(&address) });
+        let sent_to = sent_to.collect();
         let tip = Tip { height: block.header.height, hash: block.header.hash() };
         let rule = forgery.map(Forgery::rule);
-        self.output(Output::Event(Event::Experiment { block: tip, rule, neighbours }));
+        self.output(Output::Event(Event::Experiment { block: tip, rule, sent_to, neighbours }));
     }
 }

@@ -27,6 +27,7 @@
 //! let start = Now { instant: Instant::now(), unix: chain::fixtures::NOW };
 //! let mut nodes = [0u8, 1].map(|number| {
 //!     let config = NodeConfig {
+//!         name: None,
 //!         trackers: vec![],
 //!         neighbours: vec![Given::from(addresses[usize::from(1 - number)])],
 //!         mining: true,
@@ -138,8 +139,8 @@ pub use limits::Limits;
 pub use node::Node;
 use node::Timer;
 pub use output::{
-    Event, LeaveReason, LoadFailure, LoadJob, MineJob, Output, PersistBatch, Record, Restored,
-    VerifyJob,
+    Event, LeaveReason, LoadFailure, LoadJob, MineJob, Output, PeerAt, PersistBatch, Record,
+    Restored, VerifyJob,
 };
 pub use own_addresses::{INTERFACES_MAX, InterfaceAddress, OwnAddresses};
 pub use views::{

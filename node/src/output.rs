@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use protocol::block::{Block, Header};
 use protocol::election::Election;
+use protocol::peer_name::PeerName;
 use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId};
 
@@ -231,10 +232,19 @@ pub enum Event {
         /// The neighbour's address.
         address: SocketAddr,
     },
+    /// A neighbour said what it is called, for the first time or by another name than before.
+    NeighbourNamed {
+        /// The neighbour's address.
+        address: SocketAddr,
+        /// The name, which proves nothing.
+        name: PeerName,
+    },
     /// An address is no longer a neighbour.
     NeighbourLeft {
         /// The neighbour's address.
         address: SocketAddr,
+        /// What it said that it is called.
+        name: Option<PeerName>,
         /// The reason.
         reason: LeaveReason,
     },
@@ -292,8 +302,10 @@ pub enum Event {
     },
     /// A neighbour's clock differs from ours by more than 30 s, so one of the two must be wrong.
     ClockDiffers {
-        /// The neighbour's address.
+        /// The address of the neighbour or tracker.
         address: SocketAddr,
+        /// What the neighbour said that it is called.
+        name: Option<PeerName>,
         /// By how many milliseconds it is ahead of ours.
         offset_ms: i64,
     },
@@ -327,6 +339,8 @@ pub enum Event {
     Misbehaviour {
         /// The neighbour's address.
         address: SocketAddr,
+        /// What it said that it is called.
+        name: Option<PeerName>,
         /// The reason, in words.
         reason: String,
     },
@@ -354,13 +368,17 @@ pub enum Event {
         block: Tip,
         /// The rule that the block breaks, if it breaks one.
         rule: Option<AuditRule>,
-        /// The number of neighbours that it was sent to.
+        /// The neighbours that it was sent to, at each of their addresses.
+        sent_to: Vec<PeerAt>,
+        /// The number of these neighbours.
         neighbours: usize,
     },
     /// A block came before its time, and waits until the time has come.
     EarlyBlock {
         /// The address of its sender.
         address: SocketAddr,
+        /// What the sender said that it is called.
+        name: Option<PeerName>,
         /// The block's height.
         height: Height,
         /// The block's hash.
@@ -377,6 +395,15 @@ pub enum Event {
         /// The reason, in words.
         reason: String,
     },
+}
+
+/// A neighbour at one of its addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerAt {
+    /// The address.
+    pub address: SocketAddr,
+    /// What it said that it is called.
+    pub name: Option<PeerName>,
 }
 
 /// The reason why an address is no longer a neighbour.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use protocol::admission::AdmissionRule;
 use protocol::block::Header;
 use protocol::election::{Election, Question};
+use protocol::peer_name::PeerName;
 use protocol::receipt::Receipt;
 use protocol::transaction::{Choices, HashedTransaction, Transaction, TransactionKind};
 use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Work};
@@ -28,9 +29,9 @@ pub struct Tip {
 /// How many neighbours have something that this node has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldBy {
-    /// The number of neighbours that told or showed that they have it.
+    /// The number of neighbours that told or showed that they have it. Several addresses of one count once.
     pub neighbours: usize,
-    /// The number of all neighbours.
+    /// The number of all neighbours. One counts twice while it says at one address that it has it, and not at another.
     pub of: usize,
 }
 
@@ -39,6 +40,8 @@ pub struct HeldBy {
 pub struct Status {
     /// The purpose of the node.
     pub role: Role,
+    /// What the node is called among its neighbours.
+    pub name: Option<PeerName>,
     /// Whether the node is a laboratory that currently handles nothing but POKEs.
     pub partitioned: bool,
     /// The end of the best chain.
@@ -50,7 +53,7 @@ pub struct Status {
     /// The number of transactions that wait for others, such as votes that wait for their voter's
     /// registration.
     pub held: usize,
-    /// The number of neighbours.
+    /// The number of neighbours, of which one may have several addresses.
     pub neighbours: usize,
     /// The neighbours whose chains contain the tip.
     pub tip_held_by: HeldBy,
@@ -383,6 +386,10 @@ pub struct VoteView {
 pub struct NeighbourView {
     /// The address at which the neighbour listens.
     pub address: SocketAddr,
+    /// What it says that it is called, which proves nothing.
+    pub name: Option<PeerName>,
+    /// Other addresses of neighbours which say that they are the same peer.
+    pub also_at: Vec<SocketAddr>,
     /// The tip that the neighbour reported last.
     pub tip: Option<Tip>,
     /// The smoothed round-trip time, once it has been measured.

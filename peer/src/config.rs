@@ -8,6 +8,7 @@ use std::str::FromStr;
 use host::http::{HostName, Origin};
 use keys::SecretSource;
 use protocol::address::{AddressText, AddressTextError};
+use protocol::peer_name::PeerName;
 use protocol::units::ElectionId;
 
 use node::Role;
@@ -19,6 +20,8 @@ const MINING_THREADS_DEFAULT_MAX: usize = 4;
 /// How a peer should run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// What the peer is called among its neighbours.
+    pub name: Option<PeerName>,
     pub listen: AddressText,
     pub trackers: Vec<AddressText>,
     pub neighbours: Vec<AddressText>,

@@ -67,6 +67,7 @@ pub mod key_text;
 pub mod keys;
 pub mod merkle;
 pub mod nonce_search;
+pub mod peer_name;
 pub mod proof_of_work;
 pub mod receipt;
 pub mod scope;

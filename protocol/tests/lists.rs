@@ -8,10 +8,11 @@ use protocol::datagram::{
     ACKNOWLEDGED_MAX, AnnouncedBody, BALLOT_PIECE_BYTES, BLOCK_PIECE_BYTES, BehindRouter,
     ChainRequest, DATAGRAM_BYTES_MAX, Datagram, ElectionPrefix, Envelope, EnvelopeError,
     HEADERS_PER_PIECE, INNER_ADDRESSES_MAX, INNER_OF_PEER_MAX, LEFT_MAX, LOCATOR_MAX, PEERS_MAX,
-    PLACES_MAX, RegisterAck, SHORT_IDS_MAX,
+    PLACES_MAX, RegisterAck, RunNumber, SHORT_IDS_MAX,
 };
 use protocol::key_text::KeyTextError;
 use protocol::keys::{PublicKey, VoterKey};
+use protocol::peer_name::NAME_BYTES_MAX;
 use protocol::token::Token;
 use protocol::units::{BlockHash, Difficulty, ElectionId, Height, MerkleRoot, UnixMillis};
 
@@ -96,6 +97,10 @@ fn each_list_is_read_up_to_its_limit_and_refused_one_past_it() {
     });
     check_limit(INNER_ADDRESSES_MAX, |count| Datagram::InnerAddresses {
         peers: vec![behind_router(0); count],
+    });
+    check_limit(NAME_BYTES_MAX, |count| Datagram::Name {
+        run: RunNumber([1; 8]),
+        name: "a".repeat(count),
     });
     check_limit(SHORT_IDS_MAX, |count| Datagram::NewBlock {
         header,

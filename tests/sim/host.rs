@@ -126,6 +126,7 @@ impl PeerHost {
         let neighbours = self.plan.neighbours.iter().map(|&host| scenario.peer_address(host));
         let tracker = self.plan.uses_tracker.then(|| scenario.tracker_address());
         NodeConfig {
+            name: None,
             trackers: tracker.map(Given::from).into_iter().collect(),
             neighbours: neighbours.map(Given::from).collect(),
             mining: self.plan.block_time.is_some(),

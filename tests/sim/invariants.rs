@@ -176,7 +176,7 @@ impl World {
             Event::NeighbourJoined { address } => {
                 self.peers[host].met.insert(*address, self.at);
             }
-            Event::NeighbourLeft { address, reason } => {
+            Event::NeighbourLeft { address, reason, .. } => {
                 self.peers[host].met.remove(address);
                 self.check_leave(host, *address, *reason);
             }

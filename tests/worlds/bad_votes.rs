@@ -135,7 +135,7 @@ fn in_the_pool() {
             .take_news()
             .into_iter()
             .filter_map(|(_, _, event)| match event {
-                Event::Misbehaviour { address, reason } if address == puppet.address => {
+                Event::Misbehaviour { address, reason, .. } if address == puppet.address => {
                     Some(reason)
                 }
                 _ => None,

@@ -6,13 +6,14 @@
 //! waited. And nobody who comes and goes may hold up mining: each wait for a comparison has an end, and the next one
 //! begins a while later. Nor may strangers who wait until others are gone that found the clock right.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocol::units::{Now, UnixMillis};
 
 use super::agreement::{Agreement, moved};
+use super::distinct::{independent, independent_clocks};
+use super::names::Who;
 use super::voices::{COMPARED_MIN, Comparison, DIFFERENCE_MAX_MS, Heard, Voice, compare, most};
 use super::{Membership, Output};
 use crate::output::Event;
@@ -221,7 +222,8 @@ impl Membership {
             news.extend(tracker.clock.news().map(|offset_ms| (address, offset_ms)));
         }
         for (address, offset_ms) in news {
-            let event = Event::ClockDiffers { address, offset_ms };
+            let name = self.name_of(&address);
+            let event = Event::ClockDiffers { address, name, offset_ms };
             self.outputs.push_back(Output::Event(event));
         }
         self.own_clock.judge(compare(self.heard(OtherClock::offset_ms)));
@@ -240,10 +242,14 @@ impl Membership {
 
     /// Whether something is true of most neighbours, as far as it can be told of each; all of one network count as one.
     pub(crate) fn most_neighbours(&self, is_so: impl Fn(&SocketAddr) -> Option<bool>) -> bool {
-        let answers = self.neighbours.iter().filter_map(|(from, _)| {
-            Some((Voice::of(*from, self.probes.is_by_hand(from)), is_so(from)?))
+        let answers = self.neighbours.iter().filter_map(|(from, neighbour)| {
+            let voice = Voice::of(*from, self.probes.is_by_hand(from));
+            Some((voice, (neighbour.who(*from), is_so(from)?)))
         });
-        most(answers)
+        let answers: Vec<_> = answers.collect();
+        let kept = independent(answers.iter().copied());
+        let answers = answers.into_iter().filter(|(voice, _)| kept.contains(voice));
+        most(answers.map(|(voice, (_, is_so))| (voice, is_so)))
     }
 
     fn newest_comparison(&self) -> ClockView {
@@ -252,28 +258,36 @@ impl Membership {
 
     /// How many voices there will be once all have answered who are there.
     fn voices_to_come(&self) -> usize {
-        let neighbours = self.neighbours.iter().map(|(address, _)| *address);
-        let neighbours = neighbours.map(|from| Voice::of(from, self.probes.is_by_hand(&from)));
+        let neighbours = self.neighbours.iter().map(|(from, neighbour)| {
+            (Voice::of(*from, self.probes.is_by_hand(from)), (neighbour.who(*from), ()))
+        });
         let trackers = self.trackers.iter().filter(|tracker| tracker.may_answer());
-        let trackers =
-            trackers.filter_map(|tracker| Some(Voice::of(tracker.place.address()?, true)));
-        neighbours.chain(trackers).collect::<BTreeSet<_>>().len()
+        let trackers = trackers.filter_map(|tracker| {
+            let address = tracker.place.address()?;
+            Some((Voice::of(address, true), (Who::At(address), ())))
+        });
+        independent(neighbours.chain(trackers)).len()
     }
 
-    /// What was measured lately of the clocks of neighbours and trackers.
+    /// What was measured lately of the clocks of neighbours and trackers, of each once.
     fn heard(&self, measured: impl Fn(&OtherClock) -> Option<i64>) -> impl Iterator<Item = Heard> {
         let neighbours = self.neighbours.iter().map(|(from, neighbour)| {
             let is_here = from.ip().to_canonical().is_loopback();
-            (&neighbour.clock, *from, self.probes.is_by_hand(from), is_here)
+            let who = neighbour.who(*from);
+            (who, &neighbour.clock, *from, self.probes.is_by_hand(from), is_here)
         });
         let trackers = self.trackers.iter().filter_map(|tracker| {
-            Some((&tracker.clock, tracker.place.address()?, true, tracker.is_on_this_machine()))
+            let (address, is_here) = (tracker.place.address()?, tracker.is_on_this_machine());
+            Some((Who::At(address), &tracker.clock, address, true, is_here))
         });
         let now = self.own_clock.seen.instant;
-        neighbours.chain(trackers).filter_map(move |(clock, from, is_named, is_here)| {
+        let heard = neighbours.chain(trackers);
+        let heard = heard.filter_map(move |(who, clock, from, is_named, is_here)| {
             let offset_ms = measured(clock).filter(|_| clock.is_believed(now))?;
-            Some(Heard { from, is_named, is_here, offset_ms, measured: clock.measured_at? })
-        })
+            let measured = clock.measured_at?;
+            Some((who, Heard { from, is_named, is_here, offset_ms, measured }))
+        });
+        independent_clocks(heard.collect())
     }
 }
 

@@ -185,6 +185,7 @@ impl Membership {
             Datagram::UpdatePeers { live, left } => {
                 return self.handle_hints(from, &live, &left, now);
             }
+            Datagram::Name { run, name } => return self.handle_name(from, run, &name, now),
             Datagram::RequestBallot { offset } => {
                 return self.serve_ballot(from, envelope.sender_token, offset);
             }

@@ -39,6 +39,7 @@ impl Membership {
             }
             self.poke(address, now);
             self.share_peers_if_due(address, now);
+            self.tell_name_if_due(address, now);
         }
         self.arm_heartbeat_timer();
     }

@@ -181,13 +181,13 @@ impl Membership {
         }
         neighbour.refresh_not_before = now.instant + REFRESH_PERIOD;
         neighbour.peers_at = now.instant;
+        neighbour.introduction.tell_anew(now.instant);
         self.outputs.push_back(Output::Refreshed { address });
     }
 
     pub(super) fn part(&mut self, address: SocketAddr, reason: LeaveReason, now: Now) {
-        if self.neighbours.remove(&address).is_none() {
-            return;
-        }
+        let Some(neighbour) = self.neighbours.remove(&address) else { return };
+        let name = neighbour.name().cloned();
         match reason {
             LeaveReason::Left | LeaveReason::MetInside(_) => {
                 self.probes.forget(&address, now.instant);
@@ -198,7 +198,7 @@ impl Membership {
         self.arm_probe_timer();
         self.arm_heartbeat_timer();
         self.remember_soon(now);
-        self.outputs.push_back(Output::Left { address, reason });
+        self.outputs.push_back(Output::Left { address, name, reason });
     }
 
     pub(super) fn ban(&mut self, address: SocketAddr, now: Now) {

@@ -12,11 +12,13 @@ mod by_name;
 mod clock;
 mod contact;
 mod dispatch;
+mod distinct;
 mod heartbeat;
 mod inner;
 mod invariants;
 mod leave;
 mod meet;
+mod names;
 mod neighbours;
 mod probes;
 #[cfg(test)]
@@ -32,12 +34,13 @@ use std::time::{Duration, Instant};
 
 use protocol::block::Header;
 use protocol::datagram::{
-    AnnouncedBody, ChainRequest, Datagram, ElectionPrefix, Envelope, PeerStatus,
+    AnnouncedBody, ChainRequest, Datagram, ElectionPrefix, Envelope, PeerStatus, RunNumber,
 };
+use protocol::peer_name::PeerName;
 use protocol::token::{Token, TokenIssuer};
 use protocol::transaction::Transaction;
 use protocol::units::{BlockHash, ElectionId, Height, IdPrefix, Now, Work};
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::config::NodeConfig;
@@ -52,9 +55,13 @@ use contact::Contact;
 use inner::Inner;
 pub(crate) use leave::LeaveProgress;
 use leave::Leaving;
+use names::OwnName;
 use neighbours::{Neighbour, Neighbours};
 use probes::Probes;
 use trackers::Trackers;
+
+/// The random stream from which the run's number is drawn, and nothing else.
+const RUN_STREAM: u64 = 3;
 
 /// The purpose of a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,8 +93,8 @@ pub(crate) enum Output {
     Joined { address: SocketAddr },
     /// A neighbour may have lost what it was told, as after a restart: it is to be told everything anew.
     Refreshed { address: SocketAddr },
-    /// A neighbour is one no more.
-    Left { address: SocketAddr, reason: LeaveReason },
+    /// A neighbour is one no more, and what it was called.
+    Left { address: SocketAddr, name: Option<PeerName>, reason: LeaveReason },
     /// A neighbour reported where its chain ends.
     Status { from: SocketAddr, status: PeerStatus },
     /// A POKE was answered after this time.
@@ -136,6 +143,7 @@ pub(crate) struct Membership {
     rules: Rules,
     election: ElectionId,
     prefix: ElectionPrefix,
+    own_name: OwnName,
     /// The election's canonical bytes, for peers that join without having them.
     ballot: Arc<[u8]>,
     /// The end of our best chain, which POKEs carry.
@@ -185,6 +193,7 @@ impl Membership {
             rules: config.rules,
             election,
             prefix: ElectionPrefix::from(&election),
+            own_name: OwnName { run: run_number(seed), name: config.name.clone() },
             ballot,
             tip: (Height(0), BlockHash([0; 32]), Work(0)),
             tokens: TokenIssuer::new(seed, now.instant),
@@ -261,7 +270,7 @@ impl Membership {
         self.tip = (height, hash, work);
     }
 
-    /// Number of neighbours.
+    /// Number of neighbours' addresses.
     pub(crate) fn neighbour_count(&self) -> usize {
         self.neighbours.len()
     }
@@ -330,7 +339,8 @@ impl Membership {
     pub(crate) fn record_fault(&mut self, from: SocketAddr, reason: String, now: Now) {
         let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
         let is_one_too_many = neighbour.record_fault(now.instant);
-        self.outputs.push_back(Output::Event(Event::Misbehaviour { address: from, reason }));
+        let name = neighbour.name().cloned();
+        self.outputs.push_back(Output::Event(Event::Misbehaviour { address: from, name, reason }));
         if is_one_too_many {
             self.ban(from, now);
         }
@@ -364,6 +374,13 @@ impl Membership {
     pub(crate) fn lets_through(&self, datagram: &Datagram) -> bool {
         !self.is_partitioned || matches!(datagram, Datagram::PokeAck { .. } | Datagram::Retry)
     }
+}
+
+/// The number of this run, which is public: it must tell nothing of the seed, nor change what is drawn elsewhere.
+fn run_number(seed: [u8; 32]) -> RunNumber {
+    let mut random = ChaCha8Rng::from_seed(seed);
+    random.set_stream(RUN_STREAM);
+    RunNumber(random.next_u64().to_le_bytes())
 }
 
 #[cfg(test)]

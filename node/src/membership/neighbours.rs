@@ -9,6 +9,7 @@ use chain::rules::{Rule, Rules};
 use protocol::token::Token;
 
 use super::clock::OtherClock;
+use super::names::Introduction;
 
 /// The most neighbours. A network of up to this size is fully meshed, and a larger one is still
 /// well connected.
@@ -52,6 +53,8 @@ pub(crate) struct Neighbour {
     pub(super) refresh_not_before: Instant,
     /// Whether it is to be told everything anew as soon as that is allowed.
     pub(super) refresh_wanted: bool,
+    /// What it said of itself.
+    pub(super) introduction: Introduction,
     faults: u32,
     forgive_at: Instant,
 }
@@ -71,6 +74,7 @@ impl Neighbour {
             hints_not_before: now,
             refresh_not_before: now + HEARTBEAT,
             refresh_wanted: false,
+            introduction: Introduction::new(now),
             faults: 0,
             forgive_at: now + FORGIVE_PERIOD,
         }

@@ -6,6 +6,7 @@ mod inner;
 mod lan;
 mod limits;
 mod meeting;
+mod names;
 mod parting;
 mod tracker;
 mod trackers;
@@ -24,6 +25,8 @@ use crate::limits::Limits;
 
 const ELECTION: ElectionId = ElectionId([3; 32]);
 const TRACKER: u16 = 5_000;
+/// The number of different seeds; ports as far apart have the same.
+const SEEDS: u16 = 251;
 
 /// Each on a machine of its own.
 fn address(port: u16) -> SocketAddr {
@@ -42,14 +45,23 @@ struct World {
     sent_away: Vec<(SocketAddr, Envelope)>,
     /// By how many milliseconds whose clocks are wrong.
     skews: BTreeMap<SocketAddr, i64>,
+    /// What the peers at some ports are called.
+    names: BTreeMap<u16, &'static str>,
 }
 
 impl World {
     fn new() -> Self {
         #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
         let start = Instant::now();
-        let (told, sent_away, skews) = (vec![], vec![], BTreeMap::new());
-        Self { start, now: start, peers: BTreeMap::new(), told, sent_away, skews }
+        Self {
+            start,
+            now: start,
+            peers: BTreeMap::new(),
+            told: vec![],
+            sent_away: vec![],
+            skews: BTreeMap::new(),
+            names: BTreeMap::new(),
+        }
     }
 
     fn time(&self) -> Now {
@@ -72,6 +84,7 @@ impl World {
 
     fn add_given(&mut self, port: u16, trackers: Vec<Given>, neighbours: Vec<Given>) {
         let config = NodeConfig {
+            name: self.names.get(&port).map(|name| name.parse().expect("a name")),
             trackers,
             neighbours,
             mining: false,
@@ -80,7 +93,7 @@ impl World {
             limits: Limits::default(),
             rules: Rules::ALL,
         };
-        let seed = [u8::try_from(port % 251).expect("small"); 32];
+        let seed = [u8::try_from(port % SEEDS).expect("small"); 32];
         let now = self.time_at(&address(port));
         let peer = Membership::new(&config, ELECTION, Arc::from([1; 9]), &[], seed, now);
         self.peers.insert(address(port), peer);

@@ -46,6 +46,10 @@ impl Voice {
     pub(super) fn of(from: SocketAddr, is_named: bool) -> Self {
         Self { is_named, network: if is_named { from } else { network(from) } }
     }
+
+    pub(super) fn is_named(&self) -> bool {
+        self.is_named
+    }
 }
 
 /// What stands for all addresses that one voice is shared by: on this machine one program, on a private network one

@@ -96,14 +96,14 @@ impl Node {
 
     /// Announces one of this node's own blocks to all neighbours, whatever they already know.
     /// Returns their number.
-    pub(crate) fn announce_own(&mut self, block: &Block) -> usize {
+    pub(crate) fn announce_own(&mut self, block: &Block) -> Vec<SocketAddr> {
         let body = announced_body(block);
         let addresses = self.membership.addresses();
         for address in &addresses {
             let body = body.clone();
             self.send(*address, Datagram::NewBlock { header: block.header, body });
         }
-        addresses.len()
+        addresses
     }
 
     pub(crate) fn handle_new_block(

@@ -76,7 +76,8 @@ impl Node {
         }
         held.push_back((header, from));
         let (height, hash, ahead) = (header.height, header.hash(), header.time.distance(now.unix));
-        self.output(Output::Event(Event::EarlyBlock { address: from, height, hash, ahead }));
+        let name = self.membership.name_of(&from);
+        self.output(Output::Event(Event::EarlyBlock { address: from, name, height, hash, ahead }));
         self.timers.set_by(Timer::EarlyHeaders, now.instant + EARLY_HEADERS_PERIOD);
     }
 

@@ -131,3 +131,25 @@ fn a_node_that_was_given_nobody_is_ready_alone_and_one_whose_tracker_is_silent_i
     network.run(Duration::from_secs(5));
     assert_eq!(unready(&mut network, 2), [Unready::NoContact { others: 0 }]);
 }
+
+#[test]
+fn one_neighbour_at_two_addresses_is_held_by_one_and_a_liar_at_one_of_them_hides_nobody() {
+    let mut network = Network::new();
+    network.twins.insert(3, 2);
+    (1..=3).for_each(|number| network.add(number, Restored::default()));
+    network.run(Duration::from_secs(3));
+    let neighbours = |network: &mut Network| match network.command(1, Command::Status) {
+        Ok(Answer::Status(status)) => status.neighbours,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(network.node(1).membership.neighbour_count(), 2);
+    assert_eq!(neighbours(&mut network), 1);
+    cast(&mut network, 1, 1);
+    network.run(Duration::from_secs(2));
+    assert_eq!(vote_of(&mut network, 1, 1).held_by, HeldBy { neighbours: 1, of: 1 });
+    // Whoever tells the number and does not have the vote is somebody else, and the one who has it is not forgotten.
+    network.fill_disk(3);
+    cast(&mut network, 1, 2);
+    network.run(Duration::from_millis(40));
+    assert_eq!(vote_of(&mut network, 1, 2).held_by, HeldBy { neighbours: 1, of: 2 });
+}

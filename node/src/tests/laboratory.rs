@@ -180,7 +180,7 @@ fn two_laboratories_that_were_cut_off_find_each_other_again() {
     partition(&mut network, true);
     network.run(Duration::from_secs(60));
     let missed = LeaveReason::Missed(3);
-    let left = Event::NeighbourLeft { address: address(1), reason: missed };
+    let left = Event::NeighbourLeft { address: address(1), name: None, reason: missed };
     assert!(network.events.contains(&(address(LABORATORY), left)));
     network.command(1, order(false)).expect("a laboratory");
     partition(&mut network, false);
@@ -208,7 +208,7 @@ fn a_race_makes_a_rival_of_the_tip_and_the_smaller_hash_wins() {
         assert_eq!(race(&mut network), Ok(Answer::Experiment { height: Some(old.height) }));
         network.run(Duration::from_secs(1));
         let sent = network.events.iter().rev().find_map(|(_, event)| match event {
-            Event::Experiment { block, rule: None, neighbours: 2 } => Some(*block),
+            Event::Experiment { block, rule: None, neighbours: 2, .. } => Some(*block),
             _ => None,
         });
         let rival = sent.expect("it was sent to both");
@@ -310,7 +310,7 @@ fn who_sends_bad_blocks_without_a_pause_is_ignored_for_a_while() {
     let banned = |network: &Network| {
         let left = |at: u16| {
             let reason = LeaveReason::Banned(duration);
-            let event = Event::NeighbourLeft { address: address(LABORATORY), reason };
+            let event = Event::NeighbourLeft { address: address(LABORATORY), name: None, reason };
             network.events.contains(&(address(at), event))
         };
         left(1) && left(2)

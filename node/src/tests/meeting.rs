@@ -19,7 +19,8 @@ fn who_leaves_is_dropped_at_once_and_may_end() {
     assert_eq!(network.left, [address(3)]);
     for number in 1..=2 {
         assert_eq!(network.node(number).membership.neighbour_count(), 1, "node {number}");
-        let told = Event::NeighbourLeft { address: address(3), reason: LeaveReason::Left };
+        let told =
+            Event::NeighbourLeft { address: address(3), name: None, reason: LeaveReason::Left };
         assert!(network.events.contains(&(address(number), told)));
     }
 }
@@ -32,7 +33,8 @@ fn who_falls_silent_is_dropped_after_three_missed_heartbeats() {
     assert_eq!(network.node(1).membership.neighbour_count(), 1);
     network.run(Duration::from_millis(1_200));
     assert_eq!(network.node(1).membership.neighbour_count(), 0);
-    let told = Event::NeighbourLeft { address: address(2), reason: LeaveReason::Missed(3) };
+    let told =
+        Event::NeighbourLeft { address: address(2), name: None, reason: LeaveReason::Missed(3) };
     assert!(network.events.contains(&(address(1), told)));
 }
 

@@ -76,6 +76,8 @@ struct Network {
     skews: BTreeMap<SocketAddr, i64>,
     /// Who is stopped, and until when.
     frozen: BTreeMap<SocketAddr, Instant>,
+    /// Which nodes have the seed of another one, and so tell its number.
+    twins: BTreeMap<u16, u16>,
 }
 
 /// Each node is on a machine of its own.
@@ -121,6 +123,7 @@ impl Network {
             full: BTreeMap::new(),
             skews: BTreeMap::new(),
             frozen: BTreeMap::new(),
+            twins: BTreeMap::new(),
         }
     }
 
@@ -151,6 +154,7 @@ impl Network {
     ) {
         // No body stays in memory once it is on the disk.
         let config = NodeConfig {
+            name: None,
             trackers: tracker.into_iter().map(Given::from).collect(),
             neighbours: neighbours.into_iter().map(Given::from).collect(),
             mining: true,
@@ -159,7 +163,8 @@ impl Network {
             limits: self.limits,
             rules: Rules::ALL,
         };
-        let seed = [u8::try_from(number).expect("a small number"); 32];
+        let seed = self.twins.get(&number).copied().unwrap_or(number);
+        let seed = [u8::try_from(seed).expect("a small number"); 32];
         let election = Arc::clone(&self.election);
         let node = Node::new(config, election, restored, seed, self.time_at(address(number)));
         self.nodes.insert(address(number), node);

@@ -34,6 +34,7 @@ fn nothing_is_read_again_until_a_spoiled_move_has_ended() {
         ..Restored::default()
     };
     let config = NodeConfig {
+        name: None,
         trackers: vec![],
         neighbours: vec![],
         mining: false,

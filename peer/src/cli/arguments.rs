@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use host::http::{HostName, Origin};
 use host::variables::List;
 use protocol::address::AddressText;
+use protocol::peer_name::PeerName;
 use protocol::units::ElectionId;
 
 use super::ballot::BallotCommand;
@@ -79,6 +80,10 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     passphrase: PassphraseOptions,
+
+    /// What others see beside this peer's address, in at most 32 bytes: "Ada's laptop". It proves nothing
+    #[arg(long, value_name = "NAME", env = "OSTRAKON_NAME", hide_env_values = true)]
+    name: Option<PeerName>,
 
     /// Another peer to exchange datagrams with; may stand several times
     #[arg(long, value_name = "ADDRESS", env = "OSTRAKON_NEIGHBOUR", hide_env_values = true)]
@@ -304,6 +309,7 @@ impl Arguments {
             None => Mining::on_cores(cores),
         };
         Ok(Settings {
+            name: self.name,
             listen,
             trackers,
             neighbours,

@@ -284,6 +284,7 @@ fn is_public(event: &Event) -> bool {
         | Event::Experiment { .. }
         | Event::EarlyBlock { .. }
         | Event::NeighbourJoined { .. }
+        | Event::NeighbourNamed { .. }
         | Event::NeighbourLeft { .. }
         | Event::Registered { .. }
         | Event::TrackerSilent { .. }

@@ -41,6 +41,7 @@ pub(crate) fn log_event(event: &Event) {
         | Event::Block { .. }
         | Event::Reorganisation { .. }
         | Event::NeighbourJoined { .. }
+        | Event::NeighbourNamed { .. }
         | Event::NeighbourLeft { .. }
         | Event::PeerSilent { .. }
         | Event::Registered { .. }

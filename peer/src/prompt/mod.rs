@@ -44,7 +44,6 @@ const PROMPT: &str = "ostrakon> ";
 const IN_BACKGROUND: &str =
     "This peer runs in the background: `fg` brings its prompt, and with --service it needs none.";
 
-
 /// Where commands come from, and where answers go.
 #[derive(Debug)]
 pub(crate) struct Console {

@@ -6,7 +6,10 @@ use std::time::Duration;
 use owo_colors::OwoColorize;
 
 use super::text::{self, count, short};
-use crate::schema::{Event, LeaveReason};
+use crate::schema::{Event, LeaveReason, PeerAt};
+
+/// The most neighbours that one line names.
+const LISTED_MAX: usize = 4;
 
 /// How much an event, or a refusal, matters to whoever reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,7 @@ pub(crate) fn tone(event: &Event) -> Tone {
         | Event::Block { .. }
         | Event::Transaction { .. }
         | Event::NeighbourJoined { .. }
+        | Event::NeighbourNamed { .. }
         | Event::NeighbourLeft {
             reason: LeaveReason::Left | LeaveReason::MetInside { .. }, ..
         }
@@ -93,7 +97,8 @@ pub(super) fn many(registrations: u64, votes: u64) -> String {
 /// What happened, in one line without its line feed.
 pub(crate) fn event(event: &Event) -> String {
     match event {
-        Event::Listening { address, api, election, title, role: _, voter, data_dir } => {
+        Event::Listening { address, name, api, election, title, role: _, voter, data_dir } => {
+            let address = text::neighbour(*address, name.as_deref());
             let voter =
                 voter.map_or_else(|| "no voter".to_owned(), |voter| format!("voter {voter}"));
             let api = api.as_ref().map(|url| format!(", API at {url}")).unwrap_or_default();
@@ -164,7 +169,12 @@ pub(crate) fn event(event: &Event) -> String {
             peer_silent(&text::named(name.as_deref(), *address), inner)
         }
         Event::NeighbourJoined { address } => format!("neighbour {address} joined"),
-        Event::NeighbourLeft { address, reason } => neighbour_left(*address, *reason),
+        Event::NeighbourNamed { address, name } => {
+            format!("neighbour {address} calls itself {name}")
+        }
+        Event::NeighbourLeft { address, name, reason } => {
+            neighbour_left(&text::neighbour(*address, name.as_deref()), *reason)
+        }
         Event::Registered { tracker, name, seen_as, peers } => {
             let tracker = text::named(name.as_deref(), *tracker);
             // The first answer often names nobody yet; the neighbours are told as they join.
@@ -200,7 +210,9 @@ pub(crate) fn event(event: &Event) -> String {
             let tracker = text::named(name.as_deref(), *tracker);
             format!("tracker {tracker} serves another election ({found_prefix}…), not {expected}")
         }
-        Event::ClockDiffers { address, offset_ms } => clock_differs(*address, *offset_ms),
+        Event::ClockDiffers { address, name, offset_ms } => {
+            clock_differs(&text::neighbour(*address, name.as_deref()), *offset_ms)
+        }
         Event::ClockOff { offset_ms, disagreeing, compared } => {
             let off = text::clock_off(*offset_ms, *disagreeing, *compared);
             format!("{off}; this peer does not mine until then")
@@ -212,8 +224,9 @@ pub(crate) fn event(event: &Event) -> String {
         Event::Synced { tip } => {
             format!("all blocks are here, up to block {} {}", tip.height, tip.hash)
         }
-        Event::Misbehaviour { address, reason } => {
-            format!("neighbour {address} broke a rule: {reason}")
+        Event::Misbehaviour { address, name, reason } => {
+            let neighbour = text::neighbour(*address, name.as_deref());
+            format!("neighbour {neighbour} broke a rule: {reason}")
         }
         Event::DiskRefuses { reason } => {
             format!("the disk takes nothing ({reason}): no vote is accepted until it does")
@@ -222,19 +235,32 @@ pub(crate) fn event(event: &Event) -> String {
         Event::BlockLost { height, hash, reason } => {
             format!("the disk has lost block {height} {hash} ({reason}): fetching it again")
         }
-        Event::Experiment { height, hash, rule, neighbours } => {
+        Event::Experiment { height, hash, rule, neighbours, sent_to } => {
             let what = match rule {
                 Some(rule) => format!("block {height} {hash}, which breaks the rule {rule}"),
                 None => format!("block {height} {hash}, a rival of the newest one"),
             };
-            format!("sent {what}, to {}", count(neighbours, "neighbour"))
+            format!("sent {what}, to {}{}", count(neighbours, "neighbour"), listed(sent_to))
         }
-        Event::EarlyBlock { address, height, hash, seconds } => format!(
-            "neighbour {address} sent block {height} {hash}, whose time is {seconds} s ahead: it waits"
+        Event::EarlyBlock { address, name, height, hash, seconds } => format!(
+            "neighbour {} sent block {height} {hash}, whose time is {seconds} s ahead: it waits",
+            text::neighbour(*address, name.as_deref())
         ),
         Event::InvalidBlock { hash, height, reason } => {
             format!("block {height} {hash} is invalid: {reason}")
         }
+    }
+}
+
+/// The neighbours to whom something was sent, as far as they fit into a line.
+fn listed(all: &[PeerAt]) -> String {
+    let first = all.iter().take(LISTED_MAX);
+    let first = first.map(|each| text::neighbour(each.address, each.name.as_deref()));
+    let first = first.collect::<Vec<_>>().join(", ");
+    match (all.len(), all.len().saturating_sub(LISTED_MAX)) {
+        (0, _) => String::new(),
+        (_, 0) => format!(": {first}"),
+        (_, more) => format!(": {first} and {}", count(more, "other")),
     }
 }
 
@@ -249,7 +275,7 @@ fn peer_silent(address: &str, inner: &[SocketAddr]) -> String {
     )
 }
 
-fn neighbour_left(address: SocketAddr, reason: LeaveReason) -> String {
+fn neighbour_left(address: &str, reason: LeaveReason) -> String {
     match reason {
         LeaveReason::Left => format!("neighbour {address} left"),
         LeaveReason::Missed { missed } => {
@@ -265,7 +291,7 @@ fn neighbour_left(address: SocketAddr, reason: LeaveReason) -> String {
     }
 }
 
-fn clock_differs(address: SocketAddr, offset_ms: i64) -> String {
+fn clock_differs(address: &str, offset_ms: i64) -> String {
     let seconds = offset_ms.unsigned_abs() / 1_000;
     let direction = if offset_ms < 0 { "behind" } else { "ahead of" };
     format!(

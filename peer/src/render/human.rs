@@ -1,5 +1,7 @@
 //! Renders answers as text for people.
 
+use std::net::SocketAddr;
+
 use super::layout::{heading, table};
 use super::text::{self, choice_line, short};
 use super::{audit, comparison, key, receipt, registrar, tally};
@@ -178,14 +180,22 @@ fn neighbours(peers: &Peers) -> String {
     let rows = peers.peers.iter().map(|peer| {
         let known = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
         vec![
-            peer.address.to_string(),
+            text::neighbour(peer.address, peer.name.as_deref()),
             known(peer.tip.map(|tip| format!("{} ({})", tip.height, short(tip.hash)))),
             known(peer.round_trip_ms.map(|time| format!("{time:.1} ms"))),
             peer.missed.to_string(),
             known(peer.clock_offset_ms.map(|offset| format!("{offset:+} ms"))),
         ]
     });
-    table(Some(&["address", "tip", "round trip", "missed", "clock"]), rows, &[2, 3, 4]) + "\n"
+    let all = table(Some(&["address", "tip", "round trip", "missed", "clock"]), rows, &[2, 3, 4]);
+    let same: String = peers.at_several().map(|same| several_addresses(&same)).collect();
+    format!("{all}\n{same}")
+}
+
+/// Says of addresses that they are one neighbour's, by its own word.
+fn several_addresses(addresses: &[SocketAddr]) -> String {
+    let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    format!("{} are one peer, as it says: it counts once\n", addresses.join(" and "))
 }
 
 fn experiment(experiment: &Experiment) -> String {
@@ -222,6 +232,7 @@ fn status(status: &Status) -> String {
     let mut rows = vec![
         ("voter", status.voter.map(|voter| voter.to_string())),
         ("election", Some(status.election.to_string())),
+        ("name", status.name.clone()),
         ("address", Some(status.address.to_string())),
         ("data", status.data_dir.clone()),
         ("tip", Some(format!("{} {}", status.tip.height, status.tip.hash))),

@@ -27,7 +27,10 @@ use crate::schema::{Event, Question, Refusal, Reply, Told};
 
 pub(crate) use event::{Tone, event as event_text, tone as event_tone};
 pub(crate) use key::phrase;
-pub(crate) use text::{choice_line, choices_allowed, chosen, iso_8601, rate, short, time, unready};
+pub(crate) use text::{
+    choice_line, choices_allowed, chosen, iso_8601, neighbour as neighbour_text, rate, short, time,
+    unready,
+};
 
 /// How answers and events look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

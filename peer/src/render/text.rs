@@ -66,6 +66,14 @@ pub(crate) fn named(name: Option<&str>, address: SocketAddr) -> String {
     }
 }
 
+/// A neighbour: its address, and what it says that it is called.
+pub(crate) fn neighbour(address: SocketAddr, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{address} ({name})"),
+        None => address.to_string(),
+    }
+}
+
 /// Says why what a peer tells need not be true of the network.
 pub(crate) fn unready(unready: &Unready) -> String {
     match unready {

@@ -253,8 +253,9 @@ async fn run_node(
     let mining = settings.mining != Mining::Off;
     let resident_bytes_max = RESIDENT_BYTES_MAX;
     let (role, limits, rules) = (settings.role, Limits::default(), Rules::ALL);
+    let name = settings.name.clone();
     let config =
-        NodeConfig { trackers, neighbours, mining, role, resident_bytes_max, limits, rules };
+        NodeConfig { name, trackers, neighbours, mining, role, resident_bytes_max, limits, rules };
     let commits = CommitMetrics::default();
     let task = NodeTask::new(
         config,
@@ -284,7 +285,8 @@ async fn run_node(
             api.serve(Arc::clone(&actions), directory.path(), Arc::clone(&leave_order), &commits)
         })
         .transpose()?;
-    console.greet(&listening(&actions, api_url), &actions).await;
+    let name = settings.name.as_ref().map(ToString::to_string);
+    console.greet(&listening(&actions, name, api_url), &actions).await;
     let goes_on = actions.voters.as_ref().filter(|_| is_of_other_port).map(|voters| {
         let data_dir = actions.data_directory.display().to_string();
         Event::GoesOn { voter: voters.id(), data_dir }
@@ -352,9 +354,10 @@ async fn run_node(
     early_end.map_or(Ok(()), Err)
 }
 
-fn listening(actions: &Actions, api: Option<String>) -> Event {
+fn listening(actions: &Actions, name: Option<String>, api: Option<String>) -> Event {
     Event::Listening {
         address: actions.address,
+        name,
         api,
         election: actions.election_id,
         title: actions.election.title.clone(),

@@ -1,7 +1,8 @@
 //! Events: what a peer reports without being asked.
 
+mod of_node;
+
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,9 @@ pub(crate) enum Event {
     Listening {
         #[schema(value_type = String)]
         address: SocketAddr,
+        /// What it is called among its neighbours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         /// Where programs on this machine reach it over HTTP.
         api: Option<String>,
         #[schema(value_type = Hash)]
@@ -96,9 +100,18 @@ pub(crate) enum Event {
         #[schema(value_type = String)]
         address: SocketAddr,
     },
+    /// A neighbour said what it is called, for the first time or otherwise than before. A name proves nothing.
+    NeighbourNamed {
+        #[schema(value_type = String)]
+        address: SocketAddr,
+        name: String,
+    },
     NeighbourLeft {
         #[schema(value_type = String)]
         address: SocketAddr,
+        /// What the neighbour says that it is called; it proves nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         #[serde(flatten)]
         reason: LeaveReason,
     },
@@ -175,6 +188,9 @@ pub(crate) enum Event {
     ClockDiffers {
         #[schema(value_type = String)]
         address: SocketAddr,
+        /// What the neighbour says that it is called; it proves nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         offset_ms: i64,
     },
     /// This machine's clock differs by more than 30 s from most others': this peer does not mine.
@@ -199,6 +215,9 @@ pub(crate) enum Event {
     Misbehaviour {
         #[schema(value_type = String)]
         address: SocketAddr,
+        /// What the neighbour says that it is called; it proves nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         reason: String,
     },
     /// The disk takes nothing, so that no vote is accepted; said once until it does.
@@ -219,12 +238,19 @@ pub(crate) enum Event {
         hash: BlockHash,
         /// The rule that it breaks.
         rule: Option<String>,
+        /// To how many neighbours.
         neighbours: usize,
+        /// Where it was sent: each of their addresses.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sent_to: Vec<PeerAt>,
     },
     /// A block that came too early waits until its time has come.
     EarlyBlock {
         #[schema(value_type = String)]
         address: SocketAddr,
+        /// What the neighbour says that it is called; it proves nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         height: u64,
         #[schema(value_type = Hash)]
         hash: BlockHash,
@@ -249,6 +275,16 @@ pub(crate) struct Told<'a> {
     pub(crate) at_ms: u64,
 }
 
+/// A neighbour at one of its addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PeerAt {
+    #[schema(value_type = String)]
+    pub(crate) address: SocketAddr,
+    /// What it says that it is called; it proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+}
+
 /// Why a neighbour is one no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "reason", rename_all = "snake_case")]
@@ -266,95 +302,6 @@ pub(crate) enum LeaveReason {
     Banned { seconds: u64 },
 }
 
-impl From<node::Event> for Event {
-    fn from(event: node::Event) -> Self {
-        use node::Event as Node;
-        match event {
-            Node::Block { tip, transactions, mined_here } => {
-                Self::Block { height: tip.height.0, hash: tip.hash, transactions, mined_here }
-            }
-            Node::Reorganisation { from, to, disconnected, connected, returned, lost } => {
-                let (from, to) = (from.into(), to.into());
-                Self::Reorganisation { from, to, disconnected, connected, returned, lost }
-            }
-            Node::Transaction { id, voter, kind } => {
-                Self::Transaction { transaction: id, voter, kind: kind.into() }
-            }
-            Node::Superseded { id, voter, kind, by } => {
-                Self::Superseded { transaction: id, voter, kind: kind.into(), by }
-            }
-            Node::OwnVote { id, voter, standing } => {
-                Self::OwnVote { transaction: id, voter, standing: (*standing).into() }
-            }
-            Node::PeerSilent { peer, inner } => {
-                Self::PeerSilent { address: peer.address, name: text(peer.name), inner }
-            }
-            Node::NeighbourJoined { address } => Self::NeighbourJoined { address },
-            Node::NeighbourLeft { address, reason } => {
-                Self::NeighbourLeft { address, reason: reason.into() }
-            }
-            Node::Registered { tracker, seen_as, peers } => {
-                let (tracker, name) = (tracker.address, text(tracker.name));
-                Self::Registered { tracker, name, seen_as, peers }
-            }
-            Node::TrackerSilent { tracker } => {
-                Self::TrackerSilent { tracker: tracker.address, name: text(tracker.name) }
-            }
-            Node::NameUnknown { name, reason } => {
-                Self::NameUnknown { name: name.to_string(), reason }
-            }
-            Node::NameFound { name, addresses } => {
-                Self::NameFound { name: name.to_string(), addresses }
-            }
-            Node::OwnAddress { address, is_here: false } => Self::AddressGone { address },
-            Node::OwnAddress { address, is_here: true } => Self::AddressBack { address },
-            Node::TrackerRefused { tracker, expected, found_prefix } => {
-                let found_prefix = hex::encode(found_prefix);
-                let (tracker, name) = (tracker.address, text(tracker.name));
-                Self::TrackerRefused { tracker, name, expected, found_prefix }
-            }
-            Node::ClockDiffers { address, offset_ms } => Self::ClockDiffers { address, offset_ms },
-            Node::ClockOff { offset_ms, disagreeing, compared } => {
-                Self::ClockOff { offset_ms, disagreeing, compared }
-            }
-            Node::ClockAgrees { compared } => Self::ClockAgrees { compared },
-            Node::Syncing { from, to } => Self::Syncing { from: from.0, to: to.0 },
-            Node::Synced { tip } => Self::Synced { tip: tip.into() },
-            Node::Misbehaviour { address, reason } => Self::Misbehaviour { address, reason },
-            Node::DiskRefuses { reason } => Self::DiskRefuses { reason },
-            Node::DiskRecovered => Self::DiskRecovered,
-            Node::BlockLost { height, hash, reason } => {
-                Self::BlockLost { height: height.0, hash, reason }
-            }
-            Node::Experiment { block, rule, neighbours } => {
-                let rule = rule.map(|rule| rule.name().to_owned());
-                Self::Experiment { height: block.height.0, hash: block.hash, rule, neighbours }
-            }
-            Node::EarlyBlock { address, height, hash, ahead } => {
-                Self::EarlyBlock { address, height: height.0, hash, seconds: ahead.as_secs() }
-            }
-            Node::InvalidBlock { hash, height, reason } => {
-                Self::InvalidBlock { height: height.0, hash, reason }
-            }
-        }
-    }
-}
-
-fn text(name: Option<Arc<str>>) -> Option<String> {
-    name.map(|name| name.to_string())
-}
-
-impl From<node::LeaveReason> for LeaveReason {
-    fn from(reason: node::LeaveReason) -> Self {
-        match reason {
-            node::LeaveReason::Left => Self::Left,
-            node::LeaveReason::Missed(missed) => Self::Missed { missed },
-            node::LeaveReason::MetInside(inner) => Self::MetInside { inner },
-            node::LeaveReason::Banned(time) => Self::Banned { seconds: time.as_secs() },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use protocol::units::Height;
@@ -367,7 +314,7 @@ mod tests {
         let block = node::Event::Block { tip, transactions: 2, mined_here: true };
         let address = SocketAddr::from(([127, 0, 0, 1], 6_001));
         let reason = node::LeaveReason::Missed(3);
-        let left = node::Event::NeighbourLeft { address, reason };
+        let left = node::Event::NeighbourLeft { address, name: None, reason };
         let hash = "07".repeat(32);
         for (event, text) in [
             (

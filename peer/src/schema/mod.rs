@@ -36,7 +36,7 @@ pub(crate) use comparison::{
     AloneCounts, ComparedRecord, Comparison, DifferingAnswer, PartedBlock, PartedTransaction,
     Relation,
 };
-pub(crate) use event::{Event, LeaveReason, Told};
+pub(crate) use event::{Event, LeaveReason, PeerAt, Told};
 pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
     VoteOrder,

@@ -64,7 +64,7 @@ pub(crate) struct Multicast {
 pub(crate) struct HeldBy {
     /// Those that told or showed that they have it. This peer does not count.
     pub(crate) neighbours: usize,
-    /// All neighbours.
+    /// All neighbours. One counts twice while it has it by what it says at one address, and not at another.
     pub(crate) of: usize,
 }
 
@@ -111,6 +111,8 @@ pub(crate) struct Status {
     /// Whose votes this peer casts, if any; the API tells it to those who have the peer's token.
     #[schema(value_type = Option<Hash>)]
     pub(crate) voter: Option<VoterId>,
+    /// What it is called among its neighbours.
+    pub(crate) name: Option<String>,
     #[schema(value_type = Hash)]
     pub(crate) election: ElectionId,
     /// Where it listens for datagrams.
@@ -128,6 +130,7 @@ pub(crate) struct Status {
     pub(crate) pool: usize,
     /// Transactions that wait for others, such as votes before their registration.
     pub(crate) held: usize,
+    /// One that says that it is the same peer at several addresses counts once.
     pub(crate) neighbours: usize,
     /// Neighbours whose chains hold the tip.
     pub(crate) tip_held_by: HeldBy,
@@ -223,6 +226,12 @@ pub(crate) struct Peers {
 pub(crate) struct Neighbour {
     #[schema(value_type = String)]
     pub(crate) address: SocketAddr,
+    /// What it says that it is called; it proves nothing.
+    pub(crate) name: Option<String>,
+    /// Other addresses in this list at which it says that it is the same peer. It counts as one neighbour.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub(crate) also_at: Vec<SocketAddr>,
     /// What it said last of its tip.
     pub(crate) tip: Option<Tip>,
     /// Smoothed round trip, once measured.
@@ -246,6 +255,7 @@ impl Status {
             role: node.role.into(),
             partitioned: node.partitioned,
             voter: None,
+            name: node.name.as_ref().map(ToString::to_string),
             election,
             address,
             data_dir: None,
@@ -331,6 +341,13 @@ impl Peers {
     pub(crate) fn of(views: &[node::NeighbourView]) -> Self {
         Self { peers: views.iter().map(Neighbour::from).collect() }
     }
+
+    /// The addresses of each neighbour that says that it has several of them.
+    pub(crate) fn at_several(&self) -> impl Iterator<Item = Vec<SocketAddr>> {
+        let all = self.peers.iter().filter(|each| !each.also_at.is_empty());
+        let first = all.filter(|each| each.also_at.iter().all(|other| *other > each.address));
+        first.map(|each| std::iter::once(each.address).chain(each.also_at.clone()).collect())
+    }
 }
 
 impl From<&node::NeighbourView> for Neighbour {
@@ -338,6 +355,8 @@ impl From<&node::NeighbourView> for Neighbour {
         let milliseconds = |time: Duration| round_to_thousandths(time.as_secs_f64() * 1_000.0);
         Self {
             address: view.address,
+            name: view.name.as_ref().map(ToString::to_string),
+            also_at: view.also_at.clone(),
             tip: view.tip.map(Tip::from),
             round_trip_ms: view.round_trip.map(milliseconds),
             missed: view.missed,

@@ -49,6 +49,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         role: Role::Ordinary,
         partitioned: false,
         voter: None,
+        name: None,
         election: ElectionId([0xe1; 32]),
         address: address(6_001),
         data_dir: None,
@@ -74,6 +75,8 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
     };
     let neighbour = |port, trip, missed, clock| Neighbour {
         address: address(port),
+        name: (port == 6_002).then(|| "Ada's laptop".to_owned()),
+        also_at: Vec::new(),
         tip: Some(tip(height)),
         round_trip_ms: trip,
         missed,

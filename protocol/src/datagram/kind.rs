@@ -62,6 +62,7 @@ kinds! {
     TransactionsAck "transactions_ack",
     InnerAddresses "inner_addresses",
     Announce "announce",
+    Name "name",
 }
 
 impl Datagram {

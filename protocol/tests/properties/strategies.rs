@@ -10,7 +10,7 @@ use protocol::admission::{AdmissionRule, Registrar, RegistrarSignatures, VOTERS_
 use protocol::block::Header;
 use protocol::datagram::{
     ACKNOWLEDGED_MAX, AnnouncedBody, BehindRouter, ChainRequest, Datagram, ElectionPrefix,
-    Envelope, INNER_ADDRESSES_MAX, INNER_OF_PEER_MAX, LEFT_MAX, PeerStatus, RegisterAck,
+    Envelope, INNER_ADDRESSES_MAX, INNER_OF_PEER_MAX, LEFT_MAX, PeerStatus, RegisterAck, RunNumber,
 };
 use protocol::election::{CREATED_MAX, Election, Question};
 use protocol::finality::{BlockReference, Certificate, Commit, Prepare};
@@ -158,6 +158,8 @@ fn joining() -> BoxedStrategy<Datagram> {
             .prop_map(|ids| Datagram::TransactionsAck { ids }),
         vec(behind_router(), 0..=INNER_ADDRESSES_MAX / INNER_OF_PEER_MAX)
             .prop_map(|peers| Datagram::InnerAddresses { peers }),
+        (any::<[u8; 8]>(), "[ -~\u{e9}]{0,16}")
+            .prop_map(|(run, name)| Datagram::Name { run: RunNumber(run), name }),
     ]
     .boxed()
 }

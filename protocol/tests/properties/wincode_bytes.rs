@@ -69,6 +69,7 @@ enum Datagram {
     TransactionsAck { ids: Vec<[u8; 8]> },
     InnerAddresses { peers: Vec<BehindRouter> },
     Announce { port: u16 },
+    Name { run: [u8; 8], name: String },
 }
 
 #[derive(SchemaRead, SchemaWrite)]

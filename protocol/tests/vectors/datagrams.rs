@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use protocol::block::Header;
 use protocol::datagram::{
     AnnouncedBody, BehindRouter, ChainRequest, Datagram, ElectionPrefix, Envelope, PeerStatus,
-    RegisterAck,
+    RegisterAck, RunNumber,
 };
 use protocol::finality::{BlockReference, Certificate, Commit, Prepare};
 use protocol::keys::Signature;
@@ -63,6 +63,7 @@ pub(crate) fn vectors() -> Vec<Vector> {
         transactions_ack(),
         inner_addresses(),
         announce(),
+        name(),
     ]);
     vectors
 }
@@ -130,6 +131,12 @@ fn announce() -> Vector {
         datagram: Datagram::Announce { port: 6_001 },
     };
     enveloped("ANNOUNCE", envelope, number(21, "Announce").u16("port", 6_001))
+}
+
+fn name() -> Vector {
+    let (run, name) = (RunNumber([0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7]), "Zo\u{eb} 2");
+    let layout = number(22, "Name").bytes("run", &run.0).text("name", name);
+    vector("NAME", Datagram::Name { run, name: name.to_owned() }, layout)
 }
 
 fn joining() -> Vec<Vector> {

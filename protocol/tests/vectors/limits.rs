@@ -13,6 +13,7 @@ use protocol::election::{
     BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, ELECTION_BYTES_MAX, OPTIONS_MAX,
     QUESTIONS_MAX, TEXT_BYTES_MAX,
 };
+use protocol::peer_name::NAME_BYTES_MAX;
 use protocol::transaction::TRANSACTION_BYTES_MAX;
 
 macro_rules! by_name {
@@ -47,6 +48,7 @@ fn the_limits_in_the_document_are_those_of_the_code() {
         INNER_OF_PEER_MAX,
         LEFT_MAX,
         LOCATOR_MAX,
+        NAME_BYTES_MAX,
         OPTIONS_MAX,
         PEERS_MAX,
         PLACES_MAX,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use protocol::block::Header;
 use protocol::datagram::{
     AnnouncedBody, BehindRouter, ChainRequest, Datagram, ElectionPrefix, Envelope,
-    INNER_OF_PEER_MAX, PeerStatus,
+    INNER_OF_PEER_MAX, PeerStatus, RunNumber,
 };
 use protocol::token::Token;
 use protocol::units::{Height, MerkleRoot, Work};
@@ -145,6 +145,7 @@ pub fn forgeries(view: &View<'_>, chance: u64) -> Vec<Datagram> {
                 inner: view.peers.iter().copied().take(INNER_OF_PEER_MAX).collect(),
             }],
         },
+        Datagram::Name { run: RunNumber([1; 8]), name: "a forger".to_owned() },
         Datagram::UpdatePeers {
             live: Vec::new(),
             left: view.peers.iter().copied().take(protocol::datagram::LEFT_MAX).collect(),

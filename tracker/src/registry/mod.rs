@@ -221,7 +221,8 @@ impl Registry {
             | Datagram::LeaveAck
             | Datagram::TransactionsAck { .. }
             | Datagram::InnerAddresses { .. }
-            | Datagram::Announce { .. } => self.counters.add(DropReason::Unexpected),
+            | Datagram::Announce { .. }
+            | Datagram::Name { .. } => self.counters.add(DropReason::Unexpected),
         }
     }
 

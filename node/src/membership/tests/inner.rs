@@ -139,7 +139,7 @@ fn a_peer_that_is_met_by_both_addresses_is_one_neighbour() {
     assert_eq!(world.peer(1).addresses(), [inner]);
     let is_told = |output: &Output| {
         let reason = LeaveReason::MetInside(inner);
-        matches!(output, Output::Left { address, reason: why } if *address == outer && *why == reason)
+        matches!(output, Output::Left { address, reason: why, .. } if *address == outer && *why == reason)
     };
     assert!(world.was_told(1, is_told));
 

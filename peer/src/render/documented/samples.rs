@@ -8,6 +8,7 @@ use std::time::Duration;
 use protocol::ballot_file;
 use protocol::block::Header;
 use protocol::election::Election;
+use protocol::peer_name::PeerName;
 use protocol::transaction::{Choices, TransactionKind};
 use protocol::units::{
     BlockHash, Difficulty, Height, MerkleRoot, TransactionId, UnixMillis, VoterId, Work, sha256,
@@ -252,6 +253,7 @@ fn status(election: &Election) -> Reply {
     };
     let node = Status {
         role: Role::Ordinary,
+        name: Some(peer_name("Room 3")),
         partitioned: false,
         tip: tip(2),
         work: Work(33_554_432),
@@ -307,10 +309,17 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
     };
     let neighbour = NeighbourView {
         address: address(6_002),
+        name: Some(peer_name("Ada's laptop")),
+        also_at: vec![([0, 0, 0, 0, 0, 0, 0, 1], 6_002).into()],
         tip: Some(tip(2)),
         round_trip: Some(Duration::from_micros(215)),
         missed: 0,
         clock_offset_ms: Some(-3),
+    };
+    let same = NeighbourView {
+        address: neighbour.also_at[0],
+        also_at: vec![neighbour.address],
+        ..neighbour.clone()
     };
     let vote = VoteView {
         transaction: vote_id(),
@@ -347,7 +356,7 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
             hash: tip(2).hash,
         }),
         Reply::Key(schema::KeyShown::new(&chain::fixtures::key(1).public(), "my.key".into(), true)),
-        Reply::Peers(schema::Peers::of(&[neighbour])),
+        Reply::Peers(schema::Peers::of(&[neighbour, same])),
         status(election),
         Reply::Mine(schema::BlockOrdered { height: 3 }),
         Reply::Sync(schema::SyncOrdered { neighbours: 1 }),
@@ -361,6 +370,9 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
     ]
 }
 
+fn peer_name(text: &str) -> PeerName {
+    text.parse().expect("a name")
+}
 pub(super) fn refusals() -> Vec<(&'static str, ActionError)> {
     let voted = TransactionError::AlreadyVoted { voter: voter() };
     let line = |line| ActionError::from(parse(line).expect_err("a slip"));

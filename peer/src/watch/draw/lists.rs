@@ -7,6 +7,7 @@ use unicode_truncate::Alignment;
 
 use super::text::{Column, fit_middle, moment, table};
 use super::{Viewport, panel};
+use crate::render::neighbour_text;
 use crate::schema::Neighbour;
 use crate::watch::state::{Heard, State};
 
@@ -66,7 +67,7 @@ pub(super) fn events(state: &State, viewport: Viewport, frame: &mut Frame<'_>, a
 fn neighbour(neighbour: &Neighbour) -> Vec<String> {
     let unknown = || "–".to_owned();
     vec![
-        neighbour.address.to_string(),
+        neighbour_text(neighbour.address, neighbour.name.as_deref()),
         neighbour.tip.map_or_else(unknown, |tip| tip.height.to_string()),
         neighbour.round_trip_ms.map_or_else(unknown, trip),
         neighbour.missed.to_string(),

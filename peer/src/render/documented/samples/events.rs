@@ -8,7 +8,7 @@ use node::LeaveReason;
 use protocol::transaction::TransactionKind;
 use protocol::units::{Height, TransactionId};
 
-use super::{address, election, hash, in_block, in_pool, progress, tip, vote_id, voter};
+use super::{address, election, hash, in_block, in_pool, peer_name, progress, tip, vote_id, voter};
 use crate::schema::{self, Event};
 use crate::store::{Damage, Rows};
 
@@ -18,8 +18,12 @@ fn node_events() -> Vec<node::Event> {
     let (tracker, neighbour, voter) = (address(5_000), address(6_002), voter());
     let backup = SocketAddr::from(([192, 0, 2, 5], 5_000));
     let own = SocketAddr::from(([192, 168, 1, 5], 6_001));
-    let left = |reason| Event::NeighbourLeft { address: neighbour, reason };
+    let called = Some(peer_name("Ada's laptop"));
+    let left = |reason| Event::NeighbourLeft { address: neighbour, name: called.clone(), reason };
     let reason = "its merkle root differs".to_owned();
+    let sent_to = [(neighbour, called.clone()), (address(6_003), None)];
+    let sent_to: Vec<_> =
+        sent_to.into_iter().map(|(address, name)| node::PeerAt { address, name }).collect();
     vec![
         Event::Block { tip: tip(2), transactions: 2, mined_here: true },
         Event::Reorganisation {
@@ -37,6 +41,7 @@ fn node_events() -> Vec<node::Event> {
         Event::PeerSilent { peer: neighbour.into(), inner: vec![] },
         Event::PeerSilent { peer: backup.into(), inner: vec![([192, 168, 1, 5], 6_002).into()] },
         Event::NeighbourJoined { address: neighbour },
+        Event::NeighbourNamed { address: neighbour, name: peer_name("Ada's laptop") },
         left(LeaveReason::Left),
         left(LeaveReason::Missed(3)),
         left(LeaveReason::MetInside(([192, 168, 1, 5], 6_002).into())),
@@ -57,12 +62,12 @@ fn node_events() -> Vec<node::Event> {
             expected: election().election_id(),
             found_prefix: [0xab; 8],
         },
-        Event::ClockDiffers { address: neighbour, offset_ms: -45_000 },
+        Event::ClockDiffers { address: neighbour, name: called.clone(), offset_ms: -45_000 },
         Event::ClockOff { offset_ms: 200_000, disagreeing: 3, compared: 3 },
         Event::ClockAgrees { compared: 3 },
         Event::Syncing { from: Height(2), to: Height(120) },
         Event::Synced { tip: tip(3) },
-        Event::Misbehaviour { address: neighbour, reason: reason.clone() },
+        Event::Misbehaviour { address: neighbour, name: called.clone(), reason: reason.clone() },
         Event::DiskRefuses { reason: "no space left on device".into() },
         Event::DiskRecovered,
         Event::BlockLost {
@@ -70,10 +75,16 @@ fn node_events() -> Vec<node::Event> {
             hash: tip(3).hash,
             reason: "its checksum does not match".into(),
         },
-        Event::Experiment { block: tip(3), rule: Some(AuditRule::MerkleRoot), neighbours: 2 },
-        Event::Experiment { block: tip(2), rule: None, neighbours: 2 },
+        Event::Experiment {
+            block: tip(3),
+            rule: Some(AuditRule::MerkleRoot),
+            sent_to: sent_to.clone(),
+            neighbours: 2,
+        },
+        Event::Experiment { block: tip(2), rule: None, sent_to, neighbours: 2 },
         Event::EarlyBlock {
             address: neighbour,
+            name: called,
             height: Height(3),
             hash: tip(3).hash,
             ahead: Duration::from_secs(86_400),
@@ -96,6 +107,7 @@ pub(in crate::render::documented) fn events() -> Vec<Event> {
     let election = election();
     let mut events = vec![Event::Listening {
         address: address(6_001),
+        name: Some("Room 3".into()),
         api: Some("http://127.0.0.1:6001".into()),
         election: election.election_id(),
         title: election.title.clone(),
