@@ -82,15 +82,18 @@ fn claim<Said: Ord + Copy>(
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
+    use std::time::Instant;
 
     use protocol::datagram::RunNumber;
+    use protocol::units::Now;
 
     use super::*;
 
     fn heard(from: &str, run: u8, offset_ms: i64) -> (Who, Heard) {
         let from: SocketAddr = from.parse().expect("an address");
         let who = if run == 0 { Who::At(from) } else { Who::Run(RunNumber([run; 8])) };
-        (who, Heard { from, is_named: false, is_here: false, offset_ms })
+        let measured = Now { instant: Instant::now(), unix: chain::fixtures::NOW };
+        (who, Heard { from, is_named: false, is_here: false, offset_ms, measured })
     }
 
     fn kept(all: &[(Who, Heard)]) -> Vec<String> {

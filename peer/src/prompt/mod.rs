@@ -17,7 +17,6 @@ mod typed_bytes;
 mod windows_keyboard;
 
 use std::io::{self, IsTerminal};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
