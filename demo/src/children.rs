@@ -62,7 +62,8 @@ impl Background {
         directory: &Path,
     ) -> anyhow::Result<Self> {
         let mut command = program(&programs.peer);
-        command.args([tracker_port, "0", "--json", "--data-dir"]);
+        command.args([tracker_port, "0", "--json", "--name", &format!("peer {number}")]);
+        command.arg("--data-dir");
         let data_directory = directory.join(format!("peer-{number}"));
         command.arg(&data_directory).stdin(Stdio::piped());
         let read = |line: &str| {

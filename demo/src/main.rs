@@ -124,7 +124,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let _voters = (!comes_nobody).then(come).transpose()?;
 
     let mut command = program(&programs.peer);
-    command.args([port.as_str(), "0", "--data-dir"]).arg(directory.path().join("peer-1"));
+    command
+        .args([port.as_str(), "0", "--name", "peer 1", "--data-dir"])
+        .arg(directory.path().join("peer-1"));
     if !io::stdin().is_terminal() {
         command.stdin(Stdio::piped());
     }

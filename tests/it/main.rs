@@ -42,6 +42,7 @@ mod laboratory;
 mod leaving;
 mod names;
 mod observer;
+mod peer_names;
 mod prometheus;
 mod prompt;
 mod proxies;

@@ -112,6 +112,17 @@ fn a_vote_is_seen_as_it_is_counted_and_a_peer_that_comes_back_is_found() {
 }
 
 #[test]
+fn neighbours_are_shown_with_their_names() {
+    let mut network = Network::start(1, 12);
+    let named = network.join(&["--no-mining", "--name", "Ada's laptop"]);
+    let name = format!("{} (Ada's laptop)", network.peers[named].address);
+    let mut watch = Watch::start(&network.peers[0].data_directory);
+    watch.sees(&name);
+    watch.presses("q");
+    watch.ends_well();
+}
+
+#[test]
 fn the_terminal_is_given_back_when_the_system_wants_an_end() {
     let network = &mut Network::without_tracker(new_election(12));
     let peer = network.start_alone(&["--no-mining"]);

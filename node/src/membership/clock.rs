@@ -22,7 +22,7 @@ use crate::views::ClockView;
 /// A slower answer measures nothing: somebody was stopped meanwhile. It bounds the error too, by its half.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
 /// Two measurements in a row that differ by more than this show a clock that moves, or a delay.
-const AGREEMENT_MS: u64 = 2_000;
+pub(super) const AGREEMENT_MS: u64 = 2_000;
 /// The clock jumped if it went further than the monotonic time by this, or less far: somebody set it, or the machine
 /// slept.
 const JUMP_MIN: Duration = Duration::from_secs(1);

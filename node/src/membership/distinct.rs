@@ -6,11 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::clock::AGREEMENT_MS;
 use super::names::Who;
 use super::voices::{Heard, Voice};
-
-/// Measurements of one clock differ by no more than this.
-const AGREEMENT_MS: u64 = 2_000;
 
 /// Who said what, of which a voice is made.
 type Word<Said> = (Who, Said);

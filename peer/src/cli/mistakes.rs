@@ -2,6 +2,7 @@
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use protocol::text;
 
 use super::arguments::Arguments;
 use super::suggest::suggest;
@@ -59,5 +60,14 @@ fn one_line(text: &str) -> String {
         ["\n\nUsage:", "\n\nFor more information"].iter().filter_map(|end| text.find(end)).min();
     let text = &text[..end.unwrap_or(text.len())];
     let words: Vec<_> = text.trim_start_matches("error: ").split_whitespace().collect();
-    words.join(" ").replace(" tip:", "; tip:")
+    words.join(" ").replace(" tip:", "; tip:").chars().map(visible).collect()
+}
+
+/// A character of what was typed, by its number if it would show nothing or change the text around it.
+fn visible(character: char) -> String {
+    let is_hidden = text::first_hidden(character.encode_utf8(&mut [0; 4])).is_some();
+    match is_hidden || character.is_control() {
+        true => text::shown(character),
+        false => character.to_string(),
+    }
 }
