@@ -243,7 +243,7 @@ fn from(interface: &Interface) -> SocketAddr {
         IpAddr::V6(ip) if ip.is_unicast_link_local() => {
             SocketAddrV6::new(ip, 0, 0, interface.index).into()
         }
-        ip => SocketAddr::new(ip, 0),
+        IpAddr::V4(_) | IpAddr::V6(_) => SocketAddr::new(interface.ip, 0),
     }
 }
 

@@ -87,6 +87,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
     fn heard(from: &str, run: u8, offset_ms: i64) -> (Who, Heard) {
         let from: SocketAddr = from.parse().expect("an address");
         let who = if run == 0 { Who::At(from) } else { Who::Run(RunNumber([run; 8])) };

@@ -30,9 +30,9 @@ impl World {
     }
 
     fn names_told(&self) -> Vec<String> {
-        let names = self.told.iter().filter_map(|(_, output)| match output {
-            Output::Event(Event::NeighbourNamed { name, .. }) => Some(name.to_string()),
-            _ => None,
+        let names = self.told.iter().filter_map(|(_, output)| {
+            let Output::Event(Event::NeighbourNamed { name, .. }) = output else { return None };
+            Some(name.to_string())
         });
         names.collect()
     }
