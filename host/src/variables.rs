@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::builder::Resettable;
 use clap::{Arg, Command, Parser};
 
-/// A command line that passes over variables which are empty or hold nothing but spaces.
+/// A command line that passes over variables which are empty, or hold nothing but what separates values.
 #[must_use]
 pub fn without_empty(command: Command) -> Command {
     command.mut_args(unset_if_empty).mut_subcommands(without_empty)
@@ -37,7 +37,7 @@ impl<T: FromStr> FromStr for List<T> {
     type Err = T::Err;
 
     fn from_str(text: &str) -> Result<Self, T::Err> {
-        let parts = text.split(|each: char| each == ',' || each.is_whitespace());
+        let parts = text.split(is_between);
         let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
         // What has no part is refused as an empty value is.
         let parts = if parts.is_empty() { vec![""] } else { parts };
@@ -47,9 +47,17 @@ impl<T: FromStr> FromStr for List<T> {
 
 fn unset_if_empty(argument: Arg) -> Arg {
     let value = argument.get_env().and_then(std::env::var_os);
-    let is_empty =
-        value.is_some_and(|value| value.to_str().is_some_and(|text| text.trim().is_empty()));
+    let is_empty = value.is_some_and(|value| value.to_str().is_some_and(is_nothing));
     if is_empty { argument.env(Resettable::Reset) } else { argument }
+}
+
+/// Whether a text is empty but for what separates values, as `${A},${B}` is where neither is set.
+fn is_nothing(text: &str) -> bool {
+    text.chars().all(is_between)
+}
+
+fn is_between(each: char) -> bool {
+    each == ',' || each.is_whitespace()
 }
 
 #[cfg(test)]
@@ -66,5 +74,6 @@ mod tests {
             assert_eq!(read(text), Ok(vec![one.clone(), two.clone()]), "{text:?}");
         }
         assert!(read(" , ").is_err() && read("").is_err() && read("1,x").is_err());
+        assert!(["", " ", ",", " ,\n"].into_iter().all(is_nothing) && !is_nothing(" ,1"));
     }
 }

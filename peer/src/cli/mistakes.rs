@@ -12,7 +12,30 @@ pub(super) fn message(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return missing_word(&error.render().to_string()).to_owned();
     }
-    unknown_word(error).unwrap_or_else(|| one_line(&error.render().to_string()))
+    unknown_word(error).unwrap_or_else(|| {
+        let line = one_line(&error.render().to_string());
+        of_variable(error, &line).unwrap_or(line)
+    })
+}
+
+/// The same about the variable that has the value, if nobody typed the option for which that stands.
+fn of_variable(error: &clap::Error, line: &str) -> Option<String> {
+    let option = context(error, ContextKind::InvalidArg)?;
+    let value = context(error, ContextKind::InvalidValue)?;
+    let command = Arguments::command();
+    let all = command.get_subcommands().chain([&command]).flat_map(clap::Command::get_arguments);
+    let mut named = all.filter(|argument| argument.to_string() == option);
+    let argument = named.next()?;
+    let typed = format!("--{}", argument.get_long()?);
+    let variable = argument.get_env()?.to_str()?;
+    let is_its = std::env::var(variable).is_ok_and(|set| set == value)
+        && !std::env::args().any(|word| word.starts_with(&typed));
+    is_its.then(|| line.replace(&format!("for '{option}'"), &format!("of {variable}")))
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    let Some(ContextValue::String(text)) = error.get(kind) else { return None };
+    Some(text)
 }
 
 /// Which words may follow a command that is none without a second one; clap shows the whole help of that command.
@@ -32,14 +55,10 @@ fn missing_word(help: &str) -> &'static str {
 
 /// A word that stands where a command could, and is taken for an address only because it is none.
 fn unknown_word(error: &clap::Error) -> Option<String> {
-    let value = |kind| {
-        let Some(ContextValue::String(text)) = error.get(kind) else { return None };
-        Some(text.as_str())
-    };
-    if value(ContextKind::InvalidArg) != Some("[ADDRESS]...") {
+    if context(error, ContextKind::InvalidArg) != Some("[ADDRESS]...") {
         return None;
     }
-    let word = value(ContextKind::InvalidValue)?;
+    let word = context(error, ContextKind::InvalidValue)?;
     let is_word = word.starts_with(char::is_alphabetic) && !word.contains([':', '.']);
     if error.kind() != ErrorKind::ValueValidation || !is_word {
         return None;
