@@ -94,6 +94,9 @@ impl Node {
                 }
                 FromMembership::ClockJudged => self.clock_judged(now),
                 FromMembership::LookUp(name) => self.output(Output::LookUp(name)),
+                FromMembership::Refused { tracker, expected, found_prefix } => {
+                    self.output(Output::Refused { tracker, expected, found_prefix });
+                }
                 FromMembership::ClockJumped => {
                     self.sync.forget_fruitless_waits();
                     self.clock_jumped(now);

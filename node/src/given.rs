@@ -101,6 +101,12 @@ impl Whereabouts {
         self.addresses.contains(address)
     }
 
+    /// The same as a person would give it, beginning with the address that is tried.
+    pub(crate) fn given(&self) -> Given {
+        let (before, from) = self.addresses.split_at(self.current.min(self.addresses.len()));
+        Given { name: self.name.clone(), addresses: [from, before].concat() }
+    }
+
     /// The number of addresses besides the first, each of which deserves an attempt of its own.
     pub(crate) fn further(&self) -> u8 {
         u8::try_from(self.addresses.len().saturating_sub(1)).unwrap_or(u8::MAX)
@@ -243,6 +249,7 @@ mod tests {
         assert!(!place.found(vec![address(2), address(1)], now), "only their order is another");
         assert!(place.found(vec![address(3), address(2)], now));
         assert_eq!(place.address(), Some(address(2)));
+        assert_eq!(place.given(), named(&[2, 3]));
         assert!(place.found(vec![address(4)], now));
         assert_eq!(place.address(), Some(address(4)));
         assert!(!place.found(vec![], now));

@@ -144,9 +144,14 @@ impl Joining {
         if self.is_over || !self.tokens.is_valid(from, envelope.receiver_token) {
             return;
         }
-        let Some(place) = self.asked.iter().position(|asked| asked.is_at(&from)) else { return };
-        let progress = self.asked[place].handle_datagram(from, envelope, self.expected, now);
-        self.follow(place, progress, now);
+        // Two may stand for one address.
+        for place in 0..self.asked.len() {
+            if self.asked[place].is_at(&from) && !self.is_over {
+                let (envelope, expected) = (envelope.clone(), self.expected);
+                let progress = self.asked[place].handle_datagram(from, envelope, expected, now);
+                self.follow(place, progress, now);
+            }
+        }
     }
 
     /// Does everything that is due. Calling it when nothing is due is harmless.
@@ -190,6 +195,13 @@ impl Joining {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let due = self.asked.iter().filter_map(Asked::next_at).chain(self.enough_at).min();
         due.filter(|_| !self.is_over)
+    }
+
+    /// Where the trackers are, for the node that is started afterwards: what was looked up need not be looked up again,
+    /// and who answered is asked first.
+    #[must_use]
+    pub fn trackers(&self) -> Vec<Given> {
+        self.asked.iter().map(Asked::given).collect()
     }
 
     /// The next effect. The caller must drain all effects after every `handle_*` call.
@@ -237,17 +249,7 @@ impl Joining {
     /// Tells of a tracker that is of no use, unless that is the end.
     fn tell_refusal(&mut self, place: usize) {
         let Some(error) = self.asked[place].refused().filter(|_| !self.is_over) else { return };
-        match error.clone() {
-            JoinError::OtherElection { tracker, found, expected } => {
-                let found_prefix = ElectionPrefix::from(&found).0;
-                let event = Event::TrackerRefused { tracker, expected, found_prefix };
-                self.outputs.push_back(JoinOutput::Event(event));
-            }
-            error @ (JoinError::BallotSize { .. }
-            | JoinError::WrongHash { .. }
-            | JoinError::Ballot { .. }
-            | JoinError::Differ { .. }) => tracing::warn!(%error, "this tracker is passed over"),
-        }
+        self.outputs.extend(refusal_event(error).map(JoinOutput::Event));
     }
 
     fn finish(&mut self, outcome: JoinOutput) {
@@ -261,6 +263,23 @@ impl Joining {
         let election = ElectionPrefix::UNKNOWN;
         let envelope = Envelope { election, receiver_token: token, sender_token, datagram };
         self.outputs.push_back(JoinOutput::Transmit { to, bytes: envelope.encode() });
+    }
+}
+
+/// What is told of a tracker that is of no use, while others may be.
+fn refusal_event(error: &JoinError) -> Option<Event> {
+    match error.clone() {
+        JoinError::OtherElection { tracker, found, expected } => {
+            let found_prefix = ElectionPrefix::from(&found).0;
+            Some(Event::TrackerRefused { tracker, expected, found_prefix })
+        }
+        error @ (JoinError::BallotSize { .. }
+        | JoinError::WrongHash { .. }
+        | JoinError::Ballot { .. }
+        | JoinError::Differ { .. }) => {
+            tracing::warn!(%error, "this tracker is passed over");
+            None
+        }
     }
 }
 

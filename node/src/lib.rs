@@ -87,6 +87,7 @@
 //!             Output::StopMining
 //!             | Output::Answered { .. }
 //!             | Output::LookUp(_)
+//!             | Output::Refused { .. }
 //!             | Output::Event(_)
 //!             | Output::Left => {}
 //!             Output::Announce { .. } => unreachable!("nobody told it of a local network"),

@@ -57,6 +57,16 @@ pub enum Output {
     /// Look up the addresses of this name and port, and then call [`super::Node::handle_looked_up`]. A name is asked
     /// for again only after that.
     LookUp(Arc<str>),
+    /// Whoever answers serves another election, as this tracker does, and nobody of this one was met since the start:
+    /// the shell must say so, and have the node leave.
+    Refused {
+        /// The tracker.
+        tracker: Named,
+        /// The election of this node.
+        expected: ElectionId,
+        /// The first bytes of the tracker's election.
+        found_prefix: [u8; 8],
+    },
     /// Something that a user may want to see.
     Event(Event),
     /// Everybody has acknowledged the leave, or a second has passed, so the shell may end.

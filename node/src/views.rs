@@ -158,6 +158,8 @@ pub struct TrackerView {
     pub registered: bool,
     /// This peer's address as the tracker sees it.
     pub seen_as: Option<SocketAddr>,
+    /// Whether another election is served wherever it answered.
+    pub refuses: bool,
 }
 
 /// The count over the best chain.

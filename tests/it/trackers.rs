@@ -1,5 +1,6 @@
 //! Several trackers: what any of them lists is used, and any may die.
 
+use protocol::ballot_file;
 use serde_json::Value;
 
 use crate::harness::{
@@ -99,12 +100,68 @@ fn an_empty_variable_is_one_that_is_not_set_and_lists_may_have_lines() {
     let directory = network.new_data_directory();
     let mut command = Peer::command(&["0"], &directory);
     command.env("OSTRAKON_TRACKER", format!("{tracker}\n"));
-    command.env("OSTRAKON_NEIGHBOUR", "\n");
+    command.env("OSTRAKON_NEIGHBOUR", "\n").env("OSTRAKON_API_CORS", ",");
     network.peers.push(Peer::run("peer of a list", command, &directory));
     meet_all(&mut network.peers, PATIENCE);
+
+    // What is wrong with a variable is said of it, not of an option that nobody typed.
+    let mut command = Peer::command(&["0"], &network.directory.path().join("refused"));
+    command.env("OSTRAKON_TRACKER", "tracker.test:none");
+    let (code, stderr) = Program::start("refused peer", command).finish(PATIENCE);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("of OSTRAKON_TRACKER: ") && !stderr.contains("--tracker"), "{stderr}");
 
     let mut command = std::process::Command::new(crate::harness::binary("tracker"));
     command.args(["0", "--ballot"]).arg(ballot).env("OSTRAKON_API", "").env("OSTRAKON_LISTEN", "");
     let program = Program::start("tracker", command);
     assert!(matches!(program.next_line(PATIENCE), crate::harness::Line::Text(_)));
+}
+
+/// As where somebody names the tracker by its address and by its name.
+#[test]
+fn a_tracker_that_is_given_twice_is_one() {
+    let mut network = Network::with_tracker(new_election(12));
+    let first = network.tracker_address();
+    let port = first.rsplit_once(':').expect("a port").1;
+    let twice = format!("{first},localhost:{port}");
+    let directory = network.new_data_directory();
+    let mut peer = Peer::start("peer", &[&twice, "0"], &directory);
+    until("both are told to list it", PATIENCE, || {
+        (registered(&peer.ask("status")) == [true, true]).then_some(())
+    });
+    network.tracker.take().expect("there is one").program.kill_hard();
+    peer.wait_event("tracker_silent", PATIENCE, |event| event["tracker"] == *first);
+    assert_eq!(registered(&peer.ask("status")), [false, false]);
+    network.tracker = Some(Tracker::start(&first, &network.ballot()));
+    until("both are told to list it again", PATIENCE, || {
+        (registered(&peer.ask("status")) == [true, true]).then_some(())
+    });
+}
+
+/// The tracker was started anew with another election.
+#[test]
+fn a_peer_stays_with_its_neighbour_though_the_tracker_serves_another_election() {
+    let mut network = Network::without_tracker(new_election(12));
+    let friend = network.start_alone(&[]);
+    let other_ballot = network.directory.path().join("other.toml");
+    std::fs::write(&other_ballot, ballot_file::write(&new_election(12))).expect("a file");
+    let tracker = Tracker::start("0", &other_ballot);
+    let (ballot, tracker) = (network.ballot(), tracker.address.to_string());
+    let ballot = ballot.to_str().expect("UTF-8");
+    let address = friend.address.to_string();
+    let arguments = [&*tracker, "0", "--ballot", ballot, "--neighbour", &address];
+    let directory = network.new_data_directory();
+    let mut peer = Peer::start("peer", &arguments, &directory);
+    peer.wait_event("tracker_refused", PATIENCE, |event| event["tracker"] == *tracker);
+    network.peers = vec![friend, peer];
+    meet_all(&mut network.peers, PATIENCE);
+    network.peers[1].vote("Ada");
+    agree(&mut network.peers, 1, PATIENCE);
+
+    // Nobody of this election answers any more: then that is the end, in one line.
+    network.peers.truncate(0);
+    let program = Program::start("refused peer", Peer::command(&arguments, &directory));
+    let (code, stderr) = program.finish(PATIENCE);
+    assert_eq!((code, stderr.trim_end().lines().count()), (Some(1), 1), "{stderr}");
+    assert!(stderr.contains(&tracker) && stderr.contains("serves another election"), "{stderr}");
 }

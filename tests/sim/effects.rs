@@ -183,6 +183,8 @@ impl World {
                     None => self.violate(format!("peer {host} answers an unknown {ticket:?}")),
                 }
             }
+            // Only a shell ends a peer.
+            Output::Refused { .. } => {}
             Output::Event(event) => {
                 self.check_event(host, &event);
                 if self.keeps_news {

@@ -10,7 +10,7 @@ use protocol::election::{ELECTION_BYTES_MAX, Election};
 use protocol::token::Token;
 use protocol::units::{ElectionId, Now, sha256};
 
-use super::JoinError;
+use super::{JoinError, refusal_event};
 use crate::given::{Given, Named, Whereabouts};
 use crate::output::Event;
 
@@ -72,6 +72,8 @@ pub(super) struct Asked {
     /// A refusal that was seen once. It must be seen again before it becomes final, because
     /// datagrams can be damaged on the way.
     doubted: Option<JoinError>,
+    /// Those of its addresses that are of no use, and why.
+    refused: Vec<(SocketAddr, JoinError)>,
     attempts: u32,
     silence_told: bool,
     /// Whether a RETRY may make this peer send again at once, which it may do once per attempt.
@@ -87,6 +89,7 @@ impl Asked {
             token: Token::NONE,
             download: None,
             doubted: None,
+            refused: Vec::new(),
             attempts: 0,
             silence_told: false,
             may_retry: false,
@@ -97,6 +100,11 @@ impl Asked {
 
     pub(super) fn is_at(&self, address: &SocketAddr) -> bool {
         self.place.contains(address)
+    }
+
+    /// Where it is, as far as that is known by now.
+    pub(super) fn given(&self) -> Given {
+        self.place.given()
     }
 
     pub(super) fn has_name(&self, name: &str) -> bool {
@@ -135,7 +143,8 @@ impl Asked {
     ) -> Progress {
         let mut progress = Progress::default();
         let is_elsewhere = self.place.address() != Some(from);
-        if self.next_at.is_none() || (is_elsewhere && self.download.is_some()) {
+        let is_busy = is_elsewhere && self.download.is_some();
+        if self.next_at.is_none() || is_busy || self.is_refused_at(&from) {
             return progress;
         }
         // An answer may come after the next address was tried.
@@ -172,14 +181,19 @@ impl Asked {
             self.download = None;
             self.attempts = 0;
         }
-        if self.attempts > 0 && self.place.turn() {
-            self.token = Token::NONE;
+        if self.attempts > 0 {
+            self.turn();
+        }
+        let enough = ATTEMPTS_BEFORE_NEWS + u32::from(self.place.further());
+        if let Some((_, error)) = self.refused.first().filter(|_| self.attempts >= enough) {
+            let error = error.clone();
+            self.settle(Outcome::Refused(error), &mut progress);
+            return progress;
         }
         progress.look_up = self.place.look_up(now.instant);
         let wait = WAIT_FIRST.saturating_mul(1 << self.attempts.min(8)).min(WAIT_MAX);
         self.next_at = Some(now.instant + wait);
         let Some(tracker) = self.place.named() else { return progress };
-        let enough = ATTEMPTS_BEFORE_NEWS + u32::from(self.place.further());
         if self.attempts >= enough && !self.silence_told {
             self.silence_told = true;
             progress.event = Some(Event::TrackerSilent { tracker });
@@ -194,6 +208,7 @@ impl Asked {
     pub(super) fn handle_found(&mut self, addresses: &[SocketAddr], now: Now) -> bool {
         let before = self.place.address();
         let is_news = self.place.found(addresses.to_vec(), now.instant);
+        self.refused.retain(|(address, _)| self.place.contains(address));
         if is_news && self.next_at.is_some() && self.place.address() != before {
             (self.token, self.download, self.attempts) = (Token::NONE, None, 0);
             self.next_at = Some(now.instant);
@@ -229,16 +244,14 @@ impl Asked {
         }
         let (tracker, found) = (self.named(from), ack.election);
         if let Some(expected) = expected.filter(|expected| *expected != found) {
-            return self.doubt(
-                JoinError::OtherElection { tracker, found, expected },
-                progress,
-                now,
-            );
+            let error = JoinError::OtherElection { tracker, found, expected };
+            return self.doubt(error, from, progress, now);
         }
         let bytes = ack.ballot_bytes;
         let length = usize::try_from(bytes).unwrap_or(usize::MAX);
         if !(1..=ELECTION_BYTES_MAX).contains(&length) {
-            return self.doubt(JoinError::BallotSize { tracker, bytes }, progress, now);
+            let error = JoinError::BallotSize { tracker, bytes };
+            return self.doubt(error, from, progress, now);
         }
         let pieces = BTreeMap::new();
         let fruitless_rounds = 0;
@@ -268,20 +281,46 @@ impl Asked {
             let expected = download.election;
             match read(self.named(from), expected, &whole) {
                 Ok(election) => self.settle(Outcome::Whole(Box::new(election)), progress),
-                Err(error) => self.doubt(error, progress, now),
+                Err(error) => self.doubt(error, from, progress, now),
             }
         }
     }
 
-    /// Starts over, or gives the tracker up if the same problem occurs again.
-    fn doubt(&mut self, error: JoinError, progress: &mut Progress, now: Now) {
-        if self.doubted.as_ref() == Some(&error) {
-            return self.settle(Outcome::Refused(error), progress);
-        }
-        self.doubted = Some(error);
+    /// Starts over. If the same problem occurs again, the address is given up, and the tracker with the last of them.
+    fn doubt(&mut self, error: JoinError, from: SocketAddr, progress: &mut Progress, now: Now) {
         self.download = None;
         self.attempts = 0;
-        self.next_at = Some(now.instant + WAIT_FIRST);
+        if self.doubted.as_ref() != Some(&error) {
+            self.doubted = Some(error);
+            self.next_at = Some(now.instant + WAIT_FIRST);
+            return;
+        }
+        self.doubted = None;
+        self.refused.push((from, error.clone()));
+        if self.place.addresses().iter().all(|address| self.is_refused_at(address)) {
+            return self.settle(Outcome::Refused(error), progress);
+        }
+        progress.event = refusal_event(&error);
+        self.turn();
+        self.next_at = Some(now.instant);
+    }
+
+    fn is_refused_at(&self, address: &SocketAddr) -> bool {
+        self.refused.iter().any(|(refused, _)| refused == address)
+    }
+
+    /// Goes on with the next address of its name that was not given up, where no token is known.
+    fn turn(&mut self) {
+        let before = self.place.address();
+        for _ in self.place.addresses().to_vec() {
+            let has_turned = self.place.turn();
+            if !has_turned || !self.place.address().is_some_and(|each| self.is_refused_at(&each)) {
+                break;
+            }
+        }
+        if self.place.address() != before {
+            self.token = Token::NONE;
+        }
     }
 
     fn settle(&mut self, outcome: Outcome, progress: &mut Progress) {

@@ -169,4 +169,54 @@ fn a_name_is_looked_up_until_it_is_found_and_all_its_addresses_are_tried() {
     world.joining.handle_looked_up(name, Ok(addresses), world.now);
     world.run(Duration::from_secs(2));
     assert_eq!(world.joined(), Some(one.election_id()));
+    let known = world.joining.trackers();
+    assert_eq!(known[0].addresses, [address(5_001), address(5_000)], "who answered comes first");
+}
+
+fn named(name: &str, ports: &[u16]) -> Given {
+    Given { name: Some(name.into()), addresses: ports.iter().copied().map(address).collect() }
+}
+
+/// Whichever of its addresses serves the right one, and however many of them are wrong.
+#[test]
+fn a_name_is_refused_only_when_no_address_of_it_serves_the_right_election() {
+    let (one, other) = elections();
+    let expected = Some(one.election_id());
+    let ports = [5_000, 5_001, 5_002];
+    let tracker = [named("tracker.test:5000", &ports)];
+    for right in ports {
+        let served: Vec<_> = (ports.iter())
+            .map(|port| (*port, if *port == right { &one } else { &other }))
+            .collect();
+        let mut world = World::new(&tracker, expected, &served);
+        world.run(Duration::from_secs(3));
+        assert_eq!(world.joined(), expected, "{:?}", world.refused());
+        // It is the first that is right, or the only one that answers.
+        let mut world = World::new(&tracker, expected, &[(right, &one)]);
+        world.run(Duration::from_secs(4));
+        assert_eq!(world.joined(), expected);
+        // One that does not answer is no reason to wait for ever.
+        let mut world = World::new(&tracker, expected, &[(right, &other)]);
+        world.run(Duration::from_secs(12));
+        assert!(matches!(world.refused(), Some(JoinError::OtherElection { .. })));
+        assert!(!world.told.iter().any(|told| {
+            matches!(told, JoinOutput::Event(Event::TrackerSilent { tracker }) if tracker.address == address(right))
+        }));
+    }
+    let served = ports.map(|port| (port, &other));
+    let mut world = World::new(&tracker, expected, &served);
+    world.run(Duration::from_secs(3));
+    assert!(matches!(world.refused(), Some(JoinError::OtherElection { .. })));
+}
+
+#[test]
+fn two_that_stand_for_one_address_are_both_answered() {
+    let (one, other) = elections();
+    let twice = [Given::from(address(5_000)), named("tracker.test:5000", &[5_000])];
+    let mut world = World::new(&twice, None, &[(5_000, &one)]);
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.joined(), Some(one.election_id()), "nobody else is waited for");
+    let mut world = World::new(&twice, Some(one.election_id()), &[(5_000, &other)]);
+    world.run(Duration::from_secs(3));
+    assert!(world.refused().is_some() && world.joined().is_none());
 }

@@ -32,6 +32,8 @@ impl Membership {
         self.announce_pause = PAUSE_FIRST;
         self.timers.set(Timer::Announce, own.announces.then_some(now.instant));
         self.inner.own = own;
+        // Somebody else may have the addresses now that were this machine's.
+        self.probes.forget_own();
         for tracker in self.trackers.iter_mut() {
             tracker.inner_named_until = None;
         }

@@ -21,7 +21,9 @@ impl Membership {
     pub(super) fn add_given(&mut self, given: &Given, now: Now) {
         let place = Whereabouts::new(given, now.instant);
         let address = place.address();
-        let has_room = address.is_none_or(|address| self.probes.add_by_hand(address, now.instant));
+        let is_plain = place.name().is_none();
+        let has_room =
+            address.is_none_or(|address| self.probes.add_by_hand(address, is_plain, now.instant));
         if !has_room || self.by_name.len() >= NEIGHBOURS_BY_HAND_MAX {
             let given = place.named().map(|named| named.to_string());
             tracing::warn!(?given, "one neighbour too many was given: it is passed over");
@@ -43,9 +45,17 @@ impl Membership {
                     place.note_answer(now.instant);
                     let before = place.address();
                     place.keep_to(&address);
-                    self.probes.move_by_hand(before, address, now.instant);
+                    self.try_instead(number, before, now);
                 }
-                None => self.outputs.extend(place.look_up(now.instant).map(Output::LookUp)),
+                None => {
+                    self.outputs.extend(place.look_up(now.instant).map(Output::LookUp));
+                    // Nothing is sent to this node's own address, nor to one that is banned.
+                    let is_tried = |each| self.probes.is_tried(&each, now.instant);
+                    if !place.address().is_none_or(is_tried) {
+                        self.turn_name(number, now);
+                        self.arm_probe_timer();
+                    }
+                }
             }
         }
         if !self.by_name.is_empty() {
@@ -55,15 +65,41 @@ impl Membership {
 
     /// Goes on with the next address of each name whose neighbour did not answer. To be called before POKEs are sent.
     pub(super) fn turn_names(&mut self, now: Now) {
-        for place in &mut self.by_name {
+        for number in 0..self.by_name.len() {
+            let place = &self.by_name[number];
             let is_met = place.addresses().iter().any(|each| self.neighbours.contains(each));
-            let before = place.address();
-            let is_due = before.is_some_and(|each| self.probes.is_tried_again(&each, now.instant));
-            if is_due && !is_met && place.turn() {
-                let next = place.address().expect("there are several");
-                self.probes.move_by_hand(before, next, now.instant);
+            let is_due = |each| self.probes.is_tried_again(&each, now.instant);
+            if !is_met && place.address().is_some_and(is_due) {
+                self.turn_name(number, now);
             }
         }
+    }
+
+    /// Goes on with the next address of a name at which anybody else may be.
+    fn turn_name(&mut self, number: usize, now: Now) {
+        let place = &mut self.by_name[number];
+        let before = place.address();
+        for _ in place.addresses().to_vec() {
+            let is_usable = |each: SocketAddr| {
+                !self.probes.is_own(&each) && !self.probes.is_banned(&each, now.instant)
+            };
+            if !place.turn() || place.address().is_some_and(is_usable) {
+                break;
+            }
+        }
+        self.try_instead(number, before, now);
+    }
+
+    /// Tries the address to which a name was turned, instead of the one before. That one is tried on for whoever else
+    /// stands for it.
+    fn try_instead(&mut self, number: usize, before: Option<SocketAddr>, now: Now) {
+        let Some(next) = self.by_name[number].address() else { return };
+        if before == Some(next) {
+            return;
+        }
+        let is_shared =
+            before.is_some() && self.by_name.iter().any(|place| place.address() == before);
+        self.probes.move_by_hand(before, is_shared, next, now.instant);
     }
 
     /// Notes what came of looking up a name.
@@ -108,7 +144,8 @@ impl Membership {
 
     fn note_neighbour_found(&mut self, name: &str, addresses: &[SocketAddr], now: Now) -> bool {
         let mut is_news = false;
-        for place in &mut self.by_name {
+        for number in 0..self.by_name.len() {
+            let place = &mut self.by_name[number];
             if place.name().is_none_or(|each| &**each != name) {
                 continue;
             }
@@ -117,8 +154,7 @@ impl Membership {
                 continue;
             }
             is_news = true;
-            let next = place.address().expect("addresses were found");
-            self.probes.move_by_hand(before, next, now.instant);
+            self.try_instead(number, before, now);
         }
         if is_news {
             self.arm_probe_timer();

@@ -21,7 +21,7 @@ impl Membership {
     ) -> Disposition {
         self.watch_clock(now);
         self.tokens.rotate(now.instant);
-        if envelope.election != self.prefix && !self.is_allowed_elsewhere(from, &envelope) {
+        if envelope.election != self.prefix && !self.is_allowed_elsewhere(from, &envelope, now) {
             return Disposition::Dropped(DropReason::OtherElection);
         }
         let has_token = !self.rules.enforces(Rule::AddressTokens)
@@ -73,14 +73,14 @@ impl Membership {
     }
 
     /// Whether a datagram of another election, or of none, concerns this node nevertheless.
-    fn is_allowed_elsewhere(&mut self, from: SocketAddr, envelope: &Envelope) -> bool {
+    fn is_allowed_elsewhere(&mut self, from: SocketAddr, envelope: &Envelope, now: Now) -> bool {
         let asks_for_ballot = matches!(envelope.datagram, Datagram::RequestBallot { .. });
         if asks_for_ballot && envelope.election == ElectionPrefix::UNKNOWN {
             return true;
         }
         let is_answer = matches!(envelope.datagram, Datagram::Retry | Datagram::RegisterAck(_));
         if is_answer && self.tokens.is_valid(from, envelope.receiver_token) {
-            self.note_tracker_refusal(from, envelope.election);
+            self.note_tracker_refusal(from, envelope.election, now);
         }
         false
     }

@@ -83,7 +83,7 @@ impl Membership {
         if self.neighbours.contains(&address) {
             return Err(CommandError::AlreadyNeighbour { address });
         }
-        if !self.probes.add_by_hand(address, now.instant) {
+        if !self.probes.add_by_hand(address, true, now.instant) {
             return Err(CommandError::TooManyNeighbours);
         }
         self.arm_probe_timer();
@@ -163,6 +163,7 @@ impl Membership {
         // The others are told with their next heartbeat, so at most once a second.
         self.neighbours.iter_mut().for_each(|(_, other)| other.peers_at = now.instant);
         self.arm_heartbeat_timer();
+        self.is_welcome = true;
         self.contact.note_answer(&address);
         self.outputs.push_back(Output::Joined { address });
         self.part_from_outer(address, now);

@@ -21,6 +21,7 @@ mod meet;
 mod names;
 mod neighbours;
 mod probes;
+mod refusal;
 #[cfg(test)]
 mod tests;
 mod tracker;
@@ -45,7 +46,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::config::NodeConfig;
 use crate::dropped::DropReason;
-use crate::given::Whereabouts;
+use crate::given::{Named, Whereabouts};
 use crate::output::{Event, LeaveReason};
 use crate::timers::Timers;
 use crate::views::TrackerView;
@@ -58,6 +59,7 @@ use leave::Leaving;
 use names::OwnName;
 use neighbours::{Neighbour, Neighbours};
 use probes::Probes;
+use refusal::OTHERS_PATIENCE;
 use trackers::Trackers;
 
 /// The random stream from which the run's number is drawn, and nothing else.
@@ -74,6 +76,8 @@ enum Timer {
     Tracker(usize),
     /// Have names looked up again.
     Names,
+    /// Give up if all trackers serve another election and nobody else answered.
+    Refused,
     /// Repeat LEAVE_PEER, and give up in the end.
     Leave,
     /// Report the good addresses, so that the disk remembers them.
@@ -108,6 +112,8 @@ pub(crate) enum Output {
     ClockJudged,
     /// Look up the addresses of this name.
     LookUp(Arc<str>),
+    /// Whoever answers serves another election, as the tracker does that is named: this node has to end.
+    Refused { tracker: Named, expected: ElectionId, found_prefix: [u8; 8] },
     /// This machine's clock was set, or the machine slept.
     ClockJumped,
     /// An event for the user.
@@ -158,6 +164,10 @@ pub(crate) struct Membership {
     /// The neighbours that a person gave by name, at most as many as can be given by hand.
     by_name: Vec<Whereabouts>,
     contact: Contact,
+    /// Whether a tracker listed this node or somebody became a neighbour, since it started.
+    is_welcome: bool,
+    /// Until when neighbours have time to answer while all trackers serve another election.
+    others_until: Instant,
     /// This machine's own addresses, and peers behind the same router.
     inner: Inner,
     /// The pause after the next announcement.
@@ -205,6 +215,8 @@ impl Membership {
             probes: Probes::default(),
             by_name: Vec::new(),
             contact: Contact::default(),
+            is_welcome: false,
+            others_until: now.instant + OTHERS_PATIENCE,
             inner: Inner::default(),
             announce_pause: Duration::ZERO,
             departed: VecDeque::new(),
@@ -236,6 +248,7 @@ impl Membership {
                 Timer::Probe => self.handle_probe_timer(now),
                 Timer::Tracker(place) => self.handle_tracker_timer(place, now),
                 Timer::Names => self.handle_names_timer(now),
+                Timer::Refused => self.end_if_refused(now),
                 Timer::Leave => self.handle_leave_timer(now),
                 Timer::Remember => self.tell_good_addresses(),
                 Timer::Announce => self.handle_announce_timer(now),

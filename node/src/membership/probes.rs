@@ -65,14 +65,21 @@ enum Origin {
     Announced,
     /// The address answered before.
     Good,
-    /// The address was given by hand and is never forgotten.
-    ByHand,
+    /// The address was given by hand and is never forgotten, or, if it was not given plainly, as long as a name that
+    /// was given stands for it.
+    ByHand {
+        is_plain: bool,
+    },
 }
 
 impl Probe {
     /// Whether the address is tried for as long as the node runs.
     fn is_kept(&self) -> bool {
-        matches!(self.origin, Origin::Good | Origin::ByHand)
+        matches!(self.origin, Origin::Good | Origin::ByHand { .. })
+    }
+
+    fn is_by_hand(&self) -> bool {
+        matches!(self.origin, Origin::ByHand { .. })
     }
 }
 
@@ -112,7 +119,7 @@ impl Probes {
                 }
                 Origin::Announced => announced += 1,
                 Origin::Good => good += 1,
-                Origin::ByHand => by_hand += 1,
+                Origin::ByHand { .. } => by_hand += 1,
             }
         }
         assert!(hints.values().all(|given| *given <= HINTS_PER_GIVER_MAX), "hints of one giver");
@@ -145,44 +152,59 @@ impl Probes {
     }
 
     /// Tries an address for as long as the node runs, and at once even if it was tried in vain
-    /// before or is banned. Returns false if it is one more than [`NEIGHBOURS_BY_HAND_MAX`].
-    pub(super) fn add_by_hand(&mut self, address: SocketAddr, now: Instant) -> bool {
-        let by_hand = self.by_address.iter().filter(|(_, probe)| probe.origin == Origin::ByHand);
-        if by_hand.filter(|(other, _)| **other != address).count() >= NEIGHBOURS_BY_HAND_MAX {
+    /// before or is banned. `is_plain` says that it was given itself, and not a name that stands for it. Returns false
+    /// if it is one more than [`NEIGHBOURS_BY_HAND_MAX`].
+    pub(super) fn add_by_hand(
+        &mut self,
+        address: SocketAddr,
+        is_plain: bool,
+        now: Instant,
+    ) -> bool {
+        if self.by_hand().filter(|other| *other != address).count() >= NEIGHBOURS_BY_HAND_MAX {
             return false;
         }
         self.bans.remove(&address);
         match self.by_address.get_mut(&address) {
             Some(probe) => {
-                probe.origin = Origin::ByHand;
+                let was_plain = probe.origin == Origin::ByHand { is_plain: true };
+                probe.origin = Origin::ByHand { is_plain: is_plain || was_plain };
                 probe.wait = WAIT_FIRST;
                 probe.next_at = now;
             }
-            None => self.add(address, Origin::ByHand, now),
+            None => self.add(address, Origin::ByHand { is_plain }, now),
         }
         true
     }
 
-    /// Tries another address by hand instead of one that was, where the same one is meant, and at once.
+    /// Tries another address of a name, and at once. The one before is forgotten unless it was given plainly, or is
+    /// shared with another name.
     pub(super) fn move_by_hand(
         &mut self,
         before: Option<SocketAddr>,
+        is_shared: bool,
         next: SocketAddr,
         now: Instant,
     ) {
-        if before == Some(next) {
+        let old = before.and_then(|before| Some((before, self.by_address.get(&before)?)));
+        let old = old.filter(|(_, probe)| probe.is_by_hand());
+        let effort = old.map(|(_, probe)| (probe.attempts, probe.wait));
+        let is_over = |probe: &Probe| probe.origin == Origin::ByHand { is_plain: false };
+        if let Some((before, _)) = old.filter(|(_, probe)| !is_shared && is_over(probe)) {
+            self.by_address.remove(&before);
+        }
+        // Whom somebody else stands for is tried already.
+        let is_tried = self.is_by_hand(&next);
+        if is_tried || self.own.contains(&next) || !self.add_by_hand(next, false, now) {
             return;
         }
-        let moved = before.and_then(|before| match self.by_address.get(&before)?.origin {
-            Origin::ByHand => self.by_address.remove(&before),
-            Origin::Hint { .. } | Origin::Announced | Origin::Good => None,
-        });
-        if self.own.contains(&next) || !self.add_by_hand(next, now) {
-            return;
+        if let (Some(effort), Some(probe)) = (effort, self.by_address.get_mut(&next)) {
+            (probe.attempts, probe.wait) = effort;
         }
-        if let (Some(moved), Some(probe)) = (moved, self.by_address.get_mut(&next)) {
-            (probe.attempts, probe.wait) = (moved.attempts, moved.wait);
-        }
+    }
+
+    /// Whether POKEs go to an address.
+    pub(super) fn is_tried(&self, address: &SocketAddr, now: Instant) -> bool {
+        self.by_address.contains_key(address) && !self.is_banned(address, now)
     }
 
     /// Whether an address is due to be tried once more, which did not answer before.
@@ -245,20 +267,20 @@ impl Probes {
 
     /// The addresses that were given by hand.
     pub(super) fn by_hand(&self) -> impl Iterator<Item = SocketAddr> {
-        let by_hand = self.by_address.iter().filter(|(_, probe)| probe.origin == Origin::ByHand);
+        let by_hand = self.by_address.iter().filter(|(_, probe)| probe.is_by_hand());
         by_hand.map(|(address, _)| *address)
     }
 
     /// Whether an address was given by hand.
     pub(super) fn is_by_hand(&self, address: &SocketAddr) -> bool {
-        self.by_address.get(address).is_some_and(|probe| probe.origin == Origin::ByHand)
+        self.by_address.get(address).is_some_and(Probe::is_by_hand)
     }
 
     /// Handles the announcement of the peer at an address that it leaves. An address that was given
     /// by hand is tried again nevertheless.
     pub(super) fn forget(&mut self, address: &SocketAddr, now: Instant) {
         match self.by_address.get_mut(address) {
-            Some(probe) if probe.origin == Origin::ByHand => probe.next_at = now + WAIT_MAX,
+            Some(probe) if probe.is_by_hand() => probe.next_at = now + WAIT_MAX,
             Some(_) | None => {
                 self.by_address.remove(address);
             }
@@ -281,9 +303,14 @@ impl Probes {
         }
     }
 
+    /// Forgets which addresses were found to be this node's own. If they still are, one POKE each shows it.
+    pub(super) fn forget_own(&mut self) {
+        self.own.clear();
+    }
+
     pub(super) fn ban(&mut self, address: SocketAddr, until: Instant) {
         match self.by_address.get_mut(&address) {
-            Some(probe) if probe.origin == Origin::ByHand => probe.next_at = until,
+            Some(probe) if probe.is_by_hand() => probe.next_at = until,
             Some(_) | None => {
                 self.by_address.remove(&address);
             }
@@ -348,7 +375,7 @@ impl Probes {
             probe.nonce = nonce();
             probe.may_retry = true;
             probe.next_at = now + probe.wait;
-            let is_likely = probe.answered || probe.origin == Origin::ByHand;
+            let is_likely = probe.answered || probe.is_by_hand();
             let wait_max = if is_likely { WAIT_MAX } else { WAIT_UNANSWERED_MAX };
             probe.wait = (probe.wait * 2).min(wait_max);
             let (token, nonce) = (probe.token, probe.nonce);

@@ -1,5 +1,6 @@
 //! Memberships that exchange datagrams in virtual time, without a chain.
 
+mod by_name;
 mod clock;
 mod contact;
 mod inner;
@@ -8,6 +9,7 @@ mod limits;
 mod meeting;
 mod names;
 mod parting;
+mod refusal;
 mod tracker;
 mod trackers;
 

@@ -15,7 +15,7 @@ use rand::Rng;
 use super::clock::OtherClock;
 use super::neighbours::HEARTBEAT;
 use super::{Membership, Output, Timer};
-use crate::given::{Given, Named, Whereabouts};
+use crate::given::{Given, Whereabouts};
 use crate::output::Event;
 use crate::views::TrackerView;
 use chain::rules::Rule;
@@ -51,7 +51,8 @@ pub(super) struct TrackerLink {
     may_retry: bool,
     attempts: u32,
     silence_told: bool,
-    refusal_told: bool,
+    /// Those of its addresses at which another election is served, and which one. The user was told of each.
+    pub(super) refusing: Vec<(SocketAddr, ElectionPrefix)>,
     pub(super) clock: OtherClock,
     poke_nonce: u64,
     /// Until when it need not be named this node's inner addresses again, once it was.
@@ -71,7 +72,7 @@ impl TrackerLink {
             may_retry: false,
             attempts: 0,
             silence_told: false,
-            refusal_told: false,
+            refusing: Vec::new(),
             clock: OtherClock::default(),
             poke_nonce: 0,
             inner_named_until: None,
@@ -113,6 +114,7 @@ impl TrackerLink {
             address: self.place.address(),
             registered: self.registered,
             seen_as: self.seen_as,
+            refuses: !self.registered && self.is_given_up(),
         }
     }
 
@@ -129,10 +131,15 @@ impl TrackerLink {
         }
     }
 
-    /// Whether one more attempt in vain is to be told, which each address deserves one of.
+    /// Whether enough attempts were in vain. Each address deserves one more.
+    pub(super) fn was_tried_enough(&self) -> bool {
+        self.attempts >= ATTEMPTS_BEFORE_NEWS + u32::from(self.place.further())
+    }
+
+    /// Whether it is to be told that the address that is tried does not answer.
     fn is_silence_news(&self) -> bool {
-        let enough = ATTEMPTS_BEFORE_NEWS + u32::from(self.place.further());
-        self.attempts >= enough && !self.silence_told
+        let refuses = self.place.address().is_some_and(|address| self.refuses_at(&address));
+        self.was_tried_enough() && !self.silence_told && !refuses
     }
 }
 
@@ -168,6 +175,9 @@ impl Membership {
     }
 
     pub(super) fn handle_tracker_timer(&mut self, place: usize, now: Now) {
+        if self.follow_first_at_same(place, now) {
+            return;
+        }
         let Some(tracker) = self.trackers.get_mut(place) else { return };
         if tracker.registered {
             let silent_at = tracker.silent_at();
@@ -178,13 +188,14 @@ impl Membership {
             tracker.registered = false;
             tracker.attempts = 0;
         } else if tracker.attempts > 0 {
-            tracker.turn();
+            self.turn_tracker(place);
         }
+        let Some(tracker) = self.trackers.get_mut(place) else { return };
         if let Some(name) = tracker.place.look_up(now.instant) {
             self.outputs.push_back(Output::LookUp(name));
         }
         let wait = WAIT_FIRST.saturating_mul(1 << tracker.attempts.min(8)).min(WAIT_MAX);
-        let wait = if tracker.refusal_told { REFUSED_WAIT } else { wait };
+        let wait = if tracker.refuses_everywhere() { REFUSED_WAIT } else { wait };
         self.timers.set(Timer::Tracker(place), Some(now.instant + wait));
         let Some(named) = tracker.place.named() else { return };
         if tracker.is_silence_news() {
@@ -194,6 +205,40 @@ impl Membership {
         tracker.attempts = tracker.attempts.saturating_add(1);
         tracker.may_retry = true;
         self.register(place);
+        self.end_if_refused(now);
+    }
+
+    /// Lets one that was given before it register, if that is tried at the same address: a second registration would
+    /// have no answer of its own. Returns false if there is none.
+    fn follow_first_at_same(&mut self, place: usize, now: Now) -> bool {
+        let Some(first) = self.trackers.first_at_same(place) else { return false };
+        let (is_registered, attempts) = (first.registered, first.attempts);
+        if !is_registered {
+            self.turn_tracker(place);
+            if self.trackers.first_at_same(place).is_none() {
+                return false;
+            }
+        }
+        let Some(tracker) = self.trackers.get_mut(place) else { return false };
+        (tracker.registered, tracker.attempts) = (false, attempts);
+        tracker.listed.clear();
+        let name = (!is_registered).then(|| tracker.place.look_up(now.instant)).flatten();
+        self.outputs.extend(name.map(Output::LookUp));
+        self.timers.set(Timer::Tracker(place), Some(now.instant + HEARTBEAT));
+        true
+    }
+
+    /// Goes on with the next address of a tracker's name at which no other one is tried.
+    fn turn_tracker(&mut self, place: usize) {
+        let all = self.trackers.get_mut(place).map_or(0, |tracker| tracker.place.addresses().len());
+        for _ in 0..all {
+            if let Some(tracker) = self.trackers.get_mut(place) {
+                tracker.turn();
+            }
+            if self.trackers.first_at_same(place).is_none() {
+                break;
+            }
+        }
     }
 
     pub(super) fn handle_tracker_retry(&mut self, place: usize) {
@@ -214,11 +259,13 @@ impl Membership {
         let period = Duration::from_millis(ack.heartbeat_ms.into());
         tracker.period = period.clamp(PERIOD_MIN, PERIOD_MAX);
         tracker.silence_told = false;
-        tracker.refusal_told = false;
+        let address = named.address;
+        tracker.refusing.retain(|(refusing, _)| *refusing != address);
         tracker.seen_as = Some(ack.seen_as);
         tracker.inner_named_until = None;
         let silent_at = tracker.silent_at();
         self.timers.set(Timer::Tracker(place), Some(silent_at));
+        self.is_welcome = true;
         self.handle_hints(named.address, &ack.peers, &[], now);
         if is_news {
             let (seen_as, peers) = (ack.seen_as, ack.peers.len());
@@ -273,19 +320,6 @@ impl Membership {
         }
     }
 
-    /// Handles an answer of a tracker for another election. The user is told once.
-    pub(super) fn note_tracker_refusal(&mut self, from: SocketAddr, found: ElectionPrefix) {
-        let expected = self.election;
-        let place = self.trackers.at(&from);
-        let Some(tracker) = place.and_then(|place| self.trackers.get_mut(place)) else { return };
-        if std::mem::replace(&mut tracker.refusal_told, true) {
-            return;
-        }
-        let tracker = Named { name: tracker.place.name().cloned(), address: from };
-        let event = Event::TrackerRefused { tracker, expected, found_prefix: found.0 };
-        self.outputs.push_back(Output::Event(event));
-    }
-
     /// Goes on with the addresses that a name has now. Those that answer are kept.
     pub(super) fn note_tracker_found(
         &mut self,
@@ -305,6 +339,8 @@ impl Membership {
                 continue;
             }
             is_news = true;
+            let link_place = &tracker.place;
+            tracker.refusing.retain(|(address, _)| link_place.contains(address));
             if tracker.place.address() != before {
                 // What the one there says is news.
                 (tracker.token, tracker.seen_as) = (Token::NONE, None);

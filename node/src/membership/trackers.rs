@@ -9,7 +9,7 @@ use protocol::token::Token;
 
 use super::tracker::TrackerLink;
 use crate::config::TRACKERS_MAX;
-use crate::given::Given;
+use crate::given::{ADDRESSES_PER_NAME_MAX, Given};
 use crate::views::TrackerView;
 
 /// The links to the trackers, in the order in which they were given. A link keeps its place.
@@ -32,6 +32,8 @@ impl Trackers {
         assert!(self.links.len() <= TRACKERS_MAX, "{} trackers", self.links.len());
         for link in &self.links {
             assert!(link.listed.len() <= PEERS_MAX, "{} are listed", link.listed.len());
+            let refusing = link.refusing.len();
+            assert!(refusing <= ADDRESSES_PER_NAME_MAX, "{refusing} addresses refuse");
         }
     }
 
@@ -43,9 +45,26 @@ impl Trackers {
         self.links.is_empty()
     }
 
-    /// The place of the tracker that has this address.
+    /// The place of the tracker that has this address: one that is tried there, or else one that may be next.
     pub(super) fn at(&self, address: &SocketAddr) -> Option<usize> {
-        self.links.iter().position(|link| link.place.contains(address))
+        let has = |link: &&TrackerLink| link.place.contains(address);
+        let is_tried = |link: &&TrackerLink| link.place.address() == Some(*address);
+        let is_free = |link: &&TrackerLink| !link.is_registered();
+        let numbered = || self.links.iter().enumerate();
+        let found = numbered()
+            .find(|(_, link)| is_tried(link))
+            .or_else(|| numbered().find(|(_, link)| has(link) && is_free(link)))
+            .or_else(|| numbered().find(|(_, link)| has(link)));
+        found.map(|(place, _)| place)
+    }
+
+    /// The tracker that was given before the one of this place and is tried at the same address. There is one
+    /// registration for both.
+    pub(super) fn first_at_same(&self, place: usize) -> Option<&TrackerLink> {
+        let address = self.links.get(place)?.place.address()?;
+        let earlier = self.links.get(..place)?.iter();
+        let mut same = earlier.filter(|link| link.place.address() == Some(address));
+        same.next()
     }
 
     pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut TrackerLink> {
@@ -83,6 +102,14 @@ impl Trackers {
     }
 
     pub(super) fn views(&self) -> Vec<TrackerView> {
-        self.links.iter().map(TrackerLink::view).collect()
+        let numbered = self.links.iter().enumerate();
+        let views = numbered.map(|(place, link)| {
+            let view = link.view();
+            match self.first_at_same(place) {
+                Some(first) => TrackerView { name: view.name, ..first.view() },
+                None => view,
+            }
+        });
+        views.collect()
     }
 }

@@ -116,6 +116,7 @@ fn effects(node: &mut Node) -> Slow {
             | Output::StopMining
             | Output::LookUp(_)
             | Output::Announce { .. }
+            | Output::Refused { .. }
             | Output::Left => {
                 panic!("{output:?} is not expected")
             }

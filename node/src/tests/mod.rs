@@ -358,7 +358,7 @@ impl Network {
                     let nonce = (0..).find(solves).expect("the difficulty is low");
                     self.schedule(DELAY * 20, Incident::Mined { at, job: job.number, nonce });
                 }
-                Output::StopMining | Output::Announce { .. } => {}
+                Output::StopMining | Output::Announce { .. } | Output::Refused { .. } => {}
                 Output::Answered { ticket, outcome } => {
                     self.outcomes.insert((at, ticket), outcome);
                 }

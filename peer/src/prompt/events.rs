@@ -1,16 +1,15 @@
-//! Prints events as they arrive, and recognises those after which the peer ends.
+//! Prints events as they arrive.
 
 use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::logs::log_event;
 use super::screen::Screen;
 use crate::miner::MinerView;
-use crate::render::{Style, event_text};
+use crate::render::Style;
 use crate::schema::{Event, TransactionKind};
 use host::clock::unix_now;
 use host::signals::until;
@@ -26,25 +25,14 @@ const MINING_SHOWN_AFTER: Duration = Duration::from_secs(2);
 /// How long transactions are gathered after the first of them, before they are told in one line.
 const GATHERED_FOR: Duration = Duration::from_millis(300);
 
-/// All trackers refused this peer before one ever listed it, so the peer must end instead of
-/// continuing alone.
-#[derive(Debug)]
-pub(crate) struct TrackerRefusal {
-    pub(crate) message: String,
-}
-
-/// Prints all events until the node ends. `ending` is told when all `trackers` refused this peer. `redraws`
-/// says that progress has one line on a terminal.
+/// Prints all events until the node ends. `redraws` says that progress has one line on a terminal.
 pub(crate) async fn print_events(
     mut events: Receiver<Event>,
     screen: Screen,
     style: Style,
     miner: Option<MinerView>,
     redraws: bool,
-    (trackers, ending): (usize, oneshot::Sender<TrackerRefusal>),
 ) {
-    let mut ending = Some(ending);
-    let mut refusals = 0;
     let period = if redraws { MINING_REDRAW_PERIOD } else { MINING_PERIOD };
     let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -85,20 +73,6 @@ pub(crate) async fn print_events(
             continue;
         }
         gathered.tell(&screen, style).await;
-        if matches!(event, Event::Registered { .. }) {
-            // After the peer has been listed once, a wrong tracker at the same address is no reason
-            // to leave the other peers.
-            ending = None;
-        }
-        // Each tracker is told of once, and one that agrees is enough.
-        refusals += usize::from(matches!(event, Event::TrackerRefused { .. }));
-        if matches!(event, Event::TrackerRefused { .. })
-            && refusals >= trackers
-            && let Some(ending) = ending.take()
-        {
-            // The peer may be ending anyway.
-            let _ = ending.send(TrackerRefusal { message: event_text(&event) });
-        }
         screen.print(style.event(&event, unix_now().0)).await;
     }
 }

@@ -35,7 +35,7 @@ use perform::unanswered;
 use screen::{Screen, Sink};
 use terminal::{Reading, Terminal, Typed};
 
-pub(crate) use events::{TrackerRefusal, print_events};
+pub(crate) use events::print_events;
 
 const PROMPT: &str = "ostrakon> ";
 

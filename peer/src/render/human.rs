@@ -271,7 +271,11 @@ fn tracker(tracker: &Tracker) -> String {
     let Some(address) = tracker.address else {
         return format!("{} can't be found", name.unwrap_or("it"));
     };
-    let listed = if tracker.registered { "lists this peer" } else { "has not listed this peer" };
+    let listed = match (tracker.registered, tracker.refuses) {
+        (true, _) => "lists this peer",
+        (false, true) => "serves another election",
+        (false, false) => "has not listed this peer",
+    };
     let seen_as = tracker.seen_as.filter(|_| tracker.registered);
     let seen = seen_as.map(|address| format!(" as {address}")).unwrap_or_default();
     format!("{} {listed}{seen}", text::named(name, address))

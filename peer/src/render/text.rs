@@ -85,7 +85,8 @@ pub(crate) fn unready(unready: &Unready) -> String {
             address.ip()
         ),
         Unready::NoContact { others: 0 } => {
-            "nobody answers: neither a tracker nor another peer was reached".to_owned()
+            "nobody of this election answers: neither a tracker nor another peer was reached"
+                .to_owned()
         }
         Unready::NoContact { others: 1 } => "1 other is listed, and does not answer".to_owned(),
         Unready::NoContact { others } => format!("{others} others are listed, none answers"),

@@ -15,7 +15,7 @@ use host::signals::until;
 use host::udp::{Udp, receive_buffer};
 use node::{Given, JoinError, JoinOutput, Joining};
 
-/// Asks the trackers for their election until one answers.
+/// Asks the trackers for their election until one answers. Gives it, and where the trackers are.
 ///
 /// # Errors
 /// When all serve another election than the expected one, or an invalid ballot, or two serve different ones.
@@ -26,7 +26,7 @@ pub(crate) async fn join(
     expected: Option<ElectionId>,
     screen: &Screen,
     style: Style,
-) -> Result<Election, JoinError> {
+) -> Result<(Election, Vec<Given>), JoinError> {
     tracing::info!("asking the trackers for their election");
     let mut joining = Joining::new(trackers, expected, entropy::random(), now());
     let mut buffer = receive_buffer();
@@ -41,7 +41,7 @@ pub(crate) async fn join(
                     screen.print(style.event(&event, unix_now().0)).await;
                 }
                 JoinOutput::Refused { error } => return Err(error),
-                JoinOutput::Joined { election } => return Ok(*election),
+                JoinOutput::Joined { election } => return Ok((*election, joining.trackers())),
             }
         }
         tokio::select! {

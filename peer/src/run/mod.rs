@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::election::Election;
-use tokio::sync::{Mutex, Notify, oneshot};
+use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 
 use crate::actions::Actions;
@@ -22,7 +22,7 @@ use crate::addresses::{self, Reach};
 use crate::config::{Mining, Settings};
 use crate::handle::PeerHandle;
 use crate::http::Api;
-use crate::prompt::{self, Console, ServeEnd, TrackerRefusal};
+use crate::prompt::{self, Console, ServeEnd};
 use crate::schema::Reply;
 use crate::schema::{Event, Left};
 use crate::store::commit_metrics::CommitMetrics;
@@ -114,7 +114,7 @@ async fn run_and_leave(
 }
 
 async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, PeerError> {
-    let addresses =
+    let mut addresses =
         addresses::resolve(&settings.listen, &settings.trackers, &settings.neighbours).await?;
     let mut udp = Udp::bind(&addresses.listen)?;
     let address = udp.local_address();
@@ -139,9 +139,10 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, Pe
                     &screen,
                     style,
                 ) => {
-                    let joined = joined?;
-                    joined.check_created(clock::unix_now())?;
-                    joined
+                    let (election, trackers) = joined?;
+                    election.check_created(clock::unix_now())?;
+                    addresses.trackers = trackers;
+                    election
                 }
                 end = console.abandoned() => return Err(PeerError::of_input(end)),
             }
@@ -257,7 +258,7 @@ async fn run_node(
     let config =
         NodeConfig { name, trackers, neighbours, mining, role, resident_bytes_max, limits, rules };
     let commits = CommitMetrics::default();
-    let task = NodeTask::new(
+    let mut task = NodeTask::new(
         config,
         Arc::clone(&election),
         (chain, restored),
@@ -295,14 +296,13 @@ async fn run_node(
     for event in goes_on.into_iter().chain(mended).chain(verified.map(Event::from)) {
         actions.handle.publish(event);
     }
-    let (ending, ended) = oneshot::channel();
+    let refused = task.refused();
     let printing = prompt::print_events(
         events,
         console.screen.clone(),
         console.style,
         task.miner_view(),
         console.is_terminal(),
-        (settings.trackers.len(), ending),
     );
     let printing = tokio::spawn(printing);
     let mut node = tokio::spawn(task.run());
@@ -321,7 +321,7 @@ async fn run_node(
         biased;
         () = told_to_leave => {}
         () = leave_order.notified() => {}
-        Ok(TrackerRefusal { message }) = ended => {
+        Ok(message) = refused => {
             early_end = Some(PeerError::TrackerRefused { message });
         }
         end = console.serve(&actions) => match end {

@@ -16,6 +16,7 @@ use super::verifier::{Verified, Verifier};
 use crate::config::Mining;
 use crate::handle::{Request, Requests};
 use crate::miner::{Miner, MinerView};
+use crate::render::event_text;
 use crate::schema::{self, Event};
 use crate::store::commit_metrics::CommitMetrics;
 use crate::store::{OpenedChain, Store, StoreReport};
@@ -53,6 +54,8 @@ pub(crate) struct NodeTask {
     completed: mpsc::UnboundedSender<Completion>,
     /// The senders through which answers that come later are delivered.
     waiting: BTreeMap<Ticket, oneshot::Sender<Result<Answer, CommandError>>>,
+    /// Who is told why the node has to end.
+    refused: Option<oneshot::Sender<String>>,
     has_left: bool,
 }
 
@@ -96,6 +99,7 @@ impl NodeTask {
             completions,
             completed,
             waiting: BTreeMap::new(),
+            refused: None,
             has_left: false,
         })
     }
@@ -106,6 +110,13 @@ impl NodeTask {
 
     pub(crate) fn multicast_view(&self) -> watch::Receiver<schema::Multicast> {
         self.lan.view()
+    }
+
+    /// Tells why the peer has to end, when all trackers refuse it.
+    pub(crate) fn refused(&mut self) -> oneshot::Receiver<String> {
+        let (refused, told) = oneshot::channel();
+        self.refused = Some(refused);
+        told
     }
 
     /// Runs until the node has left the network. Everything is on disk then.
@@ -230,6 +241,13 @@ impl NodeTask {
                 Output::Answered { ticket, outcome } => {
                     if let Some(asker) = self.waiting.remove(&ticket) {
                         let _ = asker.send(outcome);
+                    }
+                }
+                Output::Refused { tracker, expected, found_prefix } => {
+                    let event = node::Event::TrackerRefused { tracker, expected, found_prefix };
+                    if let Some(refused) = self.refused.take() {
+                        // The peer may be ending anyway.
+                        let _ = refused.send(event_text(&event.into()));
                     }
                 }
                 Output::Event(event) => {

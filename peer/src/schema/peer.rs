@@ -200,6 +200,9 @@ pub(crate) struct Tracker {
     /// This peer's address as the tracker sees it.
     #[schema(value_type = Option<String>)]
     pub(crate) seen_as: Option<SocketAddr>,
+    /// Whether it serves another election, wherever it answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) refuses: bool,
 }
 
 /// How the search for a block goes.
@@ -333,6 +336,7 @@ impl From<&node::TrackerView> for Tracker {
             address: view.address,
             registered: view.registered,
             seen_as: view.seen_as,
+            refuses: view.refuses,
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::harness::{PATIENCE, agree, meet_all};
+use protocol::ballot_file;
+
+use crate::harness::{PATIENCE, Peer, Program, agree, meet_all, new_election};
 
 use super::{Internet, Machine, Switch, World};
 
@@ -95,6 +97,67 @@ fn all_addresses_of_a_name_are_tried() {
         machines[2].peer(&alone, &world.place("by-neighbour")),
     ];
     peers[0].wait_event("registered", PATIENCE, |_| true);
+    meet_all(&mut peers, PATIENCE);
+    peers[1].vote("Hedy");
+    agree(&mut peers, 1, PATIENCE);
+}
+
+/// At one address of the tracker's name another election is served. Whichever is tried first, the right one wins; and
+/// if no other one answers, that is said at the end.
+#[test]
+fn a_name_of_which_one_address_serves_another_election_leads_to_the_right_one() {
+    let Some(world) = World::new() else { return };
+    let mut hall = Switch::new();
+    let (right, wrong, nobody) = ("192.168.1.10", "192.168.1.20", "192.168.1.99");
+    let desks = [right, wrong].map(|place| hall.machine("tracker", &format!("{place}/24")));
+    let other = world.place("other.toml");
+    std::fs::write(&other, ballot_file::write(&new_election(12))).expect("a file");
+    let file = world.ballot();
+    let _trackers = [
+        desks[0].tracker(&format!("{right}:5000"), &file),
+        desks[1].tracker(&format!("{wrong}:5000"), &other),
+    ];
+    let machines: Vec<_> =
+        (31..34).map(|number| hall.machine("peer", &format!("192.168.1.{number}/24"))).collect();
+    let text = std::fs::read_to_string(&file).expect("a file");
+    let id = ballot_file::parse(&text).expect("a ballot").election_id().to_string();
+    let pinned = [TRACKER, LISTEN, "--multicast", "off", "--election", &id];
+    let local = file.to_str().expect("UTF-8");
+    let known = [TRACKER, LISTEN, "--multicast", "off", "--ballot", local];
+    machines[0].knows(&[(wrong, NAME), (right, NAME)]);
+    machines[1].knows(&[(nobody, NAME), (wrong, NAME), (right, NAME)]);
+    let mut peers = vec![
+        machines[0].peer(&pinned, &world.place("pinned")),
+        machines[1].peer(&known, &world.place("known")),
+    ];
+    meet_all(&mut peers, LONG_PATIENCE);
+    peers[0].vote("Ada");
+    agree(&mut peers, 1, PATIENCE);
+    for (arguments, name) in [(pinned, "refused-1"), (known, "refused-2")] {
+        machines[2].knows(&[(nobody, NAME), (wrong, NAME)]);
+        let command = machines[2].inside(&Peer::command(&arguments, &world.place(name)));
+        let (code, stderr) = Program::start("refused peer", command).finish(LONG_PATIENCE);
+        assert_eq!((code, stderr.trim_end().lines().count()), (Some(1), 1), "{stderr}");
+        assert!(stderr.contains(&format!("{TRACKER} ({wrong})")), "{stderr}");
+    }
+}
+
+/// As where the hosts file has this machine's own address under the name as well.
+#[test]
+fn a_neighbours_name_that_stands_for_this_machine_too_leads_to_the_neighbour() {
+    let Some(world) = World::new() else { return };
+    let mut hall = Switch::new();
+    let machines: Vec<_> =
+        (11..13).map(|number| hall.machine("peer", &format!("192.168.1.{number}/24"))).collect();
+    let file = world.ballot();
+    let file = file.to_str().expect("UTF-8");
+    let alone = [LISTEN, "--ballot", file, "--multicast", "off"];
+    let by_name = [&alone[..], &["--neighbour", "club.test:6001"]].concat();
+    machines[1].knows(&[("192.168.1.12", "club.test"), ("192.168.1.11", "club.test")]);
+    let mut peers = vec![
+        machines[0].peer(&alone, &world.place("other")),
+        machines[1].peer(&by_name, &world.place("by-name")),
+    ];
     meet_all(&mut peers, PATIENCE);
     peers[1].vote("Hedy");
     agree(&mut peers, 1, PATIENCE);

@@ -75,3 +75,25 @@ fn a_peer_on_all_interfaces_goes_on_at_its_machines_new_address() {
     peers[1].vote("Ada");
     agree(&mut peers, 1, PATIENCE);
 }
+
+/// As a laptop that goes from one network to another and back, while somebody else gets the address that it had.
+#[test]
+fn a_peer_that_moves_twice_is_met_and_so_is_who_has_its_old_address() {
+    let Some(world) = World::new() else { return };
+    let mut hall = Switch::new();
+    let machines = three_machines(&mut hall);
+    let (_tracker, mut peers) = two_peers(&world, &machines, "0.0.0.0:6001");
+    let own = format!("{ADDRESS}/24");
+    machines[2].ip(&["addr", "del", &own, "dev", "e0"]);
+    machines[2].has_address("e0", "192.168.1.22/24");
+    knows_one_at(&mut peers[0], "192.168.1.22:6001");
+    let newcomer = hall.machine("peer", &own);
+    peers.push(newcomer.peer(&[TRACKER, "0.0.0.0:6001"], &world.place("newcomer")));
+    meet_all(&mut peers, PATIENCE);
+    machines[2].ip(&["addr", "del", "192.168.1.22/24", "dev", "e0"]);
+    peers[1].tell("vote Ada");
+    machines[2].has_address("e0", "192.168.1.23/24");
+    peers[1].next_answer(PATIENCE);
+    agree(&mut peers, 1, PATIENCE);
+    meet_all(&mut peers, PATIENCE);
+}

@@ -142,7 +142,7 @@ const BOUNDS: [Bound; 9] = [
                 membership.probes.is_banned(&numbered(number), now.instant)
             };
             let lift = |membership: &mut Membership, number: usize, now: Now| {
-                membership.probes.add_by_hand(numbered(number), now.instant);
+                membership.probes.add_by_hand(numbered(number), true, now.instant);
             };
             addresses(ban, is_banned, Some(lift))
         },

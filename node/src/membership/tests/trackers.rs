@@ -2,21 +2,21 @@
 
 use super::*;
 
-const OTHER_TRACKER: u16 = 5_001;
+pub(super) const OTHER_TRACKER: u16 = 5_001;
 
-fn named(name: &str, ports: &[u16]) -> Given {
+pub(super) fn named(name: &str, ports: &[u16]) -> Given {
     Given { name: Some(name.into()), addresses: ports.iter().copied().map(address).collect() }
 }
 
 /// Two trackers that are written to, of which the first `answering` answer from now on.
-fn with_two_trackers() -> World {
+pub(super) fn with_two_trackers() -> World {
     let mut world = World::new();
     let trackers = [TRACKER, OTHER_TRACKER].map(|port| Given::from(address(port)));
     world.add_given(1, trackers.to_vec(), vec![]);
     world
 }
 
-fn ack(peers: &[u16]) -> Datagram {
+pub(super) fn ack(peers: &[u16]) -> Datagram {
     Datagram::RegisterAck(RegisterAck {
         seen_as: address(1),
         election: ELECTION,
@@ -45,11 +45,11 @@ fn run_with(world: &mut World, span: Duration, answering: &[u16]) {
     }
 }
 
-fn registered(world: &mut World) -> Vec<bool> {
+pub(super) fn registered(world: &mut World) -> Vec<bool> {
     world.peer(1).trackers().iter().map(|tracker| tracker.registered).collect()
 }
 
-fn told_silent(world: &World, port: u16) -> usize {
+pub(super) fn told_silent(world: &World, port: u16) -> usize {
     let silent = |(_, output): &&(SocketAddr, Output)| matches!(output, Output::Event(Event::TrackerSilent { tracker }) if tracker.address == address(port));
     world.told.iter().filter(silent).count()
 }
@@ -100,7 +100,7 @@ fn at_most_eight_trackers_are_used() {
     assert!(world.sent_away.iter().all(|(to, _)| to.port() < TRACKER + 8));
 }
 
-fn looked_up(world: &World) -> Vec<&str> {
+pub(super) fn looked_up(world: &World) -> Vec<&str> {
     let names = world.told.iter().filter_map(|(_, output)| {
         let Output::LookUp(name) = output else { return None };
         Some(&**name)
@@ -173,33 +173,6 @@ fn an_unknown_name_is_told_once_and_looked_up_on() {
 }
 
 #[test]
-fn a_neighbours_name_is_met_at_one_of_its_addresses_and_followed_when_it_moves() {
-    let mut world = World::new();
-    world.add(3, None, &[]);
-    world.add_given(1, vec![], vec![named("friend.test:6001", &[2, 3])]);
-    world.run(Duration::from_secs(5));
-    assert!(world.peer(1).is_neighbour(&address(3)), "nobody is at the first address");
-    assert!(!world.was_told(1, |output| matches!(output, Output::Event(Event::PeerSilent { .. }))));
-    world.sent_away.clear();
-    world.run(Duration::from_secs(30));
-    assert!(world.sent_away.is_empty(), "the other address is left alone meanwhile");
-    assert!(looked_up(&world).is_empty());
-
-    world.peers.remove(&address(3));
-    world.add(4, None, &[]);
-    world.run(Duration::from_secs(10));
-    assert!(looked_up(&world).contains(&"friend.test:6001"));
-    let now = world.time();
-    world.peer(1).handle_looked_up("friend.test:6001", Ok(vec![address(4)]), now);
-    world.run(Duration::from_secs(3));
-    assert!(world.peer(1).is_neighbour(&address(4)));
-    world.sent_away.clear();
-    world.run(Duration::from_secs(120));
-    let goes_to = |port: u16| world.sent_away.iter().any(|(to, _)| *to == address(port));
-    assert!(!goes_to(2), "the name stands for it no more");
-}
-
-#[test]
 fn an_address_that_went_away_is_told_and_everybody_is_written_to_when_it_is_back() {
     let mut world = World::new();
     world.add(1, None, &[]);
@@ -260,4 +233,52 @@ fn a_tracker_at_the_second_address_of_its_name_is_registered_with_in_two_round_t
         }
     }
     assert_eq!(registered(&mut world), [true]);
+}
+
+pub(super) fn silent_told(world: &World) -> usize {
+    let silent = |(_, output): &&(SocketAddr, Output)| {
+        matches!(output, Output::Event(Event::TrackerSilent { .. }))
+    };
+    world.told.iter().filter(silent).count()
+}
+
+#[test]
+fn two_trackers_that_stand_for_one_address_are_one_and_both_are_told_as_it_is() {
+    let plain = Given::from(address(TRACKER));
+    let one_name = named("one.test:5000", &[TRACKER]);
+    let other_name = named("other.test:5000", &[901, TRACKER]);
+    for given in [
+        vec![plain.clone(), plain.clone()],
+        vec![plain.clone(), one_name.clone()],
+        vec![one_name.clone(), plain.clone()],
+        vec![one_name, other_name.clone()],
+        vec![other_name, plain],
+    ] {
+        let mut world = World::new();
+        world.add_given(1, given, vec![]);
+        run_with(&mut world, Duration::from_secs(30), &[TRACKER]);
+        let of_tracker = |world: &mut World| {
+            let trackers = world.peer(1).trackers().into_iter();
+            let at_it = trackers.filter(|each| each.address == Some(address(TRACKER)));
+            at_it.map(|each| each.registered).collect::<Vec<_>>()
+        };
+        let all = of_tracker(&mut world);
+        assert!(!all.is_empty() && all.iter().all(|registered| *registered), "{all:?}");
+        assert_eq!(told_silent(&world, TRACKER), 0);
+        run_with(&mut world, Duration::from_secs(20), &[]);
+        assert!(of_tracker(&mut world).iter().all(|registered| !registered));
+        assert!(silent_told(&world) >= 1);
+        run_with(&mut world, Duration::from_secs(20), &[TRACKER]);
+        assert!(of_tracker(&mut world).iter().all(|registered| *registered));
+    }
+}
+
+/// One is given plainly where nobody is, and the other's name stands for that address first.
+#[test]
+fn a_tracker_that_shares_an_address_is_tried_at_its_others() {
+    let mut world = World::new();
+    let trackers = vec![Given::from(address(901)), named("tracker.test:5000", &[901, TRACKER])];
+    world.add_given(1, trackers, vec![]);
+    run_with(&mut world, Duration::from_secs(10), &[TRACKER]);
+    assert_eq!(registered(&mut world), [false, true]);
 }

@@ -244,12 +244,14 @@ fn status(election: &Election) -> Reply {
         address: Some(address(5_000)),
         registered: true,
         seen_as: Some(address(6_001)),
+        refuses: false,
     };
     let backup = TrackerView {
         name: Some("backup.example:5000".into()),
         address: Some(SocketAddr::from(([192, 0, 2, 5], 5_000))),
         registered: false,
         seen_as: None,
+        refuses: false,
     };
     let node = Status {
         role: Role::Ordinary,
