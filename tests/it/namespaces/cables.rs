@@ -3,9 +3,27 @@
 use super::machine::Machine;
 
 /// As most routers of homes: all machines behind it show one address, and what nobody inside asked for is dropped.
-const HOME_RULES: &str = r#"
+pub(super) const DROPS_STRANGERS: &str = r#"
 table ip router {
   chain out { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }
+  chain through { type filter hook forward priority filter; iifname "wan" ct state new,invalid drop; }
+  chain in { type filter hook input priority filter; iifname "wan" ct state new,invalid drop; }
+}
+"#;
+
+/// Tells strangers that nobody is there. So it remembers them, and gives whoever inside writes to them later another port
+/// than the tracker saw.
+pub(super) const ANSWERS_STRANGERS: &str = r#"
+table ip router {
+  chain out { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }
+  chain through { type filter hook forward priority filter; iifname "wan" ct state new,invalid drop; }
+}
+"#;
+
+/// Shows each machine outside another port of those inside.
+pub(super) const SHIFTS_PORTS: &str = r#"
+table ip router {
+  chain out { type nat hook postrouting priority srcnat; oifname "wan" masquerade random; }
   chain through { type filter hook forward priority filter; iifname "wan" ct state new,invalid drop; }
   chain in { type filter hook input priority filter; iifname "wan" ct state new,invalid drop; }
 }
@@ -112,10 +130,21 @@ pub(super) fn home_router(
     inside: &mut Switch,
     inner: &str,
 ) -> Machine {
+    router_with(DROPS_STRANGERS, outside, outer, inside, inner)
+}
+
+/// A router that lets those inside out, by rules of its own.
+pub(super) fn router_with(
+    rules: &str,
+    outside: &mut Switch,
+    outer: &str,
+    inside: &mut Switch,
+    inner: &str,
+) -> Machine {
     let router = Machine::new("router");
     outside.plug(&router, "wan", &[outer]);
     inside.plug(&router, "lan", &[inner]);
-    router.rules(HOME_RULES);
+    router.rules(rules);
     router.forwards();
     router
 }

@@ -1,8 +1,9 @@
 //! Peers that no stranger can reach, because routers stand before them.
 
-use crate::harness::{PATIENCE, agree, meet_all};
+use crate::harness::{PATIENCE, Peer, agree, meet_all, until};
 
-use super::{Switch, World, home_router};
+use super::cables::{ANSWERS_STRANGERS, DROPS_STRANGERS, SHIFTS_PORTS, router_with};
+use super::{Machine, Switch, World, home_router};
 
 /// Both homes have the same addresses inside, as most homes have.
 #[test]
@@ -54,4 +55,81 @@ fn peers_behind_one_router_whose_tracker_is_outside_meet() {
         peer.vote(choice);
     }
     agree(&mut peers, 3, PATIENCE);
+}
+
+/// Where the two routers are seen from outside.
+const OUTER: [&str; 2] = ["198.51.100.21", "198.51.100.22"];
+
+/// Whether a peer behind one of two routers met the one behind the other; else it says which address does not answer.
+fn has_met(peers: &mut [Peer], number: usize) -> bool {
+    let other = OUTER[1 - number];
+    until("it has met the other one or says that it does not answer", PATIENCE, || {
+        if peers[number].ask("status")["neighbours"] == 2 {
+            return Some(true);
+        }
+        let is_silent = peers[number].has_event("peer_silent", |event| {
+            event["address"].as_str().is_some_and(|address| address.starts_with(other))
+        });
+        is_silent.then_some(false)
+    })
+}
+
+fn readiness(machine: &Machine) -> Option<String> {
+    let (_, body) = machine.reads("http://127.0.0.1:6001/readyz");
+    body["kind"].as_str().map(str::to_owned)
+}
+
+/// Two peers behind routers with these rules and a public one, all of one tracker. Either they meet, or both say that
+/// they don't; votes pass through the public one; and when that leaves, they are told the truth.
+fn meets_or_says(rules: [&str; 2]) {
+    let Some(world) = World::new() else { return };
+    let mut internet = Switch::new();
+    let outside = internet.machine("tracker", "198.51.100.10/24");
+    let public = internet.machine("public", "198.51.100.11/24");
+    let mut homes = [Switch::new(), Switch::new()];
+    let mut routers = Vec::new();
+    let mut machines = Vec::new();
+    for ((rules, outer), home) in rules.iter().zip(OUTER).zip(&mut homes) {
+        let outer = format!("{outer}/24");
+        routers.push(router_with(rules, &mut internet, &outer, home, "192.168.1.1/24"));
+        machines.push(home.machine_behind("192.168.1.1", "peer", "192.168.1.5/24"));
+    }
+    machines.push(public);
+    let tracker = "198.51.100.10:5000";
+    let _tracker = outside.tracker(tracker, &world.ballot());
+    let mut peers: Vec<_> = (machines.iter().zip(["here", "there", "public"]))
+        .map(|(machine, name)| machine.peer(&[tracker, "0.0.0.0:6001"], &world.place(name)))
+        .collect();
+    let met = [0, 1].map(|number| has_met(&mut peers, number));
+    assert_eq!(met[0], met[1], "both say the same");
+    peers[0].vote("Ada");
+    peers[1].vote("Grace");
+    agree(&mut peers, 2, PATIENCE);
+
+    let mut public = peers.pop().expect("there are three");
+    public.ask("leave");
+    assert!(public.wait_end(PATIENCE).success());
+    let expected = (!met[0]).then(|| "no_contact".to_owned());
+    for (machine, peer) in machines.iter().zip(&mut peers) {
+        let left = u64::from(met[0]);
+        until("the public one is gone", PATIENCE, || {
+            (peer.ask("status")["neighbours"] == left).then_some(())
+        });
+        assert_eq!(readiness(machine), expected);
+    }
+}
+
+#[test]
+fn peers_behind_routers_that_answer_strangers_meet_or_say_so() {
+    meets_or_says([ANSWERS_STRANGERS; 2]);
+}
+
+#[test]
+fn peers_behind_routers_that_shift_ports_meet_or_say_so() {
+    meets_or_says([SHIFTS_PORTS; 2]);
+}
+
+#[test]
+fn peers_behind_routers_of_two_kinds_meet_or_say_so() {
+    meets_or_says([SHIFTS_PORTS, DROPS_STRANGERS]);
 }
