@@ -22,6 +22,10 @@ pub const LETTERS: usize = 66;
 pub const HEX_DIGITS: usize = 66;
 /// The digits that a text has at least if it is taken for a key in hex with something else in it, and not for a name.
 const NEARLY_HEX: usize = 56;
+/// The digits that a text has at least if it is taken for a part of a key in hex, and not for a number.
+const PARTLY_HEX: usize = 16;
+/// The digits of a voter's id.
+const VOTER_DIGITS: usize = 64;
 /// How many letters a text may have too few or too many if it is taken for a key, and not for a name.
 const NEARLY_LETTERS: usize = 6;
 
@@ -41,7 +45,11 @@ pub enum KeyForm {
 pub enum KeyTextError {
     /// The text is nothing like a key.
     #[error(
-        "{characters} characters stand where a key should, which begins with {BEGINNING} or has {HEX_DIGITS} hexadecimal digits"
+        "{} where a key should, which begins with {BEGINNING} or has {HEX_DIGITS} hexadecimal digits",
+        match characters {
+            1 => "1 character stands".to_owned(),
+            more => format!("{more} characters stand"),
+        }
     )]
     NotAKey { characters: usize },
     /// A character can't be seen.
@@ -51,7 +59,10 @@ pub enum KeyTextError {
     #[error("the key's character {place} is {}, which is no hexadecimal digit", shown(*character))]
     NotADigit { place: usize, character: char },
     /// A key in hex is too short or too long.
-    #[error("the key has {found} hexadecimal digits instead of {HEX_DIGITS}: copy it again")]
+    #[error(
+        "the key has {found} hexadecimal digits instead of {HEX_DIGITS}{}: copy it again",
+        if *found == VOTER_DIGITS { ", as a voter's id has and no key" } else { "" }
+    )]
     Digits { found: usize },
     /// The bytes are no point of the curve.
     #[error("the key is no public key of secp256k1: {}", match form {
@@ -119,7 +130,7 @@ pub fn read(text: &str) -> Result<(PublicKey, KeyForm), KeyTextError> {
     let text = text.trim();
     let characters = text.chars().count();
     let digits = text.chars().filter(char::is_ascii_hexdigit).count();
-    let is_hex = digits >= NEARLY_HEX || (digits == characters && !text.is_empty());
+    let is_hex = digits >= NEARLY_HEX || (digits == characters && digits >= PARTLY_HEX);
     let begins = |text: &str| text.get(..WORD.len()).is_some_and(|word| is_word(word.as_bytes()));
     let is_near = characters.abs_diff(LETTERS) <= NEARLY_LETTERS
         && text.chars().filter(|each| each.is_whitespace()).count() <= 1;

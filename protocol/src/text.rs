@@ -49,6 +49,13 @@ fn is_space(character: char) -> bool {
     )
 }
 
+/// A text without case. Upper case comes first, so that both of the Greek letter s are one, and the Turkish letters i
+/// with and without a dot.
+fn caseless(text: &str) -> String {
+    let lower = nfc(text).to_uppercase().to_lowercase();
+    nfc(&lower.replace('\u{df}', "ss").replace("i\u{307}", "i"))
+}
+
 /// A text with letters that merely look alike made equal, but for those that are kept.
 fn glance(text: &str, is_kept: impl Fn(char) -> bool) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -64,9 +71,10 @@ fn glance(text: &str, is_kept: impl Fn(char) -> bool) -> String {
 /// A character by itself or, if people can't tell it from others, by its number.
 #[must_use]
 pub fn shown(character: char) -> String {
-    match character.is_ascii_graphic() {
-        true => format!("`{character}`"),
-        false => format!("U+{:04X}", u32::from(character)),
+    match character {
+        ' ' => "a space".to_owned(),
+        character if character.is_ascii_graphic() => format!("`{character}`"),
+        character => format!("U+{:04X}", u32::from(character)),
     }
 }
 

@@ -128,6 +128,10 @@ fn what_is_no_key_is_told_without_repeating_it() {
     for (text, part) in [
         ("", "0 characters stand where a key should, which begins with ostkey1 or has 66"),
         ("Miller", "6 characters stand where a key should"),
+        ("7", "1 character stands where a key should"),
+        ("Ada", "3 characters stand where a key should"),
+        (&digits[..20], "the key has 20 hexadecimal digits instead of 66: copy it again"),
+        (&digits[2..], "the key has 64 hexadecimal digits instead of 66, as a voter's id has"),
         (name, "65 characters stand where a key should"),
         (&with(&text, 20, 'K'), "the key's letter 21 (`K`) is a capital among others"),
         (&mixed, "is a capital among others: write it in one case"),

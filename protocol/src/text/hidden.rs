@@ -42,8 +42,17 @@ pub fn trim(text: &str) -> (&str, usize) {
     (rest.trim_end_matches(is_nothing), before)
 }
 
+/// A text without characters that are shown as nothing. The tags of a flag are kept: they say which one it is.
+pub(super) fn visible(text: &str) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let is_shown = |(index, character): &(usize, &char)| {
+        !is_ignorable(**character) || is_in_flag(&characters, *index, **character)
+    };
+    characters.iter().enumerate().filter(is_shown).map(|(_, character)| *character).collect()
+}
+
 /// Unicode's Default_Ignorable_Code_Point: characters that are shown as nothing.
-pub(super) fn is_ignorable(character: char) -> bool {
+fn is_ignorable(character: char) -> bool {
     matches!(
         character,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
