@@ -82,7 +82,8 @@ pub struct SignList {
     #[arg(long, conflicts_with = "id_column")]
     pub without_ids: bool,
 
-    /// Ids that differ in spaces, leading zeros or letters that look alike are different members
+    /// Ids that differ in spaces, marks, accents, leading zeros, the order of words or letters that
+    /// look alike are different members
     #[arg(long)]
     pub similar_ids: bool,
 

@@ -51,8 +51,7 @@ pub(super) struct KeyList {
     pub(super) has_ids: bool,
     /// Lines without an id.
     pub(super) without_id: u64,
-    /// The first of the lines whose id may be that of an earlier line with another key: it differs in spaces, leading
-    /// zeros or letters that look alike.
+    /// The first of the lines whose id may be that of an earlier line with another key: it is nearly the same.
     pub(super) similar: Vec<[u64; 2]>,
     pub(super) similar_count: u64,
 }
@@ -62,8 +61,15 @@ pub(super) struct KeyList {
 pub enum ListError {
     #[error("it is empty: its first line names the columns, one of them `voter_key`")]
     Empty,
-    #[error("no column is called {wanted}: its first line names the columns")]
-    NoKeyColumn { wanted: &'static str },
+    #[error("no column is called {wanted}: {}", match cells {
+        1 => "its first line has to name the columns, and has none of what separates them: commas, semicolons, tabs or |".to_owned(),
+        cells => format!("its first line has to name the columns, and none of its {cells} cells is this name"),
+    })]
+    NoKeyColumn { wanted: &'static str, cells: usize },
+    #[error(
+        "no column is called {wanted}, and column {column} holds keys: give it that name in the first line"
+    )]
+    UnnamedKeys { wanted: &'static str, column: usize },
     #[error(
         "no column is called {wanted}: its first line holds a key where the names of the columns should stand"
     )]
@@ -82,7 +88,7 @@ pub enum ListError {
     NoIds { columns: String },
     #[error("{}", similar_text(lines, *count))]
     SimilarIds { lines: Vec<[u64; 2]>, count: u64 },
-    #[error("it names no voter")]
+    #[error("it names no voter: nothing stands below the line that names the columns")]
     NoVoters,
     #[error("it has over {LIST_BYTES_MAX} bytes")]
     TooLong,
@@ -116,7 +122,9 @@ pub enum SlipReason {
     OneIdTwoKeys { first: u64 },
     #[error("line {first} has the same key with another id: that would be one vote for both")]
     OneKeyTwoIds { first: u64 },
-    #[error("a field goes on over several lines: a quotation mark is missing or one too many")]
+    #[error(
+        "a field goes on over several lines: a quotation mark is missing or one too many, or a cell has a line break, which has to go"
+    )]
     SeveralLines,
 }
 
@@ -134,11 +142,11 @@ fn similar_text(lines: &[[u64; 2]], count: u64) -> String {
         more => format!("\n  and {more} more"),
     };
     let beginning = match count {
-        1 => "the id of a line differs".to_owned(),
-        count => format!("the ids of {count} lines differ"),
+        1 => "the id of a line is".to_owned(),
+        count => format!("the ids of {count} lines are"),
     };
     format!(
-        "{beginning} from an earlier one with another key in spaces, leading zeros or letters that look alike: one member with two keys would have two votes, and nothing was signed:{told}{more}\nif they are different members, say so by --similar-ids"
+        "{beginning} nearly that of an earlier line with another key (but for spaces, marks, accents, leading zeros, the order of words, or letters that look alike): one member with two keys would have two votes, and nothing was signed:{told}{more}\nif they are different members, say so by --similar-ids"
     )
 }
 
@@ -200,7 +208,7 @@ fn read_from(
     let Opened { input, delimiter, lines_before, bytes_before } = opened;
     let mut rows = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
     let header = rows.byte_headers().map_err(io::Error::from)?;
-    let columns = match columns::columns(header, &beginning, kind, ids) {
+    let columns = match columns::columns(header, (&beginning, delimiter), kind, ids) {
         Ok(columns) => columns,
         Err(error) => return Ok(Err(error)),
     };

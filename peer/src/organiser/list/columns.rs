@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use csv::ByteRecord;
 use protocol::{key_text, text};
 
-use super::opening::delimiter;
-use super::{Ids, ListError};
+use super::{Ids, ListError, opening};
 use crate::schema::RecordKind;
 
 /// The lines in which names of columns are looked for if the first has none, to say where they stand.
@@ -15,7 +14,7 @@ const TITLE_LINES_MAX: usize = 20;
 const COLUMNS_TOLD_MAX: usize = 10;
 const NAME_TOLD_MAX: usize = 40;
 
-/// The names of the columns that are read, as [`plain_name`] writes them.
+/// The names of the columns that are read.
 const VOTER_KEY: &str = "voter_key";
 const KEY: &str = "key";
 const VOTER: &str = "voter";
@@ -44,18 +43,18 @@ pub(super) fn cell_text(cell: &[u8]) -> Cow<'_, str> {
 /// When one is missing or stands twice. `beginning` are the first lines of the table, in which they may stand too low.
 pub(super) fn columns(
     header: &ByteRecord,
-    beginning: &[u8],
+    (beginning, delimiter): (&[u8], u8),
     kind: RecordKind,
     ids: Ids<'_>,
 ) -> Result<Columns, ListError> {
-    if header.is_empty() {
+    if header.is_empty() || cell_text(beginning).trim().is_empty() {
         return Err(ListError::Empty);
     }
     let key = match place(header, VOTER_KEY)? {
         Some(place) => Some(place),
         None => place(header, KEY)?,
     };
-    let no_key = |wanted| no_key_column(header, beginning, kind, wanted);
+    let no_key = |wanted| no_key_column(header, (beginning, delimiter), kind, wanted);
     let (key, holds_voters) = match (key, kind) {
         (Some(key), _) => (key, false),
         (None, RecordKind::Admissions) => return Err(no_key("`voter_key` or `key`")),
@@ -91,13 +90,9 @@ fn place(header: &ByteRecord, name: &str) -> Result<Option<usize>, ListError> {
     }
 }
 
-/// A name in small letters, with `_` for whatever stands between its words: people write "Voter Key", too.
+/// The letters and digits of a name, in small letters: people write "Voter Key" and "voterkey", too.
 fn plain_name(cell: &[u8]) -> String {
-    let text = cell_text(cell);
-    let (text, _) = text::trim(&text);
-    let folded = text::folded(text.trim_matches('"'));
-    let is_between = |character: char| character.is_whitespace() || matches!(character, '_' | '-');
-    folded.split(is_between).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_")
+    text::folded(&cell_text(cell)).chars().filter(|each| each.is_alphanumeric()).collect()
 }
 
 /// The names of all columns, for a message.
@@ -116,16 +111,16 @@ fn names(header: &ByteRecord) -> String {
 /// What to say where no column of keys is: the names may stand below a title, or nowhere.
 fn no_key_column(
     header: &ByteRecord,
-    beginning: &[u8],
+    (beginning, delimiter): (&[u8], u8),
     kind: RecordKind,
     wanted: &'static str,
 ) -> ListError {
     let is_named = |line: &&[u8]| {
-        let delimiter = delimiter(line);
+        let delimiter = opening::delimiter(line);
         line.split(|byte| *byte == delimiter).any(|cell| {
             let name = plain_name(cell);
             let is_voter = kind == RecordKind::Withdrawals && name == VOTER;
-            name == VOTER_KEY || name == KEY || is_voter
+            name == plain_name(VOTER_KEY.as_bytes()) || name == KEY || is_voter
         })
     };
     let text = cell_text(beginning);
@@ -134,8 +129,15 @@ fn no_key_column(
         return ListError::TitleLines { line: index + 1 };
     }
     let is_key = |cell: &[u8]| key_text::read(&cell_text(cell)).is_ok();
-    match header.iter().any(is_key) {
-        true => ListError::NoHeader { wanted },
-        false => ListError::NoKeyColumn { wanted },
+    if header.iter().any(is_key) {
+        return ListError::NoHeader { wanted };
+    }
+    let mut below = csv::ReaderBuilder::new();
+    let below =
+        below.delimiter(delimiter).flexible(true).from_reader(beginning).into_byte_records();
+    let mut below = below.map_while(Result::ok).take(TITLE_LINES_MAX);
+    match below.find_map(|row| row.iter().position(is_key)) {
+        Some(place) => ListError::UnnamedKeys { wanted, column: place + 1 },
+        None => ListError::NoKeyColumn { wanted, cells: header.len() },
     }
 }

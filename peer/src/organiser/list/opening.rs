@@ -35,9 +35,11 @@ pub(super) fn open<'a>(
     let mut input = BufReader::new(decoded);
     let (said, bytes) = separator_line(input.fill_buf()?);
     input.consume(bytes);
+    let header = first_line(input.fill_buf()?);
+    // What the line says is not so if another program wrote the rest.
     let delimiter = match said {
-        Some(delimiter) => delimiter,
-        None => delimiter(first_line(input.fill_buf()?)),
+        Some(said) if header.contains(&said) => said,
+        Some(_) | None => delimiter(header),
     };
     let lines_before = u64::from(bytes > 0);
     Ok(Ok(Opened { input, delimiter, lines_before, bytes_before: bytes as u64 }))
@@ -71,11 +73,27 @@ fn other_file(beginning: &[u8]) -> Option<(&'static str, &'static str)> {
     if beginning.starts_with(b"%PDF") {
         return Some(("a PDF", "save the table that it was made of as CSV"));
     }
-    if begins(b"<!doctype") || begins(b"<html") || begins(b"<?xml") || begins(b"<table") {
+    if beginning.starts_with(b"\xff\xfe\0\0") || beginning.starts_with(b"\0\0\xfe\xff") {
+        return Some(("text in UTF-32", "save it as UTF-8"));
+    }
+    if begins(b"<") {
         return Some(("a page or another XML file", SAVE));
+    }
+    if begins(b"{\\rtf") {
+        return Some((
+            "a document (.rtf)",
+            "copy its table into a spreadsheet and save that as CSV",
+        ));
     }
     if begins(b"{\"ostrakon\"") {
         return Some(("a file of signatures", "name the organiser's list of keys"));
+    }
+    if begins(b"{") || begins(b"[") {
+        return Some(("JSON", "save it as CSV"));
+    }
+    // No text has zeros, but for UTF-16.
+    if beginning.contains(&0) && utf16::byte_order(beginning).is_none() {
+        return Some(("a file of another program", SAVE));
     }
     None
 }
@@ -107,5 +125,5 @@ fn separator_line(beginning: &[u8]) -> (Option<u8>, usize) {
 pub(super) fn delimiter(header: &[u8]) -> u8 {
     let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
     // If several are equally frequent, the last one is used.
-    [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
+    [b'|', b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
 }

@@ -190,6 +190,10 @@ fn a_table_without_its_columns_is_refused() {
         ("voter\n".to_owned(), "no column is called `voter_key` or `key`"),
         ("key,key\n".to_owned(), "two columns are called `key`"),
         ("key\n".to_owned(), "it names no voter"),
+        (" \n\n".to_owned(), "it is empty"),
+        (format!("Nr;Name;Schl\u{fc}ssel\n\n1;Ada;{}\n", digits(1)), "and column 3 holds keys"),
+        (format!("id voter_key\n1 {}\n", digits(1)), "has none of what separates them"),
+        ("Nr;Name\n1;Ada\n".to_owned(), "none of its 2 cells is this name"),
     ] {
         let error = read_text(&text).expect_err(part);
         assert!(error.contains(part), "{error}");
@@ -254,9 +258,15 @@ fn one_member_with_two_keys_is_found_whatever_the_spelling_of_the_id() {
         let text = format!("id,voter_key\n{one},{0}\n{other},{0}\n", digits(1));
         assert_eq!(read_text(&text).expect("one voter").twice_count, 1);
     }
-    for [one, other] in
-        [["007", "7"], ["7\u{a0}", "7"], ["A 12", "A12"], ["\u{410}1", "A1"], ["M-01", "m-1"]]
-    {
+    for [one, other] in [
+        ["007", "7"],
+        ["7\u{a0}", "7"],
+        ["M-7", "M7"],
+        ["Lovelace Ada", "Ada Lovelace"],
+        ["A 12", "A12"],
+        ["\u{410}1", "A1"],
+        ["M-01", "m-1"],
+    ] {
         let text =
             format!("id,voter_key\n{one},{}\nB,{}\n{other},{}\n", digits(1), digits(2), digits(3));
         let list = read_text(&text).expect("two members perhaps");
@@ -306,13 +316,18 @@ fn a_table_is_read_as_spreadsheets_write_it() {
         format!("sep=,\r{}", text.replace("\r\n", "\r")).into_bytes(),
         text.replace("id,voter_key", "\u{a0}Id , Voter Key\u{a0}").into_bytes(),
         text.replace("id,voter_key", "ID,voter-key").into_bytes(),
+        text.replace("id,voter_key", "I.D.,voterkey").into_bytes(),
+        text.replace(',', "|").into_bytes(),
+        format!("sep=;\r\n{text}").into_bytes(),
+        utf16(u16::to_be_bytes, &text),
+        format!("\u{feff}sep=\t\r\n{}", text.replace(',', "\t")).into_bytes(),
     ] {
         let list = read_bytes(&bytes, Ids::Usual).expect("two voters");
         assert_eq!((list.voters.len(), list.has_ids), (2, true));
     }
     // Lines are counted as an editor counts them.
     let error = read_text(&format!("sep=,\nid,voter_key\n1,{a}\n2,x\n")).expect_err("a slip");
-    assert!(error.contains("line 4: 1 characters stand"), "{error}");
+    assert!(error.contains("line 4: 1 character stands"), "{error}");
 }
 
 #[test]
@@ -328,6 +343,12 @@ fn what_is_no_table_is_named_as_what_it_is() {
         (b"\xd0\xcf\x11\xe0\xa1\xb1".to_vec(), "an older Excel (.xls)"),
         (b"%PDF-1.7".to_vec(), "a PDF"),
         (b"\xef\xbb\xbf\n<!DOCTYPE html>".to_vec(), "a page"),
+        (b"<meta charset=utf-8><table>".to_vec(), "a page"),
+        (b"{\\rtf1\\ansi id,voter_key}".to_vec(), "a document (.rtf)"),
+        (b"[{\"voter_key\":\"02\"}]".to_vec(), "this is JSON"),
+        (b"\x09\x08\x10\0\0\x06\x05\0\0\0".to_vec(), "a file of another program"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\x0d".to_vec(), "a file of another program"),
+        (b"\xff\xfe\0\0i\0\0\0d\0\0\0".to_vec(), "text in UTF-32"),
         (format!("Member list 2026\n\n{text}").into_bytes(), "line 3 names the columns"),
         (format!("Members;\n{}", text.replace(',', ";")).into_bytes(), "line 2 names the columns"),
         (format!("1,{}\n", digits(1)).into_bytes(), "its first line holds a key"),
