@@ -72,6 +72,12 @@ impl Terminal {
 
     /// A peer's command line, for somebody at a terminal.
     pub(crate) fn command(arguments: &[&str], directory: &Path) -> Command {
+        let mut command = Self::task(arguments, directory);
+        command.arg("--data-dir").arg(directory);
+        command
+    }
+
+    fn task(arguments: &[&str], directory: &Path) -> Command {
         let mut command = Command::new("/bin/sh");
         command.env_clear().env("TERM", "xterm").env("NO_COLOR", "1");
         command.envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
@@ -79,9 +85,16 @@ impl Terminal {
             .env("PROCESS_FILE", process_file(directory))
             .args(["-c", START])
             .arg(binary("peer"));
-        command.args(arguments).arg("--data-dir").arg(directory);
+        command.args(arguments);
         command.current_dir(directory.parent().expect("it is inside the test's directory"));
         command
+    }
+
+    /// A program on a terminal of so many columns, for a task that knows no data directory.
+    pub(crate) fn run_task_on(columns: &str, arguments: &[&str], directory: &Path) -> Self {
+        let mut command = Self::task(arguments, directory);
+        command.env("COLUMNS_WANTED", columns);
+        Self::run_by(command, directory, false)
     }
 
     fn run_by(command: Command, directory: &Path, with_escapes: bool) -> Self {

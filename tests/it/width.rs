@@ -1,6 +1,6 @@
 //! What a terminal of 60 or 80 columns shows: no line is broken inside of a word.
 
-use crate::harness::{Network, new_election};
+use crate::harness::{Network, PATIENCE, agree, new_election};
 use crate::terminal::{PROMPT, Terminal};
 
 const WIDTHS: [usize; 2] = [60, 80];
@@ -54,5 +54,38 @@ fn the_prompt_breaks_its_answers_and_refusals_between_words() {
         assert_eq!(too_long(&shown, columns), Vec::<&str>::new(), "{shown}");
         terminal.enters("leave");
         terminal.ends_well();
+    }
+}
+
+#[test]
+fn what_is_said_of_a_record_breaks_between_words() {
+    let mut network = Network::start(2, 12);
+    network.peers[0].vote("Ada");
+    agree(&mut network.peers, 1, PATIENCE);
+    let mut peer = network.peers.remove(0);
+    let receipt = network.directory.path().join("receipt.json");
+    peer.ask(&format!("myvote --receipt {}", receipt.display()));
+    peer.ask("leave");
+    assert!(peer.wait_end(PATIENCE).success());
+    let directory = peer.data_directory.clone();
+    let data = directory.to_str().expect("UTF-8");
+    for columns in WIDTHS {
+        let wanted = columns.to_string();
+        let (archive, made) = (format!("{columns}.archive"), format!("made-{columns}"));
+        for (words, part) in [
+            (vec!["export", &archive, "--data-dir", data], "blocks after the genesis"),
+            (vec!["audit", &archive], "as the ballot allows, by registered voters, one each"),
+            (vec!["audit", &archive, "--against", data], "the same record"),
+            (
+                vec!["verify-receipt", "receipt.json", &archive],
+                "is on the best chain of this record",
+            ),
+            (vec!["import", &archive, "--data-dir", &made], "blocks after the genesis"),
+        ] {
+            let shown = Terminal::run_task_on(&wanted, &words, &directory).read_to_end();
+            let told = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(told.contains(part), "{words:?}: {shown}");
+            assert_eq!(too_long(&shown, columns), Vec::<&str>::new(), "{words:?}: {shown}");
+        }
     }
 }

@@ -81,7 +81,11 @@ pub(super) fn follow(
     let (news, heard) = sync_channel(1);
     let listening = thread::Builder::new().name("results events".into());
     let listening = listening.spawn(move || listen(events, &news))?;
-    refresh_until_over(&heard, REFRESH_PERIOD, refresh)?;
+    refresh_until_over(&heard, REFRESH_PERIOD, || match refresh() {
+        // It may start anew. Whoever listens to its events waits for that, and knows when it is gone.
+        Err(ClientError::Http(error)) if error.is_passing() => Ok(()),
+        refreshed => refreshed,
+    })?;
     let ended = listening.join().expect("a thread that hears of the peer does not panic");
     Err(ended.map_or_else(ClientError::from, |()| ClientError::PeerEnded))
 }

@@ -73,6 +73,14 @@ impl Default for Patience {
 }
 
 impl HttpError {
+    /// Whether nobody answered, which a peer does again that is started anew.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::NoContact { .. } | Self::TimedOut { .. } | Self::Cut { .. } => true,
+            Self::Refused { .. } | Self::NotAPeer { .. } => false,
+        }
+    }
+
     /// A word for programs that never changes.
     pub(crate) fn kind(&self) -> &str {
         match self {

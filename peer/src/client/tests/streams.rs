@@ -62,3 +62,15 @@ fn the_count_is_shown_when_anything_of_it_changes() {
         assert_eq!(server.requests().len(), 3);
     }
 }
+
+/// The question for the count meets nobody, and the events go on.
+#[test]
+fn a_peer_that_does_not_answer_for_once_is_watched_on() {
+    let stream = "id: 1-3\ndata: {\"event\":\"disk_recovered\"}\n\n\
+        id: 1-4\ndata: {\"event\":\"left\"}\n\n";
+    let count = Answer::json(200, &results(1));
+    let server = Scripted::start([Answer::events(stream), count, Answer::Cut]);
+    let ended = follow::follow(&http(&server), &mut |_| Ok(()));
+    assert!(matches!(ended, Err(ClientError::PeerEnded)), "{ended:?}");
+    assert_eq!(server.requests().len(), 3);
+}
