@@ -266,6 +266,12 @@ pub enum Event {
         /// The addresses behind the same router as this node, by which that peer does not answer either.
         inner: Vec<SocketAddr>,
     },
+    /// Nobody answers at any of the addresses where somebody should, of which there are several. Reported after the
+    /// last of them was told as silent.
+    NoContact {
+        /// How many others should answer.
+        others: usize,
+    },
     /// A tracker lists this peer.
     Registered {
         /// The tracker.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::harness::http::HttpConnection;
-use crate::harness::{Network, PATIENCE, lasting_port, new_election, until};
+use crate::harness::{Network, PATIENCE, lasting_port, new_election, offline, until};
 
 /// The kind of the problem with which `/readyz` answers; empty when it is ready.
 fn readiness(api: std::net::SocketAddr) -> String {
@@ -57,4 +57,34 @@ fn a_voter_whom_nobody_hears_is_told_so_by_every_answer() {
     });
     assert_eq!(readiness(peer.api), "no_contact");
     assert_eq!(peer.ask("leave")["own_vote"], "alone");
+}
+
+#[test]
+fn who_votes_from_another_terminal_is_told_where_the_peer_runs() {
+    let mut network = Network::start(2, 12);
+    let peer = &mut network.peers[0];
+    let directory = peer.data_directory.to_str().expect("UTF-8").to_owned();
+    let (code, vote) =
+        offline::run_task(&peer.data_directory, &["vote", "Ada", "--data-dir", &directory]);
+    assert_eq!((code, &vote["accepted"]), (Some(0), &serde_json::json!(true)), "{vote}");
+    let told = peer.wait_event("own_vote", PATIENCE, |event| event["standing"]["in"] == "block");
+    assert_eq!(told["transaction"], vote["transaction"]);
+}
+
+#[test]
+fn it_is_said_that_none_of_those_answers_who_should() {
+    let mut network = Network::without_tracker(new_election(12));
+    let ballot = network.ballot();
+    let ballot = ballot.to_str().expect("UTF-8");
+    let (one, other) = (lasting_port().to_string(), lasting_port().to_string());
+    let mut peer =
+        network.start_alone(&["--ballot", ballot, "--neighbour", &one, "--neighbour", &other]);
+    let told = peer.wait_event("no_contact", PATIENCE, |_| true);
+    assert_eq!(told["others"], 2);
+    for port in [one, other] {
+        let ends = |event: &serde_json::Value| {
+            event["address"].as_str().is_some_and(|address| address.ends_with(&port))
+        };
+        assert!(peer.has_event("peer_silent", ends), "{port}");
+    }
 }

@@ -81,6 +81,16 @@ impl Membership {
         {
             let inner = self.inner.of(&address).to_vec();
             self.outputs.push_back(Output::Event(Event::PeerSilent { peer, inner }));
+            self.tell_if_all_are_silent();
+        }
+    }
+
+    /// Tells the user that nobody answers at all. One that should answer and does not has been told of already.
+    fn tell_if_all_are_silent(&mut self) {
+        let told = self.contact.told.len();
+        let others = self.lacks_contact().filter(|others| (2..=told).contains(others));
+        if let Some(others) = others {
+            self.outputs.push_back(Output::Event(Event::NoContact { others }));
         }
     }
 }

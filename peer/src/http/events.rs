@@ -289,6 +289,7 @@ fn is_public(event: &Event) -> bool {
         | Event::Registered { .. }
         | Event::TrackerSilent { .. }
         | Event::PeerSilent { .. }
+        | Event::NoContact { .. }
         | Event::Syncing { .. }
         | Event::Synced { .. }
         | Event::DiskRefuses { .. }

@@ -102,7 +102,8 @@ fn reading(option: usize, name: &str, asked: &Question) -> Option<Reading> {
             || number.is_some_and(|number| (1..=asked.options.len()).contains(&number))
     };
     if squeezed.contains(CHOICE_SEPARATOR) && !parts.is_empty() && parts.iter().all(is_choice) {
-        return Some(Reading::Several { first: parts[0].to_owned() });
+        let first = name.split(CHOICE_SEPARATOR).map(str::trim).find(|part| !part.is_empty());
+        return Some(Reading::Several { first: first.unwrap_or(name).to_owned() });
     }
     let bare = squeezed.trim_matches(QUOTES);
     let quoted = if bare == squeezed { None } else { find(bare) };
@@ -202,6 +203,7 @@ mod tests {
             (&["Ada", "B L A N K"], "a blank answer"),
             (&["Ada", "\u{412}lank"], "a blank answer"),
             (&["Ada", "Grace", "ada,GRACE"], "reads as several options, \"ada\" among them"),
+            (&["Ada Lee", "Grace", "Ada  Lee, Grace"], "several options, \"Ada  Lee\" among them"),
             (&["Ada", "Grace", "1, 2"], "reads as several options"),
             (&["Ada", "Grace", "#1, Grace"], "begins as the number"),
             (&["Ada", "Grace", "1, Grace"], "several options"),

@@ -44,6 +44,7 @@ pub(crate) fn log_event(event: &Event) {
         | Event::NeighbourNamed { .. }
         | Event::NeighbourLeft { .. }
         | Event::PeerSilent { .. }
+        | Event::NoContact { .. }
         | Event::Registered { .. }
         | Event::TrackerSilent { .. }
         | Event::NameUnknown { .. }

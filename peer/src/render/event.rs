@@ -46,6 +46,7 @@ pub(crate) fn tone(event: &Event) -> Tone {
         Event::Reorganisation { .. }
         | Event::Superseded { .. }
         | Event::PeerSilent { .. }
+        | Event::NoContact { .. }
         | Event::NeighbourLeft { reason: LeaveReason::Missed { .. }, .. }
         | Event::TrackerSilent { .. }
         | Event::NameUnknown { .. }
@@ -168,6 +169,7 @@ pub(crate) fn event(event: &Event) -> String {
         Event::PeerSilent { address, name, inner } => {
             peer_silent(&text::named(name.as_deref(), *address), inner)
         }
+        Event::NoContact { others } => text::no_contact(*others),
         Event::NeighbourJoined { address } => format!("neighbour {address} joined"),
         Event::NeighbourNamed { address, name } => {
             format!("neighbour {address} calls itself {name}")

@@ -28,8 +28,8 @@ use crate::schema::{Event, Question, Refusal, Reply, Told};
 pub(crate) use event::{Tone, event as event_text, tone as event_tone};
 pub(crate) use key::phrase;
 pub(crate) use text::{
-    choice_line, choices_allowed, chosen, iso_8601, neighbour as neighbour_text, rate, short, time,
-    unready,
+    choice_line, choices_allowed, chosen, idle_in_short, iso_8601, neighbour as neighbour_text,
+    rate, short, time, unready,
 };
 
 /// How answers and events look.

@@ -84,12 +84,7 @@ pub(crate) fn unready(unready: &Unready) -> String {
             "this machine no longer has the address {}, at which this peer listens",
             address.ip()
         ),
-        Unready::NoContact { others: 0 } => {
-            "nobody of this election answers: neither a tracker nor another peer was reached"
-                .to_owned()
-        }
-        Unready::NoContact { others: 1 } => "1 other is listed, and does not answer".to_owned(),
-        Unready::NoContact { others } => format!("{others} others are listed, none answers"),
+        Unready::NoContact { others } => no_contact(*others),
         Unready::Syncing { height, target } => {
             format!("fetching blocks: at {height} of {target}")
         }
@@ -99,6 +94,16 @@ pub(crate) fn unready(unready: &Unready) -> String {
                 "most neighbours count {blocks} more, whose time comes in {seconds} s by this machine's clock: check it"
             )
         }
+    }
+}
+
+/// Says that nobody answers, though so many others should.
+pub(super) fn no_contact(others: usize) -> String {
+    match others {
+        0 => "nobody of this election answers: neither a tracker nor another peer was reached"
+            .to_owned(),
+        1 => "1 other is listed, and does not answer".to_owned(),
+        others => format!("{others} others are listed, none answers"),
     }
 }
 
@@ -160,12 +165,20 @@ pub(super) fn clock_row(told: Clock, is_off: bool) -> String {
 
 /// Says why this peer mines nothing just now.
 pub(super) fn idle(status: &Status) -> String {
+    let short = idle_in_short(status);
     match (status.mines, status.pool) {
-        (false, 0) => "not here".to_owned(),
-        (false, 1) => "not here: 1 transaction waits until another peer mines".to_owned(),
-        (false, pool) => format!("not here: {pool} transactions wait until another peer mines"),
-        (true, _) if is_clock_off(status) => "off while the clock is".to_owned(),
-        (true, _) => "nothing to mine".to_owned(),
+        (true, _) | (false, 0) => short.to_owned(),
+        (false, 1) => format!("{short}: 1 transaction waits until another peer mines"),
+        (false, pool) => format!("{short}: {pool} transactions wait until another peer mines"),
+    }
+}
+
+/// Does the same in a few words, for a narrow panel.
+pub(crate) fn idle_in_short(status: &Status) -> &'static str {
+    match status.mines {
+        false => "not here",
+        true if is_clock_off(status) => "off while the clock is",
+        true => "nothing to mine",
     }
 }
 

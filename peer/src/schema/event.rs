@@ -127,6 +127,8 @@ pub(crate) enum Event {
         #[schema(value_type = Vec<String>)]
         inner: Vec<SocketAddr>,
     },
+    /// None of the others answers that a tracker lists, or that were given; said after the last of them was.
+    NoContact { others: usize },
     /// A tracker lists this peer.
     Registered {
         #[schema(value_type = String)]

@@ -15,7 +15,7 @@ use super::draw::{Viewport, draw};
 use super::state::{Answers, Contact, State, Update};
 use crate::schema::{
     Admitted, BlockSummary, Chain, Clock, Event, HeldBy, Mining, Multicast, Neighbour, OptionTally,
-    Peers, Percent, QuestionTally, Results, Role, Status, Tip, TransactionKind, Waiting,
+    Peers, Percent, QuestionTally, Results, Role, Status, Tip, TransactionKind, Unready, Waiting,
 };
 
 const NOW_MS: u64 = 1_795_233_117_040;
@@ -198,6 +198,26 @@ fn a_busy_peer_on_80_by_24() {
 #[test]
 fn a_busy_peer_on_120_by_40() {
     assert_picture(&busy(), LOOK, (120, 40), pictures::BUSY_120);
+}
+
+#[test]
+fn a_peer_that_is_alone_or_does_not_mine_is_drawn_as_that() {
+    let drawn = |change: fn(&mut Status)| {
+        let mut answers = answers(3, 2, vec![question("Chair?", &[("Ada", 2)], 0)]);
+        change(&mut answers.status);
+        let mut state = state("Computing club 2026");
+        state.apply(Update::Asked(Box::new(answers)), NOW_MS);
+        text(&picture(&state, LOOK, 80, 20))
+    };
+    let alone = drawn(|status| status.tip_held_by.neighbours = 0);
+    assert!(alone.contains("nobody else") && alone.contains("nothing to mine"), "{alone}");
+    let off = drawn(|status| {
+        let unready = Unready::ClockOff { offset_ms: 200_000, disagreeing: 3, compared: 3 };
+        status.unready = vec![unready];
+    });
+    assert!(off.contains("CLOCK OFF") && off.contains("off while the clock is"), "{off}");
+    let observer = drawn(|status| status.mines = false);
+    assert!(observer.contains("not here") && !observer.contains("nothing to mine"), "{observer}");
 }
 
 #[test]

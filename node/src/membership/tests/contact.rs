@@ -30,15 +30,22 @@ fn a_tracker_that_lists_nobody_is_company_and_one_that_lists_who_is_silent_is_no
         });
         silent.collect::<Vec<_>>()
     };
+    let nobody = |world: &World| {
+        let told = world.told.iter().map(|(_, output)| output);
+        told.filter(|output| matches!(output, Output::Event(Event::NoContact { others: 2 })))
+            .count()
+    };
     world.run(Duration::from_secs(3));
     assert!(silent(&world).is_empty(), "they had no time to answer");
     world.run(Duration::from_secs(2));
     assert_eq!(silent(&world), [900, 901]);
+    assert_eq!(nobody(&world), 1, "it is said once that both are silent");
     // The hints are forgotten and given again, which is no news.
     world.run(Duration::from_secs(20));
     world.say(address(TRACKER), 1, ack(&[900, 901]), true);
     world.run(Duration::from_secs(10));
     assert_eq!(silent(&world), [900, 901]);
+    assert_eq!(nobody(&world), 1);
     let update = Datagram::UpdatePeers { live: vec![address(1)], left: vec![address(900)] };
     world.say(address(TRACKER), 1, update, true);
     assert_eq!(world.peer(1).lacks_contact(), None, "they are not listed any more");

@@ -29,6 +29,7 @@ impl From<node::Event> for Event {
             Node::PeerSilent { peer, inner } => {
                 Self::PeerSilent { address: peer.address, name: text(peer.name), inner }
             }
+            Node::NoContact { others } => Self::NoContact { others },
             Node::NeighbourJoined { address } => Self::NeighbourJoined { address },
             Node::NeighbourNamed { address, name } => {
                 Self::NeighbourNamed { address, name: name.to_string() }

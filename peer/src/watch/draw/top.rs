@@ -9,7 +9,7 @@ use ratatui::widgets::{RenderDirection, Sparkline};
 
 use super::text::{bar, share, sides, span};
 use super::{Viewport, panel};
-use crate::render::{rate, short};
+use crate::render::{idle_in_short, rate, short};
 use crate::schema::{Mining, Status};
 use crate::watch::state::State;
 
@@ -45,6 +45,7 @@ pub(super) fn chain(state: &State, viewport: Viewport, frame: &mut Frame<'_>, ar
         let held_by = status.tip_held_by;
         let agreement = match status.unready.first() {
             Some(unready) => unready.kind().replace('_', " ").to_uppercase(),
+            None if held_by.neighbours == 0 => "nobody else".to_owned(),
             None => format!("held {}/{}", held_by.neighbours, held_by.of),
         };
         frame.render_widget(Line::raw(sides(&work(status), &agreement, width)), third);
@@ -69,7 +70,7 @@ pub(super) fn mining(state: &State, viewport: Viewport, frame: &mut Frame<'_>, a
     let width = usize::from(first.width);
     let Some(status) = &state.status else { return };
     let Some(mining) = &status.mining else {
-        frame.render_widget(Line::styled("nothing to mine", viewport.faint()), first);
+        frame.render_widget(Line::styled(idle_in_short(status), viewport.faint()), first);
         curve(&state.rate_samples, viewport, frame, second.union(third));
         return;
     };

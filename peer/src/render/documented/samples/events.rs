@@ -40,6 +40,7 @@ fn node_events() -> Vec<node::Event> {
         Event::OwnVote { id, voter, standing: Box::new(in_block()) },
         Event::PeerSilent { peer: neighbour.into(), inner: vec![] },
         Event::PeerSilent { peer: backup.into(), inner: vec![([192, 168, 1, 5], 6_002).into()] },
+        Event::NoContact { others: 2 },
         Event::NeighbourJoined { address: neighbour },
         Event::NeighbourNamed { address: neighbour, name: peer_name("Ada's laptop") },
         left(LeaveReason::Left),
