@@ -114,8 +114,8 @@ fn a_vote_is_seen_as_it_is_counted_and_a_peer_that_comes_back_is_found() {
 #[test]
 fn neighbours_are_shown_with_their_names() {
     let mut network = Network::start(1, 12);
-    let named = network.join(&["--no-mining", "--name", "Ada's laptop"]);
-    let name = format!("{} (Ada's laptop)", network.peers[named].address);
+    let named = network.join(&["--no-mining", "--name", "Ada"]);
+    let name = format!("{} (Ada)", network.peers[named].address);
     let mut watch = Watch::start(&network.peers[0].data_directory);
     watch.sees(&name);
     watch.presses("q");

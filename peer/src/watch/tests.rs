@@ -75,7 +75,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
     };
     let neighbour = |port, trip, missed, clock| Neighbour {
         address: address(port),
-        name: (port == 6_002).then(|| "Ada's laptop".to_owned()),
+        name: None,
         also_at: Vec::new(),
         tip: Some(tip(height)),
         round_trip_ms: trip,
@@ -218,6 +218,27 @@ fn a_peer_that_is_alone_or_does_not_mine_is_drawn_as_that() {
     assert!(off.contains("CLOCK OFF") && off.contains("off while the clock is"), "{off}");
     let observer = drawn(|status| status.mines = false);
     assert!(observer.contains("not here") && !observer.contains("nothing to mine"), "{observer}");
+}
+
+#[test]
+fn a_name_stands_beside_the_address_and_is_cut_where_both_have_no_room() {
+    let shown = |width, name: &str| {
+        let (mut state, mut answers) = (busy(), answers(6, 7, chair_and_evenings()));
+        answers.peers.peers[0].name = Some(name.to_owned());
+        state.apply(Update::Asked(Box::new(answers)), NOW_MS);
+        let found = text(&picture(&state, LOOK, width, 40));
+        let lines = found.lines().skip_while(|line| !line.contains("Neighbours, 2"));
+        let lines = lines.map(|line| line.rsplit('│').nth(1).unwrap_or_default().trim_end());
+        lines.skip(1).take(3).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let narrow = shown(80, "Ada's laptop");
+    assert_eq!(words(&narrow[0]), ["address", "tip", "clock"]);
+    assert_eq!(narrow[1], " 127.0.0.1:6002 (Ada's laptop)   6 -3 ms");
+    assert_eq!(words(&narrow[2]), ["127.0.0.1:6003", "–", "–"]);
+    assert_eq!(words(&shown(160, "Ada's laptop")[0]).len(), 5);
+    let long = shown(80, "投票所の大きなコンピュータ");
+    assert!(long[1].starts_with(" 127.0.0.1:6002 (投票所の") && long[1].contains('…'), "{long:?}");
 }
 
 #[test]

@@ -69,6 +69,6 @@ fn one_that_is_met_by_both_families_counts_once() {
         });
         assert_eq!(peer.ask("status")["clock"]["compared"], 1);
     }
-    let vote = &peers[1].ask("myvote")["vote"];
+    let vote = peers[1].ask("myvote")["vote"].clone();
     assert_eq!(vote["held_by"], held, "{vote}");
 }

@@ -4,12 +4,16 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use unicode_truncate::Alignment;
+use unicode_width::UnicodeWidthStr;
 
-use super::text::{Column, fit_middle, moment, table};
+use super::text::{Column, fit, fit_middle, moment, table};
 use super::{Viewport, panel};
 use crate::render::neighbour_text;
 use crate::schema::Neighbour;
 use crate::watch::state::{Heard, State};
+
+/// The places of the columns that are left out where names need the room, in turn: missed heartbeats, round trips.
+const GIVE_WAY_TO_NAMES: [usize; 2] = [3, 2];
 
 pub(super) fn blocks(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
     let inside = panel(frame, area, viewport.panel("Blocks"));
@@ -41,9 +45,29 @@ pub(super) fn neighbours(state: &State, viewport: Viewport, frame: &mut Frame<'_
         frame.render_widget(Line::styled("none", viewport.faint()), inside);
         return;
     }
-    let columns = [left("address"), right("tip"), right("trip"), right("missed"), right("clock")];
-    let rows = state.neighbours.iter().take(room(inside)).map(neighbour);
-    show(&columns, &rows.collect::<Vec<_>>(), viewport, frame, inside);
+    let mut columns =
+        vec![left("address"), right("tip"), right("trip"), right("missed"), right("clock")];
+    let shown: Vec<_> = state.neighbours.iter().take(room(inside)).collect();
+    let mut rows: Vec<_> = shown.iter().map(|each| neighbour(each)).collect();
+    let full = |each: &Neighbour| neighbour_text(each.address, each.name.as_deref());
+    let wanted = shown.iter().map(|each| full(each).width()).max().unwrap_or_default();
+    let width = usize::from(inside.width);
+    if shown.iter().any(|each| each.name.is_some()) {
+        for place in GIVE_WAY_TO_NAMES {
+            if first_width(&columns, &rows, width) < wanted {
+                columns.remove(place);
+                rows.iter_mut().for_each(|row| drop(row.remove(place)));
+            }
+        }
+        let room = first_width(&columns, &rows, width);
+        for (row, each) in rows.iter_mut().zip(&shown) {
+            // Of what is too long the name is cut, since the address says who it is.
+            if each.address.to_string().width() < room {
+                row[0] = fit(&full(each), room);
+            }
+        }
+    }
+    show(&columns, &rows, viewport, frame, inside);
 }
 
 pub(super) fn events(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
@@ -67,12 +91,21 @@ pub(super) fn events(state: &State, viewport: Viewport, frame: &mut Frame<'_>, a
 fn neighbour(neighbour: &Neighbour) -> Vec<String> {
     let unknown = || "–".to_owned();
     vec![
-        neighbour_text(neighbour.address, neighbour.name.as_deref()),
+        neighbour.address.to_string(),
         neighbour.tip.map_or_else(unknown, |tip| tip.height.to_string()),
         neighbour.round_trip_ms.map_or_else(unknown, trip),
         neighbour.missed.to_string(),
         neighbour.clock_offset_ms.map_or_else(unknown, offset),
     ]
+}
+
+/// The width that the other columns leave to the first one, with one column between them.
+fn first_width(columns: &[Column], rows: &[Vec<String>], width: usize) -> usize {
+    let others = columns.iter().enumerate().skip(1).map(|(place, column)| {
+        let widest = rows.iter().map(|row| row[place].width()).max().unwrap_or_default();
+        widest.max(column.heading.width()) + 1
+    });
+    width.saturating_sub(others.sum())
 }
 
 fn trip(milliseconds: f64) -> String {
