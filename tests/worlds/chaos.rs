@@ -1,7 +1,8 @@
 //! Many made-up worlds, in each of which everything that must hold has to hold.
 //!
-//! `OSTRAKON_SIM_WORLDS` says how many (200), from which seed on `OSTRAKON_SIM_FIRST` (1), `OSTRAKON_SIM_MINUTES` how many
-//! virtual minutes each takes (5), and `OSTRAKON_SIM_SEED` runs one alone. `OSTRAKON_SIM_EVENTS` is how many of the last events a failure shows.
+//! `OSTRAKON_SIM_WORLDS` says how many (200), from which seed on `OSTRAKON_SIM_FIRST` (1), `OSTRAKON_SIM_MINUTES` how
+//! many virtual minutes each takes (5), and `OSTRAKON_SIM_SEED` runs one alone. `OSTRAKON_SIM_EVENTS` is how many of
+//! the last events a failure shows.
 
 use sim::chaos::scenario;
 use sim::report::Report;

@@ -12,7 +12,7 @@ use protocol::units::Now;
 /// A clock that went further than the monotonic time by this, or less far, is another one: it was set, or the machine
 /// slept. Together with the 30 s by which clocks may differ this is well within the two minutes by which others let a
 /// block be early.
-const MOVED_MAX: Duration = Duration::from_secs(15);
+const SAME_WITHIN: Duration = Duration::from_secs(15);
 /// For how long an agreement is believed. A clock that goes wrong by 100 millionths and is never set, as bad ones do,
 /// is a minute off by then, and both of its times go wrong alike.
 const BELIEVED: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -43,7 +43,7 @@ impl Agreement {
     /// Whether the clock is the same as then.
     pub(super) fn holds(&self, now: Now) -> bool {
         let passed = now.instant.saturating_duration_since(self.since.instant);
-        passed < BELIEVED && moved(self.since, now) < MOVED_MAX
+        passed < BELIEVED && moved(self.since, now) < SAME_WITHIN
     }
 
     /// Whether this stands against so many strangers who say that the clock is off.

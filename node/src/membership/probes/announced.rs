@@ -1,6 +1,6 @@
-//! Addresses that were announced on the local network. Anybody there can announce any of them, in anybody's name, so they
-//! have a room of their own, which must never be closed to who is there by who is not: whoever was POKEd and did not
-//! answer makes room for the next one.
+//! Addresses that were announced on the local network. Anybody there can announce any of them, in anybody's name, so
+//! they have a room of their own, which must never be closed to who is there by who is not: whoever was POKEd and did
+//! not answer makes room for the next one.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
