@@ -9,8 +9,8 @@ use protocol::units::TransactionId;
 
 use crate::schema::{AloneCounts, PartedTransaction, Transaction};
 
-/// The most transactions of a record that are kept and told with what they say; of others an id is kept. Whoever has two
-/// records with more differences looks at the records.
+/// The most transactions of a record that are kept and told with what they say; of others an id is kept. Whoever has
+/// two records with more differences looks at the records.
 pub(super) const ALONE_TOLD_MAX: usize = 10_000;
 
 /// Of each transaction, its id and place. There are no more than an audit of the record keeps voters, in the same order
