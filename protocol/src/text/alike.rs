@@ -27,8 +27,8 @@ pub fn first_alike<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<(usiz
 }
 
 /// What a text looks like at a glance. Two texts look alike if they agree in one of the forms: in the first, only case,
-/// spaces, composition and small marks are put aside. In the second, `l` is like `I`, and in the third a Cyrillic `А` is
-/// like `a`.
+/// spaces, composition and small marks are put aside. In the second, `l` is like `I`, and in the third a Cyrillic `А`
+/// is like `a`.
 fn looks(text: &str) -> [String; 3] {
     let bare: String = nfc(&visible(text)).chars().filter(|each| !is_line(*each)).collect();
     let mut plain = String::with_capacity(bare.len());
