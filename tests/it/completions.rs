@@ -64,7 +64,8 @@ const LINES: [(&str, &str); 6] = [
 fn bash_completes_commands_and_their_options() {
     let Some(bash) = tool("bash") else { return };
     let mut shell = Shell::start(bash, &["--norc", "--noprofile", "-i"]);
-    shell.types("eval \"$(peer completions bash)\"; PS1='loaded'\"> \"\r");
+    // Bash shows what is typed only where the terminal would.
+    shell.types("stty echo; eval \"$(peer completions bash)\"; PS1='loaded'\"> \"\r");
     shell.sees("loaded> ");
     shell.completes(&LINES);
 }

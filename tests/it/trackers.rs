@@ -105,8 +105,9 @@ fn an_empty_variable_is_one_that_is_not_set_and_lists_may_have_lines() {
     meet_all(&mut network.peers, PATIENCE);
 
     // What is wrong with a variable is said of it, not of an option that nobody typed.
-    let mut command = Peer::command(&["0"], &network.directory.path().join("refused"));
-    command.env("OSTRAKON_TRACKER", "tracker.test:none");
+    let mut command = std::process::Command::new(crate::harness::binary("peer"));
+    command.env_clear().arg("0").env("OSTRAKON_TRACKER", "tracker.test:none");
+    command.current_dir(network.directory.path());
     let (code, stderr) = Program::start("refused peer", command).finish(PATIENCE);
     assert_eq!(code, Some(2), "{stderr}");
     assert!(stderr.contains("of OSTRAKON_TRACKER: ") && !stderr.contains("--tracker"), "{stderr}");
