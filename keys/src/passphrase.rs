@@ -165,7 +165,8 @@ pub fn read(source: &SecretSource) -> Result<Passphrase, PassphraseError> {
     Passphrase::new(text)?.ok_or(PassphraseError::Empty { path })
 }
 
-/// Unlocks a key file, if it is locked, by the passphrase of the source that was named or else by asking on the terminal.
+/// Unlocks a key file, if it is locked, by the passphrase of the source that was named or else by asking on the
+/// terminal.
 ///
 /// # Errors
 /// When there is no passphrase, or it does not unlock the key.

@@ -14,15 +14,15 @@ use protocol::units::{Now, UnixMillis};
 use super::agreement::{Agreement, moved};
 use super::distinct::{independent, independent_clocks};
 use super::names::Who;
-use super::voices::{COMPARED_MIN, Comparison, DIFFERENCE_MAX_MS, Heard, Voice, compare, most};
+use super::voices::{
+    AGREEMENT_MS, COMPARED_MIN, Comparison, DIFFERENCE_MAX_MS, Heard, Voice, compare, most,
+};
 use super::{Membership, Output};
 use crate::output::Event;
 use crate::views::ClockView;
 
 /// A slower answer measures nothing: somebody was stopped meanwhile. It bounds the error too, by its half.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
-/// Two measurements in a row that differ by more than this show a clock that moves, or a delay.
-pub(super) const AGREEMENT_MS: u64 = 2_000;
 /// The clock jumped if it went further than the monotonic time by this, or less far: somebody set it, or the machine
 /// slept.
 const JUMP_MIN: Duration = Duration::from_secs(1);

@@ -6,9 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clock::AGREEMENT_MS;
 use super::names::Who;
-use super::voices::{Heard, Voice};
+use super::voices::{AGREEMENT_MS, Heard, Voice};
 
 /// Who said what, of which a voice is made.
 type Word<Said> = (Who, Said);

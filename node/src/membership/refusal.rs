@@ -1,5 +1,5 @@
-//! Trackers that serve another election. One who serves the right one wins, and a neighbour is company enough: this node
-//! never ends while anybody may answer who is of its election.
+//! Trackers that serve another election. One who serves the right one wins, and a neighbour is company enough: this
+//! node never ends while anybody may answer who is of its election.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use super::{Membership, Output, Timer};
 use crate::given::Named;
 use crate::output::Event;
 
-/// How long neighbours have to answer after the start, where all trackers serve another election: three POKEs take 3.5 s.
+/// How long neighbours have to answer after the start, where all trackers serve another election: three POKEs take 3.5
+/// s.
 pub(super) const OTHERS_PATIENCE: Duration = Duration::from_secs(5);
 
 impl TrackerLink {

@@ -18,6 +18,8 @@ use crate::views::ClockView;
 pub(super) const DIFFERENCE_MAX_MS: i64 = 30_000;
 /// The fewest voices that tell whether this machine's clock or another one is wrong.
 pub(super) const COMPARED_MIN: usize = 2;
+/// Two measurements of one clock that differ by more than this show that it moves, or a delay.
+pub(super) const AGREEMENT_MS: u64 = 2_000;
 /// The bits of an address that tell its network: what one customer is given as a rule.
 const PREFIX_IPV4: u32 = 24;
 const PREFIX_IPV6: u32 = 48;

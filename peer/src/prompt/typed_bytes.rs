@@ -161,7 +161,8 @@ impl TypedBytes {
         self.rest.extend_from_slice(later);
     }
 
-    /// Makes bytes ready. A paste whose end never comes would keep the editor from all keys for good, so Ctrl-C ends it.
+    /// Makes bytes ready. A paste whose end never comes would keep the editor from all keys for good, so Ctrl-C ends
+    /// it.
     fn add(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if *byte == CONTROL_C && self.taken.is_in_paste {

@@ -11,8 +11,8 @@ table ip router {
 }
 "#;
 
-/// Tells strangers that nobody is there. So it remembers them, and gives whoever inside writes to them later another port
-/// than the tracker saw.
+/// Tells strangers that nobody is there. So it remembers them, and gives whoever inside writes to them later another
+/// port than the tracker saw.
 pub(super) const ANSWERS_STRANGERS: &str = r#"
 table ip router {
   chain out { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }

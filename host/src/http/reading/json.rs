@@ -18,8 +18,8 @@ use super::{Fault, NUMBER, sentence};
 const WHOLE: &str = "the body";
 
 /// The most values in a body: lists, objects and what stands in them. A vote for every option of the largest ballot has
-/// some 16,420 of them, and a thousand transactions have 1,002. While a body is read each takes up to some 150 bytes, and so
-/// all of them 10 MB, where the shortest lists in a body of the largest size would take 40.
+/// some 16,420 of them, and a thousand transactions have 1,002. While a body is read each takes up to some 150 bytes,
+/// and so all of them 10 MB, where the shortest lists in a body of the largest size would take 40.
 const VALUES_MAX: usize = 65_536;
 
 const WHOLE_NUMBER: &str = "a whole number";

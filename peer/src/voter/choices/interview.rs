@@ -1,6 +1,7 @@
 //! What a voter is told and asked, one thing after the other, until a vote is whole.
 //!
-//! Whoever shows it prints what is told, asks what is asked, and hands the answer back; what comes next is decided here.
+//! Whoever shows it prints what is told, asks what is asked, and hands the answer back; what comes next is decided
+//! here.
 
 use protocol::election::Question;
 use protocol::transaction::Choices;
