@@ -13,9 +13,8 @@ use protocol::units::{Now, UnixMillis};
 
 use super::agreement::{Agreement, moved};
 use super::distinct::{independent, independent_clocks};
-use super::names::Who;
 use super::voices::{
-    AGREEMENT_MS, COMPARED_MIN, Comparison, DIFFERENCE_MAX_MS, Heard, Voice, compare, most,
+    AGREEMENT_MS, COMPARED_MIN, Comparison, DIFFERENCE_MAX_MS, Heard, Voice, Who, compare, most,
 };
 use super::{Membership, Output};
 use crate::output::Event;

@@ -6,8 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::names::Who;
-use super::voices::{AGREEMENT_MS, Heard, Voice};
+use super::voices::{AGREEMENT_MS, Heard, Voice, Who};
 
 /// Who said what, of which a voice is made.
 type Word<Said> = (Who, Said);

@@ -14,7 +14,7 @@ use protocol::datagram::{Datagram, RunNumber};
 use protocol::peer_name::PeerName;
 use protocol::units::Now;
 
-use super::neighbours::Neighbour;
+use super::voices::Who;
 use super::{Disposition, Membership, Output};
 use crate::dropped::DropReason;
 use crate::output::Event;
@@ -27,15 +27,6 @@ const TELL_AGAIN_MAX: Duration = Duration::from_secs(64);
 /// A neighbour is taken at its new word this long after the last one: who says something else all the time would fill
 /// the screen.
 const CHANGE_PERIOD: Duration = Duration::from_secs(5);
-
-/// Whom an address belongs to, as far as it can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Who {
-    /// The peer that says that it has this number.
-    Run(RunNumber),
-    /// Somebody who gave no number.
-    At(SocketAddr),
-}
 
 /// What this node says of itself.
 #[derive(Debug)]
@@ -63,17 +54,15 @@ impl Introduction {
     pub(super) fn tell_anew(&mut self, now: Instant) {
         (self.tell_at, self.pause) = (now, TELL_AGAIN_FIRST);
     }
-}
 
-impl Neighbour {
-    /// What it is called by whoever runs it, as it says.
-    pub(crate) fn name(&self) -> Option<&PeerName> {
-        self.introduction.said.as_ref()?.1.as_ref()
+    /// What the neighbour is called by whoever runs it, as it says.
+    pub(super) fn name(&self) -> Option<&PeerName> {
+        self.said.as_ref()?.1.as_ref()
     }
 
-    /// Who it is, as it says.
+    /// Who it is that was met at this address, as it says.
     pub(super) fn who(&self, address: SocketAddr) -> Who {
-        match &self.introduction.said {
+        match &self.said {
             Some((run, _)) => Who::Run(*run),
             None => Who::At(address),
         }

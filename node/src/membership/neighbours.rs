@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use chain::rules::{Rule, Rules};
+use protocol::peer_name::PeerName;
 use protocol::token::Token;
 
 use super::clock::OtherClock;
 use super::names::Introduction;
+use super::voices::Who;
 
 /// The most neighbours. A network of up to this size is fully meshed, and a larger one is still
 /// well connected.
@@ -60,6 +62,16 @@ pub(crate) struct Neighbour {
 }
 
 impl Neighbour {
+    /// What it is called by whoever runs it, as it says.
+    pub(crate) fn name(&self) -> Option<&PeerName> {
+        self.introduction.name()
+    }
+
+    /// Who it is that was met at this address, as it says.
+    pub(super) fn who(&self, address: SocketAddr) -> Who {
+        self.introduction.who(address)
+    }
+
     fn new(token: Token, now: Instant) -> Self {
         Self {
             token,

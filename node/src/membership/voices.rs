@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use protocol::datagram::RunNumber;
 use protocol::scope::Scope;
 use protocol::units::Now;
 
@@ -35,6 +36,15 @@ pub(super) struct Heard {
     pub(super) offset_ms: i64,
     /// When it was measured last.
     pub(super) measured: Now,
+}
+
+/// Whom an address belongs to, as far as it can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Who {
+    /// The peer that says that it has this number.
+    Run(RunNumber),
+    /// Somebody who gave no number.
+    At(SocketAddr),
 }
 
 /// Where a voice comes from, and whether it was named.
