@@ -237,7 +237,7 @@ fn haproxy_finds_a_peer_and_a_tracker_up_and_passes_events_and_the_page() {
         .replace(HAPROXY_BINDS, &format!("bind 127.0.0.1:{port}"))
         .replace(PEER, &peer.api.to_string())
         + &format!(
-            "\nbackend tracker\n    option httpchk GET /healthz\n    server tracker {of_tracker} check\n"
+            "\nbackend tracker\n    option httpchk OPTIONS /healthz\n    server tracker {of_tracker} check\n"
         );
     let directory = network.directory.path();
     let Some(_haproxy) = start_haproxy(&sections, directory, port) else { return };

@@ -101,7 +101,7 @@ fn named_host(site: &Site, parts: &Parts) -> Result<Authority, Problem> {
 fn is_probe(site: &Site, parts: &Parts) -> bool {
     let is_address =
         |text: &str| Authority::parse(text).is_some_and(|named| matches!(named.host, Host::Ip(_)));
-    let is_look = matches!(parts.method, Method::GET | Method::HEAD);
+    let is_look = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     let has_no_name = match only(&parts.headers, &HOST) {
         Some(text) => text.is_empty() || is_address(text),
         None => !parts.headers.contains_key(HOST),

@@ -64,7 +64,11 @@ impl Service {
         if request.body().is_end_stream() && !place.begin() {
             return Err(BodyError::Closed);
         }
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        // HAProxy probes by OPTIONS, unless it is told otherwise, and wants to hear whether the server works.
+        if parts.method == Method::OPTIONS && guard::check_host(&self.site, &parts) == Ok(None) {
+            parts.method = Method::GET;
+        }
         let client = ClientAddress::of_request(from.ip(), &parts.headers);
         let mut source = Source::default();
         let connected = ClientAddress::new(from.ip());

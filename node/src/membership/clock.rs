@@ -220,13 +220,14 @@ impl Membership {
             let Some(address) = tracker.place.address() else { continue };
             news.extend(tracker.clock.news().map(|offset_ms| (address, offset_ms)));
         }
-        for (address, offset_ms) in news {
+        self.own_clock.judge(compare(self.heard(OtherClock::offset_ms)));
+        let ClockView { compared, offset_ms, disagreeing, is_off, .. } = self.clock();
+        // Where this machine's clock is off, that is told once, and not again with each of the others.
+        for (address, offset_ms) in news.into_iter().filter(|_| !is_off) {
             let name = self.name_of(&address);
             let event = Event::ClockDiffers { address, name, offset_ms };
             self.outputs.push_back(Output::Event(event));
         }
-        self.own_clock.judge(compare(self.heard(OtherClock::offset_ms)));
-        let ClockView { compared, offset_ms, disagreeing, is_off, .. } = self.clock();
         let Some(offset_ms) = offset_ms else { return };
         if std::mem::replace(&mut self.own_clock.is_told, is_off) == is_off {
             return;

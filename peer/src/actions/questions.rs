@@ -233,7 +233,9 @@ impl Actions {
             key = voters.prepare_vote(&self.handle, actor) => key.map_err(refused)?,
         };
         let transaction = voters.cast(&self.handle, &key, choices).await.map_err(refused)?;
-        Ok(schema::Voted { accepted: true, transaction, choices: names })
+        let standing = self.voter(key.public().voter()).await;
+        let held_by = standing.ok().and_then(|voter| voter.vote).map(|vote| vote.held_by);
+        Ok(schema::Voted { accepted: true, transaction, choices: names, held_by })
     }
 
     /// A refusal of what one of this peer's own voters asked for. One that asks to be admitted names the key to send.

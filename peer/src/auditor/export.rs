@@ -25,7 +25,7 @@ use host::whole_file::{Existing, FileMode, WholeFile, WholeFileError};
 pub fn export(command: &ExportChain) -> Result<(), OfflineError> {
     let path = match (&command.from, &command.data_dir) {
         (Some(path), _) | (None, Some(path)) => path.clone(),
-        (None, None) => default_places::only_default()?,
+        (None, None) => default_places::running_default()?,
     };
     match command.kind {
         ExportKind::Archive if command.from.is_some() && url_of(&path).is_none() => {

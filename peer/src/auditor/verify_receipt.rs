@@ -26,7 +26,7 @@ pub fn verify_receipt(command: &VerifyReceipt) -> Result<bool, OfflineError> {
     let receipt = receipt::read(&command.file)?;
     let mut source = match &command.source {
         Some(path) => Source::open(path)?,
-        None => Source::open(&default_places::only_default()?)?,
+        None => Source::open(&default_places::running_default()?)?,
     };
     source.expect(&receipt.election)?;
     let style = Style::of(command.format.json, false);

@@ -99,7 +99,10 @@ impl Client {
         let names = choice_names(&choices, &election);
         let is_new = known.registration.is_none();
         let transaction = self.cast(&key, &election, choices, is_new)?;
-        Ok(Reply::Vote(Voted { accepted: true, transaction, choices: names }))
+        // The vote is taken, whether this can be told or not.
+        let standing = self.voter(voter).ok().and_then(|voter| voter.vote);
+        let held_by = standing.map(|vote| vote.held_by);
+        Ok(Reply::Vote(Voted { accepted: true, transaction, choices: names, held_by }))
     }
 
     /// Signs a vote and hands it in, with the registration of a new voter before it.

@@ -296,7 +296,5 @@ fn neighbour_left(address: &str, reason: LeaveReason) -> String {
 fn clock_differs(address: &str, offset_ms: i64) -> String {
     let seconds = offset_ms.unsigned_abs() / 1_000;
     let direction = if offset_ms < 0 { "behind" } else { "ahead of" };
-    format!(
-        "the clock at {address} is {seconds} s {direction} this one: check this machine's clock"
-    )
+    format!("the clock at {address} is {seconds} s {direction} this one: one of the two is wrong")
 }

@@ -20,9 +20,10 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
         Reply::Register(Registered { transaction, voter, .. }) => format!(
             "your registration is accepted and safe on this peer's disk; it counts once others have it in a block\nvoter {voter}\ntransaction {transaction}\n"
         ),
-        Reply::Vote(Voted { transaction, choices, .. }) => format!(
-            "your vote ({}) is accepted and safe on this peer's disk; it counts once others have it in a block, which `myvote` tells\ntransaction {transaction}\n",
-            choice_line(choices)
+        Reply::Vote(Voted { transaction, choices, held_by, .. }) => format!(
+            "your vote ({}) is accepted and safe on this peer's disk; it counts once others have it in a block, which `myvote` tells\n{}transaction {transaction}\n",
+            choice_line(choices),
+            held_by.map_or_else(String::new, |held_by| format!("{}\n", text::held_by(held_by)))
         ),
         Reply::Results(results) => tally::tally(results, color),
         Reply::Chain(chain) => self::chain(chain),

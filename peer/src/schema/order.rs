@@ -34,6 +34,8 @@ pub(crate) struct Voted {
     pub(crate) transaction: TransactionId,
     /// The chosen options by name, question by question.
     pub(crate) choices: Vec<Vec<String>>,
+    /// Neighbours that have the vote by now; `null` where that could not be asked.
+    pub(crate) held_by: Option<HeldBy>,
 }
 
 /// A transaction, signed elsewhere, that is safe on the peer's disk.

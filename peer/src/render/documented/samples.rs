@@ -346,7 +346,12 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
             transaction: TransactionId(hash("registration")),
             voter: voter(),
         }),
-        Reply::Vote(schema::Voted { accepted, transaction, choices: names }),
+        Reply::Vote(schema::Voted {
+            accepted,
+            transaction,
+            choices: names,
+            held_by: Some(schema::HeldBy { neighbours: 0, of: 3 }),
+        }),
         Reply::Results((&results(election)).into()),
         Reply::Chain(schema::Chain::of(&[summary(2, 1, 1), summary(1, 3, 2)])),
         block(&choices, election),
