@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 pub use alike::first_alike;
 pub use digits::with_ascii_digits;
 pub use hidden::{Hidden, first_hidden, trim};
-pub use ids::{folded, loosely_folded};
+pub use ids::{compatibly_folded, folded, loosely_folded};
 
 /// The bytes that one byte of text can become when it is composed anew; the true bound is 3.
 const NFC_GROWTH_MAX: usize = 4;

@@ -22,7 +22,9 @@ pub(super) fn message(error: &clap::Error) -> String {
 fn of_variable(error: &clap::Error, line: &str) -> Option<String> {
     let option = context(error, ContextKind::InvalidArg)?;
     let value = context(error, ContextKind::InvalidValue)?;
-    let command = Arguments::command();
+    let mut command = Arguments::command();
+    // Only then does an option know how many values it takes, which is part of how it is shown.
+    command.build();
     let all = command.get_subcommands().chain([&command]).flat_map(clap::Command::get_arguments);
     let mut named = all.filter(|argument| argument.to_string() == option);
     let argument = named.next()?;

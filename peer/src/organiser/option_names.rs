@@ -112,10 +112,9 @@ fn reading(option: usize, name: &str, asked: &Question) -> Option<Reading> {
 
 /// The number as which people read a name that numbers an item of a list, also where it has a circle around it.
 fn list_number(name: &str) -> Option<usize> {
-    text::loosely_folded(name).iter().find_map(|form| {
-        let words = LIST_WORDS.into_iter().find_map(|word| form.strip_prefix(word));
-        option_number(words.unwrap_or(form).trim_matches(LIST_SIGNS))
-    })
+    let form = text::compatibly_folded(name);
+    let after_word = LIST_WORDS.into_iter().find_map(|word| form.strip_prefix(word));
+    option_number(after_word.unwrap_or(&form).trim_matches(LIST_SIGNS))
 }
 
 /// A name without what people take for the same: capitals, spaces and composed letters.
@@ -198,7 +197,7 @@ mod tests {
             (&["Ada", "-"], "which reads as a blank answer: rename it"),
             (&["Ada", "\u{2013}"], "a blank answer"),
             (&["Ada", "- \u{2014}"], "a blank answer"),
-            (&["Ada", "Ada,"], "reads as several options, \"ada\" among them"),
+            (&["Ada", "Ada,"], "reads as several options, \"Ada\" among them"),
             (&["Ada", "Blank"], "a blank answer"),
             (&["Ada", "B L A N K"], "a blank answer"),
             (&["Ada", "\u{412}lank"], "a blank answer"),

@@ -17,6 +17,13 @@ pub fn folded(text: &str) -> String {
     caseless(&visible(text))
 }
 
+/// The folded form of a text in one width, with the digits of ASCII and without spaces: `②` is `2`, and `№ 1` is `no1`.
+#[must_use]
+pub fn compatibly_folded(text: &str) -> String {
+    let text: String = text.nfkc().filter(|character| !character.is_whitespace()).collect();
+    folded(&with_ascii_digits(&text))
+}
+
 /// The forms of an id in which it is equal to one that may be the same: without spaces, marks, accents and leading
 /// zeros, with letters that merely look alike made equal, in one width and with the digits of ASCII. There are several
 /// where a letter looks like more than one other, and of names also one with its words in order.
