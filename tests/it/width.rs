@@ -7,10 +7,16 @@ const WIDTHS: [usize; 2] = [60, 80];
 
 /// The lines that are longer than the terminal, but for those that are one word.
 fn too_long(text: &str, columns: usize) -> Vec<&str> {
-    let is_too_long = |line: &&str| line.chars().count() > columns && line.trim().contains(' ');
+    let is_too_long = |line: &&str| shown(line) > columns && line.trim().contains(' ');
     // What the editor draws over in the same row is not seen.
     let seen = text.lines().filter_map(|line| line.trim_end().rsplit('\r').next());
     seen.filter(is_too_long).collect()
+}
+
+/// How many characters of UTF-8 a line has; the terminal's reader makes one of each byte.
+fn shown(line: &str) -> usize {
+    let bytes: Vec<u8> = line.chars().filter_map(|character| character.try_into().ok()).collect();
+    String::from_utf8_lossy(&bytes).chars().count()
 }
 
 #[test]

@@ -323,6 +323,13 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
         also_at: vec![neighbour.address],
         ..neighbour.clone()
     };
+    let other = NeighbourView {
+        address: address(6_003),
+        name: None,
+        also_at: Vec::new(),
+        clock_offset_ms: None,
+        ..neighbour.clone()
+    };
     let vote = VoteView {
         transaction: vote_id(),
         choices: choices.clone(),
@@ -363,7 +370,7 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
             hash: tip(2).hash,
         }),
         Reply::Key(schema::KeyShown::new(&chain::fixtures::key(1).public(), "my.key".into(), true)),
-        Reply::Peers(schema::Peers::of(&[neighbour, same])),
+        Reply::Peers(schema::Peers::of(&[neighbour, same, other])),
         status(election),
         Reply::Mine(schema::BlockOrdered { height: 3 }),
         Reply::Sync(schema::SyncOrdered { neighbours: 1 }),
