@@ -27,7 +27,8 @@ fn class(seed: u64, voters: u64) -> Scenario {
 
 #[test]
 fn what_both_sides_of_a_partition_on_command_voted_is_counted_when_it_ends() {
-    for seed in 1..=5 {
+    // In each of these both sides find a block of their own.
+    for seed in [1, 2, 3, 4, 6] {
         let mut scenario = class(seed, 24);
         scenario.actions = vec![
             (seconds(6), Action::Partition(LABORATORY, true)),
