@@ -4,10 +4,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use unicode_normalization::char::is_combining_mark;
+
 use crate::text::{self, Hidden};
 
 /// The most bytes of a peer's name: it stands in a column, and travels beside other things in a datagram.
 pub const NAME_BYTES_MAX: usize = 32;
+/// Composed letters hardly ever need more marks than this.
+const MARKS_MAX: usize = 3;
 
 /// A peer's name: one line of printable text, composed (NFC), without spaces around it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +40,11 @@ pub enum PeerNameError {
         "a peer's name is shown in round brackets, and its character {place} is one: use another sign"
     )]
     Bracket { place: usize },
+    /// A mark would stand on what is shown before the name, or run over the lines above it.
+    #[error(
+        "a peer's name has its accents on letters, at most {MARKS_MAX} on each, and its character {place} is one too many: remove it"
+    )]
+    Mark { place: usize },
     /// It was sent in another form than the one in which names are sent.
     #[error("a peer's name is sent composed (NFC) and without spaces around it")]
     Form,
@@ -70,7 +79,15 @@ impl FromStr for PeerName {
         if name.len() > NAME_BYTES_MAX {
             return Err(PeerNameError::TooLong { found: name.len() });
         }
+        let mut marks_left = 0;
         for (found, place) in name.chars().zip(1..) {
+            if !is_combining_mark(found) {
+                marks_left = MARKS_MAX;
+            } else if marks_left == 0 {
+                return Err(PeerNameError::Mark { place });
+            } else {
+                marks_left -= 1;
+            }
             if found.is_control() {
                 return Err(PeerNameError::Control { place, found });
             }
@@ -169,6 +186,9 @@ mod tests {
         ] {
             let error = read(name).expect_err(name);
             assert_eq!(error.to_string(), message);
+        }
+        for (name, place) in [("\u{301}a", 1), ("a b\u{327}\u{327}\u{327}\u{327}", 7)] {
+            assert_eq!(read(name), Err(PeerNameError::Mark { place }), "{name:?}");
         }
         for bracket in ["\u{ff09}", "\u{fe5a}", "("] {
             assert_eq!(read(bracket), Err(PeerNameError::Bracket { place: 1 }));

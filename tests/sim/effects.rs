@@ -183,8 +183,11 @@ impl World {
                     None => self.violate(format!("peer {host} answers an unknown {ticket:?}")),
                 }
             }
-            // Only a shell ends a peer.
-            Output::Refused { .. } => {}
+            Output::Refused { tracker, .. } => {
+                self.violate(format!(
+                    "peer {host} gives up over {tracker:?}, which serves its election"
+                ));
+            }
             Output::Event(event) => {
                 self.check_event(host, &event);
                 if self.keeps_news {

@@ -166,6 +166,8 @@ pub(crate) struct Membership {
     contact: Contact,
     /// Whether a tracker listed this node or somebody became a neighbour, since it started.
     is_welcome: bool,
+    /// Whether it was said that nobody who answers serves this election.
+    is_refused: bool,
     /// Until when neighbours have time to answer while all trackers serve another election.
     others_until: Instant,
     /// This machine's own addresses, and peers behind the same router.
@@ -216,6 +218,7 @@ impl Membership {
             by_name: Vec::new(),
             contact: Contact::default(),
             is_welcome: false,
+            is_refused: false,
             others_until: now.instant + OTHERS_PATIENCE,
             inner: Inner::default(),
             announce_pause: Duration::ZERO,

@@ -1,5 +1,5 @@
 //! Trackers that serve another election. One who serves the right one wins, and a neighbour is company enough: this
-//! node never ends while anybody may answer who is of its election.
+//! node never ends before all trackers were asked, and neighbours had some seconds to answer.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -51,14 +51,23 @@ impl Membership {
         now: Now,
     ) {
         let expected = self.election;
-        let mut told = None;
-        for tracker in self.trackers.iter_mut() {
+        let (mut told, mut doubted) = (None, Vec::new());
+        for (place, tracker) in self.trackers.iter_mut().enumerate() {
             // While it answers elsewhere, this address has nothing to say.
             let is_concerned = tracker.place.contains(&from) && !tracker.is_registered();
-            if is_concerned && !tracker.refuses_at(&from) {
+            if !is_concerned || tracker.refuses_at(&from) {
+                continue;
+            }
+            // The answer may have been damaged on its way: it counts when it comes again.
+            if tracker.doubted.replace((from, found)) == Some((from, found)) {
                 tracker.refusing.push((from, found));
                 told.get_or_insert(Named { name: tracker.place.name().cloned(), address: from });
+            } else {
+                doubted.push(place);
             }
+        }
+        for place in doubted {
+            self.handle_tracker_retry(place);
         }
         let Some(tracker) = told else { return };
         let event = Event::TrackerRefused { tracker, expected, found_prefix: found.0 };
@@ -69,7 +78,7 @@ impl Membership {
     /// Has this node ended if whoever answers serves another election. Once a tracker listed it or a neighbour was
     /// met, a wrong tracker is no reason to leave the others.
     pub(super) fn end_if_refused(&mut self, now: Now) {
-        if self.is_welcome || self.leaving.is_some() {
+        if self.is_welcome || self.is_refused || self.leaving.is_some() {
             return;
         }
         let Some((tracker, found)) = self.trackers.all_refuse() else { return };
@@ -80,7 +89,7 @@ impl Membership {
             return self.timers.set(Timer::Refused, Some(self.others_until));
         }
         // It is said once.
-        self.is_welcome = true;
+        self.is_refused = true;
         let (expected, found_prefix) = (self.election, found.0);
         self.outputs.push_back(Output::Refused { tracker, expected, found_prefix });
     }

@@ -53,6 +53,8 @@ pub(super) struct TrackerLink {
     silence_told: bool,
     /// Those of its addresses at which another election is served, and which one. The user was told of each.
     pub(super) refusing: Vec<(SocketAddr, ElectionPrefix)>,
+    /// What an address answered once for another election.
+    pub(super) doubted: Option<(SocketAddr, ElectionPrefix)>,
     pub(super) clock: OtherClock,
     poke_nonce: u64,
     /// Until when it need not be named this node's inner addresses again, once it was.
@@ -73,6 +75,7 @@ impl TrackerLink {
             attempts: 0,
             silence_told: false,
             refusing: Vec::new(),
+            doubted: None,
             clock: OtherClock::default(),
             poke_nonce: 0,
             inner_named_until: None,
@@ -261,6 +264,7 @@ impl Membership {
         tracker.silence_told = false;
         let address = named.address;
         tracker.refusing.retain(|(refusing, _)| *refusing != address);
+        tracker.doubted = None;
         tracker.seen_as = Some(ack.seen_as);
         tracker.inner_named_until = None;
         let silent_at = tracker.silent_at();

@@ -95,7 +95,7 @@ impl Node {
     }
 
     /// Announces one of this node's own blocks to all neighbours, whatever they already know.
-    /// Returns their number.
+    /// Returns their addresses.
     pub(crate) fn announce_own(&mut self, block: &Block) -> Vec<SocketAddr> {
         let body = announced_body(block);
         let addresses = self.membership.addresses();

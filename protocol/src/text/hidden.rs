@@ -115,9 +115,14 @@ fn is_in_flag(characters: &[char], index: usize, tag: char) -> bool {
     if !is_letter(&tag) && tag != LAST_TAG {
         return false;
     }
-    let start = characters[..index].iter().rposition(|each| !is_letter(each));
-    let Some(start) = start.filter(|start| characters[*start] == BLACK_FLAG) else { return false };
-    let letters = characters[start + 1..].iter().take_while(|each| is_letter(each)).count();
+    // No flag has more letters, so that a long row of them is looked through once.
+    let far = REGION_LETTERS.end() + 1;
+    let from = index.saturating_sub(far);
+    let start = characters[from..index].iter().rposition(|each| !is_letter(each));
+    let start = start.map(|start| from + start).filter(|start| characters[*start] == BLACK_FLAG);
+    let Some(start) = start else { return false };
+    let letters =
+        characters[start + 1..].iter().take(far).take_while(|each| is_letter(each)).count();
     let end = characters.get(start + 1 + letters);
     REGION_LETTERS.contains(&letters) && end == Some(&LAST_TAG)
 }

@@ -76,6 +76,18 @@ fn a_node_is_refused_only_when_whoever_answers_serves_another_election() {
     assert!(is_ended(&world));
 }
 
+/// A damaged answer looks like one of another election.
+#[test]
+fn an_answer_for_another_election_counts_when_it_comes_again() {
+    let mut world = World::new();
+    world.add_given(1, vec![Given::from(address(TRACKER))], vec![]);
+    other_election_from(&mut world, TRACKER);
+    assert!(!is_ended(&world) && refusals_told(&world) == 0);
+    run_elections(&mut world, 2, &[TRACKER], &[]);
+    assert_eq!(registered(&mut world), [true]);
+    assert!(!is_ended(&world));
+}
+
 #[test]
 fn a_neighbour_of_this_election_is_enough_whatever_trackers_serve() {
     let mut world = World::new();
