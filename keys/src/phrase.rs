@@ -63,10 +63,18 @@ pub fn of_key(key: &VoterKey) -> Zeroizing<String> {
     text
 }
 
-/// The number of words in a text, which may be the beginning of a phrase.
+/// The number of words in a text, which may be the beginning of a phrase. Their labels are none.
 #[must_use]
 pub fn count(text: &str) -> usize {
-    words(&plain(text)).count()
+    let plain = plain(text);
+    let words: Vec<&str> = words(&plain).collect();
+    let pairs = &words[..words.len() / 2 * 2];
+    let rest = without_labels(pairs);
+    // A word that stands again and again is no label of itself.
+    let is_labelled = pairs.len() > 2
+        && rest.len() < pairs.len()
+        && !(rest.contains(&pairs[0]) && rest.contains(&pairs[1]));
+    if is_labelled { rest.len() } else { words.len() }
 }
 
 /// A text as BIP 39 writes words: in small letters of ASCII, without what joins the halves of a word and can't be seen.
@@ -95,12 +103,9 @@ fn words(plain: &str) -> impl Iterator<Item = &str> {
     plain.split(|character: char| !character.is_alphabetic()).filter(|word| !word.is_empty())
 }
 
-/// Twice as many words as there should be, without the label that stands before or after each, as in `No. 1`, `1st` or
-/// `iv`. Labels are all alike, or none of them is a word of the list.
-fn without_labels(words: Vec<&str>) -> Vec<&str> {
-    if words.len() != 2 * PHRASE_WORDS {
-        return words;
-    }
+/// Pairs of words without the label that stands before or after each word, as in `No. 1`, `1st` or `iv`. Labels are all
+/// alike, or none of them is a word of the list.
+fn without_labels<'words>(words: &[&'words str]) -> Vec<&'words str> {
     let each_second = |first: usize| words.iter().skip(first).step_by(2);
     let are_labels = |first: usize| {
         each_second(first).all(|word| *word == words[first])
@@ -109,7 +114,7 @@ fn without_labels(words: Vec<&str>) -> Vec<&str> {
     match (are_labels(0), are_labels(1)) {
         (true, _) => each_second(1).copied().collect(),
         (false, true) => each_second(0).copied().collect(),
-        (false, false) => words,
+        (false, false) => words.to_vec(),
     }
 }
 
@@ -133,7 +138,10 @@ pub fn to_key(text: &str) -> Result<VoterKey, PhraseError> {
         return Err(PhraseError::TooLong);
     }
     let plain = plain(text);
-    let written = without_labels(words(&plain).collect());
+    let mut written: Vec<&str> = words(&plain).collect();
+    if written.len() == 2 * PHRASE_WORDS {
+        written = without_labels(&written);
+    }
     if written.len() != PHRASE_WORDS {
         return Err(PhraseError::Count { found: written.len() });
     }

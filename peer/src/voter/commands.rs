@@ -292,9 +292,22 @@ mod tests {
         let words = phrase::of_key(&key);
         let read = |text: &str| read_phrase(text.as_bytes()).map(|text| phrase::to_key(&text));
         let on_lines = words.replace(' ', "\n");
+        let labelled = |before: &str| {
+            let lines = words.split(' ').zip(1..);
+            let lines = lines.map(|(word, number)| format!("{before} {number}: {word}\n"));
+            format!("{}more words\n", lines.collect::<String>())
+        };
+        let (named, numbered) = (labelled("Word"), labelled("No."));
         let spaced = words.replacen(' ', &" ".repeat(PHRASE_BYTES_MAX + 1 - words.len()), 1);
         assert_eq!(spaced.len(), PHRASE_BYTES_MAX);
-        for text in [words.as_str(), &on_lines, &format!("{}\n\nmore", words.as_str()), &spaced] {
+        for text in [
+            words.as_str(),
+            &on_lines,
+            &named,
+            &numbered,
+            &format!("{}\n\nmore", words.as_str()),
+            &spaced,
+        ] {
             let found = read(text).expect("a text").expect("a phrase");
             assert_eq!(found.secret_bytes(), key.secret_bytes(), "{} bytes", text.len());
         }
