@@ -63,6 +63,11 @@ impl Membership {
         if let Some(tracker) = self.trackers.get_mut(place) {
             tracker.listed = live.take(PEERS_MAX).collect();
         }
+        self.forget_unexpected();
+    }
+
+    /// Forgets of whom it was told that they don't answer, where nobody is expected any more.
+    fn forget_unexpected(&mut self) {
         let by_hand: BTreeSet<_> = self.probes.by_hand().collect();
         let listed = self.trackers.listed();
         self.contact.told.retain(|address| listed.contains(address) || by_hand.contains(address));
@@ -87,6 +92,7 @@ impl Membership {
 
     /// Tells the user that nobody answers at all. One that should answer and does not has been told of already.
     fn tell_if_all_are_silent(&mut self) {
+        self.forget_unexpected();
         let told = self.contact.told.len();
         let others = self.lacks_contact().filter(|others| (2..=told).contains(others));
         if let Some(others) = others {

@@ -13,7 +13,7 @@ use crate::dropped::DropReason;
 /// The most announced addresses that are looked into at a time. All peers of a full network are met at once.
 pub(in super::super) const ANNOUNCED_MAX: usize = 64;
 /// How long one of them has for an answer before it makes room: the round trips of a RETRY on a slow Wi-Fi. So at most
-/// 256 POKEs of 64 bytes leave in a second, however many are announced.
+/// 256 POKEs of 64 bytes leave in a second, and some 130 in the first moment, however many are announced.
 const ANSWER_WAIT: Duration = Duration::from_millis(250);
 
 impl Probes {
