@@ -82,8 +82,8 @@ pub(super) fn follow(
     let listening = thread::Builder::new().name("results events".into());
     let listening = listening.spawn(move || listen(events, &news))?;
     refresh_until_over(&heard, REFRESH_PERIOD, || match refresh() {
-        // It may start anew. Whoever listens to its events waits for that, and knows when it is gone.
-        Err(ClientError::Http(error)) if error.is_passing() => Ok(()),
+        // Whoever listens to its events waits for it, and knows when it is gone.
+        Err(ClientError::Http(error)) if error.is_worth_asking_again() => Ok(()),
         refreshed => refreshed,
     })?;
     let ended = listening.join().expect("a thread that hears of the peer does not panic");

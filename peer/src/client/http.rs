@@ -21,6 +21,9 @@ use host::reason;
 /// The longest answer. The ballot, a block and 1,000 summaries take only a small part of it.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+/// The statuses by which a peer, or a proxy before it, says that it takes no more for the moment.
+const STATUSES_THAT_PASS: [u16; 3] = [408, 429, 503];
+
 const USER_AGENT: &str = concat!("ostrakon-peer/", env!("CARGO_PKG_VERSION"));
 
 /// How long the client waits.
@@ -73,11 +76,12 @@ impl Default for Patience {
 }
 
 impl HttpError {
-    /// Whether nobody answered, which a peer does again that is started anew.
-    pub(crate) fn is_passing(&self) -> bool {
+    /// Whether the same question may be answered later: by a peer that is started anew, or has more time.
+    pub(crate) fn is_worth_asking_again(&self) -> bool {
         match self {
             Self::NoContact { .. } | Self::TimedOut { .. } | Self::Cut { .. } => true,
-            Self::Refused { .. } | Self::NotAPeer { .. } => false,
+            Self::Refused { status, .. } => STATUSES_THAT_PASS.contains(status),
+            Self::NotAPeer { .. } => false,
         }
     }
 

@@ -63,14 +63,21 @@ fn the_count_is_shown_when_anything_of_it_changes() {
     }
 }
 
-/// The question for the count meets nobody, and the events go on.
+/// The question for the count meets nobody, or a peer that is busy, and the events go on.
 #[test]
 fn a_peer_that_does_not_answer_for_once_is_watched_on() {
     let stream = "id: 1-3\ndata: {\"event\":\"disk_recovered\"}\n\n\
         id: 1-4\ndata: {\"event\":\"left\"}\n\n";
     let count = Answer::json(200, &results(1));
-    let server = Scripted::start([Answer::events(stream), count, Answer::Cut]);
+    let problem = |status, kind| Answer::problem(status, kind, "later");
+    let busy = [problem(503, "busy"), problem(429, "busy"), problem(408, "time_out")];
+    for passing in busy.into_iter().chain([Answer::Cut]) {
+        let server = Scripted::start([Answer::events(stream), count.clone(), passing]);
+        let ended = follow::follow(&http(&server), &mut |_| Ok(()));
+        assert!(matches!(ended, Err(ClientError::PeerEnded)), "{ended:?}");
+        assert_eq!(server.requests().len(), 3);
+    }
+    let server = Scripted::start([Answer::events(stream), count, problem(403, "bad_token")]);
     let ended = follow::follow(&http(&server), &mut |_| Ok(()));
-    assert!(matches!(ended, Err(ClientError::PeerEnded)), "{ended:?}");
-    assert_eq!(server.requests().len(), 3);
+    assert_eq!(ended.expect_err("it refuses").kind(), "bad_token");
 }
