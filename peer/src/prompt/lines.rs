@@ -1,6 +1,8 @@
 //! Reads commands from a pipe or a file, one per line.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::iter;
+use std::mem;
 use std::thread;
 
 use host::utf16::UTF8_MARK;
@@ -32,9 +34,7 @@ pub(super) fn read_stdin() -> mpsc::Receiver<Line> {
     thread::Builder::new()
         .name("stdin".into())
         .spawn(move || {
-            let mut stdin = BufReader::new(PatientStdin(io::stdin()));
-            skip_mark(&mut stdin);
-            while let Some(line) = next(&mut stdin) {
+            for line in lines_of(PatientStdin(io::stdin())) {
                 let is_last = matches!(line, Line::Failed(_));
                 if lines.blocking_send(line).is_err() || is_last {
                     break;
@@ -45,22 +45,22 @@ pub(super) fn read_stdin() -> mpsc::Receiver<Line> {
     receiver
 }
 
-/// Passes over the mark that some programs write before UTF-8. Whatever goes wrong shows when the first line is read.
-fn skip_mark(input: &mut impl BufRead) {
-    if input.fill_buf().is_ok_and(|beginning| beginning.starts_with(UTF8_MARK)) {
-        input.consume(UTF8_MARK.len());
-    }
+/// All lines without their line ends, up to the end of the input.
+fn lines_of(input: impl Read) -> impl Iterator<Item = Line> {
+    let mut input = BufReader::new(input);
+    let mut is_first = true;
+    iter::from_fn(move || next(&mut input, mem::take(&mut is_first)))
 }
 
-/// The next line without its line end; `None` at the end of the input.
-fn next(input: &mut impl BufRead) -> Option<Line> {
-    match try_next(input) {
+/// The next line; `None` at the end of the input.
+fn next(input: &mut impl BufRead, is_first: bool) -> Option<Line> {
+    match try_next(input, is_first) {
         Ok(line) => line,
         Err(error) => Some(Line::Failed(error.to_string())),
     }
 }
 
-fn try_next(input: &mut impl BufRead) -> io::Result<Option<Line>> {
+fn try_next(input: &mut impl BufRead, is_first: bool) -> io::Result<Option<Line>> {
     let mut bytes = Vec::new();
     let limit = LINE_BYTES_MAX as u64 + 1;
     let read = input.by_ref().take(limit).read_until(b'\n', &mut bytes)?;
@@ -70,6 +70,10 @@ fn try_next(input: &mut impl BufRead) -> io::Result<Option<Line>> {
     if bytes.len() > LINE_BYTES_MAX && bytes.last() != Some(&b'\n') {
         input.skip_until(b'\n')?;
         return Ok(Some(Line::Bad(InputError::TooLong)));
+    }
+    // Some programs write a mark before UTF-8.
+    if is_first && bytes.starts_with(UTF8_MARK) {
+        bytes.drain(..UTF8_MARK.len());
     }
     Ok(Some(match String::from_utf8(bytes) {
         Ok(line) => Line::Good(line.trim_end_matches(['\n', '\r']).to_owned()),
@@ -82,9 +86,7 @@ mod tests {
     use super::*;
 
     fn all(input: impl Read) -> Vec<Line> {
-        let mut input = BufReader::new(input);
-        skip_mark(&mut input);
-        std::iter::from_fn(|| next(&mut input)).collect()
+        lines_of(input).collect()
     }
 
     fn line(text: &str) -> Line {
@@ -97,7 +99,14 @@ mod tests {
         let bad = || Line::Bad(InputError::NotUtf8);
         assert_eq!(all(&b"\xff\nok\n"[..]), [bad(), line("ok")]);
         assert_eq!(all(&b"vote Zo\xeb"[..]), [bad()]);
-        assert_eq!(all(&b"\xef\xbb\xbfa\n"[..]), [line("a")]);
+        let marked = &b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n"[..];
+        assert_eq!(all(marked), [line("a"), line("\u{feff}b")]);
+        // A pipe may give the mark in pieces.
+        for length in 1..=3 {
+            assert_eq!(all(marked[..length].chain(&marked[length..])).len(), 2, "{length}");
+            assert_eq!(all(marked[..length].chain(&marked[length..]))[0], line("a"), "{length}");
+        }
+        assert_eq!(all(&b"\xef\xbb\xbf"[..]), [line("")]);
         let too_long = || Line::Bad(InputError::TooLong);
         let longest = "x".repeat(LINE_BYTES_MAX);
         let input = format!("{longest}\n{longest}y\nok\n{longest}y");
@@ -119,8 +128,8 @@ mod tests {
 
     #[test]
     fn an_input_that_breaks_says_why() {
-        let mut input = BufReader::new(Broken(false));
-        assert_eq!(next(&mut input), Some(line("good")));
-        assert_eq!(next(&mut input), Some(Line::Failed("the disk is gone".to_owned())));
+        let mut lines = lines_of(Broken(false));
+        assert_eq!(lines.next(), Some(line("good")));
+        assert_eq!(lines.next(), Some(Line::Failed("the disk is gone".to_owned())));
     }
 }
