@@ -1,5 +1,7 @@
 //! Explains in one line what is wrong with what was typed.
 
+use std::ffi::OsString;
+
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use protocol::text;
@@ -7,19 +9,19 @@ use protocol::text;
 use super::arguments::Arguments;
 use super::suggest::suggest;
 
-/// What is wrong, and what was meant, if that is known.
-pub(super) fn message(error: &clap::Error) -> String {
+/// What is wrong with these words, and what was meant, if that is known.
+pub(super) fn message(error: &clap::Error, words: &[OsString]) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return missing_word(&error.render().to_string()).to_owned();
     }
     unknown_word(error).unwrap_or_else(|| {
         let line = one_line(&error.render().to_string());
-        of_variable(error, &line).unwrap_or(line)
+        of_variable(error, words, &line).unwrap_or(line)
     })
 }
 
 /// The same about the variable that has the value, if nobody typed the option for which that stands.
-fn of_variable(error: &clap::Error, line: &str) -> Option<String> {
+fn of_variable(error: &clap::Error, words: &[OsString], line: &str) -> Option<String> {
     let option = context(error, ContextKind::InvalidArg)?;
     let value = context(error, ContextKind::InvalidValue)?;
     let mut command = Arguments::command();
@@ -31,8 +33,13 @@ fn of_variable(error: &clap::Error, line: &str) -> Option<String> {
     let typed = format!("--{}", argument.get_long()?);
     let variable = argument.get_env()?.to_str()?;
     let is_its = std::env::var(variable).is_ok_and(|set| set == value)
-        && !std::env::args().any(|word| word.starts_with(&typed));
+        && !words.iter().any(|word| is_option(&word.to_string_lossy(), &typed));
     is_its.then(|| line.replace(&format!("for '{option}'"), &format!("of {variable}")))
+}
+
+/// Whether a word is that option, with or without its value.
+fn is_option(word: &str, option: &str) -> bool {
+    word.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
 }
 
 fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
@@ -90,5 +97,23 @@ fn visible(character: char) -> String {
     match is_hidden || character.is_control() {
         true => text::shown(character),
         false => character.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_told_from_one_that_begins_like_it() {
+        for (word, expected) in [
+            ("--api", true),
+            ("--api=", true),
+            ("--api=x", true),
+            ("--api-host", false),
+            ("x", false),
+        ] {
+            assert_eq!(is_option(word, "--api"), expected, "{word}");
+        }
     }
 }

@@ -130,7 +130,7 @@ pub fn parse(
         Err(error) if is_text(error.kind()) => {
             Ok(Invocation::Show(wrap(&error.render().to_string(), columns)))
         }
-        Err(error) => Err(UsageError { message: mistakes::message(&error) }),
+        Err(error) => Err(UsageError { message: mistakes::message(&error, &words) }),
     }
 }
 
