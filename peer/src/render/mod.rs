@@ -112,7 +112,7 @@ impl Style {
 #[derive(Debug, Serialize)]
 struct Refused<'a> {
     answer: &'a str,
-    /// Said of what would have been accepted.
+    /// Said of what would have been accepted, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<bool>,
     error: &'a Refusal,
@@ -122,7 +122,9 @@ struct Refused<'a> {
 
 impl<'a> Refused<'a> {
     fn new(word: &'a str, error: &'a Refusal, at_ms: Option<u64>) -> Self {
-        let accepted = matches!(word, "vote" | "register" | "submit").then_some(false);
+        let is_known = error.kind != "answer_lost";
+        let is_handed_in = matches!(word, "vote" | "register" | "submit");
+        let accepted = (is_known && is_handed_in).then_some(false);
         Self { answer: word, accepted, error, at_ms }
     }
 }
@@ -173,6 +175,11 @@ mod tests {
             "{\"answer\":\"mine\",\"error\":{\"kind\":\"mining_off\",\"message\":\"this peer does not mine: start it without --no-mining\"}}\n"
         );
         assert!(shown("vote").starts_with("{\"answer\":\"vote\",\"accepted\":false,"));
+        let lost = Refusal { kind: "answer_lost".into(), message: "who knows".into() };
+        for word in ["vote", "register"] {
+            let told = Style::Json.refusal(word, &lost, None);
+            assert!(!told.contains("accepted"), "{told}");
+        }
         let timed = Style::Json.refusal("mine", &refusal, Some(7));
         assert!(timed.ends_with(",\"at_ms\":7}\n"), "{timed}");
     }
