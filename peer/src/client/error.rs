@@ -48,7 +48,9 @@ pub(crate) enum ClientError {
         "ended by a signal after {what} was sent; whether the peer took it is not known yet: ask with `peer myvote`"
     )]
     Interrupted { what: &'static str },
-    #[error("ended by a signal before {what} was sent: nothing was cast")]
+    #[error(
+        "ended by a signal before {what} was sent: nothing was done, and it can be tried again"
+    )]
     NotSent { what: &'static str },
     #[error("{error}; {accepted} were accepted until then: run the same command again")]
     PostCut { error: HttpError, accepted: usize },

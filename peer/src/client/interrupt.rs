@@ -2,7 +2,7 @@
 //!
 //! Nothing is ever taken back here: what was sent may arrive.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use host::signals::{EndSignals, Hangup};
 use tokio::runtime::Builder;
@@ -11,6 +11,29 @@ use tokio::task::spawn_blocking;
 use super::Client;
 use super::error::ClientError;
 use terminal::Mode;
+
+/// What becomes of all that a client signs. Whoever decides first does so for good: the one who sends it, or the one
+/// who answers a signal.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sending(Arc<OnceLock<Fate>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    MayArrive,
+    NeverSent,
+}
+
+impl Sending {
+    /// Whether it may be sent. From then on it may have reached the peer, and may be sent again.
+    pub(super) fn begin(&self) -> bool {
+        *self.0.get_or_init(|| Fate::MayArrive) == Fate::MayArrive
+    }
+
+    /// Whether it is certain that nothing was sent, and nothing will be.
+    pub(super) fn abandon(&self) -> bool {
+        *self.0.get_or_init(|| Fate::NeverSent) == Fate::NeverSent
+    }
+}
 
 impl Client {
     /// Asks, signs and sends on another thread while this one waits for signals. `what` is sent, such as "your vote".
@@ -45,12 +68,14 @@ impl Client {
         // A search for a stamp, or a wait for an answer, must not delay the end.
         runtime.shutdown_background();
         done.unwrap_or_else(|| {
+            // The other thread may be about to send, and nobody stops it but this.
+            let error = match self.sending.abandon() {
+                true => ClientError::NotSent { what },
+                false => ClientError::Interrupted { what },
+            };
             // A question may stand there still.
             terminal.iter().for_each(|mode| mode.restore(self.asks));
-            Err(match self.is_sent.load(Ordering::Acquire) {
-                true => ClientError::Interrupted { what },
-                false => ClientError::NotSent { what },
-            })
+            Err(error)
         })
     }
 }
@@ -61,6 +86,8 @@ mod terminal {
 
     use host::output::print;
     use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+
+    use crate::prompt::is_in_front;
 
     /// Goes to a new line, and shows the cursor.
     const AFTER_QUESTION: &str = "\n\x1b[?25h";
@@ -73,7 +100,11 @@ mod terminal {
             tcgetattr(io::stdin()).ok().map(Self)
         }
 
+        /// In the background nothing is asked, and whoever changes the terminal there is stopped for it.
         pub(super) fn restore(&self, has_question: bool) {
+            if !is_in_front(io::stdin()) {
+                return;
+            }
             // The terminal may have disappeared.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
             if has_question {

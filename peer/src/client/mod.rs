@@ -22,8 +22,6 @@ mod tests;
 mod vote;
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use protocol::election::Election;
 
@@ -36,6 +34,7 @@ use error::ClientError;
 pub use error::ClientExit;
 use host::output::{columns, print};
 use http::{Http, Patience};
+use interrupt::Sending;
 use keys::SecretSource;
 use server::Target;
 
@@ -50,10 +49,11 @@ struct Client {
     /// Where the passphrase of a locked key comes from. The user is asked for it if this is not
     /// given.
     passphrase: Option<SecretSource>,
-    /// Whether a signal that asks this program to end is answered in words while something is sent.
+    /// Whether a signal that asks this program to end is answered in words while something is sent: always, but in
+    /// unit tests, whose program has signals of its own.
     minds_signals: bool,
     /// Whether anything that was signed may have reached the peer.
-    is_sent: Arc<AtomicBool>,
+    sending: Sending,
 }
 
 /// Carries out a request, and prints its outcome.
@@ -160,8 +160,8 @@ impl Client {
     ) -> Result<Self, ClientError> {
         let target = Target::find(connection)?;
         let http = Http::new(target.server.clone(), Patience::default());
-        let is_sent = Arc::default();
-        Ok(Self { target, http, style, asks, passphrase, minds_signals: true, is_sent })
+        let sending = Sending::default();
+        Ok(Self { target, http, style, asks, passphrase, minds_signals: true, sending })
     }
 }
 

@@ -1,7 +1,6 @@
 //! Signs registrations and votes for a voter and sends them to a peer.
 
 use std::io;
-use std::sync::atomic::Ordering;
 use std::thread;
 
 use protocol::codec;
@@ -207,7 +206,9 @@ impl Client {
         submission: &Submission,
     ) -> Result<Outcomes, ClientError> {
         let mut lost = false;
-        self.is_sent.store(true, Ordering::Release);
+        if !self.sending.begin() {
+            return Err(ClientError::NotSent { what: "this" });
+        }
         for attempt in 1.. {
             let error = match self.http.post("/v1/transactions", submission) {
                 Ok(outcomes) => return Ok(outcomes),

@@ -22,7 +22,9 @@ impl Read for PatientStdin {
 }
 
 #[cfg(unix)]
-pub(super) use unix::{is_in_front, look_again, wait_until_in_front};
+pub(crate) use unix::is_in_front;
+#[cfg(unix)]
+pub(super) use unix::{look_again, wait_until_in_front};
 
 #[cfg(unix)]
 mod unix {
@@ -37,7 +39,7 @@ mod unix {
     use super::LOOK_PERIOD;
 
     /// Whether the shell lets this program use that terminal. One that belongs to no shell always may be used.
-    pub(in crate::prompt) fn is_in_front(terminal: impl AsFd) -> bool {
+    pub(crate) fn is_in_front(terminal: impl AsFd) -> bool {
         !tcgetpgrp(terminal).is_ok_and(|group| group != getpgrp())
     }
 

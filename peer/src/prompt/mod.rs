@@ -36,6 +36,8 @@ use screen::{Screen, Sink};
 use terminal::{Reading, Terminal, Typed};
 
 pub(crate) use events::print_events;
+#[cfg(unix)]
+pub(crate) use foreground::is_in_front;
 
 const PROMPT: &str = "ostrakon> ";
 

@@ -83,9 +83,8 @@ fn client_of(connection: &Connection) -> Client {
         style: Style::Json,
         asks: false,
         passphrase: None,
-        // The tests' own signals are left alone.
         minds_signals: false,
-        is_sent: Arc::default(),
+        sending: Sending::default(),
     }
 }
 

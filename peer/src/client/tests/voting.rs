@@ -35,6 +35,27 @@ fn the_first_vote_registers_and_is_sent_again_as_it_is() {
 }
 
 #[test]
+fn what_was_given_up_at_a_signal_is_never_sent_and_what_was_sent_is_not_given_up() {
+    for (line, is_given_up) in [("vote Ada", true), ("register", true), ("vote Ada", false)] {
+        let server = Scripted::start([ballot(), voter(Value::Null, Value::Null), Answer::Accept]);
+        let directory = data_directory(&server.url);
+        let client = client_of(&connection(None, Some(directory.path().to_owned())));
+        if is_given_up {
+            assert!(client.sending.abandon());
+        }
+        // A thread that nobody waits for has a copy.
+        let outcome = client.clone().perform(parse(line).expect(line).expect("a command"));
+        let is_not_sent = matches!(outcome, Err(ClientError::NotSent { .. }));
+        assert_eq!((is_not_sent, outcome.is_ok()), (is_given_up, !is_given_up), "{outcome:?}");
+        assert_eq!(client.sending.abandon(), is_given_up);
+        assert_eq!(client.sending.begin(), !is_given_up, "it was decided for good");
+        let requests = server.requests();
+        let is_posted = requests.iter().any(|request| request.line.starts_with("POST"));
+        assert_eq!(is_posted, !is_given_up, "{requests:?}");
+    }
+}
+
+#[test]
 fn a_registration_goes_alone_and_a_lost_answer_is_told() {
     let unknown = || voter(Value::Null, Value::Null);
     let (outcome, requests) = ask("register", vec![ballot(), unknown(), Answer::Accept]);
