@@ -8,6 +8,7 @@ use std::thread;
 use crate::harness::{
     Network, PATIENCE, Peer, end_task, error_kind, new_election, run_task, start_task,
 };
+use crate::service::Shell;
 use crate::terminal::Terminal;
 
 /// What is between a program and its peer. It passes on all questions and their answers, and keeps back the answer to
@@ -103,6 +104,7 @@ fn a_vote_that_was_sent_before_a_signal_may_have_been_taken_and_is_told_so() {
         voting.signal(signal);
         let (code, told) = end_task(voting);
         assert_eq!((code, error_kind(&told)), (Some(3), "answer_lost"), "{told}");
+        assert!(told.get("accepted").is_none(), "{told}");
         let message = told["error"]["message"].as_str().expect("a message");
         assert_eq!(
             message,
@@ -120,8 +122,22 @@ fn a_vote_that_was_sent_before_a_signal_may_have_been_taken_and_is_told_so() {
     }
 }
 
+/// Whoever changes a terminal from its background is stopped by the system, and says nothing.
 #[test]
-fn a_vote_that_was_not_sent_before_a_signal_is_told_as_not_cast() {
+fn a_vote_in_the_background_of_a_shell_ends_at_a_signal_and_says_what_became_of_it() {
+    let mut network = Network::without_tracker(new_election(12));
+    let (_peer, server, handed_in) = behind(Relay::bind(false), &mut network);
+    let Some(mut shell) = Shell::start(network.directory.path()) else { return };
+    shell.types(&format!("\"$PEER\" vote Ada {} &\r", server.join(" ")));
+    handed_in.recv_timeout(PATIENCE).expect("the vote is handed in");
+    shell.types("kill %1\r");
+    shell.sees("ended by a signal after your vote was sent");
+    shell.types("wait\r");
+    shell.sees("Exit 3");
+}
+
+#[test]
+fn a_vote_that_was_not_sent_before_a_signal_can_be_tried_again() {
     let mut network = Network::without_tracker(new_election(12));
     let mut peer = network.start_alone(&["--no-mining"]);
     for (arguments, question) in
@@ -130,7 +146,7 @@ fn a_vote_that_was_not_sent_before_a_signal_is_told_as_not_cast() {
         let mut terminal = Terminal::run(arguments, &peer.data_directory, false);
         terminal.sees(question);
         terminal.signal("TERM");
-        terminal.sees("ended by a signal before your vote was sent: nothing was cast");
+        terminal.sees("ended by a signal before your vote was sent: nothing was done, and it can be tried again");
         terminal.ends_with(1);
     }
     assert_eq!(peer.ask("status")["pool"], 0);

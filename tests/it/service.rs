@@ -121,12 +121,12 @@ fn the_unit_of_systemd_is_good() {
 }
 
 /// A shell in a terminal, which has a background.
-struct Shell {
+pub(crate) struct Shell {
     session: PtySession,
 }
 
 impl Shell {
-    fn start(directory: &Path) -> Option<Self> {
+    pub(crate) fn start(directory: &Path) -> Option<Self> {
         Self::run(directory, &["--noediting"])
     }
 
@@ -143,11 +143,11 @@ impl Shell {
         Some(Self { session })
     }
 
-    fn sees(&mut self, text: &str) -> String {
+    pub(crate) fn sees(&mut self, text: &str) -> String {
         self.session.exp_string(text).unwrap_or_else(|error| panic!("no {text:?}: {error}"))
     }
 
-    fn types(&mut self, keys: &str) {
+    pub(crate) fn types(&mut self, keys: &str) {
         self.session.send(keys).expect("the terminal takes it");
         self.session.flush().expect("the terminal takes it");
     }

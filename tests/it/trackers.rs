@@ -1,5 +1,7 @@
 //! Several trackers: what any of them lists is used, and any may die.
 
+use std::os::unix::ffi::OsStrExt;
+
 use protocol::ballot_file;
 use serde_json::Value;
 
@@ -111,6 +113,22 @@ fn an_empty_variable_is_one_that_is_not_set_and_lists_may_have_lines() {
     let (code, stderr) = Program::start("refused peer", command).finish(PATIENCE);
     assert_eq!(code, Some(2), "{stderr}");
     assert!(stderr.contains("of OSTRAKON_TRACKER: ") && !stderr.contains("--tracker"), "{stderr}");
+
+    // Also where another argument is no text, or another option begins like that one.
+    let path = std::ffi::OsStr::from_bytes(b"\xff");
+    let api = [("OSTRAKON_API", "here"), ("OSTRAKON_API_HOST", "host.test")];
+    for (variables, about) in [
+        (&[("OSTRAKON_TRACKER", "tracker.test:none")][..], "of OSTRAKON_TRACKER: "),
+        (&api[..], "of OSTRAKON_API: "),
+    ] {
+        let mut command = std::process::Command::new(crate::harness::binary("peer"));
+        command.env_clear().envs(variables.iter().copied());
+        command.args(["0", "--api-host", "host.test", "--data-dir"]).arg(path);
+        command.current_dir(network.directory.path());
+        let (code, stderr) = Program::start("refused peer", command).finish(PATIENCE);
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.contains(about), "{stderr}");
+    }
 
     let mut command = std::process::Command::new(crate::harness::binary("tracker"));
     command.args(["0", "--ballot"]).arg(ballot).env("OSTRAKON_API", "").env("OSTRAKON_LISTEN", "");
