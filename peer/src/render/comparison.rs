@@ -20,11 +20,15 @@ pub(super) fn human(comparison: &Comparison) -> String {
         match &record.next {
             Some(block) => lines.extend(gone_on(name, block, record)),
             None if *relation == Relation::Same => {}
+            // It may go on, in a block of which the other has another version.
+            None if record.failure.is_some() => {
+                lines.push(format!("{name} is counted no further"));
+            }
             None => lines.push(format!("{name} ends there")),
         }
     }
     if !differing.is_empty() {
-        lines.push("votes that differ in number:".to_owned());
+        lines.push("answers with different numbers of votes:".to_owned());
         lines.extend(differing.iter().map(differs));
     }
     lines.push(String::new());
@@ -38,12 +42,13 @@ pub(super) fn human(comparison: &Comparison) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Where two records part, by the height, the hashes and the times of the two blocks that follow, and the votes that
-/// only one of them counts.
+/// Where two records part, by the height, the beginnings of the hashes and the times of the two blocks that follow, and
+/// the votes that only one of them counts.
 fn parted(height: u64, a: &ComparedRecord, b: &ComparedRecord) -> String {
     let has = |record: &ComparedRecord| {
         let block = record.next.as_ref();
-        let block = block.map(|block| format!("{} of {}", block.hash, text::time(block.time_ms)));
+        let block =
+            block.map(|block| format!("{} of {}", short(block.hash), text::time(block.time_ms)));
         block.unwrap_or_else(|| "none".to_owned())
     };
     let votes = |record: &ComparedRecord| count(record.alone_counts.votes, "vote");
@@ -63,10 +68,17 @@ fn differs(differing: &DifferingAnswer) -> String {
 }
 
 fn goes_on(short: &str, long: &str, ends: &ComparedRecord, goes_on: &ComparedRecord) -> String {
-    format!(
-        "{short} ends at block {}, and {long} goes on to block {}: they don't contradict each other",
-        ends.tip.height, goes_on.tip.height
-    )
+    let to = match &goes_on.next {
+        Some(block) if !block.counted => {
+            format!("goes on with block {}, which is not counted", block.height)
+        }
+        Some(_) | None => format!("goes on to block {}", goes_on.tip.height),
+    };
+    let verdict = match ends.passed && goes_on.passed {
+        true => ": they don't contradict each other",
+        false => "",
+    };
+    format!("{short} is counted up to block {}, and {long} {to}{verdict}", ends.tip.height)
 }
 
 fn described(name: &str, record: &ComparedRecord) -> String {

@@ -4,7 +4,7 @@ use super::scene::{Scene, worked};
 use super::*;
 use crate::auditor::compare::{Compared, compare_sources};
 use crate::cli::{AnswerFormat, AuditChain};
-use crate::render::Style;
+use crate::render::{Style, short};
 use crate::schema::{Comparison, Relation, Reply, TransactionKind};
 
 fn compare(a: &Path, b: &Path) -> Compared {
@@ -71,12 +71,12 @@ fn where_two_records_part_and_what_each_counts_alone_is_told() {
         "B goes on with block 2 ",
         "it counts nothing that B does not",
         "in block 2 (Grace)",
-        "votes that differ in number:\n  question 1, Grace: 0 in A, 1 in B\n",
+        "answers with different numbers of votes:\n  question 1, Grace: 0 in A, 1 in B\n",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let of = |block: &Block| {
-        format!("{} of {}", block.header.hash(), crate::render::time(block.header.time.0))
+        format!("{} of {}", short(block.header.hash()), crate::render::time(block.header.time.0))
     };
     let told = format!(
         "THEY PART at block 2: A has {} and 0 votes that B has not, B has {} and 1 vote that A has not\n",
@@ -92,15 +92,18 @@ fn a_record_that_ends_where_the_other_goes_on_does_not_contradict_it() {
     let scene = Scene::new();
     let (long, short) =
         (scene.archive("l.archive", &scene.line), scene.archive("s.archive", &scene.line[..1]));
-    for (a, b, relation, told) in [
-        (&long, &short, Relation::AGoesOn, "B ends at block 1, and A goes on to block 3"),
-        (&short, &long, Relation::BGoesOn, "A ends at block 1, and B goes on to block 3"),
+    for (a, b, relation, [ends, goes_on]) in [
+        (&long, &short, Relation::AGoesOn, ["B", "A"]),
+        (&short, &long, Relation::BGoesOn, ["A", "B"]),
     ] {
         let compared = compare(a, b);
         assert_eq!(compared.report.relation, relation);
         assert!(compared.unjudged.is_none());
         let text = shown(compared);
-        assert!(text.contains(told) && !text.contains("PART"), "{text}");
+        let told = format!("\n{ends} is counted up to block 1, and {goes_on} goes on to block 3");
+        let told = format!("{told}: they don't contradict each other\n");
+        assert!(text.ends_with(&told), "{text}");
+        assert!(text.contains(&format!("{ends} ends there\n")), "{text}");
         assert!(matches!(audit_against(a, b), Ok(false)));
     }
 }
@@ -143,12 +146,19 @@ fn a_block_that_is_damaged_in_one_record_is_no_parting() {
     damaged[2].transactions = vec![registration(4)];
     let a = scene.archive("a.archive", &scene.line);
     let b = scene.archive("b.archive", &damaged);
-    for (a, b, relation) in [(&a, &b, Relation::AGoesOn), (&b, &a, Relation::BGoesOn)] {
+    for (a, b, relation, [damaged, whole]) in
+        [(&a, &b, Relation::AGoesOn, ["B", "A"]), (&b, &a, Relation::BGoesOn, ["A", "B"])]
+    {
         let compared = compare(a, b);
         let Comparison { a: first, b: second, .. } = &compared.report;
         let failures = [first, second].map(|each| each.failure.as_ref().map(|it| it.rule.clone()));
         assert_eq!(compared.report.relation, relation);
         assert!(failures.contains(&Some("merkle_root".to_owned())), "{failures:?}");
+        let text = shown(compared);
+        let told =
+            format!("\n{damaged} is counted up to block 2, and {whole} goes on to block 3\n");
+        assert!(text.ends_with(&told), "{text}");
+        assert!(text.contains(&format!("{damaged} is counted no further\n")), "{text}");
         assert!(matches!(audit_against(a, b), Ok(false)));
     }
 }
@@ -185,6 +195,8 @@ fn a_block_that_is_not_counted_is_told_of_the_record_that_goes_on() {
     let told = format!("A goes on with block 4 {hash}, which is not counted\n");
     assert!(text.contains(&told) && text.contains("B ends there"), "{text}");
     assert!(text.contains("  it counts nothing that B does not"), "{text}");
+    let told = "\nB is counted up to block 3, and A goes on with block 4, which is not counted\n";
+    assert!(text.ends_with(told), "{text}");
 }
 
 #[test]
