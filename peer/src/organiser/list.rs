@@ -63,7 +63,7 @@ pub enum ListError {
     Empty,
     #[error("no column is called {wanted}: {}", match cells {
         1 => "its first line has to name the columns, and has none of what separates them: commas, semicolons, tabs or |".to_owned(),
-        cells => format!("its first line has to name the columns, and none of its {cells} cells is this name"),
+        cells => format!("its first line has to name the columns, and none of its {cells} columns is called that"),
     })]
     NoKeyColumn { wanted: &'static str, cells: usize },
     #[error(

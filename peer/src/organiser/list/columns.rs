@@ -66,7 +66,7 @@ pub(super) fn columns(
     let id = match ids {
         Ids::Nowhere => None,
         Ids::Usual => place(header, ID)?,
-        Ids::Column(name) => Some(place(header, name)?.ok_or_else(|| ListError::NoIdColumn {
+        Ids::Column(name) => Some(named(header, name)?.ok_or_else(|| ListError::NoIdColumn {
             name: name.to_owned(),
             columns: names(header),
         })?),
@@ -90,9 +90,22 @@ fn place(header: &ByteRecord, name: &str) -> Result<Option<usize>, ListError> {
     }
 }
 
-/// The letters and digits of a name, in small letters: people write "Voter Key" and "voterkey", too.
+/// The column that the organiser named: the one that is called so to the letter, or else the one that nearly is.
+fn named(header: &ByteRecord, name: &str) -> Result<Option<usize>, ListError> {
+    let mut exact =
+        (0..header.len()).filter(|place| cell_text(&header[*place]).trim() == name.trim());
+    match (exact.next(), exact.next()) {
+        (Some(only), None) => Ok(Some(only)),
+        (_, Some(_)) | (None, None) => place(header, name),
+    }
+}
+
+/// The letters and digits of a name, in small letters: people write "Voter Key" and "voterkey", too. A name without any
+/// is its signs, so that `#`, `%` and no name are three.
 fn plain_name(cell: &[u8]) -> String {
-    text::folded(&cell_text(cell)).chars().filter(|each| each.is_alphanumeric()).collect()
+    let folded = text::folded(&cell_text(cell));
+    let plain: String = folded.chars().filter(|each| each.is_alphanumeric()).collect();
+    if plain.is_empty() { folded.trim().to_owned() } else { plain }
 }
 
 /// The names of all columns, for a message.

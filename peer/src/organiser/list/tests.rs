@@ -193,7 +193,7 @@ fn a_table_without_its_columns_is_refused() {
         (" \n\n".to_owned(), "it is empty"),
         (format!("Nr;Name;Schl\u{fc}ssel\n\n1;Ada;{}\n", digits(1)), "and column 3 holds keys"),
         (format!("id voter_key\n1 {}\n", digits(1)), "has none of what separates them"),
-        ("Nr;Name\n1;Ada\n".to_owned(), "none of its 2 cells is this name"),
+        ("Nr;Name\n1;Ada\n".to_owned(), "none of its 2 columns is called that"),
     ] {
         let error = read_text(&text).expect_err(part);
         assert!(error.contains(part), "{error}");
@@ -202,6 +202,22 @@ fn a_table_without_its_columns_is_refused() {
         read_from("key\n".as_bytes(), RecordKind::Admissions, Ids::Column("member"), Most::ALLOWED);
     let error = read.expect("memory").expect_err("no such column").to_string();
     assert!(error.contains("`member`, as --id-column says"), "{error}");
+}
+
+#[test]
+fn a_column_of_ids_is_found_by_signs_and_by_its_exact_name() {
+    let (a, b) = (digits(1), digits(2));
+    let read = |text: &str, name| read_bytes(text.as_bytes(), Ids::Column(name));
+    let refused = read(&format!("%,#,voter_key\n1,7,{a}\n2,7,{b}\n"), "#").expect_err("one id");
+    assert!(refused.contains("line 2 has the same id with another key"), "{refused}");
+    let refused = read(&format!(",voter_key\n7,{a}\n8,{b}\n"), "#").expect_err("no such column");
+    assert!(refused.contains("`#`, as --id-column says"), "{refused}");
+    for (name, is_twice) in [("C", false), ("C#", true)] {
+        let outcome = read(&format!("C,C#,voter_key\n1,7,{a}\n2,7,{b}\n"), name);
+        assert_eq!(outcome.is_err(), is_twice, "{name}: {outcome:?}");
+    }
+    let refused = read(&format!("C-,C#,voter_key\n1,7,{a}\n"), "c").expect_err("either");
+    assert!(refused.contains("two columns are called `c`"), "{refused}");
 }
 
 #[test]
