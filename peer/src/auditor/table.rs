@@ -51,9 +51,10 @@ const RESULT_COLUMNS: [&str; 8] = [
 ];
 
 /// There is one row for each voter who was ever registered or withdrawn.
-const VOTER_COLUMNS: [&str; 16] = [
+const VOTER_COLUMNS: [&str; 17] = [
     "voter",
     "voter_key",
+    "voter_key_hex",
     "state",
     "voted",
     "registered_height",
@@ -182,6 +183,8 @@ impl<W: Write> TableWriter<W> {
             let head = [
                 voter.to_string().into(),
                 key.as_ref().map(PublicKey::text).into(),
+                // Lists may have keys in hex, and nothing would be found by the other form.
+                key.as_ref().map(PublicKey::to_string).into(),
                 state.into(),
                 voted.is_some().into(),
             ];
