@@ -7,7 +7,6 @@ use protocol::units::ElectionId;
 
 use super::audit::audit_source;
 use super::compare::compare_sources;
-use super::report::AuditOutcome;
 use super::source::Source;
 use super::{OfflineError, Undone};
 use crate::cli::AuditChain;
@@ -30,17 +29,13 @@ pub fn audit(command: &AuditChain) -> Result<bool, OfflineError> {
     if let Some(against) = &command.against {
         return compare(command, source, against);
     }
-    let AuditOutcome { report, failure, .. } =
-        audit_source(&mut source, clock::unix_now, |_| Ok(()))?;
+    let outcome = audit_source(&mut source, clock::unix_now, |_| Ok(()))?;
     let color = std::io::stdout().is_terminal() && wants_color();
     let style = Style::of(command.format.json, color);
-    let passed = report.passed;
-    style.print(&Reply::Audit(Box::new(report)))?;
-    match failure.map(|failure| OfflineError::stopped(source.path(), failure, Undone::Audit)) {
-        Some(error) if error.is_unjudged() => Err(error),
-        // The report has told which rule is broken.
-        Some(_) | None => Ok(passed),
-    }
+    let (passed, unjudged) = (outcome.report.passed, outcome.unjudged(source.path()));
+    style.print(&Reply::Audit(Box::new(outcome.report)))?;
+    // The report has told which rule is broken, or which sum differs.
+    unjudged.map_or(Ok(passed), Err)
 }
 
 /// Audits two records and prints where they part. Returns whether they are the same and valid.

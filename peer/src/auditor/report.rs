@@ -67,6 +67,14 @@ impl AuditOutcome {
         Self { report, failure, stopped_at, sums_differ }
     }
 
+    /// The error of a record that this machine's clock kept from being judged, if nothing worse is known of it.
+    pub(super) fn unjudged(&self, path: &Path) -> Option<OfflineError> {
+        let ahead = self.failure.as_ref().and_then(AheadOfClock::of)?;
+        let path = path.to_owned();
+        let error = OfflineError::AheadOfClock { path, ahead, undone: Undone::Audit };
+        self.sums_differ.is_none().then_some(error)
+    }
+
     /// The report of a record that holds to its end.
     ///
     /// # Errors

@@ -30,14 +30,14 @@ pub(super) struct Sums {
     "THE SUMS DON'T AGREE: {sum}: the rules counted {counted}, and the blocks hold {held}; this program is wrong, so trust none of its numbers and tell its authors"
 )]
 pub struct SumsError {
-    pub sum: Sum,
-    pub counted: u64,
-    pub held: u64,
+    pub(super) sum: Sum,
+    pub(super) counted: u64,
+    pub(super) held: u64,
 }
 
 /// What was summed. Questions and options are counted from 1, as people do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sum {
+pub(super) enum Sum {
     Transactions,
     RegisteredVoters,
     Votes,
