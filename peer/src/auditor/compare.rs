@@ -87,8 +87,8 @@ pub(super) fn compare_sources(
         Relation::BGoesOn => (false, true),
         Relation::Part => (true, true),
     };
-    let next_a = first.block().filter(|_| goes_on_a).map(|block| first.parted(block));
-    let next_b = second.block().filter(|_| goes_on_b).map(|block| second.parted(block));
+    let next_a = goes_on_a.then(|| first.parted()).flatten();
+    let next_b = goes_on_b.then(|| second.parted()).flatten();
     let [alone_a, alone_b] = read_on([&mut a, &mut b], [first, second], &election)?;
     let unjudged = [&a, &b].into_iter().find_map(Side::ahead);
     let differing = differing(&a, &b);
@@ -171,9 +171,10 @@ impl Next {
         self.block().map(|block| block.header.hash())
     }
 
-    fn parted(&self, block: &Block) -> PartedBlock {
+    fn parted(&self) -> Option<PartedBlock> {
+        let block = self.block()?;
         let of = |kind| block.transactions.iter().filter(|each| each.kind() == kind).count() as u64;
-        PartedBlock {
+        Some(PartedBlock {
             height: block.header.height.0,
             hash: block.header.hash(),
             time_ms: block.header.time.0,
@@ -181,7 +182,7 @@ impl Next {
             registrations: of(TransactionKind::Registration),
             votes: of(TransactionKind::Vote),
             withdrawals: of(TransactionKind::Withdrawal),
-        }
+        })
     }
 }
 

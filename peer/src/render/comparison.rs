@@ -126,12 +126,13 @@ fn gone_on(name: &str, block: &PartedBlock, record: &ComparedRecord) -> Vec<Stri
         (TransactionKind::Withdrawal, withdrawals),
     ] {
         let of_kind = alone.iter().filter(|each| each.transaction.kind == kind);
-        let before = lines.len();
-        lines.extend(of_kind.take(SHOWN_MAX).map(shown));
-        let more = all.saturating_sub((lines.len() - before) as u64);
+        lines.extend(of_kind.clone().take(SHOWN_MAX).map(shown));
+        let told = of_kind.count();
+        let more = all.saturating_sub(told.min(SHOWN_MAX) as u64);
         if more > 0 {
             let more = count(more, &format!("more {}", text::kind(kind)));
-            lines.push(format!("    {more}: `--json` shows more"));
+            let hint = if told > SHOWN_MAX { ": `--json` shows more" } else { "" };
+            lines.push(format!("    {more}{hint}"));
         }
     }
     lines

@@ -222,10 +222,13 @@ fn of_many_differences_people_see_the_first_and_how_many_more() {
     });
     let a = scene.archive("a.archive", &blocks);
     let b = scene.archive("b.archive", std::slice::from_ref(&scene.beside));
-    let compared = compare(&a, &b);
+    let mut compared = compare(&a, &b);
     assert_eq!(compared.report.a.alone.len(), 22, "programs get more");
     assert_eq!(compared.report.a.alone_counts.registrations, 22);
+    // Programs don't get all, and of votes here no more than people.
+    compared.report.a.alone_counts.votes = 7;
     let text = shown(compared);
     assert_eq!(text.matches("    registration ").count(), 20, "{text}");
-    assert!(text.contains("    2 more registrations: `--json` shows more"), "{text}");
+    assert!(text.contains("    2 more registrations: `--json` shows more\n"), "{text}");
+    assert!(text.contains("    7 more votes\n"), "{text}");
 }
