@@ -156,11 +156,11 @@ pub(crate) fn clock(clock: Clock) -> String {
 /// Says the same where it is told anyway whether the clock is off, and that others are not believed if they are not.
 pub(super) fn clock_row(told: Clock, is_off: bool) -> String {
     let is_far = told.offset_ms.is_some_and(|offset| offset.unsigned_abs() > CLOCKS_APART_MS);
-    let doubt = match is_far && !is_off {
-        true => ", and doubted: who counts for more found it right",
+    let disbelief = match is_far && !is_off {
+        true => ": not believed, since your tracker or as many others found this clock right",
         false => "",
     };
-    format!("{}{doubt}", clock(told))
+    format!("{}{disbelief}", clock(told))
 }
 
 /// Says why this peer mines nothing just now.
@@ -319,12 +319,13 @@ mod tests {
     }
 
     #[test]
-    fn others_who_are_not_believed_are_told_as_doubted() {
+    fn others_who_are_not_believed_are_told_as_such() {
         let row = |offset_ms, is_off| {
             clock_row(Clock { compared: 9, offset_ms: Some(offset_ms), apart_ms: None }, is_off)
         };
-        let doubted = ", and doubted: who counts for more found it right";
-        assert_eq!(row(-90_000, false), format!("90 s behind the median of 9 others{doubted}"));
+        let disbelief =
+            ": not believed, since your tracker or as many others found this clock right";
+        assert_eq!(row(-90_000, false), format!("90 s behind the median of 9 others{disbelief}"));
         assert_eq!(row(90_000, true), "90 s ahead of the median of 9 others");
         assert_eq!(row(30_000, false), "30 s ahead of the median of 9 others");
     }

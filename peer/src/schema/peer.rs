@@ -64,7 +64,7 @@ pub(crate) struct Multicast {
 pub(crate) struct HeldBy {
     /// Those that told or showed that they have it. This peer does not count.
     pub(crate) neighbours: usize,
-    /// All neighbours. One counts twice while it has it by what it says at one address, and not at another.
+    /// All neighbours. A neighbour at two addresses counts twice while it says different things there.
     pub(crate) of: usize,
 }
 
