@@ -149,15 +149,15 @@ impl OwnClock {
 
     /// What a comparison tells, given what was found before.
     fn weigh(&self, comparison: Comparison) -> ClockView {
-        let Comparison { view, has_last_word, .. } = comparison;
-        let agreed = self.agreed.filter(|agreed| agreed.holds(self.seen));
-        let is_right = |agreed: Agreement| !has_last_word && agreed.outweighs(view.disagreeing);
+        let Comparison { view, has_last_word, disagreeing, .. } = comparison;
+        let agreed = self.agreed.as_ref().filter(|agreed| agreed.holds(self.seen));
+        let is_right = |agreed: &Agreement| !has_last_word && agreed.outweighs(&disagreeing);
         ClockView { is_off: view.is_off && !agreed.is_some_and(is_right), ..view }
     }
 
     /// Takes note of the newest comparison. That the clock is off stays so until others are there who say otherwise.
-    fn judge(&mut self, comparison: Comparison) {
-        self.agreed = Agreement::newer(self.agreed, comparison.agreement, self.seen);
+    fn judge(&mut self, mut comparison: Comparison) {
+        self.agreed = Agreement::newer(self.agreed.take(), comparison.agreement.take(), self.seen);
         let view = self.weigh(comparison);
         let tells_nothing =
             view.offset_ms.is_none() && (view.compared == 0 || view.apart_ms.is_some());
@@ -204,7 +204,7 @@ impl Membership {
         }
         let own = &mut self.own_clock;
         (own.unsettled_at, own.off) = (now.instant, None);
-        own.agreed = own.agreed.filter(|agreed| agreed.holds(now));
+        own.agreed = own.agreed.take().filter(|agreed| agreed.holds(now));
         self.neighbours.iter_mut().for_each(|(_, neighbour)| neighbour.clock.forget());
         self.trackers.iter_mut().for_each(|tracker| tracker.clock.forget());
         self.outputs.push_back(Output::ClockJumped);

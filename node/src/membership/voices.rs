@@ -5,7 +5,7 @@
 //! word: as long as most of these agree with this machine's clock, nobody else can call it off. What they said stands
 //! when they are gone, see [`Agreement`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use protocol::datagram::RunNumber;
@@ -83,15 +83,18 @@ fn network(address: SocketAddr) -> SocketAddr {
 
 /// What one voice says in the end.
 struct Said {
+    voice: Voice,
     offset_ms: i64,
     has_last_word: bool,
     measured: Now,
 }
 
 /// What comes of a comparison.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Comparison {
     pub(super) view: ClockView,
+    /// Those of whom the view tells how many disagree.
+    pub(super) disagreeing: BTreeSet<Voice>,
     /// By whom this machine's clock is found to be right, if most say so.
     pub(super) agreement: Option<Agreement>,
     /// Whether somebody was measured who has the last word.
@@ -106,9 +109,12 @@ pub(super) fn compare(heard: impl Iterator<Item = Heard>) -> Comparison {
     for heard in heard {
         voices.entry(Voice::of(heard.from, heard.is_named)).or_default().push(heard);
     }
-    let said: Vec<_> = voices.into_values().filter_map(Said::by).collect();
+    let said: Vec<_> =
+        voices.into_iter().filter_map(|(voice, heard)| Said::by(voice, heard)).collect();
+    let disagreeing = disagreeing(&said);
     Comparison {
-        view: view(&said),
+        view: view(&said, &disagreeing),
+        disagreeing,
         agreement: agreement(&said),
         has_last_word: said.iter().any(|said| said.has_last_word),
     }
@@ -116,11 +122,11 @@ pub(super) fn compare(heard: impl Iterator<Item = Heard>) -> Comparison {
 
 impl Said {
     /// What all say together who share one voice.
-    fn by(heard: Vec<Heard>) -> Option<Self> {
+    fn by(voice: Voice, heard: Vec<Heard>) -> Option<Self> {
         let first = heard.iter().min_by_key(|heard| heard.measured.instant)?;
         let (measured, has_last_word) = (first.measured, first.is_named && !first.is_here);
         let offset_ms = median(heard.into_iter().map(|heard| heard.offset_ms).collect());
-        Some(Self { offset_ms, has_last_word, measured })
+        Some(Self { voice, offset_ms, has_last_word, measured })
     }
 }
 
@@ -131,32 +137,39 @@ fn agreement(said: &[Said]) -> Option<Agreement> {
         return Some(Agreement { since, witness: Witness::Named });
     }
     let (voices, since) = most_agree(&said.iter().collect::<Vec<_>>())?;
-    let witness = Witness::Voices(voices);
-    (voices >= COMPARED_MIN).then_some(Agreement { since, witness })
+    let are_enough = voices.len() >= COMPARED_MIN;
+    are_enough.then_some(Agreement { since, witness: Witness::Voices(voices) })
 }
 
-/// How many agree, if they are most, and when the first of them was measured.
-fn most_agree(said: &[&Said]) -> Option<(usize, Now)> {
+/// Who agrees, if they are most, and when the first of them was measured.
+fn most_agree(said: &[&Said]) -> Option<(BTreeSet<Voice>, Now)> {
     let agrees = |said: &&&Said| said.offset_ms.saturating_abs() <= DIFFERENCE_MAX_MS;
     let agreeing: Vec<_> = said.iter().filter(agrees).collect();
     let since = agreeing.iter().map(|said| said.measured).min_by_key(|at| at.instant)?;
-    (agreeing.len() > said.len() / 2).then_some((agreeing.len(), since))
+    let voices = agreeing.iter().map(|said| said.voice).collect();
+    (agreeing.len() > said.len() / 2).then_some((voices, since))
 }
 
-fn view(said: &[Said]) -> ClockView {
-    let compared = said.len();
+/// Who is far from this machine's clock, in the same direction as the median.
+fn disagreeing(said: &[Said]) -> BTreeSet<Voice> {
     let median = median(said.iter().map(|said| said.offset_ms).collect());
     let disagrees = |said: &&Said| {
         let is_far = said.offset_ms.saturating_abs() > DIFFERENCE_MAX_MS;
         is_far && said.offset_ms.signum() == median.signum()
     };
-    let disagreeing = said.iter().filter(disagrees).count();
+    said.iter().filter(disagrees).map(|said| said.voice).collect()
+}
+
+fn view(said: &[Said], who_disagrees: &BTreeSet<Voice>) -> ClockView {
+    let compared = said.len();
+    let median = median(said.iter().map(|said| said.offset_ms).collect());
+    let disagreeing = who_disagrees.len();
     if compared < COMPARED_MIN {
         let apart_ms = (disagreeing > 0).then_some(-median);
         return ClockView { compared, offset_ms: None, apart_ms, disagreeing: 0, is_off: false };
     }
     let named: Vec<_> = said.iter().filter(|said| said.has_last_word).collect();
-    let named_disagreeing = named.iter().copied().filter(disagrees).count();
+    let named_disagreeing = named.iter().filter(|said| who_disagrees.contains(&said.voice)).count();
     let is_confirmed = named.is_empty() || named_disagreeing > named.len() / 2;
     let is_off = disagreeing > compared / 2 && is_confirmed;
     ClockView { compared, offset_ms: Some(-median), apart_ms: None, disagreeing, is_off }
@@ -290,19 +303,24 @@ mod tests {
             all.extend(named.map(|(host, ms)| heard(&format!("198.51.100.{host}:1"), true, *ms)));
             compare(all.into_iter()).agreement.map(|agreement| agreement.witness)
         };
+        let voices = |networks: &[u8], named: &[Voice]| {
+            let voices = networks.iter().map(|net| Voice::of(([203, 0, *net, 1], 1).into(), false));
+            Some(Witness::Voices(voices.chain(named.iter().copied()).collect()))
+        };
         assert_eq!(witness(&[], &[]), None);
         assert_eq!(witness(&[30_000], &[]), Some(Witness::Named), "one that was named is enough");
         assert_eq!(witness(&[30_001], &[]), None);
         assert_eq!(witness(&[0], &[90_000; 9]), Some(Witness::Named));
         assert_eq!(witness(&[0, 90_000], &[]), None, "half are not most");
         assert_eq!(witness(&[], &[0]), None, "one stranger is not enough");
-        assert_eq!(witness(&[], &[0, -30_000]), Some(Witness::Voices(2)));
+        assert_eq!(witness(&[], &[0, 90_000, -30_000]), voices(&[1, 3], &[]));
         assert_eq!(witness(&[], &[0, 0, 90_000, 90_000]), None);
-        assert_eq!(witness(&[90_000], &[0, 0]), Some(Witness::Voices(2)));
+        assert_eq!(witness(&[90_000], &[0, 0]), voices(&[1, 2], &[]));
         let mut all = strangers(&[90_000, 0]);
         all.push(Heard { is_here: true, ..heard("127.0.0.1:5000", true, 0) });
         let witness = compare(all.into_iter()).agreement.map(|agreement| agreement.witness);
-        assert_eq!(witness, Some(Witness::Voices(2)), "it has a voice, and no last word");
+        let here = Voice::of(([127, 0, 0, 1], 5_000).into(), true);
+        assert_eq!(witness, voices(&[2], &[here]), "it has a voice, and no last word");
     }
 
     #[test]

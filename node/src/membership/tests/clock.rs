@@ -267,6 +267,35 @@ fn a_clock_that_strangers_found_right_stands_against_as_many() {
     assert_eq!(world.off(), (true, 4), "more say so");
 }
 
+/// A machine that was paused finds both of its times stopped alike, so that no jump is seen.
+#[test]
+fn those_who_found_a_clock_right_can_take_it_back() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    (2..=4).for_each(|port| world.add(port, None, &[1]));
+    world.run(seconds(5));
+    assert_eq!(world.off(), (false, 0));
+    world.skews.extend((2..=4).map(|port| (address(port), 90_000)));
+    world.run(seconds(5));
+    assert_eq!(world.off(), (true, 3));
+}
+
+/// They say it too, and then take it back, while those are gone who said it first.
+#[test]
+fn as_many_liars_do_not_take_the_place_of_those_who_found_a_clock_right() {
+    let mut world = World::new();
+    world.add(1, None, &[]);
+    (2..=4).for_each(|port| world.add(port, None, &[1]));
+    world.run(seconds(5));
+    (2..=4).for_each(|port| drop(world.peers.remove(&address(port))));
+    world.run(seconds(700));
+    (11..=13).for_each(|port| world.add(port, None, &[1]));
+    world.run(seconds(5));
+    world.skews.extend((11..=13).map(|port| (address(port), 90_000)));
+    world.run(seconds(20));
+    assert_eq!(world.off(), (false, 3));
+}
+
 #[test]
 fn whom_the_user_named_has_the_last_word_after_all() {
     let mut world = World::new();
