@@ -33,6 +33,12 @@ impl OwnAddresses {
         self.interfaces.iter().any(|interface| interface.ip == ip)
     }
 
+    /// Whether whoever has this address runs on this very machine.
+    pub(crate) fn is_here(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        ip.is_loopback() || self.has(ip)
+    }
+
     /// Whether this node can send to addresses of this IP version.
     pub(crate) fn has_version_of(&self, other: SocketAddr) -> bool {
         self.interfaces.iter().any(|interface| interface.ip.is_ipv4() == other.is_ipv4())

@@ -134,7 +134,7 @@ pub struct ClockView {
     /// The number of clocks from which it differs by more than 30 s, in the same direction as from the median.
     pub disagreeing: usize,
     /// Whether it differs by more than 30 s from most of them, and from most of those that the user named, if any of
-    /// these was measured.
+    /// these was measured, unless others found it right before and it was not set since.
     pub is_off: bool,
 }
 

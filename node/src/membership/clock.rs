@@ -13,6 +13,7 @@ use protocol::units::{Now, UnixMillis};
 
 use super::agreement::{Agreement, moved};
 use super::distinct::{independent, independent_clocks};
+use super::tracker::TrackerLink;
 use super::voices::{
     AGREEMENT_MS, COMPARED_MIN, Comparison, DIFFERENCE_MAX_MS, Heard, Voice, Who, compare, most,
 };
@@ -124,6 +125,8 @@ pub(super) struct OwnClock {
     off: Option<(Instant, ClockView)>,
     /// By whom it was found to be right.
     agreed: Option<Agreement>,
+    /// Whether it was off when it was judged last.
+    was_off: bool,
     /// Whether the user was told last that it is off.
     is_told: bool,
 }
@@ -136,6 +139,7 @@ impl OwnClock {
             company_at: None,
             off: None,
             agreed: None,
+            was_off: false,
             is_told: false,
         }
     }
@@ -212,6 +216,29 @@ impl Membership {
 
     /// Tells the user what came of the newest measurement.
     pub(super) fn tell_clocks(&mut self) {
+        self.own_clock.judge(compare(self.heard(OtherClock::offset_ms)));
+        let ClockView { compared, offset_ms, disagreeing, is_off, .. } = self.clock();
+        // Where this machine's clock is off, that is told once, and not again with each of the others.
+        if !is_off {
+            self.tell_differences();
+        }
+        let Some(offset_ms) = offset_ms else { return };
+        // Most may still say that it is off, and not be believed: then it does not agree with them, as `status` tells.
+        let is_known = is_off || disagreeing <= compared / 2;
+        if is_known && std::mem::replace(&mut self.own_clock.is_told, is_off) != is_off {
+            let event = match is_off {
+                true => Event::ClockOff { offset_ms, disagreeing, compared },
+                false => Event::ClockAgrees { compared },
+            };
+            self.outputs.push_back(Output::Event(event));
+        }
+        if std::mem::replace(&mut self.own_clock.was_off, is_off) != is_off {
+            self.outputs.push_back(Output::ClockJudged);
+        }
+    }
+
+    /// Tells of each clock once that it differs from this machine's.
+    fn tell_differences(&mut self) {
         let mut news = Vec::new();
         for (address, neighbour) in self.neighbours.iter_mut() {
             news.extend(neighbour.clock.news().map(|offset_ms| (*address, offset_ms)));
@@ -220,24 +247,11 @@ impl Membership {
             let Some(address) = tracker.place.address() else { continue };
             news.extend(tracker.clock.news().map(|offset_ms| (address, offset_ms)));
         }
-        self.own_clock.judge(compare(self.heard(OtherClock::offset_ms)));
-        let ClockView { compared, offset_ms, disagreeing, is_off, .. } = self.clock();
-        // Where this machine's clock is off, that is told once, and not again with each of the others.
-        for (address, offset_ms) in news.into_iter().filter(|_| !is_off) {
+        for (address, offset_ms) in news {
             let name = self.name_of(&address);
             let event = Event::ClockDiffers { address, name, offset_ms };
             self.outputs.push_back(Output::Event(event));
         }
-        let Some(offset_ms) = offset_ms else { return };
-        if std::mem::replace(&mut self.own_clock.is_told, is_off) == is_off {
-            return;
-        }
-        let event = match is_off {
-            true => Event::ClockOff { offset_ms, disagreeing, compared },
-            false => Event::ClockAgrees { compared },
-        };
-        self.outputs.push_back(Output::Event(event));
-        self.outputs.push_back(Output::ClockJudged);
     }
 
     /// Whether something is true of most neighbours, as far as it can be told of each; all of one network count as one.
@@ -269,15 +283,21 @@ impl Membership {
         independent(neighbours.chain(trackers)).len()
     }
 
+    /// Whether a tracker runs on the same machine as this node, and so by the same clock.
+    fn is_on_this_machine(&self, tracker: &TrackerLink) -> bool {
+        tracker.is_where_it_sees_us()
+            || tracker.place.address().is_some_and(|at| self.inner.own.is_here(at.ip()))
+    }
+
     /// What was measured lately of the clocks of neighbours and trackers, of each once.
     fn heard(&self, measured: impl Fn(&OtherClock) -> Option<i64>) -> impl Iterator<Item = Heard> {
         let neighbours = self.neighbours.iter().map(|(from, neighbour)| {
-            let is_here = from.ip().to_canonical().is_loopback();
+            let is_here = self.inner.own.is_here(from.ip());
             let who = neighbour.who(*from);
             (who, &neighbour.clock, *from, self.probes.is_by_hand(from), is_here)
         });
         let trackers = self.trackers.iter().filter_map(|tracker| {
-            let (address, is_here) = (tracker.place.address()?, tracker.is_on_this_machine());
+            let (address, is_here) = (tracker.place.address()?, self.is_on_this_machine(tracker));
             Some((Who::At(address), &tracker.clock, address, true, is_here))
         });
         let now = self.own_clock.seen.instant;

@@ -87,11 +87,11 @@ impl TrackerLink {
         self.registered || self.attempts < ATTEMPTS_BEFORE_NEWS
     }
 
-    /// Whether it runs on the same machine as this node, and so by the same clock.
-    pub(super) fn is_on_this_machine(&self) -> bool {
+    /// Whether it has the IP address at which it sees this node, as one on the same machine does.
+    pub(super) fn is_where_it_sees_us(&self) -> bool {
         let Some(at) = self.place.address() else { return false };
         let ip = at.ip().to_canonical();
-        ip.is_loopback() || self.seen_as.is_some_and(|own| own.ip().to_canonical() == ip)
+        self.seen_as.is_some_and(|own| own.ip().to_canonical() == ip)
     }
 
     /// The token that the tracker issued to us, if it is tried at this address.

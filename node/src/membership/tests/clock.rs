@@ -1,6 +1,7 @@
 //! Whether this machine's clock is off, by whose word, for how long, and how long mining waits to hear of it.
 
 use super::*;
+use crate::own_addresses::{InterfaceAddress, OwnAddresses};
 
 /// Peer 1, whose clock is 200 s fast, and two that know it.
 fn fast() -> World {
@@ -265,6 +266,63 @@ fn a_clock_that_strangers_found_right_stands_against_as_many() {
     world.add_liars(14..=14);
     world.run(seconds(20));
     assert_eq!(world.off(), (true, 4), "more say so");
+    assert!(world.was_told(1, is_off));
+    // One of them goes, and as many are left as found it right: they are not believed, and nothing agrees.
+    world.peers.remove(&address(14));
+    world.run(seconds(700));
+    assert_eq!(world.off(), (false, 3));
+    assert!(world.was_told(1, |output| matches!(output, Output::ClockJudged)));
+    assert!(!world.was_told(1, agrees));
+    world.skews.clear();
+    world.run(seconds(20));
+    assert_eq!(world.off(), (false, 0));
+    assert!(world.was_told(1, agrees));
+}
+
+fn is_off(output: &Output) -> bool {
+    matches!(output, Output::Event(Event::ClockOff { .. }))
+}
+
+fn agrees(output: &Output) -> bool {
+    matches!(output, Output::Event(Event::ClockAgrees { .. }))
+}
+
+#[test]
+fn who_differs_while_the_own_clock_is_off_is_told_once_that_is_mended() {
+    let mut world = fast();
+    world.skews.insert(address(4), 500_000);
+    world.add(4, None, &[1]);
+    world.run(seconds(10));
+    assert!(world.off().0);
+    let differs = |output: &Output| {
+        matches!(output, Output::Event(Event::ClockDiffers { address: from, .. })
+            if *from == address(4))
+    };
+    assert!(!world.was_told(1, differs));
+    world.skews.remove(&address(1));
+    world.run(seconds(10));
+    assert!(!world.off().0);
+    assert!(world.was_told(1, differs));
+}
+
+/// It shares the clock, so it would always agree.
+#[test]
+fn a_neighbour_on_this_very_machine_has_no_last_word() {
+    for (is_known, is_off) in [(true, true), (false, false)] {
+        let mut world = World::new();
+        world.add(1, None, &[2]);
+        let ip = address(2).ip();
+        let interfaces =
+            is_known.then_some(InterfaceAddress { ip, prefix: 24 }).into_iter().collect();
+        let now = world.time();
+        let own = OwnAddresses { port: 1, interfaces, announces: false };
+        world.peer(1).set_own_addresses(own, now);
+        world.add(2, None, &[]);
+        world.run(seconds(5));
+        world.add_liars(3..=6);
+        world.run(seconds(20));
+        assert_eq!(world.off(), (is_off, 4), "known as this machine's: {is_known}");
+    }
 }
 
 /// A machine that was paused finds both of its times stopped alike, so that no jump is seen.
