@@ -13,6 +13,7 @@ use protocol::scope::Scope;
 use protocol::units::Now;
 
 use super::agreement::{Agreement, Witness};
+use super::distinct::Said as _;
 use crate::views::ClockView;
 
 /// Clocks that differ by more than this are reported, because votes and blocks carry times.
@@ -61,6 +62,11 @@ impl Voice {
 
     pub(super) fn is_named(&self) -> bool {
         self.is_named
+    }
+
+    /// What stands for all who share it, as nobody's number and nobody else's address does.
+    pub(super) fn as_somebody(&self) -> Who {
+        Who::At(self.network)
     }
 }
 
@@ -179,14 +185,12 @@ fn view(said: &[Said], who_disagrees: &BTreeSet<Voice>) -> ClockView {
 pub(super) fn most(answers: impl Iterator<Item = (Voice, bool)>) -> bool {
     let mut voices: BTreeMap<Voice, Vec<bool>> = BTreeMap::new();
     answers.for_each(|(voice, answer)| voices.entry(voice).or_default().push(answer));
-    let is_yes =
-        |answers: &Vec<bool>| answers.iter().filter(|answer| **answer).count() > answers.len() / 2;
-    voices.values().filter(|answers| is_yes(answers)).count() > voices.len() / 2
+    bool::together(voices.into_values().map(bool::together).collect())
 }
 
 /// The one in the middle. Of two in the middle, the one that is nearer to this machine's clock is believed, and that
 /// clock itself if they are on either side of it.
-fn median(mut offsets: Vec<i64>) -> i64 {
+pub(super) fn median(mut offsets: Vec<i64>) -> i64 {
     if offsets.is_empty() {
         return 0;
     }
