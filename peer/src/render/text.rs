@@ -156,8 +156,8 @@ pub(crate) fn clock(clock: Clock) -> String {
 /// Says the same where it is told anyway whether the clock is off, and that others are not believed if they are not.
 pub(super) fn clock_row(told: Clock, is_off: bool) -> String {
     let is_far = told.offset_ms.is_some_and(|offset| offset.unsigned_abs() > CLOCKS_APART_MS);
-    let disbelief = match is_far && !is_off {
-        true => ": not believed, since your tracker or as many others found this clock right",
+    let doubt = match is_far && !is_off {
+        true => ", and not believed, since your tracker, or as many others, found this clock right",
         false => "",
     };
     format!("{}{disbelief}", clock(told))
@@ -323,9 +323,9 @@ mod tests {
         let row = |offset_ms, is_off| {
             clock_row(Clock { compared: 9, offset_ms: Some(offset_ms), apart_ms: None }, is_off)
         };
-        let disbelief =
-            ": not believed, since your tracker or as many others found this clock right";
-        assert_eq!(row(-90_000, false), format!("90 s behind the median of 9 others{disbelief}"));
+        let doubted =
+            ", and not believed, since your tracker, or as many others, found this clock right";
+        assert_eq!(row(-90_000, false), format!("90 s behind the median of 9 others{doubted}"));
         assert_eq!(row(90_000, true), "90 s ahead of the median of 9 others");
         assert_eq!(row(30_000, false), "30 s ahead of the median of 9 others");
     }
