@@ -10,7 +10,7 @@ use crate::text::{self, Hidden};
 
 /// The most bytes of a peer's name: it stands in a column, and travels beside other things in a datagram.
 pub const NAME_BYTES_MAX: usize = 32;
-/// Composed letters hardly ever need more marks than this.
+/// The most combining marks in a row: composed letters hardly ever need more.
 const MARKS_MAX: usize = 3;
 
 /// A peer's name: one line of printable text, composed (NFC), without spaces around it.

@@ -3,15 +3,15 @@
 //! Whoever was asked goes, and strangers come. If these call the clock off, and it was not set since others found it
 //! right, then it is word against word: nothing shows that the clock went wrong. So what those say whom the user named
 //! stands against all strangers, and what strangers said stands against as many. Those are told then, and not believed.
-//! This must never hold against somebody who has the last word and is there, nor against those who said it themselves: a
-//! machine that was paused finds both of its times stopped alike, so only they can tell.
+//! This must never hold against somebody who has the last word and is there, nor against those who said it themselves:
+//! a machine that was paused finds both of its times stopped alike, so only they can tell.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use protocol::units::Now;
 
-use super::voices::Voice;
+use super::voice::Voice;
 
 /// A clock that went further than the monotonic time by this, or less far, is another one: it was set, or the machine
 /// slept. Together with the 30 s by which clocks may differ this is well within the two minutes by which others let a

@@ -13,10 +13,8 @@ use protocol::units::{Now, UnixMillis};
 
 use super::agreement::{Agreement, moved};
 use super::distinct::{independent, independent_clocks};
-use super::tracker::TrackerLink;
-use super::voices::{
-    AGREEMENT_MS, COMPARED_MIN, Comparison, DIFFERENCE_MAX_MS, Heard, Voice, Who, compare, most,
-};
+use super::voice::{AGREEMENT_MS, Heard, Voice, Who};
+use super::voices::{COMPARED_MIN, Comparison, DIFFERENCE_MAX_MS, compare, most};
 use super::{Membership, Output};
 use crate::output::Event;
 use crate::views::ClockView;
@@ -281,12 +279,6 @@ impl Membership {
             Some((Voice::of(address, true), (Who::At(address), ())))
         });
         independent(neighbours.chain(trackers)).len()
-    }
-
-    /// Whether a tracker runs on the same machine as this node, and so by the same clock.
-    fn is_on_this_machine(&self, tracker: &TrackerLink) -> bool {
-        tracker.is_where_it_sees_us()
-            || tracker.place.address().is_some_and(|at| self.inner.own.is_here(at.ip()))
     }
 
     /// What was measured lately of the clocks of neighbours and trackers, of each once.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::voices::{AGREEMENT_MS, Heard, Voice, Who, median};
+use super::voice::{AGREEMENT_MS, Heard, Voice, Who, median};
 
 /// Who said what, of which a voice is made.
 type Word<S> = (Who, S);

@@ -26,6 +26,7 @@ mod refusal;
 mod tests;
 mod tracker;
 mod trackers;
+mod voice;
 mod voices;
 
 use std::collections::{BTreeSet, VecDeque};

@@ -14,7 +14,7 @@ use protocol::datagram::{Datagram, RunNumber};
 use protocol::peer_name::PeerName;
 use protocol::units::Now;
 
-use super::voices::Who;
+use super::voice::Who;
 use super::{Disposition, Membership, Output};
 use crate::dropped::DropReason;
 use crate::output::Event;

@@ -11,7 +11,7 @@ use protocol::token::Token;
 
 use super::clock::OtherClock;
 use super::names::Introduction;
-use super::voices::Who;
+use super::voice::Who;
 
 /// The most neighbours. A network of up to this size is fully meshed, and a larger one is still
 /// well connected.

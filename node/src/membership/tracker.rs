@@ -280,6 +280,12 @@ impl Membership {
         self.poke_tracker(place, now);
     }
 
+    /// Whether a tracker runs on the same machine as this node, and so by the same clock.
+    pub(super) fn is_on_this_machine(&self, tracker: &TrackerLink) -> bool {
+        tracker.is_where_it_sees_us()
+            || tracker.place.address().is_some_and(|at| self.inner.own.is_here(at.ip()))
+    }
+
     /// Notes that a tracker is there, because its POKE arrived.
     pub(super) fn note_tracker_heard(&mut self, place: usize, now: Now) {
         if let Some(tracker) = self.trackers.get_mut(place) {

@@ -160,7 +160,7 @@ pub(super) fn clock_row(told: Clock, is_off: bool) -> String {
         true => ", and not believed, since your tracker, or as many others, found this clock right",
         false => "",
     };
-    format!("{}{disbelief}", clock(told))
+    format!("{}{doubt}", clock(told))
 }
 
 /// Says why this peer mines nothing just now.
