@@ -16,7 +16,7 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("tracker", &["protocol", "host"]),
     ("node", &["protocol", "chain"]),
     ("peer", &["protocol", "host", "chain", "keys", "node"]),
-    ("demo", &["protocol", "host"]),
+    ("demo", &["protocol"]),
     ("tests", &["protocol", "host", "chain", "keys", "node", "tracker", "peer"]),
 ];
 
