@@ -18,6 +18,7 @@ use crate::views::ClockView;
 pub(super) const DIFFERENCE_MAX_MS: i64 = 30_000;
 /// The fewest voices that tell whether this machine's clock or another one is wrong.
 pub(super) const COMPARED_MIN: usize = 2;
+
 /// What one voice says in the end.
 struct Said {
     voice: Voice,

@@ -252,14 +252,27 @@ fn a_clock_that_drifts_away_is_judged_anew() {
     assert_eq!(world.off(), (true, 3));
 }
 
+impl World {
+    /// Peers 2 to 4 found the clock of peer 1 right.
+    fn found_right_by_strangers() -> Self {
+        let mut world = Self::new();
+        world.add(1, None, &[]);
+        (2..=4).for_each(|port| world.add(port, None, &[1]));
+        world.run(seconds(5));
+        world
+    }
+
+    /// They go, and what was measured of them is not believed any more.
+    fn lose_strangers(&mut self) {
+        (2..=4).for_each(|port| drop(self.peers.remove(&address(port))));
+        self.run(seconds(700));
+    }
+}
+
 #[test]
 fn a_clock_that_strangers_found_right_stands_against_as_many() {
-    let mut world = World::new();
-    world.add(1, None, &[]);
-    (2..=4).for_each(|port| world.add(port, None, &[1]));
-    world.run(seconds(5));
-    (2..=4).for_each(|port| drop(world.peers.remove(&address(port))));
-    world.run(seconds(700));
+    let mut world = World::found_right_by_strangers();
+    world.lose_strangers();
     world.add_liars(11..=13);
     world.run(seconds(20));
     assert_eq!(world.off(), (false, 3));
@@ -328,10 +341,7 @@ fn a_neighbour_on_this_very_machine_has_no_last_word() {
 /// A machine that was paused finds both of its times stopped alike, so that no jump is seen.
 #[test]
 fn those_who_found_a_clock_right_can_take_it_back() {
-    let mut world = World::new();
-    world.add(1, None, &[]);
-    (2..=4).for_each(|port| world.add(port, None, &[1]));
-    world.run(seconds(5));
+    let mut world = World::found_right_by_strangers();
     assert_eq!(world.off(), (false, 0));
     world.skews.extend((2..=4).map(|port| (address(port), 90_000)));
     world.run(seconds(5));
@@ -341,12 +351,8 @@ fn those_who_found_a_clock_right_can_take_it_back() {
 /// They say it too, and then take it back, while those are gone who said it first.
 #[test]
 fn as_many_liars_do_not_take_the_place_of_those_who_found_a_clock_right() {
-    let mut world = World::new();
-    world.add(1, None, &[]);
-    (2..=4).for_each(|port| world.add(port, None, &[1]));
-    world.run(seconds(5));
-    (2..=4).for_each(|port| drop(world.peers.remove(&address(port))));
-    world.run(seconds(700));
+    let mut world = World::found_right_by_strangers();
+    world.lose_strangers();
     (11..=13).for_each(|port| world.add(port, None, &[1]));
     world.run(seconds(5));
     world.skews.extend((11..=13).map(|port| (address(port), 90_000)));
