@@ -27,6 +27,8 @@ pub fn election() -> Election {
             choices_min: 0,
             choices_max: 1,
         }],
+        block_interval_s: None,
+        times: None,
     }
 }
 

@@ -37,6 +37,8 @@
 //!         choices_min: 1,
 //!         choices_max: 1,
 //!     }],
+//!     block_interval_s: None,
+//!     times: None,
 //! });
 //! let (id, now) = (election.election_id(), UnixMillis(1_700_000_060_000));
 //!

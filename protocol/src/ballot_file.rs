@@ -8,6 +8,7 @@ mod nearest;
 mod read;
 mod syntax;
 mod texts;
+mod times;
 mod write;
 
 pub use read::{keys_in_hex, parse, parse_new};
@@ -18,10 +19,16 @@ use crate::election::ElectionError;
 use crate::key_text::KeyTextError;
 
 /// The keys above all tables, in the order in which they are written, followed by the tables.
-const ELECTION_KEYS: [&str; 11] = [
+const ELECTION_KEYS: [&str; 18] = [
     "id",
     "title",
     "created",
+    "opens",
+    "closes",
+    "block_interval",
+    "confirmations",
+    "quorum",
+    "crash_faults_only",
     "difficulty_bits",
     "block_bytes_max",
     "admission",
@@ -29,6 +36,7 @@ const ELECTION_KEYS: [&str; 11] = [
     "max_voters",
     "threshold",
     "registrar",
+    "validator",
     "question",
 ];
 
@@ -38,6 +46,9 @@ pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Keys of a [[registrar]].
 const REGISTRAR_KEYS: [&str; 2] = ["name", "key"];
+
+/// Keys of a [[validator]].
+const VALIDATOR_KEYS: [&str; 2] = ["name", "key"];
 
 /// Keys of a [[question]].
 const QUESTION_KEYS: [&str; 4] = ["title", "options", "min", "max"];
@@ -73,12 +84,15 @@ pub enum BallotFileError {
     /// The key is unknown here.
     #[error("line {line}: `{key}` is not a key of ballot.toml: {mend}")]
     UnknownKey { line: usize, key: String, mend: String },
-    /// The key belongs to a kind of election that this version cannot hold.
-    #[error("line {line}: `{key}` is not supported by this version yet: remove it")]
-    NotSupported { line: usize, key: String },
     /// The key is meaningful only under the other kind of admission.
     #[error("line {line}: `{key}` goes with `admission = {needed:?}`: remove it, or write that")]
     OtherAdmission { line: usize, key: String, needed: &'static str },
+    /// The key is meaningful only beside another one.
+    #[error("line {line}: `{key}` goes with `{needed}`: remove it, or write that")]
+    Needs { line: usize, key: String, needed: &'static str },
+    /// The key and another one exclude each other.
+    #[error("line {line}: `{key}` does not go with `{other}`: remove one of them")]
+    Excludes { line: usize, key: String, other: &'static str },
     /// A required key is missing.
     #[error("`{key}` is missing: add a line such as `{example}`")]
     Missing { key: String, example: &'static str },
@@ -88,7 +102,7 @@ pub enum BallotFileError {
     /// The text is not a valid value for the key.
     #[error("line {line}: `{key}` is {found:?}: write {expected}")]
     BadText { line: usize, key: String, found: String, expected: &'static str },
-    /// A registrar's key is none.
+    /// A registrar's or validator's key is none.
     #[error("line {line}: `{key}`: {reason}")]
     BadKey { line: usize, key: String, reason: KeyTextError },
     /// The number is outside its range.

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use bincode::{Decode, Encode};
 
 use crate::block::Header;
-use crate::finality::{Certificate, Commit, Prepare};
+use crate::finality::{Certificate, Commit, Evidence, Prepare, Presence};
 use crate::transaction::Transaction;
 use crate::units::{BlockHash, ElectionId, Height, IdPrefix, UnixMillis, Work};
 pub use envelope::{ElectionPrefix, Envelope, EnvelopeError};
@@ -112,6 +112,10 @@ pub enum Datagram {
     Announce { port: u16 },
     /// Says what a peer is called by whoever runs it, empty if by nothing, and which of its neighbours are one.
     Name { run: RunNumber, name: String },
+    /// Says that a peer runs with a validator's key.
+    Presence(Presence),
+    /// Two votes of one validator that no honest one signs both.
+    Evidence(Evidence),
 }
 
 /// A peer behind a router.

@@ -1,9 +1,13 @@
 //! The election: what its participants have to agree on, which is its ballot, its limits and who
 //! may vote.
 
+mod times;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bincode::de::Decoder;
+use bincode::error::DecodeError as DecodeFailure;
 use bincode::{Decode, Encode};
 
 use crate::admission::{
@@ -11,6 +15,7 @@ use crate::admission::{
 };
 use crate::codec::{self, DecodeError};
 use crate::keys::{self, PublicKey};
+use crate::roster::{MARGIN_INTERVALS, Times, VALIDATORS_MAX};
 use crate::transaction::{Choices, TRANSACTION_BYTES_MAX, Transaction, Vote};
 use crate::units::{Difficulty, ElectionId, UnixMillis, VoterId, sha256};
 
@@ -50,11 +55,13 @@ pub struct CreatedAhead {
     pub ahead: Duration,
 }
 
-/// The version of the canonical encoding. Later kinds of election use higher numbers.
+/// The version of the canonical encoding of elections without a block interval.
 const FORMAT: u16 = 2;
+/// The version of those with one, whose encoding goes on behind the questions.
+const FORMAT_TIMED: u16 = 3;
 
 /// An election as `ballot.toml` defines it.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Election {
     /// Random bytes, so that two elections with the same text differ.
     pub id: [u8; 16],
@@ -70,6 +77,11 @@ pub struct Election {
     pub block_bytes_max: u32,
     /// The questions, 1 to [`QUESTIONS_MAX`], in the order in which votes answer them.
     pub questions: Vec<Question>,
+    /// The time between blocks that the difficulty is steered to, in seconds; without one the difficulty stays.
+    pub block_interval_s: Option<u32>,
+    /// When the election opens and closes, which needs a block interval; without them it is open from its creation
+    /// and never ends.
+    pub times: Option<Times>,
 }
 
 /// One question of the ballot.
@@ -131,6 +143,32 @@ pub enum ElectionError {
         "`question[].max` allows votes of {bytes} bytes, over {TRANSACTION_BYTES_MAX}: lower `max` or ask fewer questions"
     )]
     VoteTooLarge { bytes: usize },
+    /// Times are given without a block interval.
+    #[error("`opens` and `closes` need `block_interval`: add a line such as `block_interval = 10`")]
+    TimesWithoutInterval,
+    /// The election opens before it is created.
+    #[error("`opens` lies before `created`: choose a later time")]
+    OpensBeforeCreated,
+    /// The election closes too soon after it opens.
+    #[error(
+        "`closes` is {} s after `opens`: leave more than {} s, which are {MARGIN_INTERVALS} block intervals",
+        open_ms / 1_000, margin_ms / 1_000
+    )]
+    ClosesTooSoon { open_ms: u64, margin_ms: u64 },
+    /// There are no validators, or too many.
+    #[error("`validator` stands {found} times: write 1 to {VALIDATORS_MAX} [[validator]] tables")]
+    ValidatorCount { found: usize },
+    /// A validator's key is not a public key.
+    #[error("`validator[{validator}].key` is {key}, which is no public key: copy it anew")]
+    ValidatorKey { validator: usize, key: PublicKey },
+    /// Two validators have the same name or the same key.
+    #[error("`validator` has {what} twice: remove one")]
+    ValidatorTwice { what: String },
+    /// A registrar's key is a validator's too.
+    #[error(
+        "`validator[{validator}].key` is the key of registrar {registrar:?} too: make one key for each role"
+    )]
+    KeyInTwoRoles { validator: usize, registrar: String },
     /// The canonical bytes are longer than [`ELECTION_BYTES_MAX`].
     #[error("the election takes {bytes} bytes, over {ELECTION_BYTES_MAX}: shorten its texts")]
     TooLarge { bytes: usize },
@@ -144,7 +182,9 @@ pub enum CanonicalError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// The bytes begin with a format number that this code does not know.
-    #[error("the election's format is {found}; this program knows {FORMAT}: use one of its age")]
+    #[error(
+        "the election's format is {found}; this program knows {FORMAT} and {FORMAT_TIMED}: use one of its age"
+    )]
     UnknownFormat { found: u16 },
     /// The bytes encode an election that cannot be held.
     #[error(transparent)]
@@ -179,7 +219,14 @@ impl Election {
     /// The only encoding of this election, which a tracker serves to new peers.
     #[must_use]
     pub fn canonical_bytes(&self) -> Vec<u8> {
-        codec::encode(&(FORMAT, self))
+        let format = if self.block_interval_s.is_some() { FORMAT_TIMED } else { FORMAT };
+        let head = (format, &self.id, &self.title, &self.created, &self.difficulty_bits);
+        let mut bytes =
+            codec::encode(&(head, (&self.admission, &self.block_bytes_max, &self.questions)));
+        if let Some(block_interval_s) = self.block_interval_s {
+            codec::encode_into(&(block_interval_s, &self.times), &mut bytes);
+        }
+        bytes
     }
 
     /// Reads an election back from its [canonical bytes](Self::canonical_bytes).
@@ -187,12 +234,17 @@ impl Election {
     /// # Errors
     /// When the bytes do not encode an election that [`check`](Self::check) accepts.
     pub fn from_canonical_bytes(bytes: &[u8]) -> Result<Self, CanonicalError> {
-        if let Some(&format) = bytes.first_chunk().map(|head| u16::from_le_bytes(*head)).as_ref()
-            && format != FORMAT
-        {
-            return Err(CanonicalError::UnknownFormat { found: format });
-        }
-        let (_, election): (u16, Self) = codec::decode(bytes)?;
+        let format = bytes.first_chunk().map(|head| u16::from_le_bytes(*head));
+        let election = match format {
+            Some(FORMAT_TIMED) => {
+                let (Untimed(election), block_interval_s, times) = codec::decode(bytes)?;
+                Self { block_interval_s: Some(block_interval_s), times, ..election }
+            }
+            Some(found) if found != FORMAT => {
+                return Err(CanonicalError::UnknownFormat { found });
+            }
+            Some(_) | None => codec::decode::<Untimed>(bytes)?.0,
+        };
         election.check()?;
         Ok(election)
     }
@@ -228,6 +280,7 @@ impl Election {
                 return Err(ElectionError::QuestionTwice { title: question.title.clone() });
             }
         }
+        self.check_times()?;
         let vote_bytes = self.vote_bytes_max();
         if vote_bytes > TRANSACTION_BYTES_MAX {
             return Err(ElectionError::VoteTooLarge { bytes: vote_bytes });
@@ -270,6 +323,26 @@ impl Election {
         };
         let signature = crate::keys::Signature([0; 65]);
         codec::encoded_size(&Transaction::Vote { vote, signature })
+    }
+}
+
+/// An election without a block interval, as it is encoded behind its format.
+struct Untimed(Election);
+
+impl<Context> Decode<Context> for Untimed {
+    fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<Self, DecodeFailure> {
+        let _format = u16::decode(decoder)?;
+        Ok(Self(Election {
+            id: Decode::decode(decoder)?,
+            title: Decode::decode(decoder)?,
+            created: Decode::decode(decoder)?,
+            difficulty_bits: Decode::decode(decoder)?,
+            admission: Decode::decode(decoder)?,
+            block_bytes_max: Decode::decode(decoder)?,
+            questions: Decode::decode(decoder)?,
+            block_interval_s: None,
+            times: None,
+        }))
     }
 }
 

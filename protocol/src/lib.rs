@@ -70,6 +70,7 @@ pub mod nonce_search;
 pub mod peer_name;
 pub mod proof_of_work;
 pub mod receipt;
+pub mod roster;
 pub mod scope;
 pub mod text;
 pub mod token;

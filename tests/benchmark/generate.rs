@@ -48,6 +48,8 @@ pub(crate) fn election(seed: u64, block_bytes_max: u32) -> Election {
             question("Who takes the chair?", &["Ada", "Grace", "Hedy", "Joan"], 1, 1),
             question("Which evenings suit you?", &["Tuesday", "Wednesday", "Thursday"], 0, 2),
         ],
+        block_interval_s: None,
+        times: None,
     }
 }
 

@@ -42,6 +42,8 @@ pub fn election(seed: u64, difficulty_bits: u8) -> Election {
             question("Chair", &["Ada", "Grace", "Hedy"], 1, 1),
             question("Board", &["Emmy", "Sofja", "Maryam", "Rosalind"], 0, 2),
         ],
+        block_interval_s: None,
+        times: None,
     }
 }
 

@@ -226,7 +226,9 @@ impl Membership {
             | Datagram::LeaveAck
             | Datagram::Retry
             | Datagram::InnerAddresses { .. }
-            | Datagram::Announce { .. }) => return unexpected(&other),
+            | Datagram::Announce { .. }
+            | Datagram::Presence(_)
+            | Datagram::Evidence(_)) => return unexpected(&other),
         }
         Disposition::Handled
     }

@@ -103,6 +103,8 @@ pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
             }
             texts => texts.iter().map(|text| question(text)).collect::<Result<_, _>>()?,
         },
+        block_interval_s: None,
+        times: None,
     };
     election.check()?;
     ballot_file::check_texts(&election)?;

@@ -137,6 +137,8 @@ mod tests {
                 question("Chair", &["Ada", "Adele", "Grace"], 1),
                 question("Evenings", &["Tuesday", "Thursday"], 0),
             ],
+            block_interval_s: None,
+            times: None,
         })
     }
 

@@ -118,6 +118,8 @@ impl Ballot {
             admission: self.admission.to_rule()?,
             block_bytes_max: self.block_bytes_max,
             questions: questions.collect(),
+            block_interval_s: None,
+            times: None,
         };
         election.check()?;
         match election.election_id() {

@@ -289,6 +289,8 @@ pub(super) mod tests {
                 choices_min: 0,
                 choices_max: 1,
             }],
+            block_interval_s: None,
+            times: None,
         }
     }
 

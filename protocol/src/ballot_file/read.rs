@@ -10,32 +10,20 @@ use super::nearest::nearest;
 use super::syntax::{line_at, syntax_error};
 use super::{
     BallotFileError, CHOICES_DEFAULT, ELECTION_KEYS, OPEN, QUESTION_KEYS, REGISTRAR,
-    REGISTRAR_KEYS, TextPlace, check_texts,
+    REGISTRAR_KEYS, TextPlace, VALIDATOR_KEYS, check_texts,
 };
 use crate::admission::{
     AdmissionRule, REGISTRARS_MAX, REGISTRATION_BITS_MAX, Registrar, VOTERS_MAX,
 };
 use crate::election::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, Election, Question};
 use crate::key_text::{self, KeyForm};
+use crate::keys::PublicKey;
 use crate::units::UnixMillis;
-
-/// Keys that are planned for elections which this version does not support. They get a message of
-/// their own, so that nobody who writes one believes that it has an effect.
-pub(super) const NOT_SUPPORTED_KEYS: [&str; 8] = [
-    "opens",
-    "closes",
-    "block_interval",
-    "confirmations",
-    "validator",
-    "validators",
-    "quorum",
-    "crash_faults_only",
-];
 
 const ID_EXPECTED: &str = "32 hexadecimal digits, such as `openssl rand -hex 16` gives";
 const ADMISSION_EXPECTED: &str =
     "\"registrar\" (registrars admit voters) or \"open\" (anybody may register)";
-const CREATED_EXPECTED: &str =
+const MOMENT_EXPECTED: &str =
     "a time in UTC from 1970 on, to the millisecond at most, such as \"2026-11-01T09:00:00Z\"";
 
 /// Reads the election that a `ballot.toml` defines, which has then passed [`Election::check`].
@@ -63,16 +51,18 @@ pub fn parse_new(text: &str) -> Result<Election, BallotFileError> {
 #[must_use]
 pub fn keys_in_hex(text: &str) -> usize {
     let Ok(document) = DeTable::parse(text) else { return 0 };
-    let registrars = document.get_ref().get("registrar").map(Spanned::get_ref);
-    let Some(DeValue::Array(registrars)) = registrars else { return 0 };
-    let is_hex = |registrar: &&Value<'_>| {
-        let DeValue::Table(registrar) = registrar.get_ref() else { return false };
-        let Some(DeValue::String(key)) = registrar.get("key").map(Spanned::get_ref) else {
+    let is_hex = |holder: &&Value<'_>| {
+        let DeValue::Table(holder) = holder.get_ref() else { return false };
+        let Some(DeValue::String(key)) = holder.get("key").map(Spanned::get_ref) else {
             return false;
         };
         key_text::read(key).is_ok_and(|(_, form)| form == KeyForm::Hex)
     };
-    registrars.iter().filter(is_hex).count()
+    let count = |tables: &str| match document.get_ref().get(tables).map(Spanned::get_ref) {
+        Some(DeValue::Array(holders)) => holders.iter().filter(is_hex).count(),
+        _ => 0,
+    };
+    count("registrar") + count("validator")
 }
 
 /// Reads an election and has it judged by `judge`, which is also given how to find the line of a text.
@@ -86,6 +76,8 @@ fn read(
         file.sections("question", "each question as a table of its own under [[question]]")?;
     let registrars =
         file.sections("registrar", "each registrar as a table of its own under [[registrar]]")?;
+    let validators =
+        file.sections("validator", "each validator as a table of its own under [[validator]]")?;
     file.check_keys(&ELECTION_KEYS)?;
     for question in &questions {
         question.check_keys(&QUESTION_KEYS)?;
@@ -93,10 +85,13 @@ fn read(
     for registrar in &registrars {
         registrar.check_keys(&REGISTRAR_KEYS)?;
     }
+    for validator in &validators {
+        validator.check_keys(&VALIDATOR_KEYS)?;
+    }
     let election = Election {
         id: file.id()?,
         title: file.string("title", "title = \"Board 2026\"")?,
-        created: file.created()?,
+        created: file.moment("created", "created = \"2026-11-01T09:00:00Z\"")?,
         difficulty_bits: file.number(
             "difficulty_bits",
             "difficulty_bits = 24",
@@ -109,39 +104,48 @@ fn read(
         )?,
         admission: file.admission(&registrars)?,
         questions: questions.iter().map(Section::question).collect::<Result<_, _>>()?,
+        block_interval_s: file.block_interval()?,
+        times: file.times(&validators)?,
     };
     election.check()?;
-    judge(&election, &|place| text_line(&file, &registrars, &questions, place))?;
+    let sections = Sections { file, registrars, validators, questions };
+    judge(&election, &|place| sections.text_line(place))?;
     Ok(election)
 }
 
-/// The line in which a text stands.
-fn text_line(
-    file: &Section<'_>,
-    registrars: &[Section<'_>],
-    questions: &[Section<'_>],
-    place: TextPlace,
-) -> usize {
-    let (section, key) = match place {
-        TextPlace::Title => (file, "title"),
-        TextPlace::Registrar(index) => (&registrars[index], "name"),
-        TextPlace::Question(index) => (&questions[index], "title"),
-        TextPlace::Option(index, _) => (&questions[index], "options"),
-    };
-    let value = section.table.get(key);
-    let option = match (place, value.map(Spanned::get_ref)) {
-        (TextPlace::Option(_, index), Some(DeValue::Array(options))) => options.get(index),
-        _ => None,
-    };
-    option.or(value).map_or(1, |value| section.line(value.span()))
+/// All tables of a file.
+struct Sections<'a> {
+    file: Section<'a>,
+    registrars: Vec<Section<'a>>,
+    validators: Vec<Section<'a>>,
+    questions: Vec<Section<'a>>,
 }
 
-/// One table of the file: the top level, a registrar or a question.
-struct Section<'a> {
+impl Sections<'_> {
+    /// The line in which a text stands.
+    fn text_line(&self, place: TextPlace) -> usize {
+        let (section, key) = match place {
+            TextPlace::Title => (&self.file, "title"),
+            TextPlace::Registrar(index) => (&self.registrars[index], "name"),
+            TextPlace::Validator(index) => (&self.validators[index], "name"),
+            TextPlace::Question(index) => (&self.questions[index], "title"),
+            TextPlace::Option(index, _) => (&self.questions[index], "options"),
+        };
+        let value = section.table.get(key);
+        let option = match (place, value.map(Spanned::get_ref)) {
+            (TextPlace::Option(_, index), Some(DeValue::Array(options))) => options.get(index),
+            _ => None,
+        };
+        option.or(value).map_or(1, |value| section.line(value.span()))
+    }
+}
+
+/// One table of the file: the top level, a registrar, a validator or a question.
+pub(super) struct Section<'a> {
     text: &'a str,
     /// The text that precedes the keys of this table in messages.
     prefix: String,
-    table: &'a DeTable<'a>,
+    pub(super) table: &'a DeTable<'a>,
 }
 
 type Value<'a> = Spanned<DeValue<'a>>;
@@ -171,15 +175,12 @@ impl<'a> Section<'a> {
         let Some(key) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
         let (line, name) = (self.line(key.span()), key.get_ref().as_ref());
         let full_name = self.key(name);
-        if NOT_SUPPORTED_KEYS.contains(&name) {
-            return Err(BallotFileError::NotSupported { line, key: full_name });
-        }
         let mend = if ELECTION_KEYS.contains(&name) {
-            "move it above all [[registrar]] and [[question]]".to_owned()
+            "move it above all [[registrar]], [[validator]] and [[question]]".to_owned()
         } else if QUESTION_KEYS.contains(&name) {
             "move it below a [[question]]".to_owned()
         } else if REGISTRAR_KEYS.contains(&name) {
-            "move it below a [[registrar]]".to_owned()
+            "move it below a [[registrar]] or [[validator]]".to_owned()
         } else if let Some(nearest) = nearest(name, known) {
             format!("did you mean `{nearest}`?")
         } else {
@@ -198,14 +199,19 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn created(&self) -> Result<UnixMillis, BallotFileError> {
-        let value = self.value("created", "created = \"2026-11-01T09:00:00Z\"")?;
+    /// A moment in UTC, to the millisecond.
+    pub(super) fn moment(
+        &self,
+        key: &str,
+        example: &'static str,
+    ) -> Result<UnixMillis, BallotFileError> {
+        let value = self.value(key, example)?;
         let found = if let DeValue::String(text) = value.get_ref() {
             text.to_string()
         } else if let DeValue::Datetime(time) = value.get_ref() {
             time.to_string()
         } else {
-            return Err(self.wrong_type("created", value, CREATED_EXPECTED));
+            return Err(self.wrong_type(key, value, MOMENT_EXPECTED));
         };
         let since_epoch = humantime::parse_rfc3339(&found)
             .ok()
@@ -213,7 +219,7 @@ impl<'a> Section<'a> {
             .filter(|span| span.subsec_nanos().is_multiple_of(1_000_000));
         match since_epoch.and_then(|span| u64::try_from(span.as_millis()).ok()) {
             Some(millis) => Ok(UnixMillis(millis)),
-            None => Err(self.bad_text("created", found, CREATED_EXPECTED)),
+            None => Err(self.bad_text(key, found, MOMENT_EXPECTED)),
         }
     }
 
@@ -262,13 +268,17 @@ impl<'a> Section<'a> {
 
     fn registrar(&self) -> Result<Registrar, BallotFileError> {
         let name = self.string("name", "name = \"Secretary\"")?;
-        let found = self.string("key", "key = \"ostkey1…\", as `peer registrar init` prints it")?;
-        let key = found.parse().map_err(|reason| BallotFileError::BadKey {
+        let key = self.public_key("key = \"ostkey1…\", as `peer registrar init` prints it")?;
+        Ok(Registrar { name, key })
+    }
+
+    pub(super) fn public_key(&self, example: &'static str) -> Result<PublicKey, BallotFileError> {
+        let found = self.string("key", example)?;
+        found.parse().map_err(|reason| BallotFileError::BadKey {
             line: self.line_of("key"),
             key: self.key("key"),
             reason,
-        })?;
-        Ok(Registrar { name, key })
+        })
     }
 
     fn question(&self) -> Result<Question, BallotFileError> {
@@ -293,7 +303,11 @@ impl<'a> Section<'a> {
         options.collect()
     }
 
-    fn string(&self, key: &str, example: &'static str) -> Result<String, BallotFileError> {
+    pub(super) fn string(
+        &self,
+        key: &str,
+        example: &'static str,
+    ) -> Result<String, BallotFileError> {
         self.text_of(key, self.value(key, example)?, "a text in quotes")
     }
 
@@ -315,7 +329,7 @@ impl<'a> Section<'a> {
 
     /// Reads a number of the type. `range` is only used in the error message; whether the number
     /// lies within it is decided by the check of the election.
-    fn number<N: TryFrom<u64> + Into<u64>>(
+    pub(super) fn number<N: TryFrom<u64> + Into<u64>>(
         &self,
         key: &str,
         example: &'static str,
@@ -337,12 +351,21 @@ impl<'a> Section<'a> {
         })
     }
 
-    fn value(&self, key: &str, example: &'static str) -> Result<&'a Value<'a>, BallotFileError> {
+    pub(super) fn value(
+        &self,
+        key: &str,
+        example: &'static str,
+    ) -> Result<&'a Value<'a>, BallotFileError> {
         let missing = || BallotFileError::Missing { key: self.key(key), example };
         self.table.get(key).ok_or_else(missing)
     }
 
-    fn wrong_type(&self, key: &str, value: &Value<'_>, expected: &'static str) -> BallotFileError {
+    pub(super) fn wrong_type(
+        &self,
+        key: &str,
+        value: &Value<'_>,
+        expected: &'static str,
+    ) -> BallotFileError {
         let found = match value.get_ref() {
             DeValue::String(_) => "a text",
             DeValue::Integer(_) => "a whole number",
@@ -365,15 +388,15 @@ impl<'a> Section<'a> {
     }
 
     /// The line of a key's value.
-    fn line_of(&self, key: &str) -> usize {
+    pub(super) fn line_of(&self, key: &str) -> usize {
         self.table.get(key).map_or(1, |value| self.line(value.span()))
     }
 
-    fn key(&self, key: &str) -> String {
+    pub(super) fn key(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)
     }
 
-    fn line(&self, span: Range<usize>) -> usize {
+    pub(super) fn line(&self, span: Range<usize>) -> usize {
         line_at(self.text, span.start)
     }
 }

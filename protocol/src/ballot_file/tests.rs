@@ -1,6 +1,7 @@
 use super::*;
 use crate::admission::AdmissionRule;
 use crate::election::{CREATED_MAX, Election, Question};
+use crate::roster::FinalityRule;
 use crate::units::UnixMillis;
 
 const GOOD: &str = r#"id = "000102030405060708090a0b0c0d0e0f"
@@ -147,22 +148,83 @@ fn unknown_keys_come_with_the_nearest_known_one() {
 #[test]
 fn keys_in_the_wrong_place_are_sent_to_the_right_one() {
     let line = slip("max = 2", "block_bytes_max = 4096");
-    assert!(line.ends_with("move it above all [[registrar]] and [[question]]"), "{line}");
+    assert!(
+        line.ends_with("move it above all [[registrar]], [[validator]] and [[question]]"),
+        "{line}"
+    );
     let line = slip("title = \"Board\"", "options = [\"Ada\"]");
     assert!(line.ends_with("`options` is not a key of ballot.toml: move it below a [[question]]"));
 }
 
+/// The good file with times, and whatever else is written above its tables.
+fn timed(keys: &str, tables: &str) -> String {
+    let times =
+        "block_interval = 10\nopens = 2026-11-02T09:00:00Z\ncloses = \"2026-11-02T10:00:00Z\"\n";
+    GOOD.replacen("title = \"Board\"", &format!("{times}{keys}\ntitle = \"Board\""), 1) + tables
+}
+
+fn validators(count: u8) -> String {
+    let table = |number: u8| {
+        let key = crate::keys::VoterKey::from_secret_bytes(&[number; 32]).expect("a secret key");
+        format!("\n[[validator]]\nname = \"V{number}\"\nkey = \"{}\"\n", key.public().text())
+    };
+    (1..=count).map(table).collect()
+}
+
 #[test]
-fn keys_of_what_is_not_built_yet_are_refused() {
-    for key in read::NOT_SUPPORTED_KEYS {
-        let line = slip("title = \"Board\"", &format!("{key} = 1\ntitle = \"Board\""));
-        let expected = format!("line 2: `{key}` is not supported by this version yet: remove it");
-        assert_eq!(line, expected);
-    }
-    let line = slip("[[question]]", "[[validator]]\nkey = 1\n[[question]]");
-    assert_eq!(line, "line 9: `validator` is not supported by this version yet: remove it");
-    let line = slip("max = 2", "max = 2\ncloses = 2026-11-02T09:00:00Z");
-    assert!(line.contains("`question[1].closes` is not supported"), "{line}");
+fn times_and_validators_are_read_with_their_defaults_and_written_back() {
+    let finality = |text: &str| {
+        let election = parse(text).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(election.block_interval_s, Some(10));
+        assert_eq!(parse(&write(&election)), Ok(election.clone()));
+        let times = election.times.expect("it has times");
+        assert_eq!(times.opens, UnixMillis(1_793_610_000_000));
+        assert_eq!(times.closes, UnixMillis(1_793_613_600_000));
+        times.finality
+    };
+    let depth = |confirmations| FinalityRule::Depth { confirmations };
+    assert_eq!(finality(&timed("", "")), depth(6));
+    assert_eq!(finality(&timed("confirmations = 20", "")), depth(20));
+    let roster = |keys: &str, count| match finality(&timed(keys, &validators(count))) {
+        FinalityRule::Roster(roster) => {
+            (roster.validators.len(), roster.quorum, roster.crash_faults_only)
+        }
+        FinalityRule::Depth { .. } => panic!("it has validators"),
+    };
+    assert_eq!(roster("", 4), (4, 3, false));
+    assert_eq!(roster("quorum = 4", 4), (4, 4, false));
+    assert_eq!(roster("crash_faults_only = true", 5), (5, 3, true));
+    let paced = GOOD.replacen("title", "block_interval = 5\ntitle", 1);
+    let election = parse(&paced).expect("it is good");
+    assert_eq!((election.block_interval_s, &election.times), (Some(5), &None));
+    assert_eq!(parse(&write(&election)), Ok(election));
+}
+
+#[test]
+fn times_and_validators_that_do_not_go_together_are_named() {
+    let line = |text: &str| parse(text).expect_err("a slip").to_string();
+    let alone = |key: &str| slip("title = \"Board\"", &format!("{key}\ntitle = \"Board\""));
+    let needed = "`confirmations` goes with `opens`: remove it, or write that";
+    assert_eq!(alone("confirmations = 6"), format!("line 2: {needed}"));
+    assert!(alone("opens = 2026-11-02T09:00:00Z").starts_with("`closes` is missing"));
+    assert!(alone("closes = 2026-11-02T09:00:00Z").starts_with("`opens` is missing"));
+    assert!(alone("block_interval = 0").contains("`block_interval` is 0: choose 1 to 3600"));
+    assert!(line(&timed("quorum = 3", "")).contains("`quorum` goes with `validator`"));
+    let both = line(&timed("confirmations = 6", &validators(4)));
+    assert_eq!(
+        both,
+        "line 5: `confirmations` does not go with `[[validator]]`: remove one of them"
+    );
+    let low = line(&timed("quorum = 2", &validators(4)));
+    assert!(low.contains("`quorum` is 2: choose 3 to 4"), "{low}");
+    let word = line(&timed("crash_faults_only = \"yes\"", &validators(4)));
+    assert!(word.contains("`crash_faults_only` is a text: write true or false"), "{word}");
+    let key = line(&timed("", "\n[[validator]]\nname = \"V\"\nkey = \"ostkey1x\"\n"));
+    assert!(key.starts_with("line 25: `validator[0].key`"), "{key}");
+    let no_interval = timed("", "").replace("block_interval = 10\n", "");
+    assert!(line(&no_interval).contains("`opens` goes with `block_interval`"));
+    let unknown = line(&timed("", &validators(1).replace("name", "nome")));
+    assert!(unknown.contains("`validator[0].nome`") && unknown.contains("`name`"), "{unknown}");
 }
 
 #[test]

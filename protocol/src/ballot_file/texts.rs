@@ -6,6 +6,7 @@ use std::fmt;
 
 use crate::admission::Registrar;
 use crate::election::{Election, Question};
+use crate::roster::Validator;
 use crate::text::{self, Hidden};
 
 /// Where a text stands, counted from 0 as the keys of messages are.
@@ -15,6 +16,8 @@ pub enum TextPlace {
     Title,
     /// A registrar's name.
     Registrar(usize),
+    /// A validator's name.
+    Validator(usize),
     /// A question's title.
     Question(usize),
     /// The question, and the place among its options.
@@ -26,6 +29,7 @@ impl fmt::Display for TextPlace {
         match self {
             Self::Title => formatter.write_str("title"),
             Self::Registrar(index) => write!(formatter, "registrar[{index}].name"),
+            Self::Validator(index) => write!(formatter, "validator[{index}].name"),
             Self::Question(index) => write!(formatter, "question[{index}].title"),
             Self::Option(question, index) => {
                 write!(formatter, "question[{question}].options[{index}]")
@@ -68,6 +72,9 @@ pub fn check_texts(election: &Election) -> Result<(), TextError> {
     let registrars = election.admission.registrars().iter();
     let names: Vec<&str> = registrars.map(|Registrar { name, .. }| name.as_str()).collect();
     all_differ(&names, TextPlace::Registrar)?;
+    let validators = election.roster().into_iter().flat_map(|roster| &roster.validators);
+    let names: Vec<&str> = validators.map(|Validator { name, .. }| name.as_str()).collect();
+    all_differ(&names, TextPlace::Validator)?;
     let titles: Vec<&str> = election.questions.iter().map(|each| each.title.as_str()).collect();
     all_differ(&titles, TextPlace::Question)?;
     for (question, Question { options, .. }) in election.questions.iter().enumerate() {

@@ -11,6 +11,10 @@ use crate::election::{
     BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, CREATED_MAX, DIFFICULTY_BITS_MAX, Election, OPTIONS_MAX,
     Question,
 };
+use crate::roster::{
+    BLOCK_INTERVAL_S_MAX, BLOCK_INTERVAL_S_MIN, CONFIRMATIONS_MAX, FinalityRule, MARGIN_INTERVALS,
+    Roster, VALIDATED_INTERVAL_S_MIN, VALIDATORS_MAX, Validator,
+};
 use crate::units::UnixMillis;
 
 /// Writes the file of an election. If the election passes [`Election::check`],
@@ -31,7 +35,7 @@ title = {title}
 
 # When it was set up, in UTC: the time of the chain's first block. Not in the future.
 created = {created}
-
+{times}
 # How hard it is to find a block: 2^difficulty_bits attempts on average, 0 to {DIFFICULTY_BITS_MAX}. 24 takes one core a second
 # or two. Each step doubles the work, for honest peers and for attackers.
 difficulty_bits = {difficulty_bits}
@@ -42,14 +46,63 @@ block_bytes_max = {block_bytes_max}
         id = quoted(&hex::encode(election.id)),
         title = quoted(&election.title),
         created = quoted(&rfc_3339(election.created)),
+        times = times(election),
         difficulty_bits = election.difficulty_bits,
         block_bytes_max = election.block_bytes_max,
     );
     write_admission(&mut text, &election.admission);
+    for validator in election.roster().into_iter().flat_map(|roster| &roster.validators) {
+        text += &validator_table(validator);
+    }
     for (index, question) in election.questions.iter().enumerate() {
         write_question(&mut text, index + 1, question);
     }
     text
+}
+
+/// The keys of an election's times, each below its comment; empty without a block interval.
+fn times(election: &Election) -> String {
+    let Some(interval) = election.block_interval_s else { return String::new() };
+    let mut text = format!(
+        "
+# Seconds between blocks, {} to {}, and at least {} with validators. The difficulty follows it.
+block_interval = {}
+",
+        BLOCK_INTERVAL_S_MIN, BLOCK_INTERVAL_S_MAX, VALIDATED_INTERVAL_S_MIN, interval
+    );
+    let Some(times) = &election.times else { return text };
+    write!(text, "
+# When votes begin to count, in UTC.
+opens = {opens}
+# When the election ends, in UTC. Whoever votes by {MARGIN_INTERVALS} block intervals before it is in time.
+closes = {closes}
+", opens = quoted(&rfc_3339(times.opens)), closes = quoted(&rfc_3339(times.closes)))
+    .expect("writing into a string cannot fail");
+    match &times.finality {
+        FinalityRule::Depth { confirmations } => write!(text, "
+# How many blocks deep the closing block lies where a peer takes the result for final, 1 to {CONFIRMATIONS_MAX}.
+confirmations = {confirmations}
+"),
+        FinalityRule::Roster(Roster { quorum, crash_faults_only, .. }) => write!(text, "
+# How many of the validators below have to sign for what is final: more than two thirds of them.
+quorum = {quorum}
+# Whether you vouch that validators fail only by stopping: then more than half of them are enough.
+crash_faults_only = {crash_faults_only}
+"),
+    }
+    .expect("writing into a string cannot fail");
+    text
+}
+
+fn validator_table(validator: &Validator) -> String {
+    format!("
+# One who signs for blocks, 1 to {VALIDATORS_MAX} in all. `peer validator init` makes the key and prints this table.
+[[validator]]
+# As everybody sees it.
+name = {name}
+# The public key.
+key = {key}
+", name = quoted(&validator.name), key = quoted(&validator.key.text()))
 }
 
 fn write_admission(text: &mut String, rule: &AdmissionRule) {

@@ -170,7 +170,9 @@ impl Datagram {
             | Self::LeavePeer
             | Self::LeaveAck
             | Self::Retry
-            | Self::Announce { .. } => return Ok(()),
+            | Self::Announce { .. }
+            | Self::Presence(_)
+            | Self::Evidence(_) => return Ok(()),
         };
         if found > limit { Err(EnvelopeError::ListTooLong { found, limit }) } else { Ok(()) }
     }

@@ -63,6 +63,8 @@ kinds! {
     InnerAddresses "inner_addresses",
     Announce "announce",
     Name "name",
+    Presence "presence",
+    Evidence "evidence",
 }
 
 impl Datagram {

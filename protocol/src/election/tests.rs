@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::roster::{FinalityRule, Roster, Validator, quorum_min};
 
 fn election() -> Election {
     Election {
@@ -16,6 +17,8 @@ fn election() -> Election {
             choices_min: 0,
             choices_max: 2,
         }],
+        block_interval_s: None,
+        times: None,
     }
 }
 
@@ -26,10 +29,10 @@ fn canonical_bytes_read_back_and_change_with_every_field() {
     let renamed = Election { id: [2; 16], ..sample.clone() };
     assert_ne!(renamed.election_id(), sample.election_id());
     let mut newer = sample.canonical_bytes();
-    newer[0] = 3;
+    newer[0] = 4;
     assert_eq!(
         Election::from_canonical_bytes(&newer),
-        Err(CanonicalError::UnknownFormat { found: 3 })
+        Err(CanonicalError::UnknownFormat { found: 4 })
     );
 }
 
@@ -202,4 +205,99 @@ fn an_election_begins_when_the_clock_says_so_or_a_little_earlier() {
         let error = election.check_created(at(behind)).expect_err("ahead").to_string();
         assert!(error.contains(told) && error.contains("set the clock"), "{error}");
     }
+}
+
+fn roster(validators: u8) -> Roster {
+    let validator = |number: u8| {
+        let key =
+            crate::keys::VoterKey::from_secret_bytes(&[number + 50; 32]).expect("a secret key");
+        Validator { name: format!("Validator {number}"), key: key.public() }
+    };
+    let quorum = quorum_min(validators.into(), false).try_into().expect("a few validators");
+    let validators = (0..validators).map(validator).collect();
+    Roster { validators, quorum, crash_faults_only: false }
+}
+
+fn timed(finality: FinalityRule) -> Election {
+    let opens = UnixMillis(1_700_000_100_000);
+    let times = Times { opens, closes: opens.plus(Duration::from_secs(121)), finality };
+    Election { block_interval_s: Some(10), times: Some(times), ..election() }
+}
+
+#[test]
+fn times_and_validators_read_back_and_without_them_an_election_keeps_its_bytes() {
+    for sample in [
+        timed(FinalityRule::Roster(roster(4))),
+        timed(FinalityRule::Depth { confirmations: 6 }),
+        Election { block_interval_s: Some(1), ..election() },
+    ] {
+        assert_eq!(sample.check(), Ok(()));
+        assert_eq!(sample.canonical_bytes()[..2], [3, 0]);
+        assert_eq!(Election::from_canonical_bytes(&sample.canonical_bytes()), Ok(sample.clone()));
+        let untimed = Election { block_interval_s: None, times: None, ..sample };
+        assert_eq!(untimed.canonical_bytes(), election().canonical_bytes());
+    }
+    assert_eq!(election().canonical_bytes()[..2], [2, 0]);
+}
+
+#[test]
+fn the_margin_is_twelve_intervals() {
+    let sample = timed(FinalityRule::Depth { confirmations: 6 });
+    let (opens, closes) = (sample.opens().expect("timed"), sample.closes().expect("timed"));
+    assert_eq!(sample.mining_starts(), Some(UnixMillis(opens.0 - 120_000)));
+    assert_eq!(sample.vote_by(), Some(UnixMillis(closes.0 - 120_000)));
+    assert_eq!((election().mining_starts(), election().vote_by()), (None, None));
+}
+
+#[test]
+fn times_and_validators_that_cannot_work_are_named() {
+    let broken = |change: &dyn Fn(&mut Election)| {
+        let mut sample = timed(FinalityRule::Roster(roster(4)));
+        change(&mut sample);
+        sample.check().expect_err("the election is broken").to_string()
+    };
+    let times = |change: fn(&mut Times)| {
+        broken(&|sample: &mut Election| change(sample.times.as_mut().expect("timed")))
+    };
+    let validators = |change: fn(&mut Roster)| {
+        broken(&|sample: &mut Election| {
+            let mut roster = sample.roster().expect("it has one").clone();
+            change(&mut roster);
+            sample.times.as_mut().expect("timed").finality = FinalityRule::Roster(roster);
+        })
+    };
+    assert!(broken(&|sample| sample.block_interval_s = None).contains("need `block_interval`"));
+    assert!(broken(&|sample| sample.block_interval_s = Some(1)).contains("choose 2 to 3600"));
+    assert!(
+        times(|times| times.opens = UnixMillis(1_600_000_000_000)).contains("before `created`")
+    );
+    assert!(times(|times| times.closes.0 -= 1_000).contains("leave more than 120 s"));
+    assert!(times(|times| times.closes = UnixMillis(0)).contains("`closes` is 0 s"));
+    assert!(times(|times| times.closes.0 = CREATED_MAX.0 + 1).contains("`closes`"));
+    let depth = |confirmations| FinalityRule::Depth { confirmations };
+    assert!(broken(&|sample| *sample = timed(depth(0))).contains("`confirmations` is 0"));
+    assert!(broken(&|sample| *sample = timed(depth(10_001))).contains("choose 1 to 10000"));
+    assert!(validators(|roster| roster.quorum = 2).contains("`quorum` is 2: choose 3 to 4"));
+    assert!(validators(|roster| roster.quorum = 5).contains("`quorum` is 5: choose 3 to 4"));
+    assert!(validators(|roster| roster.validators.clear()).contains("`validator` stands 0 times"));
+    assert!(validators(|roster| roster.validators[1].name.clear()).contains("`validator[1].name`"));
+    assert!(validators(|roster| roster.validators[3].key.0[0] = 9).contains("no public key"));
+    let twice = |roster: &mut Roster| roster.validators[3].key = roster.validators[0].key;
+    assert!(validators(twice).contains("`validator` has the key"));
+    let twice = |roster: &mut Roster| roster.validators[3].name = roster.validators[0].name.clone();
+    assert!(validators(twice).contains("`validator` has the name"));
+    let in_two_roles = broken(&|sample| {
+        let key = sample.roster().expect("it has one").validators[2].key;
+        let registrars = vec![Registrar { name: "Secretary".into(), key }];
+        sample.admission = AdmissionRule::Registrars { registrars, threshold: 1 };
+    });
+    assert!(in_two_roles.contains("`validator[2].key` is the key of registrar \"Secretary\""));
+
+    let of = |count: u8| timed(FinalityRule::Roster(roster(count))).check().is_ok();
+    assert!(of(1) && of(16) && !of(17));
+    let crash_faults_only = |quorum| {
+        let roster = Roster { quorum, crash_faults_only: true, ..roster(5) };
+        timed(FinalityRule::Roster(roster)).check().is_ok()
+    };
+    assert!(crash_faults_only(3) && !crash_faults_only(2));
 }

@@ -13,8 +13,13 @@ use protocol::datagram::{
     Envelope, INNER_ADDRESSES_MAX, INNER_OF_PEER_MAX, LEFT_MAX, PeerStatus, RegisterAck, RunNumber,
 };
 use protocol::election::{CREATED_MAX, Election, Question};
-use protocol::finality::{BlockReference, Certificate, Commit, Prepare};
+use protocol::finality::{
+    BlockReference, Certificate, Commit, Evidence, FinalityVote, Prepare, Presence,
+};
 use protocol::keys::{PublicKey, Signature, VoterKey};
+use protocol::roster::{
+    CONFIRMATIONS_MAX, FinalityRule, Roster, Times, VALIDATORS_MAX, Validator, quorum_min,
+};
 use protocol::token::Token;
 use protocol::transaction::{Admission, Transaction, Vote};
 use protocol::units::{
@@ -218,16 +223,36 @@ fn pieces() -> BoxedStrategy<Datagram> {
     .boxed()
 }
 
+fn prepare() -> impl Strategy<Value = Prepare> {
+    (any::<u16>(), block_reference(), block_reference(), signature()).prop_map(
+        |(validator, target, source, signature)| Prepare { validator, target, source, signature },
+    )
+}
+
+fn commit() -> impl Strategy<Value = Commit> {
+    (any::<u16>(), block_reference(), signature())
+        .prop_map(|(validator, block, signature)| Commit { validator, block, signature })
+}
+
+fn finality_vote() -> impl Strategy<Value = FinalityVote> {
+    prop_oneof![prepare().prop_map(FinalityVote::Prepare), commit().prop_map(FinalityVote::Commit)]
+}
+
 fn finality() -> BoxedStrategy<Datagram> {
+    let presence = (any::<u16>(), any::<[u8; 8]>(), any::<u64>(), signature()).prop_map(
+        |(validator, run, time, signature)| Presence {
+            validator,
+            run: RunNumber(run),
+            time: UnixMillis(time),
+            signature,
+        },
+    );
     prop_oneof![
-        (any::<u16>(), block_reference(), block_reference(), signature()).prop_map(
-            |(validator, target, source, signature)| {
-                Datagram::Prepare(Prepare { validator, target, source, signature })
-            }
-        ),
-        (any::<u16>(), block_reference(), signature()).prop_map(|(validator, block, signature)| {
-            Datagram::Commit(Commit { validator, block, signature })
-        }),
+        prepare().prop_map(Datagram::Prepare),
+        commit().prop_map(Datagram::Commit),
+        presence.prop_map(Datagram::Presence),
+        (finality_vote(), finality_vote())
+            .prop_map(|(first, second)| Datagram::Evidence(Evidence { first, second })),
     ]
     .boxed()
 }
@@ -268,12 +293,54 @@ fn admission_rule() -> impl Strategy<Value = AdmissionRule> {
     ]
 }
 
+fn finality_rule() -> impl Strategy<Value = FinalityRule> {
+    let roster = (vec(text(), 1..=VALIDATORS_MAX), any::<(u8, bool)>());
+    prop_oneof![
+        (1..=CONFIRMATIONS_MAX).prop_map(|confirmations| FinalityRule::Depth { confirmations }),
+        roster.prop_map(|(names, (some, crash_faults_only))| {
+            let validator = |(number, name): (usize, &String)| {
+                let secret = [u8::try_from(number + 101).expect("a few validators"); 32];
+                let key = VoterKey::from_secret_bytes(&secret).expect("a secret key").public();
+                Validator { name: format!("{name}{number}"), key }
+            };
+            let validators: Vec<_> = names.iter().enumerate().map(validator).collect();
+            let least = quorum_min(validators.len(), crash_faults_only);
+            let room = validators.len() - least + 1;
+            let quorum = u8::try_from(least + usize::from(some) % room).expect("a few validators");
+            FinalityRule::Roster(Roster { validators, quorum, crash_faults_only })
+        }),
+    ]
+}
+
+/// A block interval, and times that keep to it and to `created`.
+fn timing(created: u64) -> impl Strategy<Value = (Option<u32>, Option<Times>)> {
+    let times = (0..1_000_000_000u64, 1..1_000_000_000u64, finality_rule());
+    (option::of((2..=3_600u32, option::of(times)))).prop_map(move |interval| {
+        let Some((interval, times)) = interval else { return (None, None) };
+        let times = times.map(|(until_opens, open, finality)| {
+            let opens = created + until_opens;
+            let closes = opens + 12_000 * u64::from(interval) + open;
+            Times { opens: UnixMillis(opens), closes: UnixMillis(closes), finality }
+        });
+        (Some(interval), times)
+    })
+}
+
+fn created_and_timing() -> impl Strategy<Value = (u64, (Option<u32>, Option<Times>))> {
+    let early = 0..=CREATED_MAX.0 - 3_000_000_000;
+    prop_oneof![
+        early.prop_flat_map(|created| (Just(created), timing(created))),
+        (0..=CREATED_MAX.0).prop_map(|created| (created, (None, None))),
+    ]
+}
+
 /// Any election that passes its check.
 pub(crate) fn election() -> impl Strategy<Value = Election> {
     let question = (text(), vec(text(), 1..6), any::<u16>(), any::<u16>());
     let limits = (0..=48u8, admission_rule(), 2_048..=1_048_576u32);
-    let head = (uniform16(any::<u8>()), text(), 0..=CREATED_MAX.0);
-    (head, limits, vec(question, 1..5)).prop_map(|((id, title, created), limits, questions)| {
+    let head = (uniform16(any::<u8>()), text(), created_and_timing());
+    (head, limits, vec(question, 1..5)).prop_map(|((id, title, begun), limits, questions)| {
+        let (created, (block_interval_s, times)) = begun;
         let numbered = |number: usize, text: &str| format!("{text}{number}");
         let questions = questions.into_iter().enumerate().map(|(index, question)| {
             let (title, options, min, max) = question;
@@ -294,6 +361,8 @@ pub(crate) fn election() -> impl Strategy<Value = Election> {
             admission: limits.1,
             block_bytes_max: limits.2,
             questions: questions.collect(),
+            block_interval_s,
+            times,
         }
     })
 }

@@ -14,6 +14,7 @@ use protocol::units::{
     Difficulty, ElectionId, Height, LeafHash, TransactionId, UnixMillis, sha256,
 };
 
+use crate::finality::timing_layout;
 use crate::layout::{Layout, Vector};
 
 const SECRET: [u8; 32] = [0x11; 32];
@@ -35,6 +36,8 @@ pub(crate) fn election() -> Election {
         admission: AdmissionRule::Open { registration_bits: 8, max_voters: Some(1_000) },
         block_bytes_max: 262_144,
         questions: vec![question("Chair?", 1, 1), question("Committee?", 0, 2)],
+        block_interval_s: None,
+        times: None,
     }
 }
 
@@ -158,9 +161,9 @@ pub(crate) fn vectors() -> Vec<Vector> {
     vectors
 }
 
-fn election_vector(name: &'static str, election: Election) -> Vector {
+pub(crate) fn election_vector(name: &'static str, election: Election) -> Vector {
     let mut layout = Layout::new()
-        .u16("format", 2)
+        .u16("format", if election.block_interval_s.is_some() { 3 } else { 2 })
         .bytes("id", &election.id)
         .text("title", &election.title)
         .u64("created", election.created.0)
@@ -178,6 +181,7 @@ fn election_vector(name: &'static str, election: Election) -> Vector {
         inner = inner.u16("choices_max", question.choices_max);
         layout = layout.within(&format!("questions[{index}]"), inner);
     }
+    let layout = timing_layout(layout, &election);
     assert_eq!(election.canonical_bytes(), layout.all_bytes());
     assert_eq!(Election::from_canonical_bytes(&layout.all_bytes()), Ok(election.clone()));
     let id = sha256(&[&layout.all_bytes()]);

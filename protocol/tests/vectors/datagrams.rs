@@ -7,13 +7,13 @@ use protocol::datagram::{
     AnnouncedBody, BehindRouter, ChainRequest, Datagram, ElectionPrefix, Envelope, PeerStatus,
     RegisterAck, RunNumber,
 };
-use protocol::finality::{BlockReference, Certificate, Commit, Prepare};
-use protocol::keys::Signature;
+use protocol::finality::{Evidence, FinalityVote, Prepare};
 use protocol::token::Token;
 use protocol::transaction::Transaction;
 use protocol::units::{Height, UnixMillis, Work};
 
 use crate::chain::{self, election, election_id, header_layout, transaction_layout};
+use crate::finality::{Signed, certificate_layout, referred};
 use crate::layout::{Layout, Vector};
 
 const RECEIVER_TOKEN: Token = Token([0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7]);
@@ -39,14 +39,7 @@ fn status() -> PeerStatus {
     }
 }
 
-fn reference(height: u64, header: &Header) -> BlockReference {
-    BlockReference { height: Height(height), hash: header.hash() }
-}
-
 /// Signatures of validators are not checked yet: any 65 bytes will do.
-fn signature() -> Signature {
-    Signature([0xcc; 65])
-}
 
 pub(crate) fn vectors() -> Vec<Vector> {
     let mut vectors = vec![register_peer()];
@@ -340,29 +333,35 @@ fn pieces() -> Vec<Vector> {
 }
 
 fn finality() -> Vec<Vector> {
-    let genesis = reference(0, &Header::genesis(&election()));
-    let block = reference(1, &chain::block().header);
-    let referred = |layout: Layout, name: &str, block: BlockReference| {
-        layout
-            .u64(&format!("{name}.height"), block.height.0)
-            .bytes(&format!("{name}.hash"), &block.hash.0)
-    };
-    let certificate = Certificate { block, signatures: vec![(0, signature()), (2, signature())] };
+    let signed = Signed::new();
     let certificates = number(13, "ChainCertificates")
         .u32("request", REQUEST)
         .u32("piece", 0)
         .u32("pieces", 1)
-        .length("certificates", 1);
-    let certificates = referred(certificates, "certificates[0].block", block)
-        .length("certificates[0].signatures", 2)
-        .u16("certificates[0].signatures[0].validator", 0)
-        .bytes("certificates[0].signatures[0].signature", &signature().0)
-        .u16("certificates[0].signatures[1].validator", 2)
-        .bytes("certificates[0].signatures[1].signature", &signature().0);
-    let prepare = referred(number(14, "Prepare").u16("validator", 2), "target", block);
-    let prepare = referred(prepare, "source", genesis).bytes("signature", &signature().0);
-    let commit = referred(number(15, "Commit").u16("validator", 2), "block", block)
-        .bytes("signature", &signature().0);
+        .length("certificates", 1)
+        .within("certificates[0]", certificate_layout(&signed.certificate));
+    let prepare = |layout: Layout, prepare: &Prepare| {
+        let layout = layout.u16("validator", prepare.validator);
+        let layout = referred(layout, "target", prepare.target);
+        referred(layout, "source", prepare.source).bytes("signature", &prepare.signature.0)
+    };
+    let commit = referred(
+        number(15, "Commit").u16("validator", signed.commit.validator),
+        "block",
+        signed.commit.block,
+    )
+    .bytes("signature", &signed.commit.signature.0);
+    let presence = number(23, "Presence")
+        .u16("validator", signed.presence.validator)
+        .bytes("run", &signed.presence.run.0)
+        .u64("time", signed.presence.time.0)
+        .bytes("signature", &signed.presence.signature.0);
+    let vote = |at: &str, vote: &Prepare| {
+        Layout::new().variant(at, 0, "Prepare").within(at, prepare(Layout::new(), vote))
+    };
+    let evidence = number(24, "Evidence")
+        .within("", vote("first", &signed.prepare))
+        .within("", vote("second", &signed.other_prepare));
     vec![
         vector(
             "CHAIN_CERTIFICATES",
@@ -370,24 +369,24 @@ fn finality() -> Vec<Vector> {
                 request: REQUEST,
                 piece: 0,
                 pieces: 1,
-                certificates: vec![certificate],
+                certificates: vec![signed.certificate.clone()],
             },
             certificates,
         ),
         vector(
             "PREPARE",
-            Datagram::Prepare(Prepare {
-                validator: 2,
-                target: block,
-                source: genesis,
-                signature: signature(),
-            }),
-            prepare,
+            Datagram::Prepare(signed.prepare.clone()),
+            prepare(number(14, "Prepare"), &signed.prepare),
         ),
+        vector("COMMIT", Datagram::Commit(signed.commit.clone()), commit),
+        vector("PRESENCE", Datagram::Presence(signed.presence.clone()), presence),
         vector(
-            "COMMIT",
-            Datagram::Commit(Commit { validator: 2, block, signature: signature() }),
-            commit,
+            "EVIDENCE",
+            Datagram::Evidence(Evidence {
+                first: FinalityVote::Prepare(signed.prepare.clone()),
+                second: FinalityVote::Prepare(signed.other_prepare),
+            }),
+            evidence,
         ),
     ]
 }

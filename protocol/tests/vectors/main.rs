@@ -6,6 +6,7 @@
 mod chain;
 mod datagrams;
 mod document;
+mod finality;
 mod layout;
 mod limits;
 
@@ -26,6 +27,7 @@ fn is_blessing() -> bool {
 
 fn vectors() -> Vec<Vector> {
     let mut vectors = chain::vectors();
+    vectors.extend(finality::vectors());
     vectors.extend(datagrams::vectors());
     vectors
 }

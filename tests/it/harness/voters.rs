@@ -31,6 +31,8 @@ pub(crate) fn new_election(difficulty_bits: u8) -> Election {
             choices_min: 1,
             choices_max: 1,
         }],
+        block_interval_s: None,
+        times: None,
     }
 }
 

@@ -222,7 +222,9 @@ impl Registry {
             | Datagram::TransactionsAck { .. }
             | Datagram::InnerAddresses { .. }
             | Datagram::Announce { .. }
-            | Datagram::Name { .. } => self.counters.add(DropReason::Unexpected),
+            | Datagram::Name { .. }
+            | Datagram::Presence(_)
+            | Datagram::Evidence(_) => self.counters.add(DropReason::Unexpected),
         }
     }
 

@@ -75,6 +75,8 @@ fn election() -> Election {
         admission: AdmissionRule::Open { registration_bits: 4, max_voters: None },
         block_bytes_max: 64 * 1024,
         questions: vec![question],
+        block_interval_s: None,
+        times: None,
     }
 }
 

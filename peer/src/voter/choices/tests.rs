@@ -24,6 +24,8 @@ fn election(questions: Vec<Question>) -> Election {
         admission: AdmissionRule::Open { registration_bits: 4, max_voters: None },
         block_bytes_max: 64 * 1024,
         questions,
+        block_interval_s: None,
+        times: None,
     }
 }
 

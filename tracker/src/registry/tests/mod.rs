@@ -215,6 +215,8 @@ fn election() -> Election {
         admission: AdmissionRule::Open { registration_bits: 4, max_voters: None },
         block_bytes_max: 64 * 1024,
         questions: vec![Question { title, options, choices_min: 0, choices_max: 2 }],
+        block_interval_s: None,
+        times: None,
     }
 }
 
