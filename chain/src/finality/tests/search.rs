@@ -74,6 +74,8 @@ pub(super) struct Search {
     pub(super) removed: Vec<Rule>,
     /// Whether an honest validator may forget all that it signed.
     pub(super) may_forget: bool,
+    /// Whether a lock is left for a source that is higher, as the rules allow.
+    pub(super) locks_are_left: bool,
 }
 
 /// What a search found.
@@ -95,6 +97,7 @@ impl Search {
             quorum: quorum(4),
             removed: Vec::new(),
             may_forget: false,
+            locks_are_left: true,
         }
     }
 
@@ -136,13 +139,15 @@ impl Search {
         target: Block,
         source: Block,
     ) -> bool {
+        let source_descends_from_lock = self.blocks.descends(source, validator.lock);
         let link = Link {
             source_is_justified: state.justified.contains(source),
             source_is_proper_ancestor: source != target && self.blocks.descends(target, source),
-            source_descends_from_lock: self.blocks.descends(source, validator.lock),
+            source_descends_from_lock,
         };
         let (target, source) = (self.blocks.height(target), self.blocks.height(source));
         self.allows(prepare_refusals(&validator.signed, target, source, link))
+            && (self.locks_are_left || source_descends_from_lock)
     }
 
     fn may_commit(&self, state: &State, validator: &Validator, block: Block) -> bool {
@@ -221,15 +226,17 @@ impl Search {
         let target = self.greatest_height().next();
         state.justified.iter().any(|source| {
             state.validators.iter().all(|validator| {
+                let source_descends_from_lock = self.blocks.descends(source, validator.lock);
                 let link = Link {
                     source_is_justified: true,
                     source_is_proper_ancestor: true,
-                    source_descends_from_lock: self.blocks.descends(source, validator.lock),
+                    source_descends_from_lock,
                 };
                 let height = self.blocks.height(source);
                 let prepared = validator.signed.after_prepare(target);
                 self.allows(prepare_refusals(&validator.signed, target, height, link))
                     && self.allows(commit_refusals(&prepared, target, true))
+                    && (self.locks_are_left || source_descends_from_lock)
             })
         })
     }
@@ -265,6 +272,15 @@ impl State {
         prepares.map(|(target, _)| *target).collect()
     }
 
+    /// All blocks that somebody has to do with.
+    fn touched(&self) -> BlockSet {
+        let prepares = self.validators.iter().flat_map(|validator| &validator.prepares);
+        let sources = prepares.map(|(_, source)| *source);
+        let locks = self.validators.iter().map(|validator| validator.lock);
+        let blocks: BlockSet = sources.chain(locks).collect();
+        blocks.union(self.targets()).union(self.committed()).union(self.justified)
+    }
+
     fn committed(&self) -> BlockSet {
         self.validators.iter().flat_map(|validator| validator.commits.iter()).collect()
     }
@@ -289,16 +305,19 @@ impl Model for Search {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let copies = self.blocks.copies(state.touched());
+        let blocks: BlockSet =
+            self.blocks.above().filter(|block| !copies.contains(*block)).collect();
         for (validator, who) in state.validators.iter().enumerate() {
             if validator > 0 && state.validators[validator - 1] == *who {
                 continue;
             }
-            for target in self.blocks.above() {
+            for target in blocks.iter() {
                 let sources = self.sources(state, who, target);
                 actions.extend(sources.map(|source| Action::Prepare { validator, target, source }));
             }
-            let blocks = self.blocks.above().filter(|block| self.may_commit(state, who, *block));
-            actions.extend(blocks.map(|block| Action::Commit { validator, block }));
+            let committed = blocks.iter().filter(|block| self.may_commit(state, who, *block));
+            actions.extend(committed.map(|block| Action::Commit { validator, block }));
             if self.may_forget {
                 actions.push(Action::Forget { validator });
             }
