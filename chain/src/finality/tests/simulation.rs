@@ -12,20 +12,24 @@ use super::blocks::{Block, BlockSet, Blocks, GENESIS};
 /// The most blocks above the genesis block. Few enough that validators meet on some of them.
 const BLOCKS_MAX: usize = 12;
 
+/// Among how many blocks an honest validator chooses at most.
+const CHOICES_MAX: usize = 2;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Vote {
     Prepare { target: Block, source: Block },
     Commit { block: Block },
 }
 
-/// What happens next; each validator, block and choice is taken modulo how many there are.
+/// What happens next; validators and choices are taken modulo how many there are.
 #[derive(Debug, Clone, Copy)]
 enum Event {
-    /// A validator prepares a block, an honest one from the highest source that it knows.
-    Prepare { validator: u16, target: Block, source: Block },
-    /// A validator commits a block.
-    Commit { validator: u16, block: Block },
-    /// A validator hears all that another one has signed so far.
+    /// A validator prepares a block: an honest one any of the lowest that it may, from the highest source that it
+    /// knows; another one whatever it likes.
+    Prepare { validator: u16, choice: u8, source: Option<u8> },
+    /// A validator commits a block: an honest one any that it may.
+    Commit { validator: u16, choice: u8 },
+    /// A validator hears all that some have signed so far: those whose bits are set.
     Hear { validator: u16, from: u16 },
 }
 
@@ -112,65 +116,82 @@ impl Network {
         }
     }
 
-    /// Lets an honest validator prepare a block if it may; says whether it did.
-    fn prepare(&mut self, validator: usize, target: Block) -> bool {
-        let justified = self.justified(&self.known(validator));
+    /// The highest source that an honest validator knows for a target, if it may prepare that.
+    fn source(&self, validator: usize, target: Block, justified: BlockSet) -> Option<Block> {
         let before = justified.iter().filter(|block| *block != target);
         let sources = before.filter(|block| self.blocks.descends(target, *block));
-        let source = sources.max_by_key(|block| self.blocks.height(*block)).unwrap_or(GENESIS);
+        let source = sources.max_by_key(|block| self.blocks.height(*block))?;
         let who = &self.honest[validator];
         let link = Link {
             source_is_justified: true,
             source_is_proper_ancestor: true,
             source_descends_from_lock: self.blocks.descends(source, who.lock),
         };
-        let target_height = self.blocks.height(target);
-        let source_height = self.blocks.height(source);
-        let is_allowed = may_prepare(&who.signed, target_height, source_height, link).is_ok();
-        if is_allowed {
-            self.honest[validator].signed = who.signed.after_prepare(target_height);
-            self.votes[validator].push(Vote::Prepare { target, source });
-        }
-        is_allowed
+        let (of_target, of_source) = (self.blocks.height(target), self.blocks.height(source));
+        may_prepare(&who.signed, of_target, of_source, link).is_ok().then_some(source)
     }
 
-    /// Lets an honest validator commit a block if it may; says whether it did.
-    fn commit(&mut self, validator: usize, block: Block) -> bool {
-        let is_justified = self.justified(&self.known(validator)).contains(block);
-        let (who, height) = (&mut self.honest[validator], self.blocks.height(block));
-        let is_allowed = may_commit(&who.signed, height, is_justified).is_ok();
-        if is_allowed {
+    /// The PREPAREs that an honest validator may sign, lower ones first.
+    fn prepares(&self, validator: usize) -> Vec<(Block, Block)> {
+        let justified = self.justified(&self.known(validator));
+        let source = |target| Some((target, self.source(validator, target, justified)?));
+        let mut allowed: Vec<_> = self.blocks.above().filter_map(source).collect();
+        allowed.sort_by_key(|(target, _)| self.blocks.height(*target));
+        allowed
+    }
+
+    /// The blocks that an honest validator may commit.
+    fn commits(&self, validator: usize) -> Vec<Block> {
+        let justified = self.justified(&self.known(validator));
+        let signed = &self.honest[validator].signed;
+        let is_allowed =
+            |block: &Block| may_commit(signed, self.blocks.height(*block), true).is_ok();
+        justified.iter().filter(is_allowed).collect()
+    }
+
+    fn sign_prepare(&mut self, validator: usize, target: Block, source: Block) {
+        let height = self.blocks.height(target);
+        if let Some(who) = self.honest.get_mut(validator) {
+            who.signed = who.signed.after_prepare(height);
+        }
+        self.votes[validator].push(Vote::Prepare { target, source });
+    }
+
+    fn sign_commit(&mut self, validator: usize, block: Block) {
+        let height = self.blocks.height(block);
+        if let Some(who) = self.honest.get_mut(validator) {
             who.signed = who.signed.after_commit(height);
             who.lock = block;
-            self.votes[validator].push(Vote::Commit { block });
         }
-        is_allowed
+        self.votes[validator].push(Vote::Commit { block });
     }
 
     fn happen(&mut self, event: Event) {
         let of = |validator: u16| usize::from(validator) % self.votes.len();
-        let block = |block| block % self.blocks.count();
+        let block = |choice: u8| choice % self.blocks.count();
         match event {
-            Event::Prepare { validator, target, source } => {
-                let (validator, target, source) = (of(validator), block(target), block(source));
-                if validator < self.honest.len() {
-                    self.prepare(validator, target);
-                } else {
-                    self.votes[validator].push(Vote::Prepare { target, source });
+            Event::Prepare { validator, choice, source } => {
+                let validator = of(validator);
+                if validator >= self.honest.len() {
+                    self.sign_prepare(validator, block(choice), source.map_or(GENESIS, block));
+                } else if let Some((target, source)) = pick(&self.prepares(validator), choice) {
+                    self.sign_prepare(validator, target, source);
                 }
             }
-            Event::Commit { validator, block: committed } => {
-                let (validator, block) = (of(validator), block(committed));
-                if validator < self.honest.len() {
-                    self.commit(validator, block);
-                } else {
-                    self.votes[validator].push(Vote::Commit { block });
+            Event::Commit { validator, choice } => {
+                let validator = of(validator);
+                if validator >= self.honest.len() {
+                    self.sign_commit(validator, block(choice));
+                } else if let Some(block) = pick(&self.commits(validator), choice) {
+                    self.sign_commit(validator, block);
                 }
             }
             Event::Hear { validator, from } => {
-                let (validator, from) = (of(validator), of(from));
-                if let Some(who) = self.honest.get_mut(validator) {
-                    who.heard[from] = self.votes[from].len();
+                if let Some(who) = self.honest.get_mut(of(validator)) {
+                    let hears = |index: &usize| from >> index & 1 == 1;
+                    for index in (0..self.votes.len()).filter(hears) {
+                        who.heard[index] = self.votes[index].len();
+                    }
                 }
             }
         }
@@ -185,14 +206,21 @@ impl Network {
     }
 }
 
+/// One of the first few, so that validators often do the same.
+fn pick<T: Copy>(choices: &[T], choice: u8) -> Option<T> {
+    let few = choices.len().min(CHOICES_MAX);
+    (few > 0).then(|| choices[usize::from(choice) % few])
+}
+
 fn event() -> impl Strategy<Value = Event> {
+    let prepare = (any::<u16>(), any::<u8>(), any::<Option<u8>>());
+    let commit = (any::<u16>(), any::<u8>());
+    let hear = (any::<u16>(), any::<u16>());
     prop_oneof![
-        3 => (any::<u16>(), any::<Block>(), any::<Block>())
-            .prop_map(|(validator, target, source)| Event::Prepare { validator, target, source }),
-        2 => (any::<u16>(), any::<Block>())
-            .prop_map(|(validator, block)| Event::Commit { validator, block }),
-        6 => (any::<u16>(), any::<u16>())
-            .prop_map(|(validator, from)| Event::Hear { validator, from }),
+        2 => prepare
+            .prop_map(|(validator, choice, source)| Event::Prepare { validator, choice, source }),
+        1 => commit.prop_map(|(validator, choice)| Event::Commit { validator, choice }),
+        4 => hear.prop_map(|(validator, from)| Event::Hear { validator, from }),
     ]
 }
 
@@ -221,9 +249,9 @@ proptest! {
     /// vote for it.
     #[test]
     fn runs_are_safe_and_go_on(
-        faulty in 1usize..4,
+        faulty in 1usize..=3,
         parents in parents(),
-        events in vec(event(), 0..400),
+        events in vec(event(), 0..500),
     ) {
         let mut network = Network::new(Blocks::above_genesis(&parents), faulty);
         for event in events {
@@ -246,11 +274,14 @@ proptest! {
         let (blocks, end) = with_chain_above(&parents, &network.blocks, highest);
         network.blocks = blocks;
         for validator in 0..network.honest.len() {
-            prop_assert!(network.prepare(validator, end));
+            let source = network.source(validator, end, justified);
+            prop_assert_eq!(source, Some(highest));
+            network.sign_prepare(validator, end, highest);
         }
         network.heal();
         for validator in 0..network.honest.len() {
-            prop_assert!(network.commit(validator, end));
+            prop_assert!(network.commits(validator).contains(&end));
+            network.sign_commit(validator, end);
         }
         prop_assert!(network.finals(&network.all()).contains(end));
         for block in finals.iter() {
