@@ -19,9 +19,9 @@
 //! - One vote per height: [`PrepareRefused::SameHeight`] and [`CommitRefused::SameHeight`]. Without the first, two
 //!   blocks of one height can be justified, and validators that are locked on either can't go on together. The second
 //!   changes nothing as long as the first holds.
-//! - Justified sources: [`PrepareRefused::SourceNotJustified`], and that [`is_justified`] counts no others. No quorum is
-//!   without honest validators, so either keeps branches apart. Without the first, a PREPARE may be signed that never
-//!   counts. The second changes nothing as long as the first holds.
+//! - Justified sources: [`PrepareRefused::SourceNotJustified`], and that [`is_justified`] counts no others. No quorum
+//!   is without honest validators, so either keeps branches apart. Without the first, a PREPARE may be signed that
+//!   never counts. The second changes nothing as long as the first holds.
 
 mod offence;
 #[cfg(test)]
