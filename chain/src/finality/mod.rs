@@ -23,15 +23,12 @@
 //!   is without honest validators, so either keeps branches apart. Without the first, a PREPARE may be signed that
 //!   never counts. The second changes nothing as long as the first holds.
 
-mod offence;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 
 use protocol::units::Height;
-
-pub use offence::{Offence, Statement, offence};
 
 /// The number of a validator: its place in the roster.
 type ValidatorIndex = u16;
