@@ -1,11 +1,13 @@
 //! A chain to play with, and blocks on any parent.
 
 mod audit;
+mod difficulty;
 mod disk;
 mod documents;
 mod due;
 mod edges;
 mod forgery;
+mod hash_rate;
 mod invariants;
 mod order;
 mod period;
