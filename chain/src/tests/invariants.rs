@@ -1,6 +1,6 @@
 //! Whatever breaks an invariant of a chain is noticed.
 
-use protocol::units::{Height, Work};
+use protocol::units::{Difficulty, Height, Work};
 
 use super::*;
 
@@ -104,7 +104,7 @@ const TREE: [Breakage; 13] = [
     (|it| it.chain.headers_without_body_max = 1, "2 headers have no body"),
 ];
 
-const CHOICE: [Breakage; 9] = [
+const CHOICE: [Breakage; 11] = [
     (|it| it.chain.best.swap(1, 2), "left: Height(2)"),
     (
         |it| {
@@ -148,6 +148,13 @@ const CHOICE: [Breakage; 9] = [
         },
         "there is a better header",
     ),
+    (
+        |it| {
+            it.chain.closing = Some(BlockReference { height: Height(1), hash: it.first });
+        },
+        "the closing block",
+    ),
+    (|it| it.chain.timing.floor = Difficulty::from_bits(7), "the tip's difficulty"),
 ];
 
 const COUNTS: [Breakage; 6] = [

@@ -1,13 +1,16 @@
 //! A chain to play with, and blocks on any parent.
 
 mod audit;
+mod difficulty;
 mod disk;
 mod documents;
 mod due;
 mod edges;
 mod forgery;
+mod hash_rate;
 mod invariants;
 mod order;
+mod period;
 mod refused;
 mod room;
 mod rules;
@@ -24,6 +27,7 @@ use protocol::units::{BlockHash, UnixMillis};
 
 use super::*;
 use crate::fixtures::{NOW, election, hashed, id, key, registration, vote};
+use crate::time::Period;
 
 fn chain() -> Chain {
     Chain::new(Arc::new(election()), Rules::ALL, usize::MAX)

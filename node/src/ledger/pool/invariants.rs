@@ -29,7 +29,9 @@ impl Pool {
             bytes += transaction.bytes();
             registrations += usize::from(transaction.kind() == TransactionKind::Registration);
             match chain.check_context(transaction) {
-                Ok(()) => {}
+                // A vote waits for the opening, and what the closing keeps out may be let in by another branch.
+                Ok(())
+                | Err(TransactionError::NotOpenYet { .. } | TransactionError::Closed { .. }) => {}
                 Err(TransactionError::NotRegistered { voter }) => {
                     assert!(self.registration(&voter).is_some(), "{id} waits for no registration");
                 }
