@@ -2,6 +2,7 @@
 //!
 //! - [`Chain`] is what a running peer uses: it keeps every branch it hears of and the state at the end of the best one.
 //! - [`Audit`] is what a stranger uses to check a finished chain from its genesis block upwards.
+//! - [`finality`] is what validators may sign about blocks, and what it amounts to.
 //! - [`Forgery`] makes blocks that break one rule each, to show that they are refused.
 //!
 //! A block enters a [`Chain`] in three steps: its header ([`Chain::insert_header`]), its body ([`Chain::insert_body`]),
@@ -76,6 +77,7 @@ mod branch;
 mod check;
 mod due;
 mod error;
+pub mod finality;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
 mod forgery;
