@@ -11,6 +11,7 @@ mod order;
 mod refused;
 mod room;
 mod rules;
+mod settled;
 mod views;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
