@@ -76,6 +76,7 @@ mod branch;
 mod check;
 mod due;
 mod error;
+mod final_tally;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
 mod forgery;
@@ -110,6 +111,7 @@ pub use branch::{AdmissionCounts, RegistrarCount, Tally, VoterRecord};
 pub use check::{CAST_AT_DISTANCE_MAX, TIME_AHEAD_MAX, check_cast_at};
 use due::Due;
 pub use error::{BlockError, BodyError, HeaderError, TransactionError};
+use final_tally::FinalTally;
 pub use forgery::{Forgery, ForgeryError};
 pub use fork_choice::{Candidate, Standing};
 pub use locations::TransactionLocation;
@@ -144,6 +146,7 @@ pub struct Chain {
     headers_since_pruning: usize,
     due: Due,
     settled: Settled,
+    final_tally: FinalTally,
 }
 
 impl Chain {
@@ -167,6 +170,7 @@ impl Chain {
             headers_since_pruning: 0,
             due: Due::new(),
             settled: Settled::new(hash),
+            final_tally: FinalTally::new(&election),
             election,
         }
     }
