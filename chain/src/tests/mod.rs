@@ -12,6 +12,7 @@ mod period;
 mod refused;
 mod room;
 mod rules;
+mod settled;
 mod views;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
