@@ -16,6 +16,8 @@ pub(crate) mod records;
 mod serve;
 pub(crate) mod state;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod validator;
 pub(crate) mod views;
 mod votes;
