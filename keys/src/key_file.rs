@@ -6,7 +6,8 @@ use protocol::keys::{PublicKey, VoterKey};
 use zeroize::Zeroizing;
 
 use crate::passphrase::Passphrase;
-use crate::pem::{self, Contents, Locked, PemError};
+use crate::pem::{self, Contents, Locked, PemError, Said};
+use crate::role::KeyRole;
 use crate::secret_file::{self, SecretFileError};
 use host::files::FileError;
 use host::whole_file::Existing;
@@ -47,6 +48,19 @@ pub enum KeyFileError {
     Missing {
         /// The file.
         path: PathBuf,
+    },
+    /// The file says that the key is for another role.
+    #[error(
+        "{path} is a {found}'s key, and a {needed}'s is needed: make one by `{}`", needed.made_by(),
+        path = path.display()
+    )]
+    OtherRole {
+        /// The file.
+        path: PathBuf,
+        /// What the key is for, as the file says.
+        found: KeyRole,
+        /// What it was to be used for.
+        needed: KeyRole,
     },
     /// The key is locked, and no passphrase was given.
     #[error("{path} is locked: its passphrase is needed", path = path.display())]
@@ -97,6 +111,7 @@ impl KeyFileError {
             | Self::Former { .. }
             | Self::Anonymous { .. }
             | Self::OtherKey { .. } => "key_file",
+            Self::OtherRole { .. } => "other_role",
         }
     }
 }
@@ -106,8 +121,8 @@ impl KeyFileError {
 pub struct KeyFile {
     path: PathBuf,
     contents: Contents,
-    /// The public key that the lines before the PEM block name.
-    hint: Option<PublicKey>,
+    /// What the lines before the PEM block say.
+    said: Option<Said>,
 }
 
 impl KeyFile {
@@ -131,17 +146,38 @@ impl KeyFile {
         }
         // A file that is not text has no PEM block either, so it gets the same error.
         let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        let (contents, hint) = match pem::read(text) {
+        let (contents, said) = match pem::read(text) {
             Ok(read) => read,
             Err(reason) => return Err(KeyFileError::NotAKey { path, reason }),
         };
         if let Contents::Open(key) = &contents {
-            check_hint(&path, hint, key)?;
+            check_hint(&path, said, key)?;
         }
-        Ok(Some(Self { path, contents, hint }))
+        Ok(Some(Self { path, contents, said }))
     }
 
-    /// Writes a new key file, locked if there is a passphrase.
+    /// Reads a key file like [`KeyFile::open`], for this use and no other.
+    ///
+    /// # Errors
+    /// See [`KeyFileError`].
+    pub fn open_for(role: KeyRole, path: &Path) -> Result<Self, KeyFileError> {
+        Self::open(path)?.of_role(role)
+    }
+
+    /// This file, unless it says that its key is for another use. A file of another program says nothing of it.
+    ///
+    /// # Errors
+    /// [`KeyFileError::OtherRole`].
+    pub fn of_role(self, needed: KeyRole) -> Result<Self, KeyFileError> {
+        match self.role() {
+            Some(found) if found != needed => {
+                Err(KeyFileError::OtherRole { path: self.path, found, needed })
+            }
+            Some(_) | None => Ok(self),
+        }
+    }
+
+    /// Writes a new file with a voter's key, locked if there is a passphrase.
     ///
     /// # Errors
     /// When the file is there already and is to be kept, or the disk refuses.
@@ -151,15 +187,34 @@ impl KeyFile {
         passphrase: Option<&Passphrase>,
         existing: Existing,
     ) -> Result<Self, KeyFileError> {
-        let text = pem::write(&key, passphrase);
+        Self::create_for(KeyRole::Voter, path, key, passphrase, existing)
+    }
+
+    /// Writes a new file like [`KeyFile::create`], with a key for this use.
+    ///
+    /// # Errors
+    /// When the file is there already and is to be kept, or the disk refuses.
+    pub fn create_for(
+        role: KeyRole,
+        path: &Path,
+        key: VoterKey,
+        passphrase: Option<&Passphrase>,
+        existing: Existing,
+    ) -> Result<Self, KeyFileError> {
+        let text = pem::write(role, &key, passphrase);
         secret_file::write(path, text.as_bytes(), existing)?;
-        let (contents, hint) = pem::read(&text).expect("what is written can be read");
-        Ok(Self { path: path.to_owned(), contents, hint })
+        let (contents, said) = pem::read(&text).expect("what is written can be read");
+        Ok(Self { path: path.to_owned(), contents, said })
     }
 
     /// Where the key was read from.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the key is for, if the file says it.
+    pub fn role(&self) -> Option<KeyRole> {
+        self.said.map(|said| said.role)
     }
 
     /// Whether a passphrase is needed for the secret key.
@@ -175,7 +230,8 @@ impl KeyFile {
         match &self.contents {
             Contents::Open(key) => Ok(key.public()),
             Contents::Locked(_) => {
-                self.hint.ok_or_else(|| KeyFileError::Anonymous { path: self.path.clone() })
+                let hint = self.said.and_then(|said| said.key);
+                hint.ok_or_else(|| KeyFileError::Anonymous { path: self.path.clone() })
             }
         }
     }
@@ -195,8 +251,8 @@ impl KeyFile {
     /// The text of the file as it would be written now: locked if the key is locked.
     pub fn text(&self) -> Zeroizing<String> {
         match &self.contents {
-            Contents::Open(key) => pem::write(key, None),
-            Contents::Locked(locked) => pem::write_locked(locked, self.hint.as_ref()),
+            Contents::Open(key) => pem::write(self.role().unwrap_or(KeyRole::Voter), key, None),
+            Contents::Locked(locked) => pem::write_locked(locked, self.said.as_ref()),
         }
     }
 
@@ -211,13 +267,13 @@ impl KeyFile {
             .unlock(passphrase)
             .map_err(|reason| KeyFileError::NotAKey { path: path(), reason })?
             .ok_or_else(|| KeyFileError::WrongPassphrase { path: path() })?;
-        check_hint(&self.path, self.hint, &key)?;
+        check_hint(&self.path, self.said, &key)?;
         Ok(key)
     }
 }
 
-fn check_hint(path: &Path, hint: Option<PublicKey>, key: &VoterKey) -> Result<(), KeyFileError> {
-    match hint {
+fn check_hint(path: &Path, said: Option<Said>, key: &VoterKey) -> Result<(), KeyFileError> {
+    match said.and_then(|said| said.key) {
         Some(hint) if hint != key.public() => {
             Err(KeyFileError::OtherKey { path: path.to_owned(), hint, found: key.public() })
         }
@@ -249,7 +305,11 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("voter.key");
-        let good = pem::write(&VoterKey::from_secret_bytes(&[0x11; 32]).expect("a key"), None);
+        let good = pem::write(
+            KeyRole::Voter,
+            &VoterKey::from_secret_bytes(&[0x11; 32]).expect("a key"),
+            None,
+        );
         let digits = "11".repeat(32);
         for (text, part) in [
             (String::new(), "has no block of a private key"),
@@ -280,7 +340,7 @@ mod tests {
         let (key, other) = (key_of(1), key_of(2));
         let passphrase = Passphrase::new(Zeroizing::new(b"open".to_vec())).expect("short");
         for passphrase in [None, passphrase.as_ref()] {
-            let text = pem::write(&key, passphrase);
+            let text = pem::write(KeyRole::Voter, &key, passphrase);
             let said = |key: &VoterKey| hex::encode(key.public().0);
             let forged = text.replace(&said(&key), &said(&other));
             secret_file::write(&path, forged.as_bytes(), Existing::Replace).expect("written");
@@ -297,7 +357,11 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("voter.key");
-        let key = pem::write(&VoterKey::from_secret_bytes(&[0x11; 32]).expect("a key"), None);
+        let key = pem::write(
+            KeyRole::Voter,
+            &VoterKey::from_secret_bytes(&[0x11; 32]).expect("a key"),
+            None,
+        );
         let text = format!("{:width$}", key.as_str(), width = KEY_FILE_BYTES_MAX);
         let read = |text: &str| {
             fs::write(&path, text).expect("written");
@@ -332,6 +396,44 @@ mod tests {
             for line in file.text().lines().filter(|line| !line.contains(' ')) {
                 assert!(!shown.contains(line), "{shown}");
             }
+        }
+    }
+
+    #[test]
+    fn a_key_of_one_role_never_passes_for_one_of_another() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let passphrase = Passphrase::new(Zeroizing::new(b"open".to_vec())).expect("short");
+        for (passphrase, role) in [None, passphrase.as_ref()]
+            .into_iter()
+            .flat_map(|passphrase| KeyRole::ALL.map(|role| (passphrase, role)))
+        {
+            let path = directory.path().join(format!("{role}{}.key", passphrase.is_some()));
+            let create = KeyFile::create_for(role, &path, key_of(1), passphrase, Existing::Keep);
+            assert_eq!(create.expect("there is none").role(), Some(role));
+            for needed in KeyRole::ALL {
+                match KeyFile::open_for(needed, &path) {
+                    Ok(file) => {
+                        assert_eq!((needed, file.role()), (role, Some(role)));
+                        assert_eq!(file.public().expect("it says whose it is"), key_of(1).public());
+                        let text = file.text();
+                        assert!(text.contains(role.key_line()), "{role}");
+                    }
+                    Err(error) => {
+                        assert_ne!(needed, role);
+                        assert_eq!(error.kind(), "other_role");
+                        let told = error.to_string();
+                        assert!(told.contains(&format!("is a {role}'s key, and a {needed}'s")));
+                        assert!(told.contains(needed.made_by()) && !told.contains('\n'), "{told}");
+                    }
+                }
+            }
+        }
+        let other = pem::write(KeyRole::Voter, &key_of(1), None);
+        let other = &other[other.find("-----").expect("a block")..];
+        let path = directory.path().join("openssl.key");
+        secret_file::write(&path, other.as_bytes(), Existing::Keep).expect("there is none");
+        for role in KeyRole::ALL {
+            assert_eq!(KeyFile::open_for(role, &path).expect("it may be any").role(), None);
         }
     }
 

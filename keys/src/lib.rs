@@ -40,6 +40,7 @@ mod name;
 pub mod passphrase;
 mod pem;
 pub mod phrase;
+mod role;
 pub mod secret_file;
 pub mod secret_text;
 pub mod signing;
@@ -57,6 +58,7 @@ pub use passphrase::Passphrase;
 pub use passphrase::PassphraseError;
 pub use pem::PemError;
 pub use phrase::PhraseError;
+pub use role::KeyRole;
 pub use secret_file::SecretFileError;
 pub use source::SecretSource;
 
@@ -87,7 +89,7 @@ pub fn read_or_make(directory: &Path) -> Result<KeyFile, KeyFileError> {
     let path = path_of(directory, None);
     whole_file::remove_left_overs(&path, whole_file::FileMode::Private)?;
     match KeyFile::open_if_there(&path)? {
-        Some(file) => Ok(file),
+        Some(file) => file.of_role(KeyRole::Voter),
         None => KeyFile::create(&path, generate(), None, Existing::Keep),
     }
 }
@@ -104,13 +106,13 @@ pub fn generate() -> VoterKey {
 }
 
 /// A secret key in PEM, not locked.
-pub fn unlocked_pem(key: &VoterKey) -> Zeroizing<String> {
-    pem::write(key, None)
+pub fn unlocked_pem(role: KeyRole, key: &VoterKey) -> Zeroizing<String> {
+    pem::write(role, key, None)
 }
 
 /// A public key in PEM, below the form that people send. Other programs pass over what stands before the block.
-pub fn public_pem(key: &PublicKey) -> String {
-    pem::write_public(key)
+pub fn public_pem(role: KeyRole, key: &PublicKey) -> String {
+    pem::write_public(role, key)
 }
 
 #[cfg(test)]

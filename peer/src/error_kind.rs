@@ -82,7 +82,7 @@ fn ballot(error: &BallotCommandError) -> &str {
         BallotCommandError::Exists(_) => "exists",
         BallotCommandError::Missing { .. }
         | BallotCommandError::Question { .. }
-        | BallotCommandError::Registrar { .. } => "usage",
+        | BallotCommandError::Signer { .. } => "usage",
         BallotCommandError::NotAnswered(_) => "cancelled",
         BallotCommandError::Election(_)
         | BallotCommandError::OptionName { .. }

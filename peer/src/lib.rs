@@ -52,7 +52,7 @@ pub use cli::manual::{ManualError, write_man_pages};
 pub use client::{ClientExit, client};
 pub use error_kind::error_line;
 pub use organiser::ballot::{BallotCommandError, check_ballot, new_ballot};
-pub use organiser::{RegistrarError, registrar};
+pub use organiser::{RegistrarError, registrar, validator};
 pub use prompt::logs::start_log;
 pub use run::{PeerError, run};
 pub use voter::commands::{KeyCommandError, key};

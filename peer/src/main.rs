@@ -94,6 +94,7 @@ fn start(invocation: Invocation) -> anyhow::Result<ExitCode> {
         Invocation::NewBallot(new) => peer::new_ballot(&new)?,
         Invocation::CheckBallot(check) => peer::check_ballot(&check)?,
         Invocation::Registrar(task) => peer::registrar(&task)?,
+        Invocation::Validator(task) => peer::validator(&task)?,
         Invocation::Key(task) => peer::key(&task)?,
         Invocation::Sign(task) => peer::sign(&task)?,
         Invocation::Export(export) => peer::export(&export)?,

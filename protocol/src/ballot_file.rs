@@ -11,7 +11,7 @@ mod texts;
 mod times;
 mod write;
 
-pub use read::{keys_in_hex, parse, parse_new};
+pub use read::{keys_in_hex, moment, parse, parse_new};
 pub use texts::{TextError, TextPlace, check_texts};
 pub use write::write;
 

@@ -11,15 +11,16 @@ mod tests;
 mod write;
 
 use pkcs8::der::SecretDocument;
-use protocol::keys::VoterKey;
+use protocol::keys::{PublicKey, VoterKey};
+
+use crate::role::KeyRole;
 
 pub use error::PemError;
 pub(super) use read::read;
 pub(super) use write::{write, write_locked, write_public};
 
-/// The line that precedes the PEM block; OpenSSL ignores it.
+/// The line that precedes the PEM block of a voter's key; OpenSSL ignores it.
 const VOTER_LINE: &str = "Voter: ";
-const VOTER_KEY_LINE: &str = "Voter key: ";
 
 const PLAIN: &str = "PRIVATE KEY";
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
@@ -32,6 +33,15 @@ const SCRYPT_WORK_MAX: u64 = 1 << 20;
 /// The most rounds of PBKDF2 at which a key is still unlocked; they take some seconds. OpenSSL uses
 /// 2,048 unless told otherwise, and 600,000 are recommended.
 const PBKDF2_ROUNDS_MAX: u32 = 10_000_000;
+
+/// What the lines before a PEM block say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Said {
+    /// What the key is for.
+    pub(super) role: KeyRole,
+    /// The public key; `None` if what stands there is none.
+    pub(super) key: Option<PublicKey>,
+}
 
 /// The content of a key file.
 #[derive(Debug)]

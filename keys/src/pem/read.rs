@@ -7,14 +7,14 @@ use pkcs8::der::{self, Decode, Reader, SecretDocument, Tag, TagNumber, Tagged};
 use pkcs8::pkcs5::EncryptionScheme;
 use pkcs8::pkcs5::pbes2::{Kdf, Pbkdf2Prf};
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
-use protocol::keys::{PublicKey, VoterKey};
+use protocol::keys::VoterKey;
 use zeroize::Zeroizing;
 
 use super::{
-    Contents, ENCRYPTED, Locked, PBKDF2_ROUNDS_MAX, PLAIN, PemError, SCRYPT_WORK_MAX, SEC1,
-    VOTER_KEY_LINE,
+    Contents, ENCRYPTED, Locked, PBKDF2_ROUNDS_MAX, PLAIN, PemError, SCRYPT_WORK_MAX, SEC1, Said,
 };
 use crate::passphrase::Passphrase;
+use crate::role::KeyRole;
 
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
@@ -35,14 +35,13 @@ const ALGORITHMS: [(&str, &str); 4] = [
 const CURVES: [(&str, &str); 3] =
     [("1.2.840.10045.3.1.7", "P-256"), ("1.3.132.0.34", "P-384"), ("1.3.132.0.35", "P-521")];
 
-/// Reads the text of a key file. Also returns the voter key that the lines before the PEM block
-/// claim.
+/// Reads the text of a key file. Also returns what the lines before the PEM block claim.
 ///
 /// # Errors
 /// See [`PemError`].
-pub(crate) fn read(text: &str) -> Result<(Contents, Option<PublicKey>), PemError> {
+pub(crate) fn read(text: &str) -> Result<(Contents, Option<Said>), PemError> {
     let (label, before, block) = find_block(text)?;
-    let said = said_key(before);
+    let said = said(before);
     if label == SEC1 && block.contains("Proc-Type:") {
         return Err(PemError::FormerEncryption);
     }
@@ -110,10 +109,13 @@ fn find_block(text: &str) -> Result<(&str, &str, &str), PemError> {
     Err(if has_public { PemError::PublicAlone } else { PemError::NoBlock })
 }
 
-/// The lines before the block are only a hint, so a line that is not a valid key is ignored.
-fn said_key(before: &str) -> Option<PublicKey> {
-    let said = before.lines().find_map(|line| line.strip_prefix(VOTER_KEY_LINE))?;
-    said.parse().ok()
+/// The lines before the block are only a hint, so what is not a valid key there is ignored; what the key is for counts
+/// all the same.
+fn said(before: &str) -> Option<Said> {
+    let (role, key) = before.lines().find_map(|line| {
+        KeyRole::ALL.into_iter().find_map(|role| Some((role, line.strip_prefix(role.key_line())?)))
+    })?;
+    Some(Said { role, key: key.parse().ok() })
 }
 
 fn plain_key(der: &[u8]) -> Result<VoterKey, PemError> {

@@ -10,9 +10,14 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::passphrase::Passphrase;
+use crate::role::KeyRole;
 
 fn key(number: u8) -> VoterKey {
     VoterKey::from_secret_bytes(&[number; 32]).expect("a key")
+}
+
+fn voter(number: u8) -> Said {
+    Said { role: KeyRole::Voter, key: Some(key(number).public()) }
 }
 
 fn passphrase(text: &str) -> Passphrase {
@@ -31,11 +36,11 @@ fn locked_by(parameters: Parameters) -> String {
 
 #[test]
 fn a_locked_key_says_whose_it_is_and_opens_by_its_passphrase_alone() {
-    let text = write(&key(3), Some(&passphrase("öffne dich")));
+    let text = write(KeyRole::Voter, &key(3), Some(&passphrase("öffne dich")));
     let (Contents::Locked(locked), said) = read(&text).expect("our own") else {
         panic!("it is locked")
     };
-    assert_eq!(said, Some(key(3).public()));
+    assert_eq!(said, Some(voter(3)));
     assert_eq!(write_locked(&locked, said.as_ref()).as_str(), text.as_str());
     let opened = locked.unlock(&passphrase("öffne dich")).expect("a key").expect("unlocked");
     assert_eq!(opened.secret_bytes(), key(3).secret_bytes());
@@ -92,21 +97,26 @@ fn what_costs_too_much_is_refused_before_it_is_tried() {
 
 #[test]
 fn of_several_keys_none_is_taken_by_chance() {
-    let (first, second) = (write(&key(1), None), write(&key(2), Some(&passphrase("a"))));
+    let (first, second) = (
+        write(KeyRole::Voter, &key(1), None),
+        write(KeyRole::Voter, &key(2), Some(&passphrase("a"))),
+    );
     for text in [format!("{}{}", *first, *second), format!("{}\n{}", *second, *first)] {
         assert_eq!(read(&text).map(|_| ()), Err(PemError::SeveralKeys));
     }
-    let with_public = format!("{}{}", *first, write_public(&key(1).public()));
+    let with_public = format!("{}{}", *first, write_public(KeyRole::Voter, &key(1).public()));
     read(&with_public).expect("one key, and what it shows");
 }
 
 #[test]
-fn a_hint_that_is_no_key_is_none() {
-    let text = write(&key(1), None);
+fn a_hint_that_is_no_key_still_says_what_the_key_is_for() {
+    let text = write(KeyRole::Voter, &key(1), None);
+    let none = |role| Some(Said { role, key: None });
     for (line, said) in [
-        (format!("{VOTER_KEY_LINE}{}\n", hex::encode(key(2).public().0)), Some(key(2).public())),
-        (format!("{VOTER_KEY_LINE}{}\n", "00".repeat(33)), None),
-        (format!("{VOTER_KEY_LINE}\n"), None),
+        (format!("Voter key: {}\n", hex::encode(key(2).public().0)), Some(voter(2))),
+        (format!("Voter key: {}\n", "00".repeat(33)), none(KeyRole::Voter)),
+        ("Registrar key: \n".to_owned(), none(KeyRole::Registrar)),
+        ("Validator key: ?\nVoter key: \n".to_owned(), none(KeyRole::Validator)),
         ("whatever\n".to_owned(), None),
     ] {
         let block = &text[text.find("-----BEGIN ").expect("a block")..];
@@ -120,8 +130,8 @@ proptest! {
     fn any_key_comes_back_from_its_text(secret: [u8; 32]) {
         prop_assume!(VoterKey::from_secret_bytes(&secret).is_ok());
         let key = VoterKey::from_secret_bytes(&secret).expect("a key");
-        let (contents, said) = read(&write(&key, None)).expect("our own");
-        prop_assert_eq!(said, Some(key.public()));
+        let (contents, said) = read(&write(KeyRole::Voter, &key, None)).expect("our own");
+        prop_assert_eq!(said, Some(Said { role: KeyRole::Voter, key: Some(key.public()) }));
         let Contents::Open(found) = contents else { panic!("it is not locked") };
         prop_assert_eq!(found.secret_bytes(), key.secret_bytes());
     }
@@ -129,7 +139,7 @@ proptest! {
     /// Whatever is done to a text, it is refused or it is the same key.
     #[test]
     fn a_damaged_text_is_refused(place in 0usize..400, byte: u8, length in 0usize..400) {
-        let text = write(&key(1), None);
+        let text = write(KeyRole::Voter, &key(1), None);
         let mut bytes = text.as_bytes().to_vec();
         let place = place % bytes.len();
         bytes[place] = byte;
@@ -156,7 +166,7 @@ fn a_passphrase_opens_however_it_is_composed_and_spaced_and_as_it_was_written_be
         "o\u{308}ffne\u{3000}dich",
     ];
     for lock in typed {
-        let locked = read(&write(&key(3), Some(&passphrase(lock))));
+        let locked = read(&write(KeyRole::Voter, &key(3), Some(&passphrase(lock))));
         for open in typed {
             assert!(
                 locked.unlock(&passphrase(open)).expect("a key").is_some(),

@@ -21,6 +21,7 @@ use super::offline::{AuditChain, ExportChain, ImportChain, VerifyReceipt};
 use super::registrar::RegistrarCommand;
 use super::sign::SignTask;
 use super::usage_error::UsageError;
+use super::validator::ValidatorTask;
 use crate::config::{ApiListen, ApiSettings, Mining, MulticastSetting, Settings};
 use node::{NEIGHBOURS_BY_HAND_MAX, Role, TRACKERS_MAX};
 
@@ -30,6 +31,7 @@ const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer mine|sync|leave|login [OPTIONS]
        peer ballot new|check|show [OPTIONS]
        peer registrar init|admit|withdraw|show|post [OPTIONS]
+       peer validator init [OPTIONS]
        peer key new|show|export|import|passwd [OPTIONS]
        peer sign vote CHOICES|register [OPTIONS]
        peer lab partition|bad-block|race|rules [OPTIONS]
@@ -216,6 +218,9 @@ pub(super) enum Task {
     /// Admit voters to an election and withdraw them, as one of its registrars
     #[command(subcommand)]
     Registrar(RegistrarCommand),
+    /// Make the key of a validator, whose signatures make blocks final
+    #[command(subcommand)]
+    Validator(ValidatorTask),
     /// Write the chain of an election, its votes, voters or results into a file
     Export(ExportChain),
     /// Check all of a chain and count it anew, trusting nobody; ends with code 0 only if all holds

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use protocol::admission::{REGISTRATION_BITS_MAX, VOTERS_MAX};
+use protocol::ballot_file;
 use protocol::election::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX};
+use protocol::roster::{BLOCK_INTERVAL_S_MAX, BLOCK_INTERVAL_S_MIN, CONFIRMATIONS_MAX};
+use protocol::units::UnixMillis;
 
 use super::client::Connection;
 use super::format::{AnswerFormat, Quiet};
@@ -18,6 +21,12 @@ pub(super) enum BallotCommand {
     Check(CheckBallot),
     /// Show the questions of a running peer's election
     Show(Connection),
+}
+
+/// Reads a time as a ballot file has it.
+pub(crate) fn moment(text: &str) -> Result<UnixMillis, String> {
+    ballot_file::moment(text)
+        .ok_or_else(|| "write a time in UTC, such as 2026-11-02T09:00:00Z".to_owned())
 }
 
 /// What a new ballot is to hold.
@@ -59,6 +68,36 @@ pub struct NewBallot {
     #[arg(long, value_name = "COUNT", conflicts_with = "registrar")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(VOTERS_MAX)))]
     pub max_voters: Option<u32>,
+
+    /// When it opens, in UTC, such as 2026-11-02T09:00:00Z; at once, where only --closes is told
+    #[arg(long, value_name = "TIME", requires = "closes", value_parser = moment)]
+    pub opens: Option<UnixMillis>,
+
+    /// When it closes, in UTC; without it votes always count, unless that is asked at a terminal
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub closes: Option<UnixMillis>,
+
+    /// Seconds between blocks, which the difficulty follows (10 with --closes, unless told)
+    #[arg(long, value_name = "SECONDS")]
+    #[arg(value_parser = clap::value_parser!(u32).range(i64::from(BLOCK_INTERVAL_S_MIN)..=i64::from(BLOCK_INTERVAL_S_MAX)))]
+    pub block_interval: Option<u32>,
+
+    /// One who signs for blocks: 'North: ostkey1...', as `peer validator init` prints it; may stand several times
+    #[arg(long, value_name = "NAME: KEY", requires = "closes")]
+    pub validator: Vec<String>,
+
+    /// How many of the validators have to sign for what is final (more than two thirds, unless told)
+    #[arg(long, value_name = "COUNT", requires = "validator")]
+    pub quorum: Option<u8>,
+
+    /// You vouch that validators fail only by stopping, so that more than half of them are enough
+    #[arg(long, requires = "validator")]
+    pub crash_faults_only: bool,
+
+    /// How many blocks deep the end is final, where there are no validators (6 unless told)
+    #[arg(long, value_name = "COUNT", conflicts_with = "validator", requires = "closes")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(CONFIRMATIONS_MAX)))]
+    pub confirmations: Option<u32>,
 
     /// Most bytes of a block's transactions
     #[arg(long, value_name = "BYTES", default_value_t = 262_144)]

@@ -55,6 +55,8 @@ fn missing_word(help: &str) -> &'static str {
         "write `peer sign vote CHOICES` or `peer sign register`"
     } else if help.contains("peer registrar ") {
         "write `peer registrar init`, `admit`, `withdraw`, `show` or `post`"
+    } else if help.contains("peer validator ") {
+        "write `peer validator init`"
     } else if help.contains("peer lab ") {
         "write `peer lab partition on|off`, `peer lab bad-block RULE`, `peer lab race` or `peer lab rules`"
     } else {

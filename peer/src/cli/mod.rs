@@ -22,6 +22,7 @@ mod registrar;
 mod sign;
 pub(crate) mod suggest;
 mod usage_error;
+mod validator;
 
 use std::path::PathBuf;
 
@@ -32,6 +33,7 @@ use crate::config::Settings;
 pub use arguments::LogFormat;
 use arguments::{Arguments, ManCommand, Task};
 use ballot::BallotCommand;
+pub(crate) use ballot::moment;
 pub use ballot::{CheckBallot, NewBallot};
 use client::ClientMode;
 pub use client::{ClientRequest, ClientTask, Connection};
@@ -49,6 +51,7 @@ pub use pages::{ManPage, man_pages};
 pub use registrar::{InitRegistrar, RegistrarTask, ShowSigned, SignList};
 pub use sign::{SignRegistration, SignTask, SignVote, Signing};
 pub use usage_error::UsageError;
+pub use validator::{InitValidator, ValidatorTask};
 
 /// The columns of a help that goes into a file or a pipe.
 const COLUMNS_DEFAULT: usize = 100;
@@ -88,6 +91,7 @@ pub enum Invocation {
     NewBallot(NewBallot),
     CheckBallot(CheckBallot),
     Registrar(RegistrarTask),
+    Validator(ValidatorTask),
     Key(KeyTask),
     Sign(SignTask),
     Export(ExportChain),
@@ -142,6 +146,7 @@ fn invocation(arguments: Arguments, cores: usize) -> Result<Invocation, UsageErr
             Ok(task) => Invocation::Registrar(task),
             Err(request) => Invocation::Client(*request),
         }),
+        Some(Task::Validator(task)) => Ok(Invocation::Validator(task)),
         Some(Task::Key(task)) => Ok(Invocation::Key(task)),
         Some(Task::Sign(task)) => Ok(Invocation::Sign(task)),
         Some(Task::Export(export)) => Ok(Invocation::Export(export)),

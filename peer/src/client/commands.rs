@@ -22,7 +22,7 @@ use crate::schema::{self, Ballot, LEAVE_QUESTION, LEAVE_WARNING, OwnVoteStanding
 use crate::store::data_directory;
 use crate::voter::receipt;
 use host::output::{columns, print};
-use keys::{KeyFile, VoterName};
+use keys::{KeyFile, KeyRole, VoterName};
 use node::{BlockSelector, CommandError};
 
 /// The longest wait for the end of a peer that leaves. It informs the others for a second, and
@@ -108,7 +108,8 @@ impl Client {
         &self,
         voter: Option<&VoterName>,
     ) -> Result<Option<KeyFile>, ClientError> {
-        Ok(KeyFile::open_if_there(&self.own_place(voter)?)?)
+        let file = KeyFile::open_if_there(&self.own_place(voter)?)?;
+        Ok(file.map(|file| file.of_role(KeyRole::Voter)).transpose()?)
     }
 
     pub(super) fn own_place(&self, voter: Option<&VoterName>) -> Result<PathBuf, ClientError> {

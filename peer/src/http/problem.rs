@@ -43,7 +43,8 @@ fn key_status(error: &KeyFileError) -> StatusCode {
         | KeyFileError::NotAKey { .. }
         | KeyFileError::Former { .. }
         | KeyFileError::Anonymous { .. }
-        | KeyFileError::OtherKey { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        | KeyFileError::OtherKey { .. }
+        | KeyFileError::OtherRole { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

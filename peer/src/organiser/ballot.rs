@@ -1,18 +1,20 @@
 //! `peer ballot new` and `peer ballot check`: making a ballot file, and checking one.
 
+mod signers;
+mod times;
+
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use host::output::{be_quiet, print, tell};
+use host::output::{be_quiet, print};
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
-use inquire::validator::Validation;
 use inquire::{Confirm, InquireError, Select, Text};
 use protocol::admission::{AdmissionRule, Registrar};
 use protocol::ballot_file::{self, TextError};
 use protocol::election::{Election, ElectionError, Question};
-use protocol::key_text::{self, BEGINNING, KeyForm};
 use protocol::units::UnixMillis;
 
+use self::signers::{ask_for, signer, tell_of_hex, warn_of_hex};
 use super::option_names::{self, OptionNameError};
 use crate::cli::{CheckBallot, NewBallot};
 use crate::render::{Style, wants_color};
@@ -20,6 +22,7 @@ use crate::schema::{Ballot, Reply};
 use crate::store::local_election::{LocalElectionError, NewBallotFile, read_new_ballot};
 use host::files::FileError;
 use host::{clock, entropy};
+use keys::KeyRole as Role;
 
 /// Separates a question and its options.
 const OPTION_SEPARATOR: char = '|';
@@ -38,9 +41,9 @@ pub enum BallotCommandError {
     #[error("the questions were not all answered, and nothing was written")]
     NotAnswered(InquireError),
     #[error(
-        "`--registrar {text}`: write 'NAME: KEY', as `peer registrar init` prints it ({reason})"
+        "`--{role} {text}`: write 'NAME: KEY', as `{}` prints it ({reason})", role.made_by()
     )]
-    Registrar { text: String, reason: String },
+    Signer { role: Role, text: String, reason: String },
     #[error(transparent)]
     Election(#[from] ElectionError),
     #[error("{}{error}", file.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default())]
@@ -65,7 +68,9 @@ pub fn check_ballot(check: &CheckBallot) -> Result<(), BallotCommandError> {
     let file = || Some(check.file.clone());
     option_names::check(&election)
         .map_err(|error| BallotCommandError::OptionName { file: file(), error })?;
-    warn_of_hex(keys_in_hex);
+    if keys_in_hex > 0 {
+        tell_of_hex("those who hold them");
+    }
     let color = io::stdout().is_terminal() && wants_color();
     let style = Style::of(check.format.json, color);
     Ok(style.print(&Reply::Ballot(Ballot::of(&election)))?)
@@ -81,19 +86,16 @@ pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
         return Err(BallotCommandError::Exists(new.output.clone()));
     }
     let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let created = whole_second(clock::unix_now());
+    let title = title(new, is_terminal)?;
+    let admission = admission(new, is_terminal)?;
+    let schedule = times::schedule(new, created, is_terminal && says_little(new))?;
     let election = Election {
         id: entropy::random(),
-        title: match &new.title {
-            Some(title) => title.clone(),
-            None if is_terminal => ask("What is the election called?")?,
-            None => {
-                let example = "--title 'Board 2026'";
-                return Err(BallotCommandError::Missing { flag: "--title", example });
-            }
-        },
-        created: whole_second(clock::unix_now()),
+        title,
+        created,
         difficulty_bits: new.difficulty_bits,
-        admission: admission(new, is_terminal)?,
+        admission,
         block_bytes_max: new.block_bytes_max,
         questions: match new.question.as_slice() {
             [] if is_terminal => ask_questions()?,
@@ -103,8 +105,8 @@ pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
             }
             texts => texts.iter().map(|text| question(text)).collect::<Result<_, _>>()?,
         },
-        block_interval_s: None,
-        times: None,
+        block_interval_s: schedule.block_interval_s,
+        times: schedule.times,
     };
     election.check()?;
     ballot_file::check_texts(&election)?;
@@ -115,17 +117,36 @@ pub fn new_ballot(new: &NewBallot) -> Result<(), BallotCommandError> {
     Ok(())
 }
 
+fn title(new: &NewBallot, may_ask: bool) -> Result<String, BallotCommandError> {
+    match &new.title {
+        Some(title) => Ok(title.clone()),
+        None if may_ask => ask("What is the election called?"),
+        None => {
+            let example = "--title 'Board 2026'";
+            Err(BallotCommandError::Missing { flag: "--title", example })
+        }
+    }
+}
+
+/// Whether the options leave the title or the questions open, so that whoever typed them expects to be asked.
+fn says_little(new: &NewBallot) -> bool {
+    new.title.is_none() || new.question.is_empty()
+}
+
 /// Who may vote: as the options say, or as is said when asked at a terminal.
 fn admission(new: &NewBallot, may_ask: bool) -> Result<AdmissionRule, BallotCommandError> {
     let says_nothing = new.registrar.is_empty()
         && !new.open
         && new.registration_bits.is_none()
         && new.max_voters.is_none();
-    let asked = if says_nothing && may_ask { ask_registrars()? } else { Vec::new() };
+    let asked = if says_nothing && may_ask { ask_admission()? } else { Vec::new() };
     let registrars = if asked.is_empty() { &new.registrar } else { &asked };
-    let read: Vec<_> = registrars.iter().map(|text| registrar(text)).collect::<Result<_, _>>()?;
-    warn_of_hex(read.iter().filter(|(_, form)| *form == KeyForm::Hex).count());
-    let registrars: Vec<_> = read.into_iter().map(|(registrar, _)| registrar).collect();
+    let read = registrars.iter().map(|text| signer(Role::Registrar, text));
+    let read: Vec<_> = read.collect::<Result<_, _>>()?;
+    warn_of_hex(&read, Role::Registrar);
+    let registrars =
+        read.into_iter().map(|signer| Registrar { name: signer.name, key: signer.key });
+    let registrars: Vec<_> = registrars.collect();
     if registrars.is_empty() {
         let registration_bits = new.registration_bits.unwrap_or(REGISTRATION_BITS_DEFAULT);
         return Ok(AdmissionRule::Open { registration_bits, max_voters: new.max_voters });
@@ -134,24 +155,6 @@ fn admission(new: &NewBallot, may_ask: bool) -> Result<AdmissionRule, BallotComm
     let most = u8::try_from(registrars.len()).unwrap_or(u8::MAX);
     let threshold = new.threshold.unwrap_or(most / 2 + 1);
     Ok(AdmissionRule::Registrars { registrars, threshold })
-}
-
-/// Warns once of keys in which nobody would find a slip.
-fn warn_of_hex(keys: usize) {
-    if keys > 0 {
-        tell(&format!(
-            "peer: keys in hex carry no checksum, so that a slip may be another key: ask the {} for the form that begins with {BEGINNING}\n",
-            if keys == 1 { "registrar" } else { "registrars" }
-        ));
-    }
-}
-
-/// Reads `Secretary: ostkey1…`.
-fn registrar(text: &str) -> Result<(Registrar, KeyForm), BallotCommandError> {
-    let wrong = |reason: String| BallotCommandError::Registrar { text: text.to_owned(), reason };
-    let (name, key) = text.rsplit_once(':').ok_or_else(|| wrong("there is no colon".to_owned()))?;
-    let (key, form) = key_text::read(key).map_err(|error| wrong(error.to_string()))?;
-    Ok((Registrar { name: name.trim().to_owned(), key }, form))
 }
 
 /// Whole seconds are precise enough, and easier for people to read.
@@ -189,29 +192,14 @@ fn ask(question: &str) -> Result<String, BallotCommandError> {
 }
 
 /// Asks who may vote, and for the registrars if they say who; none of them if anybody may.
-fn ask_registrars() -> Result<Vec<String>, BallotCommandError> {
+fn ask_admission() -> Result<Vec<String>, BallotCommandError> {
     const REGISTRARS: &str = "whom registrars admit: for elections that matter";
     const OPEN: &str = "anybody, any number of times: for demos and classes";
     let who = Select::new("Who may vote?", vec![REGISTRARS, OPEN]).prompt();
     if who.map_err(BallotCommandError::NotAnswered)? == OPEN {
         return Ok(Vec::new());
     }
-    let mut registrars = Vec::new();
-    loop {
-        let told = "as `peer registrar init` prints it, such as Secretary: ostkey1…";
-        let asked = Text::new("A registrar's name and key?").with_help_message(told);
-        let answer = asked.with_validator(|text: &str| {
-            Ok(match registrar(text) {
-                Ok(_) => Validation::Valid,
-                Err(error) => Validation::Invalid(error.to_string().into()),
-            })
-        });
-        registrars.push(answer.prompt().map_err(BallotCommandError::NotAnswered)?);
-        let more = Confirm::new("Another registrar?").with_default(false).prompt();
-        if !more.map_err(BallotCommandError::NotAnswered)? {
-            return Ok(registrars);
-        }
-    }
+    ask_for(Role::Registrar)
 }
 
 fn ask_questions() -> Result<Vec<Question>, BallotCommandError> {
@@ -242,11 +230,13 @@ fn write_file(path: &Path, text: &str, force: bool) -> Result<(), BallotCommandE
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::cli::{AnswerFormat, Quiet};
     use crate::store::local_election::read_ballot;
 
-    fn flags(output: PathBuf) -> NewBallot {
+    pub(super) fn flags(output: PathBuf) -> NewBallot {
         NewBallot {
             title: Some("Board".into()),
             question: vec![
@@ -259,6 +249,13 @@ mod tests {
             threshold: None,
             registration_bits: Some(4),
             max_voters: None,
+            opens: None,
+            closes: None,
+            block_interval: None,
+            validator: Vec::new(),
+            quorum: None,
+            crash_faults_only: false,
+            confirmations: None,
             block_bytes_max: 4_096,
             output,
             force: false,
@@ -297,7 +294,7 @@ mod tests {
         new.threshold = Some(1);
         assert_eq!(admission(&new, false).expect("two registrars").threshold(), 1);
         for text in ["Secretary", "Secretary: 02", FIRST] {
-            let error = registrar(text).expect_err(text).to_string();
+            let error = signer(Role::Registrar, text).expect_err(text).to_string();
             assert!(error.contains("`peer registrar init`"), "{error}");
         }
     }
@@ -330,6 +327,36 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         assert!(!new.output.exists());
+    }
+
+    #[test]
+    fn a_ballot_with_times_reads_back_and_one_that_makes_no_sense_is_told() {
+        const KEY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+        let directory = tempfile::tempdir().expect("a directory");
+        let now = clock::unix_now();
+        let mut new = flags(directory.path().join("b.toml"));
+        new.closes = Some(whole_second(now.plus(Duration::from_secs(3_600))));
+        new.validator = vec![format!("North: {KEY}")];
+        new_ballot(&new).expect("written");
+        let election = read_ballot(&new.output).expect("a ballot");
+        assert_eq!((election.closes(), election.block_interval_s), (new.closes, Some(10)));
+        assert_eq!(election.roster().expect("it has one").validators[0].name, "North");
+        let shown = Ballot::of(&election);
+        assert_eq!(shown.to_election(), Ok(election));
+        new.force = true;
+        for (change, part) in [
+            (NewBallot { quorum: Some(2), ..new.clone() }, "`quorum`"),
+            (NewBallot { closes: Some(now), ..new.clone() }, "`closes`"),
+            (NewBallot { opens: Some(UnixMillis(0)), ..new.clone() }, "`opens`"),
+            (NewBallot { block_interval: Some(1), ..new.clone() }, "`block_interval`"),
+            (
+                NewBallot { registrar: new.validator.clone(), ..new.clone() },
+                "one key for each role",
+            ),
+        ] {
+            let error = new_ballot(&change).expect_err(part).to_string();
+            assert!(error.contains(part) && !error.contains('\n'), "{error}");
+        }
     }
 
     #[test]

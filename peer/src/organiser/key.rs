@@ -1,4 +1,4 @@
-//! A registrar's secret key, which is stored in the same kind of file as a voter's.
+//! A registrar's or validator's secret key, which is stored in a file like a voter's that says what the key is for.
 
 use std::path::Path;
 
@@ -8,13 +8,14 @@ use super::RegistrarError;
 use crate::cli::PassphraseOptions;
 use keys::Existing;
 use keys::SecretSource;
-use keys::{KeyFile, KeyFileError, passphrase};
+use keys::{KeyFile, KeyFileError, KeyRole, passphrase};
 
 /// Makes a key in a new file. It is locked if a passphrase was named or is entered when asked for.
 ///
 /// # Errors
 /// When the file exists already, or when the disk fails.
 pub(super) fn make(
+    role: KeyRole,
     path: &Path,
     source: Option<&SecretSource>,
     no_passphrase: bool,
@@ -23,7 +24,8 @@ pub(super) fn make(
         return Err(RegistrarError::KeyExists { path: path.to_owned() });
     }
     let passphrase = passphrase::for_new(source, no_passphrase, path)?;
-    Ok(KeyFile::create(path, keys::generate(), passphrase.as_ref(), Existing::Keep)?)
+    let secret = keys::generate();
+    Ok(KeyFile::create_for(role, path, secret, passphrase.as_ref(), Existing::Keep)?)
 }
 
 /// Opens the key that signs.
@@ -31,7 +33,7 @@ pub(super) fn make(
 /// # Errors
 /// When there is none, when others can read it, or when its passphrase is not known.
 pub(super) fn open(path: &Path, options: &PassphraseOptions) -> Result<VoterKey, RegistrarError> {
-    let file = match KeyFile::open(path) {
+    let file = match KeyFile::open_for(KeyRole::Registrar, path) {
         Err(KeyFileError::Missing { path }) => return Err(RegistrarError::NoKey { path }),
         opened => opened?,
     };

@@ -1,4 +1,4 @@
-//! What organisers and registrars do: making ballots and registrars' keys, signing for the voters of a list, and
+//! What organisers and registrars do: making ballots and registrars' and validators' keys, signing for the voters of a list, and
 //! collecting signatures in a file until there are enough.
 //!
 //! Nothing here talks to a peer; `client::post` hands in what is complete. Of an organiser's list only the voters'
@@ -23,13 +23,13 @@ use protocol::units::ElectionId;
 pub(crate) use list::ListError;
 pub(crate) use record::{Check, RecordError, SignedFile};
 
-use crate::cli::RegistrarTask;
+use crate::cli::{RegistrarTask, ValidatorTask};
 use crate::render::Style;
 use crate::schema::{RecordKind, Reply};
 use crate::store::local_election::LocalElectionError;
 use host::files::FileError;
 use host::whole_file::WholeFileError;
-use keys::{KeyFileError, PassphraseError};
+use keys::{KeyFileError, KeyRole, PassphraseError};
 
 /// The reason why a registrar's command failed. Each message is one line, except that every mistake
 /// in a list has a line of its own.
@@ -47,8 +47,8 @@ pub enum RegistrarError {
         path = path.display()
     )]
     NotARegistrar { path: PathBuf, registrars: String },
-    #[error("`--name {name}`: a registrar's name is one line of 1 to 200 bytes")]
-    Name { name: String },
+    #[error("`--name {name}`: a {role}'s name is one line of 1 to 200 bytes")]
+    Name { role: KeyRole, name: String },
     #[error("there is no key in {path}: make one by `peer registrar init`", path = path.display())]
     NoKey { path: PathBuf },
     #[error("{path} is there already: name another --key", path = path.display())]
@@ -87,7 +87,7 @@ pub enum RegistrarError {
 /// See [`RegistrarError`]. No file was changed in that case.
 pub fn registrar(task: &RegistrarTask) -> Result<(), RegistrarError> {
     let (reply, format) = match task {
-        RegistrarTask::Init(task) => (Reply::NewRegistrar(init::init(task)?), task.format),
+        RegistrarTask::Init(task) => (Reply::NewRegistrar(init::registrar(task)?), task.format),
         RegistrarTask::Admit(task) => {
             let report = sign::sign(task, RecordKind::Admissions)?;
             (Reply::Admitted(Box::new(report)), task.format)
@@ -99,4 +99,14 @@ pub fn registrar(task: &RegistrarTask) -> Result<(), RegistrarError> {
         RegistrarTask::Show(task) => (Reply::SignedFile(show::show(task)?), task.format),
     };
     Ok(Style::of(format.json, false).print(&reply)?)
+}
+
+/// Carries out a validator's command, and prints its outcome.
+///
+/// # Errors
+/// See [`RegistrarError`]. No file was changed in that case.
+pub fn validator(task: &ValidatorTask) -> Result<(), RegistrarError> {
+    let ValidatorTask::Init(task) = task;
+    let reply = Reply::NewValidator(init::validator(task)?);
+    Ok(Style::of(task.format.json, false).print(&reply)?)
 }

@@ -17,7 +17,7 @@ use crate::schema::{ShowReport, SignReport, SignaturesMissing};
 use chain::fixtures::{self, key};
 use host::progress::Progress;
 use keys::Existing;
-use keys::KeyFile;
+use keys::{KeyFile, KeyRole};
 
 /// Registrars' keys are those of voters that nobody else is here.
 const REGISTRAR: u8 = 100;
@@ -45,7 +45,8 @@ impl Office {
         fs::write(office.path("ballot.toml"), ballot_file::write(&office.election)).expect("room");
         for place in 0..4 {
             let secret = key(REGISTRAR + place);
-            KeyFile::create(&office.path(&place.to_string()), secret, None, Existing::Keep)
+            let path = office.path(&place.to_string());
+            KeyFile::create_for(KeyRole::Registrar, &path, secret, None, Existing::Keep)
                 .expect("room");
         }
         office.list("keys.csv", &[1, 2, 3, 4, 5]);

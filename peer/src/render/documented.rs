@@ -45,6 +45,7 @@ fn examples() -> Vec<(String, String)> {
         ("help registrar withdraw", &["peer", "registrar", "withdraw", "--help"]),
         ("help registrar show", &["peer", "registrar", "show", "--help"]),
         ("help registrar post", &["peer", "registrar", "post", "--help"]),
+        ("help validator init", &["peer", "validator", "init", "--help"]),
         ("help register", &["peer", "register", "--help"]),
         ("help export", &["peer", "export", "--help"]),
         ("help audit", &["peer", "audit", "--help"]),

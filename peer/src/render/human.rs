@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 
+use keys::KeyRole;
+
 use super::layout::{heading, table};
 use super::text::{self, choice_line, short};
 use super::{audit, comparison, key, receipt, registrar, tally};
 use crate::schema::{
-    Ballot, Block, BlockOrdered, Chain, CommandHelp, Experiment, HeldBy, Left, Login,
+    Ballot, Block, BlockOrdered, Chain, CommandHelp, Experiment, FinalityRule, HeldBy, Left, Login,
     OwnVoteStanding, Peers, Question, ReceiptWritten, RecordKind, Registered, Reply, Status,
     Submitted, SyncOrdered, Tracker, Transaction, Vote, Voted, Voter,
 };
@@ -60,7 +62,8 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
         Reply::Exported(exported) => audit::exported(exported),
         Reply::Imported(imported) => audit::imported(imported),
         Reply::ReceiptStanding(standing) => receipt::human(standing),
-        Reply::NewRegistrar(made) => registrar::new_registrar(made),
+        Reply::NewRegistrar(made) => registrar::new_signer(made, KeyRole::Registrar),
+        Reply::NewValidator(made) => registrar::new_signer(made, KeyRole::Validator),
         Reply::Admitted(report) => registrar::signed(report, RecordKind::Admissions),
         Reply::Withdrawn(report) => registrar::signed(report, RecordKind::Withdrawals),
         Reply::SignedFile(report) => registrar::shown(report),
@@ -88,6 +91,7 @@ fn ballot(ballot: &Ballot, color: bool) -> String {
         ),
         text::admission(&ballot.admission),
     ];
+    lines.extend(times(ballot));
     for (index, question) in ballot.questions.iter().enumerate() {
         lines.push(String::new());
         lines.push(question_text(index + 1, question, color));
@@ -95,6 +99,44 @@ fn ballot(ballot: &Ballot, color: bool) -> String {
     lines.push(String::new());
     lines.push(ballot.privacy.clone());
     lines.join("\n") + "\n"
+}
+
+/// When it opens and closes, what makes its result final, and by when whom has to do what.
+fn times(ballot: &Ballot) -> Vec<String> {
+    let interval = ballot.block_interval_s.unwrap_or_default();
+    let Some(times) = &ballot.times else {
+        let steered = ballot.block_interval_s.map(|_| format!("a block every {interval} s"));
+        return steered.into_iter().collect();
+    };
+    let mut lines = vec![
+        format!(
+            "opens {}, closes {}; a block every {interval} s",
+            text::time(times.opens_ms),
+            text::time(times.closes_ms)
+        ),
+        format!("vote by {}: later votes may miss the close", text::time(times.vote_by_ms)),
+    ];
+    match &times.finality {
+        FinalityRule::Depth { confirmations } => lines.push(format!(
+            "final where the end lies {} deep, as each peer sees it",
+            text::count(confirmations, "block")
+        )),
+        FinalityRule::Roster { quorum, crash_faults_only, validators } => {
+            let names: Vec<_> = validators.iter().map(|each| each.name.as_str()).collect();
+            let crash = if *crash_faults_only { ", who fail only by stopping" } else { "" };
+            let of = text::count(validators.len(), "validator");
+            lines.push(format!("final by {quorum} of {of}{crash}: {}", names.join(", ")));
+            lines.push(match times.mining_starts_ms <= ballot.created_ms {
+                true => {
+                    "opens at once: start all validators now, with --trust-empty-store".to_owned()
+                }
+                false => {
+                    format!("start all validators before {}", text::time(times.mining_starts_ms))
+                }
+            });
+        }
+    }
+    lines
 }
 
 /// A question with its numbered options, without a line feed at its end.

@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use keys::KeyRole;
+
 use crate::schema::KeyShown;
 
 /// The number of words of a recovery phrase per line.
@@ -10,12 +12,16 @@ const WORDS_IN_LINE: usize = 6;
 pub(super) fn human(key: &KeyShown) -> String {
     let passphrase = match key.passphrase {
         true => "yes",
-        false => "none: whoever can read the file can vote with it",
+        false if key.role == KeyRole::Voter.word() => {
+            "none: whoever can read the file can vote with it"
+        }
+        false => "none: whoever can read the file can sign with it",
     };
-    format!(
-        "voter:      {}\nvoter key:  {}\nfile:       {}\npassphrase: {passphrase}\n",
-        key.voter, key.voter_key_text, key.file
-    )
+    let whose = match key.role == KeyRole::Voter.word() {
+        true => format!("voter:      {}\nvoter key:  {}\n", key.voter, key.voter_key_text),
+        false => format!("role:       {}\nkey:        {}\n", key.role, key.voter_key_text),
+    };
+    format!("{whose}file:       {}\npassphrase: {passphrase}\n", key.file)
 }
 
 /// The words with their numbers, to be written on paper.

@@ -2,15 +2,16 @@
 
 use std::fmt::Write;
 
+use keys::KeyRole;
 use protocol::key_text::BEGINNING;
 
 use super::text;
 use crate::schema::{
-    NewRegistrar, Posted, RecordKind, RegistrarSigned, ShowReport, SignReport, SignaturesMissing,
+    NewSigner, Posted, RecordKind, RegistrarSigned, ShowReport, SignReport, SignaturesMissing,
 };
 
-pub(super) fn new_registrar(made: &NewRegistrar) -> String {
-    let NewRegistrar { name, key: _, key_text, file, passphrase } = made;
+pub(super) fn new_signer(made: &NewSigner, role: KeyRole) -> String {
+    let NewSigner { name, key: _, key_text, file, passphrase } = made;
     let quoted = toml_text(name);
     let open = match passphrase {
         true => String::new(),
@@ -18,8 +19,8 @@ pub(super) fn new_registrar(made: &NewRegistrar) -> String {
     };
     format!(
         "made {file}: keep a copy of it, and keep it to yourself\n{open}\n\
-         for a new ballot:\n  peer ballot new --registrar '{}: {key_text}'\n\n\
-         for a ballot.toml that you write yourself:\n  [[registrar]]\n  name = {quoted}\n  key = \"{key_text}\"\n",
+         for a new ballot:\n  peer ballot new --{role} '{}: {key_text}'\n\n\
+         for a ballot.toml that you write yourself:\n  [[{role}]]\n  name = {quoted}\n  key = \"{key_text}\"\n",
         name.replace('\'', "'\\''"),
     )
 }

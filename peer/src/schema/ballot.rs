@@ -3,6 +3,7 @@
 use protocol::admission::{self, AdmissionRule};
 use protocol::election::{self, Election, ElectionError};
 use protocol::key_text::KeyTextError;
+use protocol::roster;
 use protocol::units::{ElectionId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -30,6 +31,10 @@ pub(crate) struct Ballot {
     pub(crate) difficulty_bits: u8,
     pub(crate) admission: Admission,
     pub(crate) block_bytes_max: u32,
+    /// Seconds between blocks, which the difficulty follows; null where it never changes.
+    pub(crate) block_interval_s: Option<u32>,
+    /// When it opens and closes, and what makes its result final; null where votes always count.
+    pub(crate) times: Option<Times>,
     pub(crate) questions: Vec<Question>,
     /// Who sees what a voter chose.
     pub(crate) privacy: String,
@@ -47,6 +52,44 @@ pub(crate) enum Admission {
     },
     /// So many of the registrars sign for each voter.
     Registrar { threshold: u8, registrars: Vec<Registrar> },
+}
+
+/// When an election opens and closes, and what makes its result final.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = BallotTimes)]
+pub(crate) struct Times {
+    pub(crate) opens_ms: u64,
+    pub(crate) closes_ms: u64,
+    /// When blocks begin to be found although nobody votes: 12 block intervals before it opens. All validators run by
+    /// then.
+    pub(crate) mining_starts_ms: u64,
+    /// Until when a vote that is cast is sure to be in time: 12 block intervals before it closes.
+    pub(crate) vote_by_ms: u64,
+    pub(crate) finality: FinalityRule,
+}
+
+/// What makes the result of an election final.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "mode", rename_all = "snake_case")]
+pub(crate) enum FinalityRule {
+    /// So many blocks from the closing block to the tip, as each peer sees it.
+    Depth { confirmations: u32 },
+    /// Certificates by so many of the validators.
+    Roster {
+        quorum: u8,
+        /// Whether the organiser vouches that validators fail only by stopping.
+        crash_faults_only: bool,
+        validators: Vec<Validator>,
+    },
+}
+
+/// Somebody who signs for blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Validator {
+    pub(crate) name: String,
+    /// The public key, compressed.
+    #[schema(pattern = "^0[23][0-9a-f]{64}$")]
+    pub(crate) key: String,
 }
 
 /// Somebody who admits voters.
@@ -76,6 +119,8 @@ pub(crate) enum BallotError {
     Id,
     #[error("registrar {name:?} has no good key: {error}")]
     Registrar { name: String, error: KeyTextError },
+    #[error("validator {name:?} has no good key: {error}")]
+    Validator { name: String, error: KeyTextError },
     #[error(transparent)]
     Election(#[from] ElectionError),
     #[error("it says that it is election {claimed}, and it is {found}")]
@@ -92,6 +137,8 @@ impl Ballot {
             difficulty_bits: election.difficulty_bits,
             admission: Admission::of(&election.admission),
             block_bytes_max: election.block_bytes_max,
+            block_interval_s: election.block_interval_s,
+            times: Times::of(election),
             questions: election.questions.iter().map(Question::of).collect(),
             privacy: PRIVACY.to_owned(),
         }
@@ -118,14 +165,68 @@ impl Ballot {
             admission: self.admission.to_rule()?,
             block_bytes_max: self.block_bytes_max,
             questions: questions.collect(),
-            block_interval_s: None,
-            times: None,
+            block_interval_s: self.block_interval_s,
+            times: self.times.as_ref().map(Times::to_times).transpose()?,
         };
         election.check()?;
         match election.election_id() {
             found if found == self.election => Ok(election),
             found => Err(BallotError::OtherElection { claimed: self.election, found }),
         }
+    }
+}
+
+impl Times {
+    fn of(election: &Election) -> Option<Self> {
+        let times = election.times.as_ref()?;
+        let finality = match &times.finality {
+            roster::FinalityRule::Depth { confirmations } => {
+                FinalityRule::Depth { confirmations: *confirmations }
+            }
+            roster::FinalityRule::Roster(roster) => {
+                let validators = roster
+                    .validators
+                    .iter()
+                    .map(|each| Validator { name: each.name.clone(), key: each.key.to_string() });
+                FinalityRule::Roster {
+                    quorum: roster.quorum,
+                    crash_faults_only: roster.crash_faults_only,
+                    validators: validators.collect(),
+                }
+            }
+        };
+        Some(Self {
+            opens_ms: times.opens.0,
+            closes_ms: times.closes.0,
+            mining_starts_ms: election.mining_starts()?.0,
+            vote_by_ms: election.vote_by()?.0,
+            finality,
+        })
+    }
+
+    fn to_times(&self) -> Result<roster::Times, BallotError> {
+        let finality = match &self.finality {
+            FinalityRule::Depth { confirmations } => {
+                roster::FinalityRule::Depth { confirmations: *confirmations }
+            }
+            FinalityRule::Roster { quorum, crash_faults_only, validators } => {
+                let validators = validators.iter().map(|Validator { name, key }| {
+                    let name = name.clone();
+                    match key.parse() {
+                        Ok(key) => Ok(roster::Validator { name, key }),
+                        Err(error) => Err(BallotError::Validator { name, error }),
+                    }
+                });
+                let validators = validators.collect::<Result<_, _>>()?;
+                roster::FinalityRule::Roster(roster::Roster {
+                    validators,
+                    quorum: *quorum,
+                    crash_faults_only: *crash_faults_only,
+                })
+            }
+        };
+        let (opens, closes) = (UnixMillis(self.opens_ms), UnixMillis(self.closes_ms));
+        Ok(roster::Times { opens, closes, finality })
     }
 }
 

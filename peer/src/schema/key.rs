@@ -1,6 +1,7 @@
 //! What a key file tells everybody without its passphrase, and what was signed with one. The secret key itself must
 //! never appear here.
 
+use keys::KeyRole;
 use protocol::keys::PublicKey;
 use protocol::units::{ElectionId, TransactionId, VoterId};
 use serde::Serialize;
@@ -8,6 +9,9 @@ use serde::Serialize;
 /// Whose key a file holds. Never the key itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct KeyShown {
+    /// `voter`, `registrar` or `validator`.
+    pub(crate) role: &'static str,
+    /// The hash of the key; no registrar or validator is known by it.
     pub(crate) voter: VoterId,
     /// The compressed public key in hexadecimal digits.
     pub(crate) voter_key: String,
@@ -19,8 +23,9 @@ pub(crate) struct KeyShown {
 }
 
 impl KeyShown {
-    pub(crate) fn new(key: &PublicKey, file: String, passphrase: bool) -> Self {
+    pub(crate) fn new(role: KeyRole, key: &PublicKey, file: String, passphrase: bool) -> Self {
         Self {
+            role: role.word(),
             voter: key.voter(),
             voter_key: key.to_string(),
             voter_key_text: key.text(),

@@ -30,7 +30,9 @@ pub(crate) use audit::{
     AuditFailure, AuditReport, AuditSums, Exported, ExportedKind, Imported, QuestionSum,
     ReceiptStanding, SUMS_DIFFER,
 };
-pub(crate) use ballot::{Admission, Ballot, BallotError, OPEN_BANNER, PRIVACY, Question};
+pub(crate) use ballot::{
+    Admission, Ballot, BallotError, FinalityRule, OPEN_BANNER, PRIVACY, Question,
+};
 pub(crate) use chain::{Block, BlockSummary, Chain, Transaction, TransactionKind};
 pub(crate) use comparison::{
     AloneCounts, ComparedRecord, Comparison, DifferingAnswer, PartedBlock, PartedTransaction,
@@ -51,7 +53,7 @@ pub(crate) use peer::{
     Clock, HeldBy, Mining, Multicast, Neighbour, Peers, Role, Status, Tracker, Unready, Waiting,
 };
 pub(crate) use registrar::{
-    IncompleteEntry, ListedTwice, NewRegistrar, Posted, RecordKind, RefusedEntry, RegistrarSigned,
+    IncompleteEntry, ListedTwice, NewSigner, Posted, RecordKind, RefusedEntry, RegistrarSigned,
     ShowReport, SignReport, SignaturesMissing,
 };
 pub(crate) use reply::{CommandHelp, Reply};

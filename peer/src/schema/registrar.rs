@@ -16,9 +16,9 @@ pub(crate) enum RecordKind {
     Withdrawals,
 }
 
-/// A registrar whose key was made.
+/// A registrar or validator whose key was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct NewRegistrar {
+pub(crate) struct NewSigner {
     pub(crate) name: String,
     /// The compressed public key in hexadecimal digits.
     pub(crate) key: String,

@@ -4,9 +4,8 @@ use serde::Serialize;
 
 use super::{
     AuditReport, Ballot, Block, BlockOrdered, Chain, Comparison, Experiment, Exported, Imported,
-    KeyShown, Left, Login, NewRegistrar, Peers, Posted, ReceiptStanding, ReceiptWritten,
-    Registered, Results, ShowReport, SignReport, Signed, Status, Submitted, SyncOrdered, Voted,
-    Voter,
+    KeyShown, Left, Login, NewSigner, Peers, Posted, ReceiptStanding, ReceiptWritten, Registered,
+    Results, ShowReport, SignReport, Signed, Status, Submitted, SyncOrdered, Voted, Voter,
 };
 
 /// The answer to a command of the prompt or the command line; as JSON, an object that begins with the command's name.
@@ -48,7 +47,9 @@ pub(crate) enum Reply {
     #[serde(rename = "verify-receipt")]
     ReceiptStanding(Box<ReceiptStanding>),
     #[serde(rename = "registrar init")]
-    NewRegistrar(NewRegistrar),
+    NewRegistrar(NewSigner),
+    #[serde(rename = "validator init")]
+    NewValidator(NewSigner),
     #[serde(rename = "registrar admit")]
     Admitted(Box<SignReport>),
     #[serde(rename = "registrar withdraw")]

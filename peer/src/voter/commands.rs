@@ -25,7 +25,7 @@ use keys::passphrase::{self, Passphrase, PassphraseError};
 use keys::phrase::{self, PHRASE_BYTES_MAX, PHRASE_WORDS, PhraseError};
 use keys::secret_file::{self, SecretFileError};
 use keys::secret_text;
-use keys::{KeyFile, KeyFileError};
+use keys::{KeyFile, KeyFileError, KeyRole};
 
 /// The reason why a command for keys failed. Each message is one line.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +118,8 @@ fn show_key(shown: &ShowKey) -> Result<(), KeyCommandError> {
     if file.is_locked() && (shown.passphrase.source().is_some() || may_ask) {
         let key = unlock(&file, &shown.passphrase)?;
         let (path, public) = (file.path().display().to_string(), key.public());
-        return show(KeyShown::new(&public, path, true), shown.format.json);
+        let shown_key = KeyShown::new(role_of(&file), &public, path, true);
+        return show(shown_key, shown.format.json);
     }
     show_file(&file, shown.format.json)
 }
@@ -131,10 +132,10 @@ fn export_key(export: &ExportKey) -> Result<(), KeyCommandError> {
             Some(_) => unlock(&file, &export.passphrase)?.public(),
             None => file.public()?,
         };
-        return write_public(export, &keys::public_pem(&public));
+        return write_public(export, &keys::public_pem(role_of(&file), &public));
     }
     let text = match export.plain && file.is_locked() {
-        true => keys::unlocked_pem(&unlock(&file, &export.passphrase)?),
+        true => keys::unlocked_pem(role_of(&file), &unlock(&file, &export.passphrase)?),
         false => file.text(),
     };
     match &export.out {
@@ -156,13 +157,13 @@ fn write_public(export: &ExportKey, text: &str) -> Result<(), KeyCommandError> {
 
 fn import_key(import: &ImportKey) -> Result<(), KeyCommandError> {
     let path = new_key_path(&import.place, import.force)?;
-    let (key, opened_by) = match (&import.file, import.phrase_source()) {
-        (Some(file), _) => key_of_file(file, &import.passphrase)?,
+    let (role, key, opened_by) = match (&import.file, import.phrase_source()) {
+        (Some(file), _) => key_of_file(file, import)?,
         (None, Some(source)) => {
             let text = secret_text::read(&source.path(), PHRASE_BYTES_MAX)?;
-            (phrase::to_key(&text)?, None)
+            (KeyRole::Voter, phrase::to_key(&text)?, None)
         }
-        (None, None) => (phrase::to_key(&ask_phrase()?)?, None),
+        (None, None) => (KeyRole::Voter, phrase::to_key(&ask_phrase()?)?, None),
     };
     let NewPassphraseOptions { no_passphrase, .. } = import.new_passphrase;
     let source = import.new_passphrase.source();
@@ -171,8 +172,8 @@ fn import_key(import: &ImportKey) -> Result<(), KeyCommandError> {
         Some(passphrase) if source.is_none() && !no_passphrase => Some(passphrase),
         Some(_) | None => passphrase::for_new(source.as_ref(), no_passphrase, &path)?,
     };
-    let made =
-        KeyFile::create(&path, key, passphrase.as_ref(), Existing::replace_if(import.force))?;
+    let existing = Existing::replace_if(import.force);
+    let made = KeyFile::create_for(role, &path, key, passphrase.as_ref(), existing)?;
     show_file(&made, import.format.json)
 }
 
@@ -186,24 +187,28 @@ fn change_passphrase(change: &ChangePassphrase) -> Result<(), KeyCommandError> {
         return Err(PassphraseError::NoTerminal { option: "new-passphrase" }.into());
     }
     let passphrase = passphrase::for_new(source.as_ref(), no_passphrase, &path)?;
-    let made = KeyFile::create(&path, key, passphrase.as_ref(), Existing::Replace)?;
+    let (role, existing) = (role_of(&file), Existing::Replace);
+    let made = KeyFile::create_for(role, &path, key, passphrase.as_ref(), existing)?;
     show_file(&made, change.format.json)
 }
 
+/// The key of a file, with what it is for. Into a data directory, where voters' keys are, no other one goes.
 fn key_of_file(
     path: &Path,
-    options: &PassphraseOptions,
-) -> Result<(VoterKey, Option<Passphrase>), KeyCommandError> {
+    import: &ImportKey,
+) -> Result<(KeyRole, VoterKey, Option<Passphrase>), KeyCommandError> {
     let file = match KeyFile::open(path) {
         Err(KeyFileError::Former { path }) => {
             let secret = secret_file::read_existing(&path)?;
             let key = secret.and_then(|secret| VoterKey::from_secret_bytes(&secret).ok());
-            return Ok((key.ok_or(KeyCommandError::NotASecretKey { path })?, None));
+            let key = key.ok_or(KeyCommandError::NotASecretKey { path })?;
+            return Ok((KeyRole::Voter, key, None));
         }
         file => file?,
     };
-    let passphrase = passphrase::of_file(&file, options.source().as_ref())?;
-    Ok((file.unlock(passphrase.as_ref())?, passphrase))
+    let file = if import.place.key.is_none() { file.of_role(KeyRole::Voter)? } else { file };
+    let passphrase = passphrase::of_file(&file, import.passphrase.source().as_ref())?;
+    Ok((role_of(&file), file.unlock(passphrase.as_ref())?, passphrase))
 }
 
 fn unlock(file: &KeyFile, options: &PassphraseOptions) -> Result<VoterKey, KeyCommandError> {
@@ -275,7 +280,12 @@ fn new_key_path(place: &KeyLocation, force: bool) -> Result<PathBuf, KeyCommandE
 
 fn show_file(file: &KeyFile, json: bool) -> Result<(), KeyCommandError> {
     let path = file.path().display().to_string();
-    show(KeyShown::new(&file.public()?, path, file.is_locked()), json)
+    show(KeyShown::new(role_of(file), &file.public()?, path, file.is_locked()), json)
+}
+
+/// What a key is for. Files of other programs don't say it, and their keys are voters' unless told.
+fn role_of(file: &KeyFile) -> KeyRole {
+    file.role().unwrap_or(KeyRole::Voter)
 }
 
 fn show(key: KeyShown, json: bool) -> Result<(), KeyCommandError> {

@@ -22,7 +22,7 @@ use crate::handle::PeerHandle;
 use crate::schema::{Event, KeyShown};
 use chain::TransactionError;
 use keys::signing;
-use keys::{KeyFile, KeyFileError, Passphrase, VoterName};
+use keys::{KeyFile, KeyFileError, KeyRole, Passphrase, VoterName};
 use node::{Answer, Command, CommandError, VoterView};
 
 /// The number of keys that are unlocked at the same time, on threads of their own. Each takes a
@@ -141,7 +141,8 @@ impl OwnVoters {
     /// When the key can't be read, or does not say whose it is.
     pub(crate) fn shown(&self, voter: Option<&VoterName>) -> Result<KeyShown, KeyFileError> {
         let (key, file) = (self.public_key(voter)?, self.key_path(voter));
-        Ok(KeyShown::new(&key, file.display().to_string(), self.file(voter)?.is_locked()))
+        let locked = self.file(voter)?.is_locked();
+        Ok(KeyShown::new(KeyRole::Voter, &key, file.display().to_string(), locked))
     }
 
     /// The file that holds the key of that voter.
@@ -238,7 +239,7 @@ impl OwnVoters {
     }
 
     fn file(&self, voter: Option<&VoterName>) -> Result<KeyFile, KeyFileError> {
-        KeyFile::open(&self.key_path(voter))
+        KeyFile::open_for(KeyRole::Voter, &self.key_path(voter))
     }
 
     /// Unlocks the key of the voter who acts.

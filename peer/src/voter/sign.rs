@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use chain::CAST_AT_DISTANCE_MAX;
 use host::output::{be_quiet, print, tell};
 use keys::passphrase::{self, PassphraseError};
-use keys::{KeyFile, KeyFileError, signing};
+use keys::{KeyFile, KeyFileError, KeyRole, signing};
 use protocol::codec;
 use protocol::election::Election;
 use protocol::keys::VoterKey;
@@ -147,7 +147,7 @@ fn key_file(options: &Signing) -> Result<KeyFile, SignError> {
         Some(path) => path.clone(),
         None => keys::path_of(&directory(options)?, options.place.voter.as_ref()),
     };
-    Ok(KeyFile::open(&path)?)
+    Ok(KeyFile::open_for(KeyRole::Voter, &path)?)
 }
 
 fn unlock(options: &Signing) -> Result<VoterKey, SignError> {

@@ -47,6 +47,16 @@ pub fn parse_new(text: &str) -> Result<Election, BallotFileError> {
     })
 }
 
+/// Reads a time as a ballot file has it: RFC 3339 in UTC, to the millisecond at most.
+#[must_use]
+pub fn moment(text: &str) -> Option<UnixMillis> {
+    let time = humantime::parse_rfc3339(text).ok()?;
+    let since_epoch = time.duration_since(UNIX_EPOCH).ok()?;
+    let is_whole = since_epoch.subsec_nanos().is_multiple_of(1_000_000);
+    let millis = u64::try_from(since_epoch.as_millis()).ok().filter(|_| is_whole)?;
+    Some(UnixMillis(millis))
+}
+
 /// How many of a file's keys are written in hex, without a checksum.
 #[must_use]
 pub fn keys_in_hex(text: &str) -> usize {
@@ -213,14 +223,7 @@ impl<'a> Section<'a> {
         } else {
             return Err(self.wrong_type(key, value, MOMENT_EXPECTED));
         };
-        let since_epoch = humantime::parse_rfc3339(&found)
-            .ok()
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-            .filter(|span| span.subsec_nanos().is_multiple_of(1_000_000));
-        match since_epoch.and_then(|span| u64::try_from(span.as_millis()).ok()) {
-            Some(millis) => Ok(UnixMillis(millis)),
-            None => Err(self.bad_text(key, found, MOMENT_EXPECTED)),
-        }
+        moment(&found).ok_or_else(|| self.bad_text(key, found, MOMENT_EXPECTED))
     }
 
     fn admission(&self, registrars: &[Self]) -> Result<AdmissionRule, BallotFileError> {

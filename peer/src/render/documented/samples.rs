@@ -369,7 +369,12 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
             held_by: Some(schema::HeldBy { neighbours: 2, of: 3 }),
             hash: tip(2).hash,
         }),
-        Reply::Key(schema::KeyShown::new(&chain::fixtures::key(1).public(), "my.key".into(), true)),
+        Reply::Key(schema::KeyShown::new(
+            keys::KeyRole::Voter,
+            &chain::fixtures::key(1).public(),
+            "my.key".into(),
+            true,
+        )),
         Reply::Peers(schema::Peers::of(&[neighbour, same, other])),
         status(election),
         Reply::Mine(schema::BlockOrdered { height: 3 }),
