@@ -76,6 +76,7 @@ mod check;
 mod closing;
 mod due;
 mod error;
+mod final_tally;
 pub mod finality;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
@@ -87,6 +88,7 @@ mod locations;
 mod paths;
 mod restore;
 pub mod rules;
+mod settled;
 mod summary;
 mod template;
 #[cfg(test)]
@@ -103,19 +105,25 @@ use protocol::finality::BlockReference;
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId, Work};
 
-use crate::rules::Rules;
+use crate::rules::{Rule, Rules};
 pub use advance::{Advance, BlockFailure, TipChange};
-pub use audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock};
+pub use audit::{
+    Audit, AuditError, AuditFailure, AuditRule, CertificateRule, CertifyError, CheckedBlock,
+    check_certificate,
+};
 use body_cache::BodyCache;
 use branch::Branch;
 pub use branch::{AdmissionCounts, RegistrarCount, Tally, VoterRecord};
 pub use check::{CAST_AT_DISTANCE_MAX, check_cast_at};
 use due::Due;
 pub use error::{BlockError, BodyError, HeaderError, TransactionError};
+use final_tally::FinalTally;
 pub use forgery::{Forgery, ForgeryError};
-pub use fork_choice::Candidate;
+pub use fork_choice::{Candidate, Standing};
 pub use locations::TransactionLocation;
 pub use restore::StoredBlock;
+pub use settled::FinalError;
+use settled::Settled;
 pub use summary::{BlankVotes, BlockEffects, OptionVotes, RegistrarSignings, TransactionSummary};
 use time::Timing;
 pub use time::{Past, Phase, TIME_AHEAD_MAX, time_ahead_max};
@@ -147,6 +155,8 @@ pub struct Chain {
     best_header: Candidate,
     headers_since_pruning: usize,
     due: Due,
+    settled: Settled,
+    final_tally: FinalTally,
 }
 
 impl Chain {
@@ -167,10 +177,12 @@ impl Chain {
             branch: Branch::new(&election, rules),
             candidates: BTreeSet::new(),
             body_cache: BodyCache::new(resident_bytes_max),
-            best_header: Candidate { work: Work(0), hash },
+            best_header: Candidate { standing: Standing::Justified, work: Work(0), hash },
             headers_without_body_max: HEADERS_WITHOUT_BODY_MAX,
             headers_since_pruning: 0,
             due: Due::new(),
+            settled: Settled::new(hash),
+            final_tally: FinalTally::new(&election),
             election,
         }
     }
@@ -378,7 +390,10 @@ impl Chain {
 
     /// A block of the tree, considered as the end of a branch.
     fn candidate(&self, hash: BlockHash) -> Candidate {
-        Candidate { work: self.entry(&hash).work, hash }
+        let entry = self.entry(&hash);
+        let is_ignored = !self.rules.enforces(Rule::FinalBlock);
+        let standing = if is_ignored { Standing::Justified } else { entry.standing };
+        Candidate { standing, work: entry.work, hash }
     }
 
     fn entry(&self, hash: &BlockHash) -> &Entry {

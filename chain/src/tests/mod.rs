@@ -1,11 +1,13 @@
 //! A chain to play with, and blocks on any parent.
 
 mod audit;
+mod certificates;
 mod difficulty;
 mod disk;
 mod documents;
 mod due;
 mod edges;
+mod final_tally;
 mod forgery;
 mod hash_rate;
 mod invariants;
@@ -14,6 +16,7 @@ mod period;
 mod refused;
 mod room;
 mod rules;
+mod settled;
 mod views;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
