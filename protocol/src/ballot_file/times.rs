@@ -54,10 +54,12 @@ impl Section<'_> {
         }
         let crash_faults_only = match self.table.get("crash_faults_only") {
             None => false,
-            Some(value) => match value.get_ref() {
-                DeValue::Boolean(vouched) => *vouched,
-                _ => return Err(self.wrong_type("crash_faults_only", value, "true or false")),
-            },
+            Some(value) => {
+                let DeValue::Boolean(vouched) = value.get_ref() else {
+                    return Err(self.wrong_type("crash_faults_only", value, "true or false"));
+                };
+                *vouched
+            }
         };
         let count = validators.len().min(VALIDATORS_MAX);
         let least = quorum_min(count, crash_faults_only);

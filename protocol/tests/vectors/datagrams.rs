@@ -39,8 +39,6 @@ fn status() -> PeerStatus {
     }
 }
 
-/// Signatures of validators are not checked yet: any 65 bytes will do.
-
 pub(crate) fn vectors() -> Vec<Vector> {
     let mut vectors = vec![register_peer()];
     vectors.extend(joining());
