@@ -44,7 +44,7 @@ pub struct TipChange {
     /// Nobody knows which of their transactions should go back to the pool.
     pub disconnected_lost: usize,
     /// The blocks that joined the best chain, upwards to the new tip. There are none if blocks left it because their
-    /// time has not come, and no other branch is better than what remains.
+    /// time has not come or because they conflict with the final block, and no other branch is better than what remains.
     pub connected: Vec<Arc<Block>>,
 }
 
@@ -140,7 +140,9 @@ impl Chain {
         self.tree.get(hash).is_some_and(|entry| entry.withheld)
     }
 
-    /// Moves to the best complete branch. If a block on the way breaks a rule, it is reported and the next best branch
+    /// Moves to the best complete branch, which may be lighter than the one before if more of it is final or justified.
+    /// While bodies below the final block are missing, it moves to what is known of that block's branch: it never stays
+    /// where something conflicts with what is final. If a block on the way breaks a rule, it is reported and the next best branch
     /// is tried. So is the next best one while a body on the way is lost or still on the disk; the better branch gets
     /// its turn when that body is here. Blocks whose time has not come are passed over, and leave the best chain if
     /// they are on it (see [`Chain::set_time`]).
@@ -345,17 +347,24 @@ impl Chain {
         }
     }
 
+    /// The best of these blocks that may be the best header.
+    pub(super) fn best_header_of<'a>(
+        &self,
+        blocks: impl Iterator<Item = (BlockHash, &'a Entry)>,
+    ) -> Option<Candidate> {
+        let to_be_had =
+            blocks.filter(|(_, entry)| !entry.withheld && !matches!(entry.body, Body::Invalid));
+        let to_be_had = to_be_had.filter(|(_, entry)| self.due.has(entry));
+        // While the tie-break holds, no two are equally good. Tests that switch it off get the last one.
+        let better = |best: Candidate, next: Candidate| {
+            if best.is_better_than(&next, self.rules) { best } else { next }
+        };
+        to_be_had.map(|(hash, _)| self.candidate(hash)).reduce(better)
+    }
+
     pub(super) fn find_best_header(&mut self) {
-        let to_be_had = self
-            .tree
-            .iter()
-            .filter(|(_, entry)| !entry.withheld && !matches!(entry.body, Body::Invalid))
-            .filter(|(_, entry)| self.due.has(entry));
-        let candidates = to_be_had.map(|(hash, entry)| Candidate { work: entry.work, hash: *hash });
-        let rules = self.rules;
-        // While the tie-break holds, no two are equally good. Tests that switch it off get the last one of the tree.
-        self.best_header = candidates
-            .reduce(|best, next| if best.is_better_than(&next, rules) { best } else { next })
-            .expect("the genesis is never withheld or invalid");
+        let all = self.tree.iter().map(|(hash, entry)| (*hash, entry));
+        self.best_header =
+            self.best_header_of(all).expect("the genesis is never withheld or invalid");
     }
 }

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use protocol::units::{Height, Work};
 
 use super::Chain;
-use super::fork_choice::Candidate;
 use super::rules::Rule;
 use super::tree::{Body, Entry};
 
@@ -22,6 +21,7 @@ impl Chain {
         self.check_tree();
         self.check_best_chain();
         self.check_choice();
+        self.check_settled();
         self.due.check_invariants(self.tree.iter());
         self.body_cache.check_invariants(&self.tree);
         self.branch.check_invariants(self.tip_header().height);
@@ -77,9 +77,9 @@ impl Chain {
 
     fn check_choice(&self) {
         for candidate in &self.candidates {
-            let entry = self.entry(&candidate.hash);
-            assert!(entry.complete, "candidate {} is not complete", candidate.hash);
-            assert_eq!(entry.work, candidate.work);
+            let is_complete = self.entry(&candidate.hash).complete;
+            assert!(is_complete, "candidate {} is not complete", candidate.hash);
+            assert_eq!(self.candidate(candidate.hash), *candidate, "a candidate");
         }
         let best = self.entry(&self.best_header.hash);
         assert!(
@@ -92,7 +92,7 @@ impl Chain {
         let usable = self.tree.iter().filter(|(_, entry)| !entry.withheld);
         let usable =
             usable.filter(|(_, entry)| !matches!(entry.body, Body::Invalid) && self.due.has(entry));
-        let best = usable.map(|(hash, entry)| Candidate { work: entry.work, hash: *hash }).max();
+        let best = usable.map(|(hash, _)| self.candidate(*hash)).max();
         assert_eq!(best, Some(self.best_header), "there is a better header");
     }
 

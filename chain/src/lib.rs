@@ -88,6 +88,7 @@ mod locations;
 mod paths;
 mod restore;
 pub mod rules;
+mod settled;
 mod summary;
 mod template;
 #[cfg(test)]
@@ -102,7 +103,7 @@ use protocol::election::Election;
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId, Work};
 
-use crate::rules::Rules;
+use crate::rules::{Rule, Rules};
 pub use advance::{Advance, BlockFailure, TipChange};
 pub use audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock};
 use body_cache::BodyCache;
@@ -112,9 +113,11 @@ pub use check::{CAST_AT_DISTANCE_MAX, TIME_AHEAD_MAX, check_cast_at};
 use due::Due;
 pub use error::{BlockError, BodyError, HeaderError, TransactionError};
 pub use forgery::{Forgery, ForgeryError};
-pub use fork_choice::Candidate;
+pub use fork_choice::{Candidate, Standing};
 pub use locations::TransactionLocation;
 pub use restore::StoredBlock;
+pub use settled::FinalError;
+use settled::Settled;
 pub use summary::{BlankVotes, BlockEffects, OptionVotes, RegistrarSignings, TransactionSummary};
 pub use template::next_header;
 use tree::{Body, Entry, Tree};
@@ -142,6 +145,7 @@ pub struct Chain {
     best_header: Candidate,
     headers_since_pruning: usize,
     due: Due,
+    settled: Settled,
 }
 
 impl Chain {
@@ -160,10 +164,11 @@ impl Chain {
             branch: Branch::new(&election, rules),
             candidates: BTreeSet::new(),
             body_cache: BodyCache::new(resident_bytes_max),
-            best_header: Candidate { work: Work(0), hash },
+            best_header: Candidate { standing: Standing::Justified, work: Work(0), hash },
             headers_without_body_max: HEADERS_WITHOUT_BODY_MAX,
             headers_since_pruning: 0,
             due: Due::new(),
+            settled: Settled::new(hash),
             election,
         }
     }
@@ -371,7 +376,10 @@ impl Chain {
 
     /// A block of the tree, considered as the end of a branch.
     fn candidate(&self, hash: BlockHash) -> Candidate {
-        Candidate { work: self.entry(&hash).work, hash }
+        let entry = self.entry(&hash);
+        let is_ignored = !self.rules.enforces(Rule::FinalBlock);
+        let standing = if is_ignored { Standing::Justified } else { entry.standing };
+        Candidate { standing, work: entry.work, hash }
     }
 
     fn entry(&self, hash: &BlockHash) -> &Entry {

@@ -63,14 +63,16 @@ impl Chain {
         unusable
     }
 
-    /// The ends of all complete branches.
+    /// The ends of all complete branches, and how far the branch of the final block is complete.
     pub(super) fn ends_of_branches(&self) -> BTreeSet<Candidate> {
         let is_complete =
             |hash: &BlockHash| self.tree.get(hash).is_some_and(|entry| entry.complete);
         let complete = self.tree.iter().filter(|(_, entry)| entry.complete);
         complete
             .filter(|(_, entry)| !entry.children.iter().any(is_complete))
-            .map(|(hash, entry)| Candidate { work: entry.work, hash: *hash })
+            .map(|(hash, _)| *hash)
+            .chain([self.highest_complete_below_final()])
+            .map(|hash| self.candidate(hash))
             .collect()
     }
 

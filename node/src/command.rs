@@ -8,7 +8,7 @@ use std::sync::Arc;
 use protocol::block::Block;
 use protocol::receipt::Receipt;
 use protocol::transaction::Transaction;
-use protocol::units::{BlockHash, Height, TransactionId, VoterId};
+use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId};
 
 use super::config::NEIGHBOURS_BY_HAND_MAX;
 use super::counters::Counters;
@@ -155,7 +155,12 @@ pub enum Answer {
     /// → [`Command::Counters`]
     Counters(Box<Counters>),
     /// The transaction is durable and is being announced to the neighbours.
-    Accepted(TransactionId),
+    Accepted {
+        /// Its id.
+        id: TransactionId,
+        /// Whether it came after the time until which votes are sure to be counted.
+        is_late: bool,
+    },
     /// The height that the block will have.
     Mining(Height),
     /// All neighbours were asked.
@@ -212,6 +217,18 @@ pub enum CommandError {
     /// This node was started without mining.
     #[error("this peer does not mine: start it without --no-mining")]
     MiningOff,
+    /// The election has not opened yet.
+    #[error("the election opens at {}: vote then", opens.rfc_3339())]
+    NotOpen {
+        /// When it opens.
+        opens: UnixMillis,
+    },
+    /// The election has closed.
+    #[error("the election closed at {}", closes.rfc_3339())]
+    Closed {
+        /// When it closed.
+        closes: UnixMillis,
+    },
     /// There is no neighbour to ask or to send to.
     #[error("there is no neighbour to ask yet")]
     NoNeighbours,
@@ -328,6 +345,8 @@ impl CommandError {
             Self::PoolFull { .. } => "pool_full",
             Self::NoReceipt => "no_receipt",
             Self::MiningOff => "mining_off",
+            Self::NotOpen { .. } => "not_open",
+            Self::Closed { .. } => "closed",
             Self::NoNeighbours => "no_neighbours",
             Self::Observer => "observer",
             Self::NotALab => "not_a_lab",

@@ -116,6 +116,7 @@ impl Node {
             votes: self.chain.tally().votes,
             trackers: self.membership.trackers(),
             clock: self.membership.clock(),
+            finality: None,
             waiting: self.waiting(now),
             mines: self.mining.is_enabled(),
             mining: self.mining.is_searching() || self.laboratory.is_searching(),
@@ -161,6 +162,7 @@ impl Node {
             tip_held_by: self.block_held_by(self.tip().height),
             unready: self.unready(now),
             waiting: self.waiting(now),
+            finality: None,
         }
     }
 
@@ -329,6 +331,7 @@ impl Node {
                 None => self.standing_in_pool(&id),
             },
             held_by: self.transaction_held_by(&id, height),
+            fate: None,
         })
     }
 

@@ -165,7 +165,10 @@ impl Node {
 
     fn accept(&mut self, ticket: Ticket, id: TransactionId) {
         self.counters.happenings.submissions_accepted += 1;
-        self.output(Output::Answered { ticket, outcome: Ok(Answer::Accepted(id)) });
+        self.output(Output::Answered {
+            ticket,
+            outcome: Ok(Answer::Accepted { id, is_late: false }),
+        });
     }
 
     fn refuse(&mut self, ticket: Ticket, error: CommandError) {

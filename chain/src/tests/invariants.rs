@@ -115,16 +115,17 @@ const CHOICE: [Breakage; 9] = [
     (|it| it.chain.best[2] = it.other_tip, "entry.header.previous == previous"),
     (
         |it| {
-            let work = it.entry(it.bodiless).work;
-            it.chain.candidates.insert(Candidate { work, hash: it.bodiless });
+            let candidate = it.chain.candidate(it.bodiless);
+            it.chain.candidates.insert(candidate);
         },
         "is not complete",
     ),
     (
         |it| {
-            it.chain.candidates.insert(Candidate { work: Work(77), hash: it.tip });
+            let candidate = it.chain.candidate(it.tip);
+            it.chain.candidates.insert(Candidate { work: Work(77), ..candidate });
         },
-        "right: Work(77)",
+        "a candidate",
     ),
     (
         |it| {
@@ -134,8 +135,7 @@ const CHOICE: [Breakage; 9] = [
     ),
     (
         |it| {
-            let work = it.entry(it.best_header).work;
-            it.chain.best_header = Candidate { work, hash: it.best_header };
+            it.chain.best_header = it.chain.candidate(it.best_header);
             it.chain.tree.set_body(&it.best_header, Body::Invalid);
         },
         "the best header is useless",
@@ -143,8 +143,7 @@ const CHOICE: [Breakage; 9] = [
     (|it| it.chain.best_header = it.chain.tip(), "there is a better header"),
     (
         |it| {
-            let work = it.entry(it.bodiless).work;
-            it.chain.best_header = Candidate { work, hash: it.bodiless };
+            it.chain.best_header = it.chain.candidate(it.bodiless);
         },
         "there is a better header",
     ),

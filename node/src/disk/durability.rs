@@ -116,7 +116,8 @@ impl Durability {
                 self.rows_by_batch.insert((batch, row));
             }
             Record::PoolRemove { row } => self.forget_row(row),
-            Record::Block(_) | Record::Tip { .. } | Record::Neighbours(_) => {}
+            Record::Block(_) | Record::Tip { .. } | Record::Neighbours(_) | Record::Finality(_) => {
+            }
         }
         self.records.push(record);
     }

@@ -159,6 +159,7 @@ impl Network {
             neighbours: neighbours.into_iter().map(Given::from).collect(),
             mining: true,
             role: self.role,
+            validator: None,
             resident_bytes_max: 0,
             limits: self.limits,
             rules: Rules::ALL,
@@ -191,6 +192,7 @@ impl Network {
                     pool.remove(row);
                 }
                 Record::Neighbours(neighbours) => restored.neighbours.clone_from(neighbours),
+                Record::Finality(record) => restored.finality.note(record.clone()),
             }
         }
         restored.pool.extend(pool);
@@ -298,7 +300,7 @@ impl Network {
         transaction: Transaction,
     ) -> Result<TransactionId, CommandError> {
         let answer = self.command(number, Command::Submit(Box::new(transaction)))?;
-        let Answer::Accepted(id) = answer else { panic!("{answer:?}") };
+        let Answer::Accepted { id, .. } = answer else { panic!("{answer:?}") };
         Ok(id)
     }
 
@@ -363,6 +365,7 @@ impl Network {
                     self.outcomes.insert((at, ticket), outcome);
                 }
                 Output::Event(event) => self.events.push((at, event)),
+                Output::Sign(_) => {}
                 Output::LookUp(name) => unreachable!("nobody gave the name {name}"),
                 Output::Left => self.left.push(at),
             }

@@ -60,6 +60,8 @@ fn command_status(error: &CommandError) -> StatusCode {
             | TransactionError::AlreadyWithdrawn { .. }
             | TransactionError::WithdrawalAfterVote { .. },
         )
+        | CommandError::NotOpen { .. }
+        | CommandError::Closed { .. }
         | CommandError::MiningOff
         | CommandError::NoNeighbours
         | CommandError::Observer
