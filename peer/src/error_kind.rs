@@ -138,6 +138,8 @@ fn peer(error: &PeerError) -> &str {
         PeerError::Laboratory(_) => "laboratory",
         PeerError::Key(error) => error.kind(),
         PeerError::Passphrase(_) => "no_passphrase",
+        PeerError::Validator(_) => "not_a_validator",
+        PeerError::NoValidatorKey { .. } => "no_key",
         PeerError::Store(error) => store(error),
         PeerError::Verify(_) => "chain_file",
         PeerError::Api(_) => "api",

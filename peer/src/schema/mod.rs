@@ -11,6 +11,7 @@ mod chain;
 mod comparison;
 mod event;
 mod exchange;
+mod finality;
 mod key;
 mod laboratory;
 mod order;
@@ -43,6 +44,7 @@ pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
     VoteOrder,
 };
+pub(crate) use finality::Certificate;
 pub(crate) use key::{KeyShown, Signed};
 pub(crate) use laboratory::{BadBlockOrder, Experiment, PartitionOrder};
 pub(crate) use order::{

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use protocol::block::{Block, Header};
 use protocol::election::Election;
+use protocol::finality::Certificate;
 use protocol::units::{BlockHash, ElectionId, UnixMillis};
 
 use super::database::{Database, StoreFault};
@@ -16,7 +17,7 @@ use super::writer::record_bytes;
 use super::{FileError, StoreError, create, inspect, write};
 use chain::rules::Rules;
 use chain::{Chain, StoredBlock};
-use node::{Record, Restored};
+use node::{Record, Restored, RestoredFinality};
 
 /// The number of bytes of blocks that an importer writes at once.
 const IMPORT_BYTES: usize = 16 * 1024 * 1024;
@@ -31,6 +32,7 @@ pub(crate) struct StoredChain {
     blocks: Vec<StoredBlock>,
     tip: Option<BlockHash>,
     headers: Vec<Header>,
+    finality: RestoredFinality,
 }
 
 impl StoredChain {
@@ -43,9 +45,10 @@ impl StoredChain {
         let volume = FileVolume { directory: directory.to_owned() };
         let inspected = inspect(&volume, election).map_err(|fault| fault.of(&volume, election));
         let (database, contents) = inspected?;
-        let Restored { blocks, tip, .. } = contents.restored;
+        let Restored { blocks, tip, finality, .. } = contents.restored;
         let election = *election;
-        let mut stored = Self { volume, election, database, blocks, tip, headers: Vec::new() };
+        let headers = Vec::new();
+        let mut stored = Self { volume, election, database, blocks, tip, headers, finality };
         stored.end_in(tip)?;
         Ok(stored)
     }
@@ -87,6 +90,16 @@ impl StoredChain {
     /// The headers of the best chain after the genesis block, in ascending order.
     pub(crate) fn headers(&self) -> &[Header] {
         &self.headers
+    }
+
+    /// The certificate of the lowest block that is final and at or above the closing block, as its peer kept it.
+    pub(crate) fn closing_certificate(&self) -> Option<&Certificate> {
+        self.finality.closing_certificate.as_ref().map(|seen| &seen.certificate)
+    }
+
+    /// The certificate of the highest final block, as its peer kept it.
+    pub(crate) fn certificate(&self) -> Option<&Certificate> {
+        self.finality.certificate.as_ref().map(|seen| &seen.certificate)
     }
 
     /// Reads one block, and checks it against its header.
