@@ -7,6 +7,7 @@ use protocol::block::Block;
 use protocol::units::{BlockHash, Height};
 
 use super::Chain;
+use super::branch::Placed;
 use super::error::BlockError;
 use super::fork_choice::Candidate;
 use super::summary::BlockEffects;
@@ -314,8 +315,8 @@ impl Chain {
 
     fn switch_to(&mut self, above: &[BlockHash], kept: usize) -> Result<TipChange, BlockFailure> {
         let own: Vec<BlockHash> = self.best[kept..].iter().rev().copied().collect();
-        let off: Vec<_> = own.iter().map(|hash| self.height_and_summary(hash)).collect();
-        let on: Vec<_> = above.iter().map(|hash| self.height_and_summary(hash)).collect();
+        let off: Vec<_> = own.iter().map(|hash| self.placed(hash)).collect();
+        let on: Vec<_> = above.iter().map(|hash| self.placed(hash)).collect();
         let moved = self.branch.replace_blocks(&off, &on);
         moved.map_err(|(index, error)| BlockFailure { hash: above[index], error })?;
         let here = |hash: &BlockHash| self.block(hash).map(Arc::clone);
@@ -323,17 +324,19 @@ impl Chain {
         let connected = above.iter().filter_map(here).collect();
         self.best.truncate(kept);
         self.best.extend(above);
+        self.find_closing_block();
         let disconnected_lost = own.len() - disconnected.len();
         Ok(TipChange { disconnected, disconnected_lost, connected })
     }
 
     /// What a block does, by its body or else by what the disk knows of it.
-    fn height_and_summary(&self, hash: &BlockHash) -> (Height, BlockEffects) {
-        let summary = match self.block(hash) {
+    fn placed(&self, hash: &BlockHash) -> Placed {
+        let effects = match self.block(hash) {
             Some(block) => BlockEffects::of(block),
             None => self.lost_summary(hash).cloned().expect("the caller looked"),
         };
-        (self.entry(hash).header.height, summary)
+        let (height, period) = (self.entry(hash).header.height, self.period_of(hash));
+        Placed { height, period, effects }
     }
 
     fn lost_summary(&self, hash: &BlockHash) -> Option<&BlockEffects> {

@@ -95,7 +95,9 @@ impl Chain {
         if matches!(parent.body, Body::Invalid) {
             return Err(HeaderError::InvalidParent { previous });
         }
-        check::header(header, &parent.header, now, self.rules)
+        let expected = || self.difficulty_after(&previous);
+        check::header(header, &parent.header, expected, self.rules)?;
+        check::not_too_early(header, now, self.timing.ahead_max)
     }
 
     fn add_header(&mut self, hash: BlockHash, header: Header) {

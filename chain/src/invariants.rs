@@ -6,10 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use protocol::units::{Height, Work};
+use protocol::finality::BlockReference;
+use protocol::units::{BlockHash, Height, Work};
 
 use super::Chain;
 use super::rules::Rule;
+use super::time::Phase;
 use super::tree::{Body, Entry};
 
 impl Chain {
@@ -73,6 +75,17 @@ impl Chain {
             assert!(previous.is_none_or(|previous| entry.header.previous == previous));
             previous = Some(*hash);
         }
+        let is_closed = |hash: &&BlockHash| self.period_of(hash).phase() == Phase::Closed;
+        let closing = self
+            .best
+            .iter()
+            .skip(1)
+            .find(is_closed)
+            .map(|hash| BlockReference { height: self.entry(hash).header.height, hash: *hash });
+        assert_eq!(self.closing, closing, "the closing block");
+        let difficulty = self.difficulty_after(&self.entry(&self.tip().hash).header.previous);
+        let is_genesis = self.best.len() == 1;
+        assert!(is_genesis || self.tip_header().difficulty == difficulty, "the tip's difficulty");
     }
 
     fn check_choice(&self) {

@@ -92,6 +92,12 @@ impl Tree {
         self.entries.get(hash)
     }
 
+    /// The header of a block, and those of its ancestors down to the genesis block.
+    pub(super) fn headers_down_from(&self, hash: &BlockHash) -> impl Iterator<Item = &Header> {
+        let parent = |header: &&Header| self.get(&header.previous).map(|entry| &entry.header);
+        std::iter::successors(self.get(hash).map(|entry| &entry.header), parent)
+    }
+
     /// For tests that break what must always be true, to see that it is noticed.
     #[cfg(test)]
     pub(super) fn entry_mut(&mut self, hash: &BlockHash) -> &mut Entry {

@@ -16,7 +16,7 @@ use super::views::{
     BlockSummary, BlockView, NeighbourView, PoolPage, Results, Status, TransactionAnswer, VoterView,
 };
 use crate::ledger::pool::Arrival;
-use chain::{Forgery, TransactionError};
+use chain::{Forgery, ForgeryError, TransactionError};
 
 /// The most block summaries in one [`Answer::Chain`], which is many times what a screen can show.
 pub const CHAIN_LIMIT_MAX: u32 = 1_000;
@@ -243,6 +243,9 @@ pub enum CommandError {
     /// A laboratory that is cut off cannot send bad blocks.
     #[error("this peer is partitioned from the others: write `lab partition off` first")]
     Partitioned,
+    /// The next block can't break this rule now.
+    #[error(transparent)]
+    Forgery(#[from] ForgeryError),
     /// The tip is the genesis block.
     #[error("there is no block yet to race against: vote, or write `mine`, first")]
     NothingToRace,
@@ -351,6 +354,7 @@ impl CommandError {
             Self::Observer => "observer",
             Self::NotALab => "not_a_lab",
             Self::Partitioned => "partitioned",
+            Self::Forgery(error) => error.kind(),
             Self::NothingToRace => "nothing_to_race",
             Self::TipMoved => "tip_moved",
             Self::NotDurable { .. } => "not_durable",

@@ -17,7 +17,6 @@ use super::command::CommandError;
 use super::output::{MineJob, Output};
 use super::views::ClockView;
 use super::{Node, Timer};
-use chain::{TIME_AHEAD_MAX, next_header};
 
 /// Before mining starts, a random wait of at least this time lets transactions that are cast at the
 /// same time end up in the same block, and keeps two peers that heard of them at the same time from
@@ -106,7 +105,7 @@ impl Node {
             return Err(CommandError::ClockOff { offset_ms, disagreeing, compared });
         }
         let earliest = self.chain.tip_header().time;
-        if earliest < now.unix.plus(TIME_AHEAD_MAX) {
+        if earliest < now.unix.plus(self.chain.time_ahead_max()) {
             return Ok(());
         }
         Err(CommandError::ClockBehind { seconds: earliest.distance(now.unix).as_secs() })
@@ -183,7 +182,7 @@ impl Node {
         // than a mark in an untimed election.
         let lead = u64::try_from(self.membership.lead().as_millis()).unwrap_or(u64::MAX);
         let time = UnixMillis(now.unix.0.saturating_sub(lead));
-        let header = next_header(self.chain.tip_header(), &transactions, time);
+        let header = self.chain.next_header(&transactions, time);
         let number = self.mining.next_number();
         let job = MineJob { number, header, transactions: transactions.len() };
         let started_at = now.instant;

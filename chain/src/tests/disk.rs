@@ -104,7 +104,9 @@ fn replays(disk: &Disk, tip: BlockHash) -> bool {
     }
     let mut state = Branch::new(&election(), Rules::ALL);
     let mut upwards = branch.iter().rev();
-    upwards.all(|block| state.apply(block.header.height, &BlockEffects::of(block)).is_ok())
+    upwards.all(|block| {
+        state.apply(block.header.height, Period::ALWAYS, &BlockEffects::of(block)).is_ok()
+    })
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod edges;
 mod forgery;
 mod invariants;
 mod order;
+mod period;
 mod refused;
 mod room;
 mod rules;
@@ -24,6 +25,7 @@ use protocol::units::{BlockHash, UnixMillis};
 
 use super::*;
 use crate::fixtures::{NOW, election, hashed, id, key, registration, vote};
+use crate::time::Period;
 
 fn chain() -> Chain {
     Chain::new(Arc::new(election()), Rules::ALL, usize::MAX)

@@ -68,9 +68,9 @@ pub(super) fn best_by_definition(blocks: &[Block]) -> Candidate {
             branch.insert(0, parent);
         }
         let mut state = Branch::new(&election(), Rules::ALL);
-        let is_valid = branch
-            .iter()
-            .all(|block| state.apply(block.header.height, &BlockEffects::of(block)).is_ok());
+        let is_valid = branch.iter().all(|block| {
+            state.apply(block.header.height, Period::ALWAYS, &BlockEffects::of(block)).is_ok()
+        });
         let work = branch.iter().fold(Work(0), |work, block| work.plus(block.header.difficulty));
         let candidate =
             Candidate { standing: Standing::Justified, work, hash: block.header.hash() };
@@ -96,7 +96,9 @@ pub(super) fn replay(chain: &Chain, block: impl Fn(&BlockHash) -> Arc<Block>) ->
     let mut state = Branch::new(&election(), Rules::ALL);
     for height in 1..=chain.tip_header().height.0 {
         let hash = chain.best_hash(Height(height)).expect("below the tip");
-        state.apply(Height(height), &BlockEffects::of(&block(&hash))).expect("valid");
+        state
+            .apply(Height(height), Period::ALWAYS, &BlockEffects::of(&block(&hash)))
+            .expect("valid");
     }
     state
 }

@@ -29,7 +29,13 @@ impl Pool {
             bytes += transaction.bytes();
             registrations += usize::from(transaction.kind() == TransactionKind::Registration);
             match chain.check_context(transaction) {
-                Ok(()) => {}
+                // What the opening or the closing keeps out may be let in by another branch.
+                Ok(())
+                | Err(
+                    TransactionError::NotOpenYet { .. }
+                    | TransactionError::WithdrawalAfterOpening { .. }
+                    | TransactionError::Closed { .. },
+                ) => {}
                 Err(TransactionError::NotRegistered { voter }) => {
                     assert!(self.registration(&voter).is_some(), "{id} waits for no registration");
                 }

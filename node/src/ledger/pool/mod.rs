@@ -193,6 +193,8 @@ impl Pool {
             Err(TransactionError::NotRegistered { .. }) if self.registration(&voter).is_some() => {
                 Ok(())
             }
+            // Only the time has to come, and whatever else could be wrong with it was checked.
+            Err(TransactionError::NotOpenYet { .. }) => Ok(()),
             Err(error) => Err(error.into()),
             Ok(()) => Ok(()),
         }

@@ -45,7 +45,11 @@ impl Pool {
                     let transaction = Arc::clone(transaction);
                     change.superseded.push(Superseded { transaction, by });
                 }
-                Err(PoolError::Context(TransactionError::VotersFull { .. })) => {
+                Err(PoolError::Context(
+                    TransactionError::VotersFull { .. }
+                    | TransactionError::WithdrawalAfterOpening { .. }
+                    | TransactionError::Closed { .. },
+                )) => {
                     let transaction = Arc::clone(transaction);
                     change.superseded.push(Superseded { transaction, by: None });
                 }
