@@ -24,7 +24,7 @@ pub struct Advance {
     pub change: Option<TipChange>,
     /// Bodies that are only on the disk and that must be in memory before the chain can move to a better branch (see
     /// [`Chain::load_body`] and [`Chain::mark_refused`]). Meanwhile the chain may have moved to a branch that is all
-    /// here.
+    /// here. If none are wanted for that, these are the ones that are missing to count what is final.
     pub wanted: Vec<BlockHash>,
     /// The height of the lowest block whose body the disk has lost among those that the move to a better branch would
     /// remove from the best chain. That move waits for this body and the lost ones above it, because their
@@ -159,6 +159,15 @@ impl Chain {
     }
 
     fn advance_with(&mut self, passes_lost_from: Option<Height>) -> Advance {
+        let mut advance = self.move_to_best(passes_lost_from);
+        let to_count = self.count_final();
+        if advance.wanted.is_empty() {
+            advance.wanted = to_count;
+        }
+        advance
+    }
+
+    fn move_to_best(&mut self, passes_lost_from: Option<Height>) -> Advance {
         let mut advance = Advance::default();
         let kept = self.due_on_best_chain();
         if kept < self.best.len() {
@@ -319,6 +328,7 @@ impl Chain {
         let on: Vec<_> = above.iter().map(|hash| self.placed(hash)).collect();
         let moved = self.branch.replace_blocks(&off, &on);
         moved.map_err(|(index, error)| BlockFailure { hash: above[index], error })?;
+        self.final_tally.leave(&off);
         let here = |hash: &BlockHash| self.block(hash).map(Arc::clone);
         let disconnected: Vec<_> = own.iter().filter_map(here).collect();
         let connected = above.iter().filter_map(here).collect();
@@ -339,7 +349,7 @@ impl Chain {
         Placed { height, period, effects }
     }
 
-    fn lost_summary(&self, hash: &BlockHash) -> Option<&BlockEffects> {
+    pub(super) fn lost_summary(&self, hash: &BlockHash) -> Option<&BlockEffects> {
         match &self.tree.get(hash)?.body {
             Body::Lost(summary) => summary.as_deref(),
             Body::Missing

@@ -335,12 +335,12 @@ impl Branch {
 }
 
 impl Tally {
-    fn new(election: &Election) -> Self {
+    pub(super) fn new(election: &Election) -> Self {
         let options = election.questions.iter().map(|question| vec![0; question.options.len()]);
         Self { votes: 0, options: options.collect(), blank: vec![0; election.questions.len()] }
     }
 
-    fn change(&mut self, summary: &BlockEffects, step: fn(&mut u64, u64)) {
+    pub(super) fn change(&mut self, summary: &BlockEffects, step: fn(&mut u64, u64)) {
         step(&mut self.votes, summary.count(TransactionKind::Vote).into());
         for chosen in &summary.chosen {
             let options = &mut self.options[usize::from(chosen.question)];

@@ -28,6 +28,7 @@ impl Chain {
         self.body_cache.check_invariants(&self.tree);
         self.branch.check_invariants(self.tip_header().height);
         self.check_counts();
+        self.check_final_tally();
     }
 
     fn check_tree(&self) {

@@ -76,6 +76,7 @@ mod check;
 mod closing;
 mod due;
 mod error;
+mod final_tally;
 pub mod finality;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
@@ -106,13 +107,17 @@ use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId, Wor
 
 use crate::rules::{Rule, Rules};
 pub use advance::{Advance, BlockFailure, TipChange};
-pub use audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock};
+pub use audit::{
+    Audit, AuditError, AuditFailure, AuditRule, CertificateRule, CertifyError, CheckedBlock,
+    check_certificate,
+};
 use body_cache::BodyCache;
 use branch::Branch;
 pub use branch::{AdmissionCounts, RegistrarCount, Tally, VoterRecord};
 pub use check::{CAST_AT_DISTANCE_MAX, check_cast_at};
 use due::Due;
 pub use error::{BlockError, BodyError, HeaderError, TransactionError};
+use final_tally::FinalTally;
 pub use forgery::{Forgery, ForgeryError};
 pub use fork_choice::{Candidate, Standing};
 pub use locations::TransactionLocation;
@@ -151,6 +156,7 @@ pub struct Chain {
     headers_since_pruning: usize,
     due: Due,
     settled: Settled,
+    final_tally: FinalTally,
 }
 
 impl Chain {
@@ -176,6 +182,7 @@ impl Chain {
             headers_since_pruning: 0,
             due: Due::new(),
             settled: Settled::new(hash),
+            final_tally: FinalTally::new(&election),
             election,
         }
     }

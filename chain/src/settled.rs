@@ -93,6 +93,7 @@ impl Chain {
             _ => parent.map_or(Standing::Conflicts, Standing::of_child),
         });
         self.choose_again(known.hash);
+        self.count_final();
         Ok(())
     }
 

@@ -1,10 +1,12 @@
 //! A chain to play with, and blocks on any parent.
 
 mod audit;
+mod certificates;
 mod disk;
 mod documents;
 mod due;
 mod edges;
+mod final_tally;
 mod forgery;
 mod invariants;
 mod order;
@@ -12,6 +14,7 @@ mod period;
 mod refused;
 mod room;
 mod rules;
+mod settled;
 mod views;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
