@@ -8,6 +8,7 @@ mod audit;
 mod command;
 mod compare;
 mod export;
+mod finality;
 mod import;
 mod report;
 mod running;
@@ -28,7 +29,8 @@ use protocol::units::{ElectionId, Height};
 pub(crate) use archive::ArchiveEncoder;
 pub use archive::{ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, RecordPlace};
 pub use command::audit;
-pub use export::export;
+pub use export::{NotFinal, export};
+pub use finality::BadCertificate;
 use host::whole_file::WholeFileError;
 pub use import::import;
 pub use running::NoRecord;
@@ -70,6 +72,10 @@ pub enum OfflineError {
     File(#[from] FileError),
     #[error("{path}: {failure}; {undone}", path = path.display())]
     Broken { path: PathBuf, failure: Box<AuditFailure>, undone: Undone },
+    #[error("{path}: {bad}; {undone}", path = path.display())]
+    BadCertificate { path: PathBuf, bad: Box<BadCertificate>, undone: Undone },
+    #[error("{path}: {reason}: nothing was exported", path = path.display())]
+    NotFinal { path: PathBuf, reason: NotFinal },
     #[error("{path}: {ahead}: {undone}", path = path.display())]
     AheadOfClock { path: PathBuf, ahead: AheadOfClock, undone: Undone },
     #[error("{path}: {error}; {undone}", path = path.display())]
@@ -149,8 +155,13 @@ impl OfflineError {
     /// that was typed.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Broken { .. } | Self::SumsDiffer { .. })
-            || matches!(self, Self::Running(error) if error.is_refusal())
+        matches!(
+            self,
+            Self::Broken { .. }
+                | Self::BadCertificate { .. }
+                | Self::NotFinal { .. }
+                | Self::SumsDiffer { .. }
+        ) || matches!(self, Self::Running(error) if error.is_refusal())
     }
 
     /// Whether a running peer was to be asked, and was not reached.

@@ -47,8 +47,8 @@ fn find(
     source: &mut Source,
 ) -> Result<ReceiptStanding, OfflineError> {
     let mut is_found = false;
-    let outcome = audit_source(source, clock::unix_now, |block| {
-        is_found |= block.header == receipt.header;
+    let outcome = audit_source(source, clock::unix_now, |visited| {
+        is_found |= visited.block().is_some_and(|block| block.header == receipt.header);
         Ok(())
     })?;
     let report = outcome.whole(source.path(), Undone::Proof)?;

@@ -35,6 +35,11 @@ pub struct ExportChain {
     )]
     pub kind: ExportKind,
 
+    /// Only a result that can't change any more: the archive ends with the block by which it became final, and is the
+    /// same from every peer, now and later
+    #[arg(long = "final")]
+    pub is_final: bool,
+
     /// Take the chain of an archive, for a table, or of a running peer as http://HOST:PORT, instead of a data
     /// directory's
     #[arg(long, value_name = "FILE|URL", conflicts_with = "data_dir")]

@@ -4,7 +4,8 @@ use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
 use serde::Serialize;
 
 use super::{
-    Admission, Admitted, Percent, QuestionTally, Refusal, Results, Tip, Transaction, Waiting,
+    Admission, Admitted, Certificate, Percent, QuestionTally, Refusal, Results, Tip, Transaction,
+    Waiting,
 };
 
 /// The kind of the error of an audit whose sums and count differ.
@@ -40,6 +41,9 @@ pub(crate) struct AuditReport {
     /// what the rules counted ([`SUMS_DIFFER`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Refusal>,
+    /// How final the count is; null in an election that never closes.
+    #[serde(rename = "final")]
+    pub(crate) finality: Option<AuditFinality>,
     /// Who may vote: the text says which signatures were checked.
     #[serde(skip)]
     pub(crate) admission: Admission,
@@ -73,7 +77,28 @@ pub(crate) struct QuestionSum {
     pub(crate) blank: u64,
 }
 
-/// A block that breaks a rule.
+/// How final the count of a record is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct AuditFinality {
+    /// Whether the result can't change any more.
+    pub(crate) is_final: bool,
+    /// The first block that no transaction may stand in.
+    pub(crate) closing_block: Option<Tip>,
+    /// That of the highest final block.
+    pub(crate) certificate: Option<Certificate>,
+    /// The names of the validators who signed it.
+    pub(crate) signed_by: Vec<String>,
+    /// How many of the validators have to sign; null in an election without them.
+    pub(crate) quorum: Option<u8>,
+    /// How many validators there are.
+    pub(crate) validators: Option<usize>,
+    /// The blocks from the closing block to the tip, in an election without validators.
+    pub(crate) blocks_deep: Option<u64>,
+    /// How many of them make it final.
+    pub(crate) confirmations: Option<u32>,
+}
+
+/// A block, or the certificate of one, that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct AuditFailure {
     pub(crate) height: u64,
@@ -81,6 +106,9 @@ pub(crate) struct AuditFailure {
     /// The rule's word.
     pub(crate) rule: String,
     pub(crate) reason: String,
+    /// Whether it is its certificate that does.
+    #[serde(skip)]
+    pub(crate) is_certificate: bool,
 }
 
 /// What was written into a file.
@@ -94,6 +122,9 @@ pub(crate) struct Exported {
     pub(crate) votes: u64,
     pub(crate) registered_voters: u64,
     pub(crate) turnout_percent: Option<Percent>,
+    /// How final that is; null in an election that never closes.
+    #[serde(rename = "final")]
+    pub(crate) finality: Option<AuditFinality>,
 }
 
 /// What of a chain was written.
@@ -167,6 +198,7 @@ impl From<&chain::AuditFailure> for AuditFailure {
             hash: failure.hash,
             rule: failure.error.rule().name().to_owned(),
             reason: failure.error.to_string(),
+            is_certificate: false,
         }
     }
 }

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use audit::{
-    AuditFailure, AuditReport, AuditSums, Exported, ExportedKind, Imported, QuestionSum,
+    AuditFailure, AuditFinality, AuditReport, AuditSums, Exported, ExportedKind, Imported, QuestionSum,
     ReceiptStanding, SUMS_DIFFER,
 };
 pub(crate) use ballot::{
