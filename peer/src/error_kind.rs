@@ -41,7 +41,7 @@ fn offline(error: &OfflineError) -> &str {
         OfflineError::Archive { .. } => "bad_archive",
         OfflineError::Write(error) => written(error),
         OfflineError::ArchiveOfArchive | OfflineError::TableName { .. } => "usage",
-        OfflineError::Receipt(_) => "receipt_file",
+        OfflineError::Receipt(_) | OfflineError::NoCertificate { .. } => "receipt_file",
         OfflineError::OtherElection { .. } => "other_election",
         OfflineError::Ballot(error) => election(error),
         OfflineError::DataDirectory(_) => "data_directory",

@@ -27,7 +27,9 @@ use std::{fmt, io};
 use protocol::units::{ElectionId, Height};
 
 pub(crate) use archive::ArchiveEncoder;
-pub use archive::{ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, RecordPlace};
+pub use archive::{
+    ArchiveError, ArchiveItem, ArchiveReader, ArchiveRecord, ArchiveWriter, RecordPlace,
+};
 pub use command::audit;
 pub use export::{NotFinal, export};
 pub use finality::BadCertificate;
@@ -60,6 +62,11 @@ pub enum OfflineError {
     TableName { path: PathBuf },
     #[error(transparent)]
     Receipt(#[from] ReceiptFileError),
+    #[error(
+        "{path} has no certificate, so that a ballot alone proves nothing: name an archive, a data directory or a peer instead of --ballot",
+        path = path.display()
+    )]
+    NoCertificate { path: PathBuf },
     #[error("{path} is of election {found}, not {expected}", path = path.display())]
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
     #[error(transparent)]

@@ -95,6 +95,10 @@ pub struct VerifyReceipt {
     /// peers keep them
     pub source: Option<PathBuf>,
 
+    /// Check a receipt with a certificate by the election alone, without any record or peer
+    #[arg(long, value_name = "FILE", conflicts_with = "source")]
+    pub ballot: Option<PathBuf>,
+
     #[command(flatten)]
     pub format: AnswerFormat,
 }

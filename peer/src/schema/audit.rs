@@ -1,5 +1,7 @@
 //! The findings of an audit, and what a receipt proves.
 
+use protocol::election::Election;
+use protocol::finality;
 use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
 use serde::Serialize;
 
@@ -122,8 +124,8 @@ pub(crate) struct Exported {
     pub(crate) votes: u64,
     pub(crate) registered_voters: u64,
     pub(crate) turnout_percent: Option<Percent>,
-    /// How final that is; null in an election that never closes.
-    #[serde(rename = "final")]
+    /// How final that is; left out in an election that never closes.
+    #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
     pub(crate) finality: Option<AuditFinality>,
 }
 
@@ -153,11 +155,61 @@ pub(crate) struct Imported {
 #[serde(into = "ReceiptObject")]
 pub(crate) enum ReceiptStanding {
     /// The transaction is on the best chain; `blocks_deep` is 1 in the tip itself.
-    OnBestChain { transaction: Transaction, height: u64, hash: BlockHash, blocks_deep: u64 },
+    OnBestChain {
+        transaction: Transaction,
+        height: u64,
+        hash: BlockHash,
+        blocks_deep: u64,
+        /// By whom the block is final, if it is.
+        certified: Option<Certified>,
+    },
+    /// The receipt's own certificate makes its block final, so that no copy of the chain was asked.
+    Final { transaction: Transaction, height: u64, hash: BlockHash, certified: Certified },
     /// The receipt is good, and its block is not on this chain.
     NotOnBestChain { transaction: Transaction, height: u64, hash: BlockHash, tip_height: u64 },
     /// The receipt proves nothing.
     Worthless { reason: String },
+}
+
+/// By whom a block is final: the certified block is that block, or one that builds on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Certified {
+    /// Of the certified block.
+    pub(crate) height: u64,
+    pub(crate) hash: BlockHash,
+    /// The names of the validators who signed.
+    pub(crate) signed_by: Vec<String>,
+    pub(crate) quorum: u8,
+    /// How many validators there are.
+    pub(crate) validators: usize,
+}
+
+impl Certified {
+    /// What a good certificate says; `None` if the election has no validators.
+    pub(crate) fn of(certificate: &finality::Certificate, election: &Election) -> Option<Self> {
+        let roster = election.roster()?;
+        let places = certificate.signatures.iter().map(|(place, _)| *place);
+        let signed_by = places.filter_map(|place| Some(roster.validator(place)?.name.clone()));
+        Some(Self {
+            height: certificate.block.height.0,
+            hash: certificate.block.hash,
+            signed_by: signed_by.collect(),
+            quorum: roster.quorum,
+            validators: roster.validators.len(),
+        })
+    }
+
+    /// The certificate that an audit found in a record.
+    pub(crate) fn of_record(found: &AuditFinality) -> Option<Self> {
+        let certificate = found.certificate.as_ref()?;
+        Some(Self {
+            height: certificate.height,
+            hash: certificate.hash,
+            signed_by: found.signed_by.clone(),
+            quorum: found.quorum?,
+            validators: found.validators?,
+        })
+    }
 }
 
 /// The JSON form of a [`ReceiptStanding`]: the same keys in each case.
@@ -170,6 +222,9 @@ struct ReceiptObject {
     height: Option<u64>,
     hash: Option<BlockHash>,
     blocks_deep: Option<u64>,
+    /// By whom the block is final; null if nothing says that it is.
+    #[serde(rename = "final")]
+    certified: Option<Certified>,
     reason: Option<String>,
 }
 
@@ -213,12 +268,21 @@ impl From<ReceiptStanding> for ReceiptObject {
             height: Some(height),
             hash: Some(hash),
             blocks_deep: None,
+            certified: None,
             reason: None,
         };
         match standing {
-            ReceiptStanding::OnBestChain { transaction, height, hash, blocks_deep } => Self {
+            ReceiptStanding::OnBestChain { transaction, height, hash, blocks_deep, certified } => {
+                Self {
+                    on_best_chain: true,
+                    blocks_deep: Some(blocks_deep),
+                    certified,
+                    ..proven(transaction, height, hash)
+                }
+            }
+            ReceiptStanding::Final { transaction, height, hash, certified } => Self {
                 on_best_chain: true,
-                blocks_deep: Some(blocks_deep),
+                certified: Some(certified),
                 ..proven(transaction, height, hash)
             },
             ReceiptStanding::NotOnBestChain { transaction, height, hash, tip_height } => {
@@ -234,6 +298,7 @@ impl From<ReceiptStanding> for ReceiptObject {
                 height: None,
                 hash: None,
                 blocks_deep: None,
+                certified: None,
                 reason: Some(reason),
             },
         }
