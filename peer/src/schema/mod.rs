@@ -28,8 +28,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use audit::{
-    AuditFailure, AuditReport, AuditSums, Exported, ExportedKind, Imported, QuestionSum,
-    ReceiptStanding, SUMS_DIFFER,
+    AuditFailure, AuditFinality, AuditReport, AuditSums, Certified, Exported, ExportedKind,
+    Imported, QuestionSum, ReceiptStanding, SUMS_DIFFER,
 };
 pub(crate) use ballot::{
     Admission, Ballot, BallotError, FinalityRule, OPEN_BANNER, PRIVACY, Question,
@@ -63,8 +63,10 @@ pub(crate) use reply::{CommandHelp, Reply};
 pub(crate) use results::{Admitted, OptionTally, Percent, QuestionTally, Results};
 pub(crate) use voter::{OwnVoteStanding, Standing, Vote, Voter};
 
-/// Version of a receipt's JSON; a newer one is refused.
-pub(crate) const RECEIPT_FORMAT: u64 = 1;
+/// Version of a receipt's JSON without a certificate.
+pub(crate) const RECEIPT_FORMAT_PLAIN: u64 = 1;
+/// Version of one with a certificate; a newer one is refused.
+pub(crate) const RECEIPT_FORMAT: u64 = 2;
 
 /// 32 bytes as 64 lower-case hexadecimal digits.
 #[derive(Debug, ToSchema)]

@@ -141,6 +141,7 @@ pub(super) fn audit_report(
         tally: results.questions,
         sums: sums(),
         failure: failure.as_ref().map(schema::AuditFailure::from),
+        finality: None,
         error: None,
         admission: schema::Admission::of(&election.admission),
         blocks_deep: results.blocks_deep,
