@@ -1,8 +1,8 @@
 //! What users are shown of the election's times and of finality.
 
-use protocol::finality::{BlockReference, Offence};
+use protocol::finality::Offence;
 
-use super::views::{DepthView, EvidenceView, FinalityView, OwnValidatorView, ValidatorView};
+use super::views::{EvidenceView, FinalityView, OwnValidatorView, ValidatorView};
 use super::{Finality, Surroundings};
 use crate::Node;
 use protocol::units::Now;
@@ -40,17 +40,6 @@ impl Node {
             conflict: finality.and_then(|each| each.conflict.clone()),
         }))
     }
-
-    fn depth_view(&self, confirmations: u32) -> DepthView {
-        let tip = self.chain.tip_header().height;
-        let above = |closing: BlockReference| tip.0 - closing.height.0 + 1;
-        DepthView {
-            confirmations,
-            blocks: self.chain.closing_block().map_or(0, above),
-            is_witnessed: self.progress.witnessed().map(|close| close.is_witnessed),
-            disputed: Vec::new(),
-        }
-    }
 }
 
 impl Finality {
@@ -81,7 +70,8 @@ impl Finality {
 
     fn evidence_views(&self) -> Vec<EvidenceView> {
         let views = self.evidence.iter().filter_map(|(place, evidence)| {
-            let offence = Offence::between(&evidence.first, &evidence.second)?;
+            let offence =
+                Offence::between(&evidence.first.statement(), &evidence.second.statement())?;
             let name = self.roster.validator(*place)?.name.clone();
             Some(EvidenceView { name, offence, evidence: evidence.clone() })
         });

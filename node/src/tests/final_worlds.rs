@@ -1,6 +1,8 @@
 //! Worlds in which validators make blocks final.
 
+mod depth;
 mod ends;
+mod mining;
 mod validators;
 
 use std::net::SocketAddr;
@@ -152,7 +154,8 @@ impl Network {
         for (index, (first_at, first)) in self.signed.iter().enumerate() {
             for (at, second) in &self.signed[index + 1..] {
                 let is_same = first.validator() == second.validator();
-                let offence = Offence::between(first, second).filter(|_| is_same);
+                let offence =
+                    Offence::between(&first.statement(), &second.statement()).filter(|_| is_same);
                 assert_eq!(offence, None, "{first_at} {first:?}, {at} {second:?}");
             }
         }
