@@ -167,7 +167,7 @@ impl World {
             Output::Answered { ticket, outcome } => {
                 self.note(host, format!("answered {ticket:?}: {outcome:?}"));
                 let outcome = match outcome {
-                    Ok(Answer::Accepted(id)) => Ok(id),
+                    Ok(Answer::Accepted { id, .. }) => Ok(id),
                     Err(error) => Err(error),
                     Ok(other) => {
                         return self.violate(format!("a submission is answered by {other:?}"));
