@@ -10,7 +10,8 @@ use protocol::block::{Block, Header};
 use protocol::units::{BlockHash, Height, Now};
 
 use super::command::{Answer, CommandError, Experiment};
-use super::output::{Event, MineJob, Output, PeerAt};
+use super::event::{Event, PeerAt};
+use super::output::{MineJob, Output};
 use super::views::Tip;
 use super::{Node, Timer};
 use chain::Forgery;

@@ -52,7 +52,7 @@ pub(super) fn content(record: &FinalityRecord) -> Vec<u8> {
         FinalityRecord::Justification(prepares) | FinalityRecord::LockJustification(prepares) => {
             encode(prepares)
         }
-        FinalityRecord::Evidence(evidence) => encode(evidence),
+        FinalityRecord::Evidence(evidence) => encode(evidence.as_ref()),
         FinalityRecord::WitnessedClose(WitnessedClose { closing, seen_at, is_witnessed }) => {
             encode(&(closing, seen_at, is_witnessed))
         }
@@ -71,7 +71,7 @@ pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<FinalityRecord, StoreFa
         [CLOSING_CERTIFICATE] => FinalityRecord::ClosingCertificate(seen(key, content)?),
         [JUSTIFICATION] => FinalityRecord::Justification(part::<Vec<Prepare>>(key, content)?),
         [LOCK_JUSTIFICATION] => FinalityRecord::LockJustification(part(key, content)?),
-        [EVIDENCE, ..] => FinalityRecord::Evidence(part::<Evidence>(key, content)?),
+        [EVIDENCE, ..] => FinalityRecord::Evidence(Box::new(part::<Evidence>(key, content)?)),
         [WITNESSED_CLOSE] => {
             let (closing, seen_at, is_witnessed) = part(key, content)?;
             FinalityRecord::WitnessedClose(WitnessedClose { closing, seen_at, is_witnessed })
@@ -149,7 +149,10 @@ pub(super) mod tests {
                     ..prepare.clone()
                 };
                 let first = FinalityVote::Prepare(of(1));
-                FinalityRecord::Evidence(Evidence { first, second: FinalityVote::Prepare(of(2)) })
+                FinalityRecord::Evidence(Box::new(Evidence {
+                    first,
+                    second: FinalityVote::Prepare(of(2)),
+                }))
             }
             _ => {
                 let is_witnessed = number > 40;

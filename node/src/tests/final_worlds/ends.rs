@@ -15,9 +15,9 @@ fn an_election_that_nobody_votes_in_opens_closes_and_becomes_final() {
     network.run_until_state(6, ElectionState::Final);
     let told = [ElectionState::Open, ElectionState::Sealing, ElectionState::Final];
     for number in 1..=6 {
-        let states = network.told(number).filter_map(|event| match event {
-            Event::StateChanged { state } => Some(*state),
-            _ => None,
+        let states = network.told(number).filter_map(|event| {
+            let Event::StateChanged { state } = event else { return None };
+            Some(*state)
         });
         assert!(states.eq(told), "{number}");
     }
