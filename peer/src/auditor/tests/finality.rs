@@ -42,7 +42,7 @@ pub(in crate::auditor) struct Closed {
     pub(in crate::auditor) closing: usize,
 }
 
-fn validator_key(place: u8) -> VoterKey {
+pub(in crate::auditor) fn validator_key(place: u8) -> VoterKey {
     fixtures::key(place + 150)
 }
 
@@ -53,13 +53,23 @@ pub(in crate::auditor) fn roster() -> FinalityRule {
     FinalityRule::Roster(Roster { validators, quorum: 3, crash_faults_only: false })
 }
 
+fn election(finality: FinalityRule) -> Election {
+    let plain = fixtures::election();
+    let opens = plain.created;
+    let times = Times { opens, closes: UnixMillis(opens.0 + 30_000), finality };
+    let election = Election { block_interval_s: Some(2), times: Some(times), ..plain };
+    election.check().expect("it can be held");
+    election
+}
+
+/// The election with validators.
+pub(in crate::auditor) fn closed_election() -> Election {
+    election(roster())
+}
+
 impl Closed {
     pub(in crate::auditor) fn new(finality: FinalityRule) -> Self {
-        let plain = fixtures::election();
-        let opens = plain.created;
-        let times = Times { opens, closes: UnixMillis(opens.0 + 30_000), finality };
-        let election = Election { block_interval_s: Some(2), times: Some(times), ..plain };
-        election.check().expect("it can be held");
+        let election = election(finality);
         let key = fixtures::key(1);
         let bits = election.admission.registration_bits().expect("it is open");
         let registration = signing::registration(&key, &election, bits);
