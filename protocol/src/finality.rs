@@ -14,7 +14,7 @@ use crate::keys::{Signature, SignatureError, VoterKey, check_signature};
 use crate::roster::Roster;
 use crate::units::{BlockHash, ElectionId, Height, UnixMillis, sha256};
 pub use certificate::{Certificate, CertificateError};
-pub use evidence::{Evidence, EvidenceError, Offence};
+pub use evidence::{Evidence, EvidenceError, Offence, Statement};
 
 /// Precedes what a PREPARE signs, so that no signature of one kind is one of another.
 const PREPARE_TAG: &[u8] = b"ostrakon/prepare/1";
@@ -189,6 +189,18 @@ impl FinalityVote {
         match self {
             Self::Prepare(prepare) => prepare.validator,
             Self::Commit(commit) => commit.validator,
+        }
+    }
+
+    /// What the vote says.
+    #[must_use]
+    pub fn statement(&self) -> Statement<BlockHash> {
+        let pair = |block: &BlockReference| (block.height, block.hash);
+        match self {
+            Self::Prepare(Prepare { target, source, .. }) => {
+                Statement::Prepare { target: pair(target), source: source.height }
+            }
+            Self::Commit(Commit { block, .. }) => Statement::Commit { block: pair(block) },
         }
     }
 

@@ -155,10 +155,10 @@ impl Audit {
         self.signatures +=
             checked.block.transactions.iter().map(|each| signatures(each)).sum::<u64>();
         self.headers.add(header, hash);
+        self.hashes.push(hash);
         if period.phase() == Phase::Closed && self.closing.is_none() {
             self.closing = Some(BlockReference { height, hash });
         }
-        self.hashes.push(hash);
         Ok(())
     }
 

@@ -13,25 +13,22 @@
 //! # What each rule is for
 //!
 //! [`PrepareRefused`] and [`CommitRefused`] have one variant per rule. Without the rule, the search finds two final
-//! blocks on different branches, with these exceptions, which it finds to be safe alone:
+//! blocks on different branches. Two rules stand in two places each, and either place alone is enough for that; without
+//! both there is a conflict:
 //!
-//! - The height of a vote is fresh: PREPARE ([`PrepareRefused::SameHeight`]) and COMMIT
-//!   ([`CommitRefused::SameHeight`]) have this rule each, and either keeps two blocks of one height from becoming final.
-//!   Without both there is a conflict. Without the first, two blocks of one height become justified, and validators that
-//!   are locked on either can't go on together.
-//! - A source is justified: a validator asks this of its own PREPARE ([`PrepareRefused::SourceNotJustified`]), and
-//!   [`is_justified`] of everybody's. Either is enough, since each quorum that counts has honest validators in it. Without
-//!   both there is a conflict. Without the first, a PREPARE may be signed that never counts.
+//! - One vote per height: [`PrepareRefused::SameHeight`] and [`CommitRefused::SameHeight`]. Without the first, two
+//!   blocks of one height can be justified, and validators that are locked on either can't go on together. The second
+//!   changes nothing as long as the first holds.
+//! - Justified sources: [`PrepareRefused::SourceNotJustified`], and that [`is_justified`] counts no others. No quorum
+//!   is without honest validators, so either keeps branches apart. Without the first, a PREPARE may be signed that
+//!   never counts. The second changes nothing as long as the first holds.
 
-mod offence;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 
 use protocol::units::Height;
-
-pub use offence::{Offence, Statement, offence};
 
 /// The number of a validator: its place in the roster.
 type ValidatorIndex = u16;

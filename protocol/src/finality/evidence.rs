@@ -4,7 +4,7 @@ use bincode::{Decode, Encode};
 
 use super::{FinalityVote, FinalityVoteError};
 use crate::roster::Roster;
-use crate::units::ElectionId;
+use crate::units::{ElectionId, Height};
 
 /// Two votes of one validator that no honest one signs both, whatever happens to its machine.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -15,14 +15,32 @@ pub struct Evidence {
     pub second: FinalityVote,
 }
 
-/// What a validator did that no honest one does.
+/// What a finality vote says, with a block's hash or whatever else tells blocks apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statement<H> {
+    /// PREPARE(target, source).
+    Prepare {
+        /// The height and the hash of the target.
+        target: (Height, H),
+        /// The height of the source.
+        source: Height,
+    },
+    /// COMMIT(block).
+    Commit {
+        /// The height and the hash of the block.
+        block: (Height, H),
+    },
+}
+
+/// What two votes of one validator prove against it. No validator that follows the rules ever signs two such votes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offence {
-    /// It signed two PREPAREs for one height.
+    /// It prepared two blocks of one height.
     TwoPrepares,
-    /// It signed two COMMITs for one height.
+    /// It committed two blocks of one height.
     TwoCommits,
-    /// It signed a PREPARE from below a COMMIT of its own to above it.
+    /// It prepared a block above one that it committed, from a source below that one: it left its lock, or committed
+    /// below its PREPARE.
     SurroundedCommit,
 }
 
@@ -51,8 +69,8 @@ impl Evidence {
         if first != second {
             return Err(EvidenceError::TwoValidators { first, second });
         }
-        let offence =
-            Offence::between(&self.first, &self.second).ok_or(EvidenceError::NoOffence)?;
+        let offence = Offence::between(&self.first.statement(), &self.second.statement())
+            .ok_or(EvidenceError::NoOffence)?;
         self.first.check(election, roster)?;
         self.second.check(election, roster)?;
         Ok(offence)
@@ -60,24 +78,24 @@ impl Evidence {
 }
 
 impl Offence {
-    /// What a validator did that signed both votes; `None` if an honest one may sign both.
+    /// The offence that two votes of one validator prove, if any. Their order does not matter.
+    ///
+    /// Not everything that the rules forbid leaves such a proof: that a source or a committed block was not justified,
+    /// or that heights fell, can't be seen in two votes.
     #[must_use]
-    pub fn between(first: &FinalityVote, second: &FinalityVote) -> Option<Self> {
+    pub fn between<H: PartialEq>(first: &Statement<H>, second: &Statement<H>) -> Option<Self> {
+        let is_double =
+            |one: &(Height, H), other: &(Height, H)| one.0 == other.0 && one.1 != other.1;
         match (first, second) {
-            (FinalityVote::Prepare(one), FinalityVote::Prepare(other)) => {
-                let is_twice =
-                    one.target.height == other.target.height && one.target != other.target;
-                is_twice.then_some(Self::TwoPrepares)
+            (Statement::Prepare { target: one, .. }, Statement::Prepare { target: other, .. }) => {
+                is_double(one, other).then_some(Self::TwoPrepares)
             }
-            (FinalityVote::Commit(one), FinalityVote::Commit(other)) => {
-                let is_twice = one.block.height == other.block.height && one.block != other.block;
-                is_twice.then_some(Self::TwoCommits)
+            (Statement::Commit { block: one }, Statement::Commit { block: other }) => {
+                is_double(one, other).then_some(Self::TwoCommits)
             }
-            (FinalityVote::Prepare(prepare), FinalityVote::Commit(commit))
-            | (FinalityVote::Commit(commit), FinalityVote::Prepare(prepare)) => {
-                let height = commit.block.height;
-                let surrounds = prepare.source.height < height && height < prepare.target.height;
-                surrounds.then_some(Self::SurroundedCommit)
+            (Statement::Prepare { target, source }, Statement::Commit { block })
+            | (Statement::Commit { block }, Statement::Prepare { target, source }) => {
+                (*source < block.0 && block.0 < target.0).then_some(Self::SurroundedCommit)
             }
         }
     }

@@ -139,3 +139,28 @@ fn evidence_is_two_votes_of_one_validator_that_no_honest_one_signs() {
     let forged = FinalityVote::Commit(Commit { block: block(2, 3), ..forged });
     assert!(matches!(check(&commit(block(2, 1)), &forged), Err(EvidenceError::Vote(_))));
 }
+
+#[test]
+fn two_votes_may_prove_an_offence() {
+    let prepare = |target, hash, source| Statement::Prepare {
+        target: (Height(target), hash),
+        source: Height(source),
+    };
+    let commit = |block, hash| Statement::Commit { block: (Height(block), hash) };
+    let cases = [
+        (prepare(3, 'a', 2), prepare(3, 'b', 1), Some(Offence::TwoPrepares)),
+        (prepare(3, 'a', 2), prepare(3, 'a', 1), None),
+        (prepare(3, 'a', 2), prepare(4, 'b', 1), None),
+        (commit(3, 'a'), commit(3, 'b'), Some(Offence::TwoCommits)),
+        (commit(3, 'a'), commit(3, 'a'), None),
+        (commit(3, 'a'), commit(4, 'b'), None),
+        (commit(3, 'a'), prepare(4, 'b', 2), Some(Offence::SurroundedCommit)),
+        (commit(3, 'a'), prepare(4, 'b', 3), None),
+        (commit(3, 'a'), prepare(3, 'b', 2), None),
+        (commit(1, 'a'), prepare(4, 'b', 2), None),
+    ];
+    for (first, second, expected) in cases {
+        assert_eq!(Offence::between(&first, &second), expected, "{first:?} {second:?}");
+        assert_eq!(Offence::between(&second, &first), expected, "{second:?} {first:?}");
+    }
+}

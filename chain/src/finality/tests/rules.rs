@@ -3,8 +3,8 @@
 use protocol::units::Height;
 
 use super::super::{
-    CommitRefused, Link, Offence, PrepareRefused, Signed, Statement, commit_refusals, is_final,
-    is_justified, may_commit, may_prepare, offence, prepare_refusals, quorum,
+    CommitRefused, Link, PrepareRefused, Signed, commit_refusals, is_final, is_justified,
+    may_commit, may_prepare, prepare_refusals, quorum,
 };
 
 const GOOD: Link = Link {
@@ -132,29 +132,4 @@ fn a_quorum_is_of_different_validators() {
     assert!(is_final([3, 1, 0], 3));
     assert!(!is_final([3, 1, 3, 1], 3));
     assert!(!is_final([], 1));
-}
-
-#[test]
-fn two_votes_may_prove_an_offence() {
-    let prepare = |target, hash, source| Statement::Prepare {
-        target: (Height(target), hash),
-        source: Height(source),
-    };
-    let commit = |block, hash| Statement::Commit { block: (Height(block), hash) };
-    let cases = [
-        (prepare(3, 'a', 2), prepare(3, 'b', 1), Some(Offence::TwoPrepares)),
-        (prepare(3, 'a', 2), prepare(3, 'a', 1), None),
-        (prepare(3, 'a', 2), prepare(4, 'b', 1), None),
-        (commit(3, 'a'), commit(3, 'b'), Some(Offence::TwoCommits)),
-        (commit(3, 'a'), commit(3, 'a'), None),
-        (commit(3, 'a'), commit(4, 'b'), None),
-        (commit(3, 'a'), prepare(4, 'b', 2), Some(Offence::SurroundedLock)),
-        (commit(3, 'a'), prepare(4, 'b', 3), None),
-        (commit(3, 'a'), prepare(3, 'b', 2), None),
-        (commit(1, 'a'), prepare(4, 'b', 2), None),
-    ];
-    for (first, second, expected) in cases {
-        assert_eq!(offence(&first, &second), expected, "{first:?} {second:?}");
-        assert_eq!(offence(&second, &first), expected, "{second:?} {first:?}");
-    }
 }

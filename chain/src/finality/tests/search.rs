@@ -3,12 +3,16 @@
 //! Every order is searched in which honest validators may sign anything that the rules allow, over all blocks of the
 //! tree at once: a validator may sign at any time, or never. So it is as if messages were lost, late and in any order,
 //! and as if a validator saw whatever branch it likes. Dishonest validators are stronger than real ones: their votes
-//! count for every block at any time, seen by whom it suits. What honest ones can't be brought to do here, no schedule
-//! and no dishonest minority brings them to.
+//! count for every block at any time, seen by whom it suits. No rule asks that something is *not* justified, so a
+//! validator that does not know of a vote yet is one that waits. What honest ones can't be brought to do here, no
+//! schedule and no dishonest minority brings them to.
 //!
-//! States that can't differ in what follows are one. Validators are sorted, since their names do not matter. A PREPARE
-//! is forgotten once its target is justified, and a COMMIT once its block is final; what the rules remember of them is
-//! in [`Signed`]. A PREPARE's source is forgotten once it is justified.
+//! States that can't differ in what follows are one:
+//!
+//! - Validators are sorted, since their names do not matter.
+//! - A PREPARE is forgotten once its target is justified, and a COMMIT once its block is final; what the rules remember
+//!   of them is in [`Signed`]. A PREPARE's source is forgotten once it is justified.
+//! - Of two equal subtrees in which nothing has happened, nothing happens in the second one first.
 
 use protocol::units::Height;
 use stateright::{Checker, HasDiscoveries, Model, Property};
@@ -278,7 +282,8 @@ impl State {
         let sources = prepares.map(|(_, source)| *source);
         let locks = self.validators.iter().map(|validator| validator.lock);
         let blocks: BlockSet = sources.chain(locks).collect();
-        blocks.union(self.targets()).union(self.committed()).union(self.justified)
+        let voted = blocks.union(self.targets()).union(self.committed());
+        voted.union(self.justified).union(self.is_final)
     }
 
     fn committed(&self) -> BlockSet {

@@ -4,10 +4,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::{
-    Link, Signed, Statement, is_final, is_justified, may_commit, may_prepare, offence, quorum,
-};
+use super::super::{Link, Signed, is_final, is_justified, may_commit, may_prepare, quorum};
 use super::blocks::{Block, BlockSet, Blocks, GENESIS};
+use protocol::finality::{Offence, Statement};
 
 /// The most blocks above the genesis block. Few enough that validators meet on some of them.
 const BLOCKS_MAX: usize = 12;
@@ -263,7 +262,7 @@ proptest! {
         for votes in &network.votes[..network.honest.len()] {
             for (one, other) in votes.iter().flat_map(|one| votes.iter().map(move |other| (one, other))) {
                 let (one, other) = (network.statement(*one), network.statement(*other));
-                prop_assert_eq!(offence(&one, &other), None);
+                prop_assert_eq!(Offence::between(&one, &other), None);
             }
         }
 
