@@ -212,9 +212,9 @@ fn no_certificate_that_breaks_a_rule_passes_an_audit_an_import_or_an_export() {
     let good = closed.certificate(closed.closing, [0, 1, 2]);
     for rule in CertificateRule::ALL {
         let Some(forged) = forged_certificate(*rule, &good) else { continue };
-        let archive = closed.archive("forged", closed.blocks.len(), &[forged.clone()]);
+        let archive = closed.archive("forged", closed.blocks.len(), std::slice::from_ref(&forged));
         let found = report(&archive);
-        let failure = found.failure.clone().expect(rule.name());
+        let failure = found.failure.clone().expect("a rule is broken");
         assert_eq!((failure.rule.as_str(), found.passed), (rule.name(), false), "{failure:?}");
         let text = shown(found);
         assert!(text.contains(&format!("rule {rule}\n")) && !text.contains("all holds"), "{text}");
