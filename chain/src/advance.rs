@@ -7,6 +7,7 @@ use protocol::block::Block;
 use protocol::units::{BlockHash, Height};
 
 use super::Chain;
+use super::branch::Placed;
 use super::error::BlockError;
 use super::fork_choice::Candidate;
 use super::summary::BlockEffects;
@@ -23,7 +24,7 @@ pub struct Advance {
     pub change: Option<TipChange>,
     /// Bodies that are only on the disk and that must be in memory before the chain can move to a better branch (see
     /// [`Chain::load_body`] and [`Chain::mark_refused`]). Meanwhile the chain may have moved to a branch that is all
-    /// here.
+    /// here. If none are wanted for that, these are the ones that are missing to count what is final.
     pub wanted: Vec<BlockHash>,
     /// The height of the lowest block whose body the disk has lost among those that the move to a better branch would
     /// remove from the best chain. That move waits for this body and the lost ones above it, because their
@@ -44,7 +45,7 @@ pub struct TipChange {
     /// Nobody knows which of their transactions should go back to the pool.
     pub disconnected_lost: usize,
     /// The blocks that joined the best chain, upwards to the new tip. There are none if blocks left it because their
-    /// time has not come, and no other branch is better than what remains.
+    /// time has not come or because they conflict with the final block, and no other branch is better than what remains.
     pub connected: Vec<Arc<Block>>,
 }
 
@@ -140,7 +141,9 @@ impl Chain {
         self.tree.get(hash).is_some_and(|entry| entry.withheld)
     }
 
-    /// Moves to the best complete branch. If a block on the way breaks a rule, it is reported and the next best branch
+    /// Moves to the best complete branch, which may be lighter than the one before if more of it is final or justified.
+    /// While bodies below the final block are missing, it moves to what is known of that block's branch: it never stays
+    /// where something conflicts with what is final. If a block on the way breaks a rule, it is reported and the next best branch
     /// is tried. So is the next best one while a body on the way is lost or still on the disk; the better branch gets
     /// its turn when that body is here. Blocks whose time has not come are passed over, and leave the best chain if
     /// they are on it (see [`Chain::set_time`]).
@@ -156,6 +159,15 @@ impl Chain {
     }
 
     fn advance_with(&mut self, passes_lost_from: Option<Height>) -> Advance {
+        let mut advance = self.move_to_best(passes_lost_from);
+        let to_count = self.count_final();
+        if advance.wanted.is_empty() {
+            advance.wanted = to_count;
+        }
+        advance
+    }
+
+    fn move_to_best(&mut self, passes_lost_from: Option<Height>) -> Advance {
         let mut advance = Advance::default();
         let kept = self.due_on_best_chain();
         if kept < self.best.len() {
@@ -312,29 +324,32 @@ impl Chain {
 
     fn switch_to(&mut self, above: &[BlockHash], kept: usize) -> Result<TipChange, BlockFailure> {
         let own: Vec<BlockHash> = self.best[kept..].iter().rev().copied().collect();
-        let off: Vec<_> = own.iter().map(|hash| self.height_and_summary(hash)).collect();
-        let on: Vec<_> = above.iter().map(|hash| self.height_and_summary(hash)).collect();
+        let off: Vec<_> = own.iter().map(|hash| self.placed(hash)).collect();
+        let on: Vec<_> = above.iter().map(|hash| self.placed(hash)).collect();
         let moved = self.branch.replace_blocks(&off, &on);
         moved.map_err(|(index, error)| BlockFailure { hash: above[index], error })?;
+        self.final_tally.leave(&off);
         let here = |hash: &BlockHash| self.block(hash).map(Arc::clone);
         let disconnected: Vec<_> = own.iter().filter_map(here).collect();
         let connected = above.iter().filter_map(here).collect();
         self.best.truncate(kept);
         self.best.extend(above);
+        self.find_closing_block();
         let disconnected_lost = own.len() - disconnected.len();
         Ok(TipChange { disconnected, disconnected_lost, connected })
     }
 
     /// What a block does, by its body or else by what the disk knows of it.
-    fn height_and_summary(&self, hash: &BlockHash) -> (Height, BlockEffects) {
-        let summary = match self.block(hash) {
+    fn placed(&self, hash: &BlockHash) -> Placed {
+        let effects = match self.block(hash) {
             Some(block) => BlockEffects::of(block),
             None => self.lost_summary(hash).cloned().expect("the caller looked"),
         };
-        (self.entry(hash).header.height, summary)
+        let (height, period) = (self.entry(hash).header.height, self.period_of(hash));
+        Placed { height, period, effects }
     }
 
-    fn lost_summary(&self, hash: &BlockHash) -> Option<&BlockEffects> {
+    pub(super) fn lost_summary(&self, hash: &BlockHash) -> Option<&BlockEffects> {
         match &self.tree.get(hash)?.body {
             Body::Lost(summary) => summary.as_deref(),
             Body::Missing
@@ -345,17 +360,24 @@ impl Chain {
         }
     }
 
+    /// The best of these blocks that may be the best header.
+    pub(super) fn best_header_of<'a>(
+        &self,
+        blocks: impl Iterator<Item = (BlockHash, &'a Entry)>,
+    ) -> Option<Candidate> {
+        let to_be_had =
+            blocks.filter(|(_, entry)| !entry.withheld && !matches!(entry.body, Body::Invalid));
+        let to_be_had = to_be_had.filter(|(_, entry)| self.due.has(entry));
+        // While the tie-break holds, no two are equally good. Tests that switch it off get the last one.
+        let better = |best: Candidate, next: Candidate| {
+            if best.is_better_than(&next, self.rules) { best } else { next }
+        };
+        to_be_had.map(|(hash, _)| self.candidate(hash)).reduce(better)
+    }
+
     pub(super) fn find_best_header(&mut self) {
-        let to_be_had = self
-            .tree
-            .iter()
-            .filter(|(_, entry)| !entry.withheld && !matches!(entry.body, Body::Invalid))
-            .filter(|(_, entry)| self.due.has(entry));
-        let candidates = to_be_had.map(|(hash, entry)| Candidate { work: entry.work, hash: *hash });
-        let rules = self.rules;
-        // While the tie-break holds, no two are equally good. Tests that switch it off get the last one of the tree.
-        self.best_header = candidates
-            .reduce(|best, next| if best.is_better_than(&next, rules) { best } else { next })
-            .expect("the genesis is never withheld or invalid");
+        let all = self.tree.iter().map(|(hash, entry)| (*hash, entry));
+        self.best_header =
+            self.best_header_of(all).expect("the genesis is never withheld or invalid");
     }
 }

@@ -17,6 +17,7 @@ use super::error::{BlockError, TransactionError};
 use super::locations::{LocationIndex, PackedLocation, TransactionLocation};
 use super::summary::{BlockEffects, TransactionSummary};
 use crate::rules::{Rule, Rules};
+use crate::time::Period;
 
 /// What a branch knows about a registered voter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,14 @@ pub struct RegistrarCount {
     pub admissions: u64,
     /// Number of withdrawals.
     pub withdrawals: u64,
+}
+
+/// What a block does, and where it stands.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) height: Height,
+    pub(super) period: Period,
+    pub(super) effects: BlockEffects,
 }
 
 /// The state at the end of one branch.
@@ -129,16 +138,25 @@ impl Branch {
     }
 
     /// Checks whether a transaction of this kind, for this voter, may follow the transactions that
-    /// the branch holds.
+    /// the branch holds, in a block of this period. What may come true later is checked last: so a vote that came
+    /// before the opening is told to wait only if nothing else is wrong with it.
     pub(super) fn check(
         &self,
         kind: TransactionKind,
         voter: VoterId,
+        period: Period,
     ) -> Result<(), TransactionError> {
+        period.check_not_closed()?;
         match kind {
             TransactionKind::Registration => self.check_registration(voter),
-            TransactionKind::Vote => self.check_vote(voter),
-            TransactionKind::Withdrawal => self.check_withdrawal(voter),
+            TransactionKind::Vote => {
+                self.check_vote(voter)?;
+                period.check_vote()
+            }
+            TransactionKind::Withdrawal => {
+                self.check_withdrawal(voter)?;
+                period.check_withdrawal()
+            }
         }
     }
 
@@ -213,10 +231,12 @@ impl Branch {
     pub(super) fn apply(
         &mut self,
         height: Height,
+        period: Period,
         summary: &BlockEffects,
     ) -> Result<(), BlockError> {
+        period.check_empty_after_close(summary.transactions.len())?;
         for (index, transaction) in summary.transactions.iter().enumerate() {
-            if let Err(error) = self.check(transaction.kind, transaction.voter) {
+            if let Err(error) = self.check(transaction.kind, transaction.voter, period) {
                 self.remove_transactions(height, summary, index);
                 return Err(BlockError::Transaction { index, error });
             }
@@ -246,16 +266,16 @@ impl Branch {
     /// these breaks a rule, its index is returned and the branch stays as it was.
     pub(super) fn replace_blocks(
         &mut self,
-        off: &[(Height, BlockEffects)],
-        on: &[(Height, BlockEffects)],
+        off: &[Placed],
+        on: &[Placed],
     ) -> Result<(), (usize, BlockError)> {
-        off.iter().for_each(|(height, summary)| self.undo(*height, summary));
-        for (index, (height, summary)) in on.iter().enumerate() {
-            if let Err(error) = self.apply(*height, summary) {
+        off.iter().for_each(|block| self.undo(block.height, &block.effects));
+        for (index, block) in on.iter().enumerate() {
+            if let Err(error) = self.apply(block.height, block.period, &block.effects) {
                 let applied = on[..index].iter().rev();
-                applied.for_each(|(height, summary)| self.undo(*height, summary));
-                for (height, summary) in off.iter().rev() {
-                    self.apply(*height, summary).expect("it was on the branch before");
+                applied.for_each(|block| self.undo(block.height, &block.effects));
+                for Placed { height, period, effects } in off.iter().rev() {
+                    self.apply(*height, *period, effects).expect("it was on the branch before");
                 }
                 return Err((index, error));
             }
@@ -315,12 +335,12 @@ impl Branch {
 }
 
 impl Tally {
-    fn new(election: &Election) -> Self {
+    pub(super) fn new(election: &Election) -> Self {
         let options = election.questions.iter().map(|question| vec![0; question.options.len()]);
         Self { votes: 0, options: options.collect(), blank: vec![0; election.questions.len()] }
     }
 
-    fn change(&mut self, summary: &BlockEffects, step: fn(&mut u64, u64)) {
+    pub(super) fn change(&mut self, summary: &BlockEffects, step: fn(&mut u64, u64)) {
         step(&mut self.votes, summary.count(TransactionKind::Vote).into());
         for chosen in &summary.chosen {
             let options = &mut self.options[usize::from(chosen.question)];

@@ -12,32 +12,28 @@ use protocol::election::Election;
 use protocol::keys::PublicKey;
 use protocol::proof_of_work;
 use protocol::transaction::{Admission, HashedTransaction, TRANSACTION_BYTES_MAX, Transaction};
-use protocol::units::{ElectionId, UnixMillis};
+use protocol::units::{Difficulty, ElectionId, UnixMillis};
 
 use super::error::{BlockError, BodyError, HeaderError, TransactionError};
 use crate::rules::{Rule, Rules};
 
-/// How far a header's time may be ahead of the local clock: clocks of honest machines differ by seconds;
-/// two minutes leave room, and bound how far a miner can push the chain's time ahead.
-pub const TIME_AHEAD_MAX: Duration = Duration::from_secs(120);
-
 /// How far a vote's time may be from the clock of the peer whose own user hands it in.
 pub const CAST_AT_DISTANCE_MAX: Duration = Duration::from_secs(600);
 
-/// All rules of a header, given its parent.
+/// The rules of a header, given its parent and the difficulty that follows from its ancestors, which is asked for when
+/// all cheaper rules hold. Only [`not_too_early`] is left.
 pub(super) fn header(
     header: &Header,
     parent: &Header,
-    now: UnixMillis,
+    expected: impl FnOnce() -> Difficulty,
     rules: Rules,
 ) -> Result<(), HeaderError> {
     height(header, parent)?;
-    difficulty(header, parent)?;
     if rules.enforces(Rule::ProofOfWork) {
         work(header)?;
     }
     after_parent(header, parent)?;
-    not_too_early(header, now)
+    difficulty(header, expected())
 }
 
 /// A header's height is its parent's plus one.
@@ -48,12 +44,11 @@ fn height(header: &Header, parent: &Header) -> Result<(), HeaderError> {
     if found == expected { Ok(()) } else { Err(HeaderError::Height { found, expected }) }
 }
 
-/// A header bears the election's difficulty. Elections have no block interval yet, so every block has the genesis
-/// block's difficulty.
+/// A header bears the difficulty that follows from its ancestors: the election's own, where that has no block interval.
 ///
-/// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::headers_have_to_show_the_work_of_the_election`.
-fn difficulty(header: &Header, parent: &Header) -> Result<(), HeaderError> {
-    let (found, expected) = (header.difficulty, parent.difficulty);
+/// docs/PROTOCOL.md, "Difficulty"; broken by `tests::rules::headers_have_to_show_the_work_of_the_election`.
+fn difficulty(header: &Header, expected: Difficulty) -> Result<(), HeaderError> {
+    let found = header.difficulty;
     if found == expected { Ok(()) } else { Err(HeaderError::Difficulty { found, expected }) }
 }
 
@@ -77,12 +72,16 @@ fn after_parent(header: &Header, parent: &Header) -> Result<(), HeaderError> {
     Err(HeaderError::NotAfterParent { found: header.time, parent: parent.time })
 }
 
-/// A header's time is at most [`TIME_AHEAD_MAX`] ahead of the local clock. A block that comes too early is not invalid:
+/// A header's time is at most `ahead_max` ahead of the local clock: see [`crate::time_ahead_max`]. A block that comes too early is not invalid:
 /// it may be tried again later.
 ///
 /// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::headers_move_on_in_time_but_not_ahead_of_the_clock`.
-fn not_too_early(header: &Header, now: UnixMillis) -> Result<(), HeaderError> {
-    if header.time <= now.plus(TIME_AHEAD_MAX) {
+pub(super) fn not_too_early(
+    header: &Header,
+    now: UnixMillis,
+    ahead_max: Duration,
+) -> Result<(), HeaderError> {
+    if header.time <= now.plus(ahead_max) {
         return Ok(());
     }
     Err(HeaderError::TooEarly { ahead: header.time.distance(now) })

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use protocol::units::{BlockHash, UnixMillis};
 
 use super::Chain;
-use super::check::TIME_AHEAD_MAX;
 use super::tree::Entry;
 
 /// Blocks by their times, and the latest time that a block may bear now.
@@ -61,8 +60,8 @@ impl Chain {
     /// Tells the chain the time, by which blocks are due or wait. Returns whether that changed for any block;
     /// [`advance`](Self::advance) then leaves what is not due any more, or joins what is due now.
     pub fn set_time(&mut self, now: UnixMillis) -> bool {
-        let before = std::mem::replace(&mut self.due.latest, now.plus(TIME_AHEAD_MAX));
-        let latest = self.due.latest;
+        let latest = now.plus(self.timing.ahead_max);
+        let before = std::mem::replace(&mut self.due.latest, latest);
         if latest < before && latest < self.due.newest {
             let early = self.tree.iter().filter(|(_, entry)| !self.due.has(entry));
             let early: BTreeSet<_> =
@@ -84,7 +83,7 @@ impl Chain {
     }
 
     /// The times of the blocks that are here with all that is below them and whose time has not come, ascending. Each
-    /// is due once the clock is at most [`TIME_AHEAD_MAX`] behind it.
+    /// is due once the clock is at most [`time_ahead_max`](crate::time_ahead_max) behind it.
     pub fn waiting_for_their_time(&self) -> impl Iterator<Item = UnixMillis> {
         self.due.early.iter().filter(|(_, hash)| self.is_complete(hash)).map(|(time, _)| *time)
     }

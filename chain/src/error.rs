@@ -24,8 +24,8 @@ pub enum HeaderError {
     /// The height does not follow the parent's.
     #[error("its height is {found}; its parent's child has {expected}")]
     Height { found: Height, expected: Height },
-    /// The difficulty is not the election's.
-    #[error("its difficulty is {found}; the election's is {expected}")]
+    /// The difficulty is not the one that follows from the blocks before.
+    #[error("its difficulty is {found}; after the blocks before it, it is {expected}")]
     Difficulty { found: Difficulty, expected: Difficulty },
     /// The time is not above the parent's.
     #[error("its time {} is not above its parent's {}", found.0, parent.0)]
@@ -67,6 +67,12 @@ pub enum BlockError {
     /// The body is larger than the ballot allows.
     #[error("its body has {found} bytes; the ballot allows {limit}")]
     TooLarge { found: usize, limit: usize },
+    /// The election closed before this block, or with it, and still it carries transactions.
+    #[error(
+        "it carries {transactions} transactions; the election closed at {} ms, and its parent's median time is {} ms",
+        closes.0, median.0
+    )]
+    TransactionsAfterClose { transactions: usize, closes: UnixMillis, median: UnixMillis },
     /// The transaction at `index`, counted from 0, breaks a rule.
     #[error("its transaction {index}: {error}")]
     Transaction { index: usize, error: TransactionError },
@@ -121,6 +127,22 @@ pub enum TransactionError {
     /// The transaction is a second vote of a voter who has a vote on the branch.
     #[error("voter {voter} has voted already: the first vote stands")]
     AlreadyVoted { voter: VoterId },
+    /// A vote can't stand in a block yet, because the election has not opened by the median time of the blocks before.
+    #[error(
+        "the election opens at {} ms, and by its blocks it is {} ms: the vote has to wait",
+        opens.0, median.0
+    )]
+    NotOpenYet { opens: UnixMillis, median: UnixMillis },
+    /// No transaction can stand in a block any more, because the election has closed by the median time of the blocks
+    /// before.
+    #[error("the election closed at {} ms, and by its blocks it is {} ms", closes.0, median.0)]
+    Closed { closes: UnixMillis, median: UnixMillis },
+    /// A voter can't be withdrawn any more, because the election has opened by the median time of the blocks before.
+    #[error(
+        "the election opened at {} ms, and by its blocks it is {} ms: nobody is withdrawn any more",
+        opens.0, median.0
+    )]
+    WithdrawalAfterOpening { opens: UnixMillis, median: UnixMillis },
     /// The vote was cast too far from the local clock. Only votes of a peer's own user are refused for this; relayed
     /// votes and votes in blocks may be of any age.
     #[error(
@@ -168,6 +190,9 @@ impl TransactionError {
             Self::AlreadyWithdrawn { .. } => "already_withdrawn",
             Self::WithdrawalAfterVote { .. } => "withdrawal_after_vote",
             Self::AlreadyVoted { .. } => "already_voted",
+            Self::NotOpenYet { .. } => "not_open_yet",
+            Self::Closed { .. } => "closed",
+            Self::WithdrawalAfterOpening { .. } => "withdrawal_after_opening",
             Self::CastAt { .. } => "cast_at_far_from_clock",
         }
     }

@@ -14,7 +14,7 @@ use protocol::transaction::{Choices, HashedTransaction, TRANSACTION_BYTES_MAX, T
 use protocol::units::{Difficulty, ElectionId, Height, UnixMillis, sha256};
 
 use super::audit::AuditRule;
-use super::template::next_header;
+use super::time::{Past, Phase};
 
 /// How far ahead of the clock the time of a block is that comes too early. It is so far that no
 /// class will wait until the block becomes valid.
@@ -42,6 +42,19 @@ pub enum ForgeryError {
     /// This election leaves no way to break the rule.
     #[error("nothing breaks the rule {rule} in this election: {reason}")]
     NotHere { rule: AuditRule, reason: &'static str },
+    /// The next block can't break the rule, or breaks another one before, because of the time by its ancestors.
+    #[error("no block breaks the rule {rule} while the election {}", says(*.phase))]
+    NotNow { rule: AuditRule, phase: Phase },
+}
+
+/// What a phase means, after "the election".
+fn says(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Untimed => "neither opens nor closes",
+        Phase::Upcoming => "is not open yet by its blocks",
+        Phase::Open => "is open by its blocks",
+        Phase::Closed => "is closed by its blocks",
+    }
 }
 
 impl ForgeryError {
@@ -50,7 +63,7 @@ impl ForgeryError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NotOffered { .. } => "rule_not_offered",
-            Self::NotHere { .. } => "rule_not_breakable",
+            Self::NotHere { .. } | Self::NotNow { .. } => "rule_not_breakable",
         }
     }
 }
@@ -58,7 +71,7 @@ impl ForgeryError {
 impl Forgery {
     /// The rules that a block can break in such a way that others notice, with what is wrong with
     /// that block.
-    pub const OFFERED: [(AuditRule, &'static str); 22] = [
+    pub const OFFERED: [(AuditRule, &'static str); 24] = [
         (AuditRule::NoWork, "its hash does not show the work that it claims"),
         (AuditRule::MerkleRoot, "it comes with other transactions than its header commits to"),
         (AuditRule::Height, "it claims a height that does not follow its parent's"),
@@ -81,6 +94,8 @@ impl Forgery {
         (AuditRule::AlreadyRegistered, "a voter registers twice"),
         (AuditRule::NotRegistered, "somebody votes who is not registered"),
         (AuditRule::AlreadyVoted, "a voter votes twice"),
+        (AuditRule::NotOpenYet, "somebody votes before the election opens"),
+        (AuditRule::TransactionsAfterClose, "somebody votes after the election has closed"),
     ];
 
     /// Makes what breaks this rule, with voters drawn from `seed`. It searches for the stamps of at
@@ -118,15 +133,24 @@ impl Forgery {
         self.rule != AuditRule::NoWork
     }
 
-    /// The block on top of `parent`. Its nonce still has to be found, unless the broken rule is
+    /// The block that follows `past`. Its nonce still has to be found, unless the broken rule is
     /// that there is no work.
+    ///
+    /// # Errors
+    /// When the next block would not break this rule, or would break another one before, since the election has not
+    /// opened or has closed.
     ///
     /// # Panics
     /// Never: if every nonce meets the difficulty, a block cannot lack work, and no such forgery
     /// was made.
     #[must_use]
-    pub fn block(&self, parent: &Header, now: UnixMillis) -> Block {
-        let mut header = next_header(parent, &self.transactions, now);
+    pub fn block(&self, past: &Past, now: UnixMillis) -> Result<Block, ForgeryError> {
+        let (rule, phase) = (self.rule, past.phase());
+        if !can_be_broken(rule, phase) {
+            return Err(ForgeryError::NotNow { rule, phase });
+        }
+        let parent = past.parent();
+        let mut header = past.next_header(&self.transactions, now);
         #[expect(clippy::wildcard_enum_match_arm, reason = "the others are broken by transactions")]
         match self.rule {
             AuditRule::Height => header.height = Height(parent.height.0 + 2),
@@ -141,7 +165,22 @@ impl Forgery {
             }
             _ => {}
         }
-        Block { header, transactions: self.transactions.clone() }
+        Ok(Block { header, transactions: self.transactions.clone() })
+    }
+}
+
+/// Whether the block of a forgery breaks this rule, and no rule of another kind before, in this phase.
+fn can_be_broken(rule: AuditRule, phase: Phase) -> bool {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others need nothing but the block")]
+    match rule {
+        AuditRule::NotOpenYet => phase == Phase::Upcoming,
+        AuditRule::TransactionsAfterClose => phase == Phase::Closed,
+        // Their first vote has to be good.
+        AuditRule::AlreadyVoted | AuditRule::TooEarly => {
+            matches!(phase, Phase::Untimed | Phase::Open)
+        }
+        AuditRule::AlreadyRegistered | AuditRule::NotRegistered => phase != Phase::Closed,
+        _ => true,
     }
 }
 
@@ -176,6 +215,14 @@ impl Forger<'_> {
             | AuditRule::NotAfterParent
             | AuditRule::TooEarly
             | AuditRule::MerkleRoot => with_registration(honest()),
+            AuditRule::NotOpenYet | AuditRule::TransactionsAfterClose
+                if self.election.times.is_none() =>
+            {
+                return Err(self.not_here("it neither opens nor closes"));
+            }
+            AuditRule::NotOpenYet | AuditRule::TransactionsAfterClose => {
+                with_registration(honest())
+            }
             AuditRule::BlockTooLarge => self.too_many(&voter),
             AuditRule::TransactionTooLarge => {
                 let choices = vec![vec![0; TRANSACTION_BYTES_MAX / 2]];

@@ -95,7 +95,9 @@ impl Chain {
         if matches!(parent.body, Body::Invalid) {
             return Err(HeaderError::InvalidParent { previous });
         }
-        check::header(header, &parent.header, now, self.rules)
+        let expected = || self.difficulty_after(&previous);
+        check::header(header, &parent.header, expected, self.rules)?;
+        check::not_too_early(header, now, self.timing.ahead_max)
     }
 
     fn add_header(&mut self, hash: BlockHash, header: Header) {
@@ -108,7 +110,8 @@ impl Chain {
         }
     }
 
-    /// Keeps the number of headers without bodies below its limit, and never removes `parent`.
+    /// Keeps the number of headers without bodies below its limit, and never removes `parent` or what is final or
+    /// justified, with all that is below it.
     fn ensure_header_capacity(&mut self, parent: BlockHash) -> Result<(), HeaderError> {
         self.headers_since_pruning += 1;
         let headers = self.tree.without_body();
@@ -119,7 +122,8 @@ impl Chain {
         if self.headers_since_pruning > self.headers_without_body_max / 10 {
             self.headers_since_pruning = 0;
             let (above, _) = self.path_from_best_chain(self.best_header.hash);
-            self.tree.prune_headers(&above.into_iter().chain([parent]).collect());
+            let settled = [self.settled.last_final.hash, self.settled.justified.hash];
+            self.tree.prune_headers(&above.into_iter().chain(settled).chain([parent]).collect());
             let tree = &self.tree;
             self.due.retain(|hash| tree.get(hash).is_some());
         }

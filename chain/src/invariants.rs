@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use protocol::units::{Height, Work};
+use protocol::finality::BlockReference;
+use protocol::units::{BlockHash, Height, Work};
 
 use super::Chain;
-use super::fork_choice::Candidate;
 use super::rules::Rule;
+use super::time::Phase;
 use super::tree::{Body, Entry};
 
 impl Chain {
@@ -22,10 +23,12 @@ impl Chain {
         self.check_tree();
         self.check_best_chain();
         self.check_choice();
+        self.check_settled();
         self.due.check_invariants(self.tree.iter());
         self.body_cache.check_invariants(&self.tree);
         self.branch.check_invariants(self.tip_header().height);
         self.check_counts();
+        self.check_final_tally();
     }
 
     fn check_tree(&self) {
@@ -73,13 +76,24 @@ impl Chain {
             assert!(previous.is_none_or(|previous| entry.header.previous == previous));
             previous = Some(*hash);
         }
+        let is_closed = |hash: &&BlockHash| self.period_of(hash).phase() == Phase::Closed;
+        let closing = self
+            .best
+            .iter()
+            .skip(1)
+            .find(is_closed)
+            .map(|hash| BlockReference { height: self.entry(hash).header.height, hash: *hash });
+        assert_eq!(self.closing, closing, "the closing block");
+        let difficulty = self.difficulty_after(&self.entry(&self.tip().hash).header.previous);
+        let is_genesis = self.best.len() == 1;
+        assert!(is_genesis || self.tip_header().difficulty == difficulty, "the tip's difficulty");
     }
 
     fn check_choice(&self) {
         for candidate in &self.candidates {
-            let entry = self.entry(&candidate.hash);
-            assert!(entry.complete, "candidate {} is not complete", candidate.hash);
-            assert_eq!(entry.work, candidate.work);
+            let is_complete = self.entry(&candidate.hash).complete;
+            assert!(is_complete, "candidate {} is not complete", candidate.hash);
+            assert_eq!(self.candidate(candidate.hash), *candidate, "a candidate");
         }
         let best = self.entry(&self.best_header.hash);
         assert!(
@@ -92,7 +106,7 @@ impl Chain {
         let usable = self.tree.iter().filter(|(_, entry)| !entry.withheld);
         let usable =
             usable.filter(|(_, entry)| !matches!(entry.body, Body::Invalid) && self.due.has(entry));
-        let best = usable.map(|(hash, entry)| Candidate { work: entry.work, hash: *hash }).max();
+        let best = usable.map(|(hash, _)| self.candidate(*hash)).max();
         assert_eq!(best, Some(self.best_header), "there is a better header");
     }
 

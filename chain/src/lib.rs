@@ -16,9 +16,9 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use chain::{Audit, CheckedBlock, next_header};
+//! use chain::{Audit, CheckedBlock};
 //! use protocol::admission::AdmissionRule;
-//! use protocol::block::{Block, Header};
+//! use protocol::block::Block;
 //! use protocol::election::{Election, Question};
 //! use protocol::keys::VoterKey;
 //! use protocol::proof_of_work::find_stamp;
@@ -53,16 +53,14 @@
 //!
 //! // Each of the two transactions is mined into a block, and each block is checked.
 //! let mut audit = Audit::new(Arc::clone(&election));
-//! let mut parent = Header::genesis(&election);
 //! for transaction in [registration, vote] {
 //!     let transactions = vec![Arc::new(HashedTransaction::new(transaction, &id))];
-//!     let mut header = next_header(&parent, &transactions, now);
+//!     let mut header = audit.past().next_header(&transactions, now);
 //!     while !header.has_work() {
 //!         header.nonce += 1;
 //!     }
 //!     let block = Arc::new(Block { header, transactions });
 //!     audit.extend(&CheckedBlock::new(block, &election, &id), now)?;
-//!     parent = header;
 //! }
 //! assert_eq!(audit.tally().options, [[0, 1]]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -75,8 +73,10 @@ mod audit;
 mod body_cache;
 mod branch;
 mod check;
+mod closing;
 mod due;
 mod error;
+mod final_tally;
 pub mod finality;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
@@ -88,10 +88,12 @@ mod locations;
 mod paths;
 mod restore;
 pub mod rules;
+mod settled;
 mod summary;
 mod template;
 #[cfg(test)]
 mod tests;
+mod time;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -99,24 +101,29 @@ use std::sync::Arc;
 
 use protocol::block::{Block, Header};
 use protocol::election::Election;
+use protocol::finality::BlockReference;
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId, Work};
 
-use crate::rules::Rules;
+use crate::rules::{Rule, Rules};
 pub use advance::{Advance, BlockFailure, TipChange};
 pub use audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock};
 use body_cache::BodyCache;
 use branch::Branch;
 pub use branch::{AdmissionCounts, RegistrarCount, Tally, VoterRecord};
-pub use check::{CAST_AT_DISTANCE_MAX, TIME_AHEAD_MAX, check_cast_at};
+pub use check::{CAST_AT_DISTANCE_MAX, check_cast_at};
 use due::Due;
 pub use error::{BlockError, BodyError, HeaderError, TransactionError};
+use final_tally::FinalTally;
 pub use forgery::{Forgery, ForgeryError};
-pub use fork_choice::Candidate;
+pub use fork_choice::{Candidate, Standing};
 pub use locations::TransactionLocation;
 pub use restore::StoredBlock;
+pub use settled::FinalError;
+use settled::Settled;
 pub use summary::{BlankVotes, BlockEffects, OptionVotes, RegistrarSignings, TransactionSummary};
-pub use template::next_header;
+use time::Timing;
+pub use time::{Past, Phase, TIME_AHEAD_MAX, time_ahead_max};
 use tree::{Body, Entry, Tree};
 
 /// The most headers that wait for their bodies; they take about 20 MB. Headers of low difficulty
@@ -130,9 +137,12 @@ pub struct Chain {
     election: Arc<Election>,
     election_id: ElectionId,
     rules: Rules,
+    timing: Timing,
     tree: Tree,
     /// The hashes of the best chain, by height.
     best: Vec<BlockHash>,
+    /// The first block of the best chain that is empty because the election has closed.
+    closing: Option<BlockReference>,
     branch: Branch,
     /// The ends of complete branches that fork choice prefers to the tip, or that nobody has compared with it yet.
     candidates: BTreeSet<Candidate>,
@@ -142,6 +152,8 @@ pub struct Chain {
     best_header: Candidate,
     headers_since_pruning: usize,
     due: Due,
+    settled: Settled,
+    final_tally: FinalTally,
 }
 
 impl Chain {
@@ -155,15 +167,19 @@ impl Chain {
         Self {
             election_id: election.election_id(),
             rules,
+            timing: Timing::of(&election),
             tree: Tree::new(genesis),
             best: vec![hash],
+            closing: None,
             branch: Branch::new(&election, rules),
             candidates: BTreeSet::new(),
             body_cache: BodyCache::new(resident_bytes_max),
-            best_header: Candidate { work: Work(0), hash },
+            best_header: Candidate { standing: Standing::Justified, work: Work(0), hash },
             headers_without_body_max: HEADERS_WITHOUT_BODY_MAX,
             headers_since_pruning: 0,
             due: Due::new(),
+            settled: Settled::new(hash),
+            final_tally: FinalTally::new(&election),
             election,
         }
     }
@@ -366,12 +382,15 @@ impl Chain {
     /// # Errors
     /// The rule that it breaks at the moment. On another branch it may be valid.
     pub fn check_context(&self, transaction: &HashedTransaction) -> Result<(), TransactionError> {
-        self.branch.check(transaction.kind(), transaction.voter())
+        self.branch.check(transaction.kind(), transaction.voter(), self.next_period())
     }
 
     /// A block of the tree, considered as the end of a branch.
     fn candidate(&self, hash: BlockHash) -> Candidate {
-        Candidate { work: self.entry(&hash).work, hash }
+        let entry = self.entry(&hash);
+        let is_ignored = !self.rules.enforces(Rule::FinalBlock);
+        let standing = if is_ignored { Standing::Justified } else { entry.standing };
+        Candidate { standing, work: entry.work, hash }
     }
 
     fn entry(&self, hash: &BlockHash) -> &Entry {

@@ -1,6 +1,8 @@
 //! Paths through the tree of blocks: where a branch leaves the best chain, the way from there to a header, and the
 //! locator that tells another peer which blocks are known here.
 
+use std::cmp::Ordering;
+
 use protocol::datagram::LOCATOR_MAX;
 use protocol::units::{BlockHash, Height};
 
@@ -63,6 +65,29 @@ impl Chain {
             hash = header.previous;
         }
         None
+    }
+
+    /// The block at a height of the branch that ends in a known block: the block itself, or its ancestor. Costs a walk
+    /// from there down to the best chain.
+    #[must_use]
+    pub fn ancestor_at(&self, hash: &BlockHash, height: Height) -> Option<BlockHash> {
+        let mut hash = *hash;
+        loop {
+            let header = self.header(&hash)?;
+            match header.height.cmp(&height) {
+                Ordering::Less => return None,
+                Ordering::Equal => return Some(hash),
+                Ordering::Greater if self.is_on_best_chain(&hash) => return self.best_hash(height),
+                Ordering::Greater => hash = header.previous,
+            }
+        }
+    }
+
+    /// Whether a known block is `ancestor` or descends from it. Costs as much as [`ancestor_at`](Self::ancestor_at).
+    #[must_use]
+    pub fn descends_from(&self, hash: &BlockHash, ancestor: &BlockHash) -> bool {
+        let height = self.header(ancestor).map(|header| header.height);
+        height.is_some_and(|height| self.ancestor_at(hash, height) == Some(*ancestor))
     }
 
     /// The blocks between the best chain and `hash`, in ascending order, and the height at which

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::block::Header;
 use protocol::election::Election;
 use protocol::transaction::TransactionKind;
-use protocol::units::{BlockHash, Height, UnixMillis};
+use protocol::units::{BlockHash, UnixMillis};
 
 use super::Chain;
+use super::branch::Placed;
 use super::fork_choice::Candidate;
 use super::summary::BlockEffects;
 use super::tree::Body;
@@ -63,14 +64,16 @@ impl Chain {
         unusable
     }
 
-    /// The ends of all complete branches.
+    /// The ends of all complete branches, and how far the branch of the final block is complete.
     pub(super) fn ends_of_branches(&self) -> BTreeSet<Candidate> {
         let is_complete =
             |hash: &BlockHash| self.tree.get(hash).is_some_and(|entry| entry.complete);
         let complete = self.tree.iter().filter(|(_, entry)| entry.complete);
         complete
             .filter(|(_, entry)| !entry.children.iter().any(is_complete))
-            .map(|(hash, entry)| Candidate { work: entry.work, hash: *hash })
+            .map(|(hash, _)| *hash)
+            .chain([self.highest_complete_below_final()])
+            .map(|hash| self.candidate(hash))
             .collect()
     }
 
@@ -93,14 +96,16 @@ impl Chain {
                 break;
             }
             let (above, _) = self.path_from_best_chain(candidate.hash);
-            let mut path: Vec<(Height, BlockEffects)> = Vec::with_capacity(above.len());
+            let mut path = Vec::with_capacity(above.len());
             for hash in &above {
-                let summary = summaries.remove(hash).expect("complete blocks have one");
-                path.push((self.entry(hash).header.height, summary));
+                let effects = summaries.remove(hash).expect("complete blocks have one");
+                let (height, period) = (self.entry(hash).header.height, self.period_of(hash));
+                path.push(Placed { height, period, effects });
             }
             match self.branch.replace_blocks(&[], &path) {
                 Ok(()) => {
                     self.best.extend(above);
+                    self.find_closing_block();
                     break;
                 }
                 Err((index, error)) => {
@@ -108,7 +113,8 @@ impl Chain {
                     tracing::warn!(%hash, %error, "a block on the disk breaks a rule");
                     invalid += 1;
                     self.reject_block(&hash);
-                    summaries.extend(above.into_iter().zip(path.into_iter().map(|(_, each)| each)));
+                    summaries
+                        .extend(above.into_iter().zip(path.into_iter().map(|each| each.effects)));
                 }
             }
         }

@@ -16,6 +16,9 @@ pub enum Rule {
     Signatures,
     /// One vote per voter in a branch.
     OneVotePerVoter,
+    /// No branch without the last final block is followed, and of the others first those that contain the highest
+    /// justified one.
+    FinalBlock,
     /// Among equally heavy chains the smaller tip hash wins.
     TieBreak,
     /// Transactions of a branch that lost go back to the pool.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use protocol::block::{Block, Header};
 use protocol::units::{BlockHash, Height, Work};
 
+use super::fork_choice::Standing;
 use super::summary::BlockEffects;
 
 /// How far a block has been checked, and where its body is.
@@ -51,6 +52,9 @@ pub(super) struct Entry {
     pub(super) complete: bool,
     /// Whether this body is withheld, or one before it: see [`Tree::withheld`].
     pub(super) withheld: bool,
+    /// How the block stands to what is final and justified: its parent tells when it comes, and [`Tree::stand`] when
+    /// that changes.
+    pub(super) standing: Standing,
     pub(super) children: Vec<BlockHash>,
 }
 
@@ -77,6 +81,7 @@ impl Tree {
             votes: 0,
             complete: true,
             withheld: false,
+            standing: Standing::Justified,
             children: Vec::new(),
         };
         let entries = BTreeMap::from([(genesis.hash(), entry)]);
@@ -85,6 +90,12 @@ impl Tree {
 
     pub(super) fn get(&self, hash: &BlockHash) -> Option<&Entry> {
         self.entries.get(hash)
+    }
+
+    /// The header of a block, and those of its ancestors down to the genesis block.
+    pub(super) fn headers_down_from(&self, hash: &BlockHash) -> impl Iterator<Item = &Header> {
+        let parent = |header: &&Header| self.get(&header.previous).map(|entry| &entry.header);
+        std::iter::successors(self.get(hash).map(|entry| &entry.header), parent)
     }
 
     /// For tests that break what must always be true, to see that it is noticed.
@@ -115,6 +126,7 @@ impl Tree {
             votes: 0,
             complete: false,
             withheld: parent.withheld || self.withheld.contains(&hash),
+            standing: parent.standing.of_child(),
             children: Vec::new(),
         };
         self.entries.insert(hash, entry);
@@ -191,6 +203,33 @@ impl Tree {
             }
         }
         true
+    }
+
+    /// Tells `root` and all its descendants how they stand, each by its hash and its parent's standing.
+    pub(super) fn stand(
+        &mut self,
+        root: BlockHash,
+        standing_of: impl Fn(&BlockHash, Option<Standing>) -> Standing,
+    ) {
+        let mut open = vec![root];
+        while let Some(hash) = open.pop() {
+            let previous = self.entries[&hash].header.previous;
+            let parent = self.entries.get(&previous).map(|parent| parent.standing);
+            let entry = self.entries.get_mut(&hash).expect("roots and children are in the tree");
+            entry.standing = standing_of(&hash, parent);
+            open.extend(&entry.children);
+        }
+    }
+
+    /// A block and all its descendants.
+    pub(super) fn descendants(&self, root: BlockHash) -> impl Iterator<Item = (BlockHash, &Entry)> {
+        let mut open = vec![root];
+        std::iter::from_fn(move || {
+            let hash = open.pop()?;
+            let entry = &self.entries[&hash];
+            open.extend(&entry.children);
+            Some((hash, entry))
+        })
     }
 
     /// Removes headers that have no body and no descendant with a body, except those in `keep`.

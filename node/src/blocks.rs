@@ -29,6 +29,9 @@ impl Node {
         self.ledger.restore(restored.pool, &self.chain, now);
         self.react_to_ledger(now);
         self.advance_chain(None, now);
+        if let Some(close) = self.progress.witnessed().copied() {
+            self.pin_witnessed(close);
+        }
     }
 
     /// Adds a header, and deals with anything that is wrong with it. Gives `None` if the header is
@@ -45,7 +48,10 @@ impl Node {
             false => self.chain.insert_header(header, now.unix),
         };
         match inserted {
-            Ok(hash) => return Some(hash),
+            Ok(hash) => {
+                self.header_joined(hash, now);
+                return Some(hash);
+            }
             // The tip of its branch is known now, and header sync will fetch the rest.
             Err(HeaderError::UnknownParent { .. } | HeaderError::TooManyHeaders { .. }) => {}
             Err(HeaderError::TooEarly { .. }) => self.hold_early_header(header, from, now),
@@ -172,6 +178,7 @@ impl Node {
         self.count_change(&change);
         self.tell_change(old, &change, &moved);
         self.react_to_ledger(now);
+        self.follow_chain(now);
         self.tip_changed(now);
         // While this node is catching up, others have these blocks already, so they are not
         // announced.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use protocol::block::Block;
 use protocol::receipt::Receipt;
 use protocol::transaction::Transaction;
-use protocol::units::{BlockHash, Height, TransactionId, VoterId};
+use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId};
 
 use super::config::NEIGHBOURS_BY_HAND_MAX;
 use super::counters::Counters;
@@ -16,7 +16,7 @@ use super::views::{
     BlockSummary, BlockView, NeighbourView, PoolPage, Results, Status, TransactionAnswer, VoterView,
 };
 use crate::ledger::pool::Arrival;
-use chain::{Forgery, TransactionError};
+use chain::{Forgery, ForgeryError, TransactionError};
 
 /// The most block summaries in one [`Answer::Chain`], which is many times what a screen can show.
 pub const CHAIN_LIMIT_MAX: u32 = 1_000;
@@ -155,7 +155,12 @@ pub enum Answer {
     /// → [`Command::Counters`]
     Counters(Box<Counters>),
     /// The transaction is durable and is being announced to the neighbours.
-    Accepted(TransactionId),
+    Accepted {
+        /// Its id.
+        id: TransactionId,
+        /// Whether it came after the time until which votes are sure to be counted.
+        is_late: bool,
+    },
     /// The height that the block will have.
     Mining(Height),
     /// All neighbours were asked.
@@ -212,6 +217,18 @@ pub enum CommandError {
     /// This node was started without mining.
     #[error("this peer does not mine: start it without --no-mining")]
     MiningOff,
+    /// The election has not opened yet.
+    #[error("the election opens at {}: vote then", opens.rfc_3339())]
+    NotOpen {
+        /// When it opens.
+        opens: UnixMillis,
+    },
+    /// The election has closed.
+    #[error("the election closed at {}", closes.rfc_3339())]
+    Closed {
+        /// When it closed.
+        closes: UnixMillis,
+    },
     /// There is no neighbour to ask or to send to.
     #[error("there is no neighbour to ask yet")]
     NoNeighbours,
@@ -226,6 +243,9 @@ pub enum CommandError {
     /// A laboratory that is cut off cannot send bad blocks.
     #[error("this peer is partitioned from the others: write `lab partition off` first")]
     Partitioned,
+    /// The next block can't break this rule now.
+    #[error(transparent)]
+    Forgery(#[from] ForgeryError),
     /// The tip is the genesis block.
     #[error("there is no block yet to race against: vote, or write `mine`, first")]
     NothingToRace,
@@ -328,10 +348,13 @@ impl CommandError {
             Self::PoolFull { .. } => "pool_full",
             Self::NoReceipt => "no_receipt",
             Self::MiningOff => "mining_off",
+            Self::NotOpen { .. } => "not_open",
+            Self::Closed { .. } => "closed",
             Self::NoNeighbours => "no_neighbours",
             Self::Observer => "observer",
             Self::NotALab => "not_a_lab",
             Self::Partitioned => "partitioned",
+            Self::Forgery(error) => error.kind(),
             Self::NothingToRace => "nothing_to_race",
             Self::TipMoved => "tip_moved",
             Self::NotDurable { .. } => "not_durable",

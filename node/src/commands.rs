@@ -116,6 +116,7 @@ impl Node {
             votes: self.chain.tally().votes,
             trackers: self.membership.trackers(),
             clock: self.membership.clock(),
+            finality: self.finality_view(now),
             waiting: self.waiting(now),
             mines: self.mining.is_enabled(),
             mining: self.mining.is_searching() || self.laboratory.is_searching(),
@@ -124,7 +125,7 @@ impl Node {
         }
     }
 
-    fn unready(&self, now: Now) -> Vec<Unready> {
+    pub(super) fn unready(&self, now: Now) -> Vec<Unready> {
         let mut unready = Vec::new();
         let clock = self.membership.clock();
         if let Some(offset_ms) = clock.offset_ms.filter(|_| clock.is_off) {
@@ -161,6 +162,7 @@ impl Node {
             tip_held_by: self.block_held_by(self.tip().height),
             unready: self.unready(now),
             waiting: self.waiting(now),
+            finality: self.finality_view(now),
         }
     }
 
@@ -329,6 +331,7 @@ impl Node {
                 None => self.standing_in_pool(&id),
             },
             held_by: self.transaction_held_by(&id, height),
+            fate: self.fate(height),
         })
     }
 

@@ -29,6 +29,16 @@ pub enum Role {
     Laboratory,
 }
 
+/// The validator that a node is. Its key stays with the shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnValidator {
+    /// Its place in the ballot's roster. A place that the roster does not have is that of no validator.
+    pub place: u16,
+    /// Whether a person vouches that the key was not used in this election before, so that it may sign although the
+    /// disk says nothing of what it signed.
+    pub trusts_empty_store: bool,
+}
+
 /// A node's settings.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
@@ -44,6 +54,8 @@ pub struct NodeConfig {
     pub mining: bool,
     /// The purpose of the node.
     pub role: Role,
+    /// The validator that this node is, if the shell has its key.
+    pub validator: Option<OwnValidator>,
     /// About how many bytes of bodies stay in memory although the disk has them too; see
     /// [`chain::Chain::new`].
     pub resident_bytes_max: usize,

@@ -70,12 +70,16 @@ impl Node {
                 FromMembership::Joined { address } => {
                     self.sync_add_neighbour(address, now);
                     self.ledger.add_recipient(address, now);
+                    self.finality_add_neighbour(address, now);
                     self.output(Output::Event(Event::NeighbourJoined { address }));
                 }
                 FromMembership::Refreshed { address } => self.ledger.add_recipient(address, now),
                 FromMembership::Left { address, name, reason } => {
                     self.sync_remove_neighbour(address);
                     self.ledger.remove_recipient(&address);
+                    if let Some(finality) = &mut self.finality {
+                        finality.remove_neighbour(&address);
+                    }
                     self.output(Output::Event(Event::NeighbourLeft { address, name, reason }));
                     self.continue_sync(now);
                 }
@@ -166,6 +170,9 @@ impl Node {
         self.ledger.announce_fresh(now);
         self.react_to_ledger(now);
         self.ledger.stop();
+        if let Some(finality) = &mut self.finality {
+            finality.stop();
+        }
         self.timers = Timers::default();
         self.membership.start_leaving(now);
         self.react_to_membership(now);
@@ -215,7 +222,10 @@ impl Node {
             }
             AboutChain::TransactionsAck { ids } => self.handle_transactions_ack(from, &ids),
             AboutChain::NewBlock { header, body } => self.handle_new_block(from, header, body, now),
-            AboutChain::Request { request, wanted } => self.serve_chain(from, request, wanted),
+            AboutChain::Request { request, wanted } => {
+                self.serve_chain(from, request, wanted, now);
+            }
+            AboutChain::Finality(about) => self.handle_about_finality(from, about, now),
             AboutChain::Headers { piece, headers } => {
                 self.handle_chain_headers(from, piece, headers, now);
             }

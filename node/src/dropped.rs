@@ -39,6 +39,8 @@ reasons! {
     AnnouncementTooMany: "an announcement while too many others are looked into",
     NoName: "a name that may not be shown",
     NameTooSoon: "another name within 5 s",
+    VoteOld: "a validator's vote for a block far below the newest",
+    TooManyVotes: "more votes of validators than can be checked",
     Partitioned: "on the other side of a partition",
 }
 

@@ -33,6 +33,10 @@ impl Node {
         self.sync.check_invariants(&self.chain, &self.limits);
         self.disk.check_invariants();
         self.own_alone.check_invariants();
+        self.progress.check_invariants();
+        if let Some(finality) = &self.finality {
+            finality.check_invariants();
+        }
         let neighbours = self.membership.addresses();
         assert!(self.sync.sources.keys().eq(&neighbours), "neighbours, and whom blocks come from");
         assert!(self.ledger.recipients().eq(&neighbours), "neighbours, and who hears of votes");

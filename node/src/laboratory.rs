@@ -13,7 +13,7 @@ use super::command::{Answer, CommandError, Experiment};
 use super::output::{Event, MineJob, Output, PeerAt};
 use super::views::Tip;
 use super::{Node, Timer};
-use chain::{Forgery, next_header};
+use chain::Forgery;
 
 /// The experiments that are under way, and what remains of finished ones.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl Node {
             }
             Experiment::BadBlock(forgery) => {
                 self.check_clock(now)?;
-                Some(self.forge(forgery, now))
+                Some(self.forge(forgery, now)?)
             }
             Experiment::Race(rival) => Some(self.race(&rival, now)?),
         };
@@ -79,7 +79,10 @@ impl Node {
         let is_forgery = |search: &mut Search| search.forgery.is_some();
         let moved = self.laboratory.search.take_if(is_forgery);
         if let Some(forgery) = moved.and_then(|search| search.forgery) {
-            self.forge(forgery, now);
+            if let Err(error) = self.forge(forgery, now) {
+                tracing::warn!(%error, "an experiment ends");
+                self.output(Output::StopMining);
+            }
         }
     }
 
@@ -123,14 +126,17 @@ impl Node {
     }
 
     /// Starts to make a block that breaks a rule on top of the tip. Returns its height.
-    fn forge(&mut self, forgery: Box<Forgery>, now: Now) -> Height {
-        let block = forgery.block(self.chain.tip_header(), now.unix);
+    ///
+    /// # Errors
+    /// When no block on the tip can break that rule.
+    fn forge(&mut self, forgery: Box<Forgery>, now: Now) -> Result<Height, CommandError> {
+        let block = forgery.block(&self.chain.tip_past(), now.unix)?;
         let height = block.header.height;
         match forgery.needs_work() {
             true => self.search_for(block, Some(forgery)),
             false => self.send_forged(block, &forgery),
         }
-        height
+        Ok(height)
     }
 
     /// # Errors
@@ -143,8 +149,8 @@ impl Node {
         if rival.header != tip {
             return Err(CommandError::TipMoved);
         }
-        let parent = *self.chain.header(&tip.previous).expect("a block stands on its parent");
-        let header = next_header(&parent, &rival.transactions, now.unix);
+        let past = self.chain.past(&tip.previous).expect("a block stands on its parent");
+        let header = past.next_header(&rival.transactions, now.unix);
         // The time differs from the rival's, so that the same block is never mined over again.
         let time = if header.time == tip.time {
             tip.time.plus(Duration::from_millis(1))

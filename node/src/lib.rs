@@ -32,6 +32,7 @@
 //!         neighbours: vec![Given::from(addresses[usize::from(1 - number)])],
 //!         mining: true,
 //!         role: Role::Ordinary,
+//!         validator: None,
 //!         resident_bytes_max: node::RESIDENT_BYTES_MAX,
 //!         limits: Limits::default(),
 //!         rules: Rules::ALL,
@@ -83,6 +84,7 @@
 //!                 let nonce = (0..).find(solves).unwrap();
 //!                 nodes[number].handle_mined(job.number, nonce, now);
 //!             }
+//!             Output::Sign(_) => unreachable!("it is no validator"),
 //!             Output::Load(_) => unreachable!("all blocks are in memory"),
 //!             Output::StopMining
 //!             | Output::Answered { .. }
@@ -106,6 +108,7 @@ mod counters;
 mod disk;
 mod dispatch;
 mod dropped;
+mod finality;
 mod given;
 mod holders;
 mod invariants;
@@ -131,8 +134,18 @@ pub use command::{
     Answer, BlockSelector, CHAIN_LIMIT_MAX, Command, CommandError, Experiment, POOL_LIMIT_MAX,
     Ticket,
 };
-pub use config::{NEIGHBOURS_BY_HAND_MAX, NodeConfig, RESIDENT_BYTES_MAX, Role, TRACKERS_MAX};
+pub use config::{
+    NEIGHBOURS_BY_HAND_MAX, NodeConfig, OwnValidator, RESIDENT_BYTES_MAX, Role, TRACKERS_MAX,
+};
 pub use counters::Counters;
+pub use finality::records::{
+    FinalityRecord, RestoredFinality, SeenCertificate, Signed, ToSign, ValidatorRecord,
+    WitnessedClose,
+};
+pub use finality::views::{
+    Abstention, DepthView, DisputedEnd, ElectionState, EvidenceView, Fate, FinalityView,
+    OwnValidatorView, TwinSign, ValidatorView,
+};
 pub use given::{ADDRESSES_PER_NAME_MAX, Given, Named};
 pub use join::{JoinError, JoinOutput, Joining};
 pub use ledger::pool::{Arrival, Pool};

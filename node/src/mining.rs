@@ -9,15 +9,16 @@ use std::time::{Duration, Instant};
 
 use protocol::block::Header;
 use protocol::transaction::HashedTransaction;
-use protocol::units::{BlockHash, Height, Now, UnixMillis};
+use protocol::units::{BlockHash, Height, MerkleRoot, Now, UnixMillis};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::command::CommandError;
+use super::finality::views::ElectionState;
 use super::output::{MineJob, Output};
 use super::views::ClockView;
 use super::{Node, Timer};
-use chain::{TIME_AHEAD_MAX, next_header};
+use chain::Phase;
 
 /// Before mining starts, a random wait of at least this time lets transactions that are cast at the
 /// same time end up in the same block, and keeps two peers that heard of them at the same time from
@@ -29,6 +30,8 @@ const GATHER_MAX: Duration = Duration::from_millis(150);
 /// by continuing with a newer template.
 const TEMPLATE_PERIOD: Duration = Duration::from_millis(250);
 
+/// How often a search goes on with the time of then, where the difficulty depends on it.
+const TIME_PERIOD: Duration = Duration::from_millis(500);
 /// How often to check whether the clock has caught up with the chain.
 const CLOCK_PERIOD: Duration = Duration::from_secs(1);
 
@@ -106,7 +109,7 @@ impl Node {
             return Err(CommandError::ClockOff { offset_ms, disagreeing, compared });
         }
         let earliest = self.chain.tip_header().time;
-        if earliest < now.unix.plus(TIME_AHEAD_MAX) {
+        if earliest < now.unix.plus(self.chain.time_ahead_max()) {
             return Ok(());
         }
         Err(CommandError::ClockBehind { seconds: earliest.distance(now.unix).as_secs() })
@@ -131,7 +134,8 @@ impl Node {
 
     /// Handles that something entered the pool.
     pub(super) fn pool_grew(&mut self, now: Now) {
-        if self.ledger.pool().is_empty() || !self.mining.enabled || self.membership.is_leaving() {
+        let has_reason = !self.ledger.pool().is_empty() || self.mines_empty_blocks(now);
+        if !has_reason || !self.mining.enabled || self.membership.is_leaving() {
             return;
         }
         let at = match &self.mining.search {
@@ -141,6 +145,30 @@ impl Node {
         if !self.timers.is_set(Timer::Mine) {
             self.timers.set(Timer::Mine, Some(at));
         }
+    }
+
+    /// Whether a block is worth mining although nothing waits for one: the table of docs/PROTOCOL.md, "Who mines when".
+    fn mines_empty_blocks(&self, now: Now) -> bool {
+        let election = self.chain.election();
+        let Some((starts, closes)) = election.mining_starts().zip(election.closes()) else {
+            return false;
+        };
+        if now.unix < starts || self.election_state() >= Some(ElectionState::Final) {
+            return false;
+        }
+        // Where nobody signs, an idle chain has no work for a small attacker to beat.
+        election.roster().is_none()
+            || self.chain.phase() == Phase::Upcoming
+            || now.unix >= closes
+            || self.has_unsettled_transactions()
+    }
+
+    /// Whether a block above the final one has transactions.
+    fn has_unsettled_transactions(&self) -> bool {
+        let above = self.chain.final_block().height.0 + 1..=self.chain.tip_header().height.0;
+        let hashes = above.rev().filter_map(|height| self.chain.best_hash(Height(height)));
+        let mut headers = hashes.filter_map(|hash| self.chain.header(&hash));
+        headers.any(|header| header.merkle_root != MerkleRoot([0; 32]))
     }
 
     /// Handles a new tip: the block that is being searched for is of no use any more.
@@ -165,6 +193,9 @@ impl Node {
             return;
         }
         // While the disk takes nothing, own blocks would fill the memory too, and nothing of them would be safe.
+        if self.election_state() >= Some(ElectionState::Final) && !self.mining.ordered {
+            return self.stop_mining();
+        }
         let must_wait = self.is_catching_up(now.instant) && !self.mining.ordered
             || !self.disk.durability.has_room()
             || self.membership.doubts_clock(now) && !self.membership.clock().is_off;
@@ -176,19 +207,24 @@ impl Node {
             return self.timers.set(Timer::Mine, Some(now.instant + CLOCK_PERIOD));
         }
         let transactions = self.ledger.pool().template(&self.chain);
-        if transactions.is_empty() && !self.mining.ordered {
+        let has_reason = !transactions.is_empty() || self.mines_empty_blocks(now);
+        if !has_reason && !self.mining.ordered {
             return self.stop_mining();
         }
         // Where this clock and the only other one are far apart, the earlier time is one that both take. It is no more
         // than a mark in an untimed election.
         let lead = u64::try_from(self.membership.lead().as_millis()).unwrap_or(u64::MAX);
         let time = UnixMillis(now.unix.0.saturating_sub(lead));
-        let header = next_header(self.chain.tip_header(), &transactions, time);
+        let header = self.chain.next_header(&transactions, time);
         let number = self.mining.next_number();
         let job = MineJob { number, header, transactions: transactions.len() };
         let started_at = now.instant;
         self.mining.search = Some(Search { number, header, transactions, started_at });
         self.output(Output::Mine(job));
+        if self.chain.election().block_interval().is_some() {
+            // The difficulty follows the times in headers, so a header's time is that of its search.
+            self.timers.set_by(Timer::Mine, now.instant + TIME_PERIOD);
+        }
     }
 
     /// The nonce that a [`MineJob`] asked for.

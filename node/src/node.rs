@@ -8,12 +8,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use protocol::election::Election;
+use protocol::finality::BlockReference;
 use protocol::keys::SignatureError;
-use protocol::units::Now;
+use protocol::units::{Height, Now};
 
 use crate::config::{NodeConfig, Role};
 use crate::counters::LiveCounters;
 use crate::disk::Disk;
+use crate::finality::Finality;
+use crate::finality::state::Progress;
 use crate::holders::OwnAlone;
 use crate::laboratory::Laboratory;
 use crate::ledger::Ledger;
@@ -39,6 +42,8 @@ pub(super) enum Timer {
     EarlyHeaders,
     /// Give up on announced blocks whose transactions do not arrive.
     Announcements,
+    /// One of the election's times has come by this machine's clock.
+    State,
 }
 
 /// The state of one peer, which has exactly one owner.
@@ -58,6 +63,10 @@ pub struct Node {
     pub(super) ledger: Ledger,
     /// The blocks that are being fetched, and the announcement of blocks to others.
     pub(super) sync: Sync,
+    /// What validators signed; `None` in an election without validators.
+    pub(super) finality: Option<Finality>,
+    /// How far a timed election has come.
+    pub(super) progress: Progress,
     /// The own user's votes that no neighbour is known to have in its chain.
     pub(super) own_alone: OwnAlone,
     /// The search for the next block.
@@ -91,7 +100,13 @@ impl Node {
             .with_headers_max(limits.headers_without_body_max);
         let id = *chain.election_id();
         let ballot = election.canonical_bytes().into();
+        let mut restored = restored;
+        let remembered = std::mem::take(&mut restored.finality);
+        let progress = Progress::new(election.closes(), &remembered, now);
         let membership = Membership::new(&config, id, ballot, &restored.neighbours, seed, now);
+        let genesis = BlockReference { height: Height(0), hash: chain.tip().hash };
+        let run = (membership.run(), genesis);
+        let finality = Finality::new(&election, config.validator, remembered, run, now);
         let mut node = Self {
             rules: config.rules,
             limits,
@@ -100,6 +115,8 @@ impl Node {
             membership,
             ledger: Ledger::new(config.rules, limits, seed),
             sync: Sync::default(),
+            finality,
+            progress,
             own_alone: OwnAlone::default(),
             mining: Mining::new(config.mining && config.role != Role::Observer, seed),
             laboratory: Laboratory::default(),
@@ -110,6 +127,7 @@ impl Node {
         };
         node.restore(restored, now);
         node.arm_early_timer(now);
+        node.follow_chain(now);
         node.pool_grew(now);
         node
     }
@@ -128,12 +146,14 @@ impl Node {
         self.react_to_membership(now);
         self.ledger.handle_timeout(now);
         self.react_to_ledger(now);
+        self.finality_timeout(now);
         while let Some(timer) = self.timers.pop_expired(now.instant) {
             match timer {
                 Timer::Sync => self.handle_sync_timer(now),
                 Timer::Mine => self.handle_mine_timer(now),
                 Timer::EarlyHeaders => self.handle_early_headers_timer(now),
                 Timer::Announcements => self.handle_announcements_timer(now),
+                Timer::State => self.handle_state_timer(now),
             }
         }
     }
@@ -175,8 +195,10 @@ impl Node {
     /// `handle_*` call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let all = [self.timers.next(), self.membership.poll_timeout(), self.ledger.poll_timeout()];
-        all.into_iter().flatten().min()
+        let finality = self.finality.as_ref().and_then(Finality::poll_timeout);
+        let others = [self.membership.poll_timeout(), self.ledger.poll_timeout(), finality];
+        let all = [self.timers.next()].into_iter().chain(others);
+        all.flatten().min()
     }
 
     /// The next effect. The caller must drain all effects after every `handle_*` call.

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use protocol::block::{Block, Header};
 use protocol::election::Election;
+use protocol::finality::{Certificate, Evidence, Offence};
 use protocol::peer_name::PeerName;
 use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId};
 
 use super::command::{Answer, CommandError, Ticket};
+use super::finality::records::{FinalityRecord, RestoredFinality, ToSign};
+use super::finality::views::{Abstention, ElectionState, TwinSign};
 use super::given::Named;
 use super::views::{Standing, Tip};
 use chain::{AuditRule, BlockEffects, StoredBlock};
@@ -47,6 +50,8 @@ pub enum Output {
     Mine(MineJob),
     /// Stop the search for a nonce.
     StopMining,
+    /// Sign this with the validator's key, and then call [`super::Node::handle_signed`].
+    Sign(ToSign),
     /// The answer to a command that was first answered with [`super::Answer::Pending`].
     Answered {
         /// The ticket of the command.
@@ -112,6 +117,8 @@ pub enum Record {
     },
     /// All good neighbours. This replaces the previous list.
     Neighbours(Vec<SocketAddr>),
+    /// What is known of finality.
+    Finality(FinalityRecord),
 }
 
 /// Everything that a node remembers when it starts, which is everything that was persisted.
@@ -125,6 +132,8 @@ pub struct Restored {
     pub pool: Vec<(u64, HashedTransaction)>,
     /// Addresses that answered in an earlier run.
     pub neighbours: Vec<SocketAddr>,
+    /// What is known of finality.
+    pub finality: RestoredFinality,
 }
 
 /// A block to be read from the disk.
@@ -237,6 +246,53 @@ pub enum Event {
         /// The transaction that took its place, if there is one and it is not in a block that is on the disk alone.
         by: Option<TransactionId>,
     },
+    /// A timed election opened, closed, or has a final or disputed result.
+    StateChanged {
+        /// How far it has come.
+        state: ElectionState,
+    },
+    /// A block is final, and all below it.
+    Final {
+        /// The block.
+        block: Tip,
+        /// The number of votes up to it, as far as its bodies are known.
+        votes: u64,
+    },
+    /// The election closed without a vote that this peer had acknowledged.
+    NotCounted {
+        /// The vote's transaction id.
+        id: TransactionId,
+        /// The voter.
+        voter: VoterId,
+    },
+    /// A validator signed two votes that no honest one signs both.
+    Evidence {
+        /// The validator's name in the ballot.
+        validator: String,
+        /// What it did.
+        offence: Offence,
+        /// The votes.
+        evidence: Box<Evidence>,
+    },
+    /// Two certificates contradict each other, so nothing is final any more.
+    ConflictingCertificates {
+        /// The one that was known first.
+        first: Box<Certificate>,
+        /// The other.
+        second: Box<Certificate>,
+    },
+    /// Another peer signs with the key of this peer's validator, which signs nothing more.
+    Twin {
+        /// How that was noticed.
+        sign: TwinSign,
+    },
+    /// This peer's validator does not sign for now.
+    Abstains {
+        /// The reason.
+        reason: Abstention,
+    },
+    /// This peer's validator signs from now on.
+    Signs,
     /// An address became a neighbour.
     NeighbourJoined {
         /// The neighbour's address.

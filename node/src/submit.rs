@@ -56,6 +56,7 @@ impl Node {
             self.submit_again(Resubmission { ticket, id, by, refusal }, None);
             return Ok(ticket);
         }
+        self.check_hours(transaction.kind(), now)?;
         check_cast_at(transaction.transaction(), now.unix)?;
         checked.map_err(|error| command_error(error, &transaction))?;
         let ticket = self.disk.new_ticket();
@@ -165,7 +166,8 @@ impl Node {
 
     fn accept(&mut self, ticket: Ticket, id: TransactionId) {
         self.counters.happenings.submissions_accepted += 1;
-        self.output(Output::Answered { ticket, outcome: Ok(Answer::Accepted(id)) });
+        let is_late = self.is_late_vote(&id);
+        self.output(Output::Answered { ticket, outcome: Ok(Answer::Accepted { id, is_late }) });
     }
 
     fn refuse(&mut self, ticket: Ticket, error: CommandError) {

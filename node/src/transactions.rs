@@ -69,6 +69,7 @@ impl Node {
                 transaction: Arc::clone(transaction),
                 standing: self.standing_in_pool(&id),
                 receipt: None,
+                fate: self.fate(None),
             });
         }
         let found = block.and_then(|block| {
@@ -81,6 +82,7 @@ impl Node {
             transaction: Arc::clone(transaction),
             standing: self.standing_in_block(block.header.height),
             receipt: Receipt::new(block, index, self.chain.election_id()),
+            fate: self.fate(Some(block.header.height)),
         })
     }
 }

@@ -14,6 +14,7 @@ use protocol::transaction::{Choices, HashedTransaction, Transaction, Transaction
 use protocol::units::{BlockHash, Height, TransactionId, UnixMillis, VoterId, Work};
 
 use super::config::Role;
+use super::finality::views::{Fate, FinalityView};
 use crate::ledger::pool::Arrival;
 use chain::{AdmissionCounts, RegistrarCount, Tally};
 
@@ -69,6 +70,8 @@ pub struct Status {
     pub trackers: Vec<TrackerView>,
     /// How this machine's clock compares with those of others.
     pub clock: ClockView,
+    /// How far a timed election has come, and how final its count is.
+    pub finality: Option<Box<FinalityView>>,
     /// The blocks that wait for their time.
     pub waiting: WaitingBlocks,
     /// Whether this peer mines when there is something to mine.
@@ -184,6 +187,8 @@ pub struct Results {
     pub unready: Vec<Unready>,
     /// The blocks that wait for their time.
     pub waiting: WaitingBlocks,
+    /// How far a timed election has come, and how final its count is.
+    pub finality: Option<Box<FinalityView>>,
 }
 
 /// The right by which the voters on the best chain are registered.
@@ -310,6 +315,8 @@ pub struct TransactionAnswer {
     pub standing: Standing,
     /// The proof that a block of the best chain contains the transaction, if one does.
     pub receipt: Option<Receipt>,
+    /// How final that is in a timed election.
+    pub fate: Option<Fate>,
 }
 
 /// A part of the pool, in the order in which its transactions arrived.
@@ -381,6 +388,8 @@ pub struct VoteView {
     pub standing: Standing,
     /// The neighbours that have the vote, in a block or in their pools.
     pub held_by: HeldBy,
+    /// How final that is in a timed election.
+    pub fate: Option<Fate>,
 }
 
 /// A neighbour as it is shown to users.

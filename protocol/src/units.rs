@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -201,7 +201,22 @@ impl UnixMillis {
     pub fn distance(self, other: Self) -> Duration {
         Duration::from_millis(self.0.abs_diff(other.0))
     }
+
+    /// The moment as RFC 3339 writes it in UTC, with milliseconds if it has any. What is later than the year 9999 is
+    /// shown as its end.
+    #[must_use]
+    pub fn rfc_3339(self) -> String {
+        let moment = UNIX_EPOCH + Duration::from_millis(self.0.min(SHOWN_MAX.0));
+        if self.0.is_multiple_of(1_000) {
+            humantime::format_rfc3339_seconds(moment).to_string()
+        } else {
+            humantime::format_rfc3339_millis(moment).to_string()
+        }
+    }
 }
+
+/// The end of the year 9999, the latest moment that RFC 3339 can write.
+const SHOWN_MAX: UnixMillis = UnixMillis(253_402_300_799_999);
 
 /// The current time. A shell reads it once and hands it to a core: monotonic time for timers, and
 /// Unix time for what goes onto the chain.

@@ -1,5 +1,7 @@
 //! One line of headers from the genesis block, without any branch beside it: what an audit checks first of a block.
 
+use std::time::Duration;
+
 use protocol::block::Header;
 use protocol::election::Election;
 use protocol::units::{BlockHash, Height, UnixMillis, Work};
@@ -7,25 +9,33 @@ use protocol::units::{BlockHash, Height, UnixMillis, Work};
 use crate::check;
 use crate::error::HeaderError;
 use crate::rules::Rules;
+use crate::time::{Past, time_ahead_max};
 
 /// A chain of an election, as far as its headers follow each other. No block is kept in memory.
 #[derive(Debug, Clone)]
 pub(super) struct HeaderChain {
-    tip: Header,
+    past: Past,
     tip_hash: BlockHash,
+    ahead_max: Duration,
     work: Work,
 }
 
 impl HeaderChain {
     /// Starts at the election's genesis block.
     pub(super) fn new(election: &Election) -> Self {
-        let tip = Header::genesis(election);
-        Self { tip, tip_hash: tip.hash(), work: Work(0) }
+        let past = Past::genesis(election);
+        let (tip_hash, ahead_max) = (past.parent().hash(), time_ahead_max(election));
+        Self { past, tip_hash, ahead_max, work: Work(0) }
     }
 
     /// The last header. Its height is the number of blocks after the genesis block.
     pub(super) fn tip(&self) -> (Height, BlockHash) {
-        (self.tip.height, self.tip_hash)
+        (self.past.parent().height, self.tip_hash)
+    }
+
+    /// What the next header has to follow.
+    pub(super) fn past(&self) -> &Past {
+        &self.past
     }
 
     /// The work of the chain up to the [tip](Self::tip).
@@ -35,7 +45,7 @@ impl HeaderChain {
 
     /// The height of the block that comes next, whatever its header says.
     pub(super) fn next_height(&self) -> Height {
-        self.tip.height.next()
+        self.past.parent().height.next()
     }
 
     /// Whether a header can come next.
@@ -43,13 +53,16 @@ impl HeaderChain {
         if header.previous != self.tip_hash {
             return Err(HeaderError::UnknownParent { previous: header.previous });
         }
-        check::header(header, &self.tip, now, Rules::ALL)
+        let expected = || self.past.next_difficulty();
+        check::header(header, self.past.parent(), expected, Rules::ALL)?;
+        check::not_too_early(header, now, self.ahead_max)
     }
 
     /// Adds a header that was checked.
-    pub(super) fn add(&mut self, header: Header, hash: BlockHash) {
+    pub(super) fn add(&mut self, header: &Header, hash: BlockHash) {
         self.work = self.work.plus(header.difficulty);
-        (self.tip, self.tip_hash) = (header, hash);
+        self.past.add(header);
+        self.tip_hash = hash;
     }
 }
 
@@ -63,10 +76,9 @@ mod tests {
     use super::*;
     use crate::audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock};
     use crate::fixtures::{NOW, election, id, registration};
-    use crate::template::next_header;
 
-    fn mined(parent: &Header, transactions: Vec<Arc<HashedTransaction>>) -> Block {
-        let header = next_header(parent, &transactions, NOW);
+    fn mined(past: &Past, transactions: Vec<Arc<HashedTransaction>>) -> Block {
+        let header = past.next_header(&transactions, NOW);
         let headers = (0..).map(|nonce| Header { nonce, ..header });
         let header = headers.into_iter().find(Header::has_work).expect("the difficulty is low");
         Block { header, transactions }
@@ -82,9 +94,11 @@ mod tests {
         let genesis = Header::genesis(&election());
         let mut chain = Audit::new(Arc::new(election()));
         assert_eq!((chain.tip(), chain.work()), ((Height(0), genesis.hash()), Work(0)));
-        let first = mined(&genesis, vec![registration(0)]);
-        let beside = mined(&genesis, vec![]);
-        let second = mined(&first.header, vec![]);
+        let first = mined(chain.past(), vec![registration(0)]);
+        let beside = mined(chain.past(), vec![]);
+        let mut past = chain.past().clone();
+        past.add(&first.header);
+        let second = mined(&past, vec![]);
         assert_eq!(extend(&mut chain, &first, NOW), Ok(()));
         for (block, rule) in [
             (&beside, AuditRule::UnknownParent),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use protocol::block::Block;
 use protocol::election::Election;
+use protocol::finality::BlockReference;
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, ElectionId, Height, UnixMillis, Work};
 
@@ -19,6 +20,7 @@ use super::check;
 use super::error::{BlockError, BodyError, HeaderError};
 use super::summary::BlockEffects;
 use crate::rules::Rules;
+use crate::time::{Past, Phase};
 use header_chain::HeaderChain;
 pub use rule::AuditRule;
 
@@ -35,6 +37,7 @@ pub struct Audit {
     election: Arc<Election>,
     headers: HeaderChain,
     branch: Branch,
+    closing: Option<BlockReference>,
     transactions: u64,
     signatures: u64,
 }
@@ -109,6 +112,7 @@ impl Audit {
         Self {
             headers: HeaderChain::new(&election),
             branch: Branch::new(&election, Rules::ALL),
+            closing: None,
             transactions: 0,
             signatures: 0,
             election,
@@ -130,8 +134,9 @@ impl Audit {
             checked => checked.map(|()| None).map_err(|error| failed(error.into()))?,
         };
         let summary = checked.verdict.as_ref().map_err(|error| failed(error.clone().into()))?;
+        let period = self.headers.past().period();
         self.branch
-            .apply(height, summary)
+            .apply(height, period, summary)
             .map_err(|error| failed(BodyError::Invalid(error).into()))?;
         if let Some(early) = early {
             self.branch.undo(height, summary);
@@ -140,7 +145,10 @@ impl Audit {
         self.transactions += checked.block.transactions.len() as u64;
         self.signatures +=
             checked.block.transactions.iter().map(|each| signatures(each)).sum::<u64>();
-        self.headers.add(*header, hash);
+        self.headers.add(header, hash);
+        if period.phase() == Phase::Closed && self.closing.is_none() {
+            self.closing = Some(BlockReference { height, hash });
+        }
         Ok(())
     }
 
@@ -155,6 +163,24 @@ impl Audit {
     #[must_use]
     pub fn tip(&self) -> (Height, BlockHash) {
         self.headers.tip()
+    }
+
+    /// What the next block has to follow.
+    #[must_use]
+    pub fn past(&self) -> &Past {
+        self.headers.past()
+    }
+
+    /// Where the next block stands between the election's opening and closing.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.past().phase()
+    }
+
+    /// The first block that carries no transactions because the election has closed.
+    #[must_use]
+    pub fn closing_block(&self) -> Option<BlockReference> {
+        self.closing
     }
 
     /// The work of the chain up to the [tip](Self::tip).

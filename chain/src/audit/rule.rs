@@ -37,13 +37,13 @@ rules! {
     UnknownParent "unknown_parent"
     /// A header's height is its parent's plus one.
     Height "wrong_height"
-    /// A header bears the election's difficulty.
+    /// A header bears the difficulty that follows from the blocks before it.
     Difficulty "wrong_difficulty"
     /// A header's hash meets its difficulty.
     NoWork "no_work"
     /// A header's time is above its parent's.
     NotAfterParent "not_after_parent"
-    /// A header's time is at most [`TIME_AHEAD_MAX`](crate::TIME_AHEAD_MAX) ahead of the clock.
+    /// A header's time is at most [`time_ahead_max`](crate::time_ahead_max) ahead of the clock.
     TooEarly "too_early"
     /// A body is the one that its header commits to.
     MerkleRoot "merkle_root"
@@ -107,6 +107,12 @@ rules! {
     AlreadyWithdrawn "already_withdrawn"
     /// A voter who voted is not withdrawn.
     WithdrawalAfterVote "withdrawal_after_vote"
+    /// A vote stands in a block only once the election has opened.
+    NotOpenYet "not_open_yet"
+    /// A voter is withdrawn only until the election opens.
+    WithdrawalAfterOpening "withdrawal_after_opening"
+    /// The closing block, and all blocks after it, are empty.
+    TransactionsAfterClose "transactions_after_close"
 }
 
 impl AuditRule {
@@ -128,6 +134,9 @@ impl AuditRule {
         match error {
             BodyError::MerkleRoot { .. } => Some(Self::MerkleRoot),
             BodyError::Invalid(BlockError::TooLarge { .. }) => Some(Self::BlockTooLarge),
+            BodyError::Invalid(BlockError::TransactionsAfterClose { .. }) => {
+                Some(Self::TransactionsAfterClose)
+            }
             BodyError::Invalid(BlockError::Transaction { error, .. }) => {
                 Self::of_transaction(error)
             }
@@ -152,6 +161,9 @@ impl AuditRule {
             TransactionError::Withdrawn { .. } => Some(Self::Withdrawn),
             TransactionError::AlreadyWithdrawn { .. } => Some(Self::AlreadyWithdrawn),
             TransactionError::WithdrawalAfterVote { .. } => Some(Self::WithdrawalAfterVote),
+            TransactionError::NotOpenYet { .. } => Some(Self::NotOpenYet),
+            TransactionError::WithdrawalAfterOpening { .. } => Some(Self::WithdrawalAfterOpening),
+            TransactionError::Closed { .. } => Some(Self::TransactionsAfterClose),
             TransactionError::CastAt { .. } => None,
         }
     }

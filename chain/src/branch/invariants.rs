@@ -65,6 +65,7 @@ mod tests {
     use crate::fixtures::{admission, admitted_vote, election_by_registrars, key, withdrawal};
     use crate::rules::Rules;
     use crate::tests::panic_message;
+    use crate::time::Period;
 
     /// Two admissions, the vote of one, and the withdrawal of the other, in the first three blocks.
     fn branch() -> Branch {
@@ -79,7 +80,7 @@ mod tests {
             let merkle_root = block::merkle_root(&transactions);
             let header = Header { height, merkle_root, ..Header::genesis(&election) };
             let effects = BlockEffects::of(&Block { header, transactions });
-            branch.apply(height, &effects).expect("it keeps the rules");
+            branch.apply(height, Period::ALWAYS, &effects).expect("it keeps the rules");
         }
         branch
     }

@@ -7,7 +7,8 @@ use super::*;
 use protocol::admission::{AdmissionRule, Registrar, RegistrarSignatures};
 use protocol::election::Question;
 use protocol::keys::{PublicKey, Signature, VoterKey};
-use protocol::transaction::{Admission, Choices, Vote};
+use protocol::roster::{FinalityRule, Times};
+use protocol::transaction::{Admission, Choices, TransactionKind, Vote};
 use protocol::units::{Difficulty, TransactionId};
 
 /// Registered in the first block, where the voters of even numbers vote as well.
@@ -145,7 +146,7 @@ fn registrar(number: u8, key: &VoterKey) -> Registrar {
 }
 
 /// The rules that only an election with registrars has.
-const OF_REGISTRARS: [AuditRule; 11] = [
+const OF_REGISTRARS: [AuditRule; 12] = [
     AuditRule::NeedsAdmission,
     AuditRule::WrongElection,
     AuditRule::SignatureCount,
@@ -157,10 +158,35 @@ const OF_REGISTRARS: [AuditRule; 11] = [
     AuditRule::Withdrawn,
     AuditRule::AlreadyWithdrawn,
     AuditRule::WithdrawalAfterVote,
+    AuditRule::WithdrawalAfterOpening,
 ];
 
 fn right(rule: AuditRule) -> Right {
     if OF_REGISTRARS.contains(&rule) { Right::Registrars } else { Right::Open }
+}
+
+/// How long after its creation the election opens and closes in which a rule can be broken, if it does at all. The
+/// first block comes a millisecond after the genesis block.
+fn hours_ms(rule: AuditRule) -> Option<(u64, u64)> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others need no hours")]
+    match rule {
+        AuditRule::NotOpenYet => Some((2, 1_000_000)),
+        AuditRule::WithdrawalAfterOpening => Some((0, 1_000_000)),
+        AuditRule::TransactionsAfterClose => Some((0, 1)),
+        _ => None,
+    }
+}
+
+/// The scene in which a rule can be broken.
+fn scene(rule: AuditRule) -> Scene {
+    let scene = Scene::new(right(rule));
+    let Some((opens, closes)) = hours_ms(rule) else { return scene };
+    let at = |after_ms| scene.election.created.plus(Duration::from_millis(after_ms));
+    let finality = FinalityRule::Depth { confirmations: 1 };
+    let times = Some(Times { opens: at(opens), closes: at(closes), finality });
+    let election =
+        Arc::new(Election { block_interval_s: Some(10), times, ..(*scene.election).clone() });
+    Scene { id: election.election_id(), election }
 }
 
 /// How to break a rule. Whoever adds a rule has to say it here.
@@ -240,12 +266,18 @@ fn forgery(scene: &Scene, rule: AuditRule) -> Forgery {
             Forgery::Transactions(vec![withdrawal.clone(), withdrawal])
         }
         AuditRule::WithdrawalAfterVote => one(scene.withdraws(0, &[(0, 0), (1, 1)])),
+        AuditRule::NotOpenYet | AuditRule::TransactionsAfterClose => {
+            one(scene.votes(1, vec![vec![0], vec![]]))
+        }
+        AuditRule::WithdrawalAfterOpening => one(scene.withdraws(1, &[(0, 0), (1, 1)])),
     }
 }
 
 fn first_block(scene: &Scene) -> Block {
     let registrations = (0..VOTERS).map(|number| scene.registers(number));
     let votes = [scene.votes(0, vec![vec![0], vec![]]), scene.votes(2, vec![vec![], vec![0, 2]])];
+    let is_open = Past::genesis(&scene.election).phase().takes(TransactionKind::Vote);
+    let votes = votes.into_iter().filter(|_| is_open);
     let transactions = scene.hashed(registrations.chain(votes).collect());
     mine(&Header::genesis(&scene.election), &transactions, 0)
 }
@@ -307,7 +339,7 @@ fn a_good_chain_passes_and_is_counted() {
 #[test]
 fn each_rule_broken_once_is_named_where_it_is_broken() {
     for &rule in AuditRule::ALL {
-        let scene = Scene::new(right(rule));
+        let scene = scene(rule);
         let blocks = forged_chain(&scene, forgery(&scene, rule));
         let (audit, outcome) = audit(&scene, &blocks);
         let failure = outcome.expect_err(rule.name());
@@ -317,7 +349,9 @@ fn each_rule_broken_once_is_named_where_it_is_broken() {
         assert!(failure.to_string().contains(rule.name()), "{failure}");
         // What was good before it stays counted, and nothing of the block is.
         assert_eq!(audit.tip(), (Height(1), blocks[0].header.hash()), "{failure}");
-        assert_eq!((audit.tally().votes, audit.transactions()), (2, 5), "{failure}");
+        let voted = if rule == AuditRule::NotOpenYet { 0 } else { 2 };
+        let counted = (audit.tally().votes, audit.transactions());
+        assert_eq!(counted, (voted, u64::from(VOTERS) + voted), "{failure}");
     }
 }
 

@@ -10,7 +10,7 @@ use super::order::{VOTERS, best_by_definition, blocks, replay};
 use super::*;
 use crate::fixtures::{admission, admitted_vote, election_by_registrars};
 
-type Disk = BTreeMap<BlockHash, Arc<Block>>;
+pub(super) type Disk = BTreeMap<BlockHash, Arc<Block>>;
 
 pub(super) fn without_memory() -> Chain {
     Chain::new(Arc::new(election()), Rules::ALL, 0)
@@ -21,7 +21,7 @@ pub(super) fn stored(block: &Block) -> StoredBlock {
 }
 
 /// Moves to the best branch, reading from the disk what that takes.
-fn advance(chain: &mut Chain, disk: &Disk) {
+pub(super) fn advance(chain: &mut Chain, disk: &Disk) {
     loop {
         let before = chain.tip();
         let advance = chain.advance();
@@ -104,7 +104,9 @@ fn replays(disk: &Disk, tip: BlockHash) -> bool {
     }
     let mut state = Branch::new(&election(), Rules::ALL);
     let mut upwards = branch.iter().rev();
-    upwards.all(|block| state.apply(block.header.height, &BlockEffects::of(block)).is_ok())
+    upwards.all(|block| {
+        state.apply(block.header.height, Period::ALWAYS, &BlockEffects::of(block)).is_ok()
+    })
 }
 
 #[test]

@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 
 const PROTOCOL: &str = include_str!("../../../docs/PROTOCOL.md");
-const RULES: [&str; 2] = [include_str!("../check.rs"), include_str!("../branch.rs")];
-const TESTS: [(&str, &str); 2] =
-    [("rules", include_str!("rules.rs")), ("audit", include_str!("audit.rs"))];
+const RULES: [&str; 3] =
+    [include_str!("../check.rs"), include_str!("../branch.rs"), include_str!("../time/period.rs")];
+const TESTS: [(&str, &str); 3] = [
+    ("rules", include_str!("rules.rs")),
+    ("audit", include_str!("audit.rs")),
+    ("period", include_str!("period.rs")),
+];
 
 /// What stands between a marker and the character that ends it, wherever the rules' comments have the marker.
 fn named(marker: &str, end: char) -> BTreeSet<String> {

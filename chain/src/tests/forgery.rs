@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::slice;
 
 use protocol::admission::AdmissionRule;
+use protocol::roster::{FinalityRule, Times};
 
 use super::*;
 
@@ -36,26 +37,93 @@ fn forged(rule: AuditRule, election: &Election, seed: u8) -> Result<Forgery, Str
     Forgery::new(rule, election, [seed; 32], NOW).map_err(|error| error.to_string())
 }
 
+fn is_of_hours(rule: AuditRule) -> bool {
+    matches!(rule, AuditRule::NotOpenYet | AuditRule::TransactionsAfterClose)
+}
+
+/// The election that opens and closes so many milliseconds after its creation.
+fn timed(opens: u64, closes: u64) -> Election {
+    let at = |after_ms| election().created.plus(Duration::from_millis(after_ms));
+    let finality = FinalityRule::Depth { confirmations: 1 };
+    let times = Some(Times { opens: at(opens), closes: at(closes), finality });
+    Election { block_interval_s: Some(10), difficulty_bits: 4, times, ..election() }
+}
+
+#[test]
+fn each_forgery_breaks_its_rule_in_each_phase_or_says_that_it_does_not() {
+    let phases = [
+        (Phase::Upcoming, timed(100, 200), vec![AuditRule::AlreadyVoted, AuditRule::TooEarly]),
+        (Phase::Open, timed(0, 200), vec![]),
+        (
+            Phase::Closed,
+            timed(0, 0),
+            vec![
+                AuditRule::AlreadyRegistered,
+                AuditRule::NotRegistered,
+                AuditRule::AlreadyVoted,
+                AuditRule::TooEarly,
+            ],
+        ),
+    ];
+    for (phase, election, mut others) in phases {
+        let past = Past::genesis(&election);
+        assert_eq!(past.phase(), phase);
+        let not_now = [
+            (AuditRule::NotOpenYet, Phase::Upcoming),
+            (AuditRule::TransactionsAfterClose, Phase::Closed),
+        ];
+        others.extend(not_now.into_iter().filter(|(_, now)| *now != phase).map(|(rule, _)| rule));
+        for (rule, _) in Forgery::OFFERED {
+            let Ok(forgery) = forged(rule, &election, 7) else {
+                assert_eq!(rule, AuditRule::ChoicesNotRising);
+                continue;
+            };
+            match forgery.block(&past, NOW) {
+                Err(error) => {
+                    assert_eq!(error, ForgeryError::NotNow { rule, phase });
+                    assert_eq!(error.kind(), "rule_not_breakable");
+                    assert!(others.contains(&rule), "{error}");
+                }
+                Ok(mut block) => {
+                    assert!(!others.contains(&rule), "{rule} can't be broken while {phase:?}");
+                    if forgery.needs_work() {
+                        block.header = worked(block.header, 0);
+                    }
+                    assert_eq!(broken(block, &[], &election).rule(), rule);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn each_offered_forgery_breaks_its_rule_alone() {
     let orderless = "nothing breaks the rule choices_not_rising in this election: \
                      no question takes two choices";
     for (number, election) in elections().into_iter().enumerate() {
-        let genesis = Header::genesis(&election);
-        let parent = mine(&genesis, &[], 0);
+        let first = Past::genesis(&election);
+        let parent = mine(first.parent(), &[], 0);
         for (rule, _) in Forgery::OFFERED {
             let forgery = match forged(rule, &election, 7) {
                 Ok(forgery) => forgery,
                 Err(error) => {
-                    assert_eq!((number, error.as_str()), (0, orderless));
+                    let expected = if is_of_hours(rule) {
+                        format!(
+                            "nothing breaks the rule {rule} in this election: it neither opens nor closes"
+                        )
+                    } else {
+                        orderless.to_owned()
+                    };
+                    assert_eq!(error, expected);
+                    assert!(number == 0 || is_of_hours(rule), "{rule} can be broken");
                     continue;
                 }
             };
             assert_eq!(forgery.rule(), rule);
-            for (parent, before) in
-                [(&genesis, [].as_slice()), (&parent.header, slice::from_ref(&parent))]
-            {
-                let mut block = forgery.block(parent, NOW);
+            let mut later = first.clone();
+            later.add(&parent.header);
+            for (past, before) in [(&first, [].as_slice()), (&later, slice::from_ref(&parent))] {
+                let mut block = forgery.block(past, NOW).expect("no phase forbids it");
                 if forgery.needs_work() {
                     block.header = worked(block.header, 0);
                 }
@@ -85,7 +153,7 @@ fn a_block_that_is_too_large_has_one_or_two_bytes_too_many_and_votes_of_a_good_l
     for block_bytes_max in 5_000..5_150 {
         let election = Election { block_bytes_max, ..election() };
         let forgery = forged(AuditRule::BlockTooLarge, &election, 7).expect("offered");
-        let block = forgery.block(&Header::genesis(&election), NOW);
+        let block = forgery.block(&Past::genesis(&election), NOW).expect("it can be");
         let over = block.body_bytes().len() - block_bytes_max as usize;
         assert!((1..=2).contains(&over), "{over} bytes over {block_bytes_max}");
         let longest = block.transactions.iter().map(|each| each.bytes()).max();
@@ -98,7 +166,7 @@ fn a_block_without_work_has_none_whatever_its_first_nonce_shows() {
     let election = Election { difficulty_bits: 1, ..election() };
     let without_work = |seed| {
         let forgery = forged(AuditRule::NoWork, &election, seed).expect("offered");
-        let header = forgery.block(&Header::genesis(&election), NOW).header;
+        let header = forgery.block(&Past::genesis(&election), NOW).expect("it can be").header;
         assert!(!header.has_work());
         header.nonce
     };
@@ -108,14 +176,14 @@ fn a_block_without_work_has_none_whatever_its_first_nonce_shows() {
 #[test]
 fn a_block_that_comes_too_early_comes_a_day_too_early() {
     let forgery = forged(AuditRule::TooEarly, &election(), 7).expect("offered");
-    let time = forgery.block(&Header::genesis(&election()), NOW).header.time;
+    let time = forgery.block(&Past::genesis(&election()), NOW).expect("it can be").header.time;
     assert_eq!(time, NOW.plus(Duration::from_secs(86_400)));
 }
 
 #[test]
 fn who_registers_twice_hands_in_two_transactions() {
     let forgery = forged(AuditRule::AlreadyRegistered, &election(), 7).expect("offered");
-    let block = forgery.block(&Header::genesis(&election()), NOW);
+    let block = forgery.block(&Past::genesis(&election()), NOW).expect("it can be");
     let ids: BTreeSet<_> = block.transactions.iter().map(|each| each.id()).collect();
     assert_eq!(ids.len(), 2);
 }
@@ -124,7 +192,8 @@ fn who_registers_twice_hands_in_two_transactions() {
 fn other_voters_are_made_up_each_time() {
     let voters = |seed| {
         let forgery = Forgery::new(AuditRule::Height, &election(), [seed; 32], NOW);
-        let block = forgery.expect("offered").block(&Header::genesis(&election()), NOW);
+        let block =
+            forgery.expect("offered").block(&Past::genesis(&election()), NOW).expect("it can be");
         block.transactions.iter().map(|each| each.voter()).collect::<Vec<_>>()
     };
     assert_eq!(voters(1), voters(1));

@@ -1,5 +1,6 @@
 //! Whatever breaks an invariant of a chain is noticed.
 
+use protocol::finality::BlockReference;
 use protocol::units::{Height, Work};
 
 use super::*;
@@ -44,6 +45,11 @@ impl Scene {
 
     fn genesis(&self) -> BlockHash {
         self.chain.best[0]
+    }
+
+    fn settle(&mut self, hash: BlockHash) {
+        let height = self.entry(hash).header.height;
+        self.chain.set_final(BlockReference { height, hash }).expect("nothing else is final");
     }
 
     fn entry(&mut self, hash: BlockHash) -> &mut Entry {
@@ -115,16 +121,17 @@ const CHOICE: [Breakage; 9] = [
     (|it| it.chain.best[2] = it.other_tip, "entry.header.previous == previous"),
     (
         |it| {
-            let work = it.entry(it.bodiless).work;
-            it.chain.candidates.insert(Candidate { work, hash: it.bodiless });
+            let candidate = it.chain.candidate(it.bodiless);
+            it.chain.candidates.insert(candidate);
         },
         "is not complete",
     ),
     (
         |it| {
-            it.chain.candidates.insert(Candidate { work: Work(77), hash: it.tip });
+            let candidate = it.chain.candidate(it.tip);
+            it.chain.candidates.insert(Candidate { work: Work(77), ..candidate });
         },
-        "right: Work(77)",
+        "a candidate",
     ),
     (
         |it| {
@@ -134,8 +141,7 @@ const CHOICE: [Breakage; 9] = [
     ),
     (
         |it| {
-            let work = it.entry(it.best_header).work;
-            it.chain.best_header = Candidate { work, hash: it.best_header };
+            it.chain.best_header = it.chain.candidate(it.best_header);
             it.chain.tree.set_body(&it.best_header, Body::Invalid);
         },
         "the best header is useless",
@@ -143,8 +149,7 @@ const CHOICE: [Breakage; 9] = [
     (|it| it.chain.best_header = it.chain.tip(), "there is a better header"),
     (
         |it| {
-            let work = it.entry(it.bodiless).work;
-            it.chain.best_header = Candidate { work, hash: it.bodiless };
+            it.chain.best_header = it.chain.candidate(it.bodiless);
         },
         "there is a better header",
     ),
@@ -173,10 +178,33 @@ const COUNTS: [Breakage; 6] = [
     (|it| it.chain.best.truncate(2), "is known from a block above the tip"),
 ];
 
+const SETTLED: [Breakage; 6] = [
+    (|it| it.entry(it.other).standing = Standing::Final, "stands to what is settled"),
+    (|it| it.chain.settled.last_final.height = Height(7), "is settled and not known"),
+    (
+        |it| {
+            it.settle(it.tip);
+            let hash = it.other_tip;
+            it.chain.settled.justified = BlockReference { height: Height(2), hash };
+        },
+        "the justified block conflicts with the final one",
+    ),
+    (
+        |it| {
+            it.settle(it.other_tip);
+            it.chain.candidates.clear();
+        },
+        "nothing leads to the final block",
+    ),
+    (|it| it.chain.final_tally.tally.votes = 1, "final votes"),
+    (|it| it.chain.final_tally.counted = Height(3), "more is final than there is"),
+];
+
 #[test]
 fn each_breakage_of_a_chain_is_noticed() {
     Scene::new().chain.check_invariants();
-    for (number, (breaks, expected)) in TREE.iter().chain(&CHOICE).chain(&COUNTS).enumerate() {
+    let breakages = TREE.iter().chain(&CHOICE).chain(&COUNTS).chain(&SETTLED);
+    for (number, (breaks, expected)) in breakages.enumerate() {
         let mut scene = Scene::new();
         breaks(&mut scene);
         let said = panic_message(|| scene.chain.check_invariants());

@@ -8,9 +8,11 @@ mod edges;
 mod forgery;
 mod invariants;
 mod order;
+mod period;
 mod refused;
 mod room;
 mod rules;
+mod settled;
 mod views;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +26,7 @@ use protocol::units::{BlockHash, UnixMillis};
 
 use super::*;
 use crate::fixtures::{NOW, election, hashed, id, key, registration, vote};
+use crate::time::Period;
 
 fn chain() -> Chain {
     Chain::new(Arc::new(election()), Rules::ALL, usize::MAX)

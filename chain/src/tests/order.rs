@@ -59,7 +59,7 @@ fn add_in_order(blocks: &[Block], order: &[usize]) -> Chain {
 /// The best tip by definition: among all blocks whose whole branch keeps the rules.
 pub(super) fn best_by_definition(blocks: &[Block]) -> Candidate {
     let genesis = Header::genesis(&election());
-    let mut best = Candidate { work: Work(0), hash: genesis.hash() };
+    let mut best = Candidate { standing: Standing::Justified, work: Work(0), hash: genesis.hash() };
     for block in blocks {
         let mut branch = vec![block];
         while let Some(parent) =
@@ -68,11 +68,12 @@ pub(super) fn best_by_definition(blocks: &[Block]) -> Candidate {
             branch.insert(0, parent);
         }
         let mut state = Branch::new(&election(), Rules::ALL);
-        let is_valid = branch
-            .iter()
-            .all(|block| state.apply(block.header.height, &BlockEffects::of(block)).is_ok());
+        let is_valid = branch.iter().all(|block| {
+            state.apply(block.header.height, Period::ALWAYS, &BlockEffects::of(block)).is_ok()
+        });
         let work = branch.iter().fold(Work(0), |work, block| work.plus(block.header.difficulty));
-        let candidate = Candidate { work, hash: block.header.hash() };
+        let candidate =
+            Candidate { standing: Standing::Justified, work, hash: block.header.hash() };
         if is_valid && candidate > best {
             best = candidate;
         }
@@ -95,7 +96,9 @@ pub(super) fn replay(chain: &Chain, block: impl Fn(&BlockHash) -> Arc<Block>) ->
     let mut state = Branch::new(&election(), Rules::ALL);
     for height in 1..=chain.tip_header().height.0 {
         let hash = chain.best_hash(Height(height)).expect("below the tip");
-        state.apply(Height(height), &BlockEffects::of(&block(&hash))).expect("valid");
+        state
+            .apply(Height(height), Period::ALWAYS, &BlockEffects::of(&block(&hash)))
+            .expect("valid");
     }
     state
 }

@@ -147,7 +147,7 @@ fn voters_find_room_up_to_the_most_and_again_after_an_undo() {
     assert_eq!(chain.remaining_voter_capacity(), 3);
     let block = mine(&Header::genesis(&chain.election), &[registration(0)], 0);
     let effects = BlockEffects::of(&block);
-    chain.branch.apply(Height(1), &effects).expect("there is room");
+    chain.branch.apply(Height(1), Period::ALWAYS, &effects).expect("there is room");
     assert_eq!(chain.remaining_voter_capacity(), 2);
     assert_eq!(chain.check_voter_capacity(1), Ok(()));
     assert_eq!(chain.check_voter_capacity(2), Err(TransactionError::VotersFull { max: 3 }));
@@ -177,7 +177,7 @@ fn each_block_that_is_undone_leaves_the_state_before_it() {
     // `Debug` shows every map, list and counter of a branch.
     let mut states = vec![format!("{branch:?}")];
     for (height, block) in (1..).map(Height).zip(&blocks) {
-        branch.apply(height, block).expect("it keeps the rules");
+        branch.apply(height, Period::ALWAYS, block).expect("it keeps the rules");
         states.push(format!("{branch:?}"));
     }
     let voter = |number| key(number).public().voter();
@@ -189,7 +189,9 @@ fn each_block_that_is_undone_leaves_the_state_before_it() {
 
     // What breaks a rule in the last place changes nothing either.
     let wrong = mine(&Header::genesis(&election), &[admission(4), withdrawal(1)], 0);
-    branch.apply(Height(5), &BlockEffects::of(&wrong)).expect_err("withdrawn twice");
+    branch
+        .apply(Height(5), Period::ALWAYS, &BlockEffects::of(&wrong))
+        .expect_err("withdrawn twice");
     assert_eq!(format!("{branch:?}"), states[4]);
     for (height, block) in (1..).map(Height).zip(&blocks).collect::<Vec<_>>().into_iter().rev() {
         branch.undo(height, block);

@@ -84,8 +84,13 @@ impl Durability {
         self.waiting_bytes <= self.waiting_bytes_max
     }
 
+    /// The batch that the records since the last one will be in.
+    pub(crate) fn next_batch(&self) -> u64 {
+        self.last_batch + 1
+    }
+
     /// The newest batch that is durable, with all before it.
-    pub(super) fn confirmed(&self) -> u64 {
+    pub(crate) fn confirmed(&self) -> u64 {
         self.confirmed
     }
 
@@ -116,7 +121,8 @@ impl Durability {
                 self.rows_by_batch.insert((batch, row));
             }
             Record::PoolRemove { row } => self.forget_row(row),
-            Record::Block(_) | Record::Tip { .. } | Record::Neighbours(_) => {}
+            Record::Block(_) | Record::Tip { .. } | Record::Neighbours(_) | Record::Finality(_) => {
+            }
         }
         self.records.push(record);
     }
@@ -183,6 +189,7 @@ impl Node {
         }
         self.acknowledge(batch);
         self.acknowledge_written();
+        self.finality_durable(now);
         if !had_room {
             self.continue_sync(now);
         }

@@ -262,6 +262,14 @@ impl Ledger {
         Ok(())
     }
 
+    /// The votes that were handed in at this peer and wait for a block.
+    pub(crate) fn submitted_votes(&self) -> Vec<(TransactionId, VoterId)> {
+        let all = self.own.newest_first().chain(self.entrusted.newest_first());
+        let waiting = all.filter_map(|id| self.pool.get(id));
+        let votes = waiting.filter(|each| each.kind() == TransactionKind::Vote);
+        votes.map(|vote| (vote.id(), vote.voter())).collect()
+    }
+
     /// Notes that a transaction was handed in at this peer, although it was known.
     pub(crate) fn note_submitted(&mut self, id: TransactionId, by: Submitter) {
         match by {

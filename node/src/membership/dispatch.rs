@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 
 use protocol::datagram::{Datagram, ElectionPrefix, Envelope, RETRY_BYTES};
+use protocol::finality::FinalityVote;
 use protocol::token::Token;
 use protocol::units::Now;
 
 use super::{AboutChain, Disposition, Membership};
 use crate::dropped::DropReason;
+use crate::finality::about::AboutFinality;
 use chain::rules::Rule;
 
 impl Membership {
@@ -215,20 +217,28 @@ impl Membership {
                 let about_chain = AboutChain::BlockTransactions { piece, transactions };
                 return Disposition::FromNeighbour(about_chain);
             }
-            // Finality votes and certificates are among these, since no election has validators
-            // yet.
+            Datagram::ChainCertificates { request, certificates, .. } => {
+                return about_finality(AboutFinality::Certificates { request, certificates });
+            }
+            Datagram::Prepare(prepare) => {
+                return about_finality(AboutFinality::Vote(FinalityVote::Prepare(prepare)));
+            }
+            Datagram::Commit(commit) => {
+                return about_finality(AboutFinality::Vote(FinalityVote::Commit(commit)));
+            }
+            Datagram::Presence(presence) => {
+                return about_finality(AboutFinality::Presence(presence));
+            }
+            Datagram::Evidence(evidence) => {
+                return about_finality(AboutFinality::Evidence(evidence));
+            }
             other @ (Datagram::RegisterPeer
             | Datagram::RegisterAck(_)
             | Datagram::BallotOptions { .. }
-            | Datagram::ChainCertificates { .. }
-            | Datagram::Prepare(_)
-            | Datagram::Commit(_)
             | Datagram::LeaveAck
             | Datagram::Retry
             | Datagram::InnerAddresses { .. }
-            | Datagram::Announce { .. }
-            | Datagram::Presence(_)
-            | Datagram::Evidence(_)) => return unexpected(&other),
+            | Datagram::Announce { .. }) => return unexpected(&other),
         }
         Disposition::Handled
     }
@@ -270,6 +280,10 @@ impl Membership {
         self.send_with(from, token, Datagram::PokeAck { nonce, status: None });
         Disposition::Handled
     }
+}
+
+fn about_finality(about: AboutFinality) -> Disposition {
+    Disposition::FromNeighbour(AboutChain::Finality(about))
 }
 
 fn unexpected(datagram: &Datagram) -> Disposition {

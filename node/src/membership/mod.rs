@@ -47,6 +47,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::config::NodeConfig;
 use crate::dropped::DropReason;
+use crate::finality::about::AboutFinality;
 use crate::given::{Named, Whereabouts};
 use crate::output::{Event, LeaveReason};
 use crate::timers::Timers;
@@ -142,6 +143,7 @@ pub(crate) enum AboutChain {
     Headers { piece: (u32, u32, u32), headers: Vec<Header> },
     BlockPiece { piece: (u32, u32, u32), bytes: Vec<u8> },
     BlockTransactions { piece: (u32, u32, u32), transactions: Vec<Transaction> },
+    Finality(AboutFinality),
 }
 
 /// The trackers, the neighbours, and addresses that may become neighbours.
@@ -285,6 +287,11 @@ impl Membership {
     /// Sets the tip that POKEs carry from now on.
     pub(crate) fn set_tip(&mut self, height: Height, hash: BlockHash, work: Work) {
         self.tip = (height, hash, work);
+    }
+
+    /// The number of this run.
+    pub(crate) fn run(&self) -> RunNumber {
+        self.own_name.run
     }
 
     /// Number of neighbours' addresses.

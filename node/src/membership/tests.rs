@@ -91,6 +91,7 @@ impl World {
             neighbours,
             mining: false,
             role: Role::Ordinary,
+            validator: None,
             resident_bytes_max: 0,
             limits: Limits::default(),
             rules: Rules::ALL,

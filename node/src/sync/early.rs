@@ -12,7 +12,6 @@ use crate::limits::Limits;
 use crate::output::{Event, Output};
 use crate::views::WaitingBlocks;
 use crate::{Node, Timer};
-use chain::TIME_AHEAD_MAX;
 
 /// The interval at which they are tried again.
 const EARLY_HEADERS_PERIOD: Duration = Duration::from_secs(5);
@@ -61,7 +60,7 @@ impl Node {
         let unknown = headers.filter(|header| self.chain.header(&header.hash()).is_none());
         let times = unknown.map(|header| header.time).chain(self.chain.waiting_for_their_time());
         let times: Vec<_> = times.collect();
-        let latest = now.unix.plus(TIME_AHEAD_MAX);
+        let latest = now.unix.plus(self.chain.time_ahead_max());
         let wait = |time: &UnixMillis| Duration::from_millis(time.0.saturating_sub(latest.0));
         WaitingBlocks { blocks: times.len(), next_in: times.iter().map(wait).min() }
     }
@@ -82,7 +81,7 @@ impl Node {
     }
 
     pub(crate) fn handle_early_headers_timer(&mut self, now: Now) {
-        let latest = now.unix.plus(TIME_AHEAD_MAX);
+        let latest = now.unix.plus(self.chain.time_ahead_max());
         let held = std::mem::take(&mut self.sync.early_headers.0);
         let (early, due): (VecDeque<_>, VecDeque<_>) =
             held.into_iter().partition(|(header, _)| header.time > latest);

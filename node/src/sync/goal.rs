@@ -88,7 +88,7 @@ impl Node {
         let is_new = self.sync.first_status_at.is_some_and(|at| now.instant < at + CLAIMS_BELIEVED);
         let best = self.chain.best_header();
         let claims = self.sync.sources.values().filter(|source| is_new && source.is_untried());
-        let claims = claims.filter_map(|source| source.status.zip(source.tip()));
+        let claims = claims.filter_map(|source| source.status.zip(source.tip(&self.chain)));
         let unknown = claims
             .filter(|(_, tip)| self.prefers(*tip, best) && self.chain.header(&tip.hash).is_none());
         unknown.map(|(status, _)| status.height).max()
@@ -98,7 +98,7 @@ impl Node {
     pub(crate) fn most_count_more(&self) -> bool {
         let own = self.chain.tip();
         self.membership.most_neighbours(|address| {
-            let tip = self.sync.sources.get(address)?.tip()?;
+            let tip = self.sync.sources.get(address)?.tip(&self.chain)?;
             Some(self.prefers(tip, own))
         })
     }
@@ -170,7 +170,7 @@ impl Node {
         let claims = self.sync.sources.iter();
         claims
             .filter(|(_, neighbour)| {
-                neighbour.tip().is_some_and(|tip| self.chain.is_withheld(&tip.hash))
+                neighbour.tip(&self.chain).is_some_and(|tip| self.chain.is_withheld(&tip.hash))
             })
             .map(|(address, _)| *address)
             .collect()

@@ -68,7 +68,7 @@ impl Node {
         let best = self.chain.best_header();
         let mut chosen: Option<(SocketAddr, chain::Candidate)> = None;
         for (address, neighbour) in self.sync.sources.iter() {
-            let Some(tip) = neighbour.tip() else { continue };
+            let Some(tip) = neighbour.tip(&self.chain) else { continue };
             let wanted = self.prefers(tip, best) && self.chain.header(&tip.hash).is_none();
             let better = chosen.is_none_or(|(_, chosen)| self.prefers(tip, chosen));
             if wanted && better && neighbour.headers_not_before <= now.instant {

@@ -12,7 +12,7 @@ use protocol::datagram::{
     BLOCK_PIECE_BYTES, ChainRequest, DATAGRAM_BYTES_MAX, Datagram, ENVELOPE_BYTES,
     HEADERS_PER_PIECE,
 };
-use protocol::units::{BlockHash, Height};
+use protocol::units::{BlockHash, Height, Now};
 
 use crate::Node;
 use crate::disk::Waiter;
@@ -34,7 +34,13 @@ pub(super) struct EncodedBodies {
 }
 
 impl Node {
-    pub(crate) fn serve_chain(&mut self, to: SocketAddr, request: u32, wanted: ChainRequest) {
+    pub(crate) fn serve_chain(
+        &mut self,
+        to: SocketAddr,
+        request: u32,
+        wanted: ChainRequest,
+        now: Now,
+    ) {
         match wanted {
             ChainRequest::Headers { locator, first, count } => {
                 self.serve_headers(to, request, &locator, first, count);
@@ -45,9 +51,8 @@ impl Node {
             ChainRequest::Transactions { block, places } => {
                 self.serve_transactions(to, request, &block, &places);
             }
-            // No election has validators yet, so no block has a certificate.
-            ChainRequest::Certificates { .. } => {
-                self.counters.dropped.count(DropReason::Unexpected)
+            ChainRequest::Certificates { from } => {
+                self.serve_certificates(to, request, from, now);
             }
         }
     }

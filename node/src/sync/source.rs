@@ -73,7 +73,7 @@ impl Source {
     }
 
     /// The end of the neighbour's best chain, as it was last reported.
-    pub(super) fn tip(&self) -> Option<Candidate> {
-        self.status.map(|status| Candidate { work: status.work, hash: status.tip })
+    pub(super) fn tip(&self, chain: &Chain) -> Option<Candidate> {
+        self.status.map(|status| chain.claimed(status.work, status.tip))
     }
 }

@@ -89,7 +89,7 @@ fn a_full_request_that_is_sent_again_after_a_crash_is_accepted() {
         if let Output::Load(job) = output {
             node.handle_loaded(job.number, Ok(Arc::clone(&block)), now);
         } else if let Output::Answered { outcome, .. } = output {
-            assert!(matches!(outcome, Ok(Answer::Accepted(_))), "{outcome:?}");
+            assert!(matches!(outcome, Ok(Answer::Accepted { .. })), "{outcome:?}");
             accepted += 1;
         }
     }
@@ -114,6 +114,7 @@ fn effects(node: &mut Node) -> Slow {
             Output::Load(_)
             | Output::Mine(_)
             | Output::StopMining
+            | Output::Sign(_)
             | Output::LookUp(_)
             | Output::Announce { .. }
             | Output::Refused { .. }
@@ -162,11 +163,11 @@ fn what_is_handed_in_again_is_accepted_once_it_is_durable_and_not_before() {
     assert_eq!(effects(node).outcomes, []);
     node.handle_persisted(waiting.batches[0], now);
     let id = HashedTransaction::new(registration.clone(), node.chain.election_id()).id();
-    assert_eq!(effects(node).outcomes, [(later, Ok(Answer::Accepted(id)))]);
+    assert_eq!(effects(node).outcomes, [(later, Ok(Answer::Accepted { id, is_late: false }))]);
     // What else waits for the disk is no reason to wait.
     node.persist(Record::Neighbours(vec![]));
     let at_once = submit(node);
-    assert_eq!(effects(node).outcomes, [(at_once, Ok(Answer::Accepted(id)))]);
+    assert_eq!(effects(node).outcomes, [(at_once, Ok(Answer::Accepted { id, is_late: false }))]);
 }
 
 /// The voter is registered by the other one.

@@ -287,7 +287,12 @@ fn requests_on_top_of_those_that_wait_for_the_disk_are_not_answered() {
     let now = network.time();
     let node = network.nodes.get_mut(&address(1)).expect("a node");
     for request in 0..1_000 {
-        node.serve_chain(address(9), request, ChainRequest::Block { hash, first: 0, count: 1 });
+        node.serve_chain(
+            address(9),
+            request,
+            ChainRequest::Block { hash, first: 0, count: 1 },
+            now,
+        );
     }
     let asked: Vec<_> = std::iter::from_fn(|| node.poll_output()).collect();
     let [Output::Load(job)] = asked.as_slice() else { panic!("{asked:?}") };

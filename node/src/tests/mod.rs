@@ -6,6 +6,7 @@ mod ahead;
 pub(crate) mod bounded;
 mod clock;
 mod disk;
+mod final_worlds;
 mod full_disk;
 mod holders;
 mod hostile;
@@ -28,8 +29,8 @@ use protocol::transaction::{HashedTransaction, Transaction, Vote};
 use protocol::units::{BlockHash, MerkleRoot, Now, TransactionId, UnixMillis};
 
 use super::{
-    Answer, Command, CommandError, Event, Limits, LoadFailure, Node, NodeConfig, Output, Record,
-    Restored, Role, Ticket,
+    Answer, Command, CommandError, Event, Limits, LoadFailure, Node, NodeConfig, Output,
+    OwnValidator, Record, Restored, Role, Ticket,
 };
 use crate::given::Given;
 use chain::fixtures::{election, key, registration};
@@ -76,6 +77,12 @@ struct Network {
     skews: BTreeMap<SocketAddr, i64>,
     /// Who is stopped, and until when.
     frozen: BTreeMap<SocketAddr, Instant>,
+    /// Which nodes are validators, at which place, and whether they trust an empty store.
+    validators: BTreeMap<u16, OwnValidator>,
+    /// How long one attempt at a block takes; `None` if blocks take 100 ms, whatever their difficulty.
+    attempt: Option<Duration>,
+    /// What gets lost: whether a datagram from one address to another does.
+    loses: fn(SocketAddr, SocketAddr, &[u8]) -> bool,
     /// Which nodes have the seed of another one, and so tell its number.
     twins: BTreeMap<u16, u16>,
 }
@@ -124,6 +131,9 @@ impl Network {
             skews: BTreeMap::new(),
             frozen: BTreeMap::new(),
             twins: BTreeMap::new(),
+            validators: BTreeMap::new(),
+            attempt: None,
+            loses: |_, _, _| false,
         }
     }
 
@@ -159,6 +169,7 @@ impl Network {
             neighbours: neighbours.into_iter().map(Given::from).collect(),
             mining: true,
             role: self.role,
+            validator: self.validators.get(&number).copied(),
             resident_bytes_max: 0,
             limits: self.limits,
             rules: Rules::ALL,
@@ -191,6 +202,7 @@ impl Network {
                     pool.remove(row);
                 }
                 Record::Neighbours(neighbours) => restored.neighbours.clone_from(neighbours),
+                Record::Finality(record) => restored.finality.note(record.clone()),
             }
         }
         restored.pool.extend(pool);
@@ -298,7 +310,7 @@ impl Network {
         transaction: Transaction,
     ) -> Result<TransactionId, CommandError> {
         let answer = self.command(number, Command::Submit(Box::new(transaction)))?;
-        let Answer::Accepted(id) = answer else { panic!("{answer:?}") };
+        let Answer::Accepted { id, .. } = answer else { panic!("{answer:?}") };
         Ok(id)
     }
 
@@ -323,7 +335,9 @@ impl Network {
             let Some(output) = node.poll_output() else { return node.check_invariants() };
             match output {
                 Output::Transmit { to, bytes } => {
-                    self.schedule(DELAY, Incident::Datagram { from: at, to, bytes });
+                    if !(self.loses)(at, to, &bytes) {
+                        self.schedule(DELAY, Incident::Datagram { from: at, to, bytes });
+                    }
                 }
                 Output::Persist(batch) => {
                     let disk = self.disks.entry(at).or_default();
@@ -356,13 +370,16 @@ impl Network {
                 Output::Mine(job) => {
                     let solves = |nonce: &u64| Header { nonce: *nonce, ..job.header }.has_work();
                     let nonce = (0..).find(solves).expect("the difficulty is low");
-                    self.schedule(DELAY * 20, Incident::Mined { at, job: job.number, nonce });
+                    let attempts = u32::try_from(nonce + 1).expect("the difficulty is low");
+                    let span = self.attempt.map_or(DELAY * 20, |attempt| attempt * attempts);
+                    self.schedule(span, Incident::Mined { at, job: job.number, nonce });
                 }
                 Output::StopMining | Output::Announce { .. } | Output::Refused { .. } => {}
                 Output::Answered { ticket, outcome } => {
                     self.outcomes.insert((at, ticket), outcome);
                 }
                 Output::Event(event) => self.events.push((at, event)),
+                Output::Sign(to_sign) => self.sign(at, to_sign),
                 Output::LookUp(name) => unreachable!("nobody gave the name {name}"),
                 Output::Left => self.left.push(at),
             }

@@ -39,6 +39,7 @@ fn nothing_is_read_again_until_a_spoiled_move_has_ended() {
         neighbours: vec![],
         mining: false,
         role: Role::Ordinary,
+        validator: None,
         resident_bytes_max: 0,
         limits: Limits::default(),
         rules: Rules::ALL,

@@ -58,7 +58,9 @@ fn command_status(error: &CommandError) -> StatusCode {
             | TransactionError::AlreadyVoted { .. }
             | TransactionError::VotersFull { .. }
             | TransactionError::AlreadyWithdrawn { .. }
-            | TransactionError::WithdrawalAfterVote { .. },
+            | TransactionError::WithdrawalAfterVote { .. }
+            | TransactionError::WithdrawalAfterOpening { .. }
+            | TransactionError::Closed { .. },
         )
         | CommandError::MiningOff
         | CommandError::NoNeighbours
@@ -71,9 +73,9 @@ fn command_status(error: &CommandError) -> StatusCode {
         | CommandError::OwnTracker { .. }
         | CommandError::AlreadyNeighbour { .. }
         | CommandError::TooManyNeighbours => StatusCode::CONFLICT,
-        CommandError::Transaction(_) | CommandError::UnusableAddress { .. } => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        CommandError::Transaction(_)
+        | CommandError::Forgery(_)
+        | CommandError::UnusableAddress { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         // These refusals may pass without anybody's action.
         CommandError::PoolFull { .. }
         | CommandError::NotDurable { .. }

@@ -1,21 +1,18 @@
 //! An election's `ballot.toml`, with a comment on every key.
 
 use std::fmt::Write as _;
-use std::time::{Duration, UNIX_EPOCH};
 
 use super::{CHOICES_DEFAULT, OPEN, REGISTRAR};
 use crate::admission::{
     AdmissionRule, REGISTRARS_MAX, REGISTRATION_BITS_MAX, Registrar, VOTERS_MAX,
 };
 use crate::election::{
-    BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, CREATED_MAX, DIFFICULTY_BITS_MAX, Election, OPTIONS_MAX,
-    Question,
+    BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, DIFFICULTY_BITS_MAX, Election, OPTIONS_MAX, Question,
 };
 use crate::roster::{
     BLOCK_INTERVAL_S_MAX, BLOCK_INTERVAL_S_MIN, CONFIRMATIONS_MAX, FinalityRule, MARGIN_INTERVALS,
     Roster, VALIDATED_INTERVAL_S_MIN, VALIDATORS_MAX, Validator,
 };
-use crate::units::UnixMillis;
 
 /// Writes the file of an election. If the election passes [`Election::check`],
 /// [`parse`](super::parse) reads back an equal election from it.
@@ -45,7 +42,7 @@ block_bytes_max = {block_bytes_max}
 ",
         id = quoted(&hex::encode(election.id)),
         title = quoted(&election.title),
-        created = quoted(&rfc_3339(election.created)),
+        created = quoted(&election.created.rfc_3339()),
         times = times(election),
         difficulty_bits = election.difficulty_bits,
         block_bytes_max = election.block_bytes_max,
@@ -76,7 +73,7 @@ block_interval = {}
 opens = {opens}
 # When the election ends, in UTC. Whoever votes by {MARGIN_INTERVALS} block intervals before it is in time.
 closes = {closes}
-", opens = quoted(&rfc_3339(times.opens)), closes = quoted(&rfc_3339(times.closes)))
+", opens = quoted(&times.opens.rfc_3339()), closes = quoted(&times.closes.rfc_3339()))
     .expect("writing into a string cannot fail");
     match &times.finality {
         FinalityRule::Depth { confirmations } => write!(text, "
@@ -174,15 +171,6 @@ max = {max}
         max = question.choices_max,
     )
     .expect("writing into a string cannot fail");
-}
-
-fn rfc_3339(time: UnixMillis) -> String {
-    let since_epoch = Duration::from_millis(time.0.min(CREATED_MAX.0));
-    if time.0.is_multiple_of(1_000) {
-        humantime::format_rfc3339_seconds(UNIX_EPOCH + since_epoch).to_string()
-    } else {
-        humantime::format_rfc3339_millis(UNIX_EPOCH + since_epoch).to_string()
-    }
 }
 
 /// Writes a text as a TOML basic string.

@@ -25,7 +25,9 @@ pub(super) const NO_BOUNDS: &[Group] = &[
     (
         "a rule on a value that a block or a ballot bears, and nothing is kept for a higher one",
         &[
-            ("chain/src/check.rs", "TIME_AHEAD_MAX"),
+            ("chain/src/time/mod.rs", "TIME_AHEAD_MAX"),
+            ("chain/src/time/mod.rs", "INTERVALS_AHEAD_MAX"),
+            ("chain/src/time/difficulty.rs", "SOLVE_INTERVALS_MAX"),
             ("chain/src/check.rs", "CAST_AT_DISTANCE_MAX"),
             ("protocol/src/admission.rs", "REGISTRATION_BITS_MAX"),
             ("protocol/src/election.rs", "DIFFICULTY_BITS_MAX"),

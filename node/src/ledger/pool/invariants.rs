@@ -18,7 +18,7 @@ impl Pool {
     /// # Panics
     /// When an invariant does not hold.
     pub(crate) fn check_invariants(&self, chain: &Chain) {
-        let (mut bytes, mut registrations) = (0, 0);
+        let (mut bytes, mut registrations, mut votes) = (0, 0, 0);
         for (id, entry) in &self.entries {
             let transaction = &entry.transaction;
             assert_eq!(transaction.id(), *id);
@@ -28,8 +28,15 @@ impl Pool {
             assert_eq!(slots.get(transaction.kind()), Some(*id), "the slot of {id}");
             bytes += transaction.bytes();
             registrations += usize::from(transaction.kind() == TransactionKind::Registration);
+            votes += usize::from(transaction.kind() == TransactionKind::Vote);
             match chain.check_context(transaction) {
-                Ok(()) => {}
+                // What the opening or the closing keeps out may be let in by another branch.
+                Ok(())
+                | Err(
+                    TransactionError::NotOpenYet { .. }
+                    | TransactionError::WithdrawalAfterOpening { .. }
+                    | TransactionError::Closed { .. },
+                ) => {}
                 Err(TransactionError::NotRegistered { voter }) => {
                     assert!(self.registration(&voter).is_some(), "{id} waits for no registration");
                 }
@@ -38,6 +45,7 @@ impl Pool {
         }
         assert_eq!(self.bytes, bytes, "bytes of the pool");
         assert_eq!(self.registrations, registrations, "registrations in the pool");
+        assert_eq!(self.votes, votes, "votes in the pool");
         assert_eq!(self.by_arrival.len(), self.entries.len(), "arrivals");
         let slots: usize = self.by_voter.values().map(|slots| slots.iter().count()).sum();
         assert_eq!(slots, self.entries.len(), "slots of voters");

@@ -74,6 +74,7 @@ pub struct Pool {
     held: Held,
     bytes: usize,
     registrations: usize,
+    votes: usize,
     arrivals: Arrival,
 }
 
@@ -102,6 +103,7 @@ impl Pool {
             held: Held::new(held_max),
             bytes: 0,
             registrations: 0,
+            votes: 0,
             arrivals: 0,
         }
     }
@@ -116,6 +118,11 @@ impl Pool {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// The number of votes, without those that are held.
+    pub(crate) fn votes(&self) -> usize {
+        self.votes
     }
 
     /// The number of votes that wait for their registration.
@@ -193,6 +200,8 @@ impl Pool {
             Err(TransactionError::NotRegistered { .. }) if self.registration(&voter).is_some() => {
                 Ok(())
             }
+            // Only the time has to come, and whatever else could be wrong with it was checked.
+            Err(TransactionError::NotOpenYet { .. }) => Ok(()),
             Err(error) => Err(error.into()),
             Ok(()) => Ok(()),
         }
@@ -286,6 +295,7 @@ impl Pool {
         self.arrivals += 1;
         self.bytes += transaction.bytes();
         self.registrations += usize::from(transaction.kind() == TransactionKind::Registration);
+        self.votes += usize::from(transaction.kind() == TransactionKind::Vote);
         self.by_arrival.insert(arrival, id);
         self.by_short_id.insert(short_id(&transaction.leaf()), id);
         let slots = self.by_voter.entry(transaction.voter()).or_default();
@@ -297,6 +307,7 @@ impl Pool {
         let Entry { transaction, arrival } = self.entries.remove(id)?;
         self.bytes -= transaction.bytes();
         self.registrations -= usize::from(transaction.kind() == TransactionKind::Registration);
+        self.votes -= usize::from(transaction.kind() == TransactionKind::Vote);
         self.by_arrival.remove(&arrival);
         let short_id = short_id(&transaction.leaf());
         if self.by_short_id.get(&short_id) == Some(id) {

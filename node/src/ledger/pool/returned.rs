@@ -25,6 +25,11 @@ impl Pool {
                     change.returned.push(Arc::clone(transaction));
                 }
                 Err(_) if is_on_chain() => {}
+                // The branch that lost may yet win, and until the result is final nobody says that it is not counted.
+                Err(PoolError::Context(TransactionError::Closed { .. })) => {
+                    self.add(Arc::clone(transaction));
+                    change.returned.push(Arc::clone(transaction));
+                }
                 Err(PoolError::Context(TransactionError::NotRegistered { .. })) => {
                     let vote = Arc::clone(transaction);
                     match self.keep_if_room(Arc::clone(&vote), chain) {
@@ -45,7 +50,10 @@ impl Pool {
                     let transaction = Arc::clone(transaction);
                     change.superseded.push(Superseded { transaction, by });
                 }
-                Err(PoolError::Context(TransactionError::VotersFull { .. })) => {
+                Err(PoolError::Context(
+                    TransactionError::VotersFull { .. }
+                    | TransactionError::WithdrawalAfterOpening { .. },
+                )) => {
                     let transaction = Arc::clone(transaction);
                     change.superseded.push(Superseded { transaction, by: None });
                 }

@@ -12,14 +12,16 @@ use chain::Chain;
 impl Pool {
     /// The transactions for the next block, in an order that a block may have: by arrival, except
     /// that a voter's registration comes before the vote, and with no more registrations than the
-    /// election has room for.
+    /// election has room for. Votes wait here for the opening, and nothing is chosen after the closing.
     #[must_use]
     pub fn template(&self, chain: &Chain) -> Vec<Arc<HashedTransaction>> {
         let limit = usize::try_from(chain.election().block_bytes_max).expect("a u32 fits");
         let mut template = Template { bytes: BODY_OVERHEAD_BYTES, limit, chosen: Vec::new() };
         let mut registered_here = BTreeSet::new();
         let room = chain.remaining_voter_capacity();
-        for transaction in self.by_arrival.values().filter_map(|id| self.get(id)) {
+        let phase = chain.phase();
+        let arrived = self.by_arrival.values().filter_map(|id| self.get(id));
+        for transaction in arrived.filter(|each| phase.takes(each.kind())) {
             let voter = transaction.voter();
             let is_new_voter = chain.voter(&voter).is_none() && !registered_here.contains(&voter);
             let kind = transaction.kind();

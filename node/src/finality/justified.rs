@@ -1,0 +1,114 @@
+//! The blocks that are known to be justified.
+//!
+//! Whether a quorum's PREPAREs justify a block is decided by [`chain::finality`] alone.
+
+use std::collections::BTreeSet;
+
+use protocol::finality::{BlockReference, Prepare};
+use protocol::units::Height;
+
+use super::votes::Votes;
+use chain::Chain;
+use chain::finality::is_justified;
+
+/// The most justified blocks that are kept, the highest. A validator that is behind names a source a few blocks below.
+pub(super) const JUSTIFIED_MAX: usize = 256;
+/// The most PREPAREs that are kept and sent to show that a block is justified: those of the blocks that it builds on
+/// as well, since what is justified and not final in a row is seldom more than two or three blocks.
+pub(super) const JUSTIFICATION_MAX: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Justified {
+    blocks: BTreeSet<BlockReference>,
+    quorum: usize,
+}
+
+impl Justified {
+    /// The genesis block is justified.
+    pub(super) fn new(genesis: BlockReference, quorum: usize) -> Self {
+        Self { blocks: BTreeSet::from([genesis]), quorum }
+    }
+
+    pub(super) fn contains(&self, block: &BlockReference) -> bool {
+        self.blocks.contains(block)
+    }
+
+    pub(super) fn insert(&mut self, block: BlockReference) {
+        self.blocks.insert(block);
+        if self.blocks.len() > JUSTIFIED_MAX {
+            self.blocks.pop_first();
+        }
+    }
+
+    /// Finds all blocks above the final one that the votes justify now, and keeps them. Returns the new ones.
+    pub(super) fn find(&mut self, votes: &Votes, chain: &Chain) -> Vec<BlockReference> {
+        let mut found = Vec::new();
+        // Sources are below their targets, so that each target finds its sources judged.
+        for target in votes.targets_above(chain.final_block().height) {
+            if !self.contains(&target) && self.holds(&target, votes, chain) {
+                self.insert(target);
+                found.push(target);
+            }
+        }
+        found
+    }
+
+    fn holds(&self, target: &BlockReference, votes: &Votes, chain: &Chain) -> bool {
+        let is_known = chain.header(&target.hash).is_some_and(|head| head.height == target.height);
+        let prepares = votes.prepares_of(target);
+        let links = prepares.map(|prepare| (prepare.validator, self.counts(prepare, chain)));
+        is_known && is_justified(links, self.quorum)
+    }
+
+    /// Whether a PREPARE for a known block names a justified source on the way to it.
+    fn counts(&self, Prepare { target, source, .. }: &Prepare, chain: &Chain) -> bool {
+        self.contains(source) && is_proper_ancestor(source, target, chain)
+    }
+
+    /// The highest justified block on the way to this one.
+    pub(super) fn highest_below(
+        &self,
+        target: &BlockReference,
+        chain: &Chain,
+    ) -> Option<BlockReference> {
+        let below = self.blocks.iter().rev().filter(|block| block.height < target.height);
+        below.copied().find(|block| is_proper_ancestor(block, target, chain))
+    }
+
+    /// The PREPAREs that justify a block, after those that justify what these build on, down to the final block.
+    pub(super) fn justification(
+        &self,
+        block: BlockReference,
+        votes: &Votes,
+        final_height: Height,
+    ) -> Vec<Prepare> {
+        let mut wanted = BTreeSet::from([block]);
+        let mut prepares = Vec::new();
+        while let Some(target) = wanted.pop_last().filter(|block| block.height > final_height) {
+            let justifying = votes.prepares_of(&target).filter(|each| self.contains(&each.source));
+            let justifying: Vec<_> = justifying.take(self.quorum).cloned().collect();
+            if prepares.len() + justifying.len() > JUSTIFICATION_MAX {
+                break;
+            }
+            wanted.extend(justifying.iter().map(|prepare| prepare.source));
+            prepares.extend(justifying);
+        }
+        prepares.reverse();
+        prepares
+    }
+
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(super) fn check_invariants(&self) {
+        assert!(self.blocks.len() <= JUSTIFIED_MAX, "{} justified blocks", self.blocks.len());
+    }
+}
+
+pub(super) fn is_proper_ancestor(
+    ancestor: &BlockReference,
+    block: &BlockReference,
+    chain: &Chain,
+) -> bool {
+    ancestor.height < block.height
+        && chain.ancestor_at(&block.hash, ancestor.height) == Some(ancestor.hash)
+}
