@@ -81,7 +81,8 @@ impl Finality {
 
     fn evidence_views(&self) -> Vec<EvidenceView> {
         let views = self.evidence.iter().filter_map(|(place, evidence)| {
-            let offence = Offence::between(&evidence.first, &evidence.second)?;
+            let offence =
+                Offence::between(&evidence.first.statement(), &evidence.second.statement())?;
             let name = self.roster.validator(*place)?.name.clone();
             Some(EvidenceView { name, offence, evidence: evidence.clone() })
         });

@@ -94,7 +94,7 @@ impl Votes {
         let prepares = of.prepares.values().cloned().map(FinalityVote::Prepare);
         let commits = of.commits.values().cloned().map(FinalityVote::Commit);
         let offences = prepares.chain(commits).filter_map(|first| {
-            let offence = Offence::between(&first, vote)?;
+            let offence = Offence::between(&first.statement(), &vote.statement())?;
             Some((Evidence { first, second: vote.clone() }, offence))
         });
         offences.into_iter().next()
