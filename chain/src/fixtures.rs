@@ -1,5 +1,7 @@
 //! What the tests of several members start from: an election of low difficulty, and its voters.
 
+mod validators;
+
 use std::sync::Arc;
 
 use protocol::admission::{AdmissionRule, Registrar, RegistrarSignatures};
@@ -8,6 +10,8 @@ use protocol::keys::VoterKey;
 use protocol::proof_of_work;
 use protocol::transaction::{Choices, HashedTransaction, Transaction, Vote};
 use protocol::units::{ElectionId, TransactionId, UnixMillis};
+
+pub use validators::{certificate, election_by_validators, forged_certificate, validator_key};
 
 /// 100 seconds after the election's creation.
 pub const NOW: UnixMillis = UnixMillis(1_700_000_100_000);

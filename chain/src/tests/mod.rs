@@ -1,10 +1,12 @@
 //! A chain to play with, and blocks on any parent.
 
 mod audit;
+mod certificates;
 mod disk;
 mod documents;
 mod due;
 mod edges;
+mod final_tally;
 mod forgery;
 mod invariants;
 mod order;
