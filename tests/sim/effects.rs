@@ -174,6 +174,7 @@ impl World {
                 let outcome = match outcome {
                     Ok(Answer::Accepted { id, .. }) => Ok(id),
                     Err(error) => Err(error),
+                    Ok(Answer::Voter(view)) => return self.heard_of_fate(host, ticket, &view),
                     Ok(other) => {
                         return self.violate(format!("a submission is answered by {other:?}"));
                     }
@@ -185,6 +186,7 @@ impl World {
                     Some(Submitter::Test(number)) => {
                         self.outcomes.insert(number, outcome);
                     }
+                    Some(Submitter::Asked { .. }) => {}
                     None => self.violate(format!("peer {host} answers an unknown {ticket:?}")),
                 }
             }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use node::OwnValidator;
-use protocol::election::Election;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -221,8 +220,7 @@ impl Maker {
         let all: Vec<HostIndex> = (0..self.scenario.peers.len()).collect();
         let count = self.rng.random_range(8..24);
         for _ in 0..count {
-            let starts_at =
-                random::between(&mut self.rng, OPENS / 2, self.open.until + INTERVAL);
+            let starts_at = random::between(&mut self.rng, OPENS / 2, self.open.until + INTERVAL);
             let character = match self.rng.random_range(0..10) {
                 0..=6 => Character::Single,
                 7..=8 => Character::Everywhere,

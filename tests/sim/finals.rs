@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use node::{Answer, Command, ElectionState, Fate, FinalityView, Status};
+use node::{Answer, Command, ElectionState, Fate, FinalityView, Node, Status, Ticket, VoterView};
 use protocol::finality::BlockReference;
 use protocol::units::{BlockHash, Height, TransactionId, VoterId};
 
+use crate::host::Submitter;
+use crate::invariants::SETTLING;
 use crate::queue::HostIndex;
 use crate::reference::Count;
 use crate::world::World;
@@ -56,7 +58,8 @@ impl World {
             peer.held_final = Some(last_final);
         }
         if let Some(lost) = lost {
-            return self.violate(format!("the best chain of peer {host} left {lost:?}, final here"));
+            return self
+                .violate(format!("the best chain of peer {host} left {lost:?}, final here"));
         }
         if known == Some(last_final) {
             return;
@@ -119,15 +122,14 @@ impl World {
         if view.state == ElectionState::Final {
             self.check_result(host, &view);
         }
-        self.check_fates(host, view.state);
+        self.check_fates(host);
     }
 
     /// No honest validator looks as if it had broken the rules.
     fn check_evidence(&mut self, host: HostIndex, view: &FinalityView) {
         let traitors: Vec<u16> = self.traitors.iter().map(|it| it.plan.place).collect();
-        let of_honest = view.evidence.iter().find(|each| {
-            !traitors.contains(&each.evidence.first.validator())
-        });
+        let of_honest =
+            view.evidence.iter().find(|each| !traitors.contains(&each.evidence.first.validator()));
         if let Some(each) = of_honest {
             self.violate(format!("peer {host} has evidence against an honest one: {each:?}"));
         }
@@ -160,27 +162,44 @@ impl World {
     }
 
     /// Compares what a peer says of votes that it acknowledged with what became of them.
-    fn check_fates(&mut self, host: HostIndex, state: ElectionState) {
-        let last_final = self.highest_final();
+    fn check_fates(&mut self, host: HostIndex) {
         for (voter, vote) in self.votes_acknowledged_at(host) {
-            let Some(Ok(Answer::Voter(view))) = self.ask(host, Command::Voter(voter)) else {
-                continue;
-            };
-            let told = view.vote.filter(|told| told.transaction == vote).and_then(|told| told.fate);
-            let count = |world: &mut Self| world.count_at(host, last_final?.hash);
-            let is_final = |count: Option<Rc<Count>>| {
-                count.and_then(|count| count.votes.get(&voter).copied()) == Some(vote)
-            };
-            let is_wrong = match told {
-                Some(Fate::Final { .. }) => last_final.is_none() || !is_final(count(self)),
-                Some(Fate::NotCounted) => state != ElectionState::Final || is_final(count(self)),
-                Some(Fate::Pending) => state == ElectionState::Final,
-                None => state == ElectionState::Final,
-            };
-            if is_wrong {
-                let fault = format!("peer {host}, {state:?}, tells {told:?} of vote {vote}");
-                return self.violate(format!("{fault} of {voter}, which it acknowledged"));
+            match self.ask(host, Command::Voter(voter)) {
+                Some(Ok(Answer::Voter(view))) => self.check_fate(host, vote, &view),
+                Some(Ok(Answer::Pending(ticket))) => {
+                    let asked = Submitter::Asked { voter, vote };
+                    self.peers[host].tickets.insert(ticket, asked);
+                }
+                Some(Ok(_) | Err(_)) | None => {}
             }
+        }
+    }
+
+    /// An answer that had to be read from the disk.
+    pub(crate) fn heard_of_fate(&mut self, host: HostIndex, ticket: Ticket, view: &VoterView) {
+        match self.peers[host].tickets.remove(&ticket) {
+            Some(Submitter::Asked { vote, .. }) => self.check_fate(host, vote, view),
+            other => self.violate(format!("peer {host} answers {other:?} with {view:?}")),
+        }
+    }
+
+    fn check_fate(&mut self, host: HostIndex, vote: TransactionId, view: &VoterView) {
+        let Some(state) = self.node(host).and_then(Node::election_state) else { return };
+        let told = view.vote.as_ref().filter(|told| told.transaction == vote);
+        let told = told.and_then(|told| told.fate);
+        let last_final = self.highest_final();
+        let is_final = |world: &mut Self| {
+            let count = last_final.and_then(|block| world.count_at(host, block.hash));
+            count.and_then(|count| count.votes.get(&view.voter).copied()) == Some(vote)
+        };
+        let is_wrong = match told {
+            Some(Fate::Final { .. }) => !is_final(self),
+            Some(Fate::NotCounted) => state != ElectionState::Final || is_final(self),
+            Some(Fate::Pending) | None => state == ElectionState::Final,
+        };
+        if is_wrong {
+            let fault = format!("peer {host}, {state:?}, tells {told:?} of vote {vote}");
+            self.violate(format!("{fault}, which it acknowledged"));
         }
     }
 
@@ -225,16 +244,17 @@ impl World {
         let Some(vote_by) = self.scenario.election.vote_by() else { return };
         let vote_by = Duration::from_millis(vote_by.0 - crate::clock::UNIX_START.0);
         let host = (0..self.peers.len()).find(|host| self.node(*host).is_some());
-        let Some(count) = host.and_then(|host| self.count_at(host, last_final.hash)) else { return };
+        let Some(count) = host.and_then(|host| self.count_at(host, last_final.hash)) else {
+            return;
+        };
         self.statistics.votes = count.votes.len() as u64;
         let voters = self.voters.iter().filter(|voter| voter.signed_one_vote());
         let acknowledged =
             voters.flat_map(|voter| voter.acknowledgements.iter().map(move |it| (voter.id, it)));
         let missing = acknowledged.filter(|(voter, it)| count.votes.get(voter) != Some(&it.vote));
-        let missing: Vec<(VoterId, Duration)> =
-            missing.map(|(voter, it)| (voter, it.at)).collect();
+        let missing: Vec<(VoterId, Duration)> = missing.map(|(voter, it)| (voter, it.at)).collect();
         self.statistics.not_counted = missing.len() as u64;
-        let is_whole = self.scenario.faults.calm_from + crate::invariants::SETTLING <= vote_by;
+        let is_whole = self.scenario.faults.calm_from.saturating_add(SETTLING) <= vote_by;
         if let Some((voter, at)) = missing.iter().find(|(_, at)| is_whole && *at < vote_by) {
             self.violate(format!("the vote of {voter}, acknowledged at {at:?}, is not counted"));
         }

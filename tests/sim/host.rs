@@ -9,6 +9,7 @@ use chain::Candidate;
 use chain::rules::Rules;
 use node::{Given, Joining, Node, NodeConfig, Role, Ticket};
 use protocol::finality::BlockReference;
+use protocol::units::{TransactionId, VoterId};
 use tracker::registry::Registry;
 
 use crate::clock::Skew;
@@ -46,6 +47,11 @@ pub enum Submitter {
     },
     /// The test itself, with a number that it chose.
     Test(u64),
+    /// Nobody: it is asked what became of this vote.
+    Asked {
+        voter: VoterId,
+        vote: TransactionId,
+    },
 }
 
 #[derive(Debug)]

@@ -11,8 +11,8 @@ pub(crate) struct Mark {
     pub(crate) difficulty: u64,
 }
 
-/// How many blocks below its parent a block may depend on.
-pub(crate) const MARKS: usize = 61;
+/// How many blocks a block may depend on, the genesis block below the first 60 among them.
+pub(crate) const MARKS: usize = 62;
 
 /// The median of the newest 11 times. `newest_first` begins with the parent.
 fn median(newest_first: &[Mark]) -> u64 {
@@ -21,12 +21,12 @@ fn median(newest_first: &[Mark]) -> u64 {
     times[times.len() / 2]
 }
 
-/// The difficulty of the block after these, the last of which is the genesis block if there are at most 60.
+/// The difficulty of the block after these, the last of which is the genesis block if there are at most 61.
 pub(crate) fn difficulty(election: &Election, newest_first: &[Mark]) -> u64 {
     let floor = 1u64 << election.difficulty_bits;
     let Some(interval) = election.block_interval_s else { return floor };
     let interval = u64::from(interval) * 1_000;
-    let mined = newest_first.len().min(MARKS) - usize::from(newest_first.len() < MARKS);
+    let mined = newest_first.len() - 1;
     let (mut sum, mut late) = (0u128, 0u128);
     for place in 0..60 {
         let is_mined = place < mined.min(60);

@@ -122,9 +122,15 @@ impl Reference {
             (header.height.0 == count.height, "its height is not one above its parent's"),
             (header.difficulty.attempts() == difficulty, "its difficulty"),
             (head <= u64::MAX / difficulty, "no proof of work"),
-            (marks.first().is_some_and(|parent| header.time.0 > parent.time), "its time is not above its parent's"),
             (
-                block.transactions.iter().all(|each| hours::takes(&self.election, marks, each.kind())),
+                marks.first().is_some_and(|parent| header.time.0 > parent.time),
+                "its time is not above its parent's",
+            ),
+            (
+                block
+                    .transactions
+                    .iter()
+                    .all(|each| hours::takes(&self.election, marks, each.kind())),
                 "what it carries before opening or after closing",
             ),
             (naive_root(&block.transactions) == header.merkle_root.0, "another merkle root"),

@@ -81,19 +81,19 @@ impl World {
 
     fn check_prepare(&mut self, host: HostIndex, prepare: &Prepare) {
         let Prepare { target, source, .. } = *prepare;
+        let from_justified = source.height < target.height && self.may_be_justified(&source);
         let known = self.signers.of_hosts.entry(host).or_default();
         if known.prepares.get(&target.height) == Some(prepare) {
             return;
         }
         let newest = known.prepares.last_key_value().map(|(height, _)| *height);
         let lock = known.commits.last_key_value().map(|(_, commit)| commit.block);
-        let keeps_lock =
-            lock.is_none_or(|lock| source == lock || source.height > lock.height);
+        let keeps_lock = lock.is_none_or(|lock| source == lock || source.height > lock.height);
         let fault = if newest >= Some(target.height) {
             format!("after one at {newest:?}")
         } else if !keeps_lock {
             format!("although it committed {lock:?}")
-        } else if source.height >= target.height || !self.may_be_justified(&source) {
+        } else if !from_justified {
             "from a source that is not justified".to_owned()
         } else {
             known.prepares.insert(target.height, prepare.clone());

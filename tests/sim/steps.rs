@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use chain::{Chain, Past};
 use node::{MineJob, Node};
 use protocol::block::Header;
-use protocol::finality::BlockReference;
 use protocol::datagram::ENVELOPE_BYTES;
+use protocol::finality::BlockReference;
 use protocol::units::{Height, Now, Work};
 use rand::RngExt;
 

@@ -164,12 +164,7 @@ impl Guest {
         }
     }
 
-    pub(super) fn parcel(
-        &mut self,
-        view: &View<'_>,
-        to: SocketAddr,
-        datagram: Datagram,
-    ) -> Parcel {
+    pub(super) fn parcel(&mut self, view: &View<'_>, to: SocketAddr, datagram: Datagram) -> Parcel {
         let envelope = Envelope {
             election: ElectionPrefix::from(&view.election.election_id()),
             receiver_token: self.tokens.get(&to).copied().unwrap_or(Token::NONE),

@@ -223,7 +223,8 @@ impl Liar {
     fn claim_heavy_tip(&mut self, view: &View<'_>) -> Vec<Datagram> {
         let height = Height(view.tip.height.0 + 10_000);
         let tip = BlockHash(forge::noise(self.seed, self.forgeries));
-        self.guest.claim = Some(PeerStatus { height, tip, work: Work(u128::MAX / 2), clock: view.unix });
+        self.guest.claim =
+            Some(PeerStatus { height, tip, work: Work(u128::MAX / 2), clock: view.unix });
         Vec::new()
     }
 }

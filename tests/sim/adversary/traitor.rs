@@ -151,14 +151,13 @@ impl Traitor {
             return Vec::new();
         };
         let tips = insights.iter().map(|each| each.tip);
-        let rival = tips.into_iter().find(|tip| {
-            tip.height == first.tip.height && tip.hash != first.tip.hash
-        });
+        let rival = tips
+            .into_iter()
+            .find(|tip| tip.height == first.tip.height && tip.hash != first.tip.hash);
         let made_up = BlockReference { hash: BlockHash(self.guest.rng.random()), ..first.tip };
         let rival = rival.unwrap_or(made_up);
-        let sides = [first.tip, rival].map(|block| {
-            [self.prepare(block, first.justified, view), self.commit(block, view)]
-        });
+        let sides = [first.tip, rival]
+            .map(|block| [self.prepare(block, first.justified, view), self.commit(block, view)]);
         let parcels = insights.iter().zip([0, 1].into_iter().cycle()).flat_map(|(each, side)| {
             let side: &[Datagram; 2] = &sides[side];
             side.clone().map(|vote| self.guest.parcel(view, each.address, vote))
