@@ -143,7 +143,6 @@ impl Forgery {
     /// # Panics
     /// Never: if every nonce meets the difficulty, a block cannot lack work, and no such forgery
     /// was made.
-    #[must_use]
     pub fn block(&self, past: &Past, now: UnixMillis) -> Result<Block, ForgeryError> {
         let (rule, phase) = (self.rule, past.phase());
         if !can_be_broken(rule, phase) {

@@ -12,9 +12,10 @@ use protocol::transaction::{HashedTransaction, TransactionKind};
 use protocol::units::{BlockHash, Now};
 
 use super::Node;
+use super::event::Event;
 use super::ledger::pool::Superseded;
 use super::ledger::{Followed, Purpose};
-use super::output::{Event, Output, Record, Restored};
+use super::output::{Output, Record, Restored};
 use super::views::Tip;
 use chain::{BlockError, BlockFailure, BodyError, HeaderError, TipChange};
 

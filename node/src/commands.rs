@@ -295,10 +295,12 @@ impl Node {
         let pooled = |known: Option<&Arc<HashedTransaction>>| {
             known.map(|transaction| self.standing_in_pool(&transaction.id()))
         };
-        let registration = match record {
-            Some(record) => Some(self.standing_in_block(record.registration.height)),
+        let registered_at = record.map(|record| record.registration.height);
+        let registration = match registered_at {
+            Some(height) => Some(self.standing_in_block(height)),
             None => pooled(pool.registration(&voter)),
         };
+        let registration_fate = registration.and_then(|_| self.fate(registered_at));
         let withdrawal = match self.chain.withdrawal(&voter) {
             Some(place) => Some(self.standing_in_block(place.height)),
             None => pooled(pool.withdrawal(&voter)),
@@ -311,7 +313,7 @@ impl Node {
             }
             None => pool.vote(&voter).and_then(|vote| self.vote_view(vote, None)),
         };
-        VoterView { voter, registration, withdrawal, vote }
+        VoterView { voter, registration, registration_fate, withdrawal, vote }
     }
 
     /// `height` is that of the block that contains the vote; `None` while the vote is in the pool.

@@ -10,9 +10,10 @@ use protocol::units::Now;
 
 use super::Node;
 use super::dropped::DropReason;
+use super::event::Event;
 use super::ledger::{Output as FromLedger, Purpose};
 use super::membership::{AboutChain, Disposition, LeaveProgress, Output as FromMembership};
-use super::output::{Event, Output, Record};
+use super::output::{Output, Record};
 use super::own_addresses::OwnAddresses;
 use super::packing::for_datagram;
 use super::timers::Timers;

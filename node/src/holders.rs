@@ -14,7 +14,8 @@ use protocol::units::{BlockHash, Height, IdPrefix, TransactionId, VoterId};
 
 use super::Node;
 use super::disk::Durability;
-use super::output::{Event, Output};
+use super::event::Event;
+use super::output::Output;
 use super::views::{HeldBy, Standing};
 use chain::Chain;
 

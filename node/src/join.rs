@@ -18,8 +18,8 @@ use protocol::token::TokenIssuer;
 use protocol::units::{ElectionId, Now};
 
 use crate::config::TRACKERS_MAX;
+use crate::event::Event;
 use crate::given::{Given, Named};
-use crate::output::Event;
 use asked::{Asked, Progress, Request};
 
 /// How long the other trackers have to name another election, once the first ballot is here. They were asked at the

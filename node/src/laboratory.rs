@@ -10,7 +10,8 @@ use protocol::block::{Block, Header};
 use protocol::units::{BlockHash, Height, Now};
 
 use super::command::{Answer, CommandError, Experiment};
-use super::output::{Event, MineJob, Output, PeerAt};
+use super::event::{Event, PeerAt};
+use super::output::{MineJob, Output};
 use super::views::Tip;
 use super::{Node, Timer};
 use chain::Forgery;
@@ -78,11 +79,11 @@ impl Node {
     pub(super) fn move_experiment(&mut self, now: Now) {
         let is_forgery = |search: &mut Search| search.forgery.is_some();
         let moved = self.laboratory.search.take_if(is_forgery);
-        if let Some(forgery) = moved.and_then(|search| search.forgery) {
-            if let Err(error) = self.forge(forgery, now) {
-                tracing::warn!(%error, "an experiment ends");
-                self.output(Output::StopMining);
-            }
+        if let Some(forgery) = moved.and_then(|search| search.forgery)
+            && let Err(error) = self.forge(forgery, now)
+        {
+            tracing::warn!(%error, "an experiment ends");
+            self.output(Output::StopMining);
         }
     }
 

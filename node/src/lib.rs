@@ -108,6 +108,7 @@ mod counters;
 mod disk;
 mod dispatch;
 mod dropped;
+mod event;
 mod finality;
 mod given;
 mod holders;
@@ -138,6 +139,7 @@ pub use config::{
     NEIGHBOURS_BY_HAND_MAX, NodeConfig, OwnValidator, RESIDENT_BYTES_MAX, Role, TRACKERS_MAX,
 };
 pub use counters::Counters;
+pub use event::{Event, LeaveReason, PeerAt};
 pub use finality::records::{
     FinalityRecord, RestoredFinality, SeenCertificate, Signed, ToSign, ValidatorRecord,
     WitnessedClose,
@@ -153,8 +155,7 @@ pub use limits::Limits;
 pub use node::Node;
 use node::Timer;
 pub use output::{
-    Event, LeaveReason, LoadFailure, LoadJob, MineJob, Output, PeerAt, PersistBatch, Record,
-    Restored, VerifyJob,
+    LoadFailure, LoadJob, MineJob, Output, PersistBatch, Record, Restored, VerifyJob,
 };
 pub use own_addresses::{INTERFACES_MAX, InterfaceAddress, OwnAddresses};
 pub use views::{

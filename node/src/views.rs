@@ -369,6 +369,8 @@ pub struct VoterView {
     pub voter: VoterId,
     /// Where the voter's registration is.
     pub registration: Option<Standing>,
+    /// How final that is in a timed election.
+    pub registration_fate: Option<Fate>,
     /// Where the withdrawal is by which the registrars took back the right to vote.
     pub withdrawal: Option<Standing>,
     /// The vote, and where it is.

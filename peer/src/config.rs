@@ -33,6 +33,8 @@ pub struct Settings {
     /// Where the passphrase of the data directory's key comes from, if the key is locked and should
     /// be usable all the time.
     pub passphrase: Option<SecretSource>,
+    /// The validator that the peer is.
+    pub validator: Option<ValidatorSettings>,
     /// Whether everything that is remembered is checked again at the start.
     pub verify: bool,
     pub json: bool,
@@ -42,6 +44,17 @@ pub struct Settings {
     pub role: Role,
     pub multicast: MulticastSetting,
     pub api: ApiSettings,
+}
+
+/// The validator that a peer is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidatorSettings {
+    /// The file with its secret key.
+    pub key: PathBuf,
+    /// Where the key's passphrase comes from, if not from the terminal.
+    pub passphrase: Option<SecretSource>,
+    /// Whether it signs although nothing here says what it signed before.
+    pub trusts_empty_store: bool,
 }
 
 /// Whether a peer meets others on its local network by multicast.

@@ -81,7 +81,7 @@ impl PeerHandle {
 
     async fn accepted(&self, submission: Command) -> Result<TransactionId, CommandError> {
         let answer = self.command(submission).await?;
-        let Answer::Accepted(id) = answer else {
+        let Answer::Accepted { id, .. } = answer else {
             unreachable!("a submission is accepted or refused, not answered by {answer:?}")
         };
         Ok(id)

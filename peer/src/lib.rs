@@ -45,8 +45,9 @@ mod voter;
 mod watch;
 
 pub use auditor::{
-    ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, NoRecord, OfflineError, RecordPlace,
-    SumsError, audit, export, import, verify_receipt,
+    ArchiveError, ArchiveItem, ArchiveReader, ArchiveRecord, ArchiveWriter, BadCertificate,
+    NoRecord, NotFinal, OfflineError, RecordPlace, SumsError, audit, export, import,
+    verify_receipt,
 };
 pub use cli::manual::{ManualError, write_man_pages};
 pub use client::{ClientExit, client};

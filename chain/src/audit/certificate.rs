@@ -31,7 +31,8 @@ pub enum CertifyError {
     OtherHash { block: BlockReference, expected: BlockHash },
     /// None of several signatures holds, as when they were all made for something else.
     #[error(
-        "none of its {signatures} signatures is for block {} {} of this election: they are for another election or block",
+        "none of its {signatures} signatures is for block {} {} of this election: \
+         they are for another election or block",
         block.height, block.hash
     )]
     OtherElection { block: BlockReference, signatures: usize },

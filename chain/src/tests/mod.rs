@@ -2,12 +2,14 @@
 
 mod audit;
 mod certificates;
+mod difficulty;
 mod disk;
 mod documents;
 mod due;
 mod edges;
 mod final_tally;
 mod forgery;
+mod hash_rate;
 mod invariants;
 mod order;
 mod period;

@@ -47,7 +47,9 @@ impl World {
     fn keeps_the_rules(&self, hash: BlockHash) -> bool {
         let mut state = Branch::new(&election(), Rules::ALL);
         let mut line = self.line(hash).into_iter();
-        line.all(|block| state.apply(block.header.height, &BlockEffects::of(block)).is_ok())
+        line.all(|block| {
+            state.apply(block.header.height, Period::ALWAYS, &BlockEffects::of(block)).is_ok()
+        })
     }
 
     fn holds(&self, hash: BlockHash, ancestor: &BlockReference) -> bool {
@@ -124,7 +126,7 @@ fn counted_again(chain: &Chain, disk: &Disk) -> Tally {
     let last = chain.final_block();
     for (height, hash) in (1..).map(Height).zip(&chain.best[1..]) {
         if chain.descends_from(&last.hash, hash) {
-            state.apply(height, &BlockEffects::of(&disk[hash])).expect("valid");
+            state.apply(height, Period::ALWAYS, &BlockEffects::of(&disk[hash])).expect("valid");
         }
     }
     assert_eq!(chain.final_counts(), (state.registrations() as u64, state.tally().votes));

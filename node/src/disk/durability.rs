@@ -9,7 +9,8 @@ use protocol::block::{Block, HEADER_BYTES};
 use protocol::units::{BlockHash, Now};
 
 use crate::Node;
-use crate::output::{Event, Output, PersistBatch, Record};
+use crate::event::Event;
+use crate::output::{Output, PersistBatch, Record};
 use crate::views::Tip;
 
 /// A block in a batch that has not been confirmed yet.

@@ -15,7 +15,8 @@ use super::lost_wait::LostWait;
 use super::waiter::Waiter;
 use crate::Node;
 use crate::command::{CommandError, Lookup, Ticket};
-use crate::output::{Event, LoadFailure, LoadJob, Output};
+use crate::event::Event;
+use crate::output::{LoadFailure, LoadJob, Output};
 use chain::BlockEffects;
 
 /// The most requests of neighbours that may wait for the disk, which is as many as 16 neighbours

@@ -8,5 +8,5 @@ pub(crate) enum AboutFinality {
     Vote(FinalityVote),
     Certificates { request: u32, certificates: Vec<Certificate> },
     Presence(Presence),
-    Evidence(Evidence),
+    Evidence(Box<Evidence>),
 }

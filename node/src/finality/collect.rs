@@ -11,7 +11,7 @@ use super::records::{FinalityRecord, Signed};
 use super::votes::Novelty;
 use super::{Finality, Output};
 use crate::dropped::DropReason;
-use crate::output::Event;
+use crate::event::Event;
 use chain::finality::is_final;
 use chain::{Chain, FinalError};
 

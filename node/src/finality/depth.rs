@@ -57,6 +57,11 @@ impl Closing {
         self.ends.len() > 1
     }
 
+    /// Whether the best chain has its end, and no other is known that contradicts it.
+    pub(crate) fn looks_for_others(&self) -> bool {
+        self.ends.len() == 1
+    }
+
     /// Notes a branch that has closed. The first ones stay.
     fn note(&mut self, closing: BlockReference, tally: Option<&Tally>, seen_at: UnixMillis) {
         let has_room = self.ends.len() < ENDS_MAX;
@@ -110,7 +115,13 @@ impl Node {
 
     /// A header joined the tree: its branch may have closed, too, and deep enough.
     pub(super) fn look_at_branch(&mut self, tip: BlockHash, now: Now) {
-        let Some(confirmations) = self.chain.election().confirmations() else { return };
+        let election = self.chain.election();
+        let Some((confirmations, closes)) = election.confirmations().zip(election.closes()) else {
+            return;
+        };
+        if self.chain.header(&tip).is_none_or(|header| header.time < closes) {
+            return;
+        }
         let Some(closing) = closing_of(&self.chain, tip, confirmations) else { return };
         if Some(closing) != self.chain.closing_block() {
             self.closing.note(closing, None, now.unix);

@@ -37,7 +37,7 @@ impl Node {
                 finality.handle_certificates(from, request, certificates, chain, now);
             }
             AboutFinality::Presence(presence) => finality.handle_presence(from, presence, now),
-            AboutFinality::Evidence(evidence) => finality.handle_evidence(from, evidence, now),
+            AboutFinality::Evidence(evidence) => finality.handle_evidence(from, *evidence, now),
         });
         self.consider_signing(now);
     }

@@ -11,7 +11,7 @@ use protocol::units::Now;
 use super::views::TwinSign;
 use super::{Finality, FinalityRecord, Output};
 use crate::dropped::DropReason;
-use crate::output::Event;
+use crate::event::Event;
 
 impl Finality {
     /// Handles evidence that a neighbour sent.
@@ -47,7 +47,7 @@ impl Finality {
         let Some(validator) = self.roster.validator(place) else { return };
         let (validator, shown) = (validator.name.clone(), Box::new(evidence.clone()));
         self.evidence.insert(place, evidence.clone());
-        self.outputs.push_back(Output::Persist(FinalityRecord::Evidence(evidence.clone())));
+        self.outputs.push_back(Output::Persist(FinalityRecord::Evidence(shown.clone())));
         let event = Event::Evidence { validator, offence, evidence: shown };
         self.outputs.push_back(Output::Event(event));
         let datagram = Datagram::Evidence(evidence);

@@ -35,7 +35,7 @@ use protocol::units::{ElectionId, Height, Now, UnixMillis};
 
 use crate::config::OwnValidator;
 use crate::dropped::DropReason;
-use crate::output::Event;
+use crate::event::Event;
 use crate::timers::Timers;
 use asking::Asking;
 use certificates::Certificates;

@@ -22,7 +22,7 @@ pub enum FinalityRecord {
     /// The PREPAREs that justify the block that this peer's validator committed last.
     LockJustification(Vec<Prepare>),
     /// Two votes by which a validator broke the rules.
-    Evidence(Evidence),
+    Evidence(Box<Evidence>),
     /// This peer saw the closing block become deep enough, in an election without validators.
     WitnessedClose(WitnessedClose),
 }
@@ -90,7 +90,7 @@ impl RestoredFinality {
             FinalityRecord::Evidence(evidence) => {
                 let validator = evidence.first.validator();
                 self.evidence.retain(|each| each.first.validator() != validator);
-                self.evidence.push(evidence);
+                self.evidence.push(*evidence);
             }
             FinalityRecord::WitnessedClose(close) => self.witnessed_close = Some(close),
         }

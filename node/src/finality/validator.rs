@@ -334,3 +334,6 @@ fn ahead(chain: &Chain, now: Now) -> Option<Abstention> {
     let is_ahead = tip.time > now.unix && ahead > AHEAD_MAX;
     is_ahead.then_some(Abstention::BlockAhead { height: tip.height, ahead })
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,8 @@ use protocol::token::Token;
 use protocol::units::{ElectionId, Now, sha256};
 
 use super::{JoinError, refusal_event};
+use crate::event::Event;
 use crate::given::{Given, Named, Whereabouts};
-use crate::output::Event;
 
 /// The wait before the second attempt. It doubles with every further attempt, up to the longest.
 const WAIT_FIRST: Duration = Duration::from_millis(250);

@@ -10,8 +10,8 @@ use protocol::units::Now;
 
 use super::{Membership, Output, Timer};
 use crate::config::NEIGHBOURS_BY_HAND_MAX;
+use crate::event::Event;
 use crate::given::{Given, Named, Whereabouts};
-use crate::output::Event;
 
 /// How often it is looked whether names are to be looked up again.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);

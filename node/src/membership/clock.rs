@@ -16,7 +16,7 @@ use super::distinct::{independent, independent_clocks};
 use super::voice::{AGREEMENT_MS, Heard, Voice, Who};
 use super::voices::{COMPARED_MIN, Comparison, DIFFERENCE_MAX_MS, compare, most};
 use super::{Membership, Output};
-use crate::output::Event;
+use crate::event::Event;
 use crate::views::ClockView;
 
 /// A slower answer measures nothing: somebody was stopped meanwhile. It bounds the error too, by its half.

@@ -10,7 +10,7 @@ use super::neighbours::Neighbour;
 use super::probes::ProbePoke;
 use super::{Membership, Output};
 use crate::config::{NEIGHBOURS_BY_HAND_MAX, TRACKERS_MAX};
-use crate::output::Event;
+use crate::event::Event;
 
 /// The number of POKEs without an answer after which an address is called silent. The first three take 3.5 s.
 const UNANSWERED_BEFORE_NEWS: u8 = 3;

@@ -230,7 +230,7 @@ impl Membership {
                 return about_finality(AboutFinality::Presence(presence));
             }
             Datagram::Evidence(evidence) => {
-                return about_finality(AboutFinality::Evidence(evidence));
+                return about_finality(AboutFinality::Evidence(Box::new(evidence)));
             }
             other @ (Datagram::RegisterPeer
             | Datagram::RegisterAck(_)

@@ -9,7 +9,7 @@ use rand::Rng;
 
 use super::neighbours::{HEARTBEAT, MISSED_MAX};
 use super::{Membership, Output, Timer};
-use crate::output::LeaveReason;
+use crate::event::LeaveReason;
 use chain::rules::Rule;
 
 impl Membership {

@@ -19,7 +19,7 @@ use super::neighbours::{NEIGHBOURS_MAX, NEIGHBOURS_WANTED};
 use super::{Disposition, Membership};
 use crate::config::TRACKERS_MAX;
 use crate::dropped::DropReason;
-use crate::output::LeaveReason;
+use crate::event::LeaveReason;
 use crate::own_addresses::OwnAddresses;
 
 /// How often inner addresses are named once the tracker should know them. It repeats what it tells equally often.

@@ -17,7 +17,7 @@ use super::probes::ProbePoke;
 use super::{Disposition, Membership, Output, Timer};
 use crate::command::CommandError;
 use crate::dropped::DropReason;
-use crate::output::LeaveReason;
+use crate::event::LeaveReason;
 
 /// The interval at which one neighbour is sent a list of peers.
 const SHARE_PEERS_PERIOD: Duration = Duration::from_secs(30);

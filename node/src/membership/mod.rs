@@ -47,9 +47,9 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::config::NodeConfig;
 use crate::dropped::DropReason;
+use crate::event::{Event, LeaveReason};
 use crate::finality::about::AboutFinality;
 use crate::given::{Named, Whereabouts};
-use crate::output::{Event, LeaveReason};
 use crate::timers::Timers;
 use crate::views::TrackerView;
 use chain::rules::Rules;

@@ -17,7 +17,7 @@ use protocol::units::Now;
 use super::voice::Who;
 use super::{Disposition, Membership, Output};
 use crate::dropped::DropReason;
-use crate::output::Event;
+use crate::event::Event;
 
 /// The pause before a neighbour is told again. It doubles with every time, up to the longest: what was lost soon
 /// arrives, and costs next to nothing later.

@@ -10,8 +10,8 @@ use protocol::units::Now;
 use super::tracker::TrackerLink;
 use super::trackers::Trackers;
 use super::{Membership, Output, Timer};
+use crate::event::Event;
 use crate::given::Named;
-use crate::output::Event;
 
 /// How long neighbours have to answer after the start, where all trackers serve another election: three POKEs take 3.5
 /// s.

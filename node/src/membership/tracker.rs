@@ -15,8 +15,8 @@ use rand::Rng;
 use super::clock::OtherClock;
 use super::neighbours::HEARTBEAT;
 use super::{Membership, Output, Timer};
+use crate::event::Event;
 use crate::given::{Given, Whereabouts};
-use crate::output::Event;
 use crate::views::TrackerView;
 use chain::rules::Rule;
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 use protocol::block::Header;
 use protocol::units::{Now, UnixMillis};
 
+use crate::event::Event;
 use crate::limits::Limits;
-use crate::output::{Event, Output};
+use crate::output::Output;
 use crate::views::WaitingBlocks;
 use crate::{Node, Timer};
 

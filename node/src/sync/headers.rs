@@ -69,7 +69,9 @@ impl Node {
         let mut chosen: Option<(SocketAddr, chain::Candidate)> = None;
         for (address, neighbour) in self.sync.sources.iter() {
             let Some(tip) = neighbour.tip(&self.chain) else { continue };
-            let wanted = self.prefers(tip, best) && self.chain.header(&tip.hash).is_none();
+            // Where nobody signs, a lighter branch may have an end of its own, which is to be shown.
+            let may_be_wanted = self.prefers(tip, best) || self.closing.looks_for_others();
+            let wanted = may_be_wanted && self.chain.header(&tip.hash).is_none();
             let better = chosen.is_none_or(|(_, chosen)| self.prefers(tip, chosen));
             if wanted && better && neighbour.headers_not_before <= now.instant {
                 chosen = Some((*address, tip));
@@ -198,6 +200,7 @@ impl Node {
             sync.fresh += 1;
             self.sync.bodies.extend_plan(header.height, hash, header.previous);
         }
+        self.header_joined(hash, now);
         true
     }
 

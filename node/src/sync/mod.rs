@@ -27,7 +27,8 @@ use std::time::{Duration, Instant};
 use protocol::datagram::PeerStatus;
 use protocol::units::Now;
 
-use super::output::{Event, Output};
+use super::event::Event;
+use super::output::Output;
 use super::{Node, Timer, Tip};
 use announce::Announcements;
 use bodies::Bodies;

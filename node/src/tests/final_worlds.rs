@@ -27,7 +27,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// From the creation of the election to its opening; mining starts 24 s before.
 const UNTIL_OPEN: Duration = Duration::from_secs(30);
 /// From the creation of the election to its closing.
-const UNTIL_CLOSED: Duration = Duration::from_secs(90);
+const UNTIL_CLOSED: Duration = Duration::from_secs(120);
 
 pub(crate) fn validator_key(place: u16) -> VoterKey {
     key(u8::try_from(200 + place).expect("few validators"))
@@ -126,6 +126,18 @@ impl Network {
     fn told(&self, number: u16) -> impl Iterator<Item = &Event> {
         let of_node = move |(at, _): &&(SocketAddr, Event)| *at == address(number);
         self.events.iter().filter(of_node).map(|(_, event)| event)
+    }
+
+    /// Runs until the first `nodes` are all in this state, which they are to be within 100 intervals.
+    fn run_until_state(&mut self, nodes: u16, state: ElectionState) {
+        let is_there = |network: &mut Self| network.states(nodes).iter().all(|each| *each == state);
+        for _ in 0..100 {
+            if is_there(self) {
+                return;
+            }
+            self.run(INTERVAL);
+        }
+        panic!("{:?} instead of {state:?}", self.states(nodes));
     }
 
     fn states(&mut self, nodes: u16) -> Vec<ElectionState> {

@@ -21,7 +21,7 @@ use super::offline::{AuditChain, ExportChain, ImportChain, VerifyReceipt};
 use super::registrar::RegistrarCommand;
 use super::sign::SignTask;
 use super::usage_error::UsageError;
-use super::validator::ValidatorTask;
+use super::validator::{ValidatorOptions, ValidatorTask};
 use crate::config::{ApiListen, ApiSettings, Mining, MulticastSetting, Settings};
 use node::{NEIGHBOURS_BY_HAND_MAX, Role, TRACKERS_MAX};
 
@@ -82,6 +82,9 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     passphrase: PassphraseOptions,
+
+    #[command(flatten)]
+    validator: ValidatorOptions,
 
     /// What others see beside this peer's address, in at most 32 bytes: "Ada's laptop". It proves nothing
     #[arg(long, value_name = "NAME", env = "OSTRAKON_NAME", hide_env_values = true)]
@@ -299,6 +302,11 @@ impl Arguments {
             message: "where to listen is missing: write `peer 5000 6001` (TRACKER and LISTEN), or see --help"
                 .to_owned(),
         })?;
+        let validator = self.validator.settings()?;
+        if self.observe && validator.is_some() {
+            let message = "--observe and --validator don't go together: an observer signs nothing";
+            return Err(UsageError { message: message.to_owned() });
+        }
         let role = match (self.observe, self.lab) {
             (true, true) => {
                 let message = "--observe and --lab don't go together: an observer takes no part in experiments";
@@ -322,6 +330,7 @@ impl Arguments {
             election: self.election,
             data_dir: self.data_dir,
             passphrase: self.passphrase.source(),
+            validator,
             verify: self.verify,
             json: self.json,
             service: self.service,

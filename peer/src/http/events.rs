@@ -280,6 +280,10 @@ fn is_public(event: &Event) -> bool {
         | Event::Reorganisation { .. }
         | Event::Transaction { .. }
         | Event::Superseded { .. }
+        | Event::StateChanged { .. }
+        | Event::Final { .. }
+        | Event::Evidence { .. }
+        | Event::ConflictingCertificates { .. }
         | Event::InvalidBlock { .. }
         | Event::Experiment { .. }
         | Event::EarlyBlock { .. }
@@ -301,6 +305,10 @@ fn is_public(event: &Event) -> bool {
         | Event::Mining(_)
         | Event::Registering { .. }
         | Event::OwnVote { .. }
+        | Event::NotCounted { .. }
+        | Event::Twin { .. }
+        | Event::Abstains { .. }
+        | Event::Signs
         | Event::Left
         | Event::TrackerRefused { .. }
         | Event::GoesOn { .. }

@@ -62,6 +62,8 @@ fn command_status(error: &CommandError) -> StatusCode {
             | TransactionError::WithdrawalAfterOpening { .. }
             | TransactionError::Closed { .. },
         )
+        | CommandError::NotOpen { .. }
+        | CommandError::Closed { .. }
         | CommandError::MiningOff
         | CommandError::NoNeighbours
         | CommandError::Observer

@@ -55,6 +55,13 @@ pub(crate) fn log_event(event: &Event) {
         | Event::ClockOff { .. }
         | Event::ClockAgrees { .. }
         | Event::Synced { .. }
+        | Event::StateChanged { .. }
+        | Event::NotCounted { .. }
+        | Event::Evidence { .. }
+        | Event::ConflictingCertificates { .. }
+        | Event::Twin { .. }
+        | Event::Abstains { .. }
+        | Event::Signs
         | Event::DiskRefuses { .. }
         | Event::DiskRecovered => tracing::info!("{text}"),
         Event::Mended { .. }
@@ -65,6 +72,7 @@ pub(crate) fn log_event(event: &Event) {
         | Event::Transaction { .. }
         | Event::OwnVote { .. }
         | Event::Superseded { .. }
+        | Event::Final { .. }
         | Event::TrackerRefused { .. }
         | Event::ClockDiffers { .. }
         | Event::Syncing { .. }

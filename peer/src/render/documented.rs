@@ -8,7 +8,7 @@ use super::*;
 use crate::cli::command::CommandName;
 use crate::cli::{self, Invocation};
 use crate::schema;
-use chain::AuditRule;
+use chain::{AuditRule, CertificateRule};
 use samples::{
     audit_report, comparison, election, events, name, refusals, replies, tip, unjudged_report,
     voter,
@@ -151,6 +151,9 @@ fn the_examples_in_the_page_are_what_a_peer_prints() {
 fn every_rule_of_an_audit_is_in_the_page() {
     let text = std::fs::read_to_string(DOCUMENT_PATH).expect("docs/CLI.md can be read");
     for rule in AuditRule::ALL {
+        assert!(text.contains(&format!("`{rule}`")), "docs/CLI.md does not say what {rule} is");
+    }
+    for rule in CertificateRule::ALL {
         assert!(text.contains(&format!("`{rule}`")), "docs/CLI.md does not say what {rule} is");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use owo_colors::OwoColorize;
 
 use super::text::{self, count, short};
-use crate::schema::{Event, LeaveReason, PeerAt};
+use crate::schema::{Certificate, Event, LeaveReason, PeerAt};
 
 /// The most neighbours that one line names.
 const LISTED_MAX: usize = 4;
@@ -39,11 +39,14 @@ impl Tone {
 pub(crate) fn tone(event: &Event) -> Tone {
     match event {
         Event::OwnVote { .. }
+        | Event::Final { .. }
+        | Event::Signs
         | Event::Verified { lost: 0, .. }
         | Event::DiskRecovered
         | Event::AddressBack { .. }
         | Event::ClockAgrees { .. } => Tone::Good,
         Event::Reorganisation { .. }
+        | Event::Abstains { .. }
         | Event::Superseded { .. }
         | Event::PeerSilent { .. }
         | Event::NoContact { .. }
@@ -55,6 +58,10 @@ pub(crate) fn tone(event: &Event) -> Tone {
         | Event::Verified { .. }
         | Event::Missed { .. } => Tone::Doubtful,
         Event::Mended { .. }
+        | Event::NotCounted { .. }
+        | Event::Evidence { .. }
+        | Event::ConflictingCertificates { .. }
+        | Event::Twin { .. }
         | Event::NeighbourLeft { reason: LeaveReason::Banned { .. }, .. }
         | Event::TrackerRefused { .. }
         | Event::ClockOff { .. }
@@ -69,6 +76,7 @@ pub(crate) fn tone(event: &Event) -> Tone {
         | Event::Left
         | Event::Block { .. }
         | Event::Transaction { .. }
+        | Event::StateChanged { .. }
         | Event::NeighbourJoined { .. }
         | Event::NeighbourNamed { .. }
         | Event::NeighbourLeft {
@@ -166,6 +174,32 @@ pub(crate) fn event(event: &Event) -> String {
             format!("{kind} {id} of voter {voter} will not be counted: {reason}")
         }
         Event::OwnVote { standing, .. } => format!("your vote is {}", text::standing(standing)),
+        Event::StateChanged { state } => format!("the election is {}", state.to_uppercase()),
+        Event::Final { height, hash, votes } => {
+            format!("final up to block {height} {hash}: {}", count(votes, "vote"))
+        }
+        Event::NotCounted { transaction, voter } => format!(
+            "NOT COUNTED: the election closed without vote {} of voter {}",
+            short(transaction),
+            short(voter)
+        ),
+        Event::Evidence { validator, offence, .. } => {
+            format!("validator {validator} {}: whoever signs so lies", offence_in_words(offence))
+        }
+        Event::ConflictingCertificates { first, second } => format!(
+            "CERTIFICATES CONTRADICT EACH OTHER, and nothing is final any more: block {} {} by {}, and block {} {} by {}",
+            first.height,
+            first.hash,
+            validators(first),
+            second.height,
+            second.hash,
+            validators(second),
+        ),
+        Event::Twin { reason } => {
+            format!("another peer has this validator's key ({reason}): it signs nothing more here")
+        }
+        Event::Abstains { reason, .. } => format!("this validator does not sign: {reason}"),
+        Event::Signs => "this validator signs".to_owned(),
         Event::PeerSilent { address, name, inner } => {
             peer_silent(&text::named(name.as_deref(), *address), inner)
         }
@@ -252,6 +286,20 @@ pub(crate) fn event(event: &Event) -> String {
             format!("block {height} {hash} is invalid: {reason}")
         }
     }
+}
+
+fn offence_in_words(offence: &str) -> &str {
+    match offence {
+        "two_prepares" => "prepared two blocks of one height",
+        "two_commits" => "committed two blocks of one height",
+        "surrounded_commit" => "prepared past its own commit",
+        other => other,
+    }
+}
+
+fn validators(certificate: &Certificate) -> String {
+    let places: Vec<_> = certificate.validators.iter().map(u16::to_string).collect();
+    format!("validators {}", places.join(", "))
 }
 
 /// The neighbours to whom something was sent, as far as they fit into a line.

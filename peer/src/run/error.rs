@@ -1,11 +1,13 @@
 //! The reasons why a peer does not run.
 
 use std::io;
+use std::path::PathBuf;
 
 use protocol::election::CreatedAhead;
 
 use super::laboratory::LaboratoryError;
 use super::lan::LanError;
+use super::validator::ValidatorError;
 use super::verify::VerifyError;
 use crate::addresses::AddressError;
 use crate::http::ApiError;
@@ -38,6 +40,13 @@ pub enum PeerError {
     Key(#[from] KeyFileError),
     #[error(transparent)]
     Passphrase(#[from] PassphraseError),
+    #[error(transparent)]
+    Validator(#[from] ValidatorError),
+    #[error(
+        "there is no key in {path}: make one by `peer validator init`, and have it put into the ballot",
+        path = path.display()
+    )]
+    NoValidatorKey { path: PathBuf },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]

@@ -6,6 +6,7 @@ mod laboratory;
 mod lan;
 mod look_up;
 mod task;
+mod validator;
 mod verifier;
 mod verify;
 
@@ -43,6 +44,7 @@ use lan::Lan;
 use look_up::LookUps;
 use node::{Given, Limits, NodeConfig, RESIDENT_BYTES_MAX, Role};
 use task::NodeTask;
+use validator::{Signer, Unlocked};
 use verify::Verified;
 
 /// Runs a peer until it has left.
@@ -50,8 +52,10 @@ use verify::Verified;
 /// # Errors
 /// See [`PeerError`].
 pub fn run(settings: &Settings) -> Result<(), PeerError> {
+    // A passphrase is asked for before the prompt begins to read what is typed.
+    let validator = settings.validator.as_ref().map(validator::unlock).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(run_peer(settings));
+    let outcome = runtime.block_on(run_peer(settings, validator));
     // A search for a stamp that is still running must not delay the end.
     runtime.shutdown_background();
     outcome
@@ -73,15 +77,17 @@ struct Start {
     is_of_other_port: bool,
     /// `None` for an observer.
     voters: Option<OwnVoters>,
+    /// The validator that this peer is.
+    signer: Option<Signer>,
     opened: Opened,
     verified: Option<Verified>,
 }
 
-async fn run_peer(settings: &Settings) -> Result<(), PeerError> {
+async fn run_peer(settings: &Settings, validator: Option<Unlocked>) -> Result<(), PeerError> {
     let signals = EndSignals::start(Hangup::Ends)?;
     let mut console = Console::start(settings.json, settings.service, signals.clone());
     tokio::select! {
-        outcome = run_and_leave(settings, &mut console, &signals) => return outcome,
+        outcome = run_and_leave(settings, validator, &mut console, &signals) => return outcome,
         () = signals.end_at_once() => {}
     }
     console.give_back();
@@ -90,11 +96,12 @@ async fn run_peer(settings: &Settings) -> Result<(), PeerError> {
 
 async fn run_and_leave(
     settings: &Settings,
+    validator: Option<Unlocked>,
     console: &mut Console,
     signals: &EndSignals,
 ) -> Result<(), PeerError> {
     let start = tokio::select! {
-        start = prepare(settings, console) => start.map(Some),
+        start = prepare(settings, validator, console) => start.map(Some),
         () = signals.leave() => Ok(None),
     };
     let outcome = match start {
@@ -113,7 +120,11 @@ async fn run_and_leave(
     outcome
 }
 
-async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, PeerError> {
+async fn prepare(
+    settings: &Settings,
+    validator: Option<Unlocked>,
+    console: &mut Console,
+) -> Result<Start, PeerError> {
     let mut addresses =
         addresses::resolve(&settings.listen, &settings.trackers, &settings.neighbours).await?;
     let mut udp = Udp::bind(&addresses.listen)?;
@@ -151,6 +162,7 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, Pe
     if settings.role == Role::Laboratory {
         laboratory::check(&election)?;
     }
+    let signer = validator.map(|unlocked| unlocked.of(&election)).transpose()?;
     let election_id = election.election_id();
     let (directory, is_of_other_port) = match locked {
         Some(directory) => (directory, false),
@@ -182,6 +194,7 @@ async fn prepare(settings: &Settings, console: &mut Console) -> Result<Start, Pe
         directory,
         is_of_other_port,
         voters,
+        signer,
         opened,
         verified,
     })
@@ -245,6 +258,7 @@ async fn run_node(
         directory,
         is_of_other_port,
         voters,
+        signer,
         opened,
         verified,
     } = start;
@@ -255,15 +269,24 @@ async fn run_node(
     let resident_bytes_max = RESIDENT_BYTES_MAX;
     let (role, limits, rules) = (settings.role, Limits::default(), Rules::ALL);
     let name = settings.name.clone();
-    let config =
-        NodeConfig { name, trackers, neighbours, mining, role, resident_bytes_max, limits, rules };
+    let config = NodeConfig {
+        name,
+        trackers,
+        neighbours,
+        mining,
+        role,
+        validator: signer.as_ref().map(Signer::own),
+        resident_bytes_max,
+        limits,
+        rules,
+    };
     let commits = CommitMetrics::default();
     let mut task = NodeTask::new(
         config,
         Arc::clone(&election),
         (chain, restored),
         (udp, look_ups, lan),
-        settings.mining,
+        (settings.mining, signer),
         requests,
         commits.clone(),
     )?;

@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::lan::Lan;
 use super::look_up::{LookUps, LookedUp};
+use super::validator::Signer;
 use super::verifier::{Verified, Verifier};
 use crate::config::Mining;
 use crate::handle::{Request, Requests};
@@ -48,6 +49,8 @@ pub(crate) struct NodeTask {
     store: Store,
     verifier: Verifier,
     miner: Option<Miner>,
+    /// The validator that this peer is.
+    signer: Option<Signer>,
     commits: CommitMetrics,
     requests: Requests,
     completions: mpsc::UnboundedReceiver<Completion>,
@@ -69,7 +72,7 @@ impl NodeTask {
         election: Arc<Election>,
         (chain, restored): (OpenedChain, Restored),
         (udp, look_ups, lan): (Udp, LookUps, Lan),
-        mining: Mining,
+        (mining, signer): (Mining, Option<Signer>),
         requests: Requests,
         commits: CommitMetrics,
     ) -> io::Result<Self> {
@@ -94,6 +97,7 @@ impl NodeTask {
             store,
             verifier: Verifier::start(),
             miner,
+            signer,
             commits,
             requests,
             completions,
@@ -236,6 +240,12 @@ impl NodeTask {
                 Output::StopMining => {
                     if let Some(miner) = &self.miner {
                         miner.stop();
+                    }
+                }
+                Output::Sign(decided) => {
+                    if let Some(signer) = &self.signer {
+                        // A signature takes no longer than the checks of a datagram, so no thread is asked for it.
+                        self.node.handle_signed(signer.sign(decided), now());
                     }
                 }
                 Output::Answered { ticket, outcome } => {

@@ -8,7 +8,7 @@ use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Hash, Mining, Role, Standing, Tip, TransactionKind};
+use super::{Certificate, Hash, Mining, Role, Standing, Tip, TransactionKind};
 
 /// One piece of news.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -96,6 +96,48 @@ pub(crate) enum Event {
         #[schema(value_type = Option<Hash>)]
         by: Option<TransactionId>,
     },
+    /// A timed election opened, closed, or has a result that is final or disputed.
+    StateChanged {
+        /// `upcoming`, `open`, `sealing`, `final` or `disputed`.
+        state: String,
+    },
+    /// A block is final, and all below it.
+    Final {
+        height: u64,
+        #[schema(value_type = Hash)]
+        hash: BlockHash,
+        /// Votes up to it, as far as its blocks are here.
+        votes: u64,
+    },
+    /// The election closed without a vote that this peer had accepted.
+    NotCounted {
+        #[schema(value_type = Hash)]
+        transaction: TransactionId,
+        #[schema(value_type = Hash)]
+        voter: VoterId,
+    },
+    /// A validator signed two votes that no honest one signs both.
+    Evidence {
+        /// The validator's name in the ballot.
+        validator: String,
+        /// `two_prepares`, `two_commits` or `surrounded_commit`.
+        offence: String,
+        /// Both signed votes in hexadecimal digits, as `peer check-evidence` takes them.
+        #[schema(pattern = "^([0-9a-f]{2})+$")]
+        evidence: String,
+    },
+    /// Two certificates contradict each other, so nothing is final any more.
+    ConflictingCertificates { first: Certificate, second: Certificate },
+    /// Another peer signs with the key of this peer's validator, which signs nothing more.
+    Twin { reason: String },
+    /// This peer's validator does not sign for now.
+    Abstains {
+        /// The reason in one word.
+        kind: String,
+        reason: String,
+    },
+    /// This peer's validator signs from now on.
+    Signs,
     NeighbourJoined {
         #[schema(value_type = String)]
         address: SocketAddr,

@@ -11,6 +11,7 @@ mod chain;
 mod comparison;
 mod event;
 mod exchange;
+mod finality;
 mod key;
 mod laboratory;
 mod order;
@@ -27,8 +28,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use audit::{
-    AuditFailure, AuditReport, AuditSums, Exported, ExportedKind, Imported, QuestionSum,
-    ReceiptStanding, SUMS_DIFFER,
+    AuditFailure, AuditFinality, AuditReport, AuditSums, Certified, Exported, ExportedKind,
+    Imported, QuestionSum, ReceiptStanding, SUMS_DIFFER,
 };
 pub(crate) use ballot::{
     Admission, Ballot, BallotError, FinalityRule, OPEN_BANNER, PRIVACY, Question,
@@ -43,6 +44,7 @@ pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
     VoteOrder,
 };
+pub(crate) use finality::Certificate;
 pub(crate) use key::{KeyShown, Signed};
 pub(crate) use laboratory::{BadBlockOrder, Experiment, PartitionOrder};
 pub(crate) use order::{
@@ -61,8 +63,10 @@ pub(crate) use reply::{CommandHelp, Reply};
 pub(crate) use results::{Admitted, OptionTally, Percent, QuestionTally, Results};
 pub(crate) use voter::{OwnVoteStanding, Standing, Vote, Voter};
 
-/// Version of a receipt's JSON; a newer one is refused.
-pub(crate) const RECEIPT_FORMAT: u64 = 1;
+/// Version of a receipt's JSON without a certificate.
+pub(crate) const RECEIPT_FORMAT_PLAIN: u64 = 1;
+/// Version of one with a certificate; a newer one is refused.
+pub(crate) const RECEIPT_FORMAT: u64 = 2;
 
 /// 32 bytes as 64 lower-case hexadecimal digits.
 #[derive(Debug, ToSchema)]

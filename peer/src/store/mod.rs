@@ -10,6 +10,7 @@ pub(crate) mod commit_metrics;
 pub(crate) mod data_directory;
 mod database;
 pub(crate) mod default_places;
+mod finality;
 pub(crate) mod local_election;
 mod offline;
 mod overlay;

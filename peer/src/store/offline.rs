@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use protocol::block::{Block, Header};
 use protocol::election::Election;
+use protocol::finality::Certificate;
 use protocol::units::{BlockHash, ElectionId, UnixMillis};
 
 use super::database::{Database, StoreFault};
@@ -16,7 +17,7 @@ use super::writer::record_bytes;
 use super::{FileError, StoreError, create, inspect, write};
 use chain::rules::Rules;
 use chain::{Chain, StoredBlock};
-use node::{Record, Restored};
+use node::{FinalityRecord, Record, Restored, RestoredFinality, SeenCertificate};
 
 /// The number of bytes of blocks that an importer writes at once.
 const IMPORT_BYTES: usize = 16 * 1024 * 1024;
@@ -31,6 +32,7 @@ pub(crate) struct StoredChain {
     blocks: Vec<StoredBlock>,
     tip: Option<BlockHash>,
     headers: Vec<Header>,
+    finality: RestoredFinality,
 }
 
 impl StoredChain {
@@ -43,9 +45,10 @@ impl StoredChain {
         let volume = FileVolume { directory: directory.to_owned() };
         let inspected = inspect(&volume, election).map_err(|fault| fault.of(&volume, election));
         let (database, contents) = inspected?;
-        let Restored { blocks, tip, .. } = contents.restored;
+        let Restored { blocks, tip, finality, .. } = contents.restored;
         let election = *election;
-        let mut stored = Self { volume, election, database, blocks, tip, headers: Vec::new() };
+        let headers = Vec::new();
+        let mut stored = Self { volume, election, database, blocks, tip, headers, finality };
         stored.end_in(tip)?;
         Ok(stored)
     }
@@ -89,6 +92,16 @@ impl StoredChain {
         &self.headers
     }
 
+    /// The certificate of the lowest block that is final and at or above the closing block, as its peer kept it.
+    pub(crate) fn closing_certificate(&self) -> Option<&Certificate> {
+        self.finality.closing_certificate.as_ref().map(|seen| &seen.certificate)
+    }
+
+    /// The certificate of the highest final block, as its peer kept it.
+    pub(crate) fn certificate(&self) -> Option<&Certificate> {
+        self.finality.certificate.as_ref().map(|seen| &seen.certificate)
+    }
+
     /// Reads one block, and checks it against its header.
     ///
     /// # Errors
@@ -120,6 +133,8 @@ pub(crate) struct ChainImporter {
     waiting: Vec<Record>,
     waiting_bytes: usize,
     tip: Option<Record>,
+    /// Whether a certificate covers the closing block.
+    has_closing: bool,
 }
 
 impl ChainImporter {
@@ -151,6 +166,7 @@ impl ChainImporter {
             waiting: Vec::new(),
             waiting_bytes: 0,
             tip: None,
+            has_closing: false,
         })
     }
 
@@ -170,6 +186,25 @@ impl ChainImporter {
             }
         }
         Ok(())
+    }
+
+    /// Keeps a certificate for a block that was added. It is the closing one if it covers the closing block, and no
+    /// lower one did.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn certify(
+        &mut self,
+        seen: SeenCertificate,
+        covers_close: bool,
+    ) -> Result<(), StoreError> {
+        if covers_close && !self.has_closing {
+            self.has_closing = true;
+            let closing = FinalityRecord::ClosingCertificate(seen.clone());
+            self.waiting.push(Record::Finality(closing));
+        }
+        self.waiting.push(Record::Finality(FinalityRecord::Certificate(seen)));
+        self.write()
     }
 
     /// Makes everything durable, and gives the database its name.

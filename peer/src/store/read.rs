@@ -9,8 +9,9 @@ use redb::{
 };
 
 use super::database::StoreFault;
+use super::finality;
 use super::rows::{
-    self, BLOCKS, BlockKey, ELECTION_KEY, FORMAT, FORMAT_KEY, META, NEIGHBOURS_KEY, POOL,
+    self, BLOCKS, BlockKey, ELECTION_KEY, FINALITY, FORMAT, FORMAT_KEY, META, NEIGHBOURS_KEY, POOL,
     STATE_KEY, SUMMARIES, State, Table, Tally, bad_row, summary_mark, unseal,
 };
 use chain::BlockEffects;
@@ -51,6 +52,12 @@ pub(super) fn read_contents(
         found.pool.add(key);
         Ok(())
     })?;
+    read_finality(&transaction, |key, value| {
+        found.finality.add(&finality::mark(key, value));
+        restored.finality.note(finality::decode(key, value)?);
+        Ok(())
+    })?;
+    check_tally("records of finality", state.finality, found.finality)?;
     check_tally("summaries", state.summaries, found.summaries)?;
     check_tally("rows of the pool", state.pool, found.pool)?;
     let bodies = transaction.open_table(BLOCKS)?.len()?;
@@ -140,13 +147,25 @@ pub(super) fn check_identity(meta: &OpenTable, election: &ElectionId) -> Result<
 }
 
 pub(super) fn read_state(meta: &OpenTable) -> Result<State, StoreFault> {
-    codec::decode(&meta_content(meta, STATE_KEY)?)
+    State::from_bytes(&meta_content(meta, STATE_KEY)?)
         .map_err(|error| bad_row(META, STATE_KEY, &error.to_string()))
 }
 
 pub(super) fn meta_content(meta: &OpenTable, key: &[u8]) -> Result<Vec<u8>, StoreFault> {
     let value = meta.get(key)?.ok_or_else(|| bad_row(META, key, "it is missing"))?;
     unseal(META, key, value.value()).map(<[u8]>::to_vec)
+}
+
+/// Visits the rows of finality, of which a database of an earlier program has no table.
+fn read_finality(
+    transaction: &ReadTransaction,
+    visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreFault>,
+) -> Result<(), StoreFault> {
+    match transaction.open_table(FINALITY) {
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(()),
+        Ok(_) => each_row(transaction, FINALITY, visit),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn each_row(

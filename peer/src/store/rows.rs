@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bincode::{Decode, Encode};
 use protocol::block::{Block, HEADER_BYTES, Header, decode_body};
-use protocol::codec;
+use protocol::codec::{self, DecodeError};
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, ElectionId, Height, sha256};
 use redb::TableDefinition;
@@ -27,6 +27,8 @@ pub(super) const BLOCKS: Table = Table::new("blocks");
 /// Height and hash → header, whether the body is stored, and summary. It can be made again from the
 /// blocks.
 pub(super) const SUMMARIES: Table = Table::new("summaries");
+/// Kind, and for evidence the validator → what is known of finality. It is missing from databases of an earlier program.
+pub(super) const FINALITY: Table = Table::new("finality");
 /// Row → transaction.
 pub(super) const POOL: Table = Table::new("pool");
 
@@ -60,7 +62,7 @@ impl BlockKey {
 
 /// Everything that has to agree with the rest of the tables, so that it is noticed if something
 /// disappears from them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct State {
     /// The end of the best chain.
     pub(super) tip: Option<(Height, BlockHash)>,
@@ -68,6 +70,38 @@ pub(super) struct State {
     pub(super) bodies: u64,
     pub(super) summaries: Tally,
     pub(super) pool: Tally,
+    pub(super) finality: Tally,
+}
+
+type StateFields = (Option<(Height, BlockHash)>, u64, Tally, Tally);
+
+impl State {
+    /// Earlier programs knew nothing of finality, and read the state of an election without it.
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        let Self { tip, bodies, summaries, pool, finality } = self;
+        let mut bytes = codec::encode::<StateFields>(&(tip, bodies, summaries, pool));
+        if finality != Tally::default() {
+            codec::encode_into(&finality, &mut bytes);
+        }
+        bytes
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let of = |(tip, bodies, summaries, pool): StateFields, finality| Self {
+            tip,
+            bodies,
+            summaries,
+            pool,
+            finality,
+        };
+        match codec::decode::<StateFields>(bytes) {
+            Ok(fields) => Ok(of(fields, Tally::default())),
+            Err(_) => {
+                let (fields, finality) = codec::decode::<(StateFields, Tally)>(bytes)?;
+                Ok(of(fields, finality))
+            }
+        }
+    }
 }
 
 /// A set of rows, represented by their number and the exclusive or of 16 bytes of the hash of each
@@ -127,6 +161,7 @@ pub(super) fn bad_row(table: Table, key: &[u8], reason: &str) -> StoreFault {
     let name = match (redb::TableHandle::name(&table), key.first_chunk::<8>()) {
         ("meta", _) => format!("record {:?}", String::from_utf8_lossy(key)),
         ("pool", Some(row)) => format!("row {} of the pool", u64::from_be_bytes(*row)),
+        ("finality", _) => format!("row {} of finality", hex::encode(key)),
         ("blocks", Some(height)) => format!("a block at height {}", u64::from_be_bytes(*height)),
         (_, Some(height)) => format!("a summary at height {}", u64::from_be_bytes(*height)),
         (name, None) => format!("a row of {name}"),
@@ -236,7 +271,12 @@ mod tests {
             "fde5268bd844a6ce2e0000000000000000000000000000000000000000000000",
             "00",
         );
-        assert_eq!(hex::encode(codec::encode(&state)), golden);
+        assert_eq!(hex::encode(state.to_bytes()), golden);
+        assert_eq!(State::from_bytes(&state.to_bytes()), Ok(state));
+        state.finality.add(&[1]);
+        let bytes = state.to_bytes();
+        assert!(hex::encode(&bytes).starts_with(golden) && bytes.len() == golden.len() / 2 + 24);
+        assert_eq!(State::from_bytes(&bytes), Ok(state));
     }
 
     /// Made by hand, as docs/PROTOCOL.md lays it out.

@@ -15,9 +15,10 @@ use protocol::units::{BlockHash, ElectionId, Height};
 use redb::StorageBackend;
 
 use super::database::{Database, StoreFault};
+use super::finality;
 use super::pages::Pages;
 use super::read;
-use super::rows::{self, BLOCKS, BlockKey, NEIGHBOURS_KEY, POOL, SUMMARIES, State};
+use super::rows::{self, BLOCKS, BlockKey, FINALITY, NEIGHBOURS_KEY, POOL, SUMMARIES, State};
 use super::volume::{Access, CHAIN_FILE, DAMAGED_FILE, UNFINISHED_FILE, Volume};
 use super::write::{self, Changes};
 use super::{Damage, Rows, create};
@@ -71,6 +72,7 @@ pub(super) fn mend(
     let mut summaries = salvage.save_bodies_of_tree(&mut source)?;
     salvage.save_pool(&mut source)?;
     salvage.save_neighbours(&mut source)?;
+    salvage.save_finality(&mut source)?;
     let lacks_blocks = earlier.is_none_or(|earlier| salvage.lacks_blocks(&earlier, &summaries));
     let lacks_pooled = earlier.is_none_or(|earlier| salvage.state.pool.rows < earlier.pool.rows);
     if lacks_blocks || lacks_pooled {
@@ -224,6 +226,17 @@ impl Salvage {
             Ok(neighbours) => self.change(|changes| changes.put_neighbours(&neighbours)),
             Err(_) => Ok(()),
         }
+    }
+
+    /// Saves what is known of finality as far as its tree gives it, without what a validator signed: that may be older
+    /// than what it signed last, and a validator without a record asks before it signs.
+    fn save_finality(&mut self, source: &mut Source<'_>) -> Result<(), StoreFault> {
+        source.each_chunk(FINALITY, |rows| {
+            let good = rows.iter().filter_map(|(key, value)| finality::decode(key, value).ok());
+            let good: Vec<_> = good.filter(finality::is_kept_by_mending).collect();
+            self.change(|changes| good.iter().try_for_each(|each| changes.put_finality(each)))
+        })?;
+        Ok(())
     }
 
     /// Returns the transactions of blocks that are no longer connected to the chain to the pool,

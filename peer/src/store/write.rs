@@ -10,12 +10,13 @@ use protocol::units::ElectionId;
 use redb::{Durability, WriteTransaction};
 
 use super::database::StoreFault;
+use super::finality;
 use super::rows::{
-    self, BLOCKS, BlockKey, ELECTION_KEY, FORMAT, FORMAT_KEY, META, NEIGHBOURS_KEY, POOL,
+    self, BLOCKS, BlockKey, ELECTION_KEY, FINALITY, FORMAT, FORMAT_KEY, META, NEIGHBOURS_KEY, POOL,
     STATE_KEY, SUMMARIES, State, Table, seal, summary_mark,
 };
 use chain::{BlockEffects, StoredBlock};
-use node::Record;
+use node::{FinalityRecord, Record};
 
 type OpenTable<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
 
@@ -47,7 +48,7 @@ pub(super) fn change(
         let mut changes = Changes::new(&transaction, state)?;
         make(&mut changes)?;
         let state = changes.state;
-        changes.put_meta(STATE_KEY, &codec::encode(&state))?;
+        changes.put_meta(STATE_KEY, &state.to_bytes())?;
         state
     };
     transaction.commit()?;
@@ -61,6 +62,7 @@ pub(super) struct Changes<'a> {
     blocks: OpenTable<'a>,
     summaries: OpenTable<'a>,
     pool: OpenTable<'a>,
+    finality: OpenTable<'a>,
     pub(super) state: State,
 }
 
@@ -72,6 +74,7 @@ impl<'a> Changes<'a> {
             blocks: open(BLOCKS)?,
             summaries: open(SUMMARIES)?,
             pool: open(POOL)?,
+            finality: open(FINALITY)?,
             state,
         })
     }
@@ -92,6 +95,7 @@ impl<'a> Changes<'a> {
                 Ok(())
             }
             Record::Neighbours(neighbours) => self.put_neighbours(neighbours),
+            Record::Finality(record) => self.put_finality(record),
         }
     }
 
@@ -131,6 +135,18 @@ impl<'a> Changes<'a> {
         if self.pool.insert(key.as_slice(), value.as_slice())?.is_none() {
             self.state.pool.add(&key);
         }
+        Ok(())
+    }
+
+    /// Writes what is known of finality, replacing what was known before.
+    pub(super) fn put_finality(&mut self, record: &FinalityRecord) -> Result<(), StoreFault> {
+        let key = finality::key(record);
+        let value = seal(FINALITY, &key, &finality::content(record));
+        let earlier = self.finality.insert(key.as_slice(), value.as_slice())?;
+        if let Some(earlier) = earlier {
+            self.state.finality.remove(&finality::mark(&key, earlier.value()));
+        }
+        self.state.finality.add(&finality::mark(&key, &value));
         Ok(())
     }
 

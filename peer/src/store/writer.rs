@@ -30,6 +30,9 @@ const COMMIT_BYTES: usize = 8 * 1024 * 1024;
 /// unlimited number of them.
 const SMALL_BYTES: usize = 64;
 
+/// How many bytes a record of finality counts for: about as many as the PREPAREs of all validators take.
+const FINALITY_BYTES: usize = 4 * 1024;
+
 /// What the thread is asked to do.
 #[derive(Debug)]
 pub(super) enum Job {
@@ -256,7 +259,8 @@ fn inserted_row(record: &Record) -> Option<u64> {
         Record::Block(_)
         | Record::Tip { .. }
         | Record::PoolRemove { .. }
-        | Record::Neighbours(_) => None,
+        | Record::Neighbours(_)
+        | Record::Finality(_) => None,
     }
 }
 
@@ -265,6 +269,7 @@ pub(super) fn record_bytes(record: &Record) -> usize {
         Record::Block(block) => block.transactions.iter().map(|each| each.bytes()).sum(),
         Record::PoolInsert { transaction, .. } => transaction.bytes(),
         Record::Tip { .. } | Record::PoolRemove { .. } | Record::Neighbours(_) => SMALL_BYTES,
+        Record::Finality(_) => FINALITY_BYTES,
     }
 }
 

@@ -103,7 +103,8 @@ async fn voters_of_one_peer_register_side_by_side() {
     for number in 0..2 {
         let next = timeout(Duration::from_secs(60), requests.requests.recv()).await;
         let Request { reply, .. } = next.expect("in time").expect("a handle is here");
-        reply.send(Ok(Answer::Accepted(TransactionId([number; 32])))).expect("it waits");
+        let id = TransactionId([number; 32]);
+        reply.send(Ok(Answer::Accepted { id, is_late: false })).expect("it waits");
     }
     let mut registered = Vec::new();
     for task in tasks {

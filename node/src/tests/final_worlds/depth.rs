@@ -17,8 +17,7 @@ fn who_was_there_saw_the_end_and_who_came_later_says_that_it_did_not() {
     let mut network = with_nodes(3);
     network.run_until(UNTIL_OPEN + INTERVAL * 12);
     let id = network.cast(1, 1);
-    network.run_until(UNTIL_CLOSED + INTERVAL * 30);
-    assert_eq!(network.states(3), [ElectionState::Final; 3]);
+    network.run_until_state(3, ElectionState::Final);
     for number in 1..=3 {
         assert_eq!(is_witnessed(&mut network, number), Some(true), "{number}");
         assert!(matches!(network.fate(number, id), Some(Fate::Final { since: Some(_) })));
@@ -44,14 +43,12 @@ fn two_ends_that_contradict_each_other_are_both_shown_where_both_are_known() {
         let half = |at: SocketAddr| [address(1), address(2)].contains(&at);
         half(from) != half(to)
     };
-    network.run_until(UNTIL_CLOSED + INTERVAL * 40);
-    assert_eq!(network.states(4), [ElectionState::Final; 4]);
+    network.run_until_state(4, ElectionState::Final);
     assert_ne!(network.node(1).tip(), network.node(3).tip());
     network.loses = |_, _, _| false;
-    network.run(Duration::from_secs(60));
+    network.run_until_state(4, ElectionState::Disputed);
     for number in 1..=4 {
         let view = network.finality(number);
-        assert_eq!(view.state, ElectionState::Disputed, "{number}");
         let disputed = view.depth.expect("it has no validators").disputed;
         assert_eq!(disputed.len(), 2);
         assert!(disputed.iter().any(|end| end.tally.is_some()));

@@ -17,8 +17,8 @@ fn with_validators_blocks_are_mined_around_the_opening_for_transactions_and_from
     assert!(!mines(&network, 1) && height(&network, 1) == 0);
     network.run_until(UNTIL_OPEN - INTERVAL * 12 + Duration::from_millis(1));
     assert!(mines(&network, 1), "so that the median time reaches the opening");
-    network.run_until(UNTIL_OPEN + INTERVAL * 12);
-    assert_eq!(network.finality(1).state, ElectionState::Open);
+    network.run_until_state(4, ElectionState::Open);
+    network.run(INTERVAL);
     assert!(!mines(&network, 1), "it is open, and nothing waits");
     let before = height(&network, 1);
     network.run(INTERVAL * 3);
@@ -30,18 +30,17 @@ fn with_validators_blocks_are_mined_around_the_opening_for_transactions_and_from
         matches!(envelope.datagram, protocol::datagram::Datagram::Commit(_))
     };
     network.cast(1, 1);
-    network.run(INTERVAL * 5);
+    network.run(INTERVAL * 8);
     assert!(mines(&network, 1) && height(&network, 1) > before + 1);
     network.loses = |_, _, _| false;
-    network.run(INTERVAL * 5);
+    network.run(INTERVAL * 8);
     assert!(!mines(&network, 1));
 
     network.run_until(UNTIL_CLOSED - Duration::from_millis(1));
     assert!(!mines(&network, 1));
     network.run_until(UNTIL_CLOSED);
     assert!(mines(&network, 1), "so that the median time reaches the closing");
-    network.run_until(UNTIL_CLOSED + INTERVAL * 20);
-    assert_eq!(network.finality(1).state, ElectionState::Final);
+    network.run_until_state(4, ElectionState::Final);
     assert!(!mines(&network, 1));
 }
 
@@ -55,8 +54,8 @@ fn without_validators_blocks_are_mined_from_before_the_opening_until_the_end() {
         network.run_until(after);
         assert!(mines(&network, 1), "{after:?}");
     }
-    network.run_until(UNTIL_CLOSED + INTERVAL * 30);
-    assert_eq!(network.finality(1).state, ElectionState::Final);
+    network.run_until_state(2, ElectionState::Final);
+    network.run(INTERVAL);
     assert!(!mines(&network, 1));
     let before = height(&network, 1);
     network.run(INTERVAL * 10);

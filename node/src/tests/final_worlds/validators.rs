@@ -39,8 +39,8 @@ fn one_whose_commits_are_lost_holds_nobody_up_and_all_have_one_certificate() {
     network.loses = |from, _, bytes| {
         of_votes(2, bytes, from, |datagram| matches!(datagram, Datagram::Commit(_)))
     };
-    network.run_until(UNTIL_CLOSED + INTERVAL * 40);
-    assert_eq!(network.states(5), [ElectionState::Final; 5]);
+    network.run_until_state(5, ElectionState::Final);
+    network.run(INTERVAL * 25);
     let all: Vec<_> = (1..=5).map(|number| network.finality(number).closing_certificate).collect();
     let all: Vec<_> = all.into_iter().map(|seen| seen.expect("final").certificate).collect();
     assert!(all.iter().all(|certificate| *certificate == all[0]), "{all:?}");
@@ -73,8 +73,7 @@ fn one_that_is_killed_again_and_again_never_signs_twice() {
         network.restart(number);
         network.run(INTERVAL);
     }
-    network.run_until(UNTIL_CLOSED + INTERVAL * 25);
-    assert_eq!(network.states(4), [ElectionState::Final; 4]);
+    network.run_until_state(4, ElectionState::Final);
     network.assert_nobody_signed_twice();
     // What it had decided before is signed again, to the same bytes.
     let (at, vote) = &network.signed[0];
@@ -110,8 +109,7 @@ fn two_are_killed_and_the_end_waits_for_them() {
     }
     network.restart(3);
     network.restart(4);
-    network.run(INTERVAL * 15);
-    assert_eq!(network.states(5), [ElectionState::Final; 5]);
+    network.run_until_state(5, ElectionState::Final);
     network.assert_nobody_signed_twice();
 }
 
@@ -135,8 +133,7 @@ fn two_peers_with_one_key_notice_each_other_and_stop() {
     network.run(INTERVAL * 6);
     assert!(!network.signed[signed..].iter().any(|(at, _)| [address(1), address(5)].contains(at)));
     // The others are enough.
-    network.run_until(UNTIL_CLOSED + INTERVAL * 20);
-    assert_eq!(network.states(5), [ElectionState::Final; 5]);
+    network.run_until_state(5, ElectionState::Final);
     network.assert_nobody_signed_twice();
 }
 
@@ -164,6 +161,7 @@ fn a_validator_without_its_store_abstains_until_a_person_trusts_that() {
     network.run(Duration::from_secs(1));
     let own = network.finality(4).own_validator.expect("it is one");
     assert_eq!(own.abstains, Some(Abstention::HearsOthersOut));
+    network.run(Duration::from_secs(5));
     network.cast(1, 1);
     network.run(INTERVAL * 8);
     let own = network.finality(4).own_validator.expect("it is one");

@@ -29,6 +29,7 @@ impl Peer {
     fn start() -> Self {
         let (handle, mut requests) = PeerHandle::new();
         let config = NodeConfig {
+            validator: None,
             name: None,
             trackers: Vec::new(),
             neighbours: vec![],

@@ -103,6 +103,7 @@ fn results(election: &Election) -> Results {
         votes: 3,
         registered_voters: 4,
         admitted: Admitted::Openly,
+        finality: None,
         blocks_deep: 1,
         tally: tally.collect(),
         tip_held_by: HeldBy { neighbours: 2, of: 3 },
@@ -140,6 +141,7 @@ pub(super) fn audit_report(
         tally: results.questions,
         sums: sums(),
         failure: failure.as_ref().map(schema::AuditFailure::from),
+        finality: None,
         error: None,
         admission: schema::Admission::of(&election.admission),
         blocks_deep: results.blocks_deep,
@@ -254,6 +256,7 @@ fn status(election: &Election) -> Reply {
         refuses: false,
     };
     let node = Status {
+        finality: None,
         role: Role::Ordinary,
         name: Some(peer_name("Room 3")),
         partitioned: false,
@@ -336,6 +339,7 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
         cast_at: AT,
         standing: in_block(),
         held_by: HeldBy { neighbours: 2, of: 3 },
+        fate: None,
     };
     let voter_view = VoterView {
         voter: voter(),

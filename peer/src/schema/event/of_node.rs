@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use protocol::codec;
 use protocol::peer_name::PeerName;
 
 use super::{Event, LeaveReason, PeerAt};
+use crate::schema::Certificate;
 
 impl From<node::Event> for Event {
     fn from(event: node::Event) -> Self {
@@ -26,6 +28,25 @@ impl From<node::Event> for Event {
             Node::OwnVote { id, voter, standing } => {
                 Self::OwnVote { transaction: id, voter, standing: (*standing).into() }
             }
+            Node::StateChanged { state } => Self::StateChanged { state: state.word().to_owned() },
+            Node::Final { block, votes } => {
+                Self::Final { height: block.height.0, hash: block.hash, votes }
+            }
+            Node::NotCounted { id, voter } => Self::NotCounted { transaction: id, voter },
+            Node::Evidence { validator, offence, evidence } => Self::Evidence {
+                validator,
+                offence: offence.kind().to_owned(),
+                evidence: hex::encode(codec::encode(&*evidence)),
+            },
+            Node::ConflictingCertificates { first, second } => Self::ConflictingCertificates {
+                first: Certificate::from(&*first),
+                second: Certificate::from(&*second),
+            },
+            Node::Twin { sign } => Self::Twin { reason: sign.to_string() },
+            Node::Abstains { reason } => {
+                Self::Abstains { kind: reason.word().to_owned(), reason: reason.to_string() }
+            }
+            Node::Signs => Self::Signs,
             Node::PeerSilent { peer, inner } => {
                 Self::PeerSilent { address: peer.address, name: text(peer.name), inner }
             }

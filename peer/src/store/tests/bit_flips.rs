@@ -109,6 +109,18 @@ fn assert_is_part(restored: &Restored, truth: &Restored, model: &Model, at: &str
         let mut mined = model.blocks.values().flat_map(|block| &block.transactions);
         assert!(is_pooled || mined.any(|each| **each == *transaction), "{at}: row {row}");
     }
+    let (found, wrote) = (&restored.finality, &truth.finality);
+    assert_eq!(found.validator, None, "{at}: it may be older than what was signed last");
+    let is_part = [&found.certificate, &found.closing_certificate]
+        .into_iter()
+        .zip([&wrote.certificate, &wrote.closing_certificate])
+        .all(|(found, wrote)| found.is_none() || found == wrote);
+    let prepares = [&found.justification, &found.lock_justification];
+    let mut prepares = prepares.into_iter().zip([&wrote.justification, &wrote.lock_justification]);
+    assert!(is_part && prepares.all(|(found, wrote)| found.is_empty() || found == wrote), "{at}");
+    assert!(found.evidence.iter().all(|each| wrote.evidence.contains(each)), "{at}");
+    let close = found.witnessed_close;
+    assert!(close.is_none() || close == wrote.witnessed_close, "{at}");
     let neighbours = &restored.neighbours;
     assert!(neighbours.is_empty() || *neighbours == truth.neighbours, "{at}: {neighbours:?}");
 }

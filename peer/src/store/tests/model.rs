@@ -9,10 +9,10 @@ use rand_chacha::ChaCha8Rng;
 
 use super::disk::Disk;
 use super::*;
-use crate::store::open_on;
 use crate::store::rows::BlockKey;
+use crate::store::{finality, open_on};
 use chain::{BlockEffects, StoredBlock};
-use node::{Record, Restored};
+use node::{FinalityRecord, Record, Restored, RestoredFinality};
 
 /// Different transactions in generated batches: making them takes a signature each.
 const TRANSACTIONS: u8 = 24;
@@ -25,6 +25,8 @@ pub(super) struct Model {
     /// What is in the pool, or was.
     pub(super) pooled_ever: BTreeMap<u64, Arc<HashedTransaction>>,
     neighbours: Vec<SocketAddr>,
+    /// By the keys of their rows.
+    pub(super) finality: BTreeMap<Vec<u8>, FinalityRecord>,
 }
 
 impl Model {
@@ -48,7 +50,16 @@ impl Model {
                 self.pool.remove(row);
             }
             Record::Neighbours(neighbours) => self.neighbours.clone_from(neighbours),
+            Record::Finality(record) => {
+                self.finality.insert(finality::key(record), record.clone());
+            }
         }
+    }
+
+    fn finality(&self) -> RestoredFinality {
+        let mut restored = RestoredFinality::default();
+        self.finality.values().for_each(|record| restored.note(record.clone()));
+        restored
     }
 
     pub(super) fn restored(&self) -> Restored {
@@ -63,6 +74,7 @@ impl Model {
             tip: self.tip,
             pool: pool.map(|(row, transaction)| (*row, (**transaction).clone())).collect(),
             neighbours: self.neighbours.clone(),
+            finality: self.finality(),
         }
     }
 }
@@ -72,7 +84,7 @@ pub(super) fn random_batches(seed: u64, count: u64, records_max: usize) -> Vec<P
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let transactions: Vec<_> = (0..TRANSACTIONS).map(transaction).collect();
     let (mut headers, mut rows, mut last_row) = (Vec::new(), Vec::new(), 0);
-    let mut record = |random: &mut ChaCha8Rng| match random.random_range(0..10) {
+    let mut record = |random: &mut ChaCha8Rng| match random.random_range(0..12) {
         0..4 => {
             let parent = match headers.len() {
                 0 => None,
@@ -93,6 +105,7 @@ pub(super) fn random_batches(seed: u64, count: u64, records_max: usize) -> Vec<P
         6 if !rows.is_empty() => {
             Record::PoolRemove { row: rows.swap_remove(random.random_range(0..rows.len())) }
         }
+        10.. => Record::Finality(finality::tests::record(random.random_range(0..60))),
         7 => Record::Neighbours(
             (0..random.random_range(0..5u16))
                 .map(|port| SocketAddr::from(([127, 0, 0, 1], port + 1)))

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use chain::AuditRule;
-use node::LeaveReason;
+use node::{Abstention, ElectionState, LeaveReason, TwinSign};
+use protocol::finality::{BlockReference, Certificate, Commit, Evidence, FinalityVote, Offence};
+use protocol::keys::Signature;
 use protocol::transaction::TransactionKind;
 use protocol::units::{Height, TransactionId};
 
@@ -38,6 +40,21 @@ fn node_events() -> Vec<node::Event> {
         Event::Superseded { id, voter, kind, by: Some(by) },
         Event::OwnVote { id, voter, standing: Box::new(in_pool()) },
         Event::OwnVote { id, voter, standing: Box::new(in_block()) },
+        Event::StateChanged { state: ElectionState::Sealing },
+        Event::Final { block: tip(3), votes: 2 },
+        Event::NotCounted { id, voter },
+        Event::Evidence {
+            validator: "North".into(),
+            offence: Offence::TwoCommits,
+            evidence: Box::new(evidence()),
+        },
+        Event::ConflictingCertificates {
+            first: Box::new(certificate(tip(2))),
+            second: Box::new(certificate(tip(3))),
+        },
+        Event::Twin { sign: TwinSign::Prepare { target: block_of(tip(3)) } },
+        Event::Abstains { reason: Abstention::NoRecord },
+        Event::Signs,
         Event::PeerSilent { peer: neighbour.into(), inner: vec![] },
         Event::PeerSilent { peer: backup.into(), inner: vec![([192, 168, 1, 5], 6_002).into()] },
         Event::NoContact { others: 2 },
@@ -92,6 +109,23 @@ fn node_events() -> Vec<node::Event> {
         },
         Event::InvalidBlock { hash: tip(3).hash, height: Height(3), reason },
     ]
+}
+
+fn block_of(tip: node::Tip) -> BlockReference {
+    BlockReference { height: tip.height, hash: tip.hash }
+}
+
+fn certificate(tip: node::Tip) -> Certificate {
+    let signatures = [0, 1, 3].map(|place| (place, Signature([7; 65])));
+    Certificate { block: block_of(tip), signatures: signatures.to_vec() }
+}
+
+fn evidence() -> Evidence {
+    let commit = |hash| {
+        let block = BlockReference { height: Height(3), hash };
+        FinalityVote::Commit(Commit { validator: 0, block, signature: Signature([7; 65]) })
+    };
+    Evidence { first: commit(tip(2).hash), second: commit(tip(3).hash) }
 }
 
 fn damage() -> Damage {
