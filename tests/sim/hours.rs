@@ -40,7 +40,7 @@ pub(crate) fn difficulty(election: &Election, newest_first: &[Mark]) -> u64 {
         late += u128::from(solve) * (60 - place as u128);
     }
     let next = sum * u128::from(interval) * 61 / (2 * late);
-    u64::try_from(next).unwrap_or(1 << 63).clamp(floor, 1 << 63)
+    u64::try_from(next.min(sum / 30)).unwrap_or(1 << 63).clamp(floor, 1 << 63)
 }
 
 /// Whether a transaction of this kind may stand in the block after these.
@@ -82,8 +82,10 @@ mod tests {
         assert_eq!(after(&election, &[5_000; 30]), 119_449);
         assert_eq!(after(&election, &[5_000; 100]), 748_487);
         let fast_then_slow = [[1_000; 60], [86_400_000; 60]].concat();
-        assert_eq!(after(&election, &fast_then_slow), 174_741);
+        assert_eq!(after(&election, &fast_then_slow), 65_536);
+        let first_is_fast = [vec![1], vec![1_000; 59]].concat();
+        assert_eq!(after(&election, &first_is_fast), 372_310);
         (election.difficulty_bits, election.block_interval_s) = (0, Some(1));
-        assert_eq!(after(&election, &[1; 70]), 1 << 63);
+        assert_eq!(after(&election, &[1; 400]), 19_111);
     }
 }
