@@ -185,6 +185,16 @@ impl Finality {
         self.votes.name(block) || self.certificates.get(block).is_some()
     }
 
+    /// Whether a quorum signed for a block whose header is not known here.
+    pub(crate) fn lacks_header(&self, chain: &Chain) -> bool {
+        let is_unknown = |block: &BlockReference| chain.header(&block.hash).is_none();
+        let quorum = usize::from(self.roster.quorum);
+        let prepared = self.votes.targets_above(chain.final_block().height).into_iter();
+        let mut prepared = prepared.filter(|block| self.votes.prepares_of(block).count() >= quorum);
+        self.certificates.blocks().iter().any(is_unknown)
+            || prepared.any(|block| is_unknown(&block))
+    }
+
     fn handle_beat(&mut self, chain: &Chain, around: Surroundings, now: Now) {
         self.timers.set(Timer::Beat, Some(now.instant + BEAT));
         self.consider(chain, around, now);
