@@ -114,15 +114,19 @@ impl Both {
 /// What the rule says of a transaction in the block after these times.
 fn expected(kind: TransactionKind, median: UnixMillis) -> Result<(), TransactionError> {
     let (opens, closes) = (at(OPENS_MS), at(CLOSES_MS));
+    if median >= closes {
+        return Err(TransactionError::Closed { closes, median });
+    }
     match kind {
-        _ if median >= closes => Err(TransactionError::Closed { closes, median }),
         TransactionKind::Vote if median < opens => {
             Err(TransactionError::NotOpenYet { opens, median })
         }
         TransactionKind::Withdrawal if median >= opens => {
             Err(TransactionError::WithdrawalAfterOpening { opens, median })
         }
-        _ => Ok(()),
+        TransactionKind::Registration | TransactionKind::Vote | TransactionKind::Withdrawal => {
+            Ok(())
+        }
     }
 }
 
@@ -143,11 +147,11 @@ fn judge_next(times: &[UnixMillis]) {
 
             let time = times.last().map_or(at(1), |last| last.plus(Duration::from_millis(1)));
             let added = both.add(time, std::slice::from_ref(transaction));
-            let in_block = |error| match error {
-                TransactionError::Closed { closes, median } => {
-                    BlockError::TransactionsAfterClose { transactions: 1, closes, median }
+            let in_block = |error| {
+                if let TransactionError::Closed { closes, median } = error {
+                    return BlockError::TransactionsAfterClose { transactions: 1, closes, median };
                 }
-                error => BlockError::Transaction { index: 0, error },
+                BlockError::Transaction { index: 0, error }
             };
             assert_eq!(added, expected.map_err(in_block), "{kind:?}");
             // Without it the block is good, and it is the closing block if the election has closed.
