@@ -3,9 +3,9 @@
 //! A shell calls a `handle_*` method for whatever happens, then drains [`Node::poll_output`] and arms one
 //! timer for [`Node::poll_timeout`]. Effects are queued, so several calls in a row are fine.
 //!
-//! Inside, three cores of their own do what needs no more than a part of the state: membership (who this node
-//! exchanges datagrams with), the ledger (transactions that wait for a block), and the [`chain`] (blocks). [`Node`]
-//! joins them, and adds sync, mining, and the answers to commands.
+//! Inside, four cores of their own do what needs no more than a part of the state: membership (who this node
+//! exchanges datagrams with), the ledger (transactions that wait for a block), finality (what validators signed), and
+//! the [`chain`] (blocks). [`Node`] joins them, and adds sync, mining, and the answers to commands.
 //!
 //! # Two nodes that agree
 //!

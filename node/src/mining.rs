@@ -1,5 +1,5 @@
-//! Decides when to mine, and on which block. An untimed election is mined when the pool contains
-//! something that is valid in the next block, or when the user orders it.
+//! Decides when to mine, and on which block: when the pool contains something that is valid in the next block, when the
+//! user orders it, and in an election with times also empty blocks, as these ask for it.
 //!
 //! The shell carries out the search itself. A new tip must end every search, because a block on the
 //! old tip is of no use.
@@ -126,6 +126,7 @@ impl Node {
     /// Handles that this machine's clock was set: what is being searched for bears the time of before.
     pub(super) fn clock_jumped(&mut self, now: Now) {
         self.stop_mining();
+        self.follow_state(now);
         if self.mining.ordered {
             self.timers.set(Timer::Mine, Some(now.instant));
         }

@@ -206,7 +206,7 @@ impl UnixMillis {
     /// shown as its end.
     #[must_use]
     pub fn rfc_3339(self) -> String {
-        let moment = UNIX_EPOCH + Duration::from_millis(self.0.min(SHOWN_MAX.0));
+        let moment = UNIX_EPOCH + Duration::from_millis(self.0.min(LAST_SHOWN.0));
         if self.0.is_multiple_of(1_000) {
             humantime::format_rfc3339_seconds(moment).to_string()
         } else {
@@ -216,7 +216,7 @@ impl UnixMillis {
 }
 
 /// The end of the year 9999, the latest moment that RFC 3339 can write.
-const SHOWN_MAX: UnixMillis = UnixMillis(253_402_300_799_999);
+const LAST_SHOWN: UnixMillis = UnixMillis(253_402_300_799_999);
 
 /// The current time. A shell reads it once and hands it to a core: monotonic time for timers, and
 /// Unix time for what goes onto the chain.

@@ -1,8 +1,8 @@
 //! Finality: collects what validators signed, finds what that justifies and makes final, and decides what this node's
 //! own validator signs.
 //!
-//! A core of its own, as the ledger is: what it wants done it says in its outputs. It never sees a secret key, and never
-//! decides by itself what may be signed or what is final; that is [`chain::finality`]'s.
+//! A core of its own, as the ledger is: what it wants done it says in its outputs. It never sees a secret key, and
+//! never decides by itself what may be signed or what is final; that is [`chain::finality`]'s.
 
 pub(crate) mod about;
 mod asking;

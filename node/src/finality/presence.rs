@@ -14,7 +14,7 @@ pub(super) const RUNS_OF_VALIDATOR_MAX: usize = 4;
 /// PRESENCE each second, and a newcomer is told a few more; this many checks take 30 ms.
 pub(super) const CHECKS_PER_S_MAX: u32 = 256;
 /// A PRESENCE that is older or newer than this says nothing of who runs now.
-const DISTANCE_MAX: Duration = Duration::from_secs(120);
+const DISTANCE: Duration = Duration::from_secs(120);
 /// A run says once a second that it is there. What comes sooner is not passed on.
 const PERIOD_MIN: Duration = Duration::from_millis(500);
 /// A run that was silent for so long gives way to another.
@@ -37,7 +37,7 @@ impl Presences {
     /// Whether a PRESENCE says anything new, and so is worth checking.
     pub(super) fn is_news(&self, presence: &Presence, now: Now) -> bool {
         let runs = self.of_validators.get(&presence.validator).map_or(&[][..], Vec::as_slice);
-        let is_of_now = presence.time.distance(now.unix) <= DISTANCE_MAX;
+        let is_of_now = presence.time.distance(now.unix) <= DISTANCE;
         is_of_now
             && match runs.iter().find(|run| run.run == presence.run) {
                 Some(run) => presence.time >= run.time.plus(PERIOD_MIN),

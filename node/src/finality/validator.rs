@@ -17,7 +17,7 @@ use chain::Chain;
 use chain::finality::{Link, Signed, may_commit, may_prepare};
 
 /// No block is prepared whose time is ahead of this machine's clock by more than this.
-const AHEAD_MAX: Duration = Duration::from_secs(2);
+const AHEAD: Duration = Duration::from_secs(2);
 /// For how long a validator that trusts an empty store listens before it signs.
 const HEARS_OTHERS: Duration = Duration::from_secs(5);
 /// A vote is sent this many times although its block is final, since the first may have been lost.
@@ -305,7 +305,7 @@ fn prepare_of(
 ) -> Option<(BlockReference, BlockReference)> {
     let prepared = record.prepared.map_or(Height(0), |(target, _)| target.height);
     let lowest = prepared.max(chain.final_block().height).0 + 1;
-    let latest = now.unix.plus(AHEAD_MAX);
+    let latest = now.unix.plus(AHEAD);
     let heights = (lowest..=chain.tip_header().height.0).rev().map(Height);
     let mut due = heights.filter_map(|height| {
         let hash = chain.best_hash(height)?;
@@ -331,7 +331,7 @@ fn prepare_of(
 fn ahead(chain: &Chain, now: Now) -> Option<Abstention> {
     let tip = chain.tip_header();
     let ahead = tip.time.distance(now.unix);
-    let is_ahead = tip.time > now.unix && ahead > AHEAD_MAX;
+    let is_ahead = tip.time > now.unix && ahead > AHEAD;
     is_ahead.then_some(Abstention::BlockAhead { height: tip.height, ahead })
 }
 

@@ -1,5 +1,7 @@
 //! How elections open, close and become final.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use protocol::datagram::{Datagram, Envelope};
 
 use super::*;
@@ -98,4 +100,67 @@ fn a_vote_that_missed_the_close_is_reported() {
     } else {
         assert!(matches!(network.fate(5, id), Some(Fate::Final { .. })));
     }
+}
+
+#[test]
+fn halves_that_were_apart_agree_again_and_nothing_final_is_left() {
+    let apart: [fn(SocketAddr, SocketAddr, &[u8]) -> bool; 2] = [
+        |from, to, _| {
+            let half = |at| [address(1), address(2)].contains(&at);
+            half(from) != half(to)
+        },
+        |from, to, _| {
+            let most = |at| [address(1), address(2), address(3)].contains(&at);
+            most(from) != most(to)
+        },
+    ];
+    for (index, loses) in (0..).zip(apart) {
+        let mut network = Network::with_validators(4);
+        network.run_until_state(4, ElectionState::Open);
+        network.loses = loses;
+        network.cast(1, 1);
+        network.cast(4, 2);
+        network.run(INTERVAL * 12);
+        let ahead = network.finality(1);
+        assert_eq!(ahead.votes_final, index, "only three of four validators make anything final");
+        network.loses = |_, _, _| false;
+        network.run_until_state(4, ElectionState::Final);
+        for number in 1..=4 {
+            assert_eq!(network.finality(number).votes_final, 2, "{number}");
+            let kept = network.node(number).chain().best_hash(ahead.final_block.height);
+            assert_eq!(kept, Some(ahead.final_block.hash), "{number}");
+        }
+        network.assert_nobody_signed_twice();
+    }
+}
+
+/// Loses every tenth datagram or so.
+fn loses_a_tenth(_: SocketAddr, _: SocketAddr, _: &[u8]) -> bool {
+    static SENT: AtomicU64 = AtomicU64::new(0);
+    let number = SENT.fetch_add(1, Ordering::Relaxed);
+    let drawn = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48;
+    drawn < 0x1999
+}
+
+#[test]
+fn lost_datagrams_and_a_restart_keep_no_vote_from_becoming_final() {
+    let mut network = Network::with_validators(6);
+    network.loses = loses_a_tenth;
+    network.run_until_state(6, ElectionState::Open);
+    let cast: Vec<_> = (1..=6u8).map(|voter| network.cast(u16::from(voter), voter)).collect();
+    network.run(INTERVAL * 2);
+    network.restart(2);
+    network.run_until_state(6, ElectionState::Final);
+    for number in 1..=6 {
+        assert_eq!(network.finality(number).votes_final, 6, "{number}");
+        for id in &cast {
+            assert!(matches!(network.fate(number, *id), Some(Fate::Final { .. })), "{number}");
+        }
+    }
+    network.assert_nobody_signed_twice();
+    // Whatever was lost, all come to one certificate.
+    network.run(INTERVAL * 60);
+    let all: Vec<_> = (1..=6).map(|number| network.finality(number).closing_certificate).collect();
+    let all: Vec<_> = all.into_iter().map(|seen| seen.map(|seen| seen.certificate)).collect();
+    assert!(all.iter().all(|certificate| *certificate == all[0]), "{all:?}");
 }
