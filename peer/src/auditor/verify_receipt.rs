@@ -1,8 +1,9 @@
 //! The command `peer verify-receipt`, which tells whether the block that a receipt names is on a
 //! chain, and how deep.
 //!
-//! With a certificate, the ballot alone is enough. Without one, a receipt leans on every block: on those below its own for the right to vote, and on those above for how deep it is.
-//! So the whole chain is audited, by the rules that everybody else here reads it by.
+//! With a certificate, the ballot alone is enough. Without one, a receipt leans on every block: on those below its own
+//! for the right to vote, and on those above for how deep it is. So the whole chain is audited, by the rules that
+//! everybody else here reads it by.
 
 use std::path::Path;
 
@@ -82,8 +83,8 @@ fn by_record(command: &VerifyReceipt, receipt: &Receipt) -> Result<ReceiptStandi
     }
 }
 
-/// Checks all that a receipt says by itself; gives the transaction, and by whom its block is final if a certificate says
-/// so.
+/// Checks all that a receipt says by itself; gives the transaction, and by whom its block is final if a certificate
+/// says so.
 ///
 /// # Errors
 /// Why the receipt proves nothing.
