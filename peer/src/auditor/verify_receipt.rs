@@ -7,7 +7,6 @@
 
 use std::path::Path;
 
-use chain::check_certificate;
 use host::clock;
 use protocol::election::Election;
 use protocol::receipt::Receipt;
@@ -93,11 +92,9 @@ fn check(
     election: &Election,
 ) -> Result<(HashedTransaction, Option<Certified>), String> {
     let transaction = receipt.check(&election.admission).map_err(|error| error.to_string())?;
-    let Some(proof) = &receipt.finality else { return Ok((transaction, None)) };
-    proof.check_headers(&receipt.header).map_err(|error| error.to_string())?;
-    check_certificate(&proof.certificate, election, &receipt.election)
-        .map_err(|error| format!("its certificate breaks the rule {}: {error}", error.rule()))?;
-    Ok((transaction, Certified::of(&proof.certificate, election)))
+    receipt::check_finality(receipt, election)?;
+    let proof = receipt.finality.as_ref();
+    Ok((transaction, proof.and_then(|proof| Certified::of(&proof.certificate, election))))
 }
 
 /// Looks for the receipt's block.
