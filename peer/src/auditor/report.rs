@@ -35,8 +35,8 @@ pub(super) enum Stopped {
 }
 
 impl AuditOutcome {
-    /// The outcome of an audit that met, or did not meet, something that it does not go past. The certificate is that of
-    /// the highest final block.
+    /// The outcome of an audit that met, or did not meet, something that it does not go past. The certificate is that
+    /// of the highest final block.
     pub(super) fn new(
         audit: &Audit,
         sums: &Sums,

@@ -1,12 +1,12 @@
 //! The command `peer verify-receipt`, which tells whether the block that a receipt names is on a
 //! chain, and how deep.
 //!
-//! With a certificate, the ballot alone is enough. Without one, a receipt leans on every block: on those below its own for the right to vote, and on those above for how deep it is.
-//! So the whole chain is audited, by the rules that everybody else here reads it by.
+//! With a certificate, the ballot alone is enough. Without one, a receipt leans on every block: on those below its own
+//! for the right to vote, and on those above for how deep it is. So the whole chain is audited, by the rules that
+//! everybody else here reads it by.
 
 use std::path::Path;
 
-use chain::check_certificate;
 use host::clock;
 use protocol::election::Election;
 use protocol::receipt::Receipt;
@@ -82,8 +82,8 @@ fn by_record(command: &VerifyReceipt, receipt: &Receipt) -> Result<ReceiptStandi
     }
 }
 
-/// Checks all that a receipt says by itself; gives the transaction, and by whom its block is final if a certificate says
-/// so.
+/// Checks all that a receipt says by itself; gives the transaction, and by whom its block is final if a certificate
+/// says so.
 ///
 /// # Errors
 /// Why the receipt proves nothing.
@@ -92,11 +92,9 @@ fn check(
     election: &Election,
 ) -> Result<(HashedTransaction, Option<Certified>), String> {
     let transaction = receipt.check(&election.admission).map_err(|error| error.to_string())?;
-    let Some(proof) = &receipt.finality else { return Ok((transaction, None)) };
-    proof.check_headers(&receipt.header).map_err(|error| error.to_string())?;
-    check_certificate(&proof.certificate, election, &receipt.election)
-        .map_err(|error| format!("its certificate breaks the rule {}: {error}", error.rule()))?;
-    Ok((transaction, Certified::of(&proof.certificate, election)))
+    receipt::check_finality(receipt, election)?;
+    let proof = receipt.finality.as_ref();
+    Ok((transaction, proof.and_then(|proof| Certified::of(&proof.certificate, election))))
 }
 
 /// Looks for the receipt's block.

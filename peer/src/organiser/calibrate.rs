@@ -23,7 +23,7 @@ const BLOCK_INTERVAL_S_DEFAULT: u32 = 10;
 /// To about so many more peers a block goes with each step from one to the next.
 const NEIGHBOURS_REACHED: u64 = 8;
 /// The interval for each such step: ten times as long as a block takes for it on slow lines.
-const INTERVAL_S_PER_STEP: u32 = 5;
+const STEP_INTERVAL_S: u32 = 5;
 
 /// The reason why nothing was measured.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +105,7 @@ fn interval_of(peers: u32) -> u32 {
     while reached < u64::from(peers) {
         (steps, reached) = (steps + 1, reached * NEIGHBOURS_REACHED);
     }
-    BLOCK_INTERVAL_S_DEFAULT.max(steps * INTERVAL_S_PER_STEP)
+    BLOCK_INTERVAL_S_DEFAULT.max(steps * STEP_INTERVAL_S)
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use chain::check_certificate;
 use protocol::block::{HEADER_BYTES, Header};
 use protocol::codec;
+use protocol::election::Election;
 use protocol::merkle::Proof;
 use protocol::receipt::{FinalityProof, RECEIPT_HEADERS_MAX, Receipt};
 use serde_json::Value;
@@ -26,6 +28,17 @@ pub enum ReceiptFileError {
     NotAReceipt { path: PathBuf, reason: String },
     #[error("{path} is a receipt of format {found}; this program knows {RECEIPT_FORMAT}: update it", path = path.display())]
     NewerFormat { path: PathBuf, found: u64 },
+}
+
+/// Checks what a receipt says of its block being final, if it says that.
+///
+/// # Errors
+/// Why that proves nothing.
+pub(crate) fn check_finality(receipt: &Receipt, election: &Election) -> Result<(), String> {
+    let Some(proof) = &receipt.finality else { return Ok(()) };
+    proof.check_headers(&receipt.header).map_err(|error| error.to_string())?;
+    check_certificate(&proof.certificate, election, &receipt.election)
+        .map_err(|error| format!("its certificate breaks the rule {}: {error}", error.rule()))
 }
 
 /// Writes a receipt to a new file.
