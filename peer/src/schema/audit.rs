@@ -156,6 +156,7 @@ impl AuditReport {
             tip_held_by: None,
             unready: Vec::new(),
             waiting: Waiting::default(),
+            finality: None,
         }
     }
 }

@@ -10,7 +10,9 @@ mod ballot;
 mod chain;
 mod comparison;
 mod event;
+mod evidence;
 mod exchange;
+mod final_results;
 mod finality;
 mod key;
 mod laboratory;
@@ -40,11 +42,15 @@ pub(crate) use comparison::{
     Relation,
 };
 pub(crate) use event::{Event, LeaveReason, PeerAt, Told};
+pub(crate) use evidence::{EvidenceList, SignedVote};
 pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
     VoteOrder,
 };
-pub(crate) use finality::Certificate;
+pub(crate) use final_results::{FinalResults, NothingFinal};
+pub(crate) use finality::{
+    Certificate, ElectionState, Fate, FinalTally, Finality, OwnValidator, ValidatorShown,
+};
 pub(crate) use key::{KeyShown, Signed};
 pub(crate) use laboratory::{BadBlockOrder, Experiment, PartitionOrder};
 pub(crate) use order::{
