@@ -24,6 +24,14 @@ pub(crate) struct Request {
     pub(crate) reply: oneshot::Sender<Result<Answer, CommandError>>,
 }
 
+/// A transaction that was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) id: TransactionId,
+    /// Whether it is a vote that came too late to be sure to be counted.
+    pub(crate) is_late: bool,
+}
+
 /// Sends commands to the node and subscribes to its events. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct PeerHandle {
@@ -61,10 +69,7 @@ impl PeerHandle {
     ///
     /// # Errors
     /// When the node refuses it.
-    pub(crate) async fn submit(
-        &self,
-        transaction: Transaction,
-    ) -> Result<TransactionId, CommandError> {
+    pub(crate) async fn submit(&self, transaction: Transaction) -> Result<Taken, CommandError> {
         self.accepted(Command::Submit(Box::new(transaction))).await
     }
 
@@ -75,16 +80,16 @@ impl PeerHandle {
     pub(crate) async fn submit_for_other(
         &self,
         transaction: Transaction,
-    ) -> Result<TransactionId, CommandError> {
+    ) -> Result<Taken, CommandError> {
         self.accepted(Command::SubmitForOther(Box::new(transaction))).await
     }
 
-    async fn accepted(&self, submission: Command) -> Result<TransactionId, CommandError> {
+    async fn accepted(&self, submission: Command) -> Result<Taken, CommandError> {
         let answer = self.command(submission).await?;
-        let Answer::Accepted { id, .. } = answer else {
+        let Answer::Accepted { id, is_late } = answer else {
             unreachable!("a submission is accepted or refused, not answered by {answer:?}")
         };
-        Ok(id)
+        Ok(Taken { id, is_late })
     }
 
     /// All events from now on; `None` once the node has ended.

@@ -2,6 +2,8 @@
 //! network, as typed questions with typed answers. How a question was typed and how its answer
 //! looks must not matter here; `cli` and `render` deal with that.
 
+mod final_votes;
+mod hours;
 mod laboratory;
 mod questions;
 
@@ -18,9 +20,13 @@ use tokio::sync::{Mutex, watch};
 use crate::cli::command::{CommandName, PromptCommand};
 use crate::cli::input_error::InputError;
 pub(crate) use crate::cli::option_number::{BLANK, QUESTION_SEPARATOR};
-use crate::handle::PeerHandle;
+use crate::handle::{PeerHandle, Taken};
 use crate::miner::MinerView;
-use crate::schema::{self, Reply};
+use crate::schema::{self, NothingFinal, Reply};
+
+pub(crate) use final_votes::tell_final_votes;
+pub(crate) use hours::{check_hours, deadline};
+
 pub(crate) use crate::voter::choices::{
     Answer, Asked, ChoicesError, Interview, Step, of_names as choices_of_names,
     parse as parse_choices, parse_answer, read as read_choices,
@@ -72,6 +78,8 @@ pub(crate) enum ActionError {
     #[error("{refusal}; it is {}", voter_key.text())]
     NotAdmitted { refusal: CommandError, voter_key: PublicKey },
     #[error(transparent)]
+    NothingFinal(#[from] NothingFinal),
+    #[error(transparent)]
     Command(#[from] CommandError),
 }
 
@@ -96,6 +104,7 @@ impl ActionError {
             Self::Forgery(error) => error.kind(),
             Self::Receipt(_) => "receipt_file",
             Self::Key(error) => error.kind(),
+            Self::NothingFinal(error) => error.kind(),
             Self::Command(error) | Self::NotAdmitted { refusal: error, .. } => error.kind(),
         }
     }
@@ -141,7 +150,13 @@ impl Actions {
             PromptCommand::Vote { choices: Some(text), .. } => {
                 Reply::Vote(self.vote(actor, parse_choices(&text, &self.election)?).await?)
             }
-            PromptCommand::Results => Reply::Results(self.results().await?),
+            PromptCommand::Results { only_final: false } => {
+                Reply::Results(Box::new(self.results().await?))
+            }
+            PromptCommand::Results { only_final: true } => {
+                Reply::FinalResults(Box::new(self.final_results().await?))
+            }
+            PromptCommand::Evidence => Reply::Evidence(self.evidence().await?),
             PromptCommand::Chain { limit } => Reply::Chain(self.chain(None, limit).await?),
             PromptCommand::Block(selector) => Reply::Block(self.block(selector).await?),
             PromptCommand::MyVote { voter, receipt: None } => {
@@ -159,8 +174,8 @@ impl Actions {
             PromptCommand::Lab(command) => Reply::Lab(self.lab(command).await?),
             PromptCommand::Submit(bytes) => {
                 let transaction = codec::decode(&bytes).map_err(ActionError::NotATransaction)?;
-                let transaction = self.submit(transaction).await?;
-                Reply::Submit(schema::Submitted { accepted: true, transaction })
+                let Taken { id: transaction, is_late: late } = self.submit(transaction).await?;
+                Reply::Submit(schema::Submitted { accepted: true, transaction, late })
             }
             PromptCommand::Help(None) => {
                 Reply::Help { commands: CommandName::ALL.map(CommandName::help).to_vec() }

@@ -12,11 +12,14 @@ use protocol::receipt::{FinalityProof, RECEIPT_HEADERS_MAX, Receipt};
 use protocol::transaction::{Choices, Transaction};
 use protocol::units::{Height, TransactionId, VoterId};
 
+use super::hours::check_hours;
 use super::{ActionError, Actions};
+use crate::handle::Taken;
 use crate::miner::MinerView;
 use crate::schema::{self, OwnVoteStanding};
 use crate::voter::receipt;
 use crate::voter::{Actor, OwnVoters, VoterError};
+use host::clock::unix_now;
 use keys::VoterName;
 use node::{Answer, BlockSelector, Command, CommandError};
 
@@ -41,6 +44,22 @@ impl Actions {
         let Some(finality) = results.finality else { return Ok(Vec::new()) };
         let seen = [finality.closing_certificate, finality.certificate];
         Ok(seen.into_iter().flatten().map(|seen| seen.certificate).collect())
+    }
+
+    /// The count at the final block alone.
+    ///
+    /// # Errors
+    /// When nothing is final.
+    pub(crate) async fn final_results(&self) -> Result<schema::FinalResults, ActionError> {
+        Ok(schema::FinalResults::of(&self.results().await?)?)
+    }
+
+    /// What proves that validators broke the rules.
+    pub(crate) async fn evidence(&self) -> Result<schema::EvidenceList, ActionError> {
+        let answer = self.handle.command(Command::Status).await?;
+        let Answer::Status(node) = &answer else { unasked(&answer) };
+        let all = node.finality.as_ref().map_or(&[][..], |view| &view.evidence);
+        Ok(schema::EvidenceList::of(all, self.election_id))
     }
 
     /// Up to `limit` blocks of the best chain, from `from` or from the tip downwards.
@@ -202,10 +221,7 @@ impl Actions {
     ///
     /// # Errors
     /// When it breaks a rule, or when the disk fails.
-    pub(crate) async fn submit(
-        &self,
-        transaction: Transaction,
-    ) -> Result<TransactionId, ActionError> {
+    pub(crate) async fn submit(&self, transaction: Transaction) -> Result<Taken, ActionError> {
         Ok(self.handle.submit(transaction).await?)
     }
 
@@ -216,7 +232,7 @@ impl Actions {
     pub(crate) async fn submit_for_other(
         &self,
         transaction: Transaction,
-    ) -> Result<TransactionId, ActionError> {
+    ) -> Result<Taken, ActionError> {
         // Whoever votes through another terminal of the same machine is told at the prompt what becomes of it.
         let mut own = self.voters.iter().flat_map(OwnVoters::ids);
         if own.any(|voter| voter == transaction.voter()) {
@@ -270,15 +286,18 @@ impl Actions {
         let names = schema::choice_names(&choices, &self.election);
         let (name, voters) = (actor.voter.clone(), self.voters()?);
         let refused = |error: VoterError| self.with_key(error.into(), name.as_ref());
+        // Before a voter is registered who can't vote now.
+        check_hours(&self.election, unix_now())?;
         let key = tokio::select! {
             biased;
             () = stopped => return Err(ActionError::Cancelled),
             key = voters.prepare_vote(&self.handle, actor) => key.map_err(refused)?,
         };
-        let transaction = voters.cast(&self.handle, &key, choices).await.map_err(refused)?;
+        let taken = voters.cast(&self.handle, &key, choices).await.map_err(refused)?;
         let standing = self.voter(key.public().voter()).await;
         let held_by = standing.ok().and_then(|voter| voter.vote).map(|vote| vote.held_by);
-        Ok(schema::Voted { accepted: true, transaction, choices: names, held_by })
+        let Taken { id: transaction, is_late: late } = taken;
+        Ok(schema::Voted { accepted: true, transaction, choices: names, held_by, late })
     }
 
     /// A refusal of what one of this peer's own voters asked for. One that asks to be admitted names the key to send.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::OfflineError;
 use crate::cli::CheckEvidence;
 use crate::render::Style;
-use crate::schema::{EvidenceProof, Reply};
+use crate::schema::{EvidenceVerdict, Reply};
 use crate::store::local_election::read_ballot;
 use host::files::{self, ReadError};
 
@@ -28,14 +28,15 @@ pub fn check_evidence(command: &CheckEvidence) -> Result<bool, OfflineError> {
     let Some(roster) = election.roster() else {
         return Err(OfflineError::NoValidators { path: command.ballot.clone() });
     };
-    let proof = EvidenceProof::of(&evidence, &election.election_id(), roster);
+    let proof = EvidenceVerdict::of(&evidence, &election.election_id(), roster);
     let proves = proof.proves;
     let style = Style::of(command.format.json, false);
-    style.print(&Reply::EvidenceProof(Box::new(proof)))?;
+    style.print(&Reply::EvidenceVerdict(Box::new(proof)))?;
     Ok(proves)
 }
 
-/// Reads evidence: its hexadecimal digits, or a JSON object that has them as `evidence`, such as an event.
+/// Reads evidence: its hexadecimal digits, or a JSON object that has them, such as an event, what a peer tells of a
+/// validator, or its list of one.
 fn read(path: &Path) -> Result<Evidence, OfflineError> {
     let refused = |reason: &str| OfflineError::NoEvidence {
         path: path.to_owned(),
@@ -54,8 +55,18 @@ fn read(path: &Path) -> Result<Evidence, OfflineError> {
         true => {
             let value: Value = serde_json::from_str(text)
                 .map_err(|error| refused(&format!("line {} is no JSON", error.line().max(1))))?;
-            let digits = value["evidence"].as_str();
-            digits.ok_or_else(|| refused("its \"evidence\" is missing"))?.to_owned()
+            let evidence = &value["evidence"];
+            let digits = match evidence.as_array().map(Vec::as_slice) {
+                Some([one]) => &one["encoding"],
+                Some(several) => {
+                    let count = several.len();
+                    return Err(refused(&format!("it has {count} pieces: write one into a file")));
+                }
+                None if evidence.is_null() => &value["encoding"],
+                None => evidence,
+            };
+            let digits = digits.as_str();
+            digits.ok_or_else(|| refused("its \"encoding\" is missing"))?.to_owned()
         }
     };
     let bytes = hex::decode(digits).map_err(|_| refused("it holds no hexadecimal digits"))?;
@@ -146,8 +157,8 @@ mod tests {
             let event = format!("{{\"event\":\"evidence\",\"evidence\":\"{digits}\"}}\n");
             assert!(desk.check(&event).expect("it can be read"));
             let proof =
-                EvidenceProof::of(&Evidence { first, second }, &election.election_id(), roster);
-            let reply = Reply::EvidenceProof(Box::new(proof));
+                EvidenceVerdict::of(&Evidence { first, second }, &election.election_id(), roster);
+            let reply = Reply::EvidenceVerdict(Box::new(proof));
             let text = Style::Human { color: false }.answer(&reply);
             assert!(text.contains(told), "{text}");
         }
@@ -167,7 +178,8 @@ mod tests {
         for (text, part) in [
             ("xyz", "no hexadecimal digits"),
             ("00", "is no evidence"),
-            ("{\"evidence\": 1}", "\"evidence\" is missing"),
+            ("{\"evidence\": 1}", "\"encoding\" is missing"),
+            ("{\"evidence\": []}", "it has 0 pieces"),
             ("{", "line 1 is no JSON"),
         ] {
             let refused = desk.check(text).expect_err(text);

@@ -74,6 +74,8 @@ pub(super) enum ClientCommand {
     Myvote(MyVoteArguments),
     /// Show the count on the best chain
     Results(ResultsArguments),
+    /// Show the validators that broke the rules, and the proof of it
+    Evidence(Connection),
     /// Show the newest blocks
     Chain(ChainArguments),
     /// Show a block and its transactions
@@ -187,6 +189,10 @@ pub(super) struct ResultsArguments {
     #[arg(long)]
     watch: bool,
 
+    /// Show the count at the final block alone, which can't change any more
+    #[arg(long = "final", conflicts_with = "watch")]
+    only_final: bool,
+
     #[command(flatten)]
     connection: Connection,
 }
@@ -239,11 +245,12 @@ impl ClientCommand {
             Self::Myvote(MyVoteArguments { receipt: None, own: voter, connection }) => {
                 (own(CommandName::MyVote, voter, ""), connection)
             }
-            Self::Results(ResultsArguments { watch: true, connection }) => {
+            Self::Results(ResultsArguments { watch: true, connection, .. }) => {
                 (ClientTask::WatchResults, connection)
             }
-            Self::Results(ResultsArguments { watch: false, connection }) => {
-                (typed(CommandName::Results, ""), connection)
+            Self::Results(ResultsArguments { watch: false, only_final, connection }) => {
+                let argument = if only_final { "--final" } else { "" };
+                (typed(CommandName::Results, argument), connection)
             }
             Self::Chain(chain) => {
                 (typed(CommandName::Chain, &chain.limit.unwrap_or_default()), chain.connection)
@@ -251,6 +258,7 @@ impl ClientCommand {
             Self::Block(block) => (typed(CommandName::Block, &block.selector), block.connection),
             Self::Peers(connection) => (typed(CommandName::Peers, ""), connection),
             Self::Status(connection) => (typed(CommandName::Status, ""), connection),
+            Self::Evidence(connection) => (typed(CommandName::Evidence, ""), connection),
             Self::Watch(connection) => return ClientMode::Watch(connection),
             Self::Lab(LabCommand::Partition(task)) => {
                 let experiment = format!("partition {}", task.switch);

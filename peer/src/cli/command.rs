@@ -42,7 +42,11 @@ pub(crate) enum PromptCommand {
         /// The text after `vote`; `None` asks question by question.
         choices: Option<String>,
     },
-    Results,
+    Results {
+        /// Whether it is the count at the final block alone.
+        only_final: bool,
+    },
+    Evidence,
     Chain {
         limit: u32,
     },
@@ -117,7 +121,12 @@ impl TypedCommand {
                 let choices = Some(argument.to_owned()).filter(|text| !text.is_empty());
                 PromptCommand::Vote { voter, choices }
             }
-            CommandName::Results => alone(PromptCommand::Results)?,
+            CommandName::Results => match argument {
+                "" => PromptCommand::Results { only_final: false },
+                "--final" => PromptCommand::Results { only_final: true },
+                _ => return Err(wrong("--final, or nothing, after it")),
+            },
+            CommandName::Evidence => alone(PromptCommand::Evidence)?,
             CommandName::Chain => {
                 let limit = limit(argument).ok_or_else(|| wrong("a number from 1 to 1000"))?;
                 PromptCommand::Chain { limit }
@@ -244,6 +253,9 @@ mod tests {
         assert_eq!(read("   "), None);
         let vote = PromptCommand::Vote { voter: None, choices: Some("Ada; Red,  Blue".into()) };
         assert_eq!(read("VOTE   Ada; Red,  Blue "), Some(vote));
+        for (line, only_final) in [("results", false), ("results  --final ", true)] {
+            assert_eq!(read(line), Some(PromptCommand::Results { only_final }));
+        }
         assert_eq!(read("chain 1000"), Some(PromptCommand::Chain { limit: 1_000 }));
         let voter: VoterName = "ada-2".parse().expect("a name");
         let named = Some(voter.clone());

@@ -174,6 +174,7 @@ fn every_command_of_the_prompt_stands_on_the_command_line_with_its_options() {
             | CommandName::MyVote
             | CommandName::Peers
             | CommandName::Status
+            | CommandName::Evidence
             | CommandName::Mine
             | CommandName::Sync
             | CommandName::Lab

@@ -9,9 +9,10 @@ use protocol::transaction::Choices;
 
 use super::Client;
 use super::error::ClientError;
-use crate::actions::{ActionError, Answer, Asked, Interview, Step, parse_answer};
+use crate::actions::{ActionError, Answer, Asked, Interview, Step, deadline, parse_answer};
 use crate::render::chosen;
 use crate::schema::{CAST_QUESTION, Question, choice_names};
+use host::clock::unix_now;
 use host::output::{columns, print};
 
 impl Client {
@@ -24,6 +25,7 @@ impl Client {
         if !self.asks {
             return Err(ActionError::NoChoices.into());
         }
+        print(&self.fitted(deadline(election, unix_now())))?;
         let mut interview = Interview::new(&election.questions, answers);
         while let Some(step) = interview.next() {
             match step {

@@ -40,7 +40,13 @@ impl Client {
             PromptCommand::Vote { voter, choices } => {
                 self.vote(voter.as_ref(), choices.as_deref())?
             }
-            PromptCommand::Results => Reply::Results(self.http.get("/v1/results")?),
+            PromptCommand::Results { only_final: false } => {
+                Reply::Results(self.http.get("/v1/results")?)
+            }
+            PromptCommand::Results { only_final: true } => {
+                Reply::FinalResults(self.http.get("/v1/results/final")?)
+            }
+            PromptCommand::Evidence => Reply::Evidence(self.http.get("/v1/evidence")?),
             PromptCommand::Chain { limit } => {
                 Reply::Chain(self.http.get(&format!("/v1/chain?limit={limit}"))?)
             }

@@ -126,6 +126,7 @@ impl ClientError {
                 | ActionError::Choices(_)
                 | ActionError::Forgery(_)
                 | ActionError::NotAdmitted { .. }
+                | ActionError::NothingFinal(_)
                 | ActionError::Command(_) => ClientExit::Refused,
             },
             Self::Http(HttpError::Refused { status, .. }) if STATUSES_TO_MEND.contains(status) => {

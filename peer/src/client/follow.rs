@@ -33,7 +33,7 @@ pub(super) fn watch_results(http: &Http, style: Style) -> Result<(), ClientError
     let is_terminal = io::stdout().is_terminal() && !is_dumb_terminal();
     let mut is_first = true;
     let mut print = move |results: &Results| {
-        let text = style.answer(&Reply::Results(results.clone()));
+        let text = style.answer(&Reply::Results(Box::new(results.clone())));
         let before = match style {
             Style::Human { .. } if is_terminal => CLEAR,
             Style::Human { .. } if !is_first => "\n",

@@ -29,7 +29,7 @@ use crate::actions::ActionError;
 use crate::cli::command::PromptCommand;
 use crate::cli::{AnswerFormat, ClientRequest, ClientTask, Connection};
 use crate::render::{Style, is_dumb_terminal, wants_color};
-use crate::schema::Reply;
+use crate::schema::{ElectionState, Reply};
 use error::ClientError;
 pub use error::ClientExit;
 use host::output::{columns, print};
@@ -117,8 +117,17 @@ pub(crate) fn finish(
 
 /// The exit after a request that was answered.
 fn exit_after(reply: &Reply) -> ClientExit {
-    let is_whole = !matches!(reply, Reply::Posted(posted) if !posted.is_all());
-    if is_whole { ClientExit::Done } else { ClientExit::Refused }
+    let finality = match reply {
+        Reply::Posted(posted) if !posted.is_all() => return ClientExit::Refused,
+        Reply::Results(results) => results.finality.as_ref(),
+        Reply::Status(status) => status.finality.as_ref(),
+        _ => None,
+    };
+    // Whoever takes such a count for the result is wrong, also a script that reads nothing but this.
+    match finality.is_some_and(|each| each.state == ElectionState::Disputed) {
+        true => ClientExit::Refused,
+        false => ClientExit::Done,
+    }
 }
 
 /// Carries out a request and returns its outcome; `None` if it was printed already.

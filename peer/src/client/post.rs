@@ -115,7 +115,7 @@ impl Client {
         }
         let transaction = self.unless_interrupted("your admission", move |client| {
             let [outcome] = client.submit([&admission], &id)?;
-            outcome.map_err(peer_refuses)
+            Ok(outcome.map_err(peer_refuses)?.id)
         })?;
         Ok(Reply::Register(Registered { accepted: true, transaction, voter }))
     }

@@ -134,7 +134,7 @@ fn serve(stream: &TcpStream, answer: &Answer) -> Option<Request> {
 
 fn accept(request: &Request) -> Answer {
     let transactions = request.transactions().into_iter();
-    let accepted = transactions.map(|each| Outcome::accepted(each.id(&fixtures::id())));
+    let accepted = transactions.map(|each| Outcome::accepted(each.id(&fixtures::id()), false));
     Answer::json(200, &Outcomes { outcomes: accepted.collect() })
 }
 

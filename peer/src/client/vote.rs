@@ -7,13 +7,14 @@ use protocol::codec;
 use protocol::election::Election;
 use protocol::keys::VoterKey;
 use protocol::transaction::{Choices, Transaction};
-use protocol::units::{ElectionId, TransactionId};
+use protocol::units::ElectionId;
 
 use super::Client;
 use super::commands::check_kept;
 use super::error::ClientError;
 use super::http::HttpError;
-use crate::actions::{ActionError, Answer, read_choices};
+use crate::actions::{ActionError, Answer, check_hours, deadline, read_choices};
+use crate::handle::Taken;
 use crate::render::Style;
 use crate::schema::Reply;
 use crate::schema::{
@@ -66,7 +67,7 @@ impl Client {
         let key = self.unlock(&file)?;
         let registration = self.registration(&key, &election)?;
         let [outcome] = self.submit([&registration], &election.election_id())?;
-        let transaction = outcome.map_err(peer_refuses)?;
+        let transaction = outcome.map_err(peer_refuses)?.id;
         Ok(Reply::Register(Registered { accepted: true, transaction, voter }))
     }
 
@@ -86,10 +87,13 @@ impl Client {
         if let Some(refusal) = known.refusal(&election.admission) {
             return Err(refused_with_key(refusal, &file));
         }
+        let now = unix_now();
+        check_hours(&election, now).map_err(ActionError::from)?;
         let key = self.unlock(&file)?;
         let choices = if is_clear {
             if self.style != Style::Json {
-                tell(&self.style.fitted(format!("{PRIVACY}\n"), columns(&io::stderr())));
+                let told = format!("{}{PRIVACY}\n", deadline(&election, now));
+                tell(&self.style.fitted(told, columns(&io::stderr())));
             }
             answers.into_iter().filter_map(Answer::given).collect()
         } else {
@@ -97,11 +101,12 @@ impl Client {
         };
         let names = choice_names(&choices, &election);
         let is_new = known.registration.is_none();
-        let transaction = self.cast(&key, &election, choices, is_new)?;
+        let Taken { id: transaction, is_late: late } =
+            self.cast(&key, &election, choices, is_new)?;
         // The vote is taken, whether this can be told or not.
         let standing = self.voter(voter).ok().and_then(|voter| voter.vote);
         let held_by = standing.map(|vote| vote.held_by);
-        Ok(Reply::Vote(Voted { accepted: true, transaction, choices: names, held_by }))
+        Ok(Reply::Vote(Voted { accepted: true, transaction, choices: names, held_by, late }))
     }
 
     /// Signs a vote and hands it in, with the registration of a new voter before it.
@@ -111,7 +116,7 @@ impl Client {
         election: &Election,
         choices: Choices,
         is_new: bool,
-    ) -> Result<TransactionId, ClientError> {
+    ) -> Result<Taken, ClientError> {
         let id = election.election_id();
         let registration = is_new.then(|| self.registration(key, election)).transpose()?;
         let vote = signing::vote(key, election, choices);
@@ -180,7 +185,7 @@ impl Client {
         &self,
         transactions: [&Transaction; N],
         election: &ElectionId,
-    ) -> Result<[Result<TransactionId, Refusal>; N], ClientError> {
+    ) -> Result<[Result<Taken, Refusal>; N], ClientError> {
         let encoded = transactions.iter().map(|each| hex::encode(codec::encode(each)));
         let submission = Submission { transactions: encoded.collect() };
         let Outcomes { outcomes } = self.post_until_answered(&submission)?;
@@ -192,7 +197,9 @@ impl Client {
         for (outcome, sent) in outcomes.into_iter().zip(transactions) {
             told.push(match (outcome.transaction, outcome.error) {
                 (None, Some(error)) => Err(error),
-                (Some(transaction), None) if transaction == sent.id(election) => Ok(transaction),
+                (Some(id), None) if id == sent.id(election) => {
+                    Ok(Taken { id, is_late: outcome.late })
+                }
                 _ => {
                     return Err(not_a_peer("it took another transaction than was sent").into());
                 }

@@ -305,6 +305,7 @@ fn is_public(event: &Event) -> bool {
         | Event::Mining(_)
         | Event::Registering { .. }
         | Event::OwnVote { .. }
+        | Event::OwnVoteFinal { .. }
         | Event::NotCounted { .. }
         | Event::Twin { .. }
         | Event::Abstains { .. }

@@ -24,6 +24,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::events::EventLog;
 use crate::handle::PeerHandle;
 use crate::miner::MinerView;
+use crate::schema;
 use crate::store::commit_metrics::CommitMetrics;
 use host::clock::unix_now;
 use node::{Answer, Command, CommandError, Counters, Status};
@@ -105,6 +106,7 @@ impl Metrics {
         register_chain(&mut registry, &status, &counters);
         register_network(&mut registry, &status, &counters);
         register_mining(&mut registry, miner);
+        finality::register(&mut registry, status.finality.as_deref());
         let listeners = ConstGauge::new(events.listeners());
         registry.register("event_listeners", "Connections that listen to events", listeners);
         Ok(OpenMetrics(text(&[&registry, &self.0.registry]).expect("a text takes all lines")))
@@ -197,7 +199,9 @@ fn register_network(registry: &mut Registry, status: &Status, counters: &Counter
         "Neighbours whose chains hold this peer's newest block",
         holders,
     );
-    let is_ready = ConstGauge::new(u64::from(status.unready.is_empty()));
+    let finality = status.finality.as_deref().map(|view| schema::Finality::of(view, &[]));
+    let keeps = finality.iter().flat_map(schema::Unready::of_validator).count();
+    let is_ready = ConstGauge::new(u64::from(status.unready.is_empty() && keeps == 0));
     let help = "1 while /readyz says so: in contact with others, not behind, and the clock agrees";
     registry.register("ready", help, is_ready);
     let help =
@@ -239,5 +243,6 @@ fn counted(label: &'static str, counts: &[(&'static str, u64)]) -> Family<Label,
     family
 }
 
+mod finality;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use host::http::Problem;
 
 use crate::actions::ActionError;
+use crate::schema::NothingFinal;
 use chain::TransactionError;
 use keys::KeyFileError;
 use node::CommandError;
@@ -24,6 +25,11 @@ fn status(error: &ActionError) -> StatusCode {
         | ActionError::Choices(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ActionError::Receipt(_) => StatusCode::INTERNAL_SERVER_ERROR,
         ActionError::Key(error) => key_status(error),
+        ActionError::NothingFinal(NothingFinal::Untimed | NothingFinal::NotYet) => {
+            StatusCode::NOT_FOUND
+        }
+        ActionError::NothingFinal(NothingFinal::Disputed) => StatusCode::CONFLICT,
+        ActionError::NothingFinal(NothingFinal::NotCountedHere) => StatusCode::SERVICE_UNAVAILABLE,
         ActionError::Command(error) | ActionError::NotAdmitted { refusal: error, .. } => {
             command_status(error)
         }

@@ -5,13 +5,16 @@ use protocol::transaction::Choices;
 use super::complete::Completion;
 use super::terminal::{Terminal, Typed};
 use super::{Console, Input, typed_unless_signalled};
-use crate::actions::{ActionError, Actions, Answer, Interview, Step, read_choices};
+use crate::actions::{
+    ActionError, Actions, Answer, Interview, Step, check_hours, deadline, read_choices,
+};
 use crate::cli::command::PromptCommand;
 use crate::render::{Style, chosen};
 use crate::schema::{
     CAST_QUESTION, LEAVE_QUESTION, LEAVE_WARNING, OwnVoteStanding, PRIVACY, Question, choice_names,
 };
 use crate::voter::Actor;
+use host::clock::unix_now;
 use keys::{Passphrase, VoterName};
 use node::CommandError;
 
@@ -47,6 +50,7 @@ impl Console {
             let refusal = CommandError::Transaction(refusal).into();
             return Err(actions.with_key(refusal, voter.as_ref()));
         }
+        check_hours(election, unix_now())?;
         let passphrase = self.ask_passphrase(voter.as_ref(), actions).await?;
         let choices = self.ask_choices(terminal, answers.unwrap_or_default(), actions).await?;
         let shown = chosen(&choice_names(&choices, election));
@@ -65,7 +69,7 @@ impl Console {
     ) -> Result<Choices, ActionError> {
         let election = &actions.election;
         let mut interview = Interview::new(&election.questions, answers);
-        let mut shown = String::new();
+        let mut shown = deadline(election, unix_now());
         while let Some(step) = interview.next() {
             let asked = match step {
                 Step::Tell(doubt) => {
@@ -99,7 +103,8 @@ impl Console {
     async fn warn(&mut self, actions: &Actions) {
         self.read_ahead(actions);
         if let Style::Human { .. } = self.style {
-            self.screen.print(format!("{PRIVACY}\n")).await;
+            let told = deadline(&actions.election, unix_now());
+            self.screen.print(format!("{told}{PRIVACY}\n")).await;
         }
     }
 

@@ -71,6 +71,7 @@ pub(crate) fn log_event(event: &Event) {
         | Event::Missed { .. }
         | Event::Transaction { .. }
         | Event::OwnVote { .. }
+        | Event::OwnVoteFinal { .. }
         | Event::Superseded { .. }
         | Event::Final { .. }
         | Event::TrackerRefused { .. }

@@ -5,13 +5,15 @@ mod samples;
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::actions::parse_choices;
 use crate::cli::command::CommandName;
 use crate::cli::{self, Invocation};
 use crate::schema;
 use chain::{AuditRule, CertificateRule};
+use protocol::election::Election;
 use samples::{
-    audit_report, comparison, election, events, name, refusals, replies, tip, unjudged_report,
-    voter,
+    audit_report, comparison, election, events, fates, name, refusals, replies, states,
+    timed_status, tip, unjudged_report, voter,
 };
 
 const DOCUMENT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CLI.md");
@@ -58,6 +60,7 @@ fn examples() -> Vec<(String, String)> {
         ("help vote", &["peer", "vote", "--help"]),
         ("help myvote", &["peer", "myvote", "--help"]),
         ("help results", &["peer", "results", "--help"]),
+        ("help evidence", &["peer", "evidence", "--help"]),
         ("help chain", &["peer", "chain", "--help"]),
         ("help watch", &["peer", "watch", "--help"]),
         ("help block", &["peer", "block", "--help"]),
@@ -70,6 +73,8 @@ fn examples() -> Vec<(String, String)> {
     for reply in replies(&election) {
         let detail = if matches!(reply, Reply::Receipt(_)) {
             " --receipt"
+        } else if matches!(reply, Reply::FinalResults(_)) {
+            " --final"
         } else if let Reply::Lab(done) = &reply {
             match done {
                 schema::Experiment::Partition { .. } => " partition",
@@ -84,6 +89,7 @@ fn examples() -> Vec<(String, String)> {
         let shown = |style: Style| style.answer(&reply);
         examples.push((name, both(&shown(human), &shown(Style::Json))));
     }
+    examples.extend(timed_examples(&election));
     let (mut said, mut told) = (String::new(), String::new());
     for event in events() {
         said += &human.event(&event, TOLD_AT_MS);
@@ -110,6 +116,36 @@ fn examples() -> Vec<(String, String)> {
         both(&human.answer(&compared), &Style::Json.answer(&compared)),
     ));
     examples.push(("errors".to_owned(), both(&said, &told)));
+    examples
+}
+
+/// What differs in an election with opening and closing times.
+fn timed_examples(election: &Election) -> Vec<(String, String)> {
+    let human = Style::Human { color: false };
+    let mut examples = Vec::new();
+    for (name, reply) in states(election) {
+        let text = human.answer(&reply);
+        let mut own = text.lines().take_while(|line| !line.contains("registered voters"));
+        let is_narrow = own.all(|line| line.chars().count() <= 80);
+        assert!(is_narrow, "{text}");
+        let example = match name {
+            "open" => both(&text, &Style::Json.answer(&reply)),
+            // The count itself is the same in all of them.
+            "disputed by depth" => format!("```text\n{text}```\n"),
+            _ => format!("```text\n{}\n```\n", text.split("\n\n").next().unwrap_or(&text)),
+        };
+        examples.push((format!("results {name}"), example));
+    }
+    let choices = parse_choices("Grace; Wednesday", election).expect("choices");
+    for (name, reply) in fates(&choices, election) {
+        examples.push((
+            format!("myvote {name}"),
+            both(&human.answer(&reply), &Style::Json.answer(&reply)),
+        ));
+    }
+    let status = timed_status(election);
+    let status = both(&human.answer(&status), &Style::Json.answer(&status));
+    examples.push(("status of a validator".to_owned(), status));
     examples
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use owo_colors::OwoColorize;
 
+use super::finality;
 use super::text::{self, count, short};
 use crate::schema::{Certificate, Event, LeaveReason, PeerAt};
 
@@ -39,6 +40,7 @@ impl Tone {
 pub(crate) fn tone(event: &Event) -> Tone {
     match event {
         Event::OwnVote { .. }
+        | Event::OwnVoteFinal { .. }
         | Event::Final { .. }
         | Event::Signs
         | Event::Verified { lost: 0, .. }
@@ -174,6 +176,10 @@ pub(crate) fn event(event: &Event) -> String {
             format!("{kind} {id} of voter {voter} will not be counted: {reason}")
         }
         Event::OwnVote { standing, .. } => format!("your vote is {}", text::standing(standing)),
+        Event::OwnVoteFinal { transaction, since_ms, .. } => {
+            let since = since_ms.map(|since| format!(" since {}", text::time(since)));
+            format!("your vote {} is final{}", short(transaction), since.unwrap_or_default())
+        }
         Event::StateChanged { state } => format!("the election is {}", state.to_uppercase()),
         Event::Final { height, hash, votes } => {
             format!("final up to block {height} {hash}: {}", count(votes, "vote"))
@@ -184,7 +190,7 @@ pub(crate) fn event(event: &Event) -> String {
             short(voter)
         ),
         Event::Evidence { validator, offence, .. } => {
-            format!("validator {validator} {}: whoever signs so lies", offence_in_words(offence))
+            format!("validator {validator} {}: `evidence` shows it", finality::offence(offence))
         }
         Event::ConflictingCertificates { first, second } => format!(
             "CERTIFICATES CONTRADICT EACH OTHER, and nothing is final any more: block {} {} by {}, and block {} {} by {}",
@@ -285,15 +291,6 @@ pub(crate) fn event(event: &Event) -> String {
         Event::InvalidBlock { hash, height, reason } => {
             format!("block {height} {hash} is invalid: {reason}")
         }
-    }
-}
-
-fn offence_in_words(offence: &str) -> &str {
-    match offence {
-        "two_prepares" => "prepared two blocks of one height",
-        "two_commits" => "committed two blocks of one height",
-        "surrounded_commit" => "prepared past its own commit",
-        other => other,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Says what two signed votes prove against a validator.
 
-use crate::schema::{EvidenceProof, SignedVote};
+use crate::schema::{EvidenceVerdict, VoteSaid};
 
-pub(super) fn human(proof: &EvidenceProof) -> String {
-    let EvidenceProof { validator, number, first, second, .. } = proof;
+pub(super) fn human(proof: &EvidenceVerdict) -> String {
+    let EvidenceVerdict { validator, number, first, second, .. } = proof;
     let name = validator.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     let verdict = match &proof.reason {
         Some(reason) => format!("the evidence proves NOTHING: {reason}"),
@@ -15,27 +15,27 @@ pub(super) fn human(proof: &EvidenceProof) -> String {
     format!("{verdict}\n  {}\n  {}\n", signed(first), signed(second))
 }
 
-fn done(first: &SignedVote, second: &SignedVote) -> String {
+fn done(first: &VoteSaid, second: &VoteSaid) -> String {
     match (first, second) {
-        (SignedVote::Prepare { target, .. }, SignedVote::Prepare { .. }) => {
+        (VoteSaid::Prepare { target, .. }, VoteSaid::Prepare { .. }) => {
             format!("two PREPAREs for height {}", target.height)
         }
-        (SignedVote::Commit { block }, SignedVote::Commit { .. }) => {
+        (VoteSaid::Commit { block }, VoteSaid::Commit { .. }) => {
             format!("two COMMITs for height {}", block.height)
         }
-        (SignedVote::Prepare { .. }, SignedVote::Commit { block })
-        | (SignedVote::Commit { block }, SignedVote::Prepare { .. }) => {
+        (VoteSaid::Prepare { .. }, VoteSaid::Commit { block })
+        | (VoteSaid::Commit { block }, VoteSaid::Prepare { .. }) => {
             format!("a PREPARE from below its COMMIT at height {} to above it", block.height)
         }
     }
 }
 
-fn signed(vote: &SignedVote) -> String {
+fn signed(vote: &VoteSaid) -> String {
     match vote {
-        SignedVote::Prepare { target, source } => format!(
+        VoteSaid::Prepare { target, source } => format!(
             "PREPARE block {} {}, from block {} {}",
             target.height, target.hash, source.height, source.hash
         ),
-        SignedVote::Commit { block } => format!("COMMIT block {} {}", block.height, block.hash),
+        VoteSaid::Commit { block } => format!("COMMIT block {} {}", block.height, block.hash),
     }
 }

@@ -6,11 +6,11 @@ use keys::KeyRole;
 
 use super::layout::{heading, table};
 use super::text::{self, choice_line, short};
-use super::{audit, comparison, evidence, key, receipt, registrar, tally};
+use super::{audit, comparison, evidence, finality, key, receipt, registrar, tally};
 use crate::schema::{
-    Ballot, Block, BlockOrdered, Calibration, Chain, CommandHelp, Experiment, FinalityRule, HeldBy,
-    Left, Login, OwnVoteStanding, Peers, Question, ReceiptWritten, RecordKind, Registered, Reply,
-    Status, Submitted, SyncOrdered, Tracker, Transaction, Vote, Voted, Voter,
+    Ballot, Block, BlockOrdered, Calibration, Chain, CommandHelp, Experiment, Fate, FinalityRule,
+    HeldBy, Left, Login, OwnVoteStanding, Peers, Question, ReceiptWritten, RecordKind, Registered,
+    Reply, Standing, Status, Submitted, SyncOrdered, Tracker, Transaction, Vote, Voted, Voter,
 };
 
 /// The columns of a command's usage in `help`, so that the rest has room on 60 columns.
@@ -22,12 +22,15 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
         Reply::Register(Registered { transaction, voter, .. }) => format!(
             "your registration is accepted and safe on this peer's disk; it counts once others have it in a block\nvoter {voter}\ntransaction {transaction}\n"
         ),
-        Reply::Vote(Voted { transaction, choices, held_by, .. }) => format!(
-            "your vote ({}) is accepted and safe on this peer's disk; it counts once others have it in a block, which `myvote` tells\n{}transaction {transaction}\n",
+        Reply::Vote(Voted { transaction, choices, held_by, late, .. }) => format!(
+            "your vote ({}) is accepted and safe on this peer's disk; it counts once others have it in a block, which `myvote` tells\n{}{}transaction {transaction}\n",
             choice_line(choices),
+            text::late(*late),
             held_by.map_or_else(String::new, |held_by| format!("{}\n", text::held_by(held_by)))
         ),
         Reply::Results(results) => tally::tally(results, color),
+        Reply::FinalResults(results) => finality::final_results(results, color),
+        Reply::Evidence(list) => finality::evidence(list),
         Reply::Chain(chain) => self::chain(chain),
         Reply::Block(block) => self::block(block),
         Reply::MyVote(voter) => my_vote(voter),
@@ -49,9 +52,10 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
             format!("asking {}\n", text::count(neighbours, "neighbour"))
         }
         Reply::Lab(done) => experiment(done),
-        Reply::Submit(Submitted { transaction, .. }) => {
-            format!("accepted and safe on the peer's disk\ntransaction {transaction}\n")
-        }
+        Reply::Submit(Submitted { transaction, late, .. }) => format!(
+            "accepted and safe on the peer's disk\n{}transaction {transaction}\n",
+            text::late(*late)
+        ),
         Reply::Help { commands } => help(commands),
         Reply::Login(Login { url }) => format!("{url}\n"),
         Reply::Key(key) => key::human(key),
@@ -62,7 +66,7 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
         Reply::Exported(exported) => audit::exported(exported),
         Reply::Imported(imported) => audit::imported(imported),
         Reply::ReceiptStanding(standing) => receipt::human(standing),
-        Reply::EvidenceProof(proof) => evidence::human(proof),
+        Reply::EvidenceVerdict(proof) => evidence::human(proof),
         Reply::Calibrate(calibration) => calibrated(calibration),
         Reply::NewRegistrar(made) => registrar::new_signer(made, KeyRole::Registrar),
         Reply::NewValidator(made) => registrar::new_signer(made, KeyRole::Validator),
@@ -214,7 +218,11 @@ fn my_vote(voter: &Voter) -> String {
         (Some(withdrawal), _) => {
             format!("withdrawn by the registrars, {}", text::standing(withdrawal))
         }
-        (None, Some(registration)) => format!("registered, {}", text::standing(registration)),
+        (None, Some(registration)) => format!(
+            "registered, {}{}",
+            text::standing(registration),
+            fated(voter.registration_fate, registration)
+        ),
         (None, None) => {
             "not registered: in an open election the first vote does it, else the registrars"
                 .to_owned()
@@ -222,14 +230,23 @@ fn my_vote(voter: &Voter) -> String {
     };
     let vote = match &voter.vote {
         None => "no vote was cast with this key".to_owned(),
-        Some(Vote { transaction, choices, cast_at_ms, standing: place, held_by: _ }) => format!(
-            "vote: {}\ncast {}, {}\ntransaction {transaction}",
-            choice_line(choices),
-            text::time(*cast_at_ms),
-            text::standing(place),
-        ),
+        Some(Vote { transaction, choices, cast_at_ms, standing: place, held_by: _, fate }) => {
+            format!(
+                "vote: {}\ncast {}, {}{}\ntransaction {transaction}",
+                choice_line(choices),
+                text::time(*cast_at_ms),
+                text::standing(place),
+                fated(*fate, place),
+            )
+        }
     };
     format!("voter {}\n{registration}\n{vote}\n", voter.voter)
+}
+
+/// How final it is, on a line of its own.
+fn fated(fate: Option<Fate>, place: &Standing) -> String {
+    let is_in_block = matches!(place, Standing::Block { .. });
+    fate.map(|fate| format!("\n{}", finality::fate(fate, is_in_block))).unwrap_or_default()
 }
 
 fn neighbours(peers: &Peers) -> String {
@@ -311,6 +328,8 @@ fn status(status: &Status) -> String {
     let trackers = status.trackers.iter().map(|each| ("tracker", Some(tracker(each))));
     let place = rows.iter().position(|(name, _)| *name == "clock").unwrap_or(rows.len());
     rows.splice(place..place, trackers);
+    let place = rows.iter().position(|(name, _)| *name == "pool").unwrap_or(rows.len());
+    rows.splice(place..place, status.finality.iter().flat_map(finality::rows));
     rows.extend(status.unready.iter().map(|why| ("NOT READY", Some(text::unready(why)))));
     if !dropped.is_empty() {
         rows.push(("dropped", Some(dropped.join(", "))));

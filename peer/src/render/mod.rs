@@ -3,9 +3,11 @@
 //! this module may know.
 
 mod audit;
+mod bars;
 mod comparison;
 mod event;
 mod evidence;
+mod finality;
 mod human;
 mod key;
 mod layout;
@@ -27,6 +29,9 @@ use serde::Serialize;
 use crate::schema::{Event, Question, Refusal, Reply, Told};
 
 pub(crate) use event::{Tone, event as event_text, tone as event_tone};
+pub(crate) use finality::{
+    late as finality_late, state_word as election_state_word, vote_by as finality_vote_by,
+};
 pub(crate) use key::phrase;
 pub(crate) use text::{
     choice_line, choices_allowed, chosen, idle_in_short, iso_8601, neighbour as neighbour_text,

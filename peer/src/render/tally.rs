@@ -1,21 +1,19 @@
-//! Renders the count as text, with a bar for each option.
+//! Renders the count as text, and how final it is.
 
-use owo_colors::OwoColorize;
-
-use super::layout::{heading, table};
+use super::bars::bars;
+use super::finality;
+use super::layout::heading;
 use super::text::{self, short};
-use crate::schema::{QuestionTally, Results};
-
-/// The width of the longest bar.
-const BAR_CHARACTERS: u64 = 30;
+use crate::schema::Results;
 
 pub(super) fn tally(results: &Results, color: bool) -> String {
-    let mut lines = vec![format!(
+    let mut lines: Vec<_> = results.finality.iter().flat_map(finality::lines).collect();
+    lines.push(format!(
         "{}, counted up to block {} ({})",
         text::turnout(results.votes, results.registered_voters),
         results.tip.height,
         short(results.tip.hash),
-    )];
+    ));
     lines.push(text::admitted(&results.admitted));
     lines.push(match results.blocks_deep {
         0 => "no block holds a vote yet".to_owned(),
@@ -31,21 +29,6 @@ pub(super) fn tally(results: &Results, color: bool) -> String {
         lines.push(heading(&question.title, color));
         lines.push(bars(question, results.votes, color));
     }
+    lines.extend(results.finality.iter().flat_map(|each| finality::disputed(each, color)));
     lines.join("\n") + "\n"
-}
-
-fn bars(tally: &QuestionTally, voters: u64, color: bool) -> String {
-    let blank = Some(("(blank)", tally.blank)).filter(|(_, votes)| *votes > 0);
-    let options = tally.options.iter().map(|option| (option.name.as_str(), option.votes));
-    let rows = options.chain(blank).map(|(name, votes)| {
-        // The numbers are widened so that no multiplication overflows.
-        let length = u128::from(votes) * u128::from(BAR_CHARACTERS) / u128::from(voters.max(1));
-        let length = usize::try_from(length).unwrap_or_default().min(BAR_CHARACTERS as usize);
-        let bar = "█".repeat(length) + &"░".repeat(BAR_CHARACTERS as usize - length);
-        let bar = if color { bar.cyan().to_string() } else { bar };
-        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
-        let share = 100.0 * votes as f64 / voters.max(1) as f64;
-        vec![name.to_owned(), bar, votes.to_string(), format!("{share:.1} %")]
-    });
-    table(None, rows, &[2, 3])
 }

@@ -88,6 +88,8 @@ pub(crate) fn unready(unready: &Unready) -> String {
         Unready::Syncing { height, target } => {
             format!("fetching blocks: at {height} of {target}")
         }
+        Unready::Disputed => "the election's result is DISPUTED".to_owned(),
+        Unready::ValidatorAbstains => "this peer's validator does not sign".to_owned(),
         Unready::BlocksWait { blocks, next_in_ms } => {
             let (blocks, seconds) = (count(blocks, "block"), next_in_ms.div_ceil(1_000));
             format!(
@@ -200,6 +202,14 @@ pub(crate) fn standing(standing: &Standing) -> String {
             let held_by = self::held_by(*held_by);
             format!("in block {height} ({}), {deep} deep; {held_by}", short(hash))
         }
+    }
+}
+
+/// Says of a vote that it came late, on a line of its own.
+pub(super) fn late(late: bool) -> &'static str {
+    match late {
+        true => "the election is open, but late: your vote may not be counted; `myvote` tells\n",
+        false => "",
     }
 }
 

@@ -18,7 +18,7 @@ use protocol::election::Election;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 
-use crate::actions::Actions;
+use crate::actions::{Actions, tell_final_votes};
 use crate::addresses::{self, Reach};
 use crate::config::{Mining, Settings};
 use crate::handle::PeerHandle;
@@ -328,6 +328,7 @@ async fn run_node(
         console.is_terminal(),
     );
     let printing = tokio::spawn(printing);
+    tokio::spawn(tell_final_votes(Arc::clone(&actions)));
     let mut node = tokio::spawn(task.run());
     let mut early_end = None;
     let mut is_command = false;

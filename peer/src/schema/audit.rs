@@ -242,6 +242,7 @@ impl AuditReport {
             tip_held_by: None,
             unready: Vec::new(),
             waiting: Waiting::default(),
+            finality: None,
         }
     }
 }

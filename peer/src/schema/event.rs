@@ -116,6 +116,15 @@ pub(crate) enum Event {
         #[schema(value_type = Hash)]
         voter: VoterId,
     },
+    /// The block that holds the vote of this peer's own user is final; said once in a run.
+    OwnVoteFinal {
+        #[schema(value_type = Hash)]
+        transaction: TransactionId,
+        #[schema(value_type = Hash)]
+        voter: VoterId,
+        /// When this peer first knew that; `null` where it was forgotten.
+        since_ms: Option<u64>,
+    },
     /// A validator signed two votes that no honest one signs both.
     Evidence {
         /// The validator's name in the ballot.

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Hash, Refusal, Standing, Transaction};
+use super::{Fate, Hash, Refusal, Standing, Transaction};
 use keys::{Passphrase, VoterName};
 use node::TransactionAnswer;
 
@@ -53,6 +53,9 @@ pub(crate) struct Outcome {
     /// The transaction that was accepted.
     #[schema(value_type = Option<Hash>)]
     pub(crate) transaction: Option<TransactionId>,
+    /// Whether it is a vote that came too late to be sure to be counted; absent where it did not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) late: bool,
     /// Why it was not.
     pub(crate) error: Option<Refusal>,
 }
@@ -95,6 +98,9 @@ pub(crate) struct TransactionFound {
     #[schema(pattern = "^([0-9a-f]{2})+$")]
     pub(crate) encoding: String,
     pub(crate) standing: Standing,
+    /// How final that is; absent in an untimed election.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fate: Option<Fate>,
     /// The proof, if a block of the best chain holds it.
     pub(crate) receipt: Option<Receipt>,
 }
@@ -143,6 +149,7 @@ impl TransactionFound {
             transaction: Transaction::of(&answer.view, election),
             encoding: hex::encode(codec::encode(answer.transaction.transaction())),
             standing: answer.standing.into(),
+            fate: answer.fate.map(Fate::from),
             receipt: answer.receipt.as_ref().map(Receipt::from),
         }
     }
@@ -160,12 +167,12 @@ impl PoolPage {
 }
 
 impl Outcome {
-    pub(crate) fn accepted(transaction: TransactionId) -> Self {
-        Self { accepted: true, transaction: Some(transaction), error: None }
+    pub(crate) fn accepted(transaction: TransactionId, late: bool) -> Self {
+        Self { accepted: true, transaction: Some(transaction), late, error: None }
     }
 
     pub(crate) fn refused(error: Refusal) -> Self {
-        Self { accepted: false, transaction: None, error: Some(error) }
+        Self { accepted: false, transaction: None, late: false, error: Some(error) }
     }
 }
 

@@ -11,7 +11,9 @@ mod calibration;
 mod chain;
 mod comparison;
 mod event;
+mod evidence;
 mod exchange;
+mod final_results;
 mod finality;
 mod key;
 mod laboratory;
@@ -20,6 +22,7 @@ mod peer;
 mod registrar;
 mod reply;
 mod results;
+mod verdict;
 mod voter;
 
 use protocol::election::Election;
@@ -42,11 +45,15 @@ pub(crate) use comparison::{
     Relation,
 };
 pub(crate) use event::{Event, LeaveReason, PeerAt, Told};
+pub(crate) use evidence::{EvidenceList, SignedVote};
 pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
     VoteOrder,
 };
-pub(crate) use finality::{Certificate, EvidenceProof, SignedVote};
+pub(crate) use final_results::{FinalResults, NothingFinal};
+pub(crate) use finality::{
+    Certificate, ElectionState, Fate, FinalTally, Finality, OwnValidator, ValidatorShown,
+};
 pub(crate) use key::{KeyShown, Signed};
 pub(crate) use laboratory::{BadBlockOrder, Experiment, PartitionOrder};
 pub(crate) use order::{
@@ -63,6 +70,7 @@ pub(crate) use registrar::{
 pub(crate) use reply::{CommandHelp, Reply};
 
 pub(crate) use results::{Admitted, OptionTally, Percent, QuestionTally, Results};
+pub(crate) use verdict::{EvidenceVerdict, VoteSaid};
 pub(crate) use voter::{OwnVoteStanding, Standing, Vote, Voter};
 
 /// Version of a receipt's JSON without a certificate.

@@ -36,6 +36,9 @@ pub(crate) struct Voted {
     pub(crate) choices: Vec<Vec<String>>,
     /// Neighbours that have the vote by now; `null` where that could not be asked.
     pub(crate) held_by: Option<HeldBy>,
+    /// Whether it came too late to be sure to be counted; absent where it did not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) late: bool,
 }
 
 /// A transaction, signed elsewhere, that is safe on the peer's disk.
@@ -44,6 +47,9 @@ pub(crate) struct Submitted {
     pub(crate) accepted: bool,
     #[schema(value_type = Hash)]
     pub(crate) transaction: TransactionId,
+    /// Whether it came too late to be sure to be counted; absent where it did not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) late: bool,
 }
 
 /// A block is being mined.

@@ -8,7 +8,7 @@ use protocol::units::{ElectionId, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Admitted, Hash, OwnVoteStanding, Tip, round_to_thousandths};
+use super::{Admitted, ElectionState, Finality, Hash, OwnVoteStanding, Tip, round_to_thousandths};
 
 /// What a peer is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -100,6 +100,10 @@ pub(crate) enum Unready {
         /// When the time of the next one comes.
         next_in_ms: u64,
     },
+    /// Two results contradict each other.
+    Disputed,
+    /// The validator that this peer is does not sign, and won't before somebody does something.
+    ValidatorAbstains,
 }
 
 /// A peer's tip, pool, neighbours and tracker.
@@ -144,6 +148,8 @@ pub(crate) struct Status {
     pub(crate) multicast: Multicast,
     pub(crate) clock: Clock,
     pub(crate) waiting: Waiting,
+    /// How far a timed election has come, without counts; `null` in an untimed one.
+    pub(crate) finality: Option<Finality>,
     /// Whether it mines when there is something to mine.
     pub(crate) mines: bool,
     /// The search for a block, while there is one.
@@ -253,6 +259,8 @@ impl Status {
         address: SocketAddr,
         mining: Option<Mining>,
     ) -> Self {
+        let finality = node.finality.as_deref().map(|view| Finality::of(view, &[]));
+        let unready = node.unready.iter().map(|unready| (*unready).into());
         let dropped = node.dropped.iter().map(|(reason, count)| ((*reason).to_owned(), *count));
         Self {
             role: node.role.into(),
@@ -269,7 +277,7 @@ impl Status {
             held: node.held,
             neighbours: node.neighbours,
             tip_held_by: node.tip_held_by.into(),
-            unready: node.unready.iter().map(|unready| (*unready).into()).collect(),
+            unready: unready.chain(finality.iter().flat_map(Unready::of_validator)).collect(),
             registered_voters: node.registered_voters,
             admitted: Admitted::from(&node.admitted),
             votes: node.votes,
@@ -277,6 +285,7 @@ impl Status {
             multicast: Multicast::default(),
             clock: node.clock.into(),
             waiting: node.waiting.into(),
+            finality,
             mines: node.mines,
             mining: mining.filter(|_| node.mining),
             sync_target: node.sync_target.0,
@@ -299,6 +308,19 @@ impl From<node::HeldBy> for HeldBy {
 }
 
 impl Unready {
+    /// What of an election's state keeps everybody from taking a count for its result.
+    pub(crate) fn of_result(finality: &Finality) -> Option<Self> {
+        (finality.state == ElectionState::Disputed).then_some(Self::Disputed)
+    }
+
+    /// The same, and what keeps this peer's validator from its work.
+    pub(crate) fn of_validator(finality: &Finality) -> impl Iterator<Item = Self> {
+        let abstains = finality.own_validator.iter().filter_map(|own| own.abstains.as_ref());
+        let waits_for_a_person = abstains.filter(|why| matches!(&*why.kind, "no_record" | "twin"));
+        let of_result = Self::of_result(finality).into_iter();
+        of_result.chain(waits_for_a_person.map(|_| Self::ValidatorAbstains))
+    }
+
     /// A word for programs that never changes.
     pub(crate) fn kind(self) -> &'static str {
         match self {
@@ -307,6 +329,8 @@ impl Unready {
             Self::NoContact { .. } => "no_contact",
             Self::Syncing { .. } => "syncing",
             Self::BlocksWait { .. } => "blocks_wait",
+            Self::Disputed => "disputed",
+            Self::ValidatorAbstains => "validator_abstains",
         }
     }
 }

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::{
-    AuditReport, Ballot, Block, BlockOrdered, Calibration, Chain, Comparison, EvidenceProof,
-    Experiment, Exported, Imported, KeyShown, Left, Login, NewSigner, Peers, Posted,
-    ReceiptStanding, ReceiptWritten, Registered, Results, ShowReport, SignReport, Signed, Status,
-    Submitted, SyncOrdered, Voted, Voter,
+    AuditReport, Ballot, Block, BlockOrdered, Calibration, Chain, Comparison, EvidenceList,
+    EvidenceVerdict, Experiment, Exported, FinalResults, Imported, KeyShown, Left, Login,
+    NewSigner, Peers, Posted, ReceiptStanding, ReceiptWritten, Registered, Results, ShowReport,
+    SignReport, Signed, Status, Submitted, SyncOrdered, Voted, Voter,
 };
 
 /// The answer to a command of the prompt or the command line; as JSON, an object that begins with the command's name.
@@ -16,7 +16,9 @@ pub(crate) enum Reply {
     Ballot(Ballot),
     Register(Registered),
     Vote(Voted),
-    Results(Results),
+    Results(Box<Results>),
+    #[serde(rename = "results")]
+    FinalResults(Box<FinalResults>),
     Chain(Chain),
     Block(Block),
     MyVote(Voter),
@@ -25,6 +27,7 @@ pub(crate) enum Reply {
     #[serde(rename = "registrar post")]
     Posted(Box<Posted>),
     Peers(Peers),
+    Evidence(EvidenceList),
     Status(Box<Status>),
     Mine(BlockOrdered),
     Sync(SyncOrdered),
@@ -49,7 +52,7 @@ pub(crate) enum Reply {
     ReceiptStanding(Box<ReceiptStanding>),
     Calibrate(Calibration),
     #[serde(rename = "check-evidence")]
-    EvidenceProof(Box<EvidenceProof>),
+    EvidenceVerdict(Box<EvidenceVerdict>),
     #[serde(rename = "registrar init")]
     NewRegistrar(NewSigner),
     #[serde(rename = "validator init")]

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use protocol::election::Question;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{HeldBy, Tip, Unready, Waiting};
+use super::{Finality, HeldBy, Tip, Unready, Waiting};
 
 /// The count on the best chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,6 +26,8 @@ pub(crate) struct Results {
     /// What keeps this peer from speaking for the network; empty where nothing does.
     pub(crate) unready: Vec<Unready>,
     pub(crate) waiting: Waiting,
+    /// How far a timed election has come, and how final its count is; `null` in an untimed one, whose count never is.
+    pub(crate) finality: Option<Finality>,
 }
 
 /// A share in percent, rounded to tenths, which are what is kept.
@@ -73,6 +76,11 @@ pub(crate) struct OptionTally {
 
 impl From<&node::Results> for Results {
     fn from(results: &node::Results) -> Self {
+        let questions: Vec<Question> =
+            results.tally.iter().map(|tally| tally.question.clone()).collect();
+        let finality = results.finality.as_deref();
+        let finality = finality.map(|view| Finality::of(view, &questions));
+        let unready = results.unready.iter().map(|unready| (*unready).into());
         Self {
             tip: results.tip.into(),
             votes: results.votes,
@@ -82,8 +90,9 @@ impl From<&node::Results> for Results {
             blocks_deep: results.blocks_deep,
             questions: results.tally.iter().map(QuestionTally::from).collect(),
             tip_held_by: Some(results.tip_held_by.into()),
-            unready: results.unready.iter().map(|unready| (*unready).into()).collect(),
+            unready: unready.chain(finality.iter().flat_map(Unready::of_result)).collect(),
             waiting: results.waiting.into(),
+            finality,
         }
     }
 }

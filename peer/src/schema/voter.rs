@@ -6,7 +6,7 @@ use protocol::units::{BlockHash, TransactionId, VoterId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Hash, HeldBy, choice_names};
+use super::{Fate, Hash, HeldBy, choice_names};
 use chain::TransactionError;
 
 /// What the best chain and the pool say of a voter.
@@ -15,6 +15,9 @@ pub(crate) struct Voter {
     #[schema(value_type = Hash)]
     pub(crate) voter: VoterId,
     pub(crate) registration: Option<Standing>,
+    /// How final that is; absent in an untimed election.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) registration_fate: Option<Fate>,
     /// Where the registrars took the right to vote back.
     pub(crate) withdrawal: Option<Standing>,
     pub(crate) vote: Option<Vote>,
@@ -31,6 +34,9 @@ pub(crate) struct Vote {
     pub(crate) standing: Standing,
     /// Neighbours that have the vote, in a block or waiting for one.
     pub(crate) held_by: HeldBy,
+    /// How final that is; absent in an untimed election.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fate: Option<Fate>,
 }
 
 /// Where a transaction stands.
@@ -71,6 +77,7 @@ impl Voter {
         Self {
             voter: view.voter,
             registration: view.registration.map(Standing::from),
+            registration_fate: view.registration_fate.map(Fate::from),
             withdrawal: view.withdrawal.map(Standing::from),
             vote: view.vote.as_ref().map(|vote| Vote::of(vote, election)),
         }
@@ -108,6 +115,7 @@ impl Vote {
             cast_at_ms: view.cast_at.0,
             standing: view.standing.into(),
             held_by: view.held_by.into(),
+            fate: view.fate.map(Fate::from),
         }
     }
 }

@@ -18,7 +18,7 @@ use protocol::transaction::Choices;
 use protocol::units::{TransactionId, VoterId};
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::handle::PeerHandle;
+use crate::handle::{PeerHandle, Taken};
 use crate::schema::{Event, KeyShown};
 use chain::TransactionError;
 use keys::signing;
@@ -182,7 +182,7 @@ impl OwnVoters {
         handle: &PeerHandle,
         key: &VoterKey,
         choices: Choices,
-    ) -> Result<TransactionId, VoterError> {
+    ) -> Result<Taken, VoterError> {
         // It is noted before: the node may take the vote although nobody waits for its answer any more.
         self.voted.lock().unwrap_or_else(PoisonError::into_inner).insert(key.public().voter());
         Ok(handle.submit(signing::vote(key, &self.election, choices)).await?)
@@ -223,7 +223,7 @@ impl OwnVoters {
             let _under_way = under_way;
             let registration =
                 tokio::task::spawn_blocking(search).await.map_err(|_| CommandError::Leaving)?;
-            handle.submit(registration).await
+            Ok(handle.submit(registration).await?.id)
         });
         registering.await.map_err(|_| CommandError::Leaving)?
     }

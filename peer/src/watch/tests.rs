@@ -1,5 +1,6 @@
 //! Pictures, as they stand in a terminal's cells.
 
+mod finality;
 mod pictures;
 
 use std::fmt::Write;
@@ -68,6 +69,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         multicast: Multicast::default(),
         clock: Clock { compared: 2, offset_ms: Some(0), apart_ms: None },
         waiting: Waiting::default(),
+        finality: None,
         mines: true,
         mining: None,
         sync_target: height,
@@ -106,6 +108,7 @@ fn answers(height: u64, votes: u64, questions: Vec<QuestionTally>) -> Answers {
         tip_held_by: Some(HeldBy { neighbours: 2, of: 2 }),
         unready: Vec::new(),
         waiting: Waiting::default(),
+        finality: None,
     };
     let chain = Chain { blocks: blocks.collect(), next: None };
     let server = "http://127.0.0.1:6001".to_owned();

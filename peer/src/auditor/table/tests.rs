@@ -65,6 +65,7 @@ fn results(question: protocol::election::Question) -> Results {
         tip_held_by: None,
         unready: Vec::new(),
         waiting: crate::schema::Waiting::default(),
+        finality: None,
     }
 }
 

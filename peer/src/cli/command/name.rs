@@ -20,6 +20,7 @@ pub(crate) enum CommandName {
     Key,
     Peers,
     Status,
+    Evidence,
     Mine,
     Sync,
     Lab,
@@ -30,7 +31,7 @@ pub(crate) enum CommandName {
 
 impl CommandName {
     /// All commands, in the order in which `help` shows them.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Ballot,
         Self::Register,
         Self::Vote,
@@ -41,6 +42,7 @@ impl CommandName {
         Self::Key,
         Self::Peers,
         Self::Status,
+        Self::Evidence,
         Self::Mine,
         Self::Sync,
         Self::Lab,
@@ -63,7 +65,14 @@ impl CommandName {
                 "vote [--voter NAME] [CHOICES]",
                 "vote by numbers or names, `-` for none: `vote 2`, `vote Ada; Red, Blue`, `vote Ada; -`; alone it asks",
             ),
-            Self::Results => ("results", "results", "show the count on the best chain"),
+            Self::Results => (
+                "results",
+                "results [--final]",
+                "show the count on the best chain; --final shows what can't change any more alone",
+            ),
+            Self::Evidence => {
+                ("evidence", "evidence", "show the validators that broke the rules, and the proof")
+            }
             Self::Chain => ("chain", "chain [N]", "show the newest N blocks, 20 unless told"),
             Self::Block => ("block", "block HEIGHT|HASH", "show a block and its transactions"),
             Self::MyVote => (
@@ -115,6 +124,7 @@ impl CommandName {
             | Self::Block
             | Self::Peers
             | Self::Status
+            | Self::Evidence
             | Self::Mine
             | Self::Sync
             | Self::Lab

@@ -137,6 +137,7 @@ fn results(votes: u64) -> Results {
         tip_held_by: Some(HeldBy { neighbours: 2, of: 2 }),
         unready: Vec::new(),
         waiting: crate::schema::Waiting::default(),
+        finality: None,
     }
 }
 

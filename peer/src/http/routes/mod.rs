@@ -60,6 +60,8 @@ pub(super) fn described(context: &Context) -> OpenApiRouter<Context> {
         .routes(routes!(questions::pool))
         .routes(routes!(questions::voter))
         .routes(routes!(questions::results))
+        .routes(routes!(questions::final_results))
+        .routes(routes!(questions::evidence))
         .routes(routes!(questions::receipt))
         .routes(routes!(archive::archive))
         .routes(routes!(submit::submit))

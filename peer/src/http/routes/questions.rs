@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::http::context::Context;
-use crate::http::openapi::{Common, FromNode, OrNotFound, Worded};
+use crate::http::openapi::{Common, FromNode, OrConflict, OrNotFound, Worded};
 use crate::http::problem::Refused;
 use crate::schema;
 use node::{BlockSelector, CHAIN_LIMIT_MAX, POOL_LIMIT_MAX};
@@ -34,6 +34,27 @@ pub(super) async fn ballot(State(context): State<Context>) -> Answered<schema::B
     responses((status = 200, body = schema::Results, description = "The count"), Common, FromNode))]
 pub(super) async fn results(State(context): State<Context>) -> Answered<schema::Results> {
     Ok(Json(context.actions().results().await?))
+}
+
+/// The count at the final block alone, which can't change any more.
+///
+/// Once the election's result is final, it is that. While nothing is final it is refused, always so in an untimed
+/// election.
+#[utoipa::path(get, path = "/v1/results/final", tag = "election",
+    responses((status = 200, body = schema::FinalResults, description = "The count"), Common, FromNode, OrNotFound, OrConflict))]
+pub(super) async fn final_results(
+    State(context): State<Context>,
+) -> Answered<schema::FinalResults> {
+    Ok(Json(context.actions().final_results().await?))
+}
+
+/// What proves that validators broke the rules: two votes of which no honest one signs both.
+///
+/// Each `proof` is what a file for `peer check-evidence` holds.
+#[utoipa::path(get, path = "/v1/evidence", tag = "election",
+    responses((status = 200, body = schema::EvidenceList, description = "All that is known"), Common, FromNode))]
+pub(super) async fn evidence(State(context): State<Context>) -> Answered<schema::EvidenceList> {
+    Ok(Json(context.actions().evidence().await?))
 }
 
 /// What the best chain and the pool say of a voter.

@@ -77,7 +77,7 @@ async fn submit_all(
         let context = context.clone();
         tasks.spawn(async move {
             let outcome = match context.actions().submit_for_other(transaction).await {
-                Ok(transaction) => schema::Outcome::accepted(transaction),
+                Ok(taken) => schema::Outcome::accepted(taken.id, taken.is_late),
                 Err(error) => schema::Outcome::refused((&error).into()),
             };
             (place, outcome)

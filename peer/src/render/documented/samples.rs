@@ -1,6 +1,7 @@
 //! One sample of every answer, event and error that docs/CLI.md shows.
 
 mod events;
+mod finality;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,10 +22,11 @@ use crate::miner::MiningProgress;
 use crate::schema::{self, Reply};
 use chain::{AuditFailure, BlockError, BodyError, TransactionError};
 pub(super) use events::events;
+pub(super) use finality::{evidence, fates, final_results, states, status as timed_status};
 use node::{
-    Admitted, BlockSummary, BlockView, ClockView, CommandError, HeldBy, NeighbourView,
-    QuestionTally, Results, Role, Standing, Status, Tip, TrackerView, TransactionView, VoteView,
-    VoterView, WaitingBlocks,
+    Admitted, BlockSummary, BlockView, ClockView, CommandError, FinalityView, HeldBy,
+    NeighbourView, QuestionTally, Results, Role, Standing, Status, Tip, TrackerView,
+    TransactionView, VoteView, VoterView, WaitingBlocks,
 };
 
 const BALLOT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ballot.toml");
@@ -241,6 +243,10 @@ fn block(choices: &Choices, election: &Election) -> Reply {
 }
 
 fn status(election: &Election) -> Reply {
+    Reply::Status(Box::new(status_of(None, election)))
+}
+
+fn status_of(finality: Option<FinalityView>, election: &Election) -> schema::Status {
     let tracker = TrackerView {
         name: None,
         address: Some(address(5_000)),
@@ -256,7 +262,7 @@ fn status(election: &Election) -> Reply {
         refuses: false,
     };
     let node = Status {
-        finality: None,
+        finality: finality.map(Box::new),
         role: Role::Ordinary,
         name: Some(peer_name("Room 3")),
         partitioned: false,
@@ -285,7 +291,7 @@ fn status(election: &Election) -> Reply {
         dropped: vec![("without a valid token", 1)],
     };
     let election_id = election.election_id();
-    Reply::Status(Box::new(schema::Status {
+    schema::Status {
         voter: Some(voter()),
         data_dir: Some("peer-1".into()),
         multicast: schema::Multicast {
@@ -295,7 +301,7 @@ fn status(election: &Election) -> Reply {
         },
         own_vote: Some(schema::OwnVoteStanding::Block),
         ..schema::Status::of(&node, election_id, address(6_001), Some(progress().into()))
-    }))
+    }
 }
 
 /// The name of the command that an answer belongs to, as its JSON contains it.
@@ -363,8 +369,10 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
             transaction,
             choices: names,
             held_by: Some(schema::HeldBy { neighbours: 0, of: 3 }),
+            late: false,
         }),
-        Reply::Results((&results(election)).into()),
+        Reply::Results(Box::new((&results(election)).into())),
+        final_results(election),
         Reply::Chain(schema::Chain::of(&[summary(2, 1, 1), summary(1, 3, 2)])),
         block(&choices, election),
         Reply::MyVote(schema::Voter::of(&voter_view, election)),
@@ -382,13 +390,14 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
         )),
         Reply::Peers(schema::Peers::of(&[neighbour, same, other])),
         status(election),
+        evidence(election),
         Reply::Mine(schema::BlockOrdered { height: 3 }),
         Reply::Sync(schema::SyncOrdered { neighbours: 1 }),
         Reply::Lab(schema::Experiment::Partition { partitioned: true }),
         Reply::Lab(schema::Experiment::BadBlock { rule: "merkle_root".into(), height: 3 }),
         Reply::Lab(schema::Experiment::Race { height: 2 }),
         Reply::Lab(schema::Experiment::rules()),
-        Reply::Submit(schema::Submitted { accepted, transaction }),
+        Reply::Submit(schema::Submitted { accepted, transaction, late: false }),
         Reply::Help { commands: CommandName::ALL[..2].iter().map(|name| name.help()).collect() },
         Reply::Leave(schema::Left { own_vote: schema::OwnVoteStanding::Block }),
     ]
@@ -403,6 +412,10 @@ pub(super) fn refusals() -> Vec<(&'static str, ActionError)> {
     let choices = |text| parse_choices(text, &election()).expect_err("a slip").into();
     vec![
         ("vote", CommandError::Transaction(voted).into()),
+        ("vote", CommandError::NotOpen { opens: AT }.into()),
+        ("vote", CommandError::Closed { closes: AT }.into()),
+        ("results", schema::NothingFinal::Untimed.into()),
+        ("results", schema::NothingFinal::NotYet.into()),
         ("vote", choices("Grece")),
         ("vote", choices("1,2")),
         ("block", CommandError::NoSuchBlock { selector: "9".into(), tip: Height(2) }.into()),

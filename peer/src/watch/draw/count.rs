@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use unicode_truncate::Alignment;
 use unicode_width::UnicodeWidthStr;
 
+use super::finality::lines;
 use super::text::{bar, cell, fit, percent, share};
 use super::{BORDER_ROWS, Viewport, panel};
 use crate::schema::{QuestionTally, Results};
@@ -53,6 +54,12 @@ pub(super) fn draw(state: &State, viewport: Viewport, frame: &mut Frame<'_>, are
     if let Some(place) = places.next() {
         frame.render_widget(turnout(results, viewport, width), place);
     }
+    let extra = usize::from(extra_rows(state, area));
+    if let Some(finality) = &results.finality {
+        for (text, place) in lines(finality, state.now_ms).iter().take(extra).zip(&mut places) {
+            frame.render_widget(Line::raw(fit(text, width)), place);
+        }
+    }
     for (row, place) in shown.zip(places.skip(1)) {
         let line = match row {
             Row::Empty => continue,
@@ -72,8 +79,17 @@ pub(super) fn draw(state: &State, viewport: Viewport, frame: &mut Frame<'_>, are
 }
 
 pub(super) fn rows_visible_and_all(state: &State, area: Rect) -> (usize, usize) {
-    let visible = usize::from(area.height.saturating_sub(BORDER_ROWS + FIXED_ROWS));
+    let fixed = BORDER_ROWS + FIXED_ROWS + extra_rows(state, area);
+    let visible = usize::from(area.height.saturating_sub(fixed));
     (visible, state.results.as_ref().map_or(0, |results| rows(results).count()))
+}
+
+/// How many rows tell how final the count is; they leave at least half of the panel to the count itself.
+fn extra_rows(state: &State, area: Rect) -> u16 {
+    let finality = state.results.as_ref().and_then(|results| results.finality.as_ref());
+    let wanted = finality.map_or(0, |finality| lines(finality, state.now_ms).len());
+    let room = area.height.saturating_sub(BORDER_ROWS + FIXED_ROWS) / 2;
+    u16::try_from(wanted).unwrap_or(u16::MAX).min(room)
 }
 
 /// `turnout ██████▌    7 of 12   58.3 %`

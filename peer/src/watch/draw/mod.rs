@@ -3,6 +3,7 @@
 //! for it.
 
 mod count;
+mod finality;
 mod lists;
 mod text;
 mod top;
@@ -15,7 +16,7 @@ use ratatui::widgets::{Block, BorderType, Padding, Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
 
 use super::state::{Contact, State};
-use crate::render::{Tone, short};
+use crate::render::{Tone, election_state_word, short};
 use crate::schema::{Admitted, Role, Status};
 use text::{fit, sides, span};
 
@@ -173,9 +174,16 @@ fn head(state: &State, viewport: Viewport, frame: &mut Frame<'_>, area: Rect) {
     let server = fit(&state.server, width / 2);
     let (contact, server) = (format!("  {sign} {word}"), format!("  {server}"));
     let banner = state.status.as_ref().map(banner).unwrap_or_default();
-    let room = width.saturating_sub(banner.width() + contact.width() + server.width());
+    let finality = state.status.as_ref().and_then(|status| status.finality.as_ref());
+    let badge = finality.map(|each| format!("{}  ", election_state_word(each.state)));
+    let badge = badge.unwrap_or_default();
+    let badge_style =
+        finality.map_or_else(Style::new, |each| viewport.toned(finality::tone(each.state)));
+    let room =
+        width.saturating_sub(badge.width() + banner.width() + contact.width() + server.width());
     let spans = vec![
         Span::raw(" "),
+        Span::styled(badge, badge_style.add_modifier(Modifier::BOLD)),
         Span::styled(banner, viewport.bad().add_modifier(Modifier::BOLD)),
         Span::styled(sides(&state.title, "", room), viewport.strong()),
         Span::styled(contact, style),
@@ -193,7 +201,12 @@ fn banner(status: &Status) -> String {
         (Role::Laboratory, false) => "LABORATORY  ",
         (Role::Laboratory, true) => "LABORATORY, CUT OFF  ",
     };
-    let open = if status.admitted == Admitted::Anybody { "OPEN  " } else { "" };
+    let open = match (&status.admitted, &status.finality) {
+        (Admitted::Anybody, None) => "OPEN  ",
+        // In an election with hours, OPEN says that they have come.
+        (Admitted::Anybody, Some(_)) => "FOR ANYBODY  ",
+        (Admitted::Registrars { .. }, _) => "",
+    };
     format!("{role}{open}")
 }
 

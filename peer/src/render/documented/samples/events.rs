@@ -111,16 +111,16 @@ fn node_events() -> Vec<node::Event> {
     ]
 }
 
-fn block_of(tip: node::Tip) -> BlockReference {
+pub(super) fn block_of(tip: node::Tip) -> BlockReference {
     BlockReference { height: tip.height, hash: tip.hash }
 }
 
-fn certificate(tip: node::Tip) -> Certificate {
+pub(super) fn certificate(tip: node::Tip) -> Certificate {
     let signatures = [0, 1, 3].map(|place| (place, Signature([7; 65])));
     Certificate { block: block_of(tip), signatures: signatures.to_vec() }
 }
 
-fn evidence() -> Evidence {
+pub(super) fn evidence() -> Evidence {
     let commit = |hash| {
         let block = BlockReference { height: Height(3), hash };
         FinalityVote::Commit(Commit { validator: 0, block, signature: Signature([7; 65]) })
@@ -157,6 +157,11 @@ pub(in crate::render::documented) fn events() -> Vec<Event> {
     ]);
     events.extend(node_events().into_iter().map(Event::from));
     events.extend([
+        Event::OwnVoteFinal {
+            transaction: vote_id(),
+            voter: voter(),
+            since_ms: Some(1_795_233_117_040),
+        },
         Event::Mining(progress().into()),
         Event::Registering {
             voter: voter(),
