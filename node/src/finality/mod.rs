@@ -98,6 +98,8 @@ pub(crate) struct Finality {
     asking: Asking,
     /// Two certificates that contradict each other.
     conflict: Option<Box<(Certificate, Certificate)>>,
+    /// Whether a quorum signed for a block whose header is not known here.
+    lacks_headers: bool,
     timers: Timers<Timer>,
     outputs: VecDeque<Output>,
 }
@@ -128,6 +130,7 @@ impl Finality {
             checks: Checks::default(),
             asking: Asking::default(),
             conflict: None,
+            lacks_headers: false,
             timers: Timers::default(),
             outputs: VecDeque::new(),
             roster,
@@ -178,6 +181,12 @@ impl Finality {
     /// Whether two certificates contradict each other.
     pub(crate) fn conflict(&self) -> Option<&(Certificate, Certificate)> {
         self.conflict.as_deref()
+    }
+
+    /// Whether a quorum signed for a block whose header is not known here: it is on a branch that has to be fetched,
+    /// however light it is.
+    pub(crate) fn lacks_headers(&self) -> bool {
+        self.lacks_headers
     }
 
     /// Whether something that was signed names this block, whose header has just become known.
