@@ -72,8 +72,8 @@ fn after_parent(header: &Header, parent: &Header) -> Result<(), HeaderError> {
     Err(HeaderError::NotAfterParent { found: header.time, parent: parent.time })
 }
 
-/// A header's time is at most `ahead_max` ahead of the local clock: see [`crate::time_ahead_max`]. A block that comes too early is not invalid:
-/// it may be tried again later.
+/// A header's time is at most `ahead_max` ahead of the local clock: see [`crate::time_ahead_max`]. A block that comes
+/// too early is not invalid: it may be tried again later.
 ///
 /// docs/PROTOCOL.md, "Chain rules"; broken by `tests::rules::headers_move_on_in_time_but_not_ahead_of_the_clock`.
 pub(super) fn not_too_early(

@@ -59,8 +59,25 @@ impl Due {
 impl Chain {
     /// Tells the chain the time, by which blocks are due or wait. Returns whether that changed for any block;
     /// [`advance`](Self::advance) then leaves what is not due any more, or joins what is due now.
+    ///
+    /// What is final is due, whatever this clock says: a quorum of validators saw that its time had come.
     pub fn set_time(&mut self, now: UnixMillis) -> bool {
         let latest = now.plus(self.timing.ahead_max);
+        self.set_latest(latest.max(self.final_time()))
+    }
+
+    /// The final block has moved.
+    pub(super) fn follow_final_time(&mut self) {
+        self.set_latest(self.due.latest.max(self.final_time()));
+    }
+
+    /// The genesis block, which is final from the start, has no time of its own.
+    fn final_time(&self) -> UnixMillis {
+        let header = self.header(&self.final_block().hash).filter(|header| header.height.0 > 0);
+        header.map_or(UnixMillis(0), |header| header.time)
+    }
+
+    fn set_latest(&mut self, latest: UnixMillis) -> bool {
         let before = std::mem::replace(&mut self.due.latest, latest);
         if latest < before && latest < self.due.newest {
             let early = self.tree.iter().filter(|(_, entry)| !self.due.has(entry));

@@ -93,6 +93,7 @@ impl Chain {
             _ => parent.map_or(Standing::Conflicts, Standing::of_child),
         });
         self.choose_again(known.hash);
+        self.follow_final_time();
         self.count_final();
         Ok(())
     }

@@ -8,6 +8,7 @@ use crate::cli::UsageError;
 use crate::cli::manual::ManualError;
 use crate::organiser::RegistrarError;
 use crate::organiser::ballot::BallotCommandError;
+use crate::organiser::calibrate::CalibrateError;
 use crate::render::Style;
 use crate::run::PeerError;
 use crate::schema::{Refusal, SUMS_DIFFER};
@@ -30,6 +31,7 @@ fn kind(error: &anyhow::Error) -> String {
     let kind = kind.or_else(|| error.downcast_ref().map(key));
     let kind = kind.or_else(|| error.downcast_ref().map(sign));
     let kind = kind.or_else(|| error.downcast_ref().map(manual));
+    let kind = kind.or_else(|| error.downcast_ref().map(calibrate));
     let kind = kind.or_else(|| error.downcast_ref().map(peer));
     let kind = kind.or_else(|| error.downcast_ref().map(|_: &UsageError| "usage"));
     // What is left is a text that can't be printed.
@@ -42,6 +44,8 @@ fn offline(error: &OfflineError) -> &str {
         OfflineError::Write(error) => written(error),
         OfflineError::ArchiveOfArchive | OfflineError::TableName { .. } => "usage",
         OfflineError::Receipt(_) | OfflineError::NoCertificate { .. } => "receipt_file",
+        OfflineError::NoEvidence { .. } => "evidence_file",
+        OfflineError::NoValidators { .. } => "no_validators",
         OfflineError::OtherElection { .. } => "other_election",
         OfflineError::Ballot(error) => election(error),
         OfflineError::DataDirectory(_) => "data_directory",
@@ -91,6 +95,13 @@ fn ballot(error: &BallotCommandError) -> &str {
         BallotCommandError::Ballot(error) => election(error),
         BallotCommandError::File(_) => "file",
         BallotCommandError::Stdout(_) => "stdout",
+    }
+}
+
+fn calibrate(error: &CalibrateError) -> &str {
+    match error {
+        CalibrateError::Threads(_) => "system",
+        CalibrateError::Stdout(_) => "stdout",
     }
 }
 

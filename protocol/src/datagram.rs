@@ -15,6 +15,7 @@ use bincode::{Decode, Encode};
 use crate::block::Header;
 use crate::finality::{Certificate, Commit, Evidence, Prepare, Presence};
 use crate::transaction::Transaction;
+pub use crate::units::RunNumber;
 use crate::units::{BlockHash, ElectionId, Height, IdPrefix, UnixMillis, Work};
 pub use envelope::{ElectionPrefix, Envelope, EnvelopeError};
 
@@ -51,11 +52,6 @@ pub const ACKNOWLEDGED_MAX: usize = 128;
 /// The most short ids in a NEW_BLOCK. A block with more transactions is announced only by its
 /// header.
 pub const SHORT_IDS_MAX: usize = 128;
-
-/// A number that a peer draws at random at its start, and that shows those who meet it at several addresses that these
-/// are one peer. Whoever hears it can say it too: it is a hint, and proves nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub struct RunNumber(pub [u8; 8]);
 
 /// First 8 bytes of a transaction's leaf hash.
 pub type ShortId = [u8; 8];

@@ -9,10 +9,9 @@ mod evidence;
 use bincode::{Decode, Encode};
 
 use crate::codec;
-use crate::datagram::RunNumber;
 use crate::keys::{Signature, SignatureError, VoterKey, check_signature};
 use crate::roster::Roster;
-use crate::units::{BlockHash, ElectionId, Height, UnixMillis, sha256};
+use crate::units::{BlockHash, ElectionId, Height, RunNumber, UnixMillis, sha256};
 pub use certificate::{Certificate, CertificateError};
 pub use evidence::{Evidence, EvidenceError, Offence, Statement};
 

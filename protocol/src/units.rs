@@ -228,6 +228,11 @@ pub struct Now {
     pub unix: UnixMillis,
 }
 
+/// A number that a peer draws at random at its start, and that shows those who meet it at several addresses that these
+/// are one peer. Whoever hears it can say it too: it is a hint, and proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct RunNumber(pub [u8; 8]);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chain::TIME_AHEAD_MAX;
+use chain::time_ahead_max;
 use protocol::units::{BlockHash, TransactionId, VoterId};
 
 use crate::clock::Skew;
@@ -71,7 +71,8 @@ impl World {
     /// Whether a block's time has not come by a host's clock, so that the block may leave the host's best chain.
     pub(crate) fn is_early(&self, host: HostIndex, hash: &BlockHash) -> bool {
         let header = self.peers[host].node().and_then(|node| node.chain().header(hash));
-        header.is_some_and(|header| header.time > self.peer_now(host).unix.plus(TIME_AHEAD_MAX))
+        let latest = self.peer_now(host).unix.plus(time_ahead_max(&self.scenario.election));
+        header.is_some_and(|header| header.time > latest)
     }
 
     pub(crate) fn has_waiting_blocks(&mut self) -> bool {

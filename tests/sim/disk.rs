@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chain::{BlockEffects, StoredBlock};
-use node::{LoadFailure, PersistBatch, Record, Restored};
+use node::{LoadFailure, PersistBatch, Record, Restored, RestoredFinality};
 use protocol::block::Block;
 use protocol::transaction::HashedTransaction;
 use protocol::units::BlockHash;
@@ -39,6 +39,7 @@ struct Platter {
     tip: Option<BlockHash>,
     pool: BTreeMap<u64, Arc<HashedTransaction>>,
     neighbours: Vec<SocketAddr>,
+    finality: RestoredFinality,
     /// The blocks that can't be read any more.
     damaged: BTreeSet<BlockHash>,
 }
@@ -172,6 +173,17 @@ impl Disk {
         self.durable.blocks.get(hash)
     }
 
+    /// What is durable of finality.
+    #[must_use]
+    pub fn finality(&self) -> &RestoredFinality {
+        &self.durable.finality
+    }
+
+    /// Loses what is known of finality, as a disk that was exchanged.
+    pub fn lose_finality(&mut self) {
+        self.durable.finality = RestoredFinality::default();
+    }
+
     /// Makes one more block unreadable, of those that exist `elsewhere` as well: a peer that loses
     /// the only copy of a block would stay alone on its branch until another branch is heavier.
     pub fn damage(&mut self, elsewhere: &BTreeSet<BlockHash>) -> Option<BlockHash> {
@@ -208,6 +220,7 @@ impl Disk {
             tip: durable.tip,
             pool: pool.map(|(row, transaction)| (*row, (**transaction).clone())).collect(),
             neighbours: durable.neighbours.clone(),
+            finality: durable.finality.clone(),
         };
         restored.blocks.shuffle(&mut self.rng);
         restored.pool.shuffle(&mut self.rng);
@@ -232,6 +245,7 @@ impl Platter {
                     self.pool.remove(&row);
                 }
                 Record::Neighbours(neighbours) => self.neighbours = neighbours,
+                Record::Finality(record) => self.finality.note(record),
             }
         }
     }

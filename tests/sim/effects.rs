@@ -7,7 +7,7 @@ use std::time::Duration;
 use chain::Forgery;
 use node::{Answer, Command, Experiment, JoinError, JoinOutput, Output};
 use protocol::election::Election;
-use protocol::units::{BlockHash, UnixMillis};
+use protocol::units::{BlockHash, Difficulty, UnixMillis};
 use tracker::registry::Output as TrackerOutput;
 
 use crate::clock::Skew;
@@ -55,6 +55,7 @@ impl World {
             self.perform(host, output);
         }
         self.check_tip(host);
+        self.check_final(host);
         let peer = &mut self.peers[host];
         let due = peer.node().and_then(|node| node.poll_timeout());
         if let Some(at) = Self::arm(due, &mut peer.timer_at, self.clock, self.at) {
@@ -129,7 +130,9 @@ impl World {
             Output::Transmit { to, bytes } => {
                 let peer = &self.peers[host];
                 let is_named = peer.named_addresses(&self.scenario).contains(&to);
-                self.transmit(peer.address, to, bytes, is_named);
+                let address = peer.address;
+                self.check_sent_vote(host, &bytes);
+                self.transmit(address, to, bytes, is_named);
             }
             Output::Persist(batch) => {
                 let number = batch.number;
@@ -158,9 +161,11 @@ impl World {
                     return self.violate(format!("peer {host} does not mine, yet asks for it"));
                 };
                 self.peers[host].mining = Some(job.number);
+                let mean = self.search_time(mean, job.header.difficulty);
                 let at = self.at + random::exponential(&mut self.rng, mean);
                 self.queue.push(at, Event::Found { host, life, job });
             }
+            Output::Sign(to_sign) => self.sign(host, to_sign),
             // The simulated network has no links on which all hear each other.
             Output::Announce { .. } => {}
             Output::StopMining => self.peers[host].mining = None,
@@ -169,6 +174,7 @@ impl World {
                 let outcome = match outcome {
                     Ok(Answer::Accepted { id, .. }) => Ok(id),
                     Err(error) => Err(error),
+                    Ok(Answer::Voter(view)) => return self.heard_of_fate(host, ticket, &view),
                     Ok(other) => {
                         return self.violate(format!("a submission is answered by {other:?}"));
                     }
@@ -180,6 +186,7 @@ impl World {
                     Some(Submitter::Test(number)) => {
                         self.outcomes.insert(number, outcome);
                     }
+                    Some(Submitter::Asked { .. }) => {}
                     None => self.violate(format!("peer {host} answers an unknown {ticket:?}")),
                 }
             }
@@ -202,6 +209,12 @@ impl World {
                 peer.power_off(self.at);
             }
         }
+    }
+
+    /// How long a search takes on average, at a host that takes `mean` for the least difficulty.
+    fn search_time(&self, mean: Duration, difficulty: Difficulty) -> Duration {
+        let least = self.scenario.election.difficulty();
+        mean.mul_f64(difficulty.attempts() as f64 / least.attempts() as f64)
     }
 
     pub(crate) fn act(&mut self, action: &Action) {

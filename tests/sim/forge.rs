@@ -1,6 +1,8 @@
 //! Makes the elections, keys, transactions and blocks that scenarios need, valid ones as well as
 //! invalid ones.
 
+mod timed;
+
 use std::sync::Arc;
 
 use protocol::admission::{AdmissionRule, Registrar, RegistrarSignatures};
@@ -10,6 +12,8 @@ use protocol::keys::{Signature, VoterKey};
 use protocol::proof_of_work;
 use protocol::transaction::{Admission, HashedTransaction, Transaction, Vote};
 use protocol::units::{ElectionId, TransactionId, UnixMillis, sha256};
+
+pub use timed::{roster, timed_election, validator_key};
 
 use crate::clock::UNIX_START;
 use crate::random;

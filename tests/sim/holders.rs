@@ -80,6 +80,8 @@ impl World {
         let long = long.filter(|other| self.know_each_other_long(host, *other));
         let long: Vec<HostIndex> = long.collect();
         let is_own_long = self.stands_long(host);
+        // Where validators sign, a tip with more work may be one that this peer must not follow.
+        let is_timed = self.scenario.election.times.is_some();
         let tip_of = |other: &HostIndex| self.peers[*other].node().map(|node| node.chain().tip());
         let Some(tip) = tip_of(&host) else { return };
         let have_it = long.iter().filter(|other| tip_of(other) == Some(tip)).count();
@@ -93,7 +95,7 @@ impl World {
             format!("says that {told} of its neighbours have its tip, which {have_it} have")
         } else if no_contact && !long.is_empty() {
             "misses its neighbours".to_owned()
-        } else if unready.is_empty() && have_more && is_own_long && !is_wrong {
+        } else if unready.is_empty() && have_more && is_own_long && !is_wrong && !is_timed {
             "is ready although others have more".to_owned()
         } else if is_off && !is_wrong {
             "says that its clock is off".to_owned()

@@ -8,6 +8,8 @@ use std::time::Duration;
 use chain::Candidate;
 use chain::rules::Rules;
 use node::{Given, Joining, Node, NodeConfig, Role, Ticket};
+use protocol::finality::BlockReference;
+use protocol::units::{TransactionId, VoterId};
 use tracker::registry::Registry;
 
 use crate::clock::Skew;
@@ -26,6 +28,16 @@ pub enum Program {
     Node(Box<Node>),
 }
 
+impl Program {
+    #[must_use]
+    pub fn node(&self) -> Option<&Node> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::Down | Self::Joining(_) => None,
+        }
+    }
+}
+
 /// Who submitted the transaction that a ticket belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Submitter {
@@ -35,6 +47,11 @@ pub enum Submitter {
     },
     /// The test itself, with a number that it chose.
     Test(u64),
+    /// Nobody: it is asked what became of this vote.
+    Asked {
+        voter: VoterId,
+        vote: TransactionId,
+    },
 }
 
 #[derive(Debug)]
@@ -52,6 +69,10 @@ pub struct PeerHost {
     pub timer_at: Option<Duration>,
     pub mining: Option<u64>,
     pub tickets: BTreeMap<Ticket, Submitter>,
+    /// What was final at its last step in this life.
+    pub last_final: Option<BlockReference>,
+    /// The highest final block that its best chain had in this life.
+    pub held_final: Option<BlockReference>,
     /// The tip when it was last examined.
     pub tip: Option<Candidate>,
     /// Since when it is that.
@@ -87,6 +108,8 @@ pub enum Party {
     Peer(HostIndex),
     Liar(usize),
     Stranger(usize),
+    Traitor(usize),
+    Rival(usize),
     /// A host that a test controls.
     Puppet,
 }
@@ -108,6 +131,8 @@ impl PeerHost {
             timer_at: None,
             mining: None,
             tickets: BTreeMap::new(),
+            last_final: None,
+            held_final: None,
             tip: None,
             tip_since: Duration::ZERO,
             met: BTreeMap::new(),
@@ -130,6 +155,7 @@ impl PeerHost {
             trackers: tracker.map(Given::from).into_iter().collect(),
             neighbours: neighbours.map(Given::from).collect(),
             mining: self.plan.block_time.is_some(),
+            validator: self.plan.validator,
             role: if self.plan.is_laboratory { Role::Laboratory } else { Role::Ordinary },
             resident_bytes_max: self.plan.resident_bytes_max,
             limits: scenario.limits,
@@ -139,10 +165,7 @@ impl PeerHost {
 
     #[must_use]
     pub fn node(&self) -> Option<&Node> {
-        match &self.program {
-            Program::Node(node) => Some(node),
-            Program::Down | Program::Joining(_) => None,
-        }
+        self.program.node()
     }
 
     pub fn node_mut(&mut self) -> Option<&mut Node> {
@@ -164,6 +187,7 @@ impl PeerHost {
         self.timer_at = None;
         self.mining = None;
         self.tickets.clear();
+        (self.last_final, self.held_final) = (None, None);
         self.tip = None;
         self.tip_inside = None;
         self.met.clear();

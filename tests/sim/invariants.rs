@@ -151,8 +151,11 @@ impl World {
                 Some(format!("it counts {:?}, of {count:?}", chain.admissions()))
             }
             Ok(_)
-                if earlier
-                    .is_some_and(|it| it.work > tip.work && !self.is_early(host, &it.hash)) =>
+                if earlier.is_some_and(|it| {
+                    it.work > tip.work
+                        && !self.is_early(host, &it.hash)
+                        && !self.is_overruled(host, &it.hash)
+                }) =>
             {
                 Some(format!("its work fell from {earlier:?} to {tip:?}"))
             }
@@ -164,6 +167,7 @@ impl World {
         self.statistics.reorganisations += u64::from(is_reorganisation);
         self.statistics.blocks = self.statistics.blocks.max(height.0);
         (self.peers[host].tip, self.peers[host].tip_since) = (Some(tip), self.at);
+        self.note_seen(host);
         self.note(host, format!("tip {height} {hash}"));
         if let Some(fault) = fault {
             self.violate(format!("peer {host} at height {height}: {fault}"));
@@ -191,7 +195,9 @@ impl World {
     }
 
     fn all_are_honest(&self) -> bool {
-        self.liars.is_empty() && !self.peers.iter().any(|peer| peer.plan.is_laboratory)
+        self.liars.is_empty()
+            && self.rivals.is_empty()
+            && !self.peers.iter().any(|peer| peer.plan.is_laboratory)
     }
 
     fn check_leave(&mut self, host: HostIndex, address: SocketAddr, reason: LeaveReason) {
@@ -276,6 +282,7 @@ impl World {
             self.check_acknowledged_at(host);
             let Some(status) = self.status(host) else { continue };
             self.check_holders(host, &status);
+            self.check_finality(host, &status);
             if status.neighbours > NEIGHBOURS_MAX {
                 self.violate(format!("peer {host} has {} neighbours", status.neighbours));
             }
@@ -302,7 +309,7 @@ impl World {
                 return Some(format!("peer {host} still joins"));
             }
             let Some(status) = self.status(host) else { continue };
-            if status.pool > 0 {
+            if status.pool > 0 && self.scenario.election.times.is_none() {
                 return Some(format!("the pool of peer {host} holds {}", status.pool));
             }
             match first {
@@ -320,6 +327,18 @@ impl World {
         if let Some(fault) = self.disagreement() {
             return self.violate(format!("at the end {fault}"));
         }
+        if self.scenario.election.times.is_some() {
+            self.check_final_at_end();
+        } else {
+            self.check_votes_at_end();
+        }
+        self.check_voters_at_end();
+        self.check_neighbours_at_end();
+        self.check_tracker_at_end();
+    }
+
+    /// Nothing is ever final in an untimed election, so all that was acknowledged is on the best chain.
+    fn check_votes_at_end(&mut self) {
         let mut acknowledged: Vec<(VoterId, TransactionId)> = Vec::new();
         for voter in self.voters.iter().filter(|voter| voter.may_lose_to_withdrawal_alone()) {
             acknowledged.extend(voter.acknowledgements.iter().map(|known| (voter.id, known.vote)));
@@ -341,9 +360,6 @@ impl World {
                 ));
             }
         }
-        self.check_voters_at_end();
-        self.check_neighbours_at_end();
-        self.check_tracker_at_end();
     }
 
     /// Checks that everybody who wanted to vote was able to.

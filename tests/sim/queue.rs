@@ -5,7 +5,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use node::{LoadJob, MineJob};
+use node::{LoadJob, MineJob, Signed};
 use protocol::keys::SignatureError;
 
 use crate::network::Parcel;
@@ -25,10 +25,13 @@ pub enum Event {
     Loaded { host: HostIndex, life: u32, job: LoadJob },
     Verified { host: HostIndex, life: u32, job: u64, verdicts: Vec<Result<(), SignatureError>> },
     Found { host: HostIndex, life: u32, job: MineJob },
+    Signed { host: HostIndex, life: u32, signed: Signed },
     Action(Action),
     VoterStep { voter: usize, turn: u32 },
     StrangerStep { stranger: usize },
     LiarStep { liar: usize },
+    TraitorStep { traitor: usize },
+    RivalStep { rival: usize },
     Sweep,
 }
 

@@ -14,6 +14,7 @@ use protocol::transaction::{Admission, HashedTransaction, Transaction};
 use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId, sha256};
 
 use crate::disk::Disk;
+use crate::hours::{self, MARKS, Mark};
 use crate::verdicts::Verdicts;
 
 /// The count of a chain from its genesis block up to one block.
@@ -79,9 +80,9 @@ impl Reference {
         let mut count = Rc::clone(&self.counts[&hash]);
         let mut parent = hash;
         for block in above.iter().rev() {
-            let parent_time = self.time(chain, parent);
+            let marks = self.marks(chain, parent);
             let mut next = (*count).clone();
-            self.add(&mut next, block, parent_time, verdicts)
+            self.add(&mut next, block, &marks, verdicts)
                 .map_err(|fault| format!("block {} breaks a rule: {fault}", block.header.hash()))?;
             count = Rc::new(next);
             parent = block.header.hash();
@@ -90,27 +91,48 @@ impl Reference {
         Ok(count)
     }
 
-    fn time(&self, chain: &Chain, hash: BlockHash) -> u64 {
-        chain.header(&hash).map_or(self.election.created.0, |header| header.time.0)
+    /// The blocks that the one after `parent` depends on, the newest first. Those of a branch that is no longer in the
+    /// tree were examined before.
+    fn marks(&self, chain: &Chain, parent: BlockHash) -> Vec<Mark> {
+        let needed = if self.election.block_interval_s.is_some() { MARKS } else { 1 };
+        let up = std::iter::successors(chain.header(&parent), |header| {
+            chain.header(&header.previous).filter(|_| header.height.0 > 0)
+        });
+        let mark = |header: &Header| Mark {
+            time: header.time.0,
+            difficulty: header.difficulty.attempts(),
+        };
+        up.take(needed).map(mark).collect()
     }
 
     fn add(
         &self,
         count: &mut Count,
         block: &Block,
-        parent_time: u64,
+        marks: &[Mark],
         verdicts: &mut Verdicts,
     ) -> Result<(), String> {
         let header = &block.header;
         count.height += 1;
-        count.work += 1 << self.election.difficulty_bits;
+        let difficulty = hours::difficulty(&self.election, marks);
+        count.work += u128::from(difficulty);
         let head =
             header.hash().0[..8].iter().fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
         let checks = [
             (header.height.0 == count.height, "its height is not one above its parent's"),
-            (header.difficulty.attempts() == 1 << self.election.difficulty_bits, "its difficulty"),
-            (head <= u64::MAX >> self.election.difficulty_bits, "no proof of work"),
-            (header.time.0 > parent_time, "its time is not above its parent's"),
+            (header.difficulty.attempts() == difficulty, "its difficulty"),
+            (head <= u64::MAX / difficulty, "no proof of work"),
+            (
+                marks.first().is_some_and(|parent| header.time.0 > parent.time),
+                "its time is not above its parent's",
+            ),
+            (
+                block
+                    .transactions
+                    .iter()
+                    .all(|each| hours::takes(&self.election, marks, each.kind())),
+                "what it carries before opening or after closing",
+            ),
             (naive_root(&block.transactions) == header.merkle_root.0, "another merkle root"),
             (
                 block.body_bytes().len() <= self.election.block_bytes_max as usize,

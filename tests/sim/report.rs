@@ -35,6 +35,8 @@ pub struct Statistics {
     pub refused_full: u64,
     /// The number of votes on the chain on which all peers agree at the end.
     pub votes: u64,
+    /// The acknowledged votes that are not in the final result, since they came too late.
+    pub not_counted: u64,
     pub blocks: u64,
     /// When all peers agreed for good.
     pub agreed_at: Duration,

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use chain::AuditRule;
 use chain::rules::Rules;
-use node::{Limits, Record};
+use node::{Limits, OwnValidator, Record};
 use protocol::election::Election;
 
-use crate::adversary::{LiarPlan, StrangerPlan};
+use crate::adversary::{LiarPlan, RivalPlan, StrangerPlan, TraitorPlan};
 use crate::faults::{FaultPlan, Quality};
 use crate::forge;
 use crate::queue::HostIndex;
@@ -57,8 +57,10 @@ pub struct PeerPlan {
     pub uses_tracker: bool,
     pub is_laboratory: bool,
     pub neighbours: Vec<HostIndex>,
-    /// How long the peer takes to find a block, on average; `None` if it does not mine.
+    /// How long the peer takes to find a block of the least difficulty, on average; `None` if it does not mine.
     pub block_time: Option<Duration>,
+    /// The validator whose key the peer has.
+    pub validator: Option<OwnValidator>,
     /// By how much the peer's clock is wrong at the start of the world.
     pub skew_ms: i64,
     /// How many bytes of bodies the peer keeps in memory although the disk has them too.
@@ -77,6 +79,7 @@ impl PeerPlan {
             is_laboratory: false,
             neighbours: Vec::new(),
             block_time: Some(Duration::from_secs(10)),
+            validator: None,
             skew_ms: 0,
             resident_bytes_max: node::RESIDENT_BYTES_MAX,
             records: Vec::new(),
@@ -109,6 +112,8 @@ pub struct Scenario {
     pub voters: Vec<VoterPlan>,
     pub strangers: Vec<StrangerPlan>,
     pub liars: Vec<LiarPlan>,
+    pub traitors: Vec<TraitorPlan>,
+    pub rivals: Vec<RivalPlan>,
     /// Nothing new happens from [`FaultPlan::calm_from`] on, and at this time all peers have to
     /// agree.
     pub ends_at: Duration,
@@ -132,6 +137,8 @@ impl Scenario {
             voters: Vec::new(),
             strangers: Vec::new(),
             liars: Vec::new(),
+            traitors: Vec::new(),
+            rivals: Vec::new(),
             ends_at,
             demands: Demands::default(),
         }
@@ -155,6 +162,16 @@ impl Scenario {
     #[must_use]
     pub fn stranger_address(&self, stranger: usize) -> SocketAddr {
         address(self.is_ipv6, 3, stranger)
+    }
+
+    #[must_use]
+    pub fn traitor_address(&self, traitor: usize) -> SocketAddr {
+        address(self.is_ipv6, 5, traitor)
+    }
+
+    #[must_use]
+    pub fn rival_address(&self, rival: usize) -> SocketAddr {
+        address(self.is_ipv6, 6, rival)
     }
 
     /// An address that nobody uses.

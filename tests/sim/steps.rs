@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chain::{Chain, Past};
 use node::{MineJob, Node};
 use protocol::block::Header;
 use protocol::datagram::ENVELOPE_BYTES;
-use protocol::units::Now;
+use protocol::finality::BlockReference;
+use protocol::units::{Height, Now, Work};
 use rand::RngExt;
 
-use crate::adversary::View;
+use crate::adversary::{Insight, View};
 use crate::clock::Clock;
 use crate::forge;
 use crate::host::{Party, Program};
@@ -57,15 +59,22 @@ impl World {
                 self.with_node(host, |node, now| node.handle_verified(job, verdicts, now));
             }
             Event::Found { host, life, job } if self.lives(host, life) => self.found(host, job),
+            Event::Signed { host, life, signed } if self.lives(host, life) => {
+                self.note(host, format!("signed {signed:?}"));
+                self.with_node(host, |node, now| node.handle_signed(signed, now));
+            }
             Event::DiskSynced { .. }
             | Event::DiskFull { .. }
             | Event::Loaded { .. }
             | Event::Verified { .. }
-            | Event::Found { .. } => {}
+            | Event::Found { .. }
+            | Event::Signed { .. } => {}
             Event::Action(action) => self.act(&action),
             Event::VoterStep { voter, turn } => self.voter_step(voter, turn),
             Event::StrangerStep { stranger } => self.stranger_step(stranger),
             Event::LiarStep { liar } => self.liar_step(liar),
+            Event::TraitorStep { traitor } => self.traitor_step(traitor),
+            Event::RivalStep { rival } => self.rival_step(rival),
             Event::Sweep => {
                 self.sweep();
                 self.queue.push(self.at + SWEEP_PERIOD, Event::Sweep);
@@ -127,6 +136,22 @@ impl World {
                         return Vec::new();
                     }
                     world.liars[liar].hear(view, from, bytes)
+                });
+                self.send_all(to, answers);
+            }
+            Party::Traitor(traitor) => {
+                let answers = self.with_view(|world, view| {
+                    let is_there = world.traitors[traitor].plan.active.contains(view.at);
+                    let traitor = Some(&mut world.traitors[traitor]).filter(|_| is_there);
+                    traitor.map(|it| it.hear(view, from, bytes)).unwrap_or_default()
+                });
+                self.send_all(to, answers);
+            }
+            Party::Rival(rival) => {
+                let answers = self.with_view(|world, view| {
+                    let is_there = view.at >= world.rivals[rival].plan.active.from;
+                    let rival = Some(&mut world.rivals[rival]).filter(|_| is_there);
+                    rival.map(|it| it.hear(view, from, bytes)).unwrap_or_default()
                 });
                 self.send_all(to, answers);
             }
@@ -242,11 +267,16 @@ impl World {
     pub(crate) fn with_view<R>(&mut self, look: impl FnOnce(&mut Self, &View<'_>) -> R) -> R {
         let peers: Vec<_> = self.peers.iter().filter(|peer| peer.is_up()).collect();
         let addresses: Vec<_> = peers.iter().map(|peer| peer.address).collect();
-        let headers = peers.iter().filter_map(|peer| peer.node());
-        let tip = headers
-            .map(|node| node.chain())
-            .max_by_key(|chain| chain.tip().work)
-            .map_or(Header::genesis(&self.scenario.election), |chain| *chain.tip_header());
+        let chains = peers.iter().filter_map(|peer| peer.node()).map(|node| node.chain());
+        let heaviest = chains.max_by_key(|chain| chain.tip().work);
+        let genesis = Header::genesis(&self.scenario.election);
+        let tip = heaviest.map_or(genesis, |chain| *chain.tip_header());
+        let work = heaviest.map_or(Work(0), |chain| chain.tip().work);
+        if self.seen_past.0 != tip.hash() {
+            let past = heaviest.map_or(Past::genesis(&self.scenario.election), Chain::tip_past);
+            self.seen_past = (tip.hash(), past);
+        }
+        let past = self.seen_past.1.clone();
         let scenario = Arc::clone(&self.scenario);
         let captured = std::mem::take(&mut self.captured);
         let view = View {
@@ -255,6 +285,8 @@ impl World {
             tracker: self.tracker.address,
             captured: &captured,
             tip,
+            past: &past,
+            work,
             at: self.at,
             unix: self.clock.now(self.at, 0).unix,
         };
@@ -281,5 +313,38 @@ impl World {
         let (parcels, gap) = self.with_view(|world, view| world.liars[liar].step(view));
         self.send_all(self.liars[liar].address, parcels);
         self.queue.push(self.at + gap, Event::LiarStep { liar });
+    }
+
+    fn traitor_step(&mut self, traitor: usize) {
+        if !self.traitors[traitor].plan.active.contains(self.at) {
+            return;
+        }
+        let nodes = self.peers.iter().filter_map(|peer| Some((peer.address, peer.node()?)));
+        let insights: Vec<Insight> =
+            nodes.map(|(address, node)| insight(address, node.chain())).collect();
+        let (parcels, gap) =
+            self.with_view(|world, view| world.traitors[traitor].step(view, &insights));
+        self.send_all(self.traitors[traitor].address, parcels);
+        self.queue.push(self.at + gap, Event::TraitorStep { traitor });
+    }
+
+    fn rival_step(&mut self, rival: usize) {
+        let (parcels, gap) = self.with_view(|world, view| world.rivals[rival].step(view));
+        self.send_all(self.rivals[rival].address, parcels);
+        self.queue.push(self.at + gap, Event::RivalStep { rival });
+    }
+}
+
+fn insight(address: SocketAddr, chain: &Chain) -> Insight {
+    let header = chain.tip_header();
+    Insight {
+        address,
+        tip: BlockReference { height: header.height, hash: chain.tip().hash },
+        parent: BlockReference {
+            height: Height(header.height.0.saturating_sub(1)),
+            hash: header.previous,
+        },
+        justified: chain.justified_block(),
+        last_final: chain.final_block(),
     }
 }

@@ -409,6 +409,11 @@ impl Voter {
             (Paper::Vote(_), Err(error)) if is(error, "already_voted") => Ok(self.voted()),
             // Another peer may not know the registration yet.
             (Paper::Vote(_), Err(error)) if is(error, "not_registered") => Ok(false),
+            (Paper::Registration | Paper::Vote(_), Err(error)) if is(error, "closed") => {
+                self.stage = Stage::Done;
+                Ok(false)
+            }
+            (Paper::Vote(_), Err(error)) if is(error, "not_open") => Ok(false),
             (Paper::Registration | Paper::Vote(_), Err(error)) if is_passing(error) => Ok(false),
             (Paper::Registration | Paper::Vote(_), Err(error)) => {
                 Err(format!("an honest {paper:?} of {:?} was refused: {error}", self.id))

@@ -5,17 +5,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chain::Past;
 use node::{Answer, Command, CommandError, Given, Joining, Node};
+use protocol::block::Header;
 use protocol::transaction::Transaction;
-use protocol::units::{TransactionId, UnixMillis};
+use protocol::units::{BlockHash, TransactionId, UnixMillis};
 use rand_chacha::ChaCha8Rng;
 use tracker::registry::Registry;
 
-use crate::adversary::{Liar, Stranger};
+use crate::adversary::{Liar, Rival, Stranger, Traitor};
 use crate::clock::Clock;
 use crate::counted::Counted;
 use crate::disk::Disk;
 use crate::faults::{Quality, Window};
+use crate::finals::Finals;
 use crate::host::{Party, PeerHost, Program, Submitter, TrackerHost};
 use crate::meter::Meter;
 use crate::network::{Network, Parcel};
@@ -23,6 +26,7 @@ use crate::queue::{Event, HostIndex, Queue};
 use crate::reference::Reference;
 use crate::report::{Statistics, Violation};
 use crate::scenario::{Action, Scenario};
+use crate::signers::Signers;
 use crate::trace::{Entry, Trace};
 use crate::verdicts::Verdicts;
 use crate::voters::Voter;
@@ -41,12 +45,18 @@ pub struct World {
     pub(crate) verdicts: Verdicts,
     pub(crate) reference: Reference,
     pub(crate) counted: Counted,
+    pub(crate) signers: Signers,
+    pub(crate) finals: Finals,
     pub(crate) tracker: TrackerHost,
     pub(crate) peers: Vec<PeerHost>,
     pub(crate) parties: BTreeMap<SocketAddr, Party>,
     pub(crate) voters: Vec<Voter>,
     pub(crate) strangers: Vec<Stranger>,
     pub(crate) liars: Vec<Liar>,
+    pub(crate) traitors: Vec<Traitor>,
+    pub(crate) rivals: Vec<Rival>,
+    /// The newest tip that adversaries saw, and what has to follow it.
+    pub(crate) seen_past: (BlockHash, Past),
     pub(crate) captured: VecDeque<Parcel>,
     pub(crate) outcomes: BTreeMap<u64, Result<TransactionId, CommandError>>,
     /// The datagrams that puppets were sent.
@@ -82,6 +92,13 @@ impl World {
         let liar = |(number, plan): (usize, &crate::adversary::LiarPlan)| {
             Liar::new(plan.clone(), scenario.liar_address(number), seed, number as u64)
         };
+        let traitor = |(number, plan): (usize, &crate::adversary::TraitorPlan)| {
+            Traitor::new(plan.clone(), scenario.traitor_address(number), seed)
+        };
+        let rival = |(number, plan): (usize, &crate::adversary::RivalPlan)| {
+            Rival::new(plan.clone(), scenario.rival_address(number), seed, number as u64)
+        };
+        let genesis = Header::genesis(&scenario.election).hash();
         let voter = |(number, plan): (usize, &crate::voters::VoterPlan)| {
             Voter::new(plan.clone(), forge::key(seed, "voter", number as u64))
         };
@@ -96,6 +113,8 @@ impl World {
             verdicts: Verdicts::new(Arc::clone(&scenario.election)),
             reference: Reference::new(Arc::clone(&scenario.election)),
             counted: Counted::default(),
+            signers: Signers::default(),
+            finals: Finals::default(),
             tracker: TrackerHost {
                 address: scenario.tracker_address(),
                 registry: None,
@@ -107,6 +126,9 @@ impl World {
             voters: scenario.voters.iter().enumerate().map(voter).collect(),
             strangers: scenario.strangers.iter().enumerate().map(stranger).collect(),
             liars: scenario.liars.iter().enumerate().map(liar).collect(),
+            traitors: scenario.traitors.iter().enumerate().map(traitor).collect(),
+            rivals: scenario.rivals.iter().enumerate().map(rival).collect(),
+            seen_past: (genesis, Past::genesis(&scenario.election)),
             peers,
             captured: VecDeque::new(),
             outcomes: BTreeMap::new(),
@@ -128,8 +150,12 @@ impl World {
         let liars = self.liars.iter().enumerate().map(|(i, liar)| (liar.address, Party::Liar(i)));
         let strangers =
             self.strangers.iter().enumerate().map(|(i, one)| (one.address, Party::Stranger(i)));
+        let traitors =
+            self.traitors.iter().enumerate().map(|(i, one)| (one.address, Party::Traitor(i)));
+        let rivals = self.rivals.iter().enumerate().map(|(i, one)| (one.address, Party::Rival(i)));
         let tracker = [(self.tracker.address, Party::Tracker)];
-        self.parties = peers.chain(liars).chain(strangers).chain(tracker).collect();
+        let adversaries = liars.chain(strangers).chain(traitors).chain(rivals);
+        self.parties = peers.chain(adversaries).chain(tracker).collect();
     }
 
     fn plan_events(&mut self) {
@@ -148,6 +174,12 @@ impl World {
         }
         for (liar, plan) in self.scenario.liars.iter().enumerate() {
             self.queue.push(plan.active.from, Event::LiarStep { liar });
+        }
+        for (traitor, plan) in self.scenario.traitors.iter().enumerate() {
+            self.queue.push(plan.active.from, Event::TraitorStep { traitor });
+        }
+        for (rival, plan) in self.scenario.rivals.iter().enumerate() {
+            self.queue.push(plan.active.from, Event::RivalStep { rival });
         }
         self.queue.push(Duration::ZERO, Event::Sweep);
     }

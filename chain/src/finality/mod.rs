@@ -112,15 +112,6 @@ pub enum CommitRefused {
     BelowPrepare { block: Height, prepared: Height },
 }
 
-/// The number of validators whose signatures decide, of so many: more than two thirds of them. Of 3f + 1 validators it
-/// is 2f + 1, so that two quorums share an honest validator if no more than f are not.
-///
-/// A ballot may ask for another number (see `docs/FINALITY.md`), which then takes the place of this one.
-#[must_use]
-pub fn quorum(validators: usize) -> usize {
-    2 * validators / 3 + 1
-}
-
 /// Checks whether a validator may sign PREPARE(target, source), once it has checked the target's block.
 ///
 /// # Errors

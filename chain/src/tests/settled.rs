@@ -328,6 +328,26 @@ fn a_test_can_switch_off_what_is_final() {
 }
 
 #[test]
+fn what_is_final_stays_whatever_the_clock_says() {
+    let mut chain = chain();
+    let blocks = branch(&Header::genesis(&election()), 4, 1);
+    add_all(&mut chain, &blocks);
+    let long_ago = UnixMillis(blocks[0].header.time.0 - 10 * 60_000);
+    chain.set_final(reference(&blocks[1])).expect("nothing contradicts it");
+    assert!(chain.set_time(long_ago));
+    chain.advance();
+    chain.check_invariants();
+    assert_eq!(chain.tip().hash, blocks[1].header.hash(), "the others wait for their time");
+    chain.set_final(reference(&blocks[2])).expect("nothing contradicts it");
+    chain.advance();
+    chain.check_invariants();
+    assert_eq!(chain.tip().hash, blocks[2].header.hash(), "others saw that its time had come");
+    assert!(chain.set_time(blocks[3].header.time));
+    chain.advance();
+    assert_eq!(chain.tip().hash, blocks[3].header.hash());
+}
+
+#[test]
 fn headers_of_the_settled_branch_are_never_pruned() {
     let genesis = Header::genesis(&election());
     let light = branch(&genesis, 3, 1);

@@ -13,8 +13,9 @@ pub(super) const WINDOW_BLOCKS: usize = 60;
 const SOLVE_INTERVALS_MAX: u64 = 6;
 
 /// How many times the average of the window a difficulty may be. Without such a bound, whoever mines a branch alone,
-/// with times a millisecond apart, makes one block of it so hard that by mere luck it outweighs all blocks of the others
-/// (tried: with 30% of the hash rate, 24 blocks in one of eight times). Miners who come are followed fast enough.
+/// with times a millisecond apart, makes one block of it so hard that by mere luck it outweighs all blocks of the
+/// others (tried: with 30% of the hash rate, 24 blocks in one of eight times). Miners who come are followed fast
+/// enough.
 const RISE_MAX: u128 = 2;
 
 /// The highest difficulty: the highest power of two, which no hash rate comes near.

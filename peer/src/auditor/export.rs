@@ -128,10 +128,11 @@ fn export_archive(command: &ExportChain, mut source: Source) -> Result<(), Offli
     // none of them.
     let any_time = || UnixMillis(u64::MAX);
     let outcome = audit_source(&mut source, any_time, |visited| {
-        Ok(match visited {
+        match visited {
             Visited::Block(block) => writer.append(block)?,
             Visited::Certificate(certificate, _) => writer.certify(certificate)?,
-        })
+        }
+        Ok(())
     })?;
     let report = outcome.whole(source.path(), Undone::Export)?;
     writer.finish()?;

@@ -51,14 +51,15 @@ fn import_into(
     let is_new = !directory.keeps_election(election)?;
     let mut importer = ChainImporter::create(directory.path(), &election.election_id())?;
     let audited = audit_source(source, clock::unix_now, |visited| {
-        Ok(match visited {
+        match visited {
             Visited::Block(block) => importer.append(std::slice::from_ref(block))?,
             Visited::Certificate(certificate, audit) => {
                 let seen_at = clock::unix_now();
                 let seen = SeenCertificate { certificate: certificate.clone(), seen_at };
                 importer.certify(seen, finality::is_final(audit))?;
             }
-        })
+        }
+        Ok(())
     });
     let audited = audited.and_then(|outcome| outcome.whole(source.path(), Undone::Import));
     let kept = audited.and_then(|report| {

@@ -5,6 +5,7 @@
 
 mod archive;
 mod audit;
+mod check_evidence;
 mod command;
 mod compare;
 mod export;
@@ -30,6 +31,7 @@ pub(crate) use archive::ArchiveEncoder;
 pub use archive::{
     ArchiveError, ArchiveItem, ArchiveReader, ArchiveRecord, ArchiveWriter, RecordPlace,
 };
+pub use check_evidence::check_evidence;
 pub use command::audit;
 pub use export::{NotFinal, export};
 pub use finality::BadCertificate;
@@ -67,6 +69,10 @@ pub enum OfflineError {
         path = path.display()
     )]
     NoCertificate { path: PathBuf },
+    #[error("{path} is no evidence: {reason}", path = path.display())]
+    NoEvidence { path: PathBuf, reason: String },
+    #[error("the election of {path} has no validators", path = path.display())]
+    NoValidators { path: PathBuf },
     #[error("{path} is of election {found}, not {expected}", path = path.display())]
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
     #[error(transparent)]

@@ -2,7 +2,7 @@
 
 mod broken_rules;
 mod compared;
-mod finality;
+pub(super) mod finality;
 mod not_linear;
 mod own_words;
 mod scene;

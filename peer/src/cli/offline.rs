@@ -103,6 +103,20 @@ pub struct VerifyReceipt {
     pub format: AnswerFormat,
 }
 
+/// Which evidence to check.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct CheckEvidence {
+    /// The evidence: a file with an `evidence` event of a peer, or with the hexadecimal digits of one
+    pub file: PathBuf,
+
+    /// The election
+    #[arg(long, value_name = "FILE", default_value = "ballot.toml")]
+    pub ballot: PathBuf,
+
+    #[command(flatten)]
+    pub format: AnswerFormat,
+}
+
 /// Which archive to begin a data directory with.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ImportChain {

@@ -5,6 +5,7 @@
 //! keys are used: everything else in it, ids above all, must never reach a file, an answer or a log.
 
 pub(crate) mod ballot;
+pub(crate) mod calibrate;
 mod init;
 mod key;
 mod list;

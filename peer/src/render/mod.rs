@@ -5,6 +5,7 @@
 mod audit;
 mod comparison;
 mod event;
+mod evidence;
 mod human;
 mod key;
 mod layout;

@@ -7,6 +7,7 @@
 
 mod audit;
 mod ballot;
+mod calibration;
 mod chain;
 mod comparison;
 mod event;
@@ -34,6 +35,7 @@ pub(crate) use audit::{
 pub(crate) use ballot::{
     Admission, Ballot, BallotError, FinalityRule, OPEN_BANNER, PRIVACY, Question,
 };
+pub(crate) use calibration::Calibration;
 pub(crate) use chain::{Block, BlockSummary, Chain, Transaction, TransactionKind};
 pub(crate) use comparison::{
     AloneCounts, ComparedRecord, Comparison, DifferingAnswer, PartedBlock, PartedTransaction,
@@ -44,7 +46,7 @@ pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
     VoteOrder,
 };
-pub(crate) use finality::Certificate;
+pub(crate) use finality::{Certificate, EvidenceProof, SignedVote};
 pub(crate) use key::{KeyShown, Signed};
 pub(crate) use laboratory::{BadBlockOrder, Experiment, PartitionOrder};
 pub(crate) use order::{

@@ -97,7 +97,13 @@ async fn voters_of_one_peer_register_side_by_side() {
     }
     for Request { command, reply } in asked {
         let Command::Voter(voter) = command else { panic!("not {command:?}") };
-        let unknown = VoterView { voter, registration: None, withdrawal: None, vote: None };
+        let unknown = VoterView {
+            voter,
+            registration: None,
+            registration_fate: None,
+            withdrawal: None,
+            vote: None,
+        };
         reply.send(Ok(Answer::Voter(Box::new(unknown)))).expect("somebody asked");
     }
     for number in 0..2 {
@@ -127,6 +133,7 @@ async fn a_registration_goes_on_when_nobody_waits_for_it_any_more() {
             let Request { reply, .. } = asked.expect("a handle is here");
             let unknown = VoterView {
                 voter: voter.id(),
+                registration_fate: None,
                 registration: None,
                 withdrawal: None,
                 vote: None,

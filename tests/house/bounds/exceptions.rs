@@ -31,6 +31,8 @@ pub(super) const NO_BOUNDS: &[Group] = &[
             ("chain/src/time/difficulty.rs", "RISE_MAX"),
             ("chain/src/check.rs", "CAST_AT_DISTANCE_MAX"),
             ("protocol/src/admission.rs", "REGISTRATION_BITS_MAX"),
+            ("protocol/src/roster.rs", "BLOCK_INTERVAL_S_MAX"),
+            ("protocol/src/roster.rs", "CONFIRMATIONS_MAX"),
             ("protocol/src/election.rs", "DIFFICULTY_BITS_MAX"),
             ("protocol/src/election.rs", "BLOCK_BYTES_MIN"),
             ("protocol/src/election.rs", "CREATED_MAX"),

@@ -2,30 +2,21 @@
 //! valid tokens and mine with little power, and then announce, serve or withhold blocks against the
 //! rules. They may cost honest peers time, but no honest peer may ever believe them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::block::{Block, Header};
-use protocol::datagram::{
-    AnnouncedBody, BLOCK_PIECE_BYTES, ChainRequest, Datagram, ElectionPrefix, Envelope,
-    HEADERS_PER_PIECE, PeerStatus,
-};
+use protocol::datagram::{AnnouncedBody, Datagram, Envelope, PeerStatus};
 use protocol::keys::VoterKey;
-use protocol::token::Token;
 use protocol::transaction::{HashedTransaction, Transaction};
 use protocol::units::{BlockHash, Difficulty, Height, UnixMillis, Work};
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
 
-use super::{View, forged};
+use super::View;
+use super::guest::{Guest, HEARTBEAT};
 use crate::faults::Window;
 use crate::network::Parcel;
 use crate::{forge, random};
-
-/// The interval at which a liar sends heartbeats.
-const HEARTBEAT: Duration = Duration::from_millis(900);
 
 /// Distinguishes the seeds of foreign elections from those of worlds.
 const FOREIGN: u64 = 0xf0e1 << 40;
@@ -97,16 +88,8 @@ pub struct LiarPlan {
 pub struct Liar {
     pub plan: LiarPlan,
     pub address: SocketAddr,
-    rng: ChaCha8Rng,
+    guest: Guest,
     seed: u64,
-    /// The tokens that others issued to the liar.
-    tokens: BTreeMap<SocketAddr, Token>,
-    acquaintances: BTreeSet<SocketAddr>,
-    /// The bodies that the liar serves, by hash.
-    bodies: BTreeMap<BlockHash, Vec<u8>>,
-    headers: Vec<Header>,
-    claim: Option<PeerStatus>,
-    serves_noise: bool,
     trick_at: Duration,
     forgeries: u64,
 }
@@ -116,43 +99,18 @@ impl Liar {
     pub fn new(plan: LiarPlan, address: SocketAddr, seed: u64, number: u64) -> Self {
         let rng = random::stream(seed, &format!("liar {number}"));
         let trick_at = plan.active.from + Duration::from_secs(3);
-        Self {
-            plan,
-            address,
-            rng,
-            seed: seed ^ (number << 32),
-            tokens: BTreeMap::new(),
-            acquaintances: BTreeSet::new(),
-            bodies: BTreeMap::new(),
-            headers: Vec::new(),
-            claim: None,
-            serves_noise: false,
-            trick_at,
-            forgeries: 0,
-        }
+        let guest = Guest::new(address, rng);
+        Self { plan, address, guest, seed: seed ^ (number << 32), trick_at, forgeries: 0 }
     }
 
     /// What the liar sends without being asked, and when it does so next.
     pub fn step(&mut self, view: &View<'_>) -> (Vec<Parcel>, Duration) {
-        let mut parcels = Vec::new();
-        if !self.tokens.contains_key(&view.tracker) || self.rng.random_bool(0.1) {
-            parcels.push(self.parcel(view.election, view.tracker, Datagram::RegisterPeer));
-        }
-        self.acquaintances.extend(view.peers);
-        let status = Some(self.status(view));
-        for peer in self.acquaintances.clone() {
-            let nonce = self.rng.random();
-            parcels.push(self.parcel(view.election, peer, Datagram::Poke { nonce, status }));
-        }
+        let mut parcels = self.guest.greet(view);
         if view.at >= self.trick_at {
-            self.trick_at = view.at + random::exponential(&mut self.rng, self.plan.gap);
-            if let Some(trick) = random::pick(&mut self.rng, &self.plan.tricks).copied() {
+            self.trick_at = view.at + random::exponential(&mut self.guest.rng, self.plan.gap);
+            if let Some(trick) = random::pick(&mut self.guest.rng, &self.plan.tricks).copied() {
                 let datagrams = self.play(trick, view);
-                for peer in self.acquaintances.clone() {
-                    for datagram in &datagrams {
-                        parcels.push(self.parcel(view.election, peer, datagram.clone()));
-                    }
-                }
+                parcels.extend(self.guest.tell_all(view, &datagrams));
             }
         }
         (parcels, HEARTBEAT)
@@ -160,73 +118,14 @@ impl Liar {
 
     /// What the liar answers to a datagram.
     pub fn hear(&mut self, view: &View<'_>, from: SocketAddr, bytes: &[u8]) -> Vec<Parcel> {
-        let Ok(envelope) = Envelope::decode(bytes) else { return Vec::new() };
-        self.tokens.insert(from, envelope.sender_token);
-        let answers = match envelope.datagram {
-            Datagram::Retry => vec![match from == view.tracker {
-                true => Datagram::RegisterPeer,
-                false => Datagram::Poke { nonce: 1, status: Some(self.status(view)) },
-            }],
-            Datagram::Poke { nonce, .. } => {
-                vec![Datagram::PokeAck { nonce, status: Some(self.status(view)) }]
-            }
-            Datagram::RequestChain { request, wanted } => self.serve(request, &wanted),
-            _ => Vec::new(),
-        };
-        answers.into_iter().map(|answer| self.parcel(view.election, from, answer)).collect()
-    }
-
-    fn status(&self, view: &View<'_>) -> PeerStatus {
-        let honest = PeerStatus {
-            height: view.tip.height,
-            tip: view.tip.hash(),
-            work: work_of(view.election.difficulty(), view.tip.height),
-            clock: view.unix,
-        };
-        self.claim.map_or(honest, |claim| PeerStatus { clock: view.unix, ..claim })
-    }
-
-    fn serve(&mut self, request: u32, wanted: &ChainRequest) -> Vec<Datagram> {
-        match wanted {
-            ChainRequest::Headers { first, count, .. } => {
-                let pieces = self.headers.chunks(HEADERS_PER_PIECE).count() as u32;
-                let chosen = self.headers.chunks(HEADERS_PER_PIECE).zip(0..);
-                chosen
-                    .filter(|(_, piece)| (*first..first.saturating_add(*count)).contains(piece))
-                    .map(|(headers, piece)| {
-                        let headers = headers.to_vec();
-                        Datagram::ChainHeaders { request, piece, pieces, headers }
-                    })
-                    .collect()
-            }
-            ChainRequest::Block { hash, first, .. } if self.serves_noise => {
-                let _ = hash;
-                let bytes = vec![self.rng.random(); BLOCK_PIECE_BYTES];
-                vec![Datagram::ChainBlock { request, piece: *first, pieces: first + 1, bytes }]
-            }
-            ChainRequest::Block { hash, first, count } => {
-                let Some(body) = self.bodies.get(hash) else { return Vec::new() };
-                let pieces = body.chunks(BLOCK_PIECE_BYTES).count() as u32;
-                body.chunks(BLOCK_PIECE_BYTES)
-                    .zip(0..)
-                    .filter(|(_, piece)| (*first..first.saturating_add(*count)).contains(piece))
-                    .map(|(bytes, piece)| Datagram::ChainBlock {
-                        request,
-                        piece,
-                        pieces,
-                        bytes: bytes.to_vec(),
-                    })
-                    .collect()
-            }
-            ChainRequest::Transactions { .. } | ChainRequest::Certificates { .. } => Vec::new(),
-        }
+        self.guest.hear(view, from, bytes).0
     }
 
     fn play(&mut self, trick: Trick, view: &View<'_>) -> Vec<Datagram> {
         self.forgeries += 1;
-        self.claim = None;
-        self.serves_noise = false;
-        self.headers.clear();
+        self.guest.claim = None;
+        self.guest.serves_noise = false;
+        self.guest.headers.clear();
         let transactions = self.papers(trick, view);
         let plain = forge::header(&view.tip, &transactions, view.unix);
         let block = match trick {
@@ -260,24 +159,13 @@ impl Liar {
             }
             Trick::HeavyTip => return self.claim_heavy_tip(view),
             Trick::NoiseForBodies => {
-                self.serves_noise = true;
+                self.guest.serves_noise = true;
                 return Vec::new();
             }
             Trick::SwappedSignature => return swapped(view),
         };
-        self.offer(block, view)
-    }
-
-    /// Announces a block, claims it as the tip and serves it.
-    fn offer(&mut self, block: Block, view: &View<'_>) -> Vec<Datagram> {
-        let hash = block.header.hash();
-        self.headers = vec![block.header];
-        self.bodies = BTreeMap::from([(hash, block.body_bytes())]);
         let work = work_of(view.election.difficulty(), block.header.height);
-        let height = block.header.height;
-        self.claim = Some(PeerStatus { height, tip: hash, work, clock: view.unix });
-        let body = block.transactions.iter().map(|each| each.transaction().clone()).collect();
-        vec![Datagram::NewBlock { header: block.header, body: AnnouncedBody::Transactions(body) }]
+        self.guest.offer(&[block], work, view).into_iter().collect()
     }
 
     fn papers(&mut self, trick: Trick, view: &View<'_>) -> Vec<Arc<HashedTransaction>> {
@@ -316,8 +204,8 @@ impl Liar {
                 next.previous = start;
             }
             parent = forge::mined(next);
-            self.headers.push(parent);
-            self.bodies.insert(
+            self.guest.headers.push(parent);
+            self.guest.bodies.insert(
                 parent.hash(),
                 Block { header: parent, transactions: Vec::new() }.body_bytes(),
             );
@@ -325,9 +213,9 @@ impl Liar {
         let work = Work(u128::MAX / 4);
         let claim =
             PeerStatus { height: parent.height, tip: parent.hash(), work, clock: view.unix };
-        self.claim = Some(claim);
+        self.guest.claim = Some(claim);
         vec![Datagram::NewBlock {
-            header: self.headers[0],
+            header: self.guest.headers[0],
             body: AnnouncedBody::Transactions(Vec::new()),
         }]
     }
@@ -335,23 +223,9 @@ impl Liar {
     fn claim_heavy_tip(&mut self, view: &View<'_>) -> Vec<Datagram> {
         let height = Height(view.tip.height.0 + 10_000);
         let tip = BlockHash(forge::noise(self.seed, self.forgeries));
-        self.claim = Some(PeerStatus { height, tip, work: Work(u128::MAX / 2), clock: view.unix });
+        self.guest.claim =
+            Some(PeerStatus { height, tip, work: Work(u128::MAX / 2), clock: view.unix });
         Vec::new()
-    }
-
-    fn parcel(
-        &mut self,
-        election: &protocol::election::Election,
-        to: SocketAddr,
-        datagram: Datagram,
-    ) -> Parcel {
-        let envelope = Envelope {
-            election: ElectionPrefix::from(&election.election_id()),
-            receiver_token: self.tokens.get(&to).copied().unwrap_or(Token::NONE),
-            sender_token: Token([0x11; 8]),
-            datagram,
-        };
-        Parcel { is_genuine: true, ..forged(self.address, to, envelope.encode()) }
     }
 }
 

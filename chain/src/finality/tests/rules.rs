@@ -4,7 +4,7 @@ use protocol::units::Height;
 
 use super::super::{
     CommitRefused, Link, PrepareRefused, Signed, commit_refusals, is_final, is_justified,
-    may_commit, may_prepare, prepare_refusals, quorum,
+    may_commit, may_prepare, prepare_refusals,
 };
 
 const GOOD: Link = Link {
@@ -20,21 +20,6 @@ fn signed(prepared: u64, lock: u64) -> Signed {
 
 fn prepare(signed: Signed, target: u64, source: u64, link: Link) -> Result<(), PrepareRefused> {
     may_prepare(&signed, Height(target), Height(source), link)
-}
-
-#[test]
-fn a_quorum_is_more_than_two_thirds() {
-    let quorums: Vec<_> = (1..=10).map(quorum).collect();
-    assert_eq!(quorums, [1, 2, 3, 3, 4, 5, 5, 6, 7, 7]);
-    for faulty in 0..6 {
-        assert_eq!(quorum(3 * faulty + 1), 2 * faulty + 1);
-    }
-    for validators in 1..=16 {
-        // Two quorums share more than f validators, and those who are not faulty are a quorum.
-        let faulty = (validators - 1) / 3;
-        assert!(2 * quorum(validators) - validators > faulty);
-        assert!(validators - faulty >= quorum(validators));
-    }
 }
 
 #[test]

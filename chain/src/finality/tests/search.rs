@@ -17,9 +17,11 @@
 use protocol::units::Height;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
+use protocol::roster::quorum_min;
+
 use super::super::{
     CommitRefused, Link, PrepareRefused, Signed, commit_refusals, is_final, is_justified,
-    prepare_refusals, quorum,
+    prepare_refusals,
 };
 use super::blocks::{Block, BlockSet, Blocks, GENESIS};
 
@@ -98,7 +100,7 @@ impl Search {
             blocks,
             honest: 3,
             dishonest: 1,
-            quorum: quorum(4),
+            quorum: quorum_min(4, false),
             removed: Vec::new(),
             may_forget: false,
             locks_are_left: true,

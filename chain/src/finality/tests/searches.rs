@@ -1,8 +1,8 @@
 //! What the searches find: no conflict with all rules, and one without any of them.
 
-use super::super::quorum;
 use super::blocks::Blocks;
 use super::search::{CONFLICT, FINAL, Outcome, Rule, STUCK, Search, TWINS, UNCOUNTED};
+use protocol::roster::quorum_min;
 
 /// Every block has two children, up to height 3.
 const ALL_FORKS: [u8; 14] = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6];
@@ -43,7 +43,12 @@ fn nothing_conflicts_if_all_are_honest() {
 
 #[test]
 fn nothing_conflicts_with_two_of_seven_dishonest() {
-    let search = Search { honest: 5, dishonest: 2, quorum: quorum(7), ..over(&TWO_SHORT_BRANCHES) };
+    let search = Search {
+        honest: 5,
+        dishonest: 2,
+        quorum: quorum_min(7, false),
+        ..over(&TWO_SHORT_BRANCHES)
+    };
     assert_holds(&search.exhaust(), 27_048);
 }
 
@@ -62,7 +67,7 @@ fn a_majority_is_a_quorum_if_nobody_is_dishonest() {
 
 #[test]
 fn a_lower_quorum_ends_in_conflict() {
-    assert!(Search { quorum: quorum(4) - 1, ..over(&TWO_BRANCHES) }.finds(CONFLICT));
+    assert!(Search { quorum: quorum_min(4, false) - 1, ..over(&TWO_BRANCHES) }.finds(CONFLICT));
 }
 
 #[test]

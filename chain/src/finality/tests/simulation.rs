@@ -4,7 +4,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::{Link, Signed, is_final, is_justified, may_commit, may_prepare, quorum};
+use protocol::roster::quorum_min;
+
+use super::super::{Link, Signed, is_final, is_justified, may_commit, may_prepare};
 use super::blocks::{Block, BlockSet, Blocks, GENESIS};
 use protocol::finality::{Offence, Statement};
 
@@ -60,7 +62,7 @@ impl Network {
         });
         Self {
             blocks,
-            quorum: quorum(validators),
+            quorum: quorum_min(validators, false),
             honest: honest.collect(),
             votes: vec![Vec::new(); validators],
         }

@@ -42,7 +42,7 @@ pub(in crate::auditor) struct Closed {
     pub(in crate::auditor) closing: usize,
 }
 
-fn validator_key(place: u8) -> VoterKey {
+pub(in crate::auditor) fn validator_key(place: u8) -> VoterKey {
     fixtures::key(place + 150)
 }
 
@@ -53,13 +53,23 @@ pub(in crate::auditor) fn roster() -> FinalityRule {
     FinalityRule::Roster(Roster { validators, quorum: 3, crash_faults_only: false })
 }
 
+fn election(finality: FinalityRule) -> Election {
+    let plain = fixtures::election();
+    let opens = plain.created;
+    let times = Times { opens, closes: UnixMillis(opens.0 + 30_000), finality };
+    let election = Election { block_interval_s: Some(2), times: Some(times), ..plain };
+    election.check().expect("it can be held");
+    election
+}
+
+/// The election with validators.
+pub(in crate::auditor) fn closed_election() -> Election {
+    election(roster())
+}
+
 impl Closed {
     pub(in crate::auditor) fn new(finality: FinalityRule) -> Self {
-        let plain = fixtures::election();
-        let opens = plain.created;
-        let times = Times { opens, closes: UnixMillis(opens.0 + 30_000), finality };
-        let election = Election { block_interval_s: Some(2), times: Some(times), ..plain };
-        election.check().expect("it can be held");
+        let election = election(finality);
         let key = fixtures::key(1);
         let bits = election.admission.registration_bits().expect("it is open");
         let registration = signing::registration(&key, &election, bits);
@@ -202,9 +212,9 @@ fn no_certificate_that_breaks_a_rule_passes_an_audit_an_import_or_an_export() {
     let good = closed.certificate(closed.closing, [0, 1, 2]);
     for rule in CertificateRule::ALL {
         let Some(forged) = forged_certificate(*rule, &good) else { continue };
-        let archive = closed.archive("forged", closed.blocks.len(), &[forged.clone()]);
+        let archive = closed.archive("forged", closed.blocks.len(), std::slice::from_ref(&forged));
         let found = report(&archive);
-        let failure = found.failure.clone().expect(rule.name());
+        let failure = found.failure.clone().expect("a rule is broken");
         assert_eq!((failure.rule.as_str(), found.passed), (rule.name(), false), "{failure:?}");
         let text = shown(found);
         assert!(text.contains(&format!("rule {rule}\n")) && !text.contains("all holds"), "{text}");

@@ -342,6 +342,7 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
         fate: None,
     };
     let voter_view = VoterView {
+        registration_fate: None,
         voter: voter(),
         registration: Some(in_block()),
         withdrawal: None,
