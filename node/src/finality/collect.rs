@@ -12,7 +12,7 @@ use super::votes::Novelty;
 use super::{Finality, Output};
 use crate::dropped::DropReason;
 use crate::event::Event;
-use chain::finality::is_final;
+use chain::finality::{is_final, is_justified};
 use chain::{Chain, FinalError};
 
 /// The datagram that carries a vote.
@@ -194,6 +194,7 @@ impl Finality {
         if self.conflict.is_some() {
             return;
         }
+        self.look_for_headers(chain);
         let found = self.justified.find(&self.votes, chain);
         for block in found {
             if chain.set_justified(block) {
@@ -203,6 +204,20 @@ impl Finality {
                 self.outputs.push_back(Output::Moved);
             }
         }
+    }
+
+    /// Finds out whether blocks for which a quorum signed are on branches that are not known here.
+    fn look_for_headers(&mut self, chain: &Chain) {
+        let height = chain.final_block().height;
+        let certified = self.certificates.blocks().into_iter();
+        let quorum = usize::from(self.roster.quorum);
+        let votes = &self.votes;
+        let prepared = votes.targets_above(height).into_iter().filter(|target| {
+            let validators = votes.prepares_of(target).map(|prepare| (prepare.validator, true));
+            is_justified(validators, quorum)
+        });
+        let mut signed = certified.filter(|block| block.height > height).chain(prepared);
+        self.lacks_headers = signed.any(|block| chain.header(&block.hash).is_none());
     }
 
     /// Looks again after the chain has moved or grown: votes and certificates may have waited for that.

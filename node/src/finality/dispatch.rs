@@ -84,11 +84,6 @@ impl Node {
         }
     }
 
-    /// Whether a quorum signed for a block whose header is not known: its branch may have less work than others.
-    pub(crate) fn lacks_settled_header(&self) -> bool {
-        self.finality.as_ref().is_some_and(|finality| finality.lacks_header(&self.chain))
-    }
-
     /// All batches up to this one are on the disk.
     pub(crate) fn finality_durable(&mut self, now: Now) {
         let confirmed = self.disk.durability.confirmed();

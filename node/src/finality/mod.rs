@@ -98,6 +98,8 @@ pub(crate) struct Finality {
     asking: Asking,
     /// Two certificates that contradict each other.
     conflict: Option<Box<(Certificate, Certificate)>>,
+    /// Whether a quorum signed for a block whose header is not known here.
+    lacks_headers: bool,
     timers: Timers<Timer>,
     outputs: VecDeque<Output>,
 }
@@ -128,6 +130,7 @@ impl Finality {
             checks: Checks::default(),
             asking: Asking::default(),
             conflict: None,
+            lacks_headers: false,
             timers: Timers::default(),
             outputs: VecDeque::new(),
             roster,
@@ -180,19 +183,15 @@ impl Finality {
         self.conflict.as_deref()
     }
 
+    /// Whether a quorum signed for a block whose header is not known here: it is on a branch that has to be fetched,
+    /// however light it is.
+    pub(crate) fn lacks_headers(&self) -> bool {
+        self.lacks_headers
+    }
+
     /// Whether something that was signed names this block, whose header has just become known.
     pub(crate) fn names(&self, block: &BlockReference) -> bool {
         self.votes.name(block) || self.certificates.get(block).is_some()
-    }
-
-    /// Whether a quorum signed for a block whose header is not known here.
-    pub(crate) fn lacks_header(&self, chain: &Chain) -> bool {
-        let is_unknown = |block: &BlockReference| chain.header(&block.hash).is_none();
-        let quorum = usize::from(self.roster.quorum);
-        let prepared = self.votes.targets_above(chain.final_block().height).into_iter();
-        let mut prepared = prepared.filter(|block| self.votes.prepares_of(block).count() >= quorum);
-        self.certificates.blocks().iter().any(is_unknown)
-            || prepared.any(|block| is_unknown(&block))
     }
 
     fn handle_beat(&mut self, chain: &Chain, around: Surroundings, now: Now) {

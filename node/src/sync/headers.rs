@@ -16,6 +16,7 @@ use super::pieces::{PIECES_PER_REQUEST, Pieces};
 use super::{STALL, Subject};
 use crate::Node;
 use crate::dropped::DropReason;
+use crate::finality::Finality;
 use chain::HeaderError;
 
 /// How many pieces may be requested beyond the first missing one. Each piece contains at most 11
@@ -66,11 +67,12 @@ impl Node {
     /// Starts a header sync with the neighbour that claims the best unknown tip, if there is one.
     pub(super) fn start_header_sync(&mut self, now: Now) {
         let best = self.chain.best_header();
-        let looks_for_lighter = self.closing.looks_for_others() || self.lacks_settled_header();
+        // A lighter branch may hold what a quorum signed, or, where nobody signs, have an end of its own.
+        let looks_for_lighter = self.finality.as_ref().is_some_and(Finality::lacks_headers)
+            || self.closing.looks_for_others();
         let mut chosen: Option<(SocketAddr, chain::Candidate)> = None;
         for (address, neighbour) in self.sync.sources.iter() {
             let Some(tip) = neighbour.tip(&self.chain) else { continue };
-            // Where nobody signs, a lighter branch may have an end of its own, which is to be shown.
             let may_be_wanted = self.prefers(tip, best) || looks_for_lighter;
             let wanted = may_be_wanted && self.chain.header(&tip.hash).is_none();
             let better = chosen.is_none_or(|(_, chosen)| self.prefers(tip, chosen));

@@ -102,9 +102,12 @@ fn a_vote_that_missed_the_close_is_reported() {
     }
 }
 
+/// Whether a datagram from one address to another is lost.
+type Loses = fn(SocketAddr, SocketAddr, &[u8]) -> bool;
+
 #[test]
 fn halves_that_were_apart_agree_again_and_nothing_final_is_left() {
-    let apart: [fn(SocketAddr, SocketAddr, &[u8]) -> bool; 2] = [
+    let apart: [Loses; 2] = [
         |from, to, _| {
             let half = |at| [address(1), address(2)].contains(&at);
             half(from) != half(to)
