@@ -18,6 +18,17 @@ pub(crate) fn check_hours(election: &Election, now: UnixMillis) -> Result<(), Co
     }
 }
 
+/// Whether voters can still be registered, which they may be before it opens.
+///
+/// # Errors
+/// When the election has closed.
+pub(crate) fn check_not_closed(election: &Election, now: UnixMillis) -> Result<(), CommandError> {
+    match check_hours(election, now) {
+        Err(error @ CommandError::Closed { .. }) => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// What a voter is told of the time who is about to vote, on a line of its own; nothing in an untimed election.
 pub(crate) fn deadline(election: &Election, now: UnixMillis) -> String {
     match election.vote_by().zip(election.closes()) {
@@ -54,6 +65,8 @@ mod tests {
         }
         let closed = Err(CommandError::Closed { closes: CLOSES });
         assert_eq!(check_hours(&election, CLOSES), closed);
+        assert_eq!(check_not_closed(&election, CLOSES), closed);
+        assert_eq!(check_not_closed(&election, before(OPENS)), Ok(()));
         let in_time = "vote by 2026-11-21T05:58:00Z: later votes may not be counted\n";
         assert_eq!(deadline(&election, before(vote_by)), in_time);
         let late = "open, but late: closes 2026-11-21T06:00:00Z; a vote now may not be counted\n";

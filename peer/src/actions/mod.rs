@@ -25,7 +25,7 @@ use crate::miner::MinerView;
 use crate::schema::{self, NothingFinal, Reply};
 
 pub(crate) use final_votes::tell_final_votes;
-pub(crate) use hours::{check_hours, deadline};
+pub(crate) use hours::{check_hours, check_not_closed, deadline};
 
 pub(crate) use crate::voter::choices::{
     Answer, Asked, ChoicesError, Interview, Step, of_names as choices_of_names,

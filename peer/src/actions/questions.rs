@@ -12,7 +12,7 @@ use protocol::receipt::{FinalityProof, RECEIPT_HEADERS_MAX, Receipt};
 use protocol::transaction::{Choices, Transaction};
 use protocol::units::{Height, TransactionId, VoterId};
 
-use super::hours::check_hours;
+use super::hours::{check_hours, check_not_closed};
 use super::{ActionError, Actions};
 use crate::handle::Taken;
 use crate::miner::MinerView;
@@ -254,6 +254,8 @@ impl Actions {
     /// # Errors
     /// When its key cannot be unlocked, or when the node refuses the registration.
     pub(crate) async fn register(&self, actor: Actor) -> Result<schema::Registered, ActionError> {
+        // Before the search for a stamp, which would be in vain.
+        check_not_closed(&self.election, unix_now())?;
         let name = actor.voter.clone();
         let registered = self.voters()?.register(&self.handle, actor).await;
         let (transaction, voter) =

@@ -57,16 +57,15 @@ fn read(path: &Path) -> Result<Evidence, OfflineError> {
                 .map_err(|error| refused(&format!("line {} is no JSON", error.line().max(1))))?;
             let evidence = &value["evidence"];
             let digits = match evidence.as_array().map(Vec::as_slice) {
-                Some([one]) => &one["encoding"],
+                Some([one]) => &one["evidence"],
                 Some(several) => {
                     let count = several.len();
                     return Err(refused(&format!("it has {count} pieces: write one into a file")));
                 }
-                None if evidence.is_null() => &value["encoding"],
                 None => evidence,
             };
             let digits = digits.as_str();
-            digits.ok_or_else(|| refused("its \"encoding\" is missing"))?.to_owned()
+            digits.ok_or_else(|| refused("its \"evidence\" is missing"))?.to_owned()
         }
     };
     let bytes = hex::decode(digits).map_err(|_| refused("it holds no hexadecimal digits"))?;
@@ -178,7 +177,7 @@ mod tests {
         for (text, part) in [
             ("xyz", "no hexadecimal digits"),
             ("00", "is no evidence"),
-            ("{\"evidence\": 1}", "\"encoding\" is missing"),
+            ("{\"evidence\": 1}", "\"evidence\" is missing"),
             ("{\"evidence\": []}", "it has 0 pieces"),
             ("{", "line 1 is no JSON"),
         ] {

@@ -117,11 +117,15 @@ pub(crate) fn finish(
 
 /// The exit after a request that was answered.
 fn exit_after(reply: &Reply) -> ClientExit {
-    let finality = match reply {
-        Reply::Posted(posted) if !posted.is_all() => return ClientExit::Refused,
-        Reply::Results(results) => results.finality.as_ref(),
-        Reply::Status(status) => status.finality.as_ref(),
-        _ => None,
+    if matches!(reply, Reply::Posted(posted) if !posted.is_all()) {
+        return ClientExit::Refused;
+    }
+    let finality = if let Reply::Results(results) = reply {
+        results.finality.as_ref()
+    } else if let Reply::Status(status) = reply {
+        status.finality.as_ref()
+    } else {
+        None
     };
     // Whoever takes such a count for the result is wrong, also a script that reads nothing but this.
     match finality.is_some_and(|each| each.state == ElectionState::Disputed) {

@@ -13,7 +13,7 @@ use super::Client;
 use super::commands::check_kept;
 use super::error::ClientError;
 use super::http::HttpError;
-use crate::actions::{ActionError, Answer, check_hours, deadline, read_choices};
+use crate::actions::{ActionError, Answer, check_hours, check_not_closed, deadline, read_choices};
 use crate::handle::Taken;
 use crate::render::Style;
 use crate::schema::Reply;
@@ -64,6 +64,7 @@ impl Client {
         if election.admission.registration_bits().is_none() {
             return Err(refused_with_key(TransactionError::NeedsAdmission, &file));
         }
+        check_not_closed(&election, unix_now()).map_err(ActionError::from)?;
         let key = self.unlock(&file)?;
         let registration = self.registration(&key, &election)?;
         let [outcome] = self.submit([&registration], &election.election_id())?;

@@ -29,6 +29,7 @@ impl Console {
     ) -> Result<(Actor, Choices), ActionError> {
         let id = actions.voters()?.id_of(voter.as_ref())?;
         let election = &actions.election;
+        check_hours(election, unix_now())?;
         let answers = text.map(|text| read_choices(&text, election)).transpose()?;
         let doubt = answers.iter().flatten().find_map(Answer::doubt);
         if answers.is_some() && doubt.is_none() {
@@ -50,7 +51,6 @@ impl Console {
             let refusal = CommandError::Transaction(refusal).into();
             return Err(actions.with_key(refusal, voter.as_ref()));
         }
-        check_hours(election, unix_now())?;
         let passphrase = self.ask_passphrase(voter.as_ref(), actions).await?;
         let choices = self.ask_choices(terminal, answers.unwrap_or_default(), actions).await?;
         let shown = chosen(&choice_names(&choices, election));

@@ -7,8 +7,8 @@ use super::bars::bars;
 use super::layout::heading;
 use super::text::{self, count, short};
 use crate::schema::{
-    ElectionState, EvidenceList, Fate, FinalResults, FinalTally, Finality, OwnValidator,
-    SignedVote, ValidatorShown,
+    ElectionState, EvidenceList, Fate, FinalResults, FinalTally, Finality, OwnValidator, ShownVote,
+    ValidatorShown,
 };
 
 /// A state as people read it.
@@ -220,9 +220,15 @@ pub(super) fn fate(fate: Fate, is_in_block: bool) -> String {
     }
 }
 
+/// What is final, beside the word.
+fn final_row(facts: &Finality) -> String {
+    let told = progress(facts);
+    told.strip_prefix("final ").unwrap_or(&told).to_owned()
+}
+
 /// How far a timed election has come, and what its validators do.
 pub(super) fn rows(facts: &Finality) -> Vec<(&'static str, Option<String>)> {
-    let mut rows = vec![("state", Some(state(facts))), ("final", Some(progress(facts)))];
+    let mut rows = vec![("state", Some(state(facts))), ("final", Some(final_row(facts)))];
     rows.extend(conflict(facts).into_iter().map(|each| ("DISPUTED", Some(each))));
     let validators = facts.validators.iter().map(validator);
     rows.extend(validators.map(|each| ("validator", Some(each))));
@@ -255,19 +261,19 @@ pub(super) fn evidence(list: &EvidenceList) -> String {
         return "no validator is known to have broken the rules\n".to_owned();
     }
     let told = list.evidence.iter().map(|each| {
-        let (first, second) = (signed(&each.proof.first), signed(&each.proof.second));
+        let (first, second) = (signed(&each.first), signed(&each.second));
         format!("{} {}\n{first}{second}", each.validator, offence(&each.offence))
     });
     told.collect::<Vec<_>>().join("\n")
 }
 
-fn signed(vote: &SignedVote) -> String {
+fn signed(vote: &ShownVote) -> String {
     let (what, signature) = match vote {
-        SignedVote::Prepare { target, source, signature, .. } => {
+        ShownVote::Prepare { target, source, signature, .. } => {
             let (height, hash, from) = (target.height, target.hash, source.height);
             (format!("PREPARE of block {height} from block {from}\n    {hash}"), signature)
         }
-        SignedVote::Commit { block, signature, .. } => {
+        ShownVote::Commit { block, signature, .. } => {
             (format!("COMMIT of block {}\n    {}", block.height, block.hash), signature)
         }
     };

@@ -1,4 +1,4 @@
-//! Evidence against validators, with both votes that they signed: what a file for `peer check-evidence` holds.
+//! Evidence against validators, with both votes that they signed.
 
 use protocol::codec;
 use protocol::finality::{self, BlockReference};
@@ -14,33 +14,26 @@ pub(crate) struct EvidenceList {
     pub(crate) evidence: Vec<EvidenceShown>,
 }
 
-/// What a validator did, and what proves it.
+/// What a validator did, and what proves it. It is what a file for `peer check-evidence` holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct EvidenceShown {
     /// Its name in the ballot.
     pub(crate) validator: String,
     /// `two_prepares`, `two_commits` or `surrounded_commit`.
     pub(crate) offence: String,
-    /// What it signed.
-    pub(crate) proof: EvidenceProof,
-    /// Both votes as validators send them, in hexadecimal digits: what `peer check-evidence` takes in a file.
-    #[schema(pattern = "^([0-9a-f]{2})+$")]
-    pub(crate) encoding: String,
-}
-
-/// Two votes of one validator, of which no honest one signs both.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub(crate) struct EvidenceProof {
     #[schema(value_type = Hash)]
     pub(crate) election: ElectionId,
-    pub(crate) first: SignedVote,
-    pub(crate) second: SignedVote,
+    pub(crate) first: ShownVote,
+    pub(crate) second: ShownVote,
+    /// Both votes as validators send them, in hexadecimal digits.
+    #[schema(pattern = "^([0-9a-f]{2})+$")]
+    pub(crate) evidence: String,
 }
 
 /// What a validator signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum SignedVote {
+pub(crate) enum ShownVote {
     Prepare {
         /// Its place in the ballot, from 1.
         validator: u16,
@@ -65,18 +58,16 @@ impl EvidenceList {
         let shown = all.iter().map(|each| EvidenceShown {
             validator: each.name.clone(),
             offence: each.offence.kind().to_owned(),
-            proof: EvidenceProof {
-                election,
-                first: SignedVote::from(&each.evidence.first),
-                second: SignedVote::from(&each.evidence.second),
-            },
-            encoding: hex::encode(codec::encode(&each.evidence)),
+            election,
+            first: ShownVote::from(&each.evidence.first),
+            second: ShownVote::from(&each.evidence.second),
+            evidence: hex::encode(codec::encode(&each.evidence)),
         });
         Self { evidence: shown.collect() }
     }
 }
 
-impl From<&finality::FinalityVote> for SignedVote {
+impl From<&finality::FinalityVote> for ShownVote {
     fn from(vote: &finality::FinalityVote) -> Self {
         let validator = vote.validator().saturating_add(1);
         let tip = |block: BlockReference| Tip::from(block);

@@ -45,7 +45,7 @@ pub(crate) use comparison::{
     Relation,
 };
 pub(crate) use event::{Event, LeaveReason, PeerAt, Told};
-pub(crate) use evidence::{EvidenceList, SignedVote};
+pub(crate) use evidence::{EvidenceList, ShownVote};
 pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
     VoteOrder,

@@ -50,7 +50,7 @@ pub(super) async fn final_results(
 
 /// What proves that validators broke the rules: two votes of which no honest one signs both.
 ///
-/// Each `proof` is what a file for `peer check-evidence` holds.
+/// Each of them, in a file of its own, is what `peer check-evidence` takes.
 #[utoipa::path(get, path = "/v1/evidence", tag = "election",
     responses((status = 200, body = schema::EvidenceList, description = "All that is known"), Common, FromNode))]
 pub(super) async fn evidence(State(context): State<Context>) -> Answered<schema::EvidenceList> {
