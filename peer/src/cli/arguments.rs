@@ -35,7 +35,7 @@ const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer validator init [OPTIONS]
        peer key new|show|export|import|passwd [OPTIONS]
        peer sign vote CHOICES|register [OPTIONS]
-       peer lab partition|bad-block|race|rules [OPTIONS]
+       peer lab partition|bad-block|race|sign-twice|rules [OPTIONS]
        peer export FILE [OPTIONS]
        peer audit FILE|DATA-DIR [--json]
        peer import FILE --data-dir DIR
@@ -167,7 +167,7 @@ pub(super) struct Arguments {
     )]
     observe: bool,
 
-    /// Be a laboratory for teaching: `lab` cuts this peer off, races others, and sends blocks that break a rule
+    /// Be a laboratory for teaching: `lab` cuts this peer off, races others, sends blocks that break a rule, and signs twice
     #[arg(
         long,
         env = "OSTRAKON_LAB",

@@ -96,7 +96,8 @@ impl Office {
 
     /// Keeps what a reader would copy from the output; the others vote once the page's member has.
     fn note(&mut self, words: &[String], output: &[String]) {
-        let after = |beginning: &str| output.iter().find_map(|line| line.trim().strip_prefix(beginning));
+        let after =
+            |beginning: &str| output.iter().find_map(|line| line.trim().strip_prefix(beginning));
         let is = |beginning: &str| words[1..].join(" ").starts_with(beginning);
         if is("registrar init") || is("validator init") {
             let beginning = format!("peer ballot new --{} '", words[1]);
