@@ -167,7 +167,7 @@ pub(super) struct Arguments {
     )]
     observe: bool,
 
-    /// Be a laboratory for teaching: `lab` cuts this peer off, races others, sends blocks that break a rule, and signs twice
+    /// Be a laboratory for teaching: `lab` cuts this peer off, races others, sends bad blocks, and signs twice
     #[arg(
         long,
         env = "OSTRAKON_LAB",
