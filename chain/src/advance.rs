@@ -45,7 +45,8 @@ pub struct TipChange {
     /// Nobody knows which of their transactions should go back to the pool.
     pub disconnected_lost: usize,
     /// The blocks that joined the best chain, upwards to the new tip. There are none if blocks left it because their
-    /// time has not come or because they conflict with the final block, and no other branch is better than what remains.
+    /// time has not come, or because they conflict with the final block, and no other branch is better than what
+    /// remains.
     pub connected: Vec<Arc<Block>>,
 }
 
@@ -143,10 +144,12 @@ impl Chain {
 
     /// Moves to the best complete branch, which may be lighter than the one before if more of it is final or justified.
     /// While bodies below the final block are missing, it moves to what is known of that block's branch: it never stays
-    /// where something conflicts with what is final. If a block on the way breaks a rule, it is reported and the next best branch
-    /// is tried. So is the next best one while a body on the way is lost or still on the disk; the better branch gets
-    /// its turn when that body is here. Blocks whose time has not come are passed over, and leave the best chain if
-    /// they are on it (see [`Chain::set_time`]).
+    /// where something conflicts with what is final.
+    ///
+    /// If a block on the way breaks a rule, it is reported and the next best branch is tried. So is the next best one
+    /// while a body on the way is lost or still on the disk; the better branch gets its turn when that body is here.
+    /// Blocks whose time has not come are passed over, and leave the best chain if they are on it (see
+    /// [`Chain::set_time`]).
     pub fn advance(&mut self) -> Advance {
         self.advance_with(None)
     }

@@ -107,7 +107,10 @@ use protocol::units::{BlockHash, ElectionId, Height, TransactionId, VoterId, Wor
 
 use crate::rules::{Rule, Rules};
 pub use advance::{Advance, BlockFailure, TipChange};
-pub use audit::{Audit, AuditError, AuditFailure, AuditRule, CheckedBlock};
+pub use audit::{
+    Audit, AuditError, AuditFailure, AuditRule, CertificateRule, CertifyError, CheckedBlock,
+    check_certificate,
+};
 use body_cache::BodyCache;
 use branch::Branch;
 pub use branch::{AdmissionCounts, RegistrarCount, Tally, VoterRecord};

@@ -107,7 +107,9 @@ impl Chain {
             return false;
         }
         self.settled.justified = block;
-        for root in [known.hash, block.hash] {
+        let is_above = self.descends_from(&block.hash, &known.hash);
+        let elsewhere = (!is_above).then_some(block.hash);
+        for root in std::iter::once(known.hash).chain(elsewhere) {
             self.tree.stand(root, |hash, parent| match hash {
                 hash if *hash == block.hash => Standing::Justified,
                 hash if *hash == last_final.hash => Standing::Final,

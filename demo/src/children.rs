@@ -60,9 +60,14 @@ impl Background {
         tracker_port: &str,
         number: usize,
         directory: &Path,
+        validator_key: Option<&Path>,
     ) -> anyhow::Result<Self> {
         let mut command = program(&programs.peer);
         command.args([tracker_port, "0", "--json", "--name", &format!("peer {number}")]);
+        if let Some(key) = validator_key {
+            // The key was made for this demo, so nothing was ever signed with it.
+            command.arg("--validator").arg(key).arg("--trust-empty-store");
+        }
         command.arg("--data-dir");
         let data_directory = directory.join(format!("peer-{number}"));
         command.arg(&data_directory).stdin(Stdio::piped());

@@ -8,12 +8,12 @@
 )]
 
 mod children;
+mod election;
 mod voters;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, ExitCode, Stdio};
-use std::time::SystemTime;
 use std::{env, fs, process, thread};
 
 use anyhow::{Context, bail, ensure};
@@ -29,8 +29,16 @@ const PEERS_DEFAULT: usize = 3;
 /// Two cores run so many; a demo is to be watched, not to be a load.
 const PEERS_MAX: usize = 50;
 
-const USAGE: &str = "usage: cargo demo [--peers N] [--quiet-peers] [--programs DIR]
+/// How long an election with an end is open unless told, in seconds: enough to look around, and to see the end.
+const CLOSES_AFTER_DEFAULT_S: u64 = 180;
 
+const USAGE: &str = "usage: cargo demo [--final [--closes-after SECONDS]] [--peers N]
+                  [--quiet-peers] [--programs DIR]
+
+  --final          an election with an end: four validators at the other peers
+                   make its result final
+  --closes-after SECONDS
+                   when it closes, 40 to 86400 s after its start; 180 unless told
   --peers N        how many peers there are, 1 to 50; 3 unless told
   --quiet-peers    nobody votes at the other peers, as happens now and then unless told
   --programs DIR   where tracker and peer lie; cargo builds them unless told";
@@ -38,6 +46,8 @@ const USAGE: &str = "usage: cargo demo [--peers N] [--quiet-peers] [--programs D
 #[derive(Debug, PartialEq, Eq)]
 struct Arguments {
     peers: usize,
+    /// After how many seconds the election closes, if it has an end.
+    closes_after_s: Option<u64>,
     /// Whether nobody votes at the other peers.
     is_quiet: bool,
     /// The directory of programs that were built already.
@@ -67,7 +77,9 @@ fn main() -> ExitCode {
 
 /// `None` asks for help.
 fn read_arguments(words: impl Iterator<Item = String>) -> anyhow::Result<Option<Arguments>> {
-    let mut arguments = Arguments { peers: PEERS_DEFAULT, is_quiet: false, programs: None };
+    let (mut peers, mut closes_after_s) = (None, None);
+    let mut arguments =
+        Arguments { peers: PEERS_DEFAULT, closes_after_s: None, is_quiet: false, programs: None };
     let mut words = words;
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -77,7 +89,16 @@ fn read_arguments(words: impl Iterator<Item = String>) -> anyhow::Result<Option<
             "--peers" => {
                 let number = words.next().and_then(|number| number.parse().ok());
                 let number = number.filter(|number| (1..=PEERS_MAX).contains(number));
-                arguments.peers = number.context("`--peers` takes a number from 1 to 50")?;
+                peers = Some(number.context("`--peers` takes a number from 1 to 50")?);
+            }
+            "--final" => {
+                arguments.closes_after_s = Some(CLOSES_AFTER_DEFAULT_S);
+            }
+            "--closes-after" => {
+                let seconds = words.next().and_then(|seconds| seconds.parse().ok());
+                let seconds = seconds.filter(|seconds| election::CLOSES_AFTER_S.contains(seconds));
+                closes_after_s =
+                    Some(seconds.context("`--closes-after` takes seconds from 40 to 86400")?);
             }
             "--quiet-peers" => arguments.is_quiet = true,
             "--programs" => {
@@ -87,6 +108,16 @@ fn read_arguments(words: impl Iterator<Item = String>) -> anyhow::Result<Option<
             other => bail!("there is no option {other:?}"),
         }
     }
+    if let Some(seconds) = closes_after_s {
+        ensure!(arguments.closes_after_s.is_some(), "`--closes-after` goes with `--final`");
+        arguments.closes_after_s = Some(seconds);
+    }
+    if arguments.closes_after_s.is_some() {
+        // One for each validator, and the one at the prompt.
+        ensure!(peers.is_none(), "`--final` has five peers: leave out `--peers`");
+        peers = Some(election::VALIDATORS.len() + 1);
+    }
+    arguments.peers = peers.unwrap_or(PEERS_DEFAULT);
     Ok(Some(arguments))
 }
 
@@ -104,7 +135,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let directory = TempDir::with_prefix("ostrakon-demo-")?;
     let ballot = directory.path().join("ballot.toml");
-    let ballot_text = fresh_ballot()?;
+    let (ballot_text, validator_keys) = match arguments.closes_after_s {
+        None => (election::fresh_ballot(root())?, Vec::new()),
+        Some(seconds) => election::with_an_end(root(), &programs.peer, directory.path(), seconds)?,
+    };
     fs::write(&ballot, &ballot_text)?;
     let (tracker, tracker_address) = Background::tracker(&programs, &ballot, directory.path())?;
     // Dropped in reverse order: the peers take leave of a tracker that is still there.
@@ -112,7 +146,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let port = tracker_address.port().to_string();
     let mut others = Vec::new();
     for number in 2..=arguments.peers {
-        others.push(Background::peer(&programs, &port, number, directory.path())?);
+        let key = validator_keys.get(number - 2).map(PathBuf::as_path);
+        others.push(Background::peer(&programs, &port, number, directory.path(), key)?);
     }
     print(&guide(&programs, &port, &others, directory.path()));
     let mut seed = [0; 8];
@@ -186,32 +221,6 @@ fn build() -> anyhow::Result<Programs> {
     Ok(Programs { tracker: executable("tracker")?, peer: executable("peer")? })
 }
 
-/// The sample ballot as a new election: another id, set up now. The rest of its text stays.
-fn fresh_ballot() -> anyhow::Result<String> {
-    let path = root().join("ballot.toml");
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let mut id = [0; 16];
-    SysRng.try_fill_bytes(&mut id).context("the system gives no randomness")?;
-    let created = humantime::format_rfc3339_seconds(SystemTime::now());
-    let text = replace_value(&text, "id", &format!("{:032x}", u128::from_be_bytes(id)))?;
-    replace_value(&text, "created", &created.to_string())
-}
-
-/// Puts another string behind a key that begins a line.
-fn replace_value(text: &str, key: &str, value: &str) -> anyhow::Result<String> {
-    let begin = format!("{key} = ");
-    let is_it = |line: &str| line.starts_with(&begin);
-    ensure!(
-        text.lines().filter(|line| is_it(line)).count() == 1,
-        "the sample ballot has to have one line `{begin}…`"
-    );
-    let lines = text.lines().map(|line| match is_it(line) {
-        true => format!("{begin}\"{value}\"\n"),
-        false => format!("{line}\n"),
-    });
-    Ok(lines.collect())
-}
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package lies in the workspace")
 }
@@ -266,12 +275,28 @@ mod tests {
 
     #[test]
     fn arguments_are_read() {
-        let told = |peers, is_quiet, programs| Some(Arguments { peers, is_quiet, programs });
+        let told = |peers, is_quiet, programs| {
+            Some(Arguments { peers, closes_after_s: None, is_quiet, programs })
+        };
         assert_eq!(read(""), told(3, false, None));
         assert_eq!(read("-- --peers 5 --quiet-peers"), told(5, true, None));
         assert_eq!(read("--programs bin --peers 1"), told(1, false, Some(PathBuf::from("bin"))));
         assert_eq!(read("--help"), None);
-        for bad in ["--peers", "--peers 0", "--peers 51", "--peers x", "--programs", "5"] {
+        let with_end = |closes_after_s| {
+            let closes_after_s = Some(closes_after_s);
+            Some(Arguments { peers: 5, closes_after_s, is_quiet: false, programs: None })
+        };
+        assert_eq!(read("--final"), with_end(180));
+        assert_eq!(read("--closes-after 40 --final"), with_end(40));
+        let slips = ["--closes-after 60", "--final --closes-after 39", "--final --peers 3"];
+        for bad in slips.into_iter().chain([
+            "--peers",
+            "--peers 0",
+            "--peers 51",
+            "--peers x",
+            "--programs",
+            "5",
+        ]) {
             assert!(read_arguments(bad.split_whitespace().map(str::to_owned)).is_err(), "{bad}");
         }
     }
@@ -285,17 +310,5 @@ mod tests {
             guide.lines().partition(|line| line.starts_with("  /a/"));
         assert_eq!(commands.len(), 2, "{guide}");
         assert!(prose.len() > 5 && prose.iter().all(|line| line.len() <= 60), "{guide}");
-    }
-
-    #[test]
-    fn every_demo_is_another_election() {
-        let (one, other) = (fresh_ballot().expect("a ballot"), fresh_ballot().expect("a ballot"));
-        let id =
-            |text: &str| text.lines().find(|line| line.starts_with("id = ")).map(str::to_owned);
-        assert!(id(&one).is_some_and(|id| id.len() == "id = \"\"".len() + 32), "{one}");
-        assert_ne!(id(&one), id(&other));
-        let sample = fs::read_to_string(root().join("ballot.toml")).expect("the sample ballot");
-        let changed = one.lines().zip(sample.lines()).filter(|(ours, theirs)| ours != theirs);
-        assert_eq!(changed.count(), 2, "{one}");
     }
 }

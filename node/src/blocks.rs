@@ -22,6 +22,10 @@ impl Node {
     /// Takes in what the disk remembers. It was checked before it was written, so signatures are
     /// not checked again.
     pub(super) fn restore(&mut self, restored: Restored, now: Now) {
+        let closes = self.chain.election().closes();
+        let late = restored.blocks.iter().map(|block| block.header);
+        let late = late.filter(|header| closes.is_some_and(|closes| header.time >= closes));
+        let late: Vec<_> = late.map(|header| header.hash()).collect();
         let unusable = self.chain.restore(restored.blocks, restored.tip, now.unix);
         if unusable > 0 {
             tracing::warn!(unusable, "blocks on the disk can't be used: they are fetched again");
@@ -29,9 +33,8 @@ impl Node {
         self.ledger.restore(restored.pool, &self.chain, now);
         self.react_to_ledger(now);
         self.advance_chain(None, now);
-        if let Some(close) = self.progress.witnessed().copied() {
-            self.pin_witnessed(close);
-        }
+        self.pin_witnessed();
+        late.into_iter().for_each(|hash| self.header_joined(hash, now));
     }
 
     /// Adds a header, and deals with anything that is wrong with it. Gives `None` if the header is

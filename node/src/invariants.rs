@@ -34,6 +34,7 @@ impl Node {
         self.disk.check_invariants();
         self.own_alone.check_invariants();
         self.progress.check_invariants();
+        self.closing.check_invariants();
         if let Some(finality) = &self.finality {
             finality.check_invariants();
         }

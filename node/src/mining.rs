@@ -147,8 +147,8 @@ impl Node {
         }
     }
 
-    /// Whether a block is worth mining although nothing waits for one: the table of docs/PROTOCOL.md, "Who mines when".
-    fn mines_empty_blocks(&self, now: Now) -> bool {
+    /// Whether a block is worth mining although nothing waits for one, as it is in an election with times.
+    pub(super) fn mines_empty_blocks(&self, now: Now) -> bool {
         let election = self.chain.election();
         let Some((starts, closes)) = election.mining_starts().zip(election.closes()) else {
             return false;

@@ -16,6 +16,7 @@ use crate::config::{NodeConfig, Role};
 use crate::counters::LiveCounters;
 use crate::disk::Disk;
 use crate::finality::Finality;
+use crate::finality::depth::Closing;
 use crate::finality::state::Progress;
 use crate::holders::OwnAlone;
 use crate::laboratory::Laboratory;
@@ -67,6 +68,8 @@ pub struct Node {
     pub(super) finality: Option<Finality>,
     /// How far a timed election has come.
     pub(super) progress: Progress,
+    /// What was seen of the end of an election without validators.
+    pub(super) closing: Closing,
     /// The own user's votes that no neighbour is known to have in its chain.
     pub(super) own_alone: OwnAlone,
     /// The search for the next block.
@@ -102,7 +105,8 @@ impl Node {
         let ballot = election.canonical_bytes().into();
         let mut restored = restored;
         let remembered = std::mem::take(&mut restored.finality);
-        let progress = Progress::new(election.closes(), &remembered, now);
+        let progress = Progress::new(&remembered);
+        let closing = Closing::new(election.closes(), remembered.witnessed_close, now);
         let membership = Membership::new(&config, id, ballot, &restored.neighbours, seed, now);
         let genesis = BlockReference { height: Height(0), hash: chain.tip().hash };
         let run = (membership.run(), genesis);
@@ -117,6 +121,7 @@ impl Node {
             sync: Sync::default(),
             finality,
             progress,
+            closing,
             own_alone: OwnAlone::default(),
             mining: Mining::new(config.mining && config.role != Role::Observer, seed),
             laboratory: Laboratory::default(),

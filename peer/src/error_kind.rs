@@ -8,6 +8,7 @@ use crate::cli::UsageError;
 use crate::cli::manual::ManualError;
 use crate::organiser::RegistrarError;
 use crate::organiser::ballot::BallotCommandError;
+use crate::organiser::calibrate::CalibrateError;
 use crate::render::Style;
 use crate::run::PeerError;
 use crate::schema::{Refusal, SUMS_DIFFER};
@@ -30,6 +31,7 @@ fn kind(error: &anyhow::Error) -> String {
     let kind = kind.or_else(|| error.downcast_ref().map(key));
     let kind = kind.or_else(|| error.downcast_ref().map(sign));
     let kind = kind.or_else(|| error.downcast_ref().map(manual));
+    let kind = kind.or_else(|| error.downcast_ref().map(calibrate));
     let kind = kind.or_else(|| error.downcast_ref().map(peer));
     let kind = kind.or_else(|| error.downcast_ref().map(|_: &UsageError| "usage"));
     // What is left is a text that can't be printed.
@@ -41,13 +43,16 @@ fn offline(error: &OfflineError) -> &str {
         OfflineError::Archive { .. } => "bad_archive",
         OfflineError::Write(error) => written(error),
         OfflineError::ArchiveOfArchive | OfflineError::TableName { .. } => "usage",
-        OfflineError::Receipt(_) => "receipt_file",
+        OfflineError::Receipt(_) | OfflineError::NoCertificate { .. } => "receipt_file",
+        OfflineError::NoEvidence { .. } => "evidence_file",
+        OfflineError::NoValidators { .. } => "no_validators",
         OfflineError::OtherElection { .. } => "other_election",
         OfflineError::Ballot(error) => election(error),
         OfflineError::DataDirectory(_) => "data_directory",
         OfflineError::Store(error) => store(error),
         OfflineError::File(_) => "file",
-        OfflineError::Broken { .. } => "broken_rule",
+        OfflineError::Broken { .. } | OfflineError::BadCertificate { .. } => "broken_rule",
+        OfflineError::NotFinal { .. } => "not_final",
         OfflineError::AheadOfClock { .. } => "ahead_of_clock",
         OfflineError::SumsDiffer { .. } => SUMS_DIFFER,
         OfflineError::Running(error) => error.kind(),
@@ -90,6 +95,13 @@ fn ballot(error: &BallotCommandError) -> &str {
         BallotCommandError::Ballot(error) => election(error),
         BallotCommandError::File(_) => "file",
         BallotCommandError::Stdout(_) => "stdout",
+    }
+}
+
+fn calibrate(error: &CalibrateError) -> &str {
+    match error {
+        CalibrateError::Threads(_) => "system",
+        CalibrateError::Stdout(_) => "stdout",
     }
 }
 

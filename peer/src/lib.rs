@@ -45,13 +45,15 @@ mod voter;
 mod watch;
 
 pub use auditor::{
-    ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, NoRecord, OfflineError, RecordPlace,
-    SumsError, audit, export, import, verify_receipt,
+    ArchiveError, ArchiveItem, ArchiveReader, ArchiveRecord, ArchiveWriter, BadCertificate,
+    NoRecord, NotFinal, OfflineError, RecordPlace, SumsError, audit, check_evidence, export,
+    import, verify_receipt,
 };
 pub use cli::manual::{ManualError, write_man_pages};
 pub use client::{ClientExit, client};
 pub use error_kind::error_line;
 pub use organiser::ballot::{BallotCommandError, check_ballot, new_ballot};
+pub use organiser::calibrate::{CalibrateError, calibrate};
 pub use organiser::{RegistrarError, registrar, validator};
 pub use prompt::logs::start_log;
 pub use run::{PeerError, run};

@@ -92,6 +92,7 @@ fn start(invocation: Invocation) -> anyhow::Result<ExitCode> {
             anyhow::anyhow!("can't write to stdout: {}", host::reason::of(&error))
         })?,
         Invocation::NewBallot(new) => peer::new_ballot(&new)?,
+        Invocation::Calibrate(task) => peer::calibrate(&task)?,
         Invocation::CheckBallot(check) => peer::check_ballot(&check)?,
         Invocation::Registrar(task) => peer::registrar(&task)?,
         Invocation::Validator(task) => peer::validator(&task)?,
@@ -102,6 +103,9 @@ fn start(invocation: Invocation) -> anyhow::Result<ExitCode> {
         Invocation::Import(import) => peer::import(&import)?,
         Invocation::VerifyReceipt(verify) => {
             return Ok(good_or_refused(peer::verify_receipt(&verify)?));
+        }
+        Invocation::CheckEvidence(check) => {
+            return Ok(good_or_refused(peer::check_evidence(&check)?));
         }
         Invocation::Client(request) => return Ok(client_exit(peer::client(&request))),
         Invocation::Watch(connection) => return Ok(client_exit(peer::watch(&connection))),

@@ -4,6 +4,7 @@
 
 use crate::admission::AdmissionRule;
 use crate::block::{Block, Header};
+use crate::finality::{BlockReference, Certificate};
 use crate::keys::SignatureError;
 use crate::merkle::Proof;
 use crate::transaction::{HashedTransaction, Transaction};
@@ -20,6 +21,59 @@ pub struct Receipt {
     pub header: Header,
     /// The path from the transaction to the header's merkle root.
     pub proof: Proof,
+    /// What shows that the block is final, if it is.
+    pub finality: Option<FinalityProof>,
+}
+
+/// The most headers from a receipt's block up to the certified one. A receipt that would take more is made without a
+/// certificate: it is checked against a record then.
+pub const RECEIPT_HEADERS_MAX: usize = 16_384;
+
+/// A certificate for a receipt's block, or for one that builds on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinalityProof {
+    /// The headers above the receipt's block up to the certified block, in ascending order; none if it is certified
+    /// itself. At most [`RECEIPT_HEADERS_MAX`].
+    pub headers: Vec<Header>,
+    /// The certificate.
+    pub certificate: Certificate,
+}
+
+/// The reason why headers do not lead from a receipt's block to the certified one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the values that the message shows")]
+pub enum HeadersError {
+    /// A header does not name the one before it, or is not one higher.
+    #[error("header {index} does not build on the one before it")]
+    Unlinked { index: usize },
+    /// The last header is not that of the certified block.
+    #[error(
+        "the headers lead to block {} {}; the certificate is for block {} {}",
+        found.height, found.hash, expected.height, expected.hash
+    )]
+    OtherBlock { found: BlockReference, expected: BlockReference },
+}
+
+impl FinalityProof {
+    /// Checks that the headers lead from the block with this header to the certified one. What the certificate is worth
+    /// is not checked here.
+    ///
+    /// # Errors
+    /// See [`HeadersError`].
+    pub fn check_headers(&self, block: &Header) -> Result<(), HeadersError> {
+        let mut below = BlockReference { height: block.height, hash: block.hash() };
+        for (index, header) in self.headers.iter().enumerate() {
+            if header.previous != below.hash || header.height != below.height.next() {
+                return Err(HeadersError::Unlinked { index });
+            }
+            below = BlockReference { height: header.height, hash: header.hash() };
+        }
+        let expected = self.certificate.block;
+        if below != expected {
+            return Err(HeadersError::OtherBlock { found: below, expected });
+        }
+        Ok(())
+    }
 }
 
 /// The reason why a receipt proves nothing.
@@ -42,7 +96,8 @@ impl Receipt {
         let leaves: Vec<_> = block.transactions.iter().map(|each| each.leaf()).collect();
         let proof = Proof::new(&leaves, place)?;
         let transaction = block.transactions.get(place)?.transaction().clone();
-        Some(Self { election: *election, transaction, header: block.header, proof })
+        let header = block.header;
+        Some(Self { election: *election, transaction, header, proof, finality: None })
     }
 
     /// Checks the receipt and returns the transaction that the block with this header contains.
@@ -71,6 +126,40 @@ mod tests {
     use crate::block;
     use crate::keys::VoterKey;
     use crate::units::{Difficulty, Height, UnixMillis};
+
+    #[test]
+    fn headers_lead_from_the_receipts_block_to_the_certified_one() {
+        let on = |parent: &Header, nonce| Header {
+            previous: parent.hash(),
+            height: parent.height.next(),
+            nonce,
+            ..*parent
+        };
+        let first = Header {
+            previous: BlockHash([1; 32]),
+            merkle_root: block::merkle_root(&[]),
+            height: Height(3),
+            time: UnixMillis(4),
+            difficulty: Difficulty::from_bits(0),
+            nonce: 6,
+        };
+        let second = on(&first, 7);
+        let third = on(&second, 8);
+        let proof = |headers: &[Header], certified: &Header| {
+            let block = BlockReference { height: certified.height, hash: certified.hash() };
+            let certificate = Certificate { block, signatures: Vec::new() };
+            FinalityProof { headers: headers.to_vec(), certificate }.check_headers(&first)
+        };
+        assert_eq!(proof(&[], &first), Ok(()));
+        assert_eq!(proof(&[second, third], &third), Ok(()));
+        assert_eq!(proof(&[third], &third), Err(HeadersError::Unlinked { index: 0 }));
+        let higher = Header { height: Height(9), ..third };
+        assert_eq!(proof(&[second, higher], &higher), Err(HeadersError::Unlinked { index: 1 }));
+        for (headers, certified) in [(&[second][..], &third), (&[], &second), (&[second], &first)] {
+            let wrong = proof(headers, certified);
+            assert!(matches!(wrong, Err(HeadersError::OtherBlock { .. })), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn a_receipt_holds_for_its_own_transaction_and_block_alone() {

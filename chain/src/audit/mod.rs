@@ -2,8 +2,10 @@
 //!
 //! An audit applies the rules that a peer applies, through the same functions. [`CheckedBlock::new`] checks what needs
 //! no other block, so many blocks can be checked at the same time; [`Audit::extend`] checks in order what depends on
-//! the blocks before. No block is kept in memory, only who is registered, who voted, and the count.
+//! the blocks before. No block is kept in memory, only its hash, who is registered, who voted, and the count.
+//! [`Audit::certify`] then tells how much of the chain can't change any more.
 
+mod certificate;
 mod header_chain;
 mod rule;
 
@@ -21,6 +23,7 @@ use super::error::{BlockError, BodyError, HeaderError};
 use super::summary::BlockEffects;
 use crate::rules::Rules;
 use crate::time::{Past, Phase};
+pub use certificate::{CertificateRule, CertifyError, check_certificate};
 use header_chain::HeaderChain;
 pub use rule::AuditRule;
 
@@ -40,6 +43,9 @@ pub struct Audit {
     closing: Option<BlockReference>,
     transactions: u64,
     signatures: u64,
+    /// The hashes of the chain by height, so that certificates for its blocks can be told from others.
+    hashes: Vec<BlockHash>,
+    final_block: Option<BlockReference>,
 }
 
 /// The first block that breaks a rule.
@@ -109,8 +115,11 @@ impl Audit {
     /// Starts at the election's genesis block.
     #[must_use]
     pub fn new(election: Arc<Election>) -> Self {
+        let headers = HeaderChain::new(&election);
         Self {
-            headers: HeaderChain::new(&election),
+            hashes: vec![headers.tip().1],
+            final_block: None,
+            headers,
             branch: Branch::new(&election, Rules::ALL),
             closing: None,
             transactions: 0,
@@ -146,6 +155,7 @@ impl Audit {
         self.signatures +=
             checked.block.transactions.iter().map(|each| signatures(each)).sum::<u64>();
         self.headers.add(header, hash);
+        self.hashes.push(hash);
         if period.phase() == Phase::Closed && self.closing.is_none() {
             self.closing = Some(BlockReference { height, hash });
         }

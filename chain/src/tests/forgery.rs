@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::slice;
 
 use protocol::admission::AdmissionRule;
-use protocol::roster::{FinalityRule, Times};
 
 use super::*;
+use crate::fixtures::Timed;
 
 /// Elections in which every offered rule can be broken, or all but the order of a vote's options in the first.
 fn elections() -> [Election; 3] {
@@ -41,12 +41,9 @@ fn is_of_hours(rule: AuditRule) -> bool {
     matches!(rule, AuditRule::NotOpenYet | AuditRule::TransactionsAfterClose)
 }
 
-/// The election that opens and closes so many milliseconds after its creation.
-fn timed(opens: u64, closes: u64) -> Election {
-    let at = |after_ms| election().created.plus(Duration::from_millis(after_ms));
-    let finality = FinalityRule::Depth { confirmations: 1 };
-    let times = Some(Times { opens: at(opens), closes: at(closes), finality });
-    Election { block_interval_s: Some(10), difficulty_bits: 4, times, ..election() }
+fn timed(opens_ms: u64, closes_ms: u64) -> Election {
+    let election = Election { difficulty_bits: 4, ..election() };
+    (*Timed::new(election, opens_ms, closes_ms).election).clone()
 }
 
 #[test]

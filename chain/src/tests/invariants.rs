@@ -1,7 +1,7 @@
 //! Whatever breaks an invariant of a chain is noticed.
 
 use protocol::finality::BlockReference;
-use protocol::units::{Height, Work};
+use protocol::units::{Difficulty, Height, Work};
 
 use super::*;
 
@@ -110,7 +110,7 @@ const TREE: [Breakage; 13] = [
     (|it| it.chain.headers_without_body_max = 1, "2 headers have no body"),
 ];
 
-const CHOICE: [Breakage; 9] = [
+const CHOICE: [Breakage; 11] = [
     (|it| it.chain.best.swap(1, 2), "left: Height(2)"),
     (
         |it| {
@@ -153,6 +153,13 @@ const CHOICE: [Breakage; 9] = [
         },
         "there is a better header",
     ),
+    (
+        |it| {
+            it.chain.closing = Some(BlockReference { height: Height(1), hash: it.first });
+        },
+        "the closing block",
+    ),
+    (|it| it.chain.timing.floor = Difficulty::from_bits(7), "the tip's difficulty"),
 ];
 
 const COUNTS: [Breakage; 6] = [

@@ -1,11 +1,15 @@
 //! A chain to play with, and blocks on any parent.
 
 mod audit;
+mod certificates;
+mod difficulty;
 mod disk;
 mod documents;
 mod due;
 mod edges;
+mod final_tally;
 mod forgery;
+mod hash_rate;
 mod invariants;
 mod order;
 mod period;

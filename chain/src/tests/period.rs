@@ -3,13 +3,10 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use protocol::admission::RegistrarSignatures;
-use protocol::roster::{FinalityRule, Times};
-use protocol::transaction::{TransactionKind, Vote};
-use protocol::units::TransactionId;
+use protocol::transaction::TransactionKind;
 
 use super::*;
-use crate::fixtures::election_by_registrars;
+use crate::fixtures::{Timed, election_by_registrars};
 
 const INTERVAL_MS: u64 = 10_000;
 const OPENS_MS: u64 = 1_000_000;
@@ -31,40 +28,12 @@ struct Scene {
 
 impl Scene {
     fn new(election: Election) -> Self {
-        let finality = FinalityRule::Depth { confirmations: 1 };
-        let times = Some(Times { opens: at(OPENS_MS), closes: at(CLOSES_MS), finality });
-        let election = Election { block_interval_s: Some(10), times, ..election };
-        let id = election.election_id();
-        let sign = |signed: TransactionId| {
-            let pairs = [0, 1].map(|place| (place, key(101 + place as u8).sign(&signed.0)));
-            RegistrarSignatures::new(&id, pairs.to_vec())
-        };
-        let registers = |number: u8| {
-            let public = key(number).public();
-            match election.admission.stamp_difficulty() {
-                Some(difficulty) => {
-                    let stamp = proof_of_work::find_stamp(&id, &public.0, difficulty, 0);
-                    Transaction::open_registration(&id, &key(number), stamp)
-                }
-                None => {
-                    Transaction::admission(public, sign(Transaction::admission_id(&id, &public)))
-                }
-            }
-        };
-        let voter = key(0).public().voter();
-        let vote = Vote { voter, choices: vec![vec![1]], nonce: [0; 8], cast_at: NOW };
-        let mut one_each = vec![registers(1), Transaction::vote(&id, &key(0), vote)];
-        if election.admission.stamp_difficulty().is_none() {
-            let voter = key(2).public().voter();
-            let signatures = sign(Transaction::withdrawal_id(&id, &voter));
-            one_each.push(Transaction::Withdrawal { voter, signatures });
+        let timed = Timed::new(election, OPENS_MS, CLOSES_MS);
+        let mut one_each = vec![timed.registration(1), timed.vote(0, 1)];
+        if timed.election.admission.stamp_difficulty().is_none() {
+            one_each.push(timed.withdrawal(2));
         }
-        let hashed = |each| Arc::new(HashedTransaction::new(each, &id));
-        Self {
-            registration: hashed(registers(0)),
-            one_each: one_each.into_iter().map(hashed).collect(),
-            election: Arc::new(election),
-        }
+        Self { registration: timed.registration(0), one_each, election: timed.election }
     }
 
     /// A chain and an audit after blocks with these times, the first of which registers the voter.

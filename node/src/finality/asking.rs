@@ -12,7 +12,9 @@ use super::{Finality, Output, Timer};
 
 /// How often a neighbour is asked while the result is not final.
 const PERIOD: Duration = Duration::from_secs(5);
-/// How often one is asked after that, so that all peers come to have the same certificate.
+/// So many times each neighbour is asked after that at the same pace, so that all peers come to have one certificate.
+const ROUNDS_AFTER_END: usize = 2;
+/// How often one is asked from then on.
 const PERIOD_AFTER_END: Duration = Duration::from_secs(60);
 
 /// Whom certificates were asked of.
@@ -21,6 +23,8 @@ pub(super) struct Asking {
     /// The number of the last request to each neighbour; `None` before the first.
     of_neighbours: BTreeMap<SocketAddr, Option<u32>>,
     last_number: u32,
+    /// How many requests there were since the result is final.
+    after_end: usize,
     /// Whom was asked last.
     last: Option<SocketAddr>,
 }
@@ -68,7 +72,10 @@ impl Finality {
     pub(super) fn ask_next(&mut self, final_height: Height, is_over: bool, now: Now) {
         if let Some(address) = self.asking.next() {
             self.ask(address, final_height);
-            let period = if is_over { PERIOD_AFTER_END } else { PERIOD };
+            self.asking.after_end = if is_over { self.asking.after_end + 1 } else { 0 };
+            let is_settled =
+                self.asking.after_end > ROUNDS_AFTER_END * self.asking.of_neighbours.len();
+            let period = if is_settled { PERIOD_AFTER_END } else { PERIOD };
             self.timers.set(Timer::Ask, Some(now.instant + period));
         }
     }

@@ -76,7 +76,7 @@ impl Node {
 
     /// A header joined the tree.
     pub(crate) fn header_joined(&mut self, hash: BlockHash, now: Now) {
-        let Some(finality) = &self.finality else { return };
+        let Some(finality) = &self.finality else { return self.look_at_branch(hash, now) };
         let header = self.chain.header(&hash);
         let block = header.map(|header| BlockReference { height: header.height, hash });
         if block.is_some_and(|block| finality.names(&block)) {

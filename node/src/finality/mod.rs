@@ -8,7 +8,8 @@ pub(crate) mod about;
 mod asking;
 mod certificates;
 mod collect;
-pub(crate) mod dispatch;
+pub(crate) mod depth;
+mod dispatch;
 mod evidence;
 mod justified;
 mod presence;
@@ -16,6 +17,8 @@ pub(crate) mod records;
 mod serve;
 pub(crate) mod state;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod validator;
 pub(crate) mod views;
 mod votes;
@@ -207,9 +210,8 @@ impl Finality {
         if reason.is_some() || around.is_catching_up {
             return;
         }
-        if let Some(ahead) = validator::waits_for_clock(chain, now) {
-            tracing::debug!(?ahead, "the tip's time is ahead of this validator's clock");
-        }
+        let ahead = own.tell_ahead(chain, now).map(|reason| Event::Abstains { reason });
+        self.outputs.extend(ahead.map(Output::Event));
         let lock = own.record().and_then(|record| record.committed);
         let Some(record) = own.decide(chain, &self.justified, now) else { return };
         if record.committed != lock

@@ -59,6 +59,12 @@ impl Presences {
         runs.push(Run { run: presence.run, time: presence.time, seen_at: now.instant });
     }
 
+    #[cfg(test)]
+    pub(super) fn knows(&self, presence: &Presence) -> bool {
+        let runs = self.of_validators.get(&presence.validator);
+        runs.is_some_and(|runs| runs.iter().any(|run| run.run == presence.run))
+    }
+
     /// When a validator last said that it runs, by its clock.
     pub(super) fn newest(&self, validator: u16) -> Option<UnixMillis> {
         self.of_validators.get(&validator)?.iter().map(|run| run.time).max()

@@ -10,10 +10,10 @@ use protocol::finality::BlockReference;
 use protocol::transaction::TransactionKind;
 use protocol::units::{Height, Now, TransactionId, UnixMillis};
 
-use super::records::{FinalityRecord, RestoredFinality, WitnessedClose};
+use super::records::RestoredFinality;
 use super::views::{ElectionState, Fate};
 use crate::command::CommandError;
-use crate::output::{Event, Output, Record};
+use crate::output::{Event, Output};
 use crate::views::Tip;
 use crate::{Node, Timer};
 use chain::Phase;
@@ -34,24 +34,16 @@ pub(crate) struct Progress {
     final_since: Option<UnixMillis>,
     /// Whether votes may come too late by this machine's clock.
     is_late: bool,
-    /// Whether this node knew what the others knew when the election closed; `None` before that.
-    was_there: Option<bool>,
-    /// Whether this node ran before the election closed.
-    started_in_time: bool,
-    witnessed: Option<WitnessedClose>,
 }
 
 impl Progress {
-    /// `closes` is that of the election, if it does.
-    pub(crate) fn new(closes: Option<UnixMillis>, restored: &RestoredFinality, now: Now) -> Self {
-        let started_in_time = closes.is_some_and(|closes| now.unix < closes);
-        let witnessed = restored.witnessed_close;
+    pub(crate) fn new(restored: &RestoredFinality) -> Self {
         let certified = restored.closing_certificate.as_ref().map(|seen| seen.seen_at);
-        let final_since = certified.or(witnessed.map(|close| close.seen_at));
+        let witnessed = restored.witnessed_close.map(|close| close.seen_at);
         let highest = restored.certificate.as_ref();
         let highest = highest.map(|seen| (seen.certificate.block.height, seen.seen_at));
         let final_times = highest.into_iter().collect();
-        Self { started_in_time, witnessed, final_since, final_times, ..Self::default() }
+        Self { final_since: certified.or(witnessed), final_times, ..Self::default() }
     }
 
     pub(super) fn is_late(&self) -> bool {
@@ -60,10 +52,6 @@ impl Progress {
 
     pub(super) fn final_since(&self) -> Option<UnixMillis> {
         self.final_since
-    }
-
-    pub(crate) fn witnessed(&self) -> Option<&WitnessedClose> {
-        self.witnessed.as_ref()
     }
 
     fn note_final(&mut self, height: Height, now: Now) {
@@ -85,7 +73,8 @@ impl Node {
     #[must_use]
     pub fn election_state(&self) -> Option<ElectionState> {
         self.chain.election().times.as_ref()?;
-        let is_disputed = self.finality.as_ref().is_some_and(|each| each.conflict().is_some());
+        let is_disputed = self.finality.as_ref().is_some_and(|each| each.conflict().is_some())
+            || self.closing.is_disputed();
         Some(match (self.chain.closing_block(), self.chain.phase()) {
             _ if is_disputed => ElectionState::Disputed,
             (Some(closing), _) if self.is_final_closing(closing) => ElectionState::Final,
@@ -96,7 +85,7 @@ impl Node {
     }
 
     fn is_final_closing(&self, closing: BlockReference) -> bool {
-        let is_witnessed = self.progress.witnessed.is_some_and(|close| close.closing == closing);
+        let is_witnessed = self.closing.witnessed().is_some_and(|close| close.closing == closing);
         is_witnessed
             || self.chain.holds_final() && self.chain.final_block().height >= closing.height
     }
@@ -158,40 +147,6 @@ impl Node {
         self.output(Output::Event(Event::Final { block: Tip { height, hash }, votes }));
     }
 
-    /// Where nobody signs, observes whether the closing block is deep enough.
-    fn watch_closing(&mut self, now: Now) {
-        let election = self.chain.election();
-        let Some(confirmations) = election.confirmations() else { return };
-        let has_closed = election.closes().is_some_and(|closes| now.unix >= closes);
-        if has_closed && self.progress.was_there.is_none() {
-            self.progress.was_there = Some(self.progress.started_in_time && self.is_in_touch(now));
-        }
-        let Some(closing) = self.chain.closing_block() else { return };
-        let blocks = self.chain.tip_header().height.0 - closing.height.0 + 1;
-        if self.progress.witnessed.is_some() || blocks < u64::from(confirmations) {
-            return;
-        }
-        let is_witnessed = self.progress.was_there == Some(true) && self.is_in_touch(now);
-        let close = WitnessedClose { closing, seen_at: now.unix, is_witnessed };
-        self.progress.witnessed = Some(close);
-        self.persist(Record::Finality(FinalityRecord::WitnessedClose(close)));
-        self.pin_witnessed(close);
-    }
-
-    /// Whether this node is in contact with others and knows what they know.
-    fn is_in_touch(&self, now: Now) -> bool {
-        self.membership.distinct_count() > 0 && self.unready(now).is_empty()
-    }
-
-    /// What this peer saw close stays, whatever longer branch comes later.
-    pub(crate) fn pin_witnessed(&mut self, close: WitnessedClose) {
-        if close.is_witnessed
-            && let Err(error) = self.chain.set_final(close.closing)
-        {
-            tracing::warn!(%error, "the closing block is not the one that this peer saw");
-        }
-    }
-
     /// The election is over: whoever handed a vote in here that it does not count is told.
     fn tell_not_counted(&mut self) {
         for (id, voter) in self.ledger.submitted_votes() {
@@ -238,5 +193,21 @@ impl Node {
     pub(crate) fn is_late_vote(&self, id: &TransactionId) -> bool {
         let vote = self.ledger.pool().get(id);
         self.progress.is_late && vote.is_some_and(|vote| vote.kind() == TransactionKind::Vote)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_1_025_final_blocks_the_lowest_is_forgotten() {
+        let mut progress = Progress::default();
+        #[expect(clippy::disallowed_methods, reason = "virtual time needs a moment to start from")]
+        let now = Now { instant: std::time::Instant::now(), unix: UnixMillis(1) };
+        (0..=FINAL_TIMES_MAX as u64).for_each(|height| progress.note_final(Height(height), now));
+        progress.check_invariants();
+        let kept: Vec<_> = progress.final_times.keys().map(|height| height.0).collect();
+        assert!(kept.into_iter().eq(1..=FINAL_TIMES_MAX as u64));
     }
 }

@@ -1,8 +1,8 @@
 //! What users are shown of the election's times and of finality.
 
-use protocol::finality::{BlockReference, Offence};
+use protocol::finality::Offence;
 
-use super::views::{DepthView, EvidenceView, FinalityView, OwnValidatorView, ValidatorView};
+use super::views::{EvidenceView, FinalityView, OwnValidatorView, ValidatorView};
 use super::{Finality, Surroundings};
 use crate::Node;
 use protocol::units::Now;
@@ -39,17 +39,6 @@ impl Node {
             evidence: finality.map(Finality::evidence_views).unwrap_or_default(),
             conflict: finality.and_then(|each| each.conflict.clone()),
         }))
-    }
-
-    fn depth_view(&self, confirmations: u32) -> DepthView {
-        let tip = self.chain.tip_header().height;
-        let above = |closing: BlockReference| tip.0 - closing.height.0 + 1;
-        DepthView {
-            confirmations,
-            blocks: self.chain.closing_block().map_or(0, above),
-            is_witnessed: self.progress.witnessed().map(|close| close.is_witnessed),
-            disputed: Vec::new(),
-        }
     }
 }
 

@@ -51,6 +51,8 @@ pub(super) struct OwnSigner {
     twin: Option<TwinSign>,
     /// What was last told of why it does not sign.
     told: Option<Option<Abstention>>,
+    /// The last block of which it was told that its time has not come.
+    told_ahead: Height,
 }
 
 /// What the validator has to know of this node.
@@ -96,6 +98,7 @@ impl OwnSigner {
             commit: None,
             twin: None,
             told: None,
+            told_ahead: Height(0),
             record,
         };
         let is_written = signer.record.is_some();
@@ -137,6 +140,14 @@ impl OwnSigner {
     /// Whether this reason, or that there is none, is news.
     pub(super) fn tell(&mut self, reason: Option<Abstention>) -> bool {
         self.told.replace(reason) != Some(reason)
+    }
+
+    /// That the tip is not prepared because its time has not come, if that was not told of it.
+    pub(super) fn tell_ahead(&mut self, chain: &Chain, now: Now) -> Option<Abstention> {
+        let reason = ahead(chain, now)?;
+        let height = chain.tip_header().height;
+        let is_news = std::mem::replace(&mut self.told_ahead, height) != height;
+        is_news.then_some(reason)
     }
 
     /// Decides on the next vote, if there is one to sign: the record to be written first.
@@ -316,8 +327,10 @@ fn prepare_of(
     may_prepare(&signed, target.height, source.height, link).is_ok().then_some((target, source))
 }
 
-/// How far the time of the tip is ahead of what the validator prepares.
-pub(super) fn waits_for_clock(chain: &Chain, now: Now) -> Option<Duration> {
-    let time = chain.tip_header().time;
-    (time > now.unix.plus(AHEAD_MAX)).then(|| time.distance(now.unix))
+/// Why the tip is not prepared yet, if its time has not come by this machine's clock.
+fn ahead(chain: &Chain, now: Now) -> Option<Abstention> {
+    let tip = chain.tip_header();
+    let ahead = tip.time.distance(now.unix);
+    let is_ahead = tip.time > now.unix && ahead > AHEAD_MAX;
+    is_ahead.then_some(Abstention::BlockAhead { height: tip.height, ahead })
 }

@@ -1,5 +1,7 @@
 //! What users see of an election's times and of finality, copied at one moment.
 
+use std::time::Duration;
+
 use protocol::datagram::RunNumber;
 use protocol::finality::{BlockReference, Certificate, Evidence, Offence};
 use protocol::units::{Height, UnixMillis};
@@ -156,6 +158,14 @@ pub enum Abstention {
     /// This machine's clock is off.
     #[error("this machine's clock is off")]
     ClockOff,
+    /// The newest block's time is too far ahead of this machine's clock.
+    #[error("the time of block {height} is {} ms ahead of this machine's clock", ahead.as_millis())]
+    BlockAhead {
+        /// The height of the block.
+        height: Height,
+        /// How far its time is ahead.
+        ahead: Duration,
+    },
     /// Another peer runs with the same key.
     #[error("another peer signs with this validator's key: {0}")]
     Twin(TwinSign),
@@ -176,6 +186,7 @@ impl Abstention {
             Self::NoRecord => "no_record",
             Self::HearsOthersOut => "hears_others_out",
             Self::ClockOff => "clock_off",
+            Self::BlockAhead { .. } => "block_ahead",
             Self::Twin(_) => "twin",
             Self::Disputed => "disputed",
             Self::Final => "final",

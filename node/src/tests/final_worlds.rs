@@ -1,6 +1,8 @@
 //! Worlds in which validators make blocks final.
 
+mod depth;
 mod ends;
+mod mining;
 mod validators;
 
 use std::net::SocketAddr;
@@ -8,14 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::election::Election;
-use protocol::finality::{Commit, Prepare, Presence};
+use protocol::finality::{Commit, FinalityVote, Offence, Prepare, Presence};
 use protocol::keys::VoterKey;
+use protocol::proof_of_work::find_stamp;
 use protocol::roster::{FinalityRule, Roster, Times, Validator};
-use protocol::units::UnixMillis;
+use protocol::transaction::Transaction;
+use protocol::units::TransactionId;
 
 use super::{Network, address};
 use crate::finality::records::{Signed, ToSign};
-use crate::{Answer, Command, Event, FinalityView, OwnValidator, Restored};
+use crate::{Answer, Command, ElectionState, Event, Fate, FinalityView, OwnValidator, Restored};
 use chain::fixtures::{election, key};
 
 /// The interval between blocks.
@@ -25,12 +29,12 @@ const UNTIL_OPEN: Duration = Duration::from_secs(30);
 /// From the creation of the election to its closing.
 const UNTIL_CLOSED: Duration = Duration::from_secs(90);
 
-pub(super) fn validator_key(place: u16) -> VoterKey {
+pub(crate) fn validator_key(place: u16) -> VoterKey {
     key(u8::try_from(200 + place).expect("few validators"))
 }
 
 /// An election that opens and closes, and whose blocks are final by three of four validators.
-pub(super) fn with_validators() -> Election {
+pub(crate) fn with_validators() -> Election {
     let validator = |place| Validator {
         name: format!("Validator {place}"),
         key: validator_key(place).public(),
@@ -97,6 +101,11 @@ impl Network {
                 Signed::Presence(Presence::sign(&id, place, run, time, &secret))
             }
         };
+        match &signed {
+            Signed::Prepare(each) => self.signed.push((at, FinalityVote::Prepare(each.clone()))),
+            Signed::Commit(each) => self.signed.push((at, FinalityVote::Commit(each.clone()))),
+            Signed::Presence(_) => {}
+        }
         let now = self.time_at(at);
         self.nodes.get_mut(&at).expect("a node").handle_signed(signed, now);
     }
@@ -119,7 +128,36 @@ impl Network {
         self.events.iter().filter(of_node).map(|(_, event)| event)
     }
 
-    fn unix(&self) -> UnixMillis {
-        self.time().unix
+    fn states(&mut self, nodes: u16) -> Vec<ElectionState> {
+        (1..=nodes).map(|number| self.finality(number).state).collect()
+    }
+
+    /// Registers a voter at a node, and hands in the vote.
+    fn cast(&mut self, number: u16, voter: u8) -> TransactionId {
+        let id = self.election.election_id();
+        let stamp = self.election.admission.stamp_difficulty().expect("it is open");
+        let stamp = find_stamp(&id, &key(voter).public().0, stamp, 0);
+        self.submit(number, Transaction::open_registration(&id, &key(voter), stamp)).expect("good");
+        let vote = self.vote(voter, 0);
+        self.submit(number, vote).expect("good")
+    }
+
+    fn fate(&mut self, number: u16, id: TransactionId) -> Option<Fate> {
+        match self.command(number, Command::Transaction(id)) {
+            Ok(Answer::Transaction(answer)) => answer.fate,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// No validator signed two votes that no honest one signs both, whatever it was put through.
+    fn assert_nobody_signed_twice(&self) {
+        for (index, (first_at, first)) in self.signed.iter().enumerate() {
+            for (at, second) in &self.signed[index + 1..] {
+                let is_same = first.validator() == second.validator();
+                let offence =
+                    Offence::between(&first.statement(), &second.statement()).filter(|_| is_same);
+                assert_eq!(offence, None, "{first_at} {first:?}, {at} {second:?}");
+            }
+        }
     }
 }

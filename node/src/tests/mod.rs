@@ -6,7 +6,7 @@ mod ahead;
 pub(crate) mod bounded;
 mod clock;
 mod disk;
-mod final_worlds;
+pub(crate) mod final_worlds;
 mod full_disk;
 mod holders;
 mod hostile;
@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use protocol::block::{Block, Header};
 use protocol::election::Election;
+use protocol::finality::FinalityVote;
 use protocol::transaction::{HashedTransaction, Transaction, Vote};
 use protocol::units::{BlockHash, MerkleRoot, Now, TransactionId, UnixMillis};
 
@@ -79,6 +80,8 @@ struct Network {
     frozen: BTreeMap<SocketAddr, Instant>,
     /// Which nodes are validators, at which place, and whether they trust an empty store.
     validators: BTreeMap<u16, OwnValidator>,
+    /// What validators signed, in this order.
+    signed: Vec<(SocketAddr, FinalityVote)>,
     /// How long one attempt at a block takes; `None` if blocks take 100 ms, whatever their difficulty.
     attempt: Option<Duration>,
     /// What gets lost: whether a datagram from one address to another does.
@@ -132,6 +135,7 @@ impl Network {
             frozen: BTreeMap::new(),
             twins: BTreeMap::new(),
             validators: BTreeMap::new(),
+            signed: Vec::new(),
             attempt: None,
             loses: |_, _, _| false,
         }

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use protocol::block::Block;
-use protocol::receipt::Receipt;
+use protocol::block::Header;
+use protocol::finality::Certificate;
+use protocol::receipt::{FinalityProof, RECEIPT_HEADERS_MAX, Receipt};
 use protocol::transaction::{Choices, Transaction};
 use protocol::units::{Height, TransactionId, VoterId};
 
@@ -48,6 +50,16 @@ impl Actions {
         let Answer::Status(node) = &answer else { unasked(&answer) };
         let all = node.finality.as_ref().map_or(&[][..], |view| &view.evidence);
         Ok(schema::EvidenceList::of(all, self.election_id))
+    }
+
+    /// The certificate of the lowest block that is final and at or above the closing block, and that of the highest
+    /// final block, as far as this peer has them.
+    pub(crate) async fn certificates(&self) -> Result<Vec<Certificate>, ActionError> {
+        let answer = self.handle.command(Command::Results).await?;
+        let Answer::Results(results) = answer else { unasked(&answer) };
+        let Some(finality) = results.finality else { return Ok(Vec::new()) };
+        let seen = [finality.closing_certificate, finality.certificate];
+        Ok(seen.into_iter().flatten().map(|seen| seen.certificate).collect())
     }
 
     /// Up to `limit` blocks of the best chain, from `from` or from the tip downwards.
@@ -117,8 +129,39 @@ impl Actions {
     /// When no block holds a vote of the voter, or the disk does not give it.
     pub(crate) async fn receipt(&self, voter: VoterId) -> Result<Receipt, ActionError> {
         let answer = self.handle.command(Command::Receipt(voter)).await?;
-        let Answer::Receipt(receipt) = answer else { unasked(&answer) };
+        let Answer::Receipt(mut receipt) = answer else { unasked(&answer) };
+        receipt.finality = self.finality_proof(&receipt.header).await?;
         Ok(*receipt)
+    }
+
+    /// What shows to everybody that the block with this header is final, if it is and that is not too long.
+    async fn finality_proof(&self, block: &Header) -> Result<Option<FinalityProof>, ActionError> {
+        let certificates = self.certificates().await?.into_iter();
+        let above = certificates.filter(|certificate| certificate.block.height >= block.height);
+        let Some(certificate) = above.min_by_key(|certificate| certificate.block.height) else {
+            return Ok(None);
+        };
+        let count = usize::try_from(certificate.block.height.0 - block.height.0);
+        let Some(count) = count.ok().filter(|count| *count <= RECEIPT_HEADERS_MAX) else {
+            return Ok(None);
+        };
+        // From the certified block downwards, a page at a time.
+        let mut headers: Vec<Header> = Vec::with_capacity(count);
+        while headers.len() < count {
+            let missing = u32::try_from(count - headers.len()).unwrap_or(u32::MAX);
+            let from = Height(certificate.block.height.0 - headers.len() as u64);
+            let page = Command::Chain { from: Some(from), limit: missing };
+            let answer = self.handle.command(page).await?;
+            let Answer::Chain(page) = answer else { unasked(&answer) };
+            if page.is_empty() {
+                return Ok(None);
+            }
+            headers.extend(page.iter().map(|summary| summary.header));
+        }
+        headers.reverse();
+        let proof = FinalityProof { headers, certificate };
+        // The chain may have changed between the questions.
+        Ok(proof.check_headers(block).is_ok().then_some(proof))
     }
 
     pub(crate) async fn peers(&self) -> Result<schema::Peers, ActionError> {

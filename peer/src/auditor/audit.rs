@@ -6,12 +6,14 @@ use std::sync::{Arc, mpsc};
 
 use protocol::block::Block;
 use protocol::election::Election;
+use protocol::finality::Certificate;
 use protocol::units::{ElectionId, UnixMillis};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::OfflineError;
-use super::report::AuditOutcome;
-use super::source::{Source, Unchecked};
+use super::finality::BadCertificate;
+use super::report::{AuditOutcome, Stopped};
+use super::source::{Read, Source, Unchecked};
 use super::sums::Sums;
 use chain::{Audit, CheckedBlock};
 use host::progress::Progress;
@@ -31,17 +33,39 @@ pub(super) const AHEAD_BLOCKS_MAX: usize = 4_096;
 pub(super) fn audit_source(
     source: &mut Source,
     clock: fn() -> UnixMillis,
-    mut visit: impl FnMut(&Arc<Block>) -> Result<(), OfflineError>,
+    mut visit: impl FnMut(Visited<'_>) -> Result<(), OfflineError>,
 ) -> Result<AuditOutcome, OfflineError> {
     let progress = Progress::new("auditing", source.steps());
     let mut auditing = Auditing::new(source);
     loop {
         match auditing.next(clock())? {
             Step::Block(block, steps) => {
-                visit(&block)?;
+                visit(Visited::Block(&block))?;
+                progress.advance(steps);
+            }
+            Step::Certificate(certificate, steps) => {
+                visit(Visited::Certificate(&certificate, auditing.audit()))?;
                 progress.advance(steps);
             }
             Step::End(outcome) => return Ok(*outcome),
+        }
+    }
+}
+
+/// What an audit found to be good.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Visited<'a> {
+    Block(&'a Arc<Block>),
+    /// With the audit that it holds for.
+    Certificate(&'a Certificate, &'a Audit),
+}
+
+impl Visited<'_> {
+    /// The block, if it is one.
+    pub(super) fn block(&self) -> Option<&Arc<Block>> {
+        match self {
+            Self::Block(block) => Some(block),
+            Self::Certificate(..) => None,
         }
     }
 }
@@ -53,6 +77,8 @@ pub(super) struct Auditing<'source> {
     audit: Audit,
     sums: Sums,
     ahead: ReadAhead,
+    /// The certificate of the highest final block.
+    certificate: Option<Box<Certificate>>,
 }
 
 /// How far an audit came.
@@ -60,6 +86,8 @@ pub(super) struct Auditing<'source> {
 pub(super) enum Step {
     /// A block that follows all rules, and the number of its steps.
     Block(Arc<Block>, u64),
+    /// A certificate that holds for a block before it, and the number of its steps.
+    Certificate(Box<Certificate>, u64),
     /// Nothing comes after it that could be counted.
     End(Box<AuditOutcome>),
 }
@@ -69,7 +97,21 @@ impl<'source> Auditing<'source> {
         let audit = Audit::new(Arc::clone(source.election()));
         let sums = Sums::new(source.election());
         let ahead = ReadAhead::new(&audit, AHEAD_BYTES_MAX);
-        Self { source, audit, sums, ahead }
+        Self { source, audit, sums, ahead, certificate: None }
+    }
+
+    /// What was found up to now.
+    pub(super) fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// The outcome, if nothing more is to be audited.
+    pub(super) fn outcome(&self) -> AuditOutcome {
+        self.ended(None)
+    }
+
+    fn ended(&self, stopped: Option<Stopped>) -> AuditOutcome {
+        AuditOutcome::new(&self.audit, &self.sums, self.certificate.as_deref(), stopped)
     }
 
     /// Audits the next block, at this time.
@@ -77,17 +119,31 @@ impl<'source> Auditing<'source> {
     /// # Errors
     /// When the source can't be read.
     pub(super) fn next(&mut self, now: UnixMillis) -> Result<Step, OfflineError> {
-        let end = |this: &Self, stopped| {
-            Step::End(Box::new(AuditOutcome::new(&this.audit, &this.sums, stopped)))
+        let (item, steps) = match self.ahead.next(self.source)? {
+            None => return Ok(Step::End(Box::new(self.ended(None)))),
+            Some(next) => next,
         };
-        let Some((checked, steps)) = self.ahead.next(self.source)? else {
-            return Ok(end(self, None));
+        let stopped = match item {
+            Checked::Block(checked) => match self.audit.extend(&checked, now) {
+                Ok(()) => {
+                    self.sums.add(checked.block());
+                    return Ok(Step::Block(Arc::clone(checked.block()), steps));
+                }
+                Err(failure) => Stopped::Block(failure, Arc::clone(checked.block())),
+            },
+            Checked::Certificate(certificate) => match self.audit.certify(&certificate) {
+                Ok(()) => {
+                    if self.audit.final_block() == Some(certificate.block) {
+                        self.certificate = Some(certificate.clone());
+                    }
+                    return Ok(Step::Certificate(certificate, steps));
+                }
+                Err(error) => {
+                    Stopped::Certificate(BadCertificate { block: certificate.block, error })
+                }
+            },
         };
-        if let Err(failure) = self.audit.extend(&checked, now) {
-            return Ok(end(self, Some((failure, Arc::clone(checked.block())))));
-        }
-        self.sums.add(checked.block());
-        Ok(Step::Block(Arc::clone(checked.block()), steps))
+        Ok(Step::End(Box::new(self.ended(Some(stopped)))))
     }
 }
 
@@ -97,7 +153,7 @@ struct ReadAhead {
     pool: ThreadPool,
     election: Arc<Election>,
     election_id: ElectionId,
-    blocks: VecDeque<PendingCheck>,
+    blocks: VecDeque<Pending>,
     bytes: u64,
     bytes_max: u64,
     /// The reason why nothing more is read: the end of the source, or an error. It is reported only
@@ -106,10 +162,24 @@ struct ReadAhead {
 }
 
 #[derive(Debug)]
-struct PendingCheck {
+struct Pending {
     bytes: u64,
     steps: u64,
-    outcome: mpsc::Receiver<Result<CheckedBlock, OfflineError>>,
+    item: PendingItem,
+}
+
+#[derive(Debug)]
+enum PendingItem {
+    Block(mpsc::Receiver<Result<CheckedBlock, OfflineError>>),
+    /// It needs the blocks before it, and so is checked in order.
+    Certificate(Box<Certificate>),
+}
+
+/// A block with the outcome of its own checks, or a certificate.
+#[derive(Debug)]
+enum Checked {
+    Block(CheckedBlock),
+    Certificate(Box<Certificate>),
 }
 
 impl ReadAhead {
@@ -131,15 +201,19 @@ impl ReadAhead {
         }
     }
 
-    /// The next block with the outcome of its check, and the number of its steps. In the meantime
-    /// further blocks are read, as far as there is room.
-    fn next(&mut self, source: &mut Source) -> Result<Option<(CheckedBlock, u64)>, OfflineError> {
+    /// The next block with the outcome of its check, or the next certificate, and the number of its steps. In the
+    /// meantime further ones are read, as far as there is room.
+    fn next(&mut self, source: &mut Source) -> Result<Option<(Checked, u64)>, OfflineError> {
         while self.end.is_none()
             && self.bytes < self.bytes_max
             && self.blocks.len() < AHEAD_BLOCKS_MAX
         {
             match source.next_unchecked() {
-                Ok(Some((block, steps))) => self.check(block, steps),
+                Ok(Some((Read::Block(block), steps))) => self.check(block, steps),
+                Ok(Some((Read::Certificate(certificate), steps))) => {
+                    let item = PendingItem::Certificate(certificate);
+                    self.blocks.push_back(Pending { bytes: 0, steps, item });
+                }
                 Ok(None) => self.end = Some(Ok(())),
                 Err(error) => self.end = Some(Err(error)),
             }
@@ -148,7 +222,12 @@ impl ReadAhead {
             return self.end.take().unwrap_or(Ok(())).map(|()| None);
         };
         self.bytes -= first.bytes;
-        let checked = first.outcome.recv().expect("whoever checks a block sends what it found")?;
+        let checked = match first.item {
+            PendingItem::Block(outcome) => {
+                Checked::Block(outcome.recv().expect("whoever checks a block sends what it found")?)
+            }
+            PendingItem::Certificate(certificate) => Checked::Certificate(certificate),
+        };
         Ok(Some((checked, first.steps)))
     }
 
@@ -156,7 +235,7 @@ impl ReadAhead {
         let (sender, outcome) = mpsc::channel();
         let bytes = block.bytes();
         self.bytes += bytes;
-        self.blocks.push_back(PendingCheck { bytes, steps, outcome });
+        self.blocks.push_back(Pending { bytes, steps, item: PendingItem::Block(outcome) });
         let (election, id) = (Arc::clone(&self.election), self.election_id);
         self.pool.spawn(move || {
             let block = block.decode(&id);
@@ -203,7 +282,9 @@ mod tests {
         let audit = Audit::new(Arc::new(election()));
         let record = {
             let mut source = Source::open(&path).expect("an archive");
-            source.next_unchecked().expect("whole").expect("a block").0.bytes()
+            let next = source.next_unchecked().expect("whole");
+            let Some((Read::Block(block), _)) = next else { panic!("a block") };
+            block.bytes()
         };
         for (bytes_max, ahead_at_once) in [(1, 1), (record, 1), (record + 1, 2), (2 * record, 2)] {
             let mut source = Source::open(&path).expect("an archive");

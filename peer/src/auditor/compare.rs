@@ -196,14 +196,18 @@ impl<'source> Side<'source> {
         if self.outcome.is_some() {
             return Ok(Next::Nothing);
         }
-        Ok(match self.auditing.next(self.now)? {
-            Step::Block(block, _) => Next::Counted(block),
-            Step::End(outcome) => {
-                let stopped_at = outcome.stopped_at.clone();
-                self.outcome = Some(outcome);
-                stopped_at.map_or(Next::Nothing, Next::Uncounted)
+        loop {
+            match self.auditing.next(self.now)? {
+                Step::Block(block, _) => return Ok(Next::Counted(block)),
+                // It says how final the record is, and changes nothing of what it counts.
+                Step::Certificate(..) => {}
+                Step::End(outcome) => {
+                    let stopped_at = outcome.stopped_at.clone();
+                    self.outcome = Some(outcome);
+                    return Ok(stopped_at.map_or(Next::Nothing, Next::Uncounted));
+                }
             }
-        })
+        }
     }
 
     fn outcome(&self) -> &AuditOutcome {

@@ -3,7 +3,8 @@
 
 use protocol::election::Election;
 
-use super::audit::audit_source;
+use super::audit::{Visited, audit_source};
+use super::finality;
 use super::source::Source;
 use super::{OfflineError, Undone};
 use crate::cli::ImportChain;
@@ -12,6 +13,7 @@ use crate::schema::{AuditReport, Imported, Reply};
 use crate::store::ChainImporter;
 use crate::store::data_directory::DataDirectory;
 use host::clock;
+use node::SeenCertificate;
 
 /// Makes a data directory. Its chain gets its name only after the whole archive was found to be
 /// valid and is durable.
@@ -48,8 +50,16 @@ fn import_into(
 ) -> Result<AuditReport, OfflineError> {
     let is_new = !directory.keeps_election(election)?;
     let mut importer = ChainImporter::create(directory.path(), &election.election_id())?;
-    let audited = audit_source(source, clock::unix_now, |block| {
-        Ok(importer.append(std::slice::from_ref(block))?)
+    let audited = audit_source(source, clock::unix_now, |visited| {
+        match visited {
+            Visited::Block(block) => importer.append(std::slice::from_ref(block))?,
+            Visited::Certificate(certificate, audit) => {
+                let seen_at = clock::unix_now();
+                let seen = SeenCertificate { certificate: certificate.clone(), seen_at };
+                importer.certify(seen, finality::is_final(audit))?;
+            }
+        }
+        Ok(())
     });
     let audited = audited.and_then(|outcome| outcome.whole(source.path(), Undone::Import));
     let kept = audited.and_then(|report| {

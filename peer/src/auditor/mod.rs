@@ -5,9 +5,11 @@
 
 mod archive;
 mod audit;
+mod check_evidence;
 mod command;
 mod compare;
 mod export;
+mod finality;
 mod import;
 mod report;
 mod running;
@@ -26,9 +28,13 @@ use std::{fmt, io};
 use protocol::units::{ElectionId, Height};
 
 pub(crate) use archive::ArchiveEncoder;
-pub use archive::{ArchiveError, ArchiveReader, ArchiveRecord, ArchiveWriter, RecordPlace};
+pub use archive::{
+    ArchiveError, ArchiveItem, ArchiveReader, ArchiveRecord, ArchiveWriter, RecordPlace,
+};
+pub use check_evidence::check_evidence;
 pub use command::audit;
-pub use export::export;
+pub use export::{NotFinal, export};
+pub use finality::BadCertificate;
 use host::whole_file::WholeFileError;
 pub use import::import;
 pub use running::NoRecord;
@@ -58,6 +64,15 @@ pub enum OfflineError {
     TableName { path: PathBuf },
     #[error(transparent)]
     Receipt(#[from] ReceiptFileError),
+    #[error(
+        "{path} has no certificate, so that a ballot alone proves nothing: name an archive, a data directory or a peer instead of --ballot",
+        path = path.display()
+    )]
+    NoCertificate { path: PathBuf },
+    #[error("{path} is no evidence: {reason}", path = path.display())]
+    NoEvidence { path: PathBuf, reason: String },
+    #[error("the election of {path} has no validators", path = path.display())]
+    NoValidators { path: PathBuf },
     #[error("{path} is of election {found}, not {expected}", path = path.display())]
     OtherElection { path: PathBuf, found: ElectionId, expected: ElectionId },
     #[error(transparent)]
@@ -70,6 +85,10 @@ pub enum OfflineError {
     File(#[from] FileError),
     #[error("{path}: {failure}; {undone}", path = path.display())]
     Broken { path: PathBuf, failure: Box<AuditFailure>, undone: Undone },
+    #[error("{path}: {bad}; {undone}", path = path.display())]
+    BadCertificate { path: PathBuf, bad: Box<BadCertificate>, undone: Undone },
+    #[error("{path}: {reason}: nothing was exported", path = path.display())]
+    NotFinal { path: PathBuf, reason: NotFinal },
     #[error("{path}: {ahead}: {undone}", path = path.display())]
     AheadOfClock { path: PathBuf, ahead: AheadOfClock, undone: Undone },
     #[error("{path}: {error}; {undone}", path = path.display())]
@@ -149,8 +168,13 @@ impl OfflineError {
     /// that was typed.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Broken { .. } | Self::SumsDiffer { .. })
-            || matches!(self, Self::Running(error) if error.is_refusal())
+        matches!(
+            self,
+            Self::Broken { .. }
+                | Self::BadCertificate { .. }
+                | Self::NotFinal { .. }
+                | Self::SumsDiffer { .. }
+        ) || matches!(self, Self::Running(error) if error.is_refusal())
     }
 
     /// Whether a running peer was to be asked, and was not reached.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chain::{Audit, AuditFailure};
 use node::{Admitted, QuestionTally, Tip};
 use protocol::block::Block;
+use protocol::finality::Certificate;
 
+use super::finality::{self, BadCertificate};
 use super::sums::{Sums, SumsError};
 use super::{AheadOfClock, OfflineError, Undone};
 use crate::schema::{self, Admission, AuditReport, Percent};
@@ -19,17 +21,33 @@ pub(super) struct AuditOutcome {
     pub(super) failure: Option<AuditFailure>,
     /// That block.
     pub(super) stopped_at: Option<Arc<Block>>,
+    /// The first certificate that makes nothing final.
+    pub(super) bad_certificate: Option<BadCertificate>,
     /// The first sum that is not what the rules counted.
     pub(super) sums_differ: Option<SumsError>,
 }
 
+/// What an audit does not go past.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    Block(AuditFailure, Arc<Block>),
+    Certificate(BadCertificate),
+}
+
 impl AuditOutcome {
+    /// The outcome of an audit that met, or did not meet, something that it does not go past. The certificate is that
+    /// of the highest final block.
     pub(super) fn new(
         audit: &Audit,
         sums: &Sums,
-        stopped: Option<(AuditFailure, Arc<Block>)>,
+        certificate: Option<&Certificate>,
+        stopped: Option<Stopped>,
     ) -> Self {
-        let (failure, stopped_at) = stopped.unzip();
+        let (failure, stopped_at, bad_certificate) = match stopped {
+            None => (None, None, None),
+            Some(Stopped::Block(failure, block)) => (Some(failure), Some(block), None),
+            Some(Stopped::Certificate(bad)) => (None, None, Some(bad)),
+        };
         let sums_differ = sums.check(audit).err();
         let election = audit.election();
         let (height, hash) = audit.tip();
@@ -37,7 +55,7 @@ impl AuditOutcome {
         let ahead = failure.as_ref().and_then(AheadOfClock::of);
         let broken = failure.as_ref().filter(|_| ahead.is_none());
         let report = AuditReport {
-            passed: failure.is_none() && sums_differ.is_none(),
+            passed: failure.is_none() && bad_certificate.is_none() && sums_differ.is_none(),
             election: election.election_id(),
             title: election.title.clone(),
             blocks: height.0,
@@ -56,7 +74,10 @@ impl AuditOutcome {
                 .map(schema::QuestionTally::from)
                 .collect(),
             sums: sums.of(audit),
-            failure: broken.map(schema::AuditFailure::from),
+            failure: broken
+                .map(schema::AuditFailure::from)
+                .or_else(|| bad_certificate.as_ref().map(schema::AuditFailure::from)),
+            finality: finality::of(audit, certificate),
             error: match sums_differ {
                 Some(error) => Some(error.into()),
                 None => ahead.map(schema::Refusal::from),
@@ -64,7 +85,7 @@ impl AuditOutcome {
             admission: Admission::of(&election.admission),
             blocks_deep: audit.blocks_since_newest_vote(),
         };
-        Self { report, failure, stopped_at, sums_differ }
+        Self { report, failure, stopped_at, bad_certificate, sums_differ }
     }
 
     /// The error of a record that this machine's clock kept from being judged, if nothing worse is known of it.
@@ -80,12 +101,16 @@ impl AuditOutcome {
     /// # Errors
     /// What does not hold, and what is not done because of it.
     pub(super) fn whole(self, path: &Path, undone: Undone) -> Result<AuditReport, OfflineError> {
-        match (self.failure, self.sums_differ) {
-            (Some(failure), _) => Err(OfflineError::stopped(path, failure, undone)),
-            (None, Some(error)) => {
-                Err(OfflineError::SumsDiffer { path: path.to_owned(), error, undone })
-            }
-            (None, None) => Ok(self.report),
+        if let Some(failure) = self.failure {
+            return Err(OfflineError::stopped(path, failure, undone));
+        }
+        let path = path.to_owned();
+        if let Some(bad) = self.bad_certificate {
+            return Err(OfflineError::BadCertificate { path, bad: Box::new(bad), undone });
+        }
+        match self.sums_differ {
+            Some(error) => Err(OfflineError::SumsDiffer { path, error, undone }),
+            None => Ok(self.report),
         }
     }
 }

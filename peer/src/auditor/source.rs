@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use protocol::block::{Block, Header};
 use protocol::election::Election;
+use protocol::finality::{BlockReference, Certificate};
 use protocol::units::ElectionId;
 
-use super::archive::{ArchiveReader, ArchiveRecord};
+use super::archive::{ArchiveItem, ArchiveReader, ArchiveRecord};
 use super::running::{Received, RunningPeer};
 use super::{OfflineError, archive_error};
 use crate::store::StoredChain;
@@ -41,6 +42,8 @@ pub(super) struct DirectorySource {
     chain: StoredChain,
     headers: Vec<Header>,
     next: usize,
+    /// The certificate of the block that was given last.
+    certificate: Option<Certificate>,
     /// The lock that keeps peers from using the directory.
     _directory: ReadOnlyDirectory,
 }
@@ -50,6 +53,14 @@ pub(super) struct DirectorySource {
 pub(super) enum Unchecked {
     Record { path: PathBuf, record: ArchiveRecord },
     Block(Box<Block>),
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(super) enum Read {
+    Block(Unchecked),
+    /// A certificate for a block before it, perhaps.
+    Certificate(Box<Certificate>),
 }
 
 impl Source {
@@ -131,30 +142,37 @@ impl Source {
         }
     }
 
-    /// The next block and the number of its steps; `None` after the last one, once the source was
+    /// The next block, or a certificate, and the number of its steps; `None` after the last one, once the source was
     /// found to be complete. Nothing of it is checked, so nobody but
     /// [`audit_source`](super::audit::audit_source) takes blocks from here.
     ///
     /// # Errors
     /// When the source is not complete, or when it can't be read.
-    pub(super) fn next_unchecked(&mut self) -> Result<Option<(Unchecked, u64)>, OfflineError> {
+    pub(super) fn next_unchecked(&mut self) -> Result<Option<(Read, u64)>, OfflineError> {
         match self {
             Self::Archive { path, reader, .. } => {
-                let record = reader.next_record().map_err(archive_error(path))?;
-                Ok(record.map(|record| {
-                    let steps = record.bytes();
-                    (Unchecked::Record { path: path.clone(), record }, steps)
+                let item = reader.next_item().map_err(archive_error(path))?;
+                Ok(item.map(|item| match item {
+                    ArchiveItem::Block(record) => {
+                        let steps = record.bytes();
+                        (Read::Block(Unchecked::Record { path: path.clone(), record }), steps)
+                    }
+                    ArchiveItem::Certificate(certificate, steps) => {
+                        (Read::Certificate(certificate), steps)
+                    }
                 }))
             }
-            Self::Directory(directory) => {
-                let block = directory.next()?;
-                Ok(block.map(|block| (Unchecked::Block(Box::new(block)), 1)))
-            }
+            Self::Directory(directory) => directory.next(),
             Self::Running(running) => {
-                let record = running.reader.next_record();
-                let record = record.map_err(|error| running.peer.failed(error))?;
+                let item = running.reader.next_item();
+                let item = item.map_err(|error| running.peer.failed(error))?;
                 let path = running.peer.name().to_owned();
-                Ok(record.map(|record| (Unchecked::Record { path, record }, 1)))
+                Ok(item.map(|item| match item {
+                    ArchiveItem::Block(record) => {
+                        (Read::Block(Unchecked::Record { path, record }), 1)
+                    }
+                    ArchiveItem::Certificate(certificate, _) => (Read::Certificate(certificate), 0),
+                }))
             }
         }
     }
@@ -173,15 +191,32 @@ impl DirectorySource {
         chain.choose_best(&election)?;
         let headers = chain.headers().to_vec();
         let path = path.to_owned();
-        Ok(Self { path, election, chain, headers, next: 0, _directory: directory })
+        Ok(Self {
+            path,
+            election,
+            chain,
+            headers,
+            next: 0,
+            certificate: None,
+            _directory: directory,
+        })
     }
 
+    /// The next block, with 1 as its steps, or a certificate for the one before it.
+    ///
     /// # Errors
     /// When the disk does not have the block, or not whole.
-    fn next(&mut self) -> Result<Option<Block>, OfflineError> {
+    fn next(&mut self) -> Result<Option<(Read, u64)>, OfflineError> {
+        if let Some(certificate) = self.certificate.take() {
+            return Ok(Some((Read::Certificate(Box::new(certificate)), 0)));
+        }
         let Some(header) = self.headers.get(self.next) else { return Ok(None) };
         self.next += 1;
-        Ok(Some(self.chain.block(header)?))
+        let block = self.chain.block(header)?;
+        let at = BlockReference { height: header.height, hash: header.hash() };
+        let mut kept = self.chain.closing_certificate().into_iter().chain(self.chain.certificate());
+        self.certificate = kept.find(|certificate| certificate.block == at).cloned();
+        Ok(Some((Read::Block(Unchecked::Block(Box::new(block))), 1)))
     }
 }
 

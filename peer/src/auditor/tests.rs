@@ -2,6 +2,7 @@
 
 mod broken_rules;
 mod compared;
+pub(super) mod finality;
 mod not_linear;
 mod own_words;
 mod scene;
@@ -87,7 +88,7 @@ fn damage_is_told_before_a_broken_rule_that_follows_it() {
     let path = write(directory.path(), &chain_with_a_second_vote());
     let mut bytes = fs::read(&path).expect("read");
     let mut reader = ArchiveReader::new(bytes.as_slice()).expect("an archive");
-    reader.next_record().expect("the first block");
+    reader.next_item().expect("the first block");
     let second = usize::try_from(reader.bytes()).expect("it is small");
     bytes[second + 40] ^= 1;
     fs::write(&path, bytes).expect("written");
@@ -109,8 +110,8 @@ fn more_blocks_than_are_read_ahead_come_in_their_order() {
     let path = write(directory.path(), &blocks);
     let mut taken = Vec::new();
     let mut source = Source::open(&path).expect("an archive");
-    let report = audit_source(&mut source, clock::unix_now, |block| {
-        taken.push(Block::clone(block));
+    let report = audit_source(&mut source, clock::unix_now, |visited| {
+        taken.extend(visited.block().map(|block| Block::clone(block)));
         Ok(())
     });
     let report = report.expect("it can be read");

@@ -14,10 +14,10 @@ use protocol::address::AddressText;
 use protocol::peer_name::PeerName;
 use protocol::units::ElectionId;
 
-use super::ballot::BallotCommand;
+use super::ballot::{BallotCommand, Calibrate};
 use super::client::ClientCommand;
 use super::key::{KeyTask, PassphraseOptions};
-use super::offline::{AuditChain, ExportChain, ImportChain, VerifyReceipt};
+use super::offline::{AuditChain, CheckEvidence, ExportChain, ImportChain, VerifyReceipt};
 use super::registrar::RegistrarCommand;
 use super::sign::SignTask;
 use super::usage_error::UsageError;
@@ -30,6 +30,7 @@ const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer chain|block|peers|status|watch [OPTIONS]
        peer mine|sync|leave|login [OPTIONS]
        peer ballot new|check|show [OPTIONS]
+       peer calibrate [--peers N]
        peer registrar init|admit|withdraw|show|post [OPTIONS]
        peer validator init [OPTIONS]
        peer key new|show|export|import|passwd [OPTIONS]
@@ -39,6 +40,7 @@ const USAGE: &str = "peer [OPTIONS] [TRACKER] LISTEN
        peer audit FILE|DATA-DIR [--json]
        peer import FILE --data-dir DIR
        peer verify-receipt FILE [ARCHIVE|DATA-DIR]
+       peer check-evidence FILE --ballot FILE
        peer completions SHELL
        peer man [DIR]";
 
@@ -232,6 +234,10 @@ pub(super) enum Task {
     Import(ImportChain),
     /// Say in one line whether the vote of a receipt is on the best chain, and how deep
     VerifyReceipt(VerifyReceipt),
+    /// Say what two signed votes prove against a validator; the ballot is enough
+    CheckEvidence(CheckEvidence),
+    /// Measure this machine, and propose a difficulty and a block interval for a new ballot
+    Calibrate(Calibrate),
     /// Print the script by which a shell completes this command line
     Completions(CompletionsCommand),
     /// Print the manual's main page, or write all pages into a directory

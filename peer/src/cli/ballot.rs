@@ -1,6 +1,7 @@
 //! The arguments of the commands that make, check and show a ballot, the file that defines an
 //! election.
 
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -114,6 +115,26 @@ pub struct NewBallot {
 
     #[command(flatten)]
     pub quiet: Quiet,
+}
+
+/// For what to measure this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Calibrate {
+    /// How many machines like this one will mine
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub peers: NonZeroU32,
+
+    /// The seconds between blocks, instead of what is proposed for so many
+    #[arg(long, value_name = "SECONDS")]
+    #[arg(value_parser = clap::value_parser!(u32).range(i64::from(BLOCK_INTERVAL_S_MIN)..=i64::from(BLOCK_INTERVAL_S_MAX)))]
+    pub block_interval: Option<u32>,
+
+    /// Threads that search; as many as a peer would use, unless told
+    #[arg(long, value_name = "N")]
+    pub mining_threads: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    pub format: AnswerFormat,
 }
 
 /// Which ballot to check.

@@ -34,7 +34,7 @@ pub use arguments::LogFormat;
 use arguments::{Arguments, ManCommand, Task};
 use ballot::BallotCommand;
 pub(crate) use ballot::moment;
-pub use ballot::{CheckBallot, NewBallot};
+pub use ballot::{Calibrate, CheckBallot, NewBallot};
 use client::ClientMode;
 pub use client::{ClientRequest, ClientTask, Connection};
 pub use command::TypedCommand;
@@ -45,7 +45,7 @@ pub use key::{
     ChangePassphrase, ExportKey, ImportKey, KeyLocation, KeyTask, LockOptions, NewKey,
     NewPassphraseOptions, PassphraseOptions, ShowKey,
 };
-pub use offline::{AuditChain, ExportChain, ExportKind, ImportChain, VerifyReceipt};
+pub use offline::{AuditChain, CheckEvidence, ExportChain, ExportKind, ImportChain, VerifyReceipt};
 use pages::completions;
 pub use pages::{ManPage, man_pages};
 pub use registrar::{InitRegistrar, RegistrarTask, ShowSigned, SignList};
@@ -98,6 +98,8 @@ pub enum Invocation {
     Audit(AuditChain),
     Import(ImportChain),
     VerifyReceipt(VerifyReceipt),
+    CheckEvidence(CheckEvidence),
+    Calibrate(Calibrate),
     /// A question or an order to a running peer.
     Client(ClientRequest),
     /// All of a running peer on the terminal, as it changes.
@@ -153,6 +155,8 @@ fn invocation(arguments: Arguments, cores: usize) -> Result<Invocation, UsageErr
         Some(Task::Audit(audit)) => Ok(Invocation::Audit(audit)),
         Some(Task::Import(import)) => Ok(Invocation::Import(import)),
         Some(Task::VerifyReceipt(verify)) => Ok(Invocation::VerifyReceipt(verify)),
+        Some(Task::Calibrate(task)) => Ok(Invocation::Calibrate(task)),
+        Some(Task::CheckEvidence(check)) => Ok(Invocation::CheckEvidence(check)),
         Some(Task::Client(command)) => Ok(match command.mode() {
             ClientMode::Ask(request) => Invocation::Client(request),
             ClientMode::Watch(connection) => Invocation::Watch(connection),

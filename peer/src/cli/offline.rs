@@ -35,6 +35,11 @@ pub struct ExportChain {
     )]
     pub kind: ExportKind,
 
+    /// Only a result that can't change any more: the archive ends with the block by which it became final, and is the
+    /// same from every peer, now and later
+    #[arg(long = "final")]
+    pub is_final: bool,
+
     /// Take the chain of an archive, for a table, or of a running peer as http://HOST:PORT, instead of a data
     /// directory's
     #[arg(long, value_name = "FILE|URL", conflicts_with = "data_dir")]
@@ -89,6 +94,24 @@ pub struct VerifyReceipt {
     /// An archive, a data directory, or a running peer as http://HOST:PORT; unless there is only one directory where
     /// peers keep them
     pub source: Option<PathBuf>,
+
+    /// Check a receipt with a certificate by the election alone, without any record or peer
+    #[arg(long, value_name = "FILE", conflicts_with = "source")]
+    pub ballot: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub format: AnswerFormat,
+}
+
+/// Which evidence to check.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct CheckEvidence {
+    /// The evidence: a file with an `evidence` event of a peer, or with the hexadecimal digits of one
+    pub file: PathBuf,
+
+    /// The election
+    #[arg(long, value_name = "FILE", default_value = "ballot.toml")]
+    pub ballot: PathBuf,
 
     #[command(flatten)]
     pub format: AnswerFormat,

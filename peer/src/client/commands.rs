@@ -141,6 +141,8 @@ impl Client {
         let receipt = receipt::from_json(&value)
             .map_err(|key| self.http.not_a_peer(format!("its receipt has no good {key:?}")))?;
         let held = receipt.check(&election.admission)?;
+        receipt::check_finality(&receipt, &election)
+            .map_err(|reason| ClientError::BadCertificate { reason })?;
         let is_own = held.voter() == voter && held.kind() == TransactionKind::Vote;
         if !is_own || receipt.election != election.election_id() {
             return Err(ClientError::ReceiptOfAnother);

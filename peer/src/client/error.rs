@@ -80,6 +80,8 @@ pub(crate) enum ClientError {
     DataDirectory(#[from] DataDirectoryError),
     #[error("the peer's receipt proves nothing, and was not written: {0}")]
     Receipt(#[from] ReceiptError),
+    #[error("the peer's receipt proves nothing, and was not written: {reason}")]
+    BadCertificate { reason: String },
     #[error("the peer's receipt is not for your vote in this election, and was not written")]
     ReceiptOfAnother,
     #[error(
@@ -136,6 +138,7 @@ impl ClientError {
             | Self::Ballot(_)
             | Self::OtherElection { .. }
             | Self::Receipt(_)
+            | Self::BadCertificate { .. }
             | Self::ReceiptOfAnother
             | Self::NotGone { .. }
             | Self::NotSent { .. }
@@ -186,7 +189,9 @@ impl ClientError {
             Self::Key(error) => error.kind(),
             Self::Passphrase(_) => "no_passphrase",
             Self::DataDirectory(_) => "data_directory",
-            Self::Receipt(_) | Self::ReceiptOfAnother => "bad_receipt",
+            Self::Receipt(_) | Self::BadCertificate { .. } | Self::ReceiptOfAnother => {
+                "bad_receipt"
+            }
             Self::NotGone { .. } => "not_gone",
             Self::NotSent { .. } | Self::Stays => "cancelled",
             Self::PeerEnded => "peer_ended",

@@ -1,10 +1,11 @@
-//! What organisers and registrars do: making ballots and registrars' and validators' keys, signing for the voters of a list, and
-//! collecting signatures in a file until there are enough.
+//! What organisers, registrars and validators do: making ballots and keys, signing for the voters of a list, collecting
+//! signatures in a file until there are enough, and measuring a machine for a ballot.
 //!
 //! Nothing here talks to a peer; `client::post` hands in what is complete. Of an organiser's list only the voters'
 //! keys are used: everything else in it, ids above all, must never reach a file, an answer or a log.
 
 pub(crate) mod ballot;
+pub(crate) mod calibrate;
 mod init;
 mod key;
 mod list;

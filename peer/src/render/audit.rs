@@ -6,8 +6,8 @@ use super::layout::heading;
 use super::tally;
 use super::text::{self, count};
 use crate::schema::{
-    Admission, AuditFailure, AuditReport, AuditSums, Exported, ExportedKind, Imported, QuestionSum,
-    Refusal, SUMS_DIFFER,
+    Admission, AuditFailure, AuditFinality, AuditReport, AuditSums, Exported, ExportedKind,
+    Imported, QuestionSum, Refusal, SUMS_DIFFER,
 };
 
 /// What was checked and how much of it, the count, and whether all holds or what does not.
@@ -48,6 +48,9 @@ pub(super) fn human(report: &AuditReport, color: bool) -> String {
         text += &format!("{thing:<14}{number:>9}  {checked}\n");
     }
     text += &format!("\n{}\n{}\n", tally::tally(&report.results(), color), sums(report, color));
+    if let Some(finality) = &report.finality {
+        text += &format!("{}\n", how_final(finality));
+    }
     let differ = report.error.as_ref().filter(|refusal| refusal.kind == SUMS_DIFFER);
     if let Some(refusal) = differ {
         text += &format!("{}\n", verdict(&refusal.message, false, color));
@@ -62,14 +65,19 @@ pub(super) fn human(report: &AuditReport, color: bool) -> String {
 
 /// Which file was written, and what it holds.
 pub(super) fn exported(exported: &Exported) -> String {
-    let Exported { file, kind, election, tip, votes, registered_voters, .. } = exported;
+    let Exported { file, kind, election, tip, votes, registered_voters, finality, .. } = exported;
+    let how = finality.as_ref().map(|finality| format!("; {}", how_final(finality)));
+    let how = how.unwrap_or_default();
     match kind {
         ExportedKind::Archive => {
-            format!("wrote {file}: election {election}, blocks after the genesis: {}\n", tip.height)
+            format!(
+                "wrote {file}: election {election}, blocks after the genesis: {}{how}\n",
+                tip.height
+            )
         }
-        ExportedKind::Votes => format!("wrote {file}: votes: {votes}\n"),
+        ExportedKind::Votes => format!("wrote {file}: votes: {votes}{how}\n"),
         ExportedKind::Voters | ExportedKind::Results => {
-            format!("wrote {file}: {}\n", text::turnout(*votes, *registered_voters))
+            format!("wrote {file}: {}{how}\n", text::turnout(*votes, *registered_voters))
         }
     }
 }
@@ -112,8 +120,47 @@ fn sums(report: &AuditReport, color: bool) -> String {
     format!("{}\n  {}\n", heading("Sums", color), lines.join("\n  "))
 }
 
+/// By whom or what a count is final, or that it is not.
+pub(super) fn how_final(finality: &AuditFinality) -> String {
+    let AuditFinality { is_final, certificate, signed_by, quorum, validators, .. } = finality;
+    let closing = finality.closing_block.as_ref().map(|block| block.height);
+    if let (Some(certificate), Some(quorum), Some(of)) = (certificate, quorum, validators) {
+        let (by, block) = (signed_by.join(", "), certificate.height);
+        return match is_final {
+            true => format!("final by {quorum} of {of} validators: {by}; block {block}"),
+            false => format!(
+                "NOT FINAL: only blocks up to {block} are, by {quorum} of {of} validators: {by}"
+            ),
+        };
+    }
+    match (closing, finality.blocks_deep, finality.confirmations) {
+        (None, ..) => "NOT FINAL: the election has not closed in this record".to_owned(),
+        (Some(closing), Some(deep), Some(asked)) if *is_final => {
+            format!(
+                "final as this record has it: block {closing} closes it, {deep} deep of {asked}"
+            )
+        }
+        (Some(closing), Some(deep), Some(asked)) => {
+            format!("NOT FINAL: block {closing} closes the election, {deep} deep of {asked}")
+        }
+        (Some(closing), ..) => {
+            format!("NOT FINAL: there is no certificate for the closing block {closing}")
+        }
+    }
+}
+
 fn broken(failure: &AuditFailure, color: bool) -> String {
-    let AuditFailure { height, hash, rule, reason } = failure;
+    let AuditFailure { height, hash, rule, reason, is_certificate } = failure;
+    if *is_certificate {
+        let verdict = verdict(
+            "IT DOES NOT HOLD: a certificate is worth nothing; what comes before it is counted",
+            false,
+            color,
+        );
+        return format!(
+            "{verdict}\ncertificate of block {height} {hash}\nrule {rule}\nreason {reason}\n"
+        );
+    }
     let verdict =
         verdict("IT DOES NOT HOLD: only what comes before this block is counted", false, color);
     format!("{verdict}\nblock {height} {hash}\nrule {rule}\nreason {reason}\n")

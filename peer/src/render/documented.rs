@@ -9,7 +9,7 @@ use crate::actions::parse_choices;
 use crate::cli::command::CommandName;
 use crate::cli::{self, Invocation};
 use crate::schema;
-use chain::AuditRule;
+use chain::{AuditRule, CertificateRule};
 use protocol::election::Election;
 use samples::{
     audit_report, comparison, election, events, fates, name, refusals, replies, states,
@@ -35,6 +35,7 @@ fn examples() -> Vec<(String, String)> {
         ("help", &["peer", "--help"][..]),
         ("help ballot new", &["peer", "ballot", "new", "--help"]),
         ("help ballot check", &["peer", "ballot", "check", "--help"]),
+        ("help calibrate", &["peer", "calibrate", "--help"]),
         ("help key new", &["peer", "key", "new", "--help"]),
         ("help key show", &["peer", "key", "show", "--help"]),
         ("help key export", &["peer", "key", "export", "--help"]),
@@ -53,6 +54,7 @@ fn examples() -> Vec<(String, String)> {
         ("help audit", &["peer", "audit", "--help"]),
         ("help import", &["peer", "import", "--help"]),
         ("help verify-receipt", &["peer", "verify-receipt", "--help"]),
+        ("help check-evidence", &["peer", "check-evidence", "--help"]),
         ("help lab", &["peer", "lab", "--help"]),
         ("help ballot show", &["peer", "ballot", "show", "--help"]),
         ("help vote", &["peer", "vote", "--help"]),
@@ -187,6 +189,9 @@ fn the_examples_in_the_page_are_what_a_peer_prints() {
 fn every_rule_of_an_audit_is_in_the_page() {
     let text = std::fs::read_to_string(DOCUMENT_PATH).expect("docs/CLI.md can be read");
     for rule in AuditRule::ALL {
+        assert!(text.contains(&format!("`{rule}`")), "docs/CLI.md does not say what {rule} is");
+    }
+    for rule in CertificateRule::ALL {
         assert!(text.contains(&format!("`{rule}`")), "docs/CLI.md does not say what {rule} is");
     }
 }

@@ -6,11 +6,11 @@ use keys::KeyRole;
 
 use super::layout::{heading, table};
 use super::text::{self, choice_line, short};
-use super::{audit, comparison, finality, key, receipt, registrar, tally};
+use super::{audit, comparison, evidence, finality, key, receipt, registrar, tally};
 use crate::schema::{
-    Ballot, Block, BlockOrdered, Chain, CommandHelp, Experiment, Fate, FinalityRule, HeldBy, Left,
-    Login, OwnVoteStanding, Peers, Question, ReceiptWritten, RecordKind, Registered, Reply,
-    Standing, Status, Submitted, SyncOrdered, Tracker, Transaction, Vote, Voted, Voter,
+    Ballot, Block, BlockOrdered, Calibration, Chain, CommandHelp, Experiment, Fate, FinalityRule,
+    HeldBy, Left, Login, OwnVoteStanding, Peers, Question, ReceiptWritten, RecordKind, Registered,
+    Reply, Standing, Status, Submitted, SyncOrdered, Tracker, Transaction, Vote, Voted, Voter,
 };
 
 /// The columns of a command's usage in `help`, so that the rest has room on 60 columns.
@@ -66,6 +66,8 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
         Reply::Exported(exported) => audit::exported(exported),
         Reply::Imported(imported) => audit::imported(imported),
         Reply::ReceiptStanding(standing) => receipt::human(standing),
+        Reply::EvidenceProof(proof) => evidence::human(proof),
+        Reply::Calibrate(calibration) => calibrated(calibration),
         Reply::NewRegistrar(made) => registrar::new_signer(made, KeyRole::Registrar),
         Reply::NewValidator(made) => registrar::new_signer(made, KeyRole::Validator),
         Reply::Admitted(report) => registrar::signed(report, RecordKind::Admissions),
@@ -83,6 +85,20 @@ pub(super) fn reply(reply: &Reply, color: bool) -> String {
             }
         ),
     }
+}
+
+fn calibrated(calibration: &Calibration) -> String {
+    let Calibration { threads, peers, block_interval_s, difficulty_bits, expected_seconds, .. } =
+        calibration;
+    let (rate, threads) =
+        (text::rate(calibration.hashes_per_second), text::count(threads, "thread"));
+    format!(
+        "this machine searches at {rate} with {threads}\n\n\
+         for {peers} like it: difficulty 2^{difficulty_bits}, a block every {block_interval_s} s\n\
+         all of them find the first block in {expected_seconds:.1} s; the difficulty then follows the interval, and half \
+         of them are enough to keep it\n\n\
+         for a new ballot:\n  peer ballot new --difficulty-bits {difficulty_bits} --block-interval {block_interval_s}\n"
+    )
 }
 
 fn ballot(ballot: &Ballot, color: bool) -> String {

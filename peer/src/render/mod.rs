@@ -6,6 +6,7 @@ mod audit;
 mod bars;
 mod comparison;
 mod event;
+mod evidence;
 mod finality;
 mod human;
 mod key;

@@ -55,17 +55,16 @@ pub(crate) struct Signer {
 /// When there is no such key, when it is of another role, or when it can't be unlocked.
 pub(super) fn unlock(settings: &ValidatorSettings) -> Result<Unlocked, PeerError> {
     let ValidatorSettings { key: path, passphrase, trusts_empty_store } = settings;
-    let file = KeyFile::open_for(KeyRole::Validator, path);
-    let file = file.map_err(|error| match error {
-        KeyFileError::Missing { path } => PeerError::NoValidatorKey { path },
-        error => error.into(),
-    })?;
-    let key = passphrase::unlock(&file, passphrase.as_ref()).map_err(|error| match error {
-        PeerError::Passphrase(PassphraseError::NoTerminal { .. }) => {
-            PassphraseError::NoTerminal { option: "validator-passphrase" }.into()
+    let file = match KeyFile::open_for(KeyRole::Validator, path) {
+        Err(KeyFileError::Missing { path }) => return Err(PeerError::NoValidatorKey { path }),
+        opened => opened?,
+    };
+    let key = match passphrase::unlock(&file, passphrase.as_ref()) {
+        Err(PeerError::Passphrase(PassphraseError::NoTerminal { .. })) => {
+            return Err(PassphraseError::NoTerminal { option: "validator-passphrase" }.into());
         }
-        error => error,
-    })?;
+        unlocked => unlocked?,
+    };
     Ok(Unlocked { path: path.clone(), key, trusts_empty_store: *trusts_empty_store })
 }
 

@@ -1,10 +1,13 @@
 //! The findings of an audit, and what a receipt proves.
 
+use protocol::election::Election;
+use protocol::finality;
 use protocol::units::{BlockHash, ElectionId, TransactionId, VoterId};
 use serde::Serialize;
 
 use super::{
-    Admission, Admitted, Percent, QuestionTally, Refusal, Results, Tip, Transaction, Waiting,
+    Admission, Admitted, Certificate, Percent, QuestionTally, Refusal, Results, Tip, Transaction,
+    Waiting,
 };
 
 /// The kind of the error of an audit whose sums and count differ.
@@ -40,6 +43,9 @@ pub(crate) struct AuditReport {
     /// what the rules counted ([`SUMS_DIFFER`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Refusal>,
+    /// How final the count is; null in an election that never closes.
+    #[serde(rename = "final")]
+    pub(crate) finality: Option<AuditFinality>,
     /// Who may vote: the text says which signatures were checked.
     #[serde(skip)]
     pub(crate) admission: Admission,
@@ -73,7 +79,28 @@ pub(crate) struct QuestionSum {
     pub(crate) blank: u64,
 }
 
-/// A block that breaks a rule.
+/// How final the count of a record is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct AuditFinality {
+    /// Whether the result can't change any more.
+    pub(crate) is_final: bool,
+    /// The first block that no transaction may stand in.
+    pub(crate) closing_block: Option<Tip>,
+    /// That of the highest final block.
+    pub(crate) certificate: Option<Certificate>,
+    /// The names of the validators who signed it.
+    pub(crate) signed_by: Vec<String>,
+    /// How many of the validators have to sign; null in an election without them.
+    pub(crate) quorum: Option<u8>,
+    /// How many validators there are.
+    pub(crate) validators: Option<usize>,
+    /// The blocks from the closing block to the tip, in an election without validators.
+    pub(crate) blocks_deep: Option<u64>,
+    /// How many of them make it final.
+    pub(crate) confirmations: Option<u32>,
+}
+
+/// A block, or the certificate of one, that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct AuditFailure {
     pub(crate) height: u64,
@@ -81,6 +108,9 @@ pub(crate) struct AuditFailure {
     /// The rule's word.
     pub(crate) rule: String,
     pub(crate) reason: String,
+    /// Whether it is its certificate that does.
+    #[serde(skip)]
+    pub(crate) is_certificate: bool,
 }
 
 /// What was written into a file.
@@ -94,6 +124,9 @@ pub(crate) struct Exported {
     pub(crate) votes: u64,
     pub(crate) registered_voters: u64,
     pub(crate) turnout_percent: Option<Percent>,
+    /// How final that is; left out in an election that never closes.
+    #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
+    pub(crate) finality: Option<AuditFinality>,
 }
 
 /// What of a chain was written.
@@ -122,11 +155,61 @@ pub(crate) struct Imported {
 #[serde(into = "ReceiptObject")]
 pub(crate) enum ReceiptStanding {
     /// The transaction is on the best chain; `blocks_deep` is 1 in the tip itself.
-    OnBestChain { transaction: Transaction, height: u64, hash: BlockHash, blocks_deep: u64 },
+    OnBestChain {
+        transaction: Transaction,
+        height: u64,
+        hash: BlockHash,
+        blocks_deep: u64,
+        /// By whom the block is final, if it is.
+        certified: Option<Certified>,
+    },
+    /// The receipt's own certificate makes its block final, so that no copy of the chain was asked.
+    Final { transaction: Transaction, height: u64, hash: BlockHash, certified: Certified },
     /// The receipt is good, and its block is not on this chain.
     NotOnBestChain { transaction: Transaction, height: u64, hash: BlockHash, tip_height: u64 },
     /// The receipt proves nothing.
     Worthless { reason: String },
+}
+
+/// By whom a block is final: the certified block is that block, or one that builds on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Certified {
+    /// Of the certified block.
+    pub(crate) height: u64,
+    pub(crate) hash: BlockHash,
+    /// The names of the validators who signed.
+    pub(crate) signed_by: Vec<String>,
+    pub(crate) quorum: u8,
+    /// How many validators there are.
+    pub(crate) validators: usize,
+}
+
+impl Certified {
+    /// What a good certificate says; `None` if the election has no validators.
+    pub(crate) fn of(certificate: &finality::Certificate, election: &Election) -> Option<Self> {
+        let roster = election.roster()?;
+        let places = certificate.signatures.iter().map(|(place, _)| *place);
+        let signed_by = places.filter_map(|place| Some(roster.validator(place)?.name.clone()));
+        Some(Self {
+            height: certificate.block.height.0,
+            hash: certificate.block.hash,
+            signed_by: signed_by.collect(),
+            quorum: roster.quorum,
+            validators: roster.validators.len(),
+        })
+    }
+
+    /// The certificate that an audit found in a record.
+    pub(crate) fn of_record(found: &AuditFinality) -> Option<Self> {
+        let certificate = found.certificate.as_ref()?;
+        Some(Self {
+            height: certificate.height,
+            hash: certificate.hash,
+            signed_by: found.signed_by.clone(),
+            quorum: found.quorum?,
+            validators: found.validators?,
+        })
+    }
 }
 
 /// The JSON form of a [`ReceiptStanding`]: the same keys in each case.
@@ -139,6 +222,9 @@ struct ReceiptObject {
     height: Option<u64>,
     hash: Option<BlockHash>,
     blocks_deep: Option<u64>,
+    /// By whom the block is final; null if nothing says that it is.
+    #[serde(rename = "final")]
+    certified: Option<Certified>,
     reason: Option<String>,
 }
 
@@ -168,6 +254,7 @@ impl From<&chain::AuditFailure> for AuditFailure {
             hash: failure.hash,
             rule: failure.error.rule().name().to_owned(),
             reason: failure.error.to_string(),
+            is_certificate: false,
         }
     }
 }
@@ -182,12 +269,21 @@ impl From<ReceiptStanding> for ReceiptObject {
             height: Some(height),
             hash: Some(hash),
             blocks_deep: None,
+            certified: None,
             reason: None,
         };
         match standing {
-            ReceiptStanding::OnBestChain { transaction, height, hash, blocks_deep } => Self {
+            ReceiptStanding::OnBestChain { transaction, height, hash, blocks_deep, certified } => {
+                Self {
+                    on_best_chain: true,
+                    blocks_deep: Some(blocks_deep),
+                    certified,
+                    ..proven(transaction, height, hash)
+                }
+            }
+            ReceiptStanding::Final { transaction, height, hash, certified } => Self {
                 on_best_chain: true,
-                blocks_deep: Some(blocks_deep),
+                certified: Some(certified),
                 ..proven(transaction, height, hash)
             },
             ReceiptStanding::NotOnBestChain { transaction, height, hash, tip_height } => {
@@ -203,6 +299,7 @@ impl From<ReceiptStanding> for ReceiptObject {
                 height: None,
                 hash: None,
                 blocks_deep: None,
+                certified: None,
                 reason: Some(reason),
             },
         }

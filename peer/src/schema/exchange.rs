@@ -64,7 +64,7 @@ pub(crate) struct Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Receipt {
     /// Version of the format.
-    #[schema(minimum = 1, maximum = 1)]
+    #[schema(minimum = 1, maximum = 2)]
     pub(crate) receipt: u64,
     #[schema(value_type = Hash)]
     pub(crate) election: ElectionId,
@@ -81,6 +81,12 @@ pub(crate) struct Receipt {
     /// The siblings from the leaf up to the root.
     #[schema(value_type = Vec<Hash>)]
     pub(crate) path: Vec<String>,
+    /// The headers above the block up to the certified one, in hexadecimal digits; in format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) headers: Option<Vec<String>>,
+    /// The certificate's bytes in hexadecimal digits; in format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate: Option<String>,
 }
 
 /// A transaction, where it stands, and the proof that a block holds it.
@@ -173,13 +179,23 @@ impl Outcome {
 impl From<&receipt::Receipt> for Receipt {
     fn from(receipt: &receipt::Receipt) -> Self {
         Self {
-            receipt: super::RECEIPT_FORMAT,
+            receipt: match receipt.finality {
+                None => super::RECEIPT_FORMAT_PLAIN,
+                Some(_) => super::RECEIPT_FORMAT,
+            },
             election: receipt.election,
             transaction: hex::encode(codec::encode(&receipt.transaction)),
             header: hex::encode(receipt.header.to_bytes()),
             place: receipt.proof.place,
             transactions: receipt.proof.leaves,
             path: receipt.proof.siblings.iter().map(hex::encode).collect(),
+            headers: receipt.finality.as_ref().map(|finality| {
+                finality.headers.iter().map(|header| hex::encode(header.to_bytes())).collect()
+            }),
+            certificate: receipt
+                .finality
+                .as_ref()
+                .map(|finality| hex::encode(codec::encode(&finality.certificate))),
         }
     }
 }

@@ -7,10 +7,12 @@
 
 mod audit;
 mod ballot;
+mod calibration;
 mod chain;
 mod comparison;
 mod event;
 mod evidence;
+mod evidence_proof;
 mod exchange;
 mod final_results;
 mod finality;
@@ -30,12 +32,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use audit::{
-    AuditFailure, AuditReport, AuditSums, Exported, ExportedKind, Imported, QuestionSum,
-    ReceiptStanding, SUMS_DIFFER,
+    AuditFailure, AuditFinality, AuditReport, AuditSums, Certified, Exported, ExportedKind,
+    Imported, QuestionSum, ReceiptStanding, SUMS_DIFFER,
 };
 pub(crate) use ballot::{
     Admission, Ballot, BallotError, FinalityRule, OPEN_BANNER, PRIVACY, Question,
 };
+pub(crate) use calibration::Calibration;
 pub(crate) use chain::{Block, BlockSummary, Chain, Transaction, TransactionKind};
 pub(crate) use comparison::{
     AloneCounts, ComparedRecord, Comparison, DifferingAnswer, PartedBlock, PartedTransaction,
@@ -43,6 +46,7 @@ pub(crate) use comparison::{
 };
 pub(crate) use event::{Event, LeaveReason, PeerAt, Told};
 pub(crate) use evidence::{EvidenceList, ShownVote};
+pub(crate) use evidence_proof::{EvidenceProof, SignedVote};
 pub(crate) use exchange::{
     Health, Login, Outcome, Outcomes, PeerAddress, PoolPage, Receipt, Submission, TransactionFound,
     VoteOrder,
@@ -69,8 +73,10 @@ pub(crate) use reply::{CommandHelp, Reply};
 pub(crate) use results::{Admitted, OptionTally, Percent, QuestionTally, Results};
 pub(crate) use voter::{OwnVoteStanding, Standing, Vote, Voter};
 
-/// Version of a receipt's JSON; a newer one is refused.
-pub(crate) const RECEIPT_FORMAT: u64 = 1;
+/// Version of a receipt's JSON without a certificate.
+pub(crate) const RECEIPT_FORMAT_PLAIN: u64 = 1;
+/// Version of one with a certificate; a newer one is refused.
+pub(crate) const RECEIPT_FORMAT: u64 = 2;
 
 /// 32 bytes as 64 lower-case hexadecimal digits.
 #[derive(Debug, ToSchema)]

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::{
-    AuditReport, Ballot, Block, BlockOrdered, Chain, Comparison, EvidenceList, Experiment,
-    Exported, FinalResults, Imported, KeyShown, Left, Login, NewSigner, Peers, Posted,
-    ReceiptStanding, ReceiptWritten, Registered, Results, ShowReport, SignReport, Signed, Status,
-    Submitted, SyncOrdered, Voted, Voter,
+    AuditReport, Ballot, Block, BlockOrdered, Calibration, Chain, Comparison, EvidenceList,
+    EvidenceProof, Experiment, Exported, FinalResults, Imported, KeyShown, Left, Login, NewSigner,
+    Peers, Posted, ReceiptStanding, ReceiptWritten, Registered, Results, ShowReport, SignReport,
+    Signed, Status, Submitted, SyncOrdered, Voted, Voter,
 };
 
 /// The answer to a command of the prompt or the command line; as JSON, an object that begins with the command's name.
@@ -50,6 +50,9 @@ pub(crate) enum Reply {
     Imported(Imported),
     #[serde(rename = "verify-receipt")]
     ReceiptStanding(Box<ReceiptStanding>),
+    Calibrate(Calibration),
+    #[serde(rename = "check-evidence")]
+    EvidenceProof(Box<EvidenceProof>),
     #[serde(rename = "registrar init")]
     NewRegistrar(NewSigner),
     #[serde(rename = "validator init")]

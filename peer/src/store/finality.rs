@@ -97,7 +97,8 @@ pub(super) fn is_kept_by_mending(record: &FinalityRecord) -> bool {
     }
 }
 
-/// What the tally of the table counts: the key of a row, and its value, so that an older one of the same key is noticed.
+/// What the tally of the table counts: the key of a row, and its value, so that an older one of the same key is
+/// noticed.
 pub(super) fn mark(key: &[u8], value: &[u8]) -> Vec<u8> {
     [key, value].concat()
 }

@@ -17,7 +17,7 @@ use super::writer::record_bytes;
 use super::{FileError, StoreError, create, inspect, write};
 use chain::rules::Rules;
 use chain::{Chain, StoredBlock};
-use node::{Record, Restored, RestoredFinality};
+use node::{FinalityRecord, Record, Restored, RestoredFinality, SeenCertificate};
 
 /// The number of bytes of blocks that an importer writes at once.
 const IMPORT_BYTES: usize = 16 * 1024 * 1024;
@@ -133,6 +133,8 @@ pub(crate) struct ChainImporter {
     waiting: Vec<Record>,
     waiting_bytes: usize,
     tip: Option<Record>,
+    /// Whether a certificate covers the closing block.
+    has_closing: bool,
 }
 
 impl ChainImporter {
@@ -164,6 +166,7 @@ impl ChainImporter {
             waiting: Vec::new(),
             waiting_bytes: 0,
             tip: None,
+            has_closing: false,
         })
     }
 
@@ -183,6 +186,25 @@ impl ChainImporter {
             }
         }
         Ok(())
+    }
+
+    /// Keeps a certificate for a block that was added. It is the closing one if it covers the closing block, and no
+    /// lower one did.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn certify(
+        &mut self,
+        seen: SeenCertificate,
+        covers_close: bool,
+    ) -> Result<(), StoreError> {
+        if covers_close && !self.has_closing {
+            self.has_closing = true;
+            let closing = FinalityRecord::ClosingCertificate(seen.clone());
+            self.waiting.push(Record::Finality(closing));
+        }
+        self.waiting.push(Record::Finality(FinalityRecord::Certificate(seen)));
+        self.write()
     }
 
     /// Makes everything durable, and gives the database its name.

@@ -27,7 +27,8 @@ pub(super) const BLOCKS: Table = Table::new("blocks");
 /// Height and hash → header, whether the body is stored, and summary. It can be made again from the
 /// blocks.
 pub(super) const SUMMARIES: Table = Table::new("summaries");
-/// Kind, and for evidence the validator → what is known of finality. It is missing from databases of an earlier program.
+/// Kind, and for evidence the validator → what is known of finality. It is missing from databases of an earlier
+/// program.
 pub(super) const FINALITY: Table = Table::new("finality");
 /// Row → transaction.
 pub(super) const POOL: Table = Table::new("pool");

@@ -31,7 +31,7 @@ const COMMIT_BYTES: usize = 8 * 1024 * 1024;
 const SMALL_BYTES: usize = 64;
 
 /// How many bytes a record of finality counts for: about as many as the PREPAREs of all validators take.
-const FINALITY_BYTES: usize = 4 * 1024;
+const FINALITY_WEIGHT: usize = 4 * 1024;
 
 /// What the thread is asked to do.
 #[derive(Debug)]
@@ -269,7 +269,7 @@ pub(super) fn record_bytes(record: &Record) -> usize {
         Record::Block(block) => block.transactions.iter().map(|each| each.bytes()).sum(),
         Record::PoolInsert { transaction, .. } => transaction.bytes(),
         Record::Tip { .. } | Record::PoolRemove { .. } | Record::Neighbours(_) => SMALL_BYTES,
-        Record::Finality(_) => FINALITY_BYTES,
+        Record::Finality(_) => FINALITY_WEIGHT,
     }
 }
 

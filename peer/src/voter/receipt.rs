@@ -2,18 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use chain::check_certificate;
 use protocol::block::{HEADER_BYTES, Header};
 use protocol::codec;
+use protocol::election::Election;
 use protocol::merkle::Proof;
-use protocol::receipt::Receipt;
+use protocol::receipt::{FinalityProof, RECEIPT_HEADERS_MAX, Receipt};
 use serde_json::Value;
 
-use crate::schema::{self, RECEIPT_FORMAT};
+use crate::schema::{self, RECEIPT_FORMAT, RECEIPT_FORMAT_PLAIN};
 use host::files::{self, FileError, ReadError};
 use host::whole_file::{self, Existing, FileMode, WholeFileError};
 
-/// The longest file that is read. A transaction and a path of 20 hashes take a tenth of it.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// The longest file that is read. As many headers as a receipt may have take about 3.2 MB of it, and all else little.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// The reason why a receipt can't be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,17 @@ pub enum ReceiptFileError {
     NotAReceipt { path: PathBuf, reason: String },
     #[error("{path} is a receipt of format {found}; this program knows {RECEIPT_FORMAT}: update it", path = path.display())]
     NewerFormat { path: PathBuf, found: u64 },
+}
+
+/// Checks what a receipt says of its block being final, if it says that.
+///
+/// # Errors
+/// Why that proves nothing.
+pub(crate) fn check_finality(receipt: &Receipt, election: &Election) -> Result<(), String> {
+    let Some(proof) = &receipt.finality else { return Ok(()) };
+    proof.check_headers(&receipt.header).map_err(|error| error.to_string())?;
+    check_certificate(&proof.certificate, election, &receipt.election)
+        .map_err(|error| format!("its certificate breaks the rule {}: {error}", error.rule()))
 }
 
 /// Writes a receipt to a new file.
@@ -63,11 +76,11 @@ pub(crate) fn read(path: &Path) -> Result<Receipt, ReceiptFileError> {
     let value: Value = serde_json::from_str(&text)
         .map_err(|error| refused(&format!("line {} is no JSON", error.line().max(1))))?;
     match value["receipt"].as_u64() {
-        Some(RECEIPT_FORMAT) => {}
+        Some(RECEIPT_FORMAT_PLAIN | RECEIPT_FORMAT) => {}
         Some(found) if found > RECEIPT_FORMAT => {
             return Err(ReceiptFileError::NewerFormat { path: path.to_owned(), found });
         }
-        Some(_) | None => return Err(refused("its \"receipt\" is not 1")),
+        Some(_) | None => return Err(refused("its \"receipt\" is neither 1 nor 2")),
     }
     from_json(&value).map_err(|key| refused(&format!("its {key:?} is missing or malformed")))
 }
@@ -82,8 +95,6 @@ pub(crate) fn from_json(value: &Value) -> Result<Receipt, &'static str> {
         value[key].as_u64().and_then(|number| u32::try_from(number).ok()).ok_or(key)
     };
     let transaction = hex::decode(text("transaction")?).map_err(|_| "transaction")?;
-    let mut header = [0; HEADER_BYTES];
-    hex::decode_to_slice(text("header")?, &mut header).map_err(|_| "header")?;
     let path = value["path"].as_array().ok_or("path")?;
     let siblings = path.iter().map(|each| {
         let mut sibling = [0; 32];
@@ -93,13 +104,39 @@ pub(crate) fn from_json(value: &Value) -> Result<Receipt, &'static str> {
     Ok(Receipt {
         election: text("election")?.parse().map_err(|_| "election")?,
         transaction: codec::decode(&transaction).map_err(|_| "transaction")?,
-        header: Header::from_bytes(&header).ok_or("header")?,
+        header: header_of(&value["header"]).ok_or("header")?,
         proof: Proof {
             place: number("place")?,
             leaves: number("transactions")?,
             siblings: siblings.collect::<Result<_, &'static str>>()?,
         },
+        finality: match value["receipt"].as_u64() {
+            Some(RECEIPT_FORMAT) => Some(finality_from_json(value)?),
+            Some(_) | None => None,
+        },
     })
+}
+
+fn finality_from_json(value: &Value) -> Result<FinalityProof, &'static str> {
+    let certificate = value["certificate"].as_str().ok_or("certificate")?;
+    let certificate = hex::decode(certificate).map_err(|_| "certificate")?;
+    let headers = value["headers"].as_array().ok_or("headers")?;
+    if headers.len() > RECEIPT_HEADERS_MAX {
+        return Err("headers");
+    }
+    Ok(FinalityProof {
+        certificate: codec::decode(&certificate).map_err(|_| "certificate")?,
+        headers: headers
+            .iter()
+            .map(|each| header_of(each).ok_or("headers"))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn header_of(value: &Value) -> Option<Header> {
+    let mut bytes = [0; HEADER_BYTES];
+    hex::decode_to_slice(value.as_str()?, &mut bytes).ok()?;
+    Header::from_bytes(&bytes)
 }
 
 #[cfg(test)]
@@ -122,6 +159,34 @@ mod tests {
             nonce: 6,
         };
         Receipt::new(&Block { header, transactions }, 1, &id()).expect("there are three")
+    }
+
+    fn certified() -> Receipt {
+        let signature = protocol::keys::Signature([7; 65]);
+        let block =
+            protocol::finality::BlockReference { height: Height(4), hash: BlockHash([2; 32]) };
+        let certificate =
+            protocol::finality::Certificate { block, signatures: vec![(0, signature)] };
+        let headers = vec![receipt().header; 2];
+        Receipt { finality: Some(FinalityProof { headers, certificate }), ..receipt() }
+    }
+
+    #[test]
+    fn a_receipt_with_a_certificate_reads_back_up_to_a_number_of_headers() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("receipt.json");
+        write(&path, &certified()).expect("there is room");
+        assert_eq!(read(&path).expect("it is a receipt"), certified());
+        let mut longest = certified();
+        let finality = longest.finality.as_mut().expect("it has a certificate");
+        finality.headers = vec![receipt().header; RECEIPT_HEADERS_MAX];
+        let path = directory.path().join("longest.json");
+        write(&path, &longest).expect("there is room");
+        assert_eq!(read(&path).expect("it is a receipt"), longest);
+        let finality = longest.finality.as_mut().expect("it has a certificate");
+        finality.headers.push(receipt().header);
+        let value = serde_json::to_value(schema::Receipt::from(&longest)).expect("plain data");
+        assert_eq!(from_json(&value), Err("headers"));
     }
 
     #[test]
@@ -154,7 +219,7 @@ mod tests {
         // What stands behind the limit is not passed over in silence.
         std::fs::write(&path, text + "x").expect("there is room");
         let refused = read(&path).expect_err("it is too long").to_string();
-        assert!(refused.contains("has over 65536 bytes"), "{refused}");
+        assert!(refused.contains("has over 4194304 bytes"), "{refused}");
     }
 
     #[test]
@@ -165,10 +230,16 @@ mod tests {
             value[key] = Value::Null;
             assert_eq!(from_json(&value), Err(key));
         }
+        for key in ["headers", "certificate"] {
+            let whole = schema::Receipt::from(&certified());
+            let mut value = serde_json::to_value(whole).expect("all keys are texts");
+            value[key] = Value::Null;
+            assert_eq!(from_json(&value), Err(key));
+        }
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("receipt.json");
         for (text, part) in
-            [("{}", "\"receipt\" is not 1"), ("x", "no receipt"), ("{\"receipt\": 2}", "format 2")]
+            [("{}", "is neither 1 nor 2"), ("x", "no receipt"), ("{\"receipt\": 3}", "format 3")]
         {
             std::fs::write(&path, text).expect("there is room");
             let error = read(&path).expect_err(text).to_string();

@@ -133,8 +133,8 @@ async fn a_registration_goes_on_when_nobody_waits_for_it_any_more() {
             let Request { reply, .. } = asked.expect("a handle is here");
             let unknown = VoterView {
                 voter: voter.id(),
-                registration: None,
                 registration_fate: None,
+                registration: None,
                 withdrawal: None,
                 vote: None,
             };

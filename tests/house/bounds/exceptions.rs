@@ -28,6 +28,7 @@ pub(super) const NO_BOUNDS: &[Group] = &[
             ("chain/src/time/mod.rs", "TIME_AHEAD_MAX"),
             ("chain/src/time/mod.rs", "INTERVALS_AHEAD_MAX"),
             ("chain/src/time/difficulty.rs", "SOLVE_INTERVALS_MAX"),
+            ("chain/src/time/difficulty.rs", "RISE_MAX"),
             ("chain/src/check.rs", "CAST_AT_DISTANCE_MAX"),
             ("protocol/src/admission.rs", "REGISTRATION_BITS_MAX"),
             ("protocol/src/election.rs", "DIFFICULTY_BITS_MAX"),

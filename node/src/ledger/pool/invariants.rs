@@ -30,13 +30,9 @@ impl Pool {
             registrations += usize::from(transaction.kind() == TransactionKind::Registration);
             votes += usize::from(transaction.kind() == TransactionKind::Vote);
             match chain.check_context(transaction) {
-                // What the opening or the closing keeps out may be let in by another branch.
+                // A vote waits for the opening, and what the closing keeps out may be let in by another branch.
                 Ok(())
-                | Err(
-                    TransactionError::NotOpenYet { .. }
-                    | TransactionError::WithdrawalAfterOpening { .. }
-                    | TransactionError::Closed { .. },
-                ) => {}
+                | Err(TransactionError::NotOpenYet { .. } | TransactionError::Closed { .. }) => {}
                 Err(TransactionError::NotRegistered { voter }) => {
                     assert!(self.registration(&voter).is_some(), "{id} waits for no registration");
                 }

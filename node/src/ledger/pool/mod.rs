@@ -284,6 +284,9 @@ impl Pool {
             }
             self.hold_unregistered(chain, &mut change);
         }
+        if !chain.phase().takes(TransactionKind::Withdrawal) {
+            change.superseded.extend(self.remove_withdrawals());
+        }
         if chain.remaining_voter_capacity() == 0 {
             change.superseded.extend(self.remove_without_room(chain));
         }
@@ -344,6 +347,13 @@ impl Pool {
         let mut removed: Vec<_> = ids.iter().filter_map(|id| self.remove(id)).collect();
         removed.extend(self.held.release_kept());
         removed.into_iter().map(|transaction| Superseded { transaction, by: None }).collect()
+    }
+
+    /// Removes the withdrawals, once the election has opened: they would only keep their voters' votes out.
+    fn remove_withdrawals(&mut self) -> Vec<Superseded> {
+        let ids: Vec<_> = self.by_voter.values().filter_map(|slots| slots.withdrawal).collect();
+        let removed = ids.iter().filter_map(|id| self.remove(id));
+        removed.map(|transaction| Superseded { transaction, by: None }).collect()
     }
 
     /// The vote that counts for a voter, or that will count once a block contains it, as far as memory holds it.

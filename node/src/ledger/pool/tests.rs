@@ -1,5 +1,6 @@
 //! What the pool takes in, gives out for a block, and does when the chain changes branch.
 
+mod hours;
 mod registrars;
 mod sequences;
 

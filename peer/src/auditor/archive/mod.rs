@@ -1,5 +1,6 @@
 //! The archive: an election's whole chain in one file. It holds the election, the blocks after the genesis in order,
-//! and an end record; a file without its end is recognised as cut off.
+//! certificates behind the blocks that they make final, and an end record; a file without its end is recognised as cut
+//! off.
 //!
 //! docs/PROTOCOL.md describes the bytes. This module only reads and writes them; it never checks the rules of the
 //! chain.
@@ -11,16 +12,21 @@ mod write;
 
 use bincode::{Decode, Encode};
 use protocol::block::Header;
+use protocol::election::Election;
+use protocol::finality::Certificate;
 use protocol::transaction::Transaction;
 use protocol::units::{BlockHash, sha256};
 
-pub use read::{ArchiveError, ArchiveReader, ArchiveRecord, RecordPlace};
+pub use read::{ArchiveError, ArchiveItem, ArchiveReader, ArchiveRecord, RecordPlace};
 pub(crate) use write::ArchiveEncoder;
 pub use write::ArchiveWriter;
 
 const MAGIC: [u8; 16] = *b"ostrakon-archive";
-/// The version of the archive. A program refuses versions that are newer than its own.
-const FORMAT: u32 = 1;
+/// The version of the archive of an election without times, in which nothing is final.
+const FORMAT_UNTIMED: u32 = 1;
+/// The version of the archive of an election with times, which may hold certificates. A program refuses versions that
+/// are newer.
+const FORMAT: u32 = 2;
 const CHECKSUM_BYTES: usize = 32;
 const HEAD_BYTES: usize = MAGIC.len() + 4 + CHECKSUM_BYTES;
 /// The length and the checksum before each record's content.
@@ -48,13 +54,20 @@ enum Content {
         blocks: u64,
         tip: BlockHash,
     },
+    /// Makes final the block before it, in format 2 alone.
+    Certificate(Certificate),
 }
 
-fn head() -> [u8; HEAD_BYTES] {
+/// The format of an election's archive.
+fn format_of(election: &Election) -> u32 {
+    if election.times.is_some() { FORMAT } else { FORMAT_UNTIMED }
+}
+
+fn head(format: u32) -> [u8; HEAD_BYTES] {
     let mut bytes = [0; HEAD_BYTES];
     let (fields, checksum) = bytes.split_at_mut(HEAD_BYTES - CHECKSUM_BYTES);
     fields[..MAGIC.len()].copy_from_slice(&MAGIC);
-    fields[MAGIC.len()..].copy_from_slice(&FORMAT.to_le_bytes());
+    fields[MAGIC.len()..].copy_from_slice(&format.to_le_bytes());
     checksum.copy_from_slice(&sha256(&[fields]));
     bytes
 }

@@ -8,18 +8,20 @@ use std::sync::Arc;
 use protocol::block::{Block, HEADER_BYTES, Header};
 use protocol::codec;
 use protocol::election::{CanonicalError, Election};
+use protocol::finality::Certificate;
 use protocol::transaction::HashedTransaction;
 use protocol::units::{BlockHash, ElectionId, sha256};
 
 use super::{
-    BLOCK_VARIANT, CHECKSUM_BYTES, Content, FORMAT, HEAD_BYTES, MAGIC, PREFIX_BYTES,
-    RECORD_BYTES_MAX, head,
+    BLOCK_VARIANT, CHECKSUM_BYTES, Content, FORMAT, FORMAT_UNTIMED, HEAD_BYTES, MAGIC,
+    PREFIX_BYTES, RECORD_BYTES_MAX, format_of, head,
 };
 
 /// An archive that is being read.
 #[derive(Debug)]
 pub struct ArchiveReader<R> {
     reader: R,
+    format: u32,
     election: Arc<Election>,
     election_id: ElectionId,
     /// The number of blocks read so far.
@@ -27,6 +29,15 @@ pub struct ArchiveReader<R> {
     tip: BlockHash,
     is_at_end: bool,
     bytes: u64,
+}
+
+/// What stands in an archive between its election and its end.
+#[derive(Debug)]
+pub enum ArchiveItem {
+    /// A block.
+    Block(ArchiveRecord),
+    /// A certificate, which is not checked, and the length of its record in the archive.
+    Certificate(Box<Certificate>, u64),
 }
 
 /// The record of a block, as it was read.
@@ -98,7 +109,7 @@ impl<R: Read> ArchiveReader<R> {
     /// # Errors
     /// See [`ArchiveError`].
     pub fn new(mut reader: R) -> Result<Self, ArchiveError> {
-        read_head(&mut reader)?;
+        let format = read_head(&mut reader)?;
         let mut bytes = HEAD_BYTES as u64;
         let place = RecordPlace::Election;
         let record = read_record(&mut reader, 0, place)?;
@@ -108,8 +119,11 @@ impl<R: Read> ArchiveReader<R> {
         };
         let election = Arc::new(Election::from_canonical_bytes(&canonical)?);
         let election_id = election.election_id();
+        if format != format_of(&election) {
+            return Err(damaged(RecordPlace::Head, "its format is not that of its election"));
+        }
         let tip = Header::genesis(&election).hash();
-        Ok(Self { reader, election, election_id, blocks: 0, tip, is_at_end: false, bytes })
+        Ok(Self { reader, format, election, election_id, blocks: 0, tip, is_at_end: false, bytes })
     }
 
     #[must_use]
@@ -123,12 +137,12 @@ impl<R: Read> ArchiveReader<R> {
         self.bytes
     }
 
-    /// The next block's record, which has not been decoded yet; `None` after the last one, once the
-    /// end was found to be valid.
+    /// The next block's record, which has not been decoded yet, or the next certificate; `None` after the last one,
+    /// once the end was found to be valid.
     ///
     /// # Errors
     /// See [`ArchiveError`].
-    pub fn next_record(&mut self) -> Result<Option<ArchiveRecord>, ArchiveError> {
+    pub fn next_item(&mut self) -> Result<Option<ArchiveItem>, ArchiveError> {
         if self.is_at_end {
             return Ok(None);
         }
@@ -138,10 +152,16 @@ impl<R: Read> ArchiveReader<R> {
         self.bytes += record.bytes();
         if let Some(tip) = record.block_hash() {
             (self.blocks, self.tip) = (number, tip);
-            return Ok(Some(record));
+            return Ok(Some(ArchiveItem::Block(record)));
         }
-        let Content::End { blocks, tip } = record.content(place)? else {
-            return Err(damaged(place, "it is neither a block nor the end"));
+        let (blocks, tip) = match record.content(place)? {
+            Content::End { blocks, tip } => (blocks, tip),
+            Content::Certificate(certificate) if self.format != FORMAT_UNTIMED => {
+                return Ok(Some(ArchiveItem::Certificate(Box::new(certificate), record.bytes())));
+            }
+            Content::Certificate(_) | Content::Election(_) | Content::Block { .. } => {
+                return Err(damaged(place, "it is neither a block nor the end"));
+            }
         };
         if (blocks, tip) != (self.blocks, self.tip) {
             let (found, found_tip) = (self.blocks, self.tip);
@@ -155,13 +175,17 @@ impl<R: Read> ArchiveReader<R> {
         Ok(None)
     }
 
-    /// The next block; `None` after the last one, once the end was found to be valid.
+    /// The next block, past certificates; `None` after the last one, once the end was found to be valid.
     ///
     /// # Errors
     /// See [`ArchiveError`].
     pub fn next_block(&mut self) -> Result<Option<Block>, ArchiveError> {
-        let record = self.next_record()?;
-        record.map(|record| record.decode(&self.election_id)).transpose()
+        while let Some(item) = self.next_item()? {
+            if let ArchiveItem::Block(record) = item {
+                return record.decode(&self.election_id).map(Some);
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -202,11 +226,12 @@ impl ArchiveRecord {
     }
 }
 
-fn read_head(reader: &mut impl Read) -> Result<(), ArchiveError> {
+/// Reads the head, and returns the format that it names.
+fn read_head(reader: &mut impl Read) -> Result<u32, ArchiveError> {
     let mut found = [0; HEAD_BYTES];
     let length = read_up_to(reader, &mut found)?;
-    if found == head() {
-        return Ok(());
+    if let Some(format) = [FORMAT_UNTIMED, FORMAT].into_iter().find(|each| found == head(*each)) {
+        return Ok(format);
     }
     if length < MAGIC.len() || !found.starts_with(&MAGIC) {
         return Err(ArchiveError::NotAnArchive);

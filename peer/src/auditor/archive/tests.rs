@@ -150,8 +150,8 @@ fn what_is_no_archive_is_told_apart() {
         told(b"a text that somebody took for an archive, and long enough").contains("no archive")
     );
     let mut newer = bytes.clone();
-    newer[MAGIC.len()] = 2;
-    assert!(told(&newer).contains("has format 2; this program knows 1: update it"));
+    newer[MAGIC.len()] = 3;
+    assert!(told(&newer).contains("has format 3; this program knows 2: update it"));
     let mut older = bytes.clone();
     older[MAGIC.len()] = 0;
     assert!(told(&older).contains("head is damaged"));
@@ -202,13 +202,14 @@ fn a_file_that_is_there_stays_unless_told_and_nothing_unfinished_is_left() {
 fn a_record_is_as_long_as_it_may_be_and_no_longer() {
     let beginning = archive_of(&[]);
     let beginning = &beginning[..record_bounds(&beginning)[1]];
-    let with_record = |length: usize| {
+    let with_record = |length: usize| -> Result<u64, ArchiveError> {
         let mut content = BLOCK_VARIANT.to_le_bytes().to_vec();
         content.resize(length, 0);
         let prefix = u32::try_from(length).expect("it is small").to_le_bytes();
         let bytes = [beginning, &prefix, &sha256(&[&content]), &content].concat();
         let mut reader = ArchiveReader::new(bytes.as_slice()).expect("it begins well");
-        reader.next_record().map(|record| record.expect("it is no end").bytes())
+        let Some(ArchiveItem::Block(record)) = reader.next_item()? else { panic!("it is no end") };
+        Ok(record.bytes())
     };
     let longest = with_record(RECORD_BYTES_MAX).expect("so long a record is read");
     assert_eq!(longest, (PREFIX_BYTES + RECORD_BYTES_MAX) as u64);

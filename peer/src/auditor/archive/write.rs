@@ -6,9 +6,10 @@ use std::path::Path;
 use protocol::block::{Block, Header};
 use protocol::codec;
 use protocol::election::Election;
+use protocol::finality::Certificate;
 use protocol::units::{BlockHash, sha256};
 
-use super::{BLOCK_VARIANT, Content, PREFIX_BYTES, head};
+use super::{BLOCK_VARIANT, Content, PREFIX_BYTES, format_of, head};
 use host::files::FileError;
 use host::whole_file::{Existing, FileMode, WholeFile, WholeFileError};
 
@@ -29,7 +30,7 @@ pub struct ArchiveWriter {
 impl ArchiveEncoder {
     /// Starts an archive, and returns its first bytes.
     pub(crate) fn begin(election: &Election) -> (Self, Vec<u8>) {
-        let mut bytes = head().to_vec();
+        let mut bytes = head(format_of(election)).to_vec();
         bytes.extend(record(&codec::encode(&Content::Election(election.canonical_bytes()))));
         (Self { blocks: 0, tip: Header::genesis(election).hash() }, bytes)
     }
@@ -44,6 +45,11 @@ impl ArchiveEncoder {
         self.blocks += 1;
         self.tip = block.header.hash();
         record(&content)
+    }
+
+    /// Encodes a certificate for the block that was encoded last.
+    pub(crate) fn certificate(&self, certificate: &Certificate) -> Vec<u8> {
+        record(&codec::encode(&Content::Certificate(certificate.clone())))
     }
 
     /// The last bytes.
@@ -71,6 +77,15 @@ impl ArchiveWriter {
     /// When the disk fails.
     pub fn append(&mut self, block: &Block) -> Result<(), FileError> {
         let bytes = self.encoder.block(block);
+        self.put(&bytes)
+    }
+
+    /// Adds a certificate for the block that was added last. Only archives of elections with validators have any.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn certify(&mut self, certificate: &Certificate) -> Result<(), FileError> {
+        let bytes = self.encoder.certificate(certificate);
         self.put(&bytes)
     }
 

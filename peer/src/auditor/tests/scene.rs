@@ -76,7 +76,7 @@ pub(super) fn worked(mut block: Block) -> Block {
 
 pub(super) fn verify(receipt: &Path, source: &Path) -> Result<bool, OfflineError> {
     let (file, source) = (receipt.to_owned(), Some(source.to_owned()));
-    verify_receipt(&VerifyReceipt { file, source, format: AnswerFormat::default() })
+    verify_receipt(&VerifyReceipt { file, source, ballot: None, format: AnswerFormat::default() })
 }
 
 pub(super) fn export_to(
@@ -92,6 +92,7 @@ pub(super) fn export_to(
         kind,
         from,
         data_dir,
+        is_final: false,
         raw_cells: false,
         force: false,
         format: AnswerFormat::default(),

@@ -165,14 +165,15 @@ fn sums_that_are_not_what_the_rules_counted_are_told_by_the_program() {
     for (choice, is_unjudged) in [(1, true), (0, false)] {
         let error = AuditError::Header(HeaderError::TooEarly { ahead: Duration::from_secs(60) });
         let failure = AuditFailure { height: Height(3), hash: second.header.hash(), error };
-        let stopped = Some((failure, Arc::new(second.clone())));
+        let stopped =
+            Some(crate::auditor::report::Stopped::Block(failure, Arc::new(second.clone())));
         let sums = summed(vec![vote(0, vec![vec![choice]])]);
-        let outcome = AuditOutcome::new(&audit, &sums, stopped);
+        let outcome = AuditOutcome::new(&audit, &sums, None, stopped);
         assert_eq!(outcome.unjudged(Path::new("a.archive")).is_some(), is_unjudged);
         assert!(!outcome.report.passed);
     }
 
-    let outcome = AuditOutcome::new(&audit, &summed(vec![vote(0, vec![vec![0]])]), None);
+    let outcome = AuditOutcome::new(&audit, &summed(vec![vote(0, vec![vec![0]])]), None, None);
     assert!(!outcome.report.passed);
     let error = outcome.report.error.clone().expect("they differ");
     assert_eq!(error.kind, "sums_differ");

@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use futures_util::stream;
 use host::http::{ClientAddress, Permit, Problem};
 use protocol::block::Header;
+use protocol::finality::{BlockReference, Certificate};
 use protocol::units::Height;
 use utoipa::ToSchema;
 
@@ -37,6 +38,8 @@ struct Sending {
     _permit: Permit,
     encoder: ArchiveEncoder,
     walk: Walk,
+    /// What this peer knows to be final.
+    certificates: Vec<Certificate>,
     has_ended: bool,
 }
 
@@ -58,7 +61,9 @@ pub(super) async fn archive(
     let election = &context.actions().election;
     let walk = Walk::new(Header::genesis(election).hash(), (Height(tip.height), tip.hash));
     let (encoder, head) = ArchiveEncoder::begin(election);
-    let sending = Sending { context, _permit: permit, encoder, walk, has_ended: false };
+    let certificates = context.actions().certificates().await?;
+    let sending =
+        Sending { context, _permit: permit, encoder, walk, certificates, has_ended: false };
     let rest = stream::try_unfold(sending, |mut sending| async {
         let piece = sending.piece().await.inspect_err(|error| {
             tracing::warn!(%error, "an archive breaks off");
@@ -72,17 +77,23 @@ pub(super) async fn archive(
 }
 
 impl Sending {
-    /// The next record; `None` after the last.
+    /// The next block and its certificate, or the end; `None` after that.
     async fn piece(&mut self) -> Result<Option<Vec<u8>>, BrokenOff> {
         if self.has_ended {
             return Ok(None);
         }
-        let Self { context, walk, encoder, has_ended, .. } = self;
+        let Self { context, walk, encoder, certificates, has_ended, .. } = self;
         let actions = context.actions();
         let block = walk.next(|selector| actions.raw_block(selector)).await?;
         *has_ended = block.is_none();
         Ok(Some(match block {
-            Some(block) => encoder.block(&block),
+            Some(block) => {
+                let mut records = encoder.block(&block);
+                let at = BlockReference { height: block.header.height, hash: block.header.hash() };
+                let certificate = certificates.iter().find(|certificate| certificate.block == at);
+                records.extend(certificate.into_iter().flat_map(|each| encoder.certificate(each)));
+                records
+            }
             None => encoder.end(),
         }))
     }

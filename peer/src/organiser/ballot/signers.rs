@@ -1,5 +1,5 @@
-//! Those who sign in a role, registrars and validators, as the options of `peer ballot new` or the answers at a terminal
-//! name them.
+//! Those who sign in a role, registrars and validators, as the options of `peer ballot new` or the answers at a
+//! terminal name them.
 
 use inquire::validator::Validation;
 use inquire::{Confirm, Text};

@@ -143,6 +143,7 @@ pub(super) fn audit_report(
         tally: results.questions,
         sums: sums(),
         failure: failure.as_ref().map(schema::AuditFailure::from),
+        finality: None,
         error: None,
         admission: schema::Admission::of(&election.admission),
         blocks_deep: results.blocks_deep,
@@ -347,9 +348,9 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
         fate: None,
     };
     let voter_view = VoterView {
+        registration_fate: None,
         voter: voter(),
         registration: Some(in_block()),
-        registration_fate: None,
         withdrawal: None,
         vote: Some(vote),
     };
