@@ -40,17 +40,14 @@ impl Justified {
         }
     }
 
-    /// Finds all blocks above the final one that the votes justify now, and keeps them. Returns the new ones.
-    pub(super) fn find(&mut self, votes: &Votes, chain: &Chain) -> Vec<BlockReference> {
-        let mut found = Vec::new();
+    /// Finds all blocks above the final one that the votes justify now, and keeps them.
+    pub(super) fn find(&mut self, votes: &Votes, chain: &Chain) {
         // Sources are below their targets, so that each target finds its sources judged.
         for target in votes.targets_above(chain.final_block().height) {
             if !self.contains(&target) && self.holds(&target, votes, chain) {
                 self.insert(target);
-                found.push(target);
             }
         }
-        found
     }
 
     fn holds(&self, target: &BlockReference, votes: &Votes, chain: &Chain) -> bool {
@@ -73,6 +70,11 @@ impl Justified {
     ) -> Option<BlockReference> {
         let below = self.blocks.iter().rev().filter(|block| block.height < target.height);
         below.copied().find(|block| is_proper_ancestor(block, target, chain))
+    }
+
+    /// The blocks above a height, in ascending order.
+    pub(super) fn above(&self, height: Height) -> Vec<BlockReference> {
+        self.blocks.iter().filter(|block| block.height > height).copied().collect()
     }
 
     /// The PREPAREs that justify a block, after those that justify what these build on, down to the final block.

@@ -239,9 +239,9 @@ impl OwnSigner {
     }
 
     /// What to sign to say that this run is there.
-    pub(super) fn presence(&self, now: Now) -> Option<ToSign> {
-        let presence = ToSign::Presence { run: self.run, time: now.unix };
-        self.twin.is_none().then_some(presence)
+    pub(super) fn presence(&self, now: Now) -> ToSign {
+        // Who found a twin goes on saying so, since the twin has to find it too.
+        ToSign::Presence { run: self.run, time: now.unix }
     }
 
     /// Looks at a PRESENCE of the own key. Returns whether another peer runs with it, which was not known before.
