@@ -203,8 +203,9 @@ impl Finality {
             self.outputs
                 .push_back(Output::Relay { except: None, datagram: collect::datagram(vote) });
         }
-        let presence = own.presence(now).filter(|_| !is_over);
-        self.outputs.extend(presence.map(Output::Sign));
+        if !is_over {
+            self.outputs.push_back(Output::Sign(own.presence(now)));
+        }
     }
 
     /// Looks whether the own validator has something to sign, and says so if it doesn't sign.

@@ -238,10 +238,10 @@ impl OwnSigner {
         votes
     }
 
-    /// What to sign to say that this run is there.
-    pub(super) fn presence(&self, now: Now) -> Option<ToSign> {
-        let presence = ToSign::Presence { run: self.run, time: now.unix };
-        self.twin.is_none().then_some(presence)
+    /// What to sign to say that this run is there. Also after another run was noticed: whichever heard of the other
+    /// first, the other is to hear of it too.
+    pub(super) fn presence(&self, now: Now) -> ToSign {
+        ToSign::Presence { run: self.run, time: now.unix }
     }
 
     /// Looks at a PRESENCE of the own key. Returns whether another peer runs with it, which was not known before.
