@@ -238,9 +238,9 @@ impl OwnSigner {
         votes
     }
 
-    /// What to sign to say that this run is there.
+    /// What to sign to say that this run is there. Also after another run was noticed: whichever heard of the other
+    /// first, the other is to hear of it too.
     pub(super) fn presence(&self, now: Now) -> ToSign {
-        // Who found a twin goes on saying so, since the twin has to find it too.
         ToSign::Presence { run: self.run, time: now.unix }
     }
 
