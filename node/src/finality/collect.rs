@@ -200,7 +200,7 @@ impl Finality {
         let above = self.justified.above(chain.justified_block().height);
         if let Some(block) = above.into_iter().rev().find(|block| chain.set_justified(*block)) {
             let final_height = chain.final_block().height;
-            let shown = self.justified.justification(block, &self.votes, final_height);
+            let shown = self.justified.justification(block, &self.votes, chain, final_height);
             self.outputs.push_back(Output::Persist(FinalityRecord::Justification(shown)));
             self.outputs.push_back(Output::Moved);
         }
