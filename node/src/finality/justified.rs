@@ -13,7 +13,10 @@ use chain::finality::is_justified;
 
 /// The most justified blocks that are kept, the highest. A validator that is behind names a source a few blocks below.
 pub(super) const JUSTIFIED_MAX: usize = 256;
-/// The most PREPAREs that are kept and sent to show that a block is justified: those of the blocks that it builds on
+/// The most PREPAREs that are kept on the disk to show that a block is justified: a validator that comes back has to
+/// show the others all that they missed, however long it is that nothing became final. They take 190 kB.
+pub(super) const JUSTIFICATION_KEPT_MAX: usize = 1_024;
+/// The most PREPAREs that one answer sends to show that a block is justified: those of the blocks that it builds on
 /// as well, since what is justified and not final in a row is seldom more than two or three blocks.
 pub(super) const JUSTIFICATION_MAX: usize = 64;
 
@@ -59,7 +62,15 @@ impl Justified {
 
     /// Whether a PREPARE for a known block names a justified source on the way to it.
     fn counts(&self, Prepare { target, source, .. }: &Prepare, chain: &Chain) -> bool {
-        self.contains(source) && is_proper_ancestor(source, target, chain)
+        self.is_source(source, chain) && is_proper_ancestor(source, target, chain)
+    }
+
+    /// Whether a block may be the source of a PREPARE that counts. Those that the final block builds on all may: who
+    /// starts anew or late can't know which of them were justified, and honest validators sign for no others, which is
+    /// enough (the search of the rules shows that a quorum is safe whatever is counted, as long as they do).
+    fn is_source(&self, block: &BlockReference, chain: &Chain) -> bool {
+        let last = chain.final_block();
+        self.contains(block) || *block == last || is_proper_ancestor(block, &last, chain)
     }
 
     /// The highest justified block on the way to this one.
@@ -88,7 +99,7 @@ impl Justified {
     ) -> Vec<Prepare> {
         let mut prepares = Vec::new();
         for justifying in self.way_down(block, votes, chain, above) {
-            if prepares.len() + justifying.len() > JUSTIFICATION_MAX {
+            if prepares.len() + justifying.len() > JUSTIFICATION_KEPT_MAX {
                 break;
             }
             prepares.extend(justifying);
@@ -127,7 +138,7 @@ impl Justified {
             let mut justifying = BTreeMap::new();
             for prepare in votes.prepares_of(&target) {
                 let source = &prepare.source;
-                let may_count = self.contains(source) && source.height < target.height;
+                let may_count = self.is_source(source, chain) && source.height < target.height;
                 // A dishonest validator may have signed several, of which one counts.
                 let is_better = is_proper_ancestor(source, &target, chain)
                     || !justifying.contains_key(&prepare.validator);
