@@ -2,7 +2,7 @@
 //!
 //! Whether a quorum's PREPAREs justify a block is decided by [`chain::finality`] alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::finality::{BlockReference, Prepare};
 use protocol::units::Height;
@@ -40,17 +40,14 @@ impl Justified {
         }
     }
 
-    /// Finds all blocks above the final one that the votes justify now, and keeps them. Returns the new ones.
-    pub(super) fn find(&mut self, votes: &Votes, chain: &Chain) -> Vec<BlockReference> {
-        let mut found = Vec::new();
+    /// Finds all blocks above the final one that the votes justify now, and keeps them.
+    pub(super) fn find(&mut self, votes: &Votes, chain: &Chain) {
         // Sources are below their targets, so that each target finds its sources judged.
         for target in votes.targets_above(chain.final_block().height) {
             if !self.contains(&target) && self.holds(&target, votes, chain) {
                 self.insert(target);
-                found.push(target);
             }
         }
-        found
     }
 
     fn holds(&self, target: &BlockReference, votes: &Votes, chain: &Chain) -> bool {
@@ -75,26 +72,73 @@ impl Justified {
         below.copied().find(|block| is_proper_ancestor(block, target, chain))
     }
 
-    /// The PREPAREs that justify a block, after those that justify what these build on, down to the final block.
+    /// The blocks above a height, in ascending order.
+    pub(super) fn above(&self, height: Height) -> Vec<BlockReference> {
+        self.blocks.iter().filter(|block| block.height > height).copied().collect()
+    }
+
+    /// The PREPAREs that justify a block, after those that justify what these build on above a height. Those for the
+    /// lowest blocks are left out if they are too many.
     pub(super) fn justification(
         &self,
         block: BlockReference,
         votes: &Votes,
-        final_height: Height,
+        chain: &Chain,
+        above: Height,
     ) -> Vec<Prepare> {
-        let mut wanted = BTreeSet::from([block]);
         let mut prepares = Vec::new();
-        while let Some(target) = wanted.pop_last().filter(|block| block.height > final_height) {
-            let justifying = votes.prepares_of(&target).filter(|each| self.contains(&each.source));
-            let justifying: Vec<_> = justifying.take(self.quorum).cloned().collect();
+        for justifying in self.way_down(block, votes, chain, above) {
             if prepares.len() + justifying.len() > JUSTIFICATION_MAX {
                 break;
             }
-            wanted.extend(justifying.iter().map(|prepare| prepare.source));
             prepares.extend(justifying);
         }
         prepares.reverse();
         prepares
+    }
+
+    /// A part of these PREPAREs down to the final block, which may be too many for one answer; another part each turn.
+    /// Whoever asks again and again comes to know them all, however long it is that nothing became final.
+    pub(super) fn part_of_justification(
+        &self,
+        block: BlockReference,
+        votes: &Votes,
+        chain: &Chain,
+        turn: usize,
+    ) -> Vec<Prepare> {
+        let all = self.way_down(block, votes, chain, chain.final_block().height);
+        let all: Vec<_> = all.into_iter().rev().flatten().collect();
+        let parts = all.len().div_ceil(JUSTIFICATION_MAX).max(1);
+        all.chunks(JUSTIFICATION_MAX).nth(turn % parts).unwrap_or_default().to_vec()
+    }
+
+    /// The PREPAREs for a block, then those for what they build on, and so on above a height: one of each validator for
+    /// each block.
+    fn way_down(
+        &self,
+        block: BlockReference,
+        votes: &Votes,
+        chain: &Chain,
+        above: Height,
+    ) -> Vec<Vec<Prepare>> {
+        let mut wanted = BTreeSet::from([block]);
+        let mut way = Vec::new();
+        while let Some(target) = wanted.pop_last().filter(|block| block.height > above) {
+            let mut justifying = BTreeMap::new();
+            for prepare in votes.prepares_of(&target) {
+                let source = &prepare.source;
+                let may_count = self.contains(source) && source.height < target.height;
+                // A dishonest validator may have signed several, of which one counts.
+                let is_better = is_proper_ancestor(source, &target, chain)
+                    || !justifying.contains_key(&prepare.validator);
+                if may_count && is_better {
+                    justifying.insert(prepare.validator, prepare.clone());
+                }
+            }
+            wanted.extend(justifying.values().map(|prepare| prepare.source));
+            way.push(justifying.into_values().collect());
+        }
+        way
     }
 
     /// # Panics
