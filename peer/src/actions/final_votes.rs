@@ -10,8 +10,8 @@ use super::Actions;
 use crate::schema::{Event, Fate, Vote};
 use crate::voter::OwnVoters;
 
-/// Publishes an event for each own vote that is found to be final, once in a run, until the node ends. There are no more
-/// of them than there are own voters.
+/// Publishes an event for each own vote that is found to be final, once in a run, until the node ends. There are no
+/// more of them than there are own voters.
 pub(crate) async fn tell_final_votes(actions: Arc<Actions>) {
     let (Some(mut events), true) = (actions.handle.events(), actions.election.times.is_some())
     else {
