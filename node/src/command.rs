@@ -118,6 +118,9 @@ pub enum Experiment {
     /// Mine a block with the same transactions that competes with this one, which is the tip, and
     /// send it to all neighbours.
     Race(Arc<Block>),
+    /// Have this peer's validator sign a second PREPARE for the height that it prepared last, and send it to all
+    /// neighbours.
+    SignTwice,
 }
 
 /// A block, selected by its height on the best chain or by its hash on any branch.
@@ -252,6 +255,14 @@ pub enum CommandError {
     /// The block to race against is no longer the tip.
     #[error("another block has become the tip meanwhile: race again")]
     TipMoved,
+    /// Only a validator signs anything about blocks.
+    #[error("this peer is no validator: start it with --validator")]
+    NotAValidator,
+    /// There is no first PREPARE that a second could contradict.
+    #[error(
+        "this validator has signed no PREPARE in this run yet: vote, or wait for the next block"
+    )]
+    NothingSigned,
     /// The vote may have reached others and may yet be counted, but it is not safe on this peer's
     /// disk.
     #[error("the disk does not take it ({reason}): make room, then ask `myvote`")]
@@ -357,6 +368,8 @@ impl CommandError {
             Self::Forgery(error) => error.kind(),
             Self::NothingToRace => "nothing_to_race",
             Self::TipMoved => "tip_moved",
+            Self::NotAValidator => "not_a_validator",
+            Self::NothingSigned => "nothing_signed",
             Self::NotDurable { .. } => "not_durable",
             Self::ClockBehind { .. } => "clock_behind",
             Self::ClockOff { .. } => "clock_off",

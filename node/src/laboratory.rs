@@ -1,4 +1,5 @@
-//! What a laboratory does on command, for a class: a partition, a race at the tip's height, blocks that break a rule.
+//! What a laboratory does on command, for a class: a partition, a race at the tip's height, blocks that break a rule, a
+//! second signature of its validator.
 //!
 //! A node that is no laboratory must never get here: [`Node::handle_command`] refuses. What is forged here must never
 //! be added to this node's own chain; it is sent, and the newest one is kept for whoever asks for its body.
@@ -45,7 +46,7 @@ impl Laboratory {
 
 impl Node {
     /// # Errors
-    /// When there is nobody to send a block to, or nothing to make it of.
+    /// When there is nobody to send anything to, or nothing to make it of.
     pub(super) fn experiment(
         &mut self,
         experiment: Experiment,
@@ -56,10 +57,12 @@ impl Node {
                 self.set_partition(is_on, now);
                 None
             }
-            Experiment::BadBlock(_) if self.membership.is_partitioned() => {
+            Experiment::BadBlock(_) | Experiment::SignTwice if self.membership.is_partitioned() => {
                 return Err(CommandError::Partitioned);
             }
-            Experiment::BadBlock(_) if self.membership.neighbour_count() == 0 => {
+            Experiment::BadBlock(_) | Experiment::SignTwice
+                if self.membership.neighbour_count() == 0 =>
+            {
                 return Err(CommandError::NoNeighbours);
             }
             Experiment::BadBlock(_) | Experiment::Race(_) if !self.mining.is_enabled() => {
@@ -70,6 +73,7 @@ impl Node {
                 Some(self.forge(forgery, now)?)
             }
             Experiment::Race(rival) => Some(self.race(&rival, now)?),
+            Experiment::SignTwice => Some(self.sign_twice(now)?),
         };
         Ok(Answer::Experiment { height })
     }

@@ -26,7 +26,7 @@ fn client(peer: &Peer, words: &[&str]) -> (Option<i32>, String) {
 fn a_peer_that_is_no_laboratory_makes_no_experiments() {
     let mut network = Network::start(2, 12);
     let peer = &mut network.peers[0];
-    for line in ["lab partition on", "lab bad-block wrong_height", "lab race"] {
+    for line in ["lab partition on", "lab bad-block wrong_height", "lab race", "lab sign-twice"] {
         let answer = peer.ask(line);
         assert_eq!(answer["error"]["kind"], "not_a_lab", "{answer}");
         let words: Vec<_> = line.split(' ').collect();
@@ -38,6 +38,7 @@ fn a_peer_that_is_no_laboratory_makes_no_experiments() {
         ("/v1/lab/partition", r#"{"on": true}"#),
         ("/v1/lab/bad-block", r#"{"rule": "wrong_height"}"#),
         ("/v1/lab/race", ""),
+        ("/v1/lab/sign-twice", ""),
     ] {
         let (status, problem) = order(peer, path, body);
         assert_eq!((status, &problem["kind"]), (409, &json!("not_a_lab")), "{problem}");
@@ -78,6 +79,9 @@ fn a_laboratory_says_so_and_takes_orders_over_http() {
         let (status, problem) = order(laboratory, path, body);
         assert_eq!((status, &problem["kind"]), (422, &json!(kind)), "{problem}");
     }
+
+    let (status, problem) = order(laboratory, "/v1/lab/sign-twice", "");
+    assert_eq!((status, &problem["kind"]), (409, &json!("not_a_validator")), "{problem}");
 
     let (status, begun) = order(laboratory, "/v1/lab/partition", r#"{"on": true}"#);
     assert_eq!((status, &begun["partitioned"]), (200, &json!(true)), "{begun}");

@@ -58,6 +58,9 @@ impl World {
             ToSign::Presence { run, time } => {
                 Signed::Presence(Presence::sign(&id, place, run, time, &key))
             }
+            ToSign::SecondPrepare { .. } => {
+                return self.violate(format!("peer {host} signs twice, and nobody ordered it"));
+            }
         };
         self.note(host, format!("signs {to_sign:?}"));
         let is_vote = !matches!(to_sign, ToSign::Presence { .. });
@@ -77,6 +80,7 @@ impl World {
             ToSign::Prepare { target, source } => record.prepared == Some((target, source)),
             ToSign::Commit(block) => record.committed == Some(block),
             ToSign::Presence { .. } => true,
+            ToSign::SecondPrepare { .. } => false,
         });
         let needs_none = matches!(to_sign, ToSign::Presence { .. });
         if !is_durable && !needs_none {

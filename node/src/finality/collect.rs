@@ -65,6 +65,7 @@ impl Finality {
                 }
                 return;
             }
+            Signed::SecondPrepare(prepare) => return self.show_second(prepare),
         };
         if let Err(error) = vote.check(&self.id, &self.roster) {
             return tracing::error!(%error, "the shell signed with another key");

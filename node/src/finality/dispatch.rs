@@ -11,6 +11,7 @@ use super::about::AboutFinality;
 use super::records::{FinalityRecord, Signed};
 use super::{Finality, Output as FromFinality, Surroundings};
 use crate::Node;
+use crate::command::CommandError;
 use crate::dropped::DropReason;
 use crate::output::{Output, Record};
 use chain::Chain;
@@ -20,6 +21,17 @@ impl Node {
     pub fn handle_signed(&mut self, signed: Signed, now: Now) {
         self.with_finality(now, |finality, chain| finality.handle_signed(signed, chain, now));
         self.consider_signing(now);
+    }
+
+    /// Has this laboratory's validator sign a second PREPARE. Returns its height.
+    ///
+    /// # Errors
+    /// When there is no validator here, or it has not signed anything yet.
+    pub(crate) fn sign_twice(&mut self, now: Now) -> Result<Height, CommandError> {
+        let finality = self.finality.as_mut().ok_or(CommandError::NotAValidator)?;
+        let height = finality.sign_twice()?;
+        self.react_to_finality(now);
+        Ok(height)
     }
 
     pub(crate) fn handle_about_finality(

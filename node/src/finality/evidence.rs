@@ -1,15 +1,19 @@
 //! Validators that broke the rules, and whoever else runs with the own validator's key: noticed, kept, passed on, told.
 //!
+//! A laboratory can be ordered to break a rule itself; nothing else here ever does.
 //! Evidence never makes a vote count for less: the rules hold although some validators lie.
 
 use std::net::SocketAddr;
 
 use protocol::datagram::Datagram;
-use protocol::finality::{Evidence, FinalityVote, Offence, Presence};
-use protocol::units::Now;
+use protocol::finality::{Evidence, FinalityVote, Offence, Prepare, Presence};
+use protocol::units::{Height, Now};
 
+use super::collect::datagram;
+use super::records::ToSign;
 use super::views::TwinSign;
 use super::{Finality, FinalityRecord, Output};
+use crate::command::CommandError;
 use crate::dropped::DropReason;
 use crate::event::Event;
 
@@ -52,6 +56,32 @@ impl Finality {
         self.outputs.push_back(Output::Event(event));
         let datagram = Datagram::Evidence(evidence);
         self.outputs.push_back(Output::Relay { except: from, datagram });
+    }
+
+    /// Has this laboratory's validator break the rules. Returns the height at which it does.
+    ///
+    /// # Errors
+    /// When there is no validator here, or it has not signed anything yet.
+    pub(super) fn sign_twice(&mut self) -> Result<Height, CommandError> {
+        let own = self.own.as_mut().ok_or(CommandError::NotAValidator)?;
+        let to_sign = own.sign_twice().ok_or(CommandError::NothingSigned)?;
+        let ToSign::SecondPrepare { target, .. } = to_sign else {
+            unreachable!("it is a second PREPARE")
+        };
+        self.outputs.push_back(Output::Sign(to_sign));
+        Ok(target.height)
+    }
+
+    /// Shows everybody the second PREPARE that a laboratory asked for.
+    pub(super) fn show_second(&mut self, prepare: Prepare) {
+        if !self.own.as_mut().is_some_and(|own| own.take_second(&prepare)) {
+            return tracing::warn!("the shell signed what it was not asked for");
+        }
+        let vote = FinalityVote::Prepare(prepare);
+        self.look_for_offence(&vote);
+        self.outputs.push_back(Output::Relay { except: None, datagram: datagram(vote.clone()) });
+        // It is known, so that it is not taken for another peer's when it comes back.
+        self.votes.insert(vote);
     }
 
     /// Handles a PRESENCE that a neighbour sent.

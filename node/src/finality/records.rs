@@ -97,7 +97,8 @@ impl RestoredFinality {
     }
 }
 
-/// What this peer's validator is to sign, at its place of the roster. What it says is on the disk already.
+/// What this peer's validator is to sign, at its place of the roster. What it says is on the disk already, but for what
+/// only a laboratory has signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToSign {
     /// A PREPARE.
@@ -116,6 +117,14 @@ pub enum ToSign {
         /// This machine's clock.
         time: UnixMillis,
     },
+    /// A PREPARE that breaks the rules, for a height that was prepared already. Only a laboratory asks for it, when its
+    /// user orders that ([`Experiment::SignTwice`](crate::Experiment::SignTwice)).
+    SecondPrepare {
+        /// The made-up block that it is for.
+        target: BlockReference,
+        /// The justified block that it builds on.
+        source: BlockReference,
+    },
 }
 
 /// What came of a [`ToSign`].
@@ -127,4 +136,6 @@ pub enum Signed {
     Commit(Commit),
     /// A PRESENCE.
     Presence(Presence),
+    /// A laboratory's second PREPARE.
+    SecondPrepare(Prepare),
 }

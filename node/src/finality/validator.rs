@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use protocol::datagram::RunNumber;
 use protocol::finality::{BlockReference, Commit, FinalityVote, Prepare, Presence};
-use protocol::units::{Height, Now, UnixMillis};
+use protocol::units::{BlockHash, Height, Now, UnixMillis};
 
 use super::justified::{Justified, is_proper_ancestor};
 use super::records::{ToSign, ValidatorRecord};
@@ -22,6 +22,9 @@ const AHEAD: Duration = Duration::from_secs(2);
 const HEARS_OTHERS: Duration = Duration::from_secs(5);
 /// A vote is sent this many times although its block is final, since the first may have been lost.
 const REPEATS_MIN: u8 = 3;
+
+/// Target and source of a PREPARE.
+type Prepared = (BlockReference, BlockReference);
 
 /// What is under way from decision to signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub(super) struct OwnSigner {
     prepare: Option<(Prepare, u8)>,
     commit: Option<(Commit, u8)>,
     twin: Option<TwinSign>,
+    /// A laboratory's second PREPARE, while it is being signed.
+    second: Option<Prepared>,
     /// What was last told of why it does not sign.
     told: Option<Option<Abstention>>,
     /// The last block of which it was told that its time has not come.
@@ -97,6 +102,7 @@ impl OwnSigner {
             prepare: None,
             commit: None,
             twin: None,
+            second: None,
             told: None,
             told_ahead: Height(0),
             record,
@@ -242,6 +248,22 @@ impl OwnSigner {
     /// first, the other is to hear of it too.
     pub(super) fn presence(&self, now: Now) -> ToSign {
         ToSign::Presence { run: self.run, time: now.unix }
+    }
+
+    /// A laboratory breaks the rules, for all to see: has a PREPARE signed for a made-up block of the height that it
+    /// prepared last. Its record stays, so that all else that it signs is honest. `None` if it has signed none yet.
+    pub(super) fn sign_twice(&mut self) -> Option<ToSign> {
+        let (Prepare { target: BlockReference { height, hash }, source, .. }, _) =
+            self.prepare.as_ref()?;
+        let target = BlockReference { height: *height, hash: BlockHash(hash.0.map(|byte| !byte)) };
+        self.second = Some((target, *source));
+        Some(ToSign::SecondPrepare { target, source: *source })
+    }
+
+    /// Whether this is the second PREPARE that a laboratory asked for, which is then done with.
+    pub(super) fn take_second(&mut self, prepare: &Prepare) -> bool {
+        let asked = self.second.take_if(|asked| *asked == (prepare.target, prepare.source));
+        asked.is_some() && prepare.validator == self.place
     }
 
     /// Looks at a PRESENCE of the own key. Returns whether another peer runs with it, which was not known before.

@@ -100,11 +100,14 @@ impl Network {
             ToSign::Presence { run, time } => {
                 Signed::Presence(Presence::sign(&id, place, run, time, &secret))
             }
+            ToSign::SecondPrepare { target, source } => {
+                Signed::SecondPrepare(Prepare::sign(&id, place, (target, source), &secret))
+            }
         };
         match &signed {
             Signed::Prepare(each) => self.signed.push((at, FinalityVote::Prepare(each.clone()))),
             Signed::Commit(each) => self.signed.push((at, FinalityVote::Commit(each.clone()))),
-            Signed::Presence(_) => {}
+            Signed::Presence(_) | Signed::SecondPrepare(_) => {}
         }
         let now = self.time_at(at);
         self.nodes.get_mut(&at).expect("a node").handle_signed(signed, now);

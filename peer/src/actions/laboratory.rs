@@ -35,6 +35,10 @@ impl Actions {
                 let height = self.begin(Experiment::Race(rival)).await?;
                 Ok(schema::Experiment::Race { height })
             }
+            LabCommand::SignTwice => {
+                let height = self.begin(Experiment::SignTwice).await?;
+                Ok(schema::Experiment::SignTwice { height })
+            }
         }
     }
 

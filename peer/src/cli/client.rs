@@ -131,6 +131,8 @@ pub(super) enum LabCommand {
     BadBlock(BadBlockArguments),
     /// Let the laboratory mine a rival of the newest block, of the same height, and send it to all neighbours
     Race(Connection),
+    /// Let the laboratory's validator sign a second block of one height, so that others have evidence against it
+    SignTwice(Connection),
     /// Show the rules that `bad-block` can break
     Rules(Connection),
 }
@@ -270,6 +272,9 @@ impl ClientCommand {
             }
             Self::Lab(LabCommand::Race(connection)) => {
                 (typed(CommandName::Lab, "race"), connection)
+            }
+            Self::Lab(LabCommand::SignTwice(connection)) => {
+                (typed(CommandName::Lab, "sign-twice"), connection)
             }
             Self::Lab(LabCommand::Rules(connection)) => {
                 (typed(CommandName::Lab, "rules"), connection)

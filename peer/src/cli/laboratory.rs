@@ -10,11 +10,12 @@ pub(crate) enum LabCommand {
     Partition(bool),
     BadBlock(AuditRule),
     Race,
+    SignTwice,
     Rules,
 }
 
 /// The words after `lab`, in the order in which they are shown.
-pub(crate) const EXPERIMENTS: [&str; 4] = ["partition", "bad-block", "race", "rules"];
+pub(crate) const EXPERIMENTS: [&str; 5] = ["partition", "bad-block", "race", "sign-twice", "rules"];
 
 impl LabCommand {
     /// Reads what stands after `lab`; `None` when it is nothing of the kind.
@@ -28,6 +29,7 @@ impl LabCommand {
             ("partition", "off") => Some(Self::Partition(false)),
             ("bad-block", rule) if !rule.is_empty() => Some(Self::BadBlock(rule_of(rule)?)),
             ("race", "") => Some(Self::Race),
+            ("sign-twice", "") => Some(Self::SignTwice),
             ("rules", "") => Some(Self::Rules),
             (word, _) if EXPERIMENTS.contains(&word) || word.is_empty() => None,
             (word, _) => {
@@ -79,7 +81,9 @@ mod tests {
             let error = LabCommand::parse(argument).expect_err(argument);
             assert_eq!(error.to_string(), message);
         }
-        for incomplete in ["", "partition", "partition of", "bad-block", "race 3", "rules x"] {
+        for incomplete in
+            ["", "partition", "partition of", "bad-block", "race 3", "sign-twice x", "rules x"]
+        {
             assert!(matches!(LabCommand::parse(incomplete), Ok(None)), "{incomplete}");
         }
     }

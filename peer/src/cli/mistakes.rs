@@ -58,7 +58,7 @@ fn missing_word(help: &str) -> &'static str {
     } else if help.contains("peer validator ") {
         "write `peer validator init`"
     } else if help.contains("peer lab ") {
-        "write `peer lab partition on|off`, `peer lab bad-block RULE`, `peer lab race` or `peer lab rules`"
+        "write `peer lab partition on|off`, `peer lab bad-block RULE`, `peer lab race`, `peer lab sign-twice` or `peer lab rules`"
     } else {
         "write `peer ballot new`, `peer ballot check FILE` or `peer ballot show`"
     }

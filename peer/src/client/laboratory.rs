@@ -18,6 +18,7 @@ impl Client {
                 self.http.order_with("/v1/lab/bad-block", &token, &order)?
             }
             LabCommand::Race => self.http.order("/v1/lab/race", &token)?,
+            LabCommand::SignTwice => self.http.order("/v1/lab/sign-twice", &token)?,
         })
     }
 }

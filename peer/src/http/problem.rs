@@ -77,6 +77,8 @@ fn command_status(error: &CommandError) -> StatusCode {
         | CommandError::Partitioned
         | CommandError::NothingToRace
         | CommandError::TipMoved
+        | CommandError::NotAValidator
+        | CommandError::NothingSigned
         | CommandError::OwnAddress { .. }
         | CommandError::OwnTracker { .. }
         | CommandError::AlreadyNeighbour { .. }

@@ -80,6 +80,7 @@ fn examples() -> Vec<(String, String)> {
                 schema::Experiment::Partition { .. } => " partition",
                 schema::Experiment::BadBlock { .. } => " bad-block",
                 schema::Experiment::Race { .. } => " race",
+                schema::Experiment::SignTwice { .. } => " sign-twice",
                 schema::Experiment::Rules { .. } => " rules",
             }
         } else {

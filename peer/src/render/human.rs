@@ -291,6 +291,9 @@ fn experiment(experiment: &Experiment) -> String {
                 "mining a rival of block {height}: the smaller hash wins, or whoever finds the next block\n"
             )
         }
+        Experiment::SignTwice { height } => {
+            format!("signing a second PREPARE at height {height}: whoever sees both has evidence\n")
+        }
         Experiment::Rules { rules } => {
             let rows = rules.iter().map(|each| vec![each.rule.clone(), each.about.clone()]);
             table(None, rows, &[]) + "\n"

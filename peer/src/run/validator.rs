@@ -104,6 +104,9 @@ impl Signer {
             ToSign::Presence { run, time } => {
                 Signed::Presence(Presence::sign(election, *place, run, time, key))
             }
+            ToSign::SecondPrepare { target, source } => {
+                Signed::SecondPrepare(Prepare::sign(election, *place, (target, source), key))
+            }
         }
     }
 }
@@ -153,9 +156,10 @@ mod tests {
             ToSign::Prepare { target: block(3), source: block(1) },
             ToSign::Commit(block(3)),
             ToSign::Presence { run, time },
+            ToSign::SecondPrepare { target: block(4), source: block(1) },
         ] {
             let holds = match signer.sign(decided) {
-                Signed::Prepare(vote) => vote.check(&id, roster),
+                Signed::Prepare(vote) | Signed::SecondPrepare(vote) => vote.check(&id, roster),
                 Signed::Commit(vote) => vote.check(&id, roster),
                 Signed::Presence(presence) => presence.check(&id, roster),
             };

@@ -49,6 +49,11 @@ pub(crate) enum Experiment {
         /// The height of both.
         height: u64,
     },
+    /// The validator signs a second PREPARE at a height; an event tells of the evidence.
+    SignTwice {
+        /// The height of both.
+        height: u64,
+    },
     /// The rules that a bad block can break.
     Rules { rules: Vec<BreakableRule> },
 }

@@ -21,7 +21,7 @@ const PROMPT: &str = "ostrakon> ";
 
 /// The documents' tracker and the places where their peers listen.
 const TRACKERS: [&str; 2] = ["5000", "tracker.example.org:5000"];
-const LISTENS: [&str; 5] = ["6001", "6002", "6003", "6004", "0.0.0.0:6001"];
+const LISTENS: [&str; 7] = ["6001", "6002", "6003", "6004", "6005", "6006", "0.0.0.0:6001"];
 
 pub(crate) fn document(name: &str) -> String {
     let path = workspace_directory().join(name);

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use protocol::ballot_file;
 use protocol::keys::VoterKey;
@@ -12,7 +13,7 @@ use protocol::transaction::{Transaction, Vote};
 use protocol::units::sha256;
 use serde_json::{Value, json};
 
-use super::script::{ANYTHING, Fenced, REFUSED, Script, fenced, typed};
+use super::script::{ANYTHING, Fenced, REFUSED, Script, fenced, held_soon, typed};
 use super::{document, words};
 use crate::harness::http::HttpConnection;
 use crate::harness::{PATIENCE, Program, hex_of, offline, unix_now, until};
@@ -30,6 +31,11 @@ const RENEWED: u64 = VOTERS + 1;
 /// Votes that are handed in with one request.
 const BATCH: usize = 250;
 
+/// When the election opens and closes in this test, after its ballot is written. Until it opens, validators and peers
+/// start and all voters are admitted; until it closes, all vote.
+const OPENS: Duration = Duration::from_secs(45);
+const CLOSES: Duration = Duration::from_secs(75);
+
 /// Where the page's election is counted.
 const PEERS: [&str; 3] = ["office", "hall", "auditor"];
 
@@ -39,8 +45,8 @@ const INTERRUPTED: &str = "console interrupted";
 /// The organiser's desk: what was typed so far, and what of it is typed again in another place.
 struct Office {
     script: Script,
-    /// As `peer registrar init` printed them for the ballot, by name.
-    registrars: BTreeMap<String, String>,
+    /// Registrars' and validators' keys, as `init` printed them for the ballot, by name.
+    signers: BTreeMap<String, String>,
     member: Option<String>,
     /// What all peers counted at the end.
     result: Option<Value>,
@@ -50,7 +56,7 @@ struct Office {
 fn an_election_of_a_thousand_is_held_as_written() {
     let page = document("docs/ORGANISER.md");
     let mut office =
-        Office { script: Script::new(), registrars: BTreeMap::new(), member: None, result: None };
+        Office { script: Script::new(), signers: BTreeMap::new(), member: None, result: None };
     let mut commands = 0;
     for Fenced { name, lines } in fenced(&page) {
         if let Some(file) = name.strip_prefix("csv ") {
@@ -79,23 +85,24 @@ fn an_election_of_a_thousand_is_held_as_written() {
 }
 
 impl Office {
-    /// The command's words, with each registrar's key where the page has `…`.
+    /// The command's words, with each registrar's and validator's key where the page has `…`, and times that come soon.
     fn filled_in(&self, command: &str) -> Vec<String> {
         let fill = |word: String| match word.split_once(": …") {
-            Some((name, "")) => format!("{name}: {}", self.registrars[name]),
+            Some((name, "")) => format!("{name}: {}", self.signers[name]),
             _ => word,
         };
-        words(command).into_iter().map(fill).collect()
+        held_soon(words(command).into_iter().map(fill).collect(), OPENS, CLOSES)
     }
 
     /// Keeps what a reader would copy from the output; the others vote once the page's member has.
     fn note(&mut self, words: &[String], output: &[String]) {
         let after = |beginning| output.iter().find_map(|line| line.trim().strip_prefix(beginning));
         let is = |beginning: &str| words[1..].join(" ").starts_with(beginning);
-        if is("registrar init") {
-            let line = after("peer ballot new --registrar '").expect("it is printed");
+        if is("registrar init") || is("validator init") {
+            let beginning = format!("peer ballot new --{} '", words[1]);
+            let line = after(&beginning).expect("it is printed");
             let (name, key) = line.trim_end_matches('\'').split_once(": ").expect("both");
-            self.registrars.insert(name.to_owned(), key.to_owned());
+            self.signers.insert(name.to_owned(), key.to_owned());
         }
         if is("key new") {
             self.member = Some(after("voter key:").expect("it is printed").trim().to_owned());
@@ -177,7 +184,11 @@ impl Office {
             let results = PEERS.map(|peer| {
                 let (code, output) = self.script.ask(&arguments(peer));
                 assert_eq!(code, Some(0), "{output:?}");
-                serde_json::from_str::<Value>(&output[0]).expect("JSON")
+                let mut result = serde_json::from_str::<Value>(&output[0]).expect("JSON");
+                // Since when each of them knows that it is final differs.
+                let finality = result["finality"].take();
+                assert_eq!(finality["state"], "final", "{finality}");
+                result
             });
             let [first, others @ ..] = results;
             others.iter().all(|other| *other == first).then_some(first)
@@ -195,7 +206,7 @@ impl Office {
         let result = self.result.as_ref().expect("somebody left");
         for source in ["assembly.archive", "auditor"] {
             let audit = offline::audit(&self.script.directory.path().join(source));
-            assert_eq!(audit["tip"], result["tip"], "{audit}");
+            assert_eq!(audit["final"]["is_final"], true, "{audit}");
             assert_eq!(audit["tally"], result["questions"], "{audit}");
             assert_eq!(audit["admitted"], result["admitted"], "{audit}");
             assert_eq!(
@@ -211,6 +222,8 @@ impl Office {
             let admitted = json!({"by": "registrars", "withdrawn": 1, "registrars": registrars});
             assert_eq!(audit["admitted"], admitted);
         }
+        let bytes = |file| fs::read(self.script.directory.path().join(file)).expect("written");
+        assert_eq!(bytes("assembly.archive"), bytes("same.archive"));
         // The organiser's ids stay with the organiser.
         for file in ["admissions.jsonl", "withdrawals.jsonl", "new.jsonl", "assembly.archive"] {
             let bytes = fs::read(self.script.directory.path().join(file)).expect("it was written");

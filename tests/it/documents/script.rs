@@ -11,7 +11,7 @@ use rexpect::session::spawn_with_options;
 use tempfile::TempDir;
 
 use super::{LISTENS, SHELL, TRACKERS};
-use crate::harness::{Line, PATIENCE, Program, Tracker, Turn, binary, take_turn, until};
+use crate::harness::{Line, PATIENCE, Program, Tracker, Turn, binary, take_turn, unix_now, until};
 
 /// What differs each time, in a page.
 pub(super) const ANYTHING: char = '…';
@@ -26,7 +26,13 @@ const SOMEBODY: &str = "somebody";
 const TRACKER: &str = "5000";
 
 /// Questions: asked again until the answer is the page's, since the others may need a moment.
-const QUESTIONS: [&str; 5] = ["results", "chain", "audit", "myvote", "status"];
+const QUESTIONS: [&str; 6] = ["results", "chain", "audit", "myvote", "status", "evidence"];
+
+/// For how long they are: in an election with times, until it has opened or closed.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
+
+/// The block interval of a page's election with times, in seconds: the shortest with validators.
+pub(super) const INTERVAL: &str = "2";
 
 /// A block of a page: what stands after its fence, and its lines.
 pub(super) struct Fenced<'t> {
@@ -108,13 +114,24 @@ impl Script {
             self.tracker = Some(Tracker::start("0", &self.directory.path().join("ballot.toml")));
             return Vec::new();
         }
+        if program == "pkill" {
+            self.kill(arguments);
+            return Vec::new();
+        }
         assert_eq!(program, "peer", "{words:?}");
+        if let Some(place) = arguments.iter().position(|word| word == ">") {
+            let (_, output) = self.ask(&arguments[..place]);
+            let file = self.directory.path().join(&arguments[place + 1]);
+            std::fs::write(file, output.join("\n")).expect("there is room");
+            return Vec::new();
+        }
         if TRACKERS.contains(&arguments[0].as_str()) {
             self.start_peer(arguments);
             return Vec::new();
         }
         let is_question = QUESTIONS.contains(&arguments[0].as_str());
-        until(&format!("{words:?} prints {printed:#?}"), PATIENCE, || {
+        let patience = if is_question { ANSWERED_WITHIN } else { PATIENCE };
+        until(&format!("{words:?} prints {printed:#?}"), patience, || {
             let (code, output) = self.ask(arguments);
             let is_as_written = are_shown(printed, &output);
             // Slips in files and arguments end with 2, what a peer refuses with 1.
@@ -143,6 +160,14 @@ impl Script {
             are_shown(&["…peer listening on …"], &terminal.shown).then_some(())
         });
         self.peers.insert(name, terminal);
+    }
+
+    /// Kills the peer with this data directory, as `pkill -9 -f "data-dir NAME"` does.
+    fn kill(&mut self, arguments: &[String]) {
+        let [signal, whole, pattern] = arguments else { panic!("{arguments:?}") };
+        let name = pattern.strip_prefix("data-dir ").expect("a data directory");
+        assert_eq!([signal.as_str(), whole.as_str()], ["-9", "-f"]);
+        self.peers.get_mut(name).expect("it runs").program.kill_hard();
     }
 
     pub(super) fn command(&self, arguments: &[String]) -> Command {
@@ -203,6 +228,22 @@ impl Script {
             looked_at.any(|(_, terminal)| terminal.shows(lines)).then_some(())
         });
     }
+}
+
+/// A page's election with times as it is held in a test: these words stand for the times and the interval that it has.
+pub(super) fn held_soon(words: Vec<String>, opens: Duration, closes: Duration) -> Vec<String> {
+    let time = |after: Duration| unix_now().plus(after).rfc_3339();
+    let mut before = String::new();
+    let soon = words.into_iter().map(|word| {
+        let option = std::mem::replace(&mut before, word.clone());
+        match option.as_str() {
+            "--opens" => time(opens),
+            "--closes" => time(closes),
+            "--block-interval" => INTERVAL.to_owned(),
+            _ => word,
+        }
+    });
+    soon.collect()
 }
 
 /// A line of a screen as it is documented, without the time that events begin with.

@@ -3,7 +3,7 @@
 use protocol::datagram::{Datagram, Envelope};
 
 use super::*;
-use crate::{Abstention, TwinSign};
+use crate::{Abstention, CommandError, Experiment, Role, TwinSign};
 
 fn of_votes(at: u16, bytes: &[u8], from: SocketAddr, is_lost: fn(&Datagram) -> bool) -> bool {
     let envelope = Envelope::decode(bytes).expect("ours");
@@ -110,6 +110,46 @@ fn two_are_killed_and_the_end_waits_for_them() {
     network.restart(3);
     network.restart(4);
     network.run_until_state(5, ElectionState::Final);
+    network.assert_nobody_signed_twice();
+}
+
+#[test]
+fn a_laboratory_that_signs_twice_is_shown_by_all_and_changes_nothing() {
+    let mut network = Network::timed(with_validators(), 5);
+    for number in 1..=4 {
+        let own = OwnValidator { place: number - 1, trusts_empty_store: false };
+        network.validators.insert(number, own);
+    }
+    (1..=3).for_each(|number| network.add(number, Restored::default()));
+    network.role = Role::Laboratory;
+    (4..=5).for_each(|number| network.add(number, Restored::default()));
+    let order = || Command::Experiment(Experiment::SignTwice);
+    network.run(INTERVAL);
+    assert_eq!(network.command(4, order()), Err(CommandError::NothingSigned));
+    network.run_until(UNTIL_OPEN + INTERVAL * 8);
+    assert_eq!(network.command(3, order()), Err(CommandError::NotALab));
+    assert_eq!(network.command(5, order()), Err(CommandError::NotAValidator));
+    network.command(4, Command::Experiment(Experiment::Partition(true))).expect("a laboratory");
+    assert_eq!(network.command(4, order()), Err(CommandError::Partitioned));
+    network.command(4, Command::Experiment(Experiment::Partition(false))).expect("a laboratory");
+    assert!((1..=5).all(|number| network.finality(number).evidence.is_empty()));
+
+    let Ok(Answer::Experiment { height: Some(height) }) = network.command(4, order()) else {
+        panic!("it has signed")
+    };
+    network.run(INTERVAL * 2);
+    for number in 1..=5 {
+        let view = network.finality(number);
+        let [shown] = &view.evidence[..] else { panic!("{number}: {:?}", view.evidence) };
+        assert_eq!((shown.name.as_str(), shown.offence), ("Validator 3", Offence::TwoPrepares));
+        assert_eq!(shown.evidence.first.block().height, height);
+        assert!(network.told(number).any(|event| matches!(event, Event::Evidence { .. })));
+    }
+    let own = network.finality(4).own_validator.expect("it is one");
+    assert_eq!(own.abstains, None, "it signs on, as the rules are");
+    network.cast(1, 1);
+    network.run_until_state(5, ElectionState::Final);
+    assert_eq!(network.finality(5).votes_final, 1);
     network.assert_nobody_signed_twice();
 }
 

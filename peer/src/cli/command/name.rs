@@ -93,8 +93,8 @@ impl CommandName {
             Self::Sync => ("sync", "sync", "ask all neighbours for what this peer lacks"),
             Self::Lab => (
                 "lab",
-                "lab partition on|off, lab bad-block RULE, lab race, lab rules",
-                "on a laboratory: cut it off, send a block that breaks a rule, race; show the rules",
+                "lab partition on|off, lab bad-block RULE, lab race, lab sign-twice, lab rules",
+                "on a laboratory: cut it off, send a block that breaks a rule, race, sign twice; show the rules",
             ),
             Self::Submit => {
                 ("submit", "submit HEX", "submit a transaction that was signed elsewhere")

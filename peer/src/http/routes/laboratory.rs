@@ -45,3 +45,11 @@ pub(super) async fn bad_block(
 pub(super) async fn race(State(context): State<Context>) -> Answered {
     Ok(Json(context.actions().lab(LabCommand::Race).await?))
 }
+
+/// Has the laboratory's validator sign a second PREPARE for the height that it prepared last, and sends it to all neighbours.
+#[utoipa::path(post, path = "/v1/lab/sign-twice", tag = "laboratory",
+    responses((status = 200, body = schema::Experiment, description = "It is being signed"), Common, FromNode, Guarded, OrConflict),
+    security(("token" = []), ("session" = [])))]
+pub(super) async fn sign_twice(State(context): State<Context>) -> Answered {
+    Ok(Json(context.actions().lab(LabCommand::SignTwice).await?))
+}

@@ -86,6 +86,7 @@ fn with_token(context: &Context) -> OpenApiRouter<Context> {
         .routes(routes!(laboratory::partition))
         .routes(routes!(laboratory::bad_block))
         .routes(routes!(laboratory::race))
+        .routes(routes!(laboratory::sign_twice))
         .routes(routes!(login::new_login))
         .route_layer(middleware::from_fn_with_state(context.clone(), require_token))
 }

@@ -396,6 +396,7 @@ pub(super) fn replies(election: &Election) -> Vec<Reply> {
         Reply::Lab(schema::Experiment::Partition { partitioned: true }),
         Reply::Lab(schema::Experiment::BadBlock { rule: "merkle_root".into(), height: 3 }),
         Reply::Lab(schema::Experiment::Race { height: 2 }),
+        Reply::Lab(schema::Experiment::SignTwice { height: 2 }),
         Reply::Lab(schema::Experiment::rules()),
         Reply::Submit(schema::Submitted { accepted, transaction, late: false }),
         Reply::Help { commands: CommandName::ALL[..2].iter().map(|name| name.help()).collect() },
