@@ -25,6 +25,21 @@ const BLOCK_INTERVAL_S: u32 = 2;
 /// Easy enough for the slowest machine to keep to the interval; the difficulty rises by itself where it has to.
 const DIFFICULTY_BITS: u8 = 18;
 
+/// The times that somebody has to know who is to vote in an election with an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct End {
+    /// Votes that are cast until then are sure to be counted.
+    pub(crate) vote_by: UnixMillis,
+    pub(crate) closes: UnixMillis,
+}
+
+/// The end of the election that a ballot defines, if it has one.
+pub(crate) fn end(ballot: &str) -> anyhow::Result<Option<End>> {
+    let election = ballot_file::parse(ballot).context("the demo's ballot")?;
+    let times = election.vote_by().zip(election.closes());
+    Ok(times.map(|(vote_by, closes)| End { vote_by, closes }))
+}
+
 /// The sample ballot as a new election: another id, set up now. The rest of its text stays.
 pub(crate) fn fresh_ballot(root: &Path) -> anyhow::Result<String> {
     let path = root.join("ballot.toml");

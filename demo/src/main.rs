@@ -17,12 +17,14 @@ use std::process::{ChildStdin, Command, ExitCode, Stdio};
 use std::{env, fs, process, thread};
 
 use anyhow::{Context, bail, ensure};
+use protocol::units::UnixMillis;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 use children::{Background, Programs, program};
+use election::End;
 use voters::Voters;
 
 const PEERS_DEFAULT: usize = 3;
@@ -149,7 +151,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let key = validator_keys.get(number - 2).map(PathBuf::as_path);
         others.push(Background::peer(&programs, &port, number, directory.path(), key)?);
     }
-    print(&guide(&programs, &port, &others, directory.path()));
+    let end = election::end(&ballot_text)?;
+    print(&guide(&programs, &port, &others, directory.path(), end));
     let mut seed = [0; 8];
     SysRng.try_fill_bytes(&mut seed).context("the system gives no randomness")?;
     let seed = u64::from_be_bytes(seed);
@@ -226,7 +229,13 @@ fn root() -> &'static Path {
 }
 
 /// What there is, and how to look at it. All but addresses, paths and commands fits a narrow terminal.
-fn guide(programs: &Programs, port: &str, others: &[Background], directory: &Path) -> String {
+fn guide(
+    programs: &Programs,
+    port: &str,
+    others: &[Background],
+    directory: &Path,
+    end: Option<End>,
+) -> String {
     let peer = programs.peer.display();
     let process = process::id();
     let mut guide = format!(
@@ -245,8 +254,21 @@ fn guide(programs: &Programs, port: &str, others: &[Background], directory: &Pat
     guide += "One more peer, from another terminal:\n";
     let more = directory.join(format!("peer-{}", others.len() + 2));
     guide += &format!("  {peer} {port} 0 --data-dir {}\n", more.display());
+    if let Some(End { vote_by, closes }) = end {
+        guide += &format!("It is open, closes at {}, and takes votes\n", utc(closes));
+        guide += &format!("that are sure to be counted until {}.\n", utc(vote_by));
+        guide += "A few blocks later the peers 2 to 5, its validators, make\nthe result FINAL: see `results` and `results --final`.\n";
+    }
     guide += "Here is the prompt of peer 1. Try `ballot`, `results`,\n`vote Ada; Tuesday`; `leave` ends it all.\n\n";
     guide
+}
+
+/// A time of the day, as the prompt shows it beside what happens.
+fn utc(time: UnixMillis) -> String {
+    let rounded = std::time::UNIX_EPOCH + std::time::Duration::from_secs(time.0 / 1_000);
+    let text = humantime::format_rfc3339_seconds(rounded).to_string();
+    let time_of_day = text.split_once('T').map_or(text.as_str(), |(_, time)| time);
+    format!("{} UTC", time_of_day.trim_end_matches('Z'))
 }
 
 /// Prints on stdout. That nobody reads it, as behind `| head`, is no reason to fail.
@@ -305,10 +327,17 @@ mod tests {
     fn the_guide_fits_a_narrow_terminal_and_its_commands_are_whole() {
         let peer = PathBuf::from("/a/rather/long/path/of/a/workspace/target/debug/peer");
         let programs = Programs { tracker: "tracker".into(), peer };
-        let guide = guide(&programs, "5000", &[], Path::new("/tmp/demo"));
-        let (commands, prose): (Vec<_>, Vec<_>) =
-            guide.lines().partition(|line| line.starts_with("  /a/"));
-        assert_eq!(commands.len(), 2, "{guide}");
-        assert!(prose.len() > 5 && prose.iter().all(|line| line.len() <= 60), "{guide}");
+        let end =
+            End { vote_by: UnixMillis(1_795_819_917_999), closes: UnixMillis(1_795_819_941_000) };
+        for end in [None, Some(end)] {
+            let guide = guide(&programs, "5000", &[], Path::new("/tmp/demo"), end);
+            let (commands, prose): (Vec<_>, Vec<_>) =
+                guide.lines().partition(|line| line.starts_with("  /a/"));
+            assert_eq!(commands.len(), 2, "{guide}");
+            assert!(prose.len() > 5 && prose.iter().all(|line| line.len() <= 60), "{guide}");
+            for time in ["22:52:21 UTC", "22:51:57 UTC"] {
+                assert_eq!(guide.contains(time), end.is_some(), "{guide}");
+            }
+        }
     }
 }

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use protocol::ballot_file;
 use protocol::election::Election;
+use protocol::units::UnixMillis;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -80,6 +81,9 @@ fn come(
         if stations.is_empty() || stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
             return;
         }
+        if election.closes().is_some_and(|closes| closes <= unix_now()) {
+            return;
+        }
         let place = random.random_range(0..stations.len());
         let station = &mut stations[place];
         let vote = vote(election, &mut random);
@@ -90,6 +94,11 @@ fn come(
         }
         pause = Duration::from_millis(random.random_range(PAUSE_MS.0..=PAUSE_MS.1));
     }
+}
+
+fn unix_now() -> UnixMillis {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    UnixMillis::default().plus(since_epoch.unwrap_or_default())
 }
 
 impl PollingStation {

@@ -151,7 +151,7 @@ impl Node {
     /// Whether a block is worth mining although nothing waits for one, as it is in an election with times.
     pub(super) fn mines_empty_blocks(&self, now: Now) -> bool {
         let election = self.chain.election();
-        let Some((starts, closes)) = election.mining_starts().zip(election.closes()) else {
+        let Some((starts, vote_by)) = election.mining_starts().zip(election.vote_by()) else {
             return false;
         };
         if now.unix < starts || self.election_state() >= Some(ElectionState::Final) {
@@ -160,7 +160,7 @@ impl Node {
         // Where nobody signs, an idle chain has no work for a small attacker to beat.
         election.roster().is_none()
             || self.chain.phase() == Phase::Upcoming
-            || now.unix >= closes
+            || now.unix >= vote_by
             || self.has_unsettled_transactions()
     }
 

@@ -9,6 +9,9 @@ use tempfile::TempDir;
 
 use crate::harness::{Line, PATIENCE, Program, binary, take_turn};
 
+/// For the close of an election that closes after 40 s, and for its end after that.
+const UNTIL_CLOSED: Duration = Duration::from_secs(60);
+
 /// A running demo, with a place of its own for temporary files.
 struct Demo {
     program: Program,
@@ -24,19 +27,23 @@ impl Demo {
     }
 
     fn run(options: &[&str]) -> Self {
-        let place = tempfile::tempdir().expect("a directory");
-        let demo = binary("demo");
-        let mut command = Command::new(&demo);
-        command.args(["--", "--peers", "2", "--programs"]).arg(demo.parent().expect("a directory"));
-        command.args(options).env("TMPDIR", place.path());
-        // The demo is an election of its own, whatever the user's variables say.
-        command.env("OSTRAKON_ELECTION", "ab".repeat(32)).env("OSTRAKON_LISTEN", "1");
-        let program = Program::start("demo", command);
-        let mut demo = Self { program, place, addresses: Vec::new(), printed: String::new() };
+        let mut demo = Self::launch(&[&["--peers", "2"], options].concat());
         demo.reads("peer listening on", PATIENCE);
         // The tracker, the other peer, and the one at the prompt.
         assert_eq!(demo.addresses.len(), 3, "{}", demo.printed);
         demo
+    }
+
+    fn launch(options: &[&str]) -> Self {
+        let place = tempfile::tempdir().expect("a directory");
+        let demo = binary("demo");
+        let mut command = Command::new(&demo);
+        command.args(["--", "--programs"]).arg(demo.parent().expect("a directory"));
+        command.args(options).env("TMPDIR", place.path());
+        // The demo is an election of its own, whatever the user's variables say.
+        command.env("OSTRAKON_ELECTION", "ab".repeat(32)).env("OSTRAKON_LISTEN", "1");
+        let program = Program::start("demo", command);
+        Self { program, place, addresses: Vec::new(), printed: String::new() }
     }
 
     /// Reads up to a line that holds this text.
@@ -110,6 +117,24 @@ fn it_moves_by_itself_and_says_where_to_watch() {
     }
     // Nobody types anything, and votes come.
     demo.reads("for a block", PATIENCE);
+    demo.program.send_line("leave");
+    demo.reads("peer ended", PATIENCE);
+    demo.leaves_nothing();
+}
+
+#[test]
+fn its_election_with_an_end_closes_and_becomes_final() {
+    let _turn = take_turn();
+    let mut demo = Demo::launch(&["--final", "--closes-after", "40", "--quiet-peers"]);
+    demo.reads("It is open, closes at ", PATIENCE);
+    demo.reads("peer listening on", PATIENCE);
+    demo.program.send_line("vote Ada; Tuesday");
+    demo.reads("your vote (Ada; Tuesday) is accepted", PATIENCE);
+    demo.reads("final up to block", PATIENCE);
+    demo.reads("the election is SEALING", UNTIL_CLOSED);
+    demo.reads("the election is FINAL", UNTIL_CLOSED);
+    demo.program.send_line("results --final");
+    demo.reads("FINAL", PATIENCE);
     demo.program.send_line("leave");
     demo.reads("peer ended", PATIENCE);
     demo.leaves_nothing();

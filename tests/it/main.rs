@@ -30,6 +30,7 @@ mod contract;
 mod crash;
 mod demo;
 mod documents;
+mod finality;
 mod forgeries;
 mod full_disk;
 mod identity;

@@ -232,6 +232,9 @@ impl World {
             Action::CrashAfterAcknowledging(host, pause) => {
                 self.peers[host].crash_after_acknowledging = Some(pause);
             }
+            Action::CrashWhileSigning(host, pause) => {
+                self.peers[host].crash_while_signing = Some(pause);
+            }
             Action::Mine(host) => {
                 self.note(host, "mines".to_owned());
                 self.with_node(host, |node, now| node.handle_command(Command::Mine, now));

@@ -87,6 +87,7 @@ pub struct PeerHost {
     pub down_since: Duration,
     pub left_at: Option<Duration>,
     pub crash_after_acknowledging: Option<Duration>,
+    pub crash_while_signing: Option<Duration>,
     /// The number of timeouts handled at one instant. A node that asks for the same instant again
     /// and again hangs.
     pub timeouts_now: (Duration, u32),
@@ -142,6 +143,7 @@ impl PeerHost {
             down_since: Duration::ZERO,
             left_at: None,
             crash_after_acknowledging: None,
+            crash_while_signing: None,
             timeouts_now: (Duration::ZERO, 0),
         }
     }

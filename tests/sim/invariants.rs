@@ -355,7 +355,7 @@ impl World {
             });
             self.check_counted_at_end(&count);
             if let Some((voter, vote)) = lost {
-                return self.violate(format!(
+                self.violate(format!(
                     "the acknowledged vote {vote} of {voter} is not on the best chain at the end"
                 ));
             }

@@ -27,6 +27,9 @@ pub enum Action {
     Leave(HostIndex),
     /// The host crashes right after it acknowledges a vote, and starts again after this time.
     CrashAfterAcknowledging(HostIndex, Duration),
+    /// The host crashes when its validator's key signs next, before anybody has the signature, and starts again after
+    /// this time.
+    CrashWhileSigning(HostIndex, Duration),
     /// The host's user asks for a block.
     Mine(HostIndex),
     /// A laboratory is cut off, or takes part again.

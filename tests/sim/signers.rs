@@ -10,6 +10,7 @@ use protocol::finality::{BlockReference, Commit, Prepare, Presence};
 use protocol::units::{BlockHash, Height};
 
 use crate::queue::{Event, HostIndex};
+use crate::scenario::Action;
 use crate::world::World;
 use crate::{forge, random};
 
@@ -62,6 +63,11 @@ impl World {
             }
         };
         self.note(host, format!("signs {to_sign:?}"));
+        let is_vote = !matches!(to_sign, ToSign::Presence { .. });
+        if is_vote && let Some(pause) = self.peers[host].crash_while_signing.take() {
+            self.queue.push(self.at, Event::Action(Action::Crash(host)));
+            self.queue.push(self.at + pause, Event::Action(Action::Start(host)));
+        }
         let life = self.peers[host].life;
         let at = self.at + random::between(&mut self.rng, SIGN_LEAST, SIGN_MOST);
         self.queue.push(at, Event::Signed { host, life, signed });

@@ -328,8 +328,22 @@ impl World {
         self.queue.push(self.at + gap, Event::TraitorStep { traitor });
     }
 
+    /// The headers from the one above the genesis block up to a tip.
+    fn line_up_to(&self, tip: &Header) -> Vec<Header> {
+        let hash = tip.hash();
+        let chains = self.peers.iter().filter_map(|peer| peer.node()).map(|node| node.chain());
+        let mut on_it = chains.filter(|chain| chain.is_on_best_chain(&hash));
+        let Some(chain) = on_it.next() else { return Vec::new() };
+        let hashes = (1..=tip.height.0).filter_map(|height| chain.best_hash(Height(height)));
+        hashes.filter_map(|hash| chain.header(&hash).copied()).collect()
+    }
+
     fn rival_step(&mut self, rival: usize) {
-        let (parcels, gap) = self.with_view(|world, view| world.rivals[rival].step(view));
+        let begins = self.rivals[rival].begins(self.at);
+        let (parcels, gap) = self.with_view(|world, view| {
+            let line = if begins { world.line_up_to(&view.tip) } else { Vec::new() };
+            world.rivals[rival].step(view, line)
+        });
         self.send_all(self.rivals[rival].address, parcels);
         self.queue.push(self.at + gap, Event::RivalStep { rival });
     }

@@ -213,6 +213,18 @@ impl World {
         &self.peers[host].disk
     }
 
+    /// One of the rivals.
+    #[must_use]
+    pub fn rival(&self, rival: usize) -> &Rival {
+        &self.rivals[rival]
+    }
+
+    /// The number of different votes that honest validators signed.
+    #[must_use]
+    pub fn signatures(&self) -> u64 {
+        self.signers.signatures
+    }
+
     /// Changes how a peer is started from now on.
     pub fn plan_mut(&mut self, host: HostIndex) -> &mut crate::scenario::PeerPlan {
         &mut self.peers[host].plan

@@ -10,6 +10,7 @@ mod chaos;
 mod clocks;
 mod disk;
 mod elections;
+mod finality;
 mod forgery;
 mod laboratory;
 mod limits;

@@ -91,6 +91,11 @@ fn without_one_vote_per_voter_votes_are_many() {
 }
 
 #[test]
+fn without_final_blocks_a_longer_branch_replaces_the_result() {
+    assert_noticed(Rule::FinalBlock, "final here", crate::finality::withheld_until_after_the_close);
+}
+
+#[test]
 fn without_the_tie_break_equal_forks_stay() {
     assert_noticed(Rule::TieBreak, "at the end peer", |seed| {
         let mut scenario = divided(seed);

@@ -196,14 +196,14 @@ impl Finality {
             return;
         }
         self.look_for_headers(chain);
-        let found = self.justified.find(&self.votes, chain);
-        for block in found {
-            if chain.set_justified(block) {
-                let final_height = chain.final_block().height;
-                let shown = self.justified.justification(block, &self.votes, final_height);
-                self.outputs.push_back(Output::Persist(FinalityRecord::Justification(shown)));
-                self.outputs.push_back(Output::Moved);
-            }
+        self.justified.find(&self.votes, chain);
+        // One that was restored may have been known before its header was.
+        let above = self.justified.above(chain.justified_block().height);
+        if let Some(block) = above.into_iter().rev().find(|block| chain.set_justified(*block)) {
+            let final_height = chain.final_block().height;
+            let shown = self.justified.justification(block, &self.votes, chain, final_height);
+            self.outputs.push_back(Output::Persist(FinalityRecord::Justification(shown)));
+            self.outputs.push_back(Output::Moved);
         }
     }
 

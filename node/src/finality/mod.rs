@@ -96,6 +96,8 @@ pub(crate) struct Finality {
     presences: Presences,
     checks: Checks,
     asking: Asking,
+    /// How many requests for certificates were answered.
+    answered: usize,
     /// Two certificates that contradict each other.
     conflict: Option<Box<(Certificate, Certificate)>>,
     /// Whether a quorum signed for a block whose header is not known here.
@@ -129,6 +131,7 @@ impl Finality {
             presences: Presences::default(),
             checks: Checks::default(),
             asking: Asking::default(),
+            answered: 0,
             conflict: None,
             lacks_headers: false,
             timers: Timers::default(),
@@ -203,8 +206,9 @@ impl Finality {
             self.outputs
                 .push_back(Output::Relay { except: None, datagram: collect::datagram(vote) });
         }
-        let presence = own.presence(now).filter(|_| !is_over);
-        self.outputs.extend(presence.map(Output::Sign));
+        if !is_over {
+            self.outputs.push_back(Output::Sign(own.presence(now)));
+        }
     }
 
     /// Looks whether the own validator has something to sign, and says so if it doesn't sign.
@@ -226,7 +230,10 @@ impl Finality {
         if record.committed != lock
             && let Some(lock) = record.committed
         {
-            let shown = self.justified.justification(lock, &self.votes, Height(lock.height.0 - 1));
+            let shown = {
+                let below = Height(lock.height.0 - 1);
+                self.justified.justification(lock, &self.votes, chain, below)
+            };
             self.outputs.push_back(Output::Persist(FinalityRecord::LockJustification(shown)));
         }
         self.outputs.push_back(Output::Persist(FinalityRecord::Validator(record)));

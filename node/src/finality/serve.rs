@@ -1,12 +1,13 @@
 //! Answers a request for certificates: with the one that covers the closing block and the highest one, then with the
-//! PREPAREs that justify the highest justified block, and each validator's newest votes above what is final.
+//! PREPAREs that justify the highest justified block (a part of them each time, where they are many), and each
+//! validator's newest votes above what is final.
 //!
 //! What one request can make this node send is bounded: 4 certificates, 64 PREPAREs, and two votes of each validator.
 
 use std::net::SocketAddr;
 
 use protocol::datagram::Datagram;
-use protocol::finality::{BlockReference, Certificate, FinalityVote};
+use protocol::finality::{Certificate, FinalityVote};
 use protocol::units::Height;
 
 use super::collect::datagram;
@@ -27,7 +28,7 @@ impl Finality {
             let datagram = Datagram::ChainCertificates { request, piece, pieces, certificates };
             self.outputs.push_back(Output::Send { to, datagram });
         }
-        let votes = self.votes_to_tell(chain.justified_block(), chain.final_block().height);
+        let votes = self.votes_to_tell(chain);
         let told = votes.into_iter().map(|vote| Output::Send { to, datagram: datagram(vote) });
         self.outputs.extend(told);
     }
@@ -44,8 +45,11 @@ impl Finality {
         certificates
     }
 
-    fn votes_to_tell(&self, justified: BlockReference, final_height: Height) -> Vec<FinalityVote> {
-        let shown = self.justified.justification(justified, &self.votes, final_height);
+    fn votes_to_tell(&mut self, chain: &Chain) -> Vec<FinalityVote> {
+        let (justified, final_height) = (chain.justified_block(), chain.final_block().height);
+        self.answered = self.answered.wrapping_add(1);
+        let turn = self.answered;
+        let shown = self.justified.part_of_justification(justified, &self.votes, chain, turn);
         let mut votes: Vec<_> = shown.into_iter().map(FinalityVote::Prepare).collect();
         for validator in 0..self.roster.validators.len() {
             let (prepare, commit) = self.votes.newest(validator);

@@ -244,10 +244,10 @@ impl OwnSigner {
         votes
     }
 
-    /// What to sign to say that this run is there.
-    pub(super) fn presence(&self, now: Now) -> Option<ToSign> {
-        let presence = ToSign::Presence { run: self.run, time: now.unix };
-        self.twin.is_none().then_some(presence)
+    /// What to sign to say that this run is there. Also after another run was noticed: whichever heard of the other
+    /// first, the other is to hear of it too.
+    pub(super) fn presence(&self, now: Now) -> ToSign {
+        ToSign::Presence { run: self.run, time: now.unix }
     }
 
     /// A laboratory breaks the rules, for all to see: has a PREPARE signed for a made-up block of the height that it

@@ -10,9 +10,9 @@ use protocol::finality::{
 };
 use protocol::units::{BlockHash, Height};
 
-/// The most votes of one phase that are kept of one validator, those for the highest blocks. Validators that are far
-/// apart are so by a few blocks; 16 of them take 400 kB.
-pub(super) const VOTES_OF_VALIDATOR_MAX: usize = 64;
+/// The most votes of one phase that are kept of one validator, those for the highest blocks. While
+/// nothing becomes final, whoever was away has to learn what was justified since; 16 validators take 2 MB.
+pub(super) const VOTES_OF_VALIDATOR_MAX: usize = 256;
 
 /// The least and the greatest reference, between which all others are.
 const FIRST: BlockReference = BlockReference { height: Height(0), hash: BlockHash([0; 32]) };

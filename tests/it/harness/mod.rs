@@ -14,6 +14,7 @@ mod program;
 mod stranger;
 mod tool;
 mod tracker;
+pub(crate) mod validators;
 mod voters;
 
 use std::time::{Duration, Instant};

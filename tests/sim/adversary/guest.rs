@@ -30,7 +30,7 @@ pub(super) struct Guest {
     pub(super) acquaintances: BTreeSet<SocketAddr>,
     /// The bodies that it serves, by hash.
     pub(super) bodies: BTreeMap<BlockHash, Vec<u8>>,
-    /// The headers that it serves to whoever asks for any.
+    /// The headers that it serves: those above the first that the asker knows, or all if it knows none.
     pub(super) headers: Vec<Header>,
     /// What it says of its tip; the truth about an honest one's if nothing.
     pub(super) claim: Option<PeerStatus>,
@@ -131,9 +131,12 @@ impl Guest {
 
     fn serve(&mut self, request: u32, wanted: &ChainRequest) -> Vec<Datagram> {
         match wanted {
-            ChainRequest::Headers { first, count, .. } => {
-                let pieces = self.headers.chunks(HEADERS_PER_PIECE).count() as u32;
-                let chosen = self.headers.chunks(HEADERS_PER_PIECE).zip(0..);
+            ChainRequest::Headers { locator, first, count } => {
+                let hashes: Vec<_> = self.headers.iter().map(Header::hash).collect();
+                let known = locator.iter().find_map(|hash| hashes.iter().position(|it| it == hash));
+                let above = &self.headers[known.map_or(0, |known| known + 1)..];
+                let pieces = above.chunks(HEADERS_PER_PIECE).count() as u32;
+                let chosen = above.chunks(HEADERS_PER_PIECE).zip(0..);
                 chosen
                     .filter(|(_, piece)| (*first..first.saturating_add(*count)).contains(piece))
                     .map(|(headers, piece)| {

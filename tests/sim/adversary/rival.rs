@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chain::Past;
-use protocol::block::Block;
+use protocol::block::{Block, Header};
 use protocol::datagram::Datagram;
 use protocol::transaction::{HashedTransaction, Transaction};
-use protocol::units::{UnixMillis, Work};
+use protocol::units::{BlockHash, UnixMillis, Work};
 
 use super::View;
 use super::guest::{Guest, HEARTBEAT};
@@ -45,6 +45,8 @@ pub struct RivalPlan {
 
 #[derive(Debug)]
 struct Branch {
+    /// The headers below it.
+    line: Vec<Header>,
     past: Past,
     work: Work,
     blocks: Vec<Block>,
@@ -59,6 +61,8 @@ pub struct Rival {
     seed: u64,
     branch: Option<Branch>,
     published: usize,
+    /// The work and the tip of the branch that it published last.
+    offered: Option<(Work, BlockHash)>,
     greets_at: Duration,
 }
 
@@ -68,24 +72,31 @@ impl Rival {
         let rng = random::stream(seed, &format!("rival {number}"));
         let guest = Guest::new(address, rng);
         let (seed, greets_at) = (seed ^ (number << 24), plan.active.from);
-        Self { plan, address, guest, seed, branch: None, published: 0, greets_at }
+        Self { plan, address, guest, seed, branch: None, published: 0, offered: None, greets_at }
     }
 
-    /// The number of branches that it published.
+    /// The work and the tip of the branch that it published last.
     #[must_use]
-    pub fn published(&self) -> usize {
-        self.published
+    pub fn offered(&self) -> Option<(Work, BlockHash)> {
+        self.offered
     }
 
-    /// What the rival sends without being asked, and when it acts next.
-    pub fn step(&mut self, view: &View<'_>) -> (Vec<Parcel>, Duration) {
+    /// Whether it begins a branch with its next step.
+    #[must_use]
+    pub fn begins(&self, at: Duration) -> bool {
+        self.branch.is_none() && self.plan.active.contains(at)
+    }
+
+    /// What the rival sends without being asked, and when it acts next. `line` is the best chain above the genesis
+    /// block, if it [begins](Self::begins) a branch.
+    pub fn step(&mut self, view: &View<'_>, line: Vec<Header>) -> (Vec<Parcel>, Duration) {
         let mut parcels = Vec::new();
         if view.at >= self.greets_at {
             self.greets_at = view.at + HEARTBEAT;
             parcels = self.guest.greet(view);
         }
         if self.plan.active.contains(view.at) {
-            self.mine(view);
+            self.mine(view, line);
         }
         if self.plan.publishes.get(self.published).is_some_and(|at| view.at >= *at) {
             self.published += 1;
@@ -99,11 +110,11 @@ impl Rival {
         self.guest.hear(view, from, bytes).0
     }
 
-    fn mine(&mut self, view: &View<'_>) {
+    fn mine(&mut self, view: &View<'_>, line: Vec<Header>) {
         if self.branch.is_none() {
             let (past, work) = (view.past.clone(), view.work);
             let found_at = view.at + self.search(&past, view);
-            self.branch = Some(Branch { past, work, blocks: Vec::new(), found_at });
+            self.branch = Some(Branch { line, past, work, blocks: Vec::new(), found_at });
         }
         while let Some(mut branch) = self.branch.take() {
             if branch.found_at > view.at {
@@ -152,6 +163,9 @@ impl Rival {
 
     fn publish(&mut self, view: &View<'_>) -> Vec<Datagram> {
         let Some(branch) = self.branch.take() else { return Vec::new() };
-        self.guest.offer(&branch.blocks, branch.work, view).into_iter().collect()
+        self.offered = branch.blocks.last().map(|tip| (branch.work, tip.header.hash()));
+        let announced = self.guest.offer(&branch.blocks, branch.work, view);
+        self.guest.headers.splice(0..0, branch.line);
+        announced.into_iter().collect()
     }
 }

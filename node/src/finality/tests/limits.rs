@@ -21,7 +21,8 @@ struct Kept(World, fn(&World, BlockReference) -> FinalityVote);
 impl Bounded for Kept {
     fn offer(&mut self, number: usize) {
         let vote = (self.1)(&self.0, block(number as u64 + 1, 1));
-        self.0.take(1, vote);
+        // From several neighbours, each of which has so many signatures a second checked.
+        self.0.take(if number.is_multiple_of(2) { 1 } else { 2 }, vote);
     }
 
     fn keeps(&self, number: usize) -> bool {
@@ -147,7 +148,7 @@ fn what_is_kept_of_validators_is_bounded() {
 }
 
 #[test]
-fn a_justification_shows_64_prepares_at_most() {
+fn a_justification_is_kept_whole_and_shown_in_parts() {
     let mut world = World::new();
     let mut source = world.chain.final_block();
     for height in 1..=40 {
@@ -159,8 +160,16 @@ fn a_justification_shows_64_prepares_at_most() {
         source = target;
     }
     let Finality { justified, votes, .. } = &world.finality;
-    let shown = justified.justification(source, votes, Height(0));
-    assert_eq!(shown.len(), justified::JUSTIFICATION_MAX / 3 * 3);
+    let shown = justified.justification(source, votes, &world.chain, Height(0));
+    assert_eq!(shown.len(), 120);
+    assert!(shown.len() <= justified::JUSTIFICATION_KEPT_MAX);
     assert_eq!(shown.last().map(|prepare| prepare.target), Some(source));
-    assert_eq!(justified.justification(source, votes, Height(39)).len(), 3);
+    assert_eq!(justified.justification(source, votes, &world.chain, Height(39)).len(), 3);
+    // Whoever asks again is shown them all.
+    let part = |turn| justified.part_of_justification(source, votes, &world.chain, turn);
+    assert_eq!((part(0).len(), part(1).len()), (justified::JUSTIFICATION_MAX, 56));
+    assert_eq!(part(2), part(0));
+    let targets: std::collections::BTreeSet<_> =
+        [part(0), part(1)].concat().iter().map(|prepare| prepare.target).collect();
+    assert_eq!(targets.len(), 40);
 }

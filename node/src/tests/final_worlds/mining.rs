@@ -11,7 +11,7 @@ fn height(network: &Network, number: u16) -> u64 {
 }
 
 #[test]
-fn with_validators_blocks_are_mined_around_the_opening_for_transactions_and_from_the_close_on() {
+fn with_validators_blocks_are_mined_around_the_opening_for_transactions_and_around_the_close() {
     let mut network = Network::with_validators(4);
     network.run_until(UNTIL_OPEN - INTERVAL * 12 - Duration::from_millis(1));
     assert!(!mines(&network, 1) && height(&network, 1) == 0);
@@ -36,9 +36,9 @@ fn with_validators_blocks_are_mined_around_the_opening_for_transactions_and_from
     network.run(INTERVAL * 8);
     assert!(!mines(&network, 1));
 
-    network.run_until(UNTIL_CLOSED - Duration::from_millis(1));
+    network.run_until(UNTIL_CLOSED - INTERVAL * 12 - Duration::from_millis(1));
     assert!(!mines(&network, 1));
-    network.run_until(UNTIL_CLOSED);
+    network.run_until(UNTIL_CLOSED - INTERVAL * 12);
     assert!(mines(&network, 1), "so that the median time reaches the closing");
     network.run_until_state(4, ElectionState::Final);
     assert!(!mines(&network, 1));
