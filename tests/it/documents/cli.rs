@@ -204,8 +204,18 @@ fn real_objects(network: &mut Network) -> Vec<(String, Value)> {
     let voter = Voter::new(&network.election, 1);
     let peer = &mut network.peers[0];
     let mut objects = vec![peer.ask("register"), peer.ask("vote Grace; Wednesday")];
-    let lines =
-        ["ballot", "status", "peers", "sync", "help", "help vote", "lab rules", "chain", "mine"];
+    let lines = [
+        "ballot",
+        "status",
+        "evidence",
+        "peers",
+        "sync",
+        "help",
+        "help vote",
+        "lab rules",
+        "chain",
+        "mine",
+    ];
     objects.extend(lines.map(|line| peer.ask(line)));
     objects.push(peer.ask(&format!("submit {}", voter.registration())));
     agree(&mut network.peers, 1, PATIENCE);
