@@ -22,8 +22,8 @@ pub(crate) const CLOSES_AFTER_S: RangeInclusive<u64> = 40..=86_400;
 
 /// The shortest interval that an election with validators may have, so that there is something to see.
 const BLOCK_INTERVAL_S: u32 = 2;
-/// Easy enough for the slowest machine to keep to the interval; the difficulty rises by itself where it has to.
-const DIFFICULTY_BITS: u8 = 18;
+/// Two cores take about the interval for a block; on a faster machine the difficulty rises by itself.
+const DIFFICULTY_BITS: u8 = 22;
 
 /// The times that somebody has to know who is to vote in an election with an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,18 +25,20 @@ const MINING_SHOWN_AFTER: Duration = Duration::from_secs(2);
 /// How long transactions are gathered after the first of them, before they are told in one line.
 const GATHERED_FOR: Duration = Duration::from_millis(300);
 
-/// Prints all events until the node ends. `redraws` says that progress has one line on a terminal.
+/// Prints all events until the node ends. `redraws` says that progress has one line on a terminal, `is_timed` that
+/// blocks are also mined so that the election opens and closes.
 pub(crate) async fn print_events(
     mut events: Receiver<Event>,
     screen: Screen,
     style: Style,
     miner: Option<MinerView>,
-    redraws: bool,
+    (redraws, is_timed): (bool, bool),
 ) {
     let period = if redraws { MINING_REDRAW_PERIOD } else { MINING_PERIOD };
     let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut gathered = Gathered::default();
+    let mut pace = Pace { is_timed, votes_final: 0 };
     loop {
         let event = tokio::select! {
             event = events.recv() => match event {
@@ -69,11 +71,32 @@ pub(crate) async fn print_events(
             }
         };
         log_event(&event);
-        if style != Style::Json && gathered.takes(&event) {
+        if style != Style::Json && (pace.is_idle(&event) || gathered.takes(&event)) {
             continue;
         }
         gathered.tell(&screen, style).await;
         screen.print(style.event(&event, unix_now().0)).await;
+    }
+}
+
+/// What is told over and over by an election in which nobody votes at the moment.
+#[derive(Debug)]
+struct Pace {
+    is_timed: bool,
+    /// The votes that were final when this was told last.
+    votes_final: u64,
+}
+
+impl Pace {
+    /// Whether people learn nothing from this event: an empty block that only lets time pass, and that it is final.
+    fn is_idle(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Block { transactions, .. } => self.is_timed && *transactions == 0,
+            Event::Final { votes, .. } => {
+                std::mem::replace(&mut self.votes_final, *votes) == *votes
+            }
+            _ => false,
+        }
     }
 }
 
@@ -120,6 +143,19 @@ mod tests {
 
     fn transaction(kind: TransactionKind) -> Event {
         Event::Transaction { transaction: TransactionId([1; 32]), voter: VoterId([2; 32]), kind }
+    }
+
+    #[test]
+    fn empty_blocks_of_an_election_with_times_are_not_told_to_people() {
+        let hash = protocol::units::BlockHash([3; 32]);
+        let block = |transactions| Event::Block { height: 1, hash, transactions, mined_here: true };
+        let is_final = |votes| Event::Final { height: 1, hash, votes };
+        let mut pace = Pace { is_timed: true, votes_final: 0 };
+        assert!(pace.is_idle(&block(0)) && !pace.is_idle(&block(1)));
+        assert!(pace.is_idle(&is_final(0)) && !pace.is_idle(&is_final(1)));
+        assert!(pace.is_idle(&is_final(1)) && !pace.is_idle(&Event::DiskRecovered));
+        let mut untimed = Pace { is_timed: false, votes_final: 0 };
+        assert!(!untimed.is_idle(&block(0)));
     }
 
     #[test]

@@ -101,17 +101,27 @@ pub(super) fn lines(finality: &Finality) -> Vec<String> {
     lines
 }
 
-/// How deep the end lies, while that is not deep enough.
-fn depth(finality: &Finality) -> Option<String> {
-    let depth = finality.depth.as_ref()?;
+/// How deep the end lies, while that is not deep enough, and what that depth is worth.
+fn depth(finality: &Finality) -> Vec<String> {
+    let Some(depth) = &finality.depth else { return Vec::new() };
     let is_awaited = finality.state == ElectionState::Sealing && finality.closing_block.is_some();
-    is_awaited.then(|| {
+    let awaited = is_awaited.then(|| {
         format!(
             "its end is {} deep of the {} that it takes",
             count(depth.blocks, "block"),
             depth.confirmations
         )
-    })
+    });
+    awaited.into_iter().chain([odds(depth.confirmations)]).collect()
+}
+
+/// What a depth is worth, in an election that has no validators.
+pub(super) fn odds(confirmations: u32) -> String {
+    format!(
+        "who has {:.1} % of the hash rate undoes {} in 1 of 1000 tries",
+        100.0 * chain::attacker_share(confirmations),
+        count(confirmations, "block")
+    )
 }
 
 /// Both certificates, if two contradict each other.

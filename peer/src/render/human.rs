@@ -137,10 +137,13 @@ fn times(ballot: &Ballot) -> Vec<String> {
         format!("vote by {}: later votes may miss the close", text::time(times.vote_by_ms)),
     ];
     match &times.finality {
-        FinalityRule::Depth { confirmations } => lines.push(format!(
-            "final where the end lies {} deep, as each peer sees it",
-            text::count(confirmations, "block")
-        )),
+        FinalityRule::Depth { confirmations } => {
+            lines.push(format!(
+                "final where the end lies {} deep, as each peer sees it",
+                text::count(confirmations, "block")
+            ));
+            lines.push(finality::odds(*confirmations));
+        }
         FinalityRule::Roster { quorum, crash_faults_only, validators } => {
             let names: Vec<_> = validators.iter().map(|each| each.name.as_str()).collect();
             let crash = if *crash_faults_only { ", who fail only by stopping" } else { "" };

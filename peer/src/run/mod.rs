@@ -325,7 +325,7 @@ async fn run_node(
         console.screen.clone(),
         console.style,
         task.miner_view(),
-        console.is_terminal(),
+        (console.is_terminal(), actions.election.times.is_some()),
     );
     let printing = tokio::spawn(printing);
     tokio::spawn(tell_final_votes(Arc::clone(&actions)));
