@@ -14,6 +14,11 @@ use protocol::election::{
     QUESTIONS_MAX, TEXT_BYTES_MAX,
 };
 use protocol::peer_name::NAME_BYTES_MAX;
+use protocol::receipt::RECEIPT_HEADERS_MAX;
+use protocol::roster::{
+    BLOCK_INTERVAL_S_MAX, BLOCK_INTERVAL_S_MIN, CONFIRMATIONS_MAX, VALIDATED_INTERVAL_S_MIN,
+    VALIDATORS_MAX,
+};
 use protocol::transaction::TRANSACTION_BYTES_MAX;
 
 macro_rules! by_name {
@@ -37,7 +42,10 @@ fn the_limits_in_the_document_are_those_of_the_code() {
         BALLOT_PIECE_BYTES,
         BLOCK_BYTES_MAX,
         BLOCK_BYTES_MIN,
+        BLOCK_INTERVAL_S_MAX,
+        BLOCK_INTERVAL_S_MIN,
         BLOCK_PIECE_BYTES,
+        CONFIRMATIONS_MAX,
         DATAGRAM_BYTES_MAX,
         DIFFICULTY_BITS_MAX,
         ELECTION_BYTES_MAX,
@@ -53,11 +61,14 @@ fn the_limits_in_the_document_are_those_of_the_code() {
         PEERS_MAX,
         PLACES_MAX,
         QUESTIONS_MAX,
+        RECEIPT_HEADERS_MAX,
         REGISTRARS_MAX,
         REGISTRATION_BITS_MAX,
         SHORT_IDS_MAX,
         TEXT_BYTES_MAX,
         TRANSACTION_BYTES_MAX,
+        VALIDATED_INTERVAL_S_MIN,
+        VALIDATORS_MAX,
         VOTERS_MAX,
     ];
     assert_eq!(rows.collect::<BTreeMap<_, _>>(), expected);
