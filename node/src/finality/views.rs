@@ -198,7 +198,7 @@ impl Abstention {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TwinSign {
     /// The other said that it runs.
-    #[error("it runs, and said so at {} by its clock", time.0)]
+    #[error("it runs, and said so at {} by its clock", time.rfc_3339())]
     Presence {
         /// The number of its run.
         run: RunNumber,
