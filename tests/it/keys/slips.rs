@@ -17,9 +17,8 @@ fn a_slip_in_a_key_is_named_by_its_letter_and_hex_is_warned_of() {
     let text = |number: u8| {
         VoterKey::from_secret_bytes(&[number; 32]).expect("a secret key").public().text()
     };
-    let registrar = desk.keys("new --key secretary.key --no-phrase --no-passphrase --json");
-    let registrar: serde_json::Value = serde_json::from_str(&registrar).expect("one object");
-    let secretary = registrar["voter_key_text"].as_str().expect("a text").to_owned();
+    let registrar = new_registrar(&desk);
+    let secretary = registrar["key_text"].as_str().expect("a text").to_owned();
     assert!(desk.keys("export --public --key secretary.key").contains(&secretary));
     let new = |key: &str, more: &[&str]| {
         let named = format!("Secretary: {key}");
@@ -31,7 +30,7 @@ fn a_slip_in_a_key_is_named_by_its_letter_and_hex_is_warned_of() {
     let expected =
         format!("the key's letter 17 (`b`) may be wrong: `{}` would fit", &secretary[16..17]);
     assert!(refused.stderr.contains(&expected), "{refused:?}");
-    let in_hex = registrar["voter_key"].as_str().expect("a text");
+    let in_hex = registrar["key"].as_str().expect("a text");
     let warned = new(in_hex, &[]);
     assert!(warned.code == Some(0) && warned.stderr.contains("no checksum"), "{warned:?}");
     assert_eq!(new(in_hex, &["--quiet"]).stderr, "");
@@ -69,7 +68,7 @@ fn no_librarys_words_reach_a_person() {
         "unexpected",
     ];
     let desk = Desk::new();
-    desk.keys("new --key secretary.key --no-phrase --no-passphrase");
+    let registrar = new_registrar(&desk);
     let key = VoterKey::from_secret_bytes(&[3; 32]).expect("a secret key").public().text();
     let head = "id = \"f876752447052e11c590c593c97bb953\"\ntitle = \"Club\"\n";
     for (file, text) in [
@@ -102,7 +101,7 @@ fn no_librarys_words_reach_a_person() {
         .iter()
         .map(|name| vec!["ballot", "check", Box::leak(format!("{name}.toml").into_boxed_str())])
         .collect();
-    let named = format!("Secretary: {}", desk_key(&desk));
+    let named = format!("Secretary: {}", registrar["key_text"].as_str().expect("a text"));
     let made = run(
         &desk,
         &[
@@ -136,8 +135,10 @@ fn no_librarys_words_reach_a_person() {
     }
 }
 
-/// The key of the registrar whose file lies on the desk.
-fn desk_key(desk: &Desk) -> String {
-    let shown = desk.keys("show --key secretary.key");
-    super::field(&shown, "voter key").to_owned()
+/// Makes a registrar's key in `secretary.key`, and returns what is said of it.
+fn new_registrar(desk: &Desk) -> serde_json::Value {
+    let line = ["registrar", "init", "--key", "secretary.key", "--no-passphrase", "--json"];
+    let made = run(desk, &line);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    serde_json::from_str(&made.stdout).expect("one object")
 }
