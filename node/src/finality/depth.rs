@@ -14,7 +14,7 @@ use crate::Node;
 use crate::output::Record;
 use chain::{Chain, Tally};
 
-/// The most branches of which it is kept that they have closed. Each costs an attacker as much work as the best chain.
+/// The most branches of which it is kept that they have closed. Headers alone show that, so they may cost little work.
 pub(super) const ENDS_MAX: usize = 8;
 
 #[derive(Debug)]

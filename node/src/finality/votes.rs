@@ -1,7 +1,6 @@
 //! The votes of validators that were checked: the newest of each, whether their blocks are known here or not.
 //!
-//! A validator can crowd out its own votes alone, so one that floods this node is worth no more than one that is
-//! silent.
+//! A validator can crowd out its own votes alone. Among these may be one that made a block justified elsewhere.
 
 use std::collections::BTreeMap;
 
