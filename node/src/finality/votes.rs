@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use protocol::finality::{
-    BlockReference, Certificate, Commit, Evidence, FinalityVote, Offence, Prepare,
+    BlockReference, Certificate, Commit, Evidence, FinalityVote, Offence, Prepare, Statement,
 };
 use protocol::units::{BlockHash, Height};
 
@@ -90,13 +90,24 @@ impl Votes {
     /// What this vote shows together with one that is kept, if no honest validator signs both.
     pub(super) fn offence(&self, vote: &FinalityVote) -> Option<(Evidence, Offence)> {
         let of = self.of_validators.get(usize::from(vote.validator()))?;
-        let prepares = of.prepares.values().cloned().map(FinalityVote::Prepare);
-        let commits = of.commits.values().cloned().map(FinalityVote::Commit);
-        let offences = prepares.chain(commits).filter_map(|first| {
-            let offence = Offence::between(&first.statement(), &vote.statement())?;
-            Some((Evidence { first, second: vote.clone() }, offence))
+        let said = vote.statement();
+        let pair = |block: &BlockReference| (block.height, block.hash);
+        // Only what is found is copied: each new vote is compared with all that are kept.
+        let prepares = of.prepares.values().find_map(|each| {
+            let first =
+                Statement::Prepare { target: pair(&each.target), source: each.source.height };
+            let offence = Offence::between(&first, &said)?;
+            Some((FinalityVote::Prepare(each.clone()), offence))
         });
-        offences.into_iter().next()
+        let commits = || {
+            of.commits.values().find_map(|each| {
+                let first = Statement::Commit { block: pair(&each.block) };
+                let offence = Offence::between(&first, &said)?;
+                Some((FinalityVote::Commit(each.clone()), offence))
+            })
+        };
+        let (first, offence) = prepares.or_else(commits)?;
+        Some((Evidence { first, second: vote.clone() }, offence))
     }
 
     /// The PREPAREs for a block.
